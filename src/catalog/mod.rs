@@ -1,0 +1,552 @@
+//! What exists and what it costs: models, providers, and the endpoints where they meet.
+//!
+//! [`Catalog`] answers look-ups from the embedded tables (`builtin`) with overlays (`file`) laid over them; looking up
+//! one model reads that model's lines and no others. Nothing here reads a file, a clock or the environment.
+
+mod builtin;
+pub mod file;
+pub mod price;
+pub mod resolve;
+mod usage;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+pub use builtin::{Catalog, EndpointLine, ModelLine};
+pub use price::Pricing;
+pub use usage::Usage;
+
+use crate::units::{Tokens, UsdPerMtok};
+
+/// A model apart from who serves it: `author/slug`, lower case, e.g. `anthropic/claude-sonnet-5`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModelId(String);
+
+impl ModelId {
+    /// An id as it stands; look-ups decide whether it exists.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The whole id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the first `/`: who made the model.
+    #[must_use]
+    pub fn author(&self) -> &str {
+        self.0.split_once('/').map_or("", |(author, _)| author)
+    }
+
+    /// The part after the first `/`.
+    #[must_use]
+    pub fn slug(&self) -> &str {
+        self.0.split_once('/').map_or(self.0.as_str(), |(_, slug)| slug)
+    }
+}
+
+impl fmt::Display for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Who serves a model: `anthropic`, `google-vertex`, `amazon-bedrock`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProviderId(String);
+
+impl ProviderId {
+    /// An id as it stands; look-ups decide whether it exists.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The whole id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// One model at one provider (and region, tier or variant): what has a price and limits, and what is routed to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId {
+    /// Who serves it.
+    pub provider: ProviderId,
+    /// The model's id on that provider's wire.
+    pub upstream_model: String,
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.provider, self.upstream_model)
+    }
+}
+
+/// A wire dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the dialect of its name")]
+pub enum Protocol {
+    OpenaiChat,
+    OpenaiResponses,
+    AnthropicMessages,
+    Gemini,
+    VertexGemini,
+    VertexAnthropic,
+    BedrockConverse,
+    CohereV2,
+    Ollama,
+    SapOrchestration,
+    Watsonx,
+}
+
+impl Protocol {
+    /// Every protocol that the catalog can name.
+    pub const ALL: [Self; 11] = [
+        Self::OpenaiChat,
+        Self::OpenaiResponses,
+        Self::AnthropicMessages,
+        Self::Gemini,
+        Self::VertexGemini,
+        Self::VertexAnthropic,
+        Self::BedrockConverse,
+        Self::CohereV2,
+        Self::Ollama,
+        Self::SapOrchestration,
+        Self::Watsonx,
+    ];
+
+    /// The name in the catalog and in overlays, e.g. `openai-chat`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "openai-chat",
+            Self::OpenaiResponses => "openai-responses",
+            Self::AnthropicMessages => "anthropic-messages",
+            Self::Gemini => "gemini",
+            Self::VertexGemini => "vertex-gemini",
+            Self::VertexAnthropic => "vertex-anthropic",
+            Self::BedrockConverse => "bedrock-converse",
+            Self::CohereV2 => "cohere-v2",
+            Self::Ollama => "ollama",
+            Self::SapOrchestration => "sap-orchestration",
+            Self::Watsonx => "watsonx",
+        }
+    }
+
+    /// The protocol of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| protocol.name() == name)
+    }
+}
+
+/// What kind of business a provider is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProviderKind {
+    /// It made the models it serves.
+    Lab,
+    /// A general cloud with its own accounts and regions.
+    Cloud,
+    /// It runs others' (mostly open-weight) models.
+    Host,
+    /// It passes requests on to other providers.
+    Gateway,
+    /// A subscription; there is no price per token.
+    Plan,
+    /// A server on the user's own machine.
+    Local,
+}
+
+impl ProviderKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [Self::Lab, Self::Cloud, Self::Host, Self::Gateway, Self::Plan, Self::Local];
+
+    /// The name in the catalog and in JSON: `lab`, `cloud`, `host`, `gateway`, `plan`, `local`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lab => "lab",
+            Self::Cloud => "cloud",
+            Self::Host => "host",
+            Self::Gateway => "gateway",
+            Self::Plan => "plan",
+            Self::Local => "local",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What kind of model it is; only `chat` is routed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the kind of its name")]
+pub enum ModelKind {
+    Chat,
+    Completion,
+    Embedding,
+    Rerank,
+    Image,
+    Video,
+    Tts,
+    Stt,
+    Realtime,
+    Moderation,
+    Ocr,
+}
+
+impl ModelKind {
+    /// Every kind.
+    pub const ALL: [Self; 11] = [
+        Self::Chat,
+        Self::Completion,
+        Self::Embedding,
+        Self::Rerank,
+        Self::Image,
+        Self::Video,
+        Self::Tts,
+        Self::Stt,
+        Self::Realtime,
+        Self::Moderation,
+        Self::Ocr,
+    ];
+
+    /// The name in the catalog and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Completion => "completion",
+            Self::Embedding => "embedding",
+            Self::Rerank => "rerank",
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Tts => "tts",
+            Self::Stt => "stt",
+            Self::Realtime => "realtime",
+            Self::Moderation => "moderation",
+            Self::Ocr => "ocr",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Something that an endpoint is said to be able, or said to be unable, to do. Silence is "unknown".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the ability of its name")]
+pub enum Capability {
+    Tools,
+    NoTools,
+    Reasoning,
+    Structured,
+    Temperature,
+    NoTemperature,
+    Cache,
+    ParallelTools,
+    WebSearch,
+    ComputerUse,
+}
+
+impl Capability {
+    /// Every capability.
+    pub const ALL: [Self; 10] = [
+        Self::Tools,
+        Self::NoTools,
+        Self::Reasoning,
+        Self::Structured,
+        Self::Temperature,
+        Self::NoTemperature,
+        Self::Cache,
+        Self::ParallelTools,
+        Self::WebSearch,
+        Self::ComputerUse,
+    ];
+
+    /// The name in the catalog, in overlays and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::NoTools => "no_tools",
+            Self::Reasoning => "reasoning",
+            Self::Structured => "structured",
+            Self::Temperature => "temperature",
+            Self::NoTemperature => "no_temperature",
+            Self::Cache => "cache",
+            Self::ParallelTools => "parallel_tools",
+            Self::WebSearch => "web_search",
+            Self::ComputerUse => "computer_use",
+        }
+    }
+
+    /// The capability of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|capability| capability.name() == name)
+    }
+}
+
+/// What goes in or comes out of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the modality of its name")]
+pub enum Modality {
+    Text,
+    Image,
+    Audio,
+    Video,
+    Pdf,
+}
+
+impl Modality {
+    /// Every modality.
+    pub const ALL: [Self; 5] = [Self::Text, Self::Image, Self::Audio, Self::Video, Self::Pdf];
+
+    /// The name in the catalog, in overlays and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Pdf => "pdf",
+        }
+    }
+
+    /// The modality of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|modality| modality.name() == name)
+    }
+}
+
+/// Where an endpoint is in its life. `Retired` rejects it; the others warn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Listed by a fresh source, with no word of an end.
+    Active,
+    /// The provider calls it alpha.
+    Alpha,
+    /// The provider calls it beta.
+    Beta,
+    /// In no fresh list; only an old source has it.
+    Unlisted,
+    /// The provider has announced its end.
+    Deprecated,
+    /// It is gone.
+    Retired,
+}
+
+impl Status {
+    /// The word in output: `active`, `alpha`, `beta`, `unlisted`, `deprecated`, `retired`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Alpha => "alpha",
+            Self::Beta => "beta",
+            Self::Unlisted => "unlisted",
+            Self::Deprecated => "deprecated",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// How a request carries its credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// None is needed; one is sent as a bearer token where the user set one.
+    Optional,
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// The key alone in the header of this (lower-case) name, e.g. `x-api-key`.
+    Header(String),
+    /// A scheme this version cannot do yet (`sigv4`, `gcp-oauth`, token exchanges), in the catalog's words.
+    Unsupported(String),
+}
+
+/// Which field of an OpenAI-style request carries the output limit; exactly one is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputLimitField {
+    /// `max_tokens`.
+    MaxTokens,
+    /// `max_completion_tokens`.
+    MaxCompletionTokens,
+}
+
+/// One wire dialect that a provider speaks, where, and with which credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderProtocol {
+    /// The dialect.
+    pub protocol: Protocol,
+    /// Where, without a trailing slash; may hold `{VARIABLE}` to be filled from the environment.
+    pub base_url: String,
+    /// How the credential is carried.
+    pub auth: Auth,
+}
+
+/// Who serves models: names, addresses, environment variables and quirks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Its id.
+    pub id: ProviderId,
+    /// Its name for people.
+    pub name: String,
+    /// What kind of business it is.
+    pub kind: ProviderKind,
+    /// What it speaks, the preferred dialect first.
+    pub protocols: Vec<ProviderProtocol>,
+    /// Environment variables by role (`key`, `base`, `region`, `project`, ...); of each role the first that is set wins.
+    pub env: BTreeMap<String, Vec<String>>,
+    /// Headers that every request carries.
+    pub headers: BTreeMap<String, String>,
+    /// Where its models are listed, if it says.
+    pub models_url: Option<String>,
+    /// Its documentation.
+    pub doc: Option<String>,
+    /// Which field carries the output limit in OpenAI-style requests.
+    pub output_limit: OutputLimitField,
+    /// Whether its reasoning is billed but not streamed, so that a long silence before the first token is normal.
+    pub hides_reasoning: bool,
+    /// Whether its context-tier thresholds are inclusive (`>=`); elsewhere they are exclusive (`>`).
+    pub tiers_inclusive: bool,
+    /// Further quirks as the catalog states them, by short name (`usage`, `think`, `rfield`, `err`, `rl`, ...).
+    pub quirks: BTreeMap<String, String>,
+}
+
+impl Provider {
+    /// The environment variables of a role, in the order in which they are tried.
+    #[must_use]
+    pub fn env_names(&self, role: &str) -> &[String] {
+        self.env.get(role).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A model apart from who serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// Its id.
+    pub id: ModelId,
+    /// Its name for people.
+    pub name: String,
+    /// What it is; most are `[Chat]`.
+    pub kinds: Vec<ModelKind>,
+    /// When it came out: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    pub released: Option<String>,
+    /// Until when its training data reaches, in the same form.
+    pub knowledge: Option<String>,
+    /// Whether its weights are published; `None` is unknown.
+    pub open_weights: Option<bool>,
+    /// The largest context window that a trusted source states, in tokens.
+    pub context: Option<Tokens>,
+    /// The largest answer that a trusted source states, in tokens.
+    pub max_output: Option<Tokens>,
+    /// Whether the name moves to newer weights over time.
+    pub floating: bool,
+}
+
+/// A price on which sources disagree: the lowest and the highest figure that any of them quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dispute {
+    /// Lowest and highest input price.
+    pub input: (UsdPerMtok, UsdPerMtok),
+    /// Lowest and highest output price.
+    pub output: (UsdPerMtok, UsdPerMtok),
+}
+
+/// One model at one provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Provider and wire id; the wire id is what is sent.
+    pub id: EndpointId,
+    /// The model that it serves.
+    pub model: ModelId,
+    /// Other wire ids of the same offer.
+    pub aka: Vec<String>,
+    /// What it is.
+    pub kind: ModelKind,
+    /// The dialect that the sources name for it; `None` where none is known.
+    pub protocol: Option<Protocol>,
+    /// A dialect of the same provider that serves it too and may be used where the first is not built.
+    pub alternate: Option<Protocol>,
+    /// An address of its own, where it differs from its provider's.
+    pub base_url: Option<String>,
+    /// Variant names (`free`, `batch`, `thinking`, ...); empty for the plain offer.
+    pub variant: Vec<String>,
+    /// Quantisation, e.g. `fp8`.
+    pub quant: Option<String>,
+    /// Region or geography, e.g. `eu`, `global`.
+    pub region: Option<String>,
+    /// Who serves it behind a gateway, where the gateway says.
+    pub upstream: Option<String>,
+    /// Context window in tokens; `None` is unknown.
+    pub context: Option<Tokens>,
+    /// Longest input in tokens, where it is below the window.
+    pub max_input: Option<Tokens>,
+    /// Longest answer in tokens; `None` is unknown.
+    pub max_output: Option<Tokens>,
+    /// What goes in; empty is unknown.
+    pub input: BTreeSet<Modality>,
+    /// What comes out; empty is unknown.
+    pub output: BTreeSet<Modality>,
+    /// What sources say it can and cannot do.
+    pub capabilities: BTreeSet<Capability>,
+    /// Ways to steer its reasoning, in the catalog's words: `toggle`, `effort:low|high`, `budget:1024-32000`.
+    pub reasoning_options: Vec<String>,
+    /// In which field its reasoning streams, where the catalog says.
+    pub reasoning_field: Option<String>,
+    /// The shortest prefix that its prompt cache keeps, in tokens.
+    pub cache_min: Option<Tokens>,
+    /// What it costs; `None` is unknown, which is not free.
+    pub pricing: Option<Pricing>,
+    /// Where sources disagree about its price.
+    pub dispute: Option<Dispute>,
+    /// Where it is in its life.
+    pub status: Status,
+    /// The day (UTC, `YYYY-MM-DD`) on which it ends or ended.
+    pub sunset: Option<String>,
+    /// Whether the wire id moves to newer weights over time.
+    pub floating: bool,
+    /// When this provider began to serve it, where the catalog says.
+    pub released: Option<String>,
+    /// Whether an overlay of the user's made or changed it: the overlay's name.
+    pub overlay: Option<String>,
+}
+
+impl Endpoint {
+    /// Whether it is a plain offer: reached without a suffix.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.variant.is_empty()
+    }
+
+    /// Whether some source says that it can.
+    #[must_use]
+    pub fn can(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+
+    /// The dialects that it can be spoken to in, the named one first.
+    pub fn protocols(&self) -> impl Iterator<Item = Protocol> + '_ {
+        self.protocol.into_iter().chain(self.alternate)
+    }
+}

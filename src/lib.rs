@@ -1,0 +1,6 @@
+//! openmux
+pub mod catalog;
+pub mod chat;
+pub mod observe;
+pub mod units;
+pub mod upstream;

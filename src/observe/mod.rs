@@ -1,0 +1,115 @@
+//! One attempt as it was seen ([`Observation`]), what a failure permits next ([`ErrorClass`]), and the fold of many
+//! attempts ([`EndpointStats`]), read at a given `now`. No clock, no I/O.
+
+mod class;
+mod stats;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use class::{Cooldown, ErrorClass, Failover};
+pub use stats::{Counts, EndpointStats, Folded, Moments, StatsState};
+
+use crate::catalog::{EndpointId, ModelId, Protocol, Usage};
+use crate::units::Usd;
+
+/// Where an attempt came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the caller of its name")]
+pub enum Source {
+    Probe,
+    Chat,
+    Gateway,
+}
+
+/// How far an attempt got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the phase of its name")]
+pub enum Phase {
+    Dns,
+    Tcp,
+    Tls,
+    Send,
+    Head,
+    FirstToken,
+    Stream,
+    Done,
+}
+
+/// What is known of the cost of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CostState {
+    /// Computed from reported usage and the price sheet.
+    Exact,
+    /// Nothing can have been billed.
+    None,
+    /// It may have been billed, and nobody said how much.
+    Unknown,
+}
+
+/// Durations of one attempt, all from one monotonic clock. `None` is "did not happen" or "not known".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timings {
+    /// From the first attempt to connect until the connection was up; `None` on a reused connection.
+    pub connect: Option<Duration>,
+    /// From the connection being up to the response head.
+    pub head: Option<Duration>,
+    /// From the connection being up to the first token-bearing read.
+    pub ttft: Option<Duration>,
+    /// The same to the first answer-bearing read.
+    pub ttfa: Option<Duration>,
+    /// From the first to the last token-bearing read.
+    pub decode: Option<Duration>,
+    /// From the connection being up to the protocol's end, or to the failure.
+    pub e2e: Option<Duration>,
+}
+
+/// One attempt as it was seen. Nothing of a prompt, an answer or a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// When the attempt began.
+    pub at: Timestamp,
+    /// Which endpoint was tried.
+    pub endpoint: EndpointId,
+    /// The model that it serves.
+    pub model: ModelId,
+    /// The host that was called.
+    pub host: String,
+    /// The dialect that was spoken.
+    pub protocol: Protocol,
+    /// Which key was used: the first 8 hex digits of a salted hash of it; empty without one.
+    pub key_fingerprint: String,
+    /// The logical request that this attempt was made for; attempts of one request share it.
+    pub group: [u8; 16],
+    /// Where it came from.
+    pub source: Source,
+    /// How it ended.
+    pub class: ErrorClass,
+    /// How far it got.
+    pub phase: Phase,
+    /// The HTTP status, if there was one.
+    pub http_status: Option<u16>,
+    /// The provider's own error code, at most 64 characters.
+    pub code: Option<String>,
+    /// How long everything took.
+    pub timings: Timings,
+    /// What was used, as reported.
+    pub usage: Option<Usage>,
+    /// Token-bearing events.
+    pub events: u32,
+    /// Token-bearing reads.
+    pub reads: u32,
+    /// What the provider asked to wait before the next try.
+    pub retry_after: Option<Duration>,
+    /// What it cost, where that is exact.
+    pub cost: Option<Usd>,
+    /// What the provider says that it bills.
+    pub billed: Option<Usd>,
+    /// What is known of the cost.
+    pub cost_state: CostState,
+    /// The native finish reason, if the answer ended.
+    pub finish: Option<String>,
+    /// Whether the connection was reused.
+    pub reused: bool,
+}

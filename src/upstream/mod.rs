@@ -1,0 +1,135 @@
+//! The provider's side: wire dialects as pure functions and frame-by-frame decoders, and the one driver that does I/O.
+//!
+//! An [`Adapter`] encodes a request, decodes frames and classifies failures; it has no client, no credential and no
+//! clock. `exchange` drives one adapter over one `transport`. A decoder never invents an end: a stream that stops
+//! without the provider's own end event is a truncated answer.
+
+pub mod anthropic;
+pub mod classify;
+pub mod openai;
+pub mod wire;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::catalog::{Endpoint, OutputLimitField, Protocol, Provider};
+use crate::chat::{ChatEvent, ChatRequest};
+use crate::observe::ErrorClass;
+use wire::Frame;
+
+/// Everything that encoding one request needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Which endpoint is called.
+    pub endpoint: &'a Endpoint,
+    /// Who serves it, with its quirks and headers.
+    pub provider: &'a Provider,
+    /// Where, without a trailing slash and with all variables filled in.
+    pub base_url: &'a str,
+    /// What is asked.
+    pub request: &'a ChatRequest,
+}
+
+impl Call<'_> {
+    /// Which field carries the output limit.
+    #[must_use]
+    pub fn output_limit_field(&self) -> OutputLimitField {
+        self.provider.output_limit
+    }
+}
+
+/// Why a request cannot be put into a protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// The wire id would change the path of the URL.
+    #[error("the model id \"{0}\" cannot be a part of a URL")]
+    UnsafeModelId(String),
+    /// The base URL and the path do not make a URL.
+    #[error("\"{0}\" is not a URL")]
+    BadUrl(String),
+    /// The protocol demands an output limit and none is known.
+    #[error("this protocol needs an output limit and the catalog knows none")]
+    NoOutputLimit,
+}
+
+/// Why bytes of a provider cannot be an answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A known event with a payload that cannot be read: corrupt, never "unknown, skipped".
+    #[error("{0}")]
+    Corrupt(String),
+    /// The provider reports a failure inside a response that began well.
+    #[error("{}", .0.message)]
+    Upstream(UpstreamError),
+    /// The bytes stopped without the provider's own end.
+    #[error("the stream ended without the provider's end event")]
+    Truncated,
+}
+
+/// A failure as the provider told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamError {
+    /// What it permits next.
+    pub class: ErrorClass,
+    /// The provider's own words, one line, stripped of markup and control characters, at most 300 characters.
+    pub message: String,
+    /// The provider's own code or type, at most 64 characters.
+    pub code: Option<String>,
+    /// How long it asks to wait.
+    pub retry_after: Option<Duration>,
+    /// Its id of the request.
+    pub request_id: Option<String>,
+}
+
+/// One wire dialect: a pair of pure functions and a frame-by-frame decoder.
+pub trait Adapter: Send + Sync {
+    /// The HTTP request, without its credential.
+    ///
+    /// # Errors
+    /// The request cannot be put into this protocol.
+    fn encode(&self, call: &Call<'_>) -> Result<http::Request<Bytes>, EncodeError>;
+
+    /// A decoder for one streamed answer.
+    fn decoder(&self, call: &Call<'_>) -> Box<dyn Decoder>;
+
+    /// Decodes an answer that was not streamed. The last event is [`ChatEvent::Finished`].
+    ///
+    /// # Errors
+    /// The body is corrupt, reports a failure, or does not say how the answer finished.
+    fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError>;
+
+    /// What a response that is not a success means.
+    fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError;
+}
+
+/// Decodes one streamed answer, frame by frame.
+pub trait Decoder: Send {
+    /// One frame, whole.
+    ///
+    /// # Errors
+    /// A known event is corrupt, or the provider reports a failure.
+    fn frame(&mut self, frame: &Frame, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError>;
+
+    /// Whether the provider's own terminator has been seen, so that nothing more needs to be read.
+    fn ended(&self) -> bool;
+
+    /// The bytes are at an end. Never invents [`ChatEvent::Finished`].
+    ///
+    /// # Errors
+    /// The stream stopped before the provider's own end.
+    fn end(&mut self, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError>;
+}
+
+/// The adapter of a protocol; `None` where this version has none.
+#[must_use]
+pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
+    match protocol {
+        Protocol::OpenaiChat => Some(&openai::OpenaiChat),
+        Protocol::AnthropicMessages => Some(&anthropic::AnthropicMessages),
+        _ => None,
+    }
+}
+
+/// The protocols that this version can speak.
+pub const BUILT: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
