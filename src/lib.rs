@@ -2,5 +2,7 @@
 pub mod catalog;
 pub mod chat;
 pub mod observe;
+pub mod routing;
+pub mod store;
 pub mod units;
 pub mod upstream;

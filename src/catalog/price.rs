@@ -322,6 +322,16 @@ impl Rate {
         Self { base, tiers: Vec::new() }
     }
 
+    /// The dearest rate that a request of at most this size can meet.
+    #[must_use]
+    pub fn dearest(&self, input: Tokens, output: Tokens) -> UsdPerMtok {
+        let reachable = self.tiers.iter().filter(|tier| {
+            let size = if tier.meter == Meter::Input { input } else { output };
+            !tier.comparator.upward() || tier.comparator.holds(size, tier.threshold)
+        });
+        reachable.map(|tier| tier.price).fold(self.base, UsdPerMtok::max)
+    }
+
     /// The rate for a request of this size, and the tier that set it.
     #[must_use]
     pub fn at(&self, input: Tokens, output: Tokens) -> (UsdPerMtok, Option<&Tier>) {

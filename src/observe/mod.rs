@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use class::{Cooldown, ErrorClass, Failover};
-pub use stats::{Counts, EndpointStats, Folded, Moments, StatsState};
+pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed};
 
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};
 use crate::units::Usd;
@@ -113,3 +113,7 @@ pub struct Observation {
     /// Whether the connection was reused.
     pub reused: bool,
 }
+
+/// Samples for the tests of other modules.
+#[cfg(test)]
+pub(crate) use stats::tests as tests_support;

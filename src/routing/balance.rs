@@ -1,0 +1,62 @@
+//! Near-ties: candidates within a few percent of the best may go first; the least loaded does, then a hash of the seed.
+//!
+//! Only who goes first is settled here; behind it the order stays by total, so that removing a candidate never reorders
+//! two that are not near-tied.
+
+use super::{Policy, Ranked, RouteRequest};
+use crate::catalog::EndpointId;
+use crate::units::Usd;
+
+/// How a near-tie was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TieBreak {
+    /// How many candidates were near-tied.
+    pub among: usize,
+    /// Whether the load differed; else the seed chose.
+    pub by_load: bool,
+}
+
+/// Moves the winner of a near-tie to the head.
+pub(super) fn settle(ranked: &mut [Ranked], request: &RouteRequest, policy: &Policy, seed: u64) {
+    let Some(best) = ranked.first() else { return };
+    let ceiling = near(best.score.total(), policy);
+    let head = place(request, best);
+    let tied = ranked
+        .iter()
+        .take_while(|entry| {
+            place(request, entry) == head
+                && entry.score.price_known == best.score.price_known
+                && entry.score.total() <= ceiling
+        })
+        .count();
+    if tied < 2 {
+        return;
+    }
+    let loads: Vec<u32> = ranked[..tied].iter().map(|entry| entry.in_flight).collect();
+    let by_load = loads.iter().any(|load| *load != loads[0]);
+    let winner = (0..tied).min_by_key(|&at| (loads[at], mix(seed, &ranked[at].endpoint))).unwrap_or(0);
+    ranked[..=winner].rotate_right(1);
+    ranked[0].tie = Some(TieBreak { among: tied, by_load });
+}
+
+/// Where the request's own order puts it.
+fn place(request: &RouteRequest, entry: &Ranked) -> usize {
+    let order = &request.constraints.order;
+    order.iter().position(|provider| *provider == entry.endpoint.provider).unwrap_or(order.len())
+}
+
+/// The highest total that is near-tied with the best.
+fn near(best: Usd, policy: &Policy) -> Usd {
+    best + best.share(u64::from(policy.near_tie_percent) * 10_000_000_000)
+}
+
+/// A hash of the seed and the endpoint: FNV-1a over the name, then splitmix64's finalizer.
+fn mix(seed: u64, endpoint: &EndpointId) -> u64 {
+    let bytes = endpoint.provider.as_str().bytes().chain([0]).chain(endpoint.upstream_model.bytes());
+    let name = bytes
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mut z = name ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,200 @@
+//! From a [`Decision`] to the next step: a state machine without clock or I/O. It is told what happened and how much
+//! time has passed since the request began, and says what to do.
+
+use std::time::Duration;
+
+use super::Decision;
+use crate::catalog::EndpointId;
+use crate::observe::{ErrorClass, Failover as Next};
+use crate::units::Tokens;
+
+/// The limits of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most attempts.
+    pub max_attempts: u32,
+    /// Most tries of endpoints that were tried already.
+    pub retries: u32,
+    /// How long all attempts together may take to a first token; `None` is no limit.
+    pub first_token: Option<Duration>,
+    /// The longest wait between two tries of one endpoint.
+    pub max_wait: Duration,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Call this endpoint.
+    Try {
+        /// Its place in the decision's order.
+        index: usize,
+        /// Which one.
+        endpoint: EndpointId,
+        /// How long it may take to its first token; `None` is no limit.
+        first_token: Option<Duration>,
+        /// Whether it was tried before in this request.
+        again: bool,
+    },
+    /// Wait, then ask again.
+    Wait(Duration),
+    /// Stop: the last failure stands.
+    GiveUp(GiveUp),
+}
+
+/// Why there is no next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiveUp {
+    /// Every candidate failed.
+    Exhausted,
+    /// The failure would be the same everywhere, or the answer has begun to be shown.
+    Final,
+    /// As many attempts as are allowed were made.
+    Attempts,
+    /// The time for a first token is over.
+    Deadline,
+    /// The provider asks for a longer wait than is allowed.
+    TooLong,
+}
+
+#[derive(Debug, Clone)]
+struct Link {
+    endpoint: EndpointId,
+    context: Option<Tokens>,
+    first_token: Duration,
+    tries: u32,
+    /// After a failure: whether it may be tried again, and from when.
+    again_from: Option<Duration>,
+    closed: bool,
+}
+
+/// The failover of one request.
+#[derive(Debug, Clone)]
+pub struct Failover {
+    chain: Vec<Link>,
+    limits: Limits,
+    attempts: u32,
+    retried: u32,
+    current: Option<usize>,
+    stopped: bool,
+    committed: bool,
+    jitter: u64,
+}
+
+impl Failover {
+    /// A chain over the decision's ranked endpoints.
+    #[must_use]
+    pub fn new(decision: &Decision, limits: Limits) -> Self {
+        let chain = decision.ranked.iter().map(|ranked| Link {
+            endpoint: ranked.endpoint.clone(),
+            context: ranked.context,
+            first_token: ranked.first_token_limit,
+            tries: 0,
+            again_from: None,
+            closed: false,
+        });
+        Self {
+            chain: chain.collect(),
+            limits,
+            attempts: 0,
+            retried: 0,
+            current: None,
+            stopped: false,
+            committed: false,
+            jitter: decision.seed,
+        }
+    }
+
+    /// What to do, `elapsed` after the request began.
+    pub fn next(&mut self, elapsed: Duration) -> Step {
+        if self.stopped || self.committed {
+            return Step::GiveUp(GiveUp::Final);
+        }
+        if self.attempts >= self.limits.max_attempts {
+            return Step::GiveUp(GiveUp::Attempts);
+        }
+        let left = match self.limits.first_token {
+            None => None,
+            Some(limit) if elapsed >= limit => return Step::GiveUp(GiveUp::Deadline),
+            Some(limit) => Some(limit.saturating_sub(elapsed)),
+        };
+        if let Some(index) = self.chain.iter().position(|link| link.tries == 0 && !link.closed) {
+            return self.attempt(index, left);
+        }
+        if self.retried >= self.limits.retries {
+            return Step::GiveUp(GiveUp::Exhausted);
+        }
+        let retryable = self.chain.iter().enumerate().filter_map(|(at, link)| Some((link.again_from?, at)));
+        let Some((from, index)) = retryable.min() else { return Step::GiveUp(GiveUp::Exhausted) };
+        if from <= elapsed {
+            self.retried += 1;
+            return self.attempt(index, left);
+        }
+        let wait = from.saturating_sub(elapsed);
+        if wait > self.limits.max_wait {
+            return Step::GiveUp(GiveUp::TooLong);
+        }
+        if left.is_some_and(|left| wait >= left) {
+            return Step::GiveUp(GiveUp::Deadline);
+        }
+        Step::Wait(wait)
+    }
+
+    fn attempt(&mut self, index: usize, left: Option<Duration>) -> Step {
+        self.attempts += 1;
+        self.current = Some(index);
+        let another = self.chain.iter().enumerate().any(|(at, link)| at != index && link.tries == 0 && !link.closed)
+            && self.attempts < self.limits.max_attempts;
+        let link = &mut self.chain[index];
+        let again = link.tries > 0;
+        link.tries += 1;
+        link.again_from = None;
+        // With nowhere else to go, cutting a slow answer short would only lose it.
+        let own = another.then_some(link.first_token);
+        let first_token = match (own, left) {
+            (Some(own), Some(left)) => Some(own.min(left)),
+            (own, left) => own.or(left),
+        };
+        Step::Try { index, endpoint: link.endpoint.clone(), first_token, again }
+    }
+
+    /// The current attempt failed, `elapsed` after the request began.
+    pub fn failed(&mut self, class: ErrorClass, retry_after: Option<Duration>, elapsed: Duration) {
+        let Some(index) = self.current.take() else { return };
+        match class.failover() {
+            Next::Done | Next::Stop => self.stopped = true,
+            Next::Next { retry_same } => {
+                let backoff = self.backoff(index);
+                self.chain[index].again_from =
+                    retry_same.then(|| elapsed.saturating_add(retry_after.unwrap_or(backoff)));
+            }
+            Next::NextIfFits => self.close_smaller(index, class),
+        }
+    }
+
+    /// After a context overflow, windows that are not larger would overflow as well.
+    fn close_smaller(&mut self, index: usize, class: ErrorClass) {
+        let Some(limit) = self.chain[index].context.filter(|_| class == ErrorClass::TooLarge) else { return };
+        for link in &mut self.chain {
+            link.closed |= link.context.is_some_and(|context| context <= limit);
+        }
+    }
+
+    /// Full jitter over 0.5 s doubling to 8 s, from the decision's seed.
+    fn backoff(&mut self, index: usize) -> Duration {
+        let tries = self.chain[index].tries.saturating_sub(1).min(4);
+        let ceiling = 500_u64 << tries;
+        self.jitter = self.jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_millis((self.jitter >> 33) % ceiling + 1)
+    }
+
+    /// A part of the answer has reached the caller: there is no second try any more.
+    pub fn committed(&mut self) {
+        self.committed = true;
+    }
+
+    /// Attempts made so far.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+}

@@ -1,0 +1,271 @@
+//! The decision: PURE. No clock, no I/O, no async, no ambient randomness; it sees lengths and needs, never prompts.
+//!
+//! [`decide`] filters (every reason is kept), scores the rest in dollars, orders them by that score, and settles a
+//! near-tie at the head. The order is also the failover chain: with `A = q*s + (1-q)*f` the expected cost of trying an
+//! endpoint once, going first is right for the lower `A/q`, and `A/q` is the score (`routing.md` 3).
+
+mod balance;
+mod decision;
+mod failover;
+mod filter;
+mod policy;
+mod score;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use balance::TieBreak;
+pub use decision::{Decision, Ranked, Rejected};
+pub use failover::{Failover, GiveUp, Limits, Step};
+pub use filter::Rejection;
+pub use policy::{Constraints, Policy, Preset};
+pub use score::{Basis, Estimate, Expectation, Score, Term, TermKind};
+
+use crate::catalog::price::Item;
+use crate::catalog::{Endpoint, EndpointId, ModelId, Pricing, ProviderKind, Usage};
+use crate::observe::EndpointStats;
+use crate::units::{Tokens, Usd, UsdPerMtok};
+
+/// What a request needs beside room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// It sets a sampling temperature.
+    pub temperature: bool,
+    /// It brings tools.
+    pub tools: bool,
+}
+
+/// A conversation whose prefix is cached at one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warm {
+    /// Where.
+    pub endpoint: EndpointId,
+    /// How many input tokens of this request are in that cache.
+    pub tokens: Tokens,
+}
+
+/// A request as routing sees it: lengths, needs and limits; no prompt text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteRequest {
+    /// The model.
+    pub model: ModelId,
+    /// Input tokens: counted where the user gave them, estimated from the text otherwise.
+    pub input: Tokens,
+    /// Whether `input` is an estimate.
+    pub input_estimated: bool,
+    /// More input tokens than the text can have: its UTF-8 bytes plus 64.
+    pub input_bound: Tokens,
+    /// Of `input`, what any endpoint's prompt cache would serve.
+    pub cached: Tokens,
+    /// Output tokens that are expected.
+    pub expected_output: Tokens,
+    /// The most output tokens that were asked for.
+    pub max_output: Option<Tokens>,
+    /// Whether the answer is asked for as a stream.
+    pub stream: bool,
+    /// What it needs.
+    pub needs: Needs,
+    /// Where the conversation's prefix is cached, if anywhere.
+    pub warm: Option<Warm>,
+    /// What is not negotiable.
+    pub constraints: Constraints,
+}
+
+/// Whether an endpoint can be paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A key was found there.
+    Found {
+        /// The name of the variable that holds it; never the key.
+        source: String,
+    },
+    /// None is needed.
+    NotNeeded,
+    /// No key at all is set, and the decision is made as if every key were.
+    Supposed,
+    /// None of these places held one.
+    Missing {
+        /// The variables that were looked at.
+        looked_in: Vec<String>,
+    },
+}
+
+/// An endpoint being weighed, with everything that is known of it at the moment of the decision.
+#[derive(Debug, Clone)]
+pub struct Candidate<'a> {
+    /// The endpoint.
+    pub endpoint: &'a Endpoint,
+    /// What kind of business its provider is.
+    pub kind: ProviderKind,
+    /// Whether it can be paid.
+    pub credential: Credential,
+    /// The protocol or scheme that this version cannot do, if it is one.
+    pub unsupported: Option<String>,
+    /// Whether no address is known.
+    pub no_base_url: bool,
+    /// Variables that its address needs and that are not set.
+    pub missing_settings: Vec<String>,
+    /// Whether the command runs in the sandbox and the sandbox does not simulate it.
+    pub outside_sandbox: bool,
+    /// Whether its model reasons without streaming that, so that a long silence is normal.
+    pub hides_reasoning: bool,
+    /// Requests in flight here, from this process.
+    pub in_flight: u32,
+    /// What was measured.
+    pub stats: EndpointStats,
+}
+
+impl Candidate<'_> {
+    /// The base rate of an item; a local server's is an explicit zero.
+    #[must_use]
+    pub fn price(&self, item: Item) -> Option<UsdPerMtok> {
+        let known = self.endpoint.pricing.as_ref().and_then(|pricing| pricing.base(item));
+        if known.is_none() && self.kind == ProviderKind::Local { Some(UsdPerMtok::ZERO) } else { known }
+    }
+
+    /// Whether its price for plain input and output is known.
+    #[must_use]
+    pub fn is_priced(&self) -> bool {
+        self.price(Item::Input).is_some() && self.price(Item::Output).is_some()
+    }
+
+    /// The most that this request can cost here, in USD; `None` where no bound is known.
+    #[must_use]
+    pub fn bound(&self, request: &RouteRequest) -> Option<Usd> {
+        let output = request.max_output.or(self.endpoint.max_output)?;
+        let Some(pricing) = &self.endpoint.pricing else {
+            return (self.kind == ProviderKind::Local).then_some(Usd::ZERO);
+        };
+        worst_case(pricing, request.input_bound, output)
+    }
+}
+
+/// The most that so many tokens can cost on a sheet: input at the dearest of its plain, cache-write and tier rates,
+/// output at the dearest of its rates, plus the fee of one request.
+fn worst_case(pricing: &Pricing, input: Tokens, output: Tokens) -> Option<Usd> {
+    let dearest = |items: &[Item]| {
+        let rates = items.iter().filter_map(|item| pricing.rates.get(item));
+        rates.map(|rate| rate.dearest(input, output)).max()
+    };
+    let inputs = dearest(&[Item::Input, Item::CacheWrite])?;
+    let outputs = dearest(&[Item::Output, Item::Reasoning])?;
+    pricing.base(Item::Input)?;
+    pricing.base(Item::Output)?;
+    let nothing = Usage::default();
+    let fees = pricing.cost(&nothing, Timestamp::UNIX_EPOCH).ok()?.total;
+    Some(inputs * input + outputs * output + fees)
+}
+
+/// Decides which endpoint serves a request, and in which order the others follow.
+///
+/// Pure: the same arguments give the same decision to the byte. Every candidate is ranked or rejected, exactly once;
+/// a rejection carries every reason. The order of `candidates` does not matter.
+#[must_use]
+pub fn decide(
+    request: &RouteRequest,
+    candidates: &[Candidate<'_>],
+    policy: &Policy,
+    now: Timestamp,
+    seed: u64,
+) -> Decision {
+    let mut rejected = Vec::new();
+    let mut open = Vec::new();
+    let hard: Vec<_> = candidates.iter().map(|candidate| (candidate, filter::reasons(request, candidate))).collect();
+    let any_priced = hard.iter().any(|(candidate, reasons)| reasons.is_empty() && candidate.is_priced());
+    for (candidate, mut reasons) in hard {
+        reasons.extend(unpriced(request, candidate, any_priced));
+        if reasons.is_empty() { open.push(candidate) } else { rejected.push(reject(candidate, reasons, now)) }
+    }
+    let all_cooling = open.iter().all(|candidate| candidate.stats.cooling.is_some_and(|at| at.until > now));
+    let mut ranked = Vec::new();
+    for candidate in open {
+        let cooling = candidate.stats.cooling.and_then(|cooling| filter::cooling(cooling, now));
+        match cooling {
+            Some(reason) if !all_cooling => rejected.push(reject(candidate, vec![reason], now)),
+            _ => ranked.push(rank(request, candidate, policy, now)),
+        }
+    }
+    ranked.sort_by(|a, b| order_key(request, all_cooling, a).cmp(&order_key(request, all_cooling, b)));
+    if !all_cooling {
+        balance::settle(&mut ranked, request, policy, seed);
+    }
+    rejected.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
+    Decision {
+        at: now,
+        seed,
+        request: request.clone(),
+        policy: policy.clone(),
+        all_cooling: all_cooling && !ranked.is_empty(),
+        ranked,
+        rejected,
+    }
+}
+
+/// Unknown is not free: without a price an endpoint is used only when pinned, allowed, or when none has one.
+fn unpriced(request: &RouteRequest, candidate: &Candidate<'_>, any_priced: bool) -> Option<Rejection> {
+    let constraints = &request.constraints;
+    let pinned = constraints.only == [candidate.endpoint.id.provider.clone()];
+    if candidate.is_priced() || pinned || constraints.allow_unpriced {
+        return None;
+    }
+    if candidate.kind == ProviderKind::Plan {
+        return Some(Rejection::PlanPrice);
+    }
+    let missing = [Item::Input, Item::Output].into_iter().find(|&item| candidate.price(item).is_none());
+    let wholly = candidate.endpoint.pricing.is_none();
+    let already = constraints.max_price_in.is_some() || constraints.max_price_out.is_some();
+    (any_priced && !already).then_some(Rejection::Unpriced { missing: if wholly { None } else { missing } })
+}
+
+fn reject(candidate: &Candidate<'_>, reasons: Vec<Rejection>, now: Timestamp) -> Rejected {
+    let mut reasons = reasons;
+    if !reasons.iter().any(|reason| matches!(reason, Rejection::CoolingDown { .. })) {
+        let cooling = candidate.stats.cooling.and_then(|cooling| filter::cooling(cooling, now));
+        reasons.extend(cooling);
+    }
+    Rejected { endpoint: candidate.endpoint.id.clone(), region: candidate.endpoint.region.clone(), reasons }
+}
+
+fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now: Timestamp) -> Ranked {
+    let expectation = score::expect(request, candidate, policy);
+    let score = score::score(request, candidate, policy, &expectation, now);
+    let limit = first_token_limit(candidate, policy, &expectation);
+    Ranked {
+        endpoint: candidate.endpoint.id.clone(),
+        region: candidate.endpoint.region.clone(),
+        kind: candidate.kind,
+        status: candidate.endpoint.status,
+        credential: candidate.credential.clone(),
+        context: candidate.endpoint.context,
+        bound: candidate.bound(request),
+        first_token_limit: limit,
+        in_flight: candidate.in_flight,
+        cooling: candidate.stats.cooling.filter(|cooling| cooling.until > now),
+        expectation,
+        score,
+        tie: None,
+    }
+}
+
+/// clamp(4 x p95, 6 s, 30 s), or 120 s where the model reasons in hiding.
+fn first_token_limit(candidate: &Candidate<'_>, policy: &Policy, expectation: &Expectation) -> Duration {
+    if candidate.hides_reasoning {
+        return policy.first_token_hidden;
+    }
+    let adaptive = Duration::from_secs_f64((4.0 * expectation.ttft_p95_s).clamp(0.0, 3600.0));
+    adaptive.clamp(policy.first_token_min, policy.first_token_max)
+}
+
+/// A total order: listed providers first; of cooling ones the earliest to reopen; unknown prices last; then the score,
+/// then the name.
+fn order_key(
+    request: &RouteRequest,
+    all_cooling: bool,
+    ranked: &Ranked,
+) -> (usize, Option<Timestamp>, bool, Usd, EndpointId) {
+    let order = &request.constraints.order;
+    let listed = order.iter().position(|provider| *provider == ranked.endpoint.provider).unwrap_or(order.len());
+    let reopens = if all_cooling { ranked.cooling.map(|cooling| cooling.until) } else { None };
+    (listed, reopens, !ranked.score.price_known, ranked.score.total(), ranked.endpoint.clone())
+}

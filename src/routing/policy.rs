@@ -1,0 +1,182 @@
+//! What is traded ([`Policy`]: data, so it prints) and what is not negotiable ([`Constraints`]).
+
+use std::time::Duration;
+
+use crate::catalog::ProviderId;
+use crate::units::{Usd, UsdPerMtok, UsdPerSecond};
+
+/// A named trade between money and time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// Waiting costs next to nothing.
+    Price,
+    /// Half a cent for a second of waiting ($18 an hour).
+    Balanced,
+    /// Two cents for a second before the first token.
+    Latency,
+    /// Two cents for a second of the answer's own length.
+    Throughput,
+}
+
+impl Preset {
+    /// Every preset.
+    pub const ALL: [Self; 4] = [Self::Price, Self::Balanced, Self::Latency, Self::Throughput];
+
+    /// The word of `--prefer`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Price => "price",
+            Self::Balanced => "balanced",
+            Self::Latency => "latency",
+            Self::Throughput => "throughput",
+        }
+    }
+
+    /// The preset of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| preset.name() == name)
+    }
+
+    /// Dollars a second before the first token, and dollars a second of the answer after it (`routing.md`).
+    const fn time_values(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Price => ("0.0002", "0"),
+            Self::Balanced => ("0.005", "0.0015"),
+            Self::Latency => ("0.02", "0.002"),
+            Self::Throughput => ("0.002", "0.02"),
+        }
+    }
+}
+
+/// Everything that a decision weighs with: all constants are data, and `route explain -v` prints them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// The preset it was made from; `None` where `--time-value` set the value of time.
+    pub preset: Option<Preset>,
+    /// What a second before the first token is worth.
+    pub wait_value: UsdPerSecond,
+    /// What a second of the answer's own length is worth.
+    pub stream_value: UsdPerSecond,
+    /// What a failed attempt costs beside the time it wastes.
+    pub retry_cost: Usd,
+    /// Seconds that a failed attempt wastes.
+    pub failure_wait: Duration,
+    /// Seconds that a rejected (429) round trip wastes.
+    pub reject_wait: Duration,
+    /// What a rejected round trip costs beside its time.
+    pub reject_cost: Usd,
+    /// Time to first token where nothing was measured, in seconds.
+    pub prior_ttft_s: f64,
+    /// Variance of its logarithm.
+    pub prior_ttft_variance: f64,
+    /// How many samples the priors of time and speed weigh.
+    pub prior_samples: f64,
+    /// Decode speed where nothing was measured, in tokens per second.
+    pub prior_speed: f64,
+    /// Availability where nothing was measured.
+    pub prior_availability: f64,
+    /// How many attempts the prior of availability weighs.
+    pub prior_attempts: f64,
+    /// Two totals are a near-tie within this many percent of the best.
+    pub near_tie_percent: u32,
+    /// Most attempts for one request.
+    pub max_attempts: u32,
+    /// Most tries of an endpoint that was tried already.
+    pub retries: u32,
+    /// The shortest limit for a first token.
+    pub first_token_min: Duration,
+    /// The longest limit for a first token, unless the model reasons in hiding.
+    pub first_token_max: Duration,
+    /// The limit for a first token where the model reasons in hiding.
+    pub first_token_hidden: Duration,
+}
+
+impl Policy {
+    /// The policy of a preset, with the constants of `decisions.md` 13.
+    #[must_use]
+    pub fn preset(preset: Preset) -> Self {
+        let (wait, stream) = preset.time_values();
+        let dollars = |text: &str| text.parse::<Usd>().unwrap_or_default();
+        Self {
+            preset: Some(preset),
+            wait_value: wait.parse().unwrap_or_default(),
+            stream_value: stream.parse().unwrap_or_default(),
+            retry_cost: dollars("0.004"),
+            failure_wait: Duration::from_secs(1),
+            reject_wait: Duration::from_millis(120),
+            reject_cost: dollars("0.0003"),
+            prior_ttft_s: 0.8,
+            prior_ttft_variance: 0.25,
+            prior_samples: 4.0,
+            prior_speed: 60.0,
+            prior_availability: 0.992,
+            prior_attempts: 8.0,
+            near_tie_percent: 2,
+            max_attempts: 4,
+            retries: 2,
+            first_token_min: Duration::from_secs(6),
+            first_token_max: Duration::from_secs(30),
+            first_token_hidden: Duration::from_secs(120),
+        }
+    }
+
+    /// The balanced policy with another value of time, in dollars an hour; the answer's own length weighs 0.3 of it.
+    #[must_use]
+    pub fn time_value(per_hour: Usd) -> Self {
+        Self {
+            preset: None,
+            wait_value: UsdPerSecond::from_hourly(per_hour),
+            stream_value: UsdPerSecond::from_hourly(per_hour.share(300_000_000_000)),
+            ..Self::preset(Preset::Balanced)
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::preset(Preset::Balanced)
+    }
+}
+
+/// What is not negotiable.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Constraints {
+    /// Providers to try first, in this order; the rest follow by score.
+    pub order: Vec<ProviderId>,
+    /// The only providers that may be used; empty is all.
+    pub only: Vec<ProviderId>,
+    /// Providers that may not be used.
+    pub ignore: Vec<ProviderId>,
+    /// The dearest acceptable input price.
+    pub max_price_in: Option<UsdPerMtok>,
+    /// The dearest acceptable output price.
+    pub max_price_out: Option<UsdPerMtok>,
+    /// The dearest acceptable worst case of this request.
+    pub max_cost: Option<Usd>,
+    /// Whether an endpoint without a known price may be used although priced ones exist.
+    pub allow_unpriced: bool,
+    /// Whether gateways are left out.
+    pub no_gateways: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_presets_hold_the_values_of_the_design() {
+        let shown: Vec<_> = Preset::ALL
+            .into_iter()
+            .map(|preset| {
+                let policy = Policy::preset(preset);
+                format!("{} {} {}", preset.name(), policy.wait_value.exact(), policy.stream_value.exact())
+            })
+            .collect();
+        assert_eq!(shown, ["price 0.0002 0", "balanced 0.005 0.0015", "latency 0.02 0.002", "throughput 0.002 0.02"]);
+        let policy = Policy::time_value("18".parse().unwrap());
+        assert_eq!((policy.wait_value.exact(), policy.stream_value.exact()), ("0.005".into(), "0.0015".into()));
+        assert_eq!(policy.retry_cost.exact(), "0.004");
+    }
+}

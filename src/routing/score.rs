@@ -1,0 +1,262 @@
+//! The score: a sum of terms in dollars, each with the inputs it was computed from.
+//!
+//! Times and rates are estimated in floats through `libm` (the same on every machine), then made whole nanoseconds and
+//! parts per trillion before they touch money; every term is rounded half-even to 1e-12 USD before it is summed.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Candidate, Policy, RouteRequest};
+use crate::catalog::price::Item;
+use crate::catalog::{ProviderKind, Usage};
+use crate::observe::Moments;
+use crate::units::{Tokens, Usd};
+
+/// Where a figure comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Basis {
+    /// From the price sheet.
+    Catalog,
+    /// From this machine's own attempts: how many (decayed), and how old the newest is.
+    Measured {
+        /// Decayed number of samples.
+        n: f64,
+        /// Age of the newest.
+        age: Duration,
+    },
+    /// A stated prior: nothing was measured.
+    Assumed,
+    /// Nobody knows it.
+    Unknown,
+}
+
+impl Basis {
+    /// The word in output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Catalog => "catalog",
+            Self::Measured { .. } => "measured",
+            Self::Assumed => "assumed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a term stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TermKind {
+    /// The exact price of the expected request.
+    Price,
+    /// Waiting for the first token and for the answer's length.
+    Wait,
+    /// The odds of a failure times what a failed attempt costs.
+    Risk,
+    /// The odds of being turned away for load times what that costs.
+    Load,
+    /// Leaving a prompt cache that is warm elsewhere.
+    Switch,
+}
+
+impl TermKind {
+    /// Every term, in the order in which they are printed.
+    pub const ALL: [Self; 5] = [Self::Price, Self::Wait, Self::Risk, Self::Load, Self::Switch];
+
+    /// The word in output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Price => "price",
+            Self::Wait => "wait",
+            Self::Risk => "risk",
+            Self::Load => "load",
+            Self::Switch => "switch",
+        }
+    }
+}
+
+/// One term of a score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Term {
+    /// What it stands for.
+    pub kind: TermKind,
+    /// What it comes to.
+    pub amount: Usd,
+    /// Where its inputs come from.
+    pub basis: Basis,
+}
+
+/// A score: the sum of its terms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Score {
+    /// The terms, in the order of [`TermKind::ALL`].
+    pub terms: Vec<Term>,
+    /// Whether the price is known; where it is not, the price term is absent and the endpoint sorts last.
+    pub price_known: bool,
+}
+
+impl Score {
+    /// The sum of the terms.
+    #[must_use]
+    pub fn total(&self) -> Usd {
+        self.terms.iter().map(|term| term.amount).sum()
+    }
+
+    /// The amount of one term, if it is there.
+    #[must_use]
+    pub fn amount(&self, kind: TermKind) -> Option<Usd> {
+        self.terms.iter().find(|term| term.kind == kind).map(|term| term.amount)
+    }
+}
+
+/// A figure and where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// The figure; its unit is that of the field.
+    pub value: f64,
+    /// Where it comes from.
+    pub basis: Basis,
+}
+
+/// What is expected of one attempt at an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expectation {
+    /// Mean time to first token, seconds.
+    pub ttft_s: Estimate,
+    /// Its 95th percentile, seconds.
+    pub ttft_p95_s: f64,
+    /// Decode speed, tokens per second.
+    pub tokens_per_s: Estimate,
+    /// The chance that an attempt succeeds, 0 to 1.
+    pub availability: Estimate,
+    /// The chance of being turned away for load, 0 to 1.
+    pub rejection: Estimate,
+    /// Output tokens.
+    pub output: Tokens,
+}
+
+/// Shrinks measured moments towards a prior that weighs so many samples: the mean and variance of the logarithm.
+fn shrink(measured: &Moments, prior: f64, prior_variance: f64, prior_weight: f64) -> (f64, f64) {
+    let weight = measured.weight + prior_weight;
+    if weight <= 0.0 {
+        return (libm::log(prior), prior_variance);
+    }
+    let mean = (measured.weight * measured.mean + prior_weight * libm::log(prior)) / weight;
+    let variance = (measured.weight * measured.variance() + prior_weight * prior_variance) / weight;
+    (mean, variance)
+}
+
+/// What is expected of one attempt here, from what was measured and the policy's priors.
+pub(super) fn expect(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy) -> Expectation {
+    let stats = &candidate.stats;
+    let basis = |n: f64| match stats.age {
+        Some(age) if n > 0.0 => Basis::Measured { n, age },
+        _ => Basis::Assumed,
+    };
+    let (mean, variance) = shrink(&stats.ttft, policy.prior_ttft_s, policy.prior_ttft_variance, policy.prior_samples);
+    let (speed, _) = shrink(&stats.speed, policy.prior_speed, 0.0, policy.prior_samples);
+    let tried = stats.successes + stats.faults;
+    let availability =
+        (stats.successes + policy.prior_attempts * policy.prior_availability) / (tried + policy.prior_attempts);
+    let answered = tried + stats.limited;
+    let rejection = stats.limited / (answered + policy.prior_attempts);
+    let mut output = request.expected_output;
+    for limit in [request.max_output, candidate.endpoint.max_output].into_iter().flatten() {
+        output = output.min(limit);
+    }
+    Expectation {
+        ttft_s: Estimate { value: libm::exp(mean + variance / 2.0), basis: basis(stats.ttft.weight) },
+        ttft_p95_s: libm::exp(mean + 1.645 * libm::sqrt(variance)),
+        tokens_per_s: Estimate { value: libm::exp(speed), basis: basis(stats.speed.weight) },
+        availability: Estimate { value: availability.clamp(1e-6, 1.0), basis: basis(tried) },
+        rejection: Estimate { value: rejection.clamp(0.0, 0.999), basis: basis(answered) },
+        output,
+    }
+}
+
+/// Scores one candidate.
+pub(super) fn score(
+    request: &RouteRequest,
+    candidate: &Candidate<'_>,
+    policy: &Policy,
+    expectation: &Expectation,
+    now: Timestamp,
+) -> Score {
+    let mut terms = Vec::new();
+    let (price, switch) = prices(request, candidate, expectation, now);
+    if let Some(amount) = price {
+        terms.push(Term { kind: TermKind::Price, amount: amount.rounded(), basis: Basis::Catalog });
+    }
+    let first = policy.wait_value * seconds(expectation.ttft_s.value);
+    let length = f64_of(expectation.output) / expectation.tokens_per_s.value.max(1e-3);
+    let rest = policy.stream_value * seconds(length);
+    terms.push(Term { kind: TermKind::Wait, amount: first + rest, basis: expectation.ttft_s.basis });
+    let failure = policy.wait_value * policy.failure_wait + policy.retry_cost;
+    let q = expectation.availability;
+    terms.push(Term { kind: TermKind::Risk, amount: failure.share(odds(1.0 - q.value)), basis: q.basis });
+    let turned_away = policy.wait_value * policy.reject_wait + policy.reject_cost;
+    let p = expectation.rejection;
+    terms.push(Term { kind: TermKind::Load, amount: turned_away.share(odds(p.value)), basis: p.basis });
+    if let Some(amount) = switch {
+        terms.push(Term { kind: TermKind::Switch, amount: amount.rounded(), basis: Basis::Catalog });
+    }
+    Score { price_known: price.is_some(), terms }
+}
+
+/// The price as if any warm cache were warm here, and what it costs more because it is warm elsewhere.
+fn prices(
+    request: &RouteRequest,
+    candidate: &Candidate<'_>,
+    expectation: &Expectation,
+    now: Timestamp,
+) -> (Option<Usd>, Option<Usd>) {
+    let warm = request.warm.as_ref().map_or(Tokens::ZERO, |warm| warm.tokens);
+    let cached = request.cached.max(warm).min(request.input);
+    let cost = |cached: Tokens| price(candidate, request.input, cached, expectation.output, now);
+    let with_cache = cost(cached);
+    let Some(warm) = &request.warm else { return (with_cache, None) };
+    if warm.endpoint == candidate.endpoint.id {
+        return (with_cache, Some(Usd::ZERO));
+    }
+    let cold = cost(request.cached.min(request.input));
+    (with_cache, cold.zip(with_cache).map(|(cold, cached)| cold - cached))
+}
+
+fn price(candidate: &Candidate<'_>, input: Tokens, cached: Tokens, output: Tokens, now: Timestamp) -> Option<Usd> {
+    let usage = Usage {
+        input: Some(input),
+        output: Some(output),
+        cache_read: (cached > Tokens::ZERO).then_some(cached),
+        ..Usage::default()
+    };
+    match &candidate.endpoint.pricing {
+        Some(pricing) if pricing.base(Item::Input).is_some() && pricing.base(Item::Output).is_some() => {
+            pricing.cost(&usage, now).ok().map(|cost| cost.total)
+        }
+        Some(_) => None,
+        None => (candidate.kind == ProviderKind::Local).then_some(Usd::ZERO),
+    }
+}
+
+/// `p / (1 - p)` in parts per trillion.
+fn odds(p: f64) -> u64 {
+    let odds = (p / (1.0 - p).max(1e-6)).clamp(0.0, 1e6);
+    whole(odds * 1e12)
+}
+
+/// Seconds as whole nanoseconds.
+fn seconds(value: f64) -> Duration {
+    Duration::from_nanos(whole(value.clamp(0.0, 1e6) * 1e9))
+}
+
+/// The nearest whole number; a float is only ever made whole here.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the callers clamp the value into range")]
+fn whole(value: f64) -> u64 {
+    libm::rint(value) as u64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of tokens is far below 2^53")]
+fn f64_of(tokens: Tokens) -> f64 {
+    tokens.count() as f64
+}

@@ -1,0 +1,63 @@
+//! Where observations go and where the next decision reads them: [`Memory`] for one process, `sqlite` for a machine.
+//!
+//! The only write is [`ObservationStore::record`], the only read that routing needs is [`ObservationStore::stats`].
+
+mod memory;
+mod schema;
+pub mod sqlite;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use memory::Memory;
+
+use crate::catalog::EndpointId;
+use crate::observe::{EndpointStats, Observation};
+
+/// Why the store could not be read or written. It never fails a chat.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(pub String);
+
+/// Which endpoint's state is asked for: an endpoint as used with one key, because limits and quotas belong to a key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StateKey {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The fingerprint of the key; empty without one.
+    pub key_fingerprint: String,
+}
+
+/// Keeps observations and gives back their fold.
+pub trait ObservationStore: Send + Sync {
+    /// Keeps one attempt.
+    ///
+    /// # Errors
+    /// It could not be written; the caller says so and goes on.
+    fn record(&self, seen: &Observation) -> Result<(), StoreError>;
+
+    /// The fold of each endpoint as of `now`; an endpoint without attempts is left out.
+    ///
+    /// # Errors
+    /// It could not be read; the caller says so and decides on priors.
+    fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError>;
+
+    /// The seed that the next decision will use.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn peek_seed(&self) -> Result<u64, StoreError>;
+
+    /// Takes the seed: the next one is another.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn take_seed(&self) -> Result<u64, StoreError>;
+
+    /// The salt of key fingerprints on this machine.
+    ///
+    /// # Errors
+    /// It could not be read or made.
+    fn salt(&self) -> Result<[u8; 16], StoreError>;
+}

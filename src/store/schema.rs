@@ -1,0 +1,61 @@
+//! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), version 1.
+
+/// What `PRAGMA user_version` says of this schema.
+pub(super) const VERSION: i64 = 1;
+
+/// Settings of every connection.
+pub(super) const PRAGMAS: &str = "
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=NORMAL;
+PRAGMA temp_store=MEMORY;
+PRAGMA foreign_keys=ON;
+";
+
+/// Everything that version 1 has.
+pub(super) const CREATE: &str = "
+CREATE TABLE endpoint(
+  id INTEGER PRIMARY KEY, provider TEXT NOT NULL, host TEXT NOT NULL, protocol TEXT NOT NULL,
+  upstream_model TEXT NOT NULL, model TEXT NOT NULL, variant TEXT NOT NULL DEFAULT '',
+  key_fp TEXT NOT NULL DEFAULT '',
+  UNIQUE(provider,host,protocol,upstream_model,variant,key_fp)) STRICT;
+
+CREATE TABLE obs(
+  id INTEGER PRIMARY KEY, ts_ms INTEGER NOT NULL, ep INTEGER NOT NULL REFERENCES endpoint(id),
+  grp BLOB,
+  src INTEGER NOT NULL,
+  class INTEGER NOT NULL, http INTEGER, code TEXT,
+  phase INTEGER,
+  dns_us INTEGER, tcp_us INTEGER, tls_us INTEGER, head_us INTEGER, ttft_us INTEGER, ttfa_us INTEGER,
+  decode_us INTEGER, e2e_us INTEGER, sched_lag_us INTEGER,
+  in_tok INTEGER, cached_tok INTEGER, cw5_tok INTEGER, cw1h_tok INTEGER, out_tok INTEGER, reason_tok INTEGER,
+  stream_tok INTEGER, n1_tok INTEGER, events INTEGER, reads INTEGER, burst_pm INTEGER,
+  tok_src INTEGER, effort TEXT, finish TEXT, retry_after_ms INTEGER,
+  flags INTEGER NOT NULL DEFAULT 0,
+  net INTEGER,
+  cost_pd INTEGER, bill_pd INTEGER, cost_state INTEGER, price_ver INTEGER, prompt_ver INTEGER,
+  connect_us INTEGER) STRICT;
+CREATE INDEX obs_ep_ts ON obs(ep, ts_ms DESC, class, flags, ttft_us, decode_us, stream_tok);
+CREATE INDEX obs_ts ON obs(ts_ms);
+
+CREATE TABLE state(
+  ep INTEGER NOT NULL, stratum INTEGER NOT NULL, upd_ms INTEGER NOT NULL,
+  a REAL NOT NULL, b REAL NOT NULL, r REAL NOT NULL,
+  af REAL NOT NULL, bf REAL NOT NULL,
+  wt REAL NOT NULL, mt REAL NOT NULL, st REAL NOT NULL,
+  wd REAL NOT NULL, md REAL NOT NULL, sd REAL NOT NULL,
+  lam REAL NOT NULL,
+  fails INTEGER NOT NULL, ejections INTEGER NOT NULL, cool_until_ms INTEGER NOT NULL, cool_why INTEGER,
+  last_ok_ms INTEGER, last_fail_ms INTEGER, PRIMARY KEY(ep,stratum)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hist(
+  ep INTEGER NOT NULL, metric INTEGER NOT NULL, hour INTEGER NOT NULL, bin INTEGER NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(ep,metric,hour,bin)) STRICT, WITHOUT ROWID;
+CREATE TABLE tally(ep INTEGER NOT NULL, hour INTEGER NOT NULL, class INTEGER NOT NULL, n INTEGER NOT NULL,
+  cost_pd INTEGER NOT NULL, PRIMARY KEY(ep,hour,class)) STRICT, WITHOUT ROWID;
+CREATE TABLE price(ver INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, taken_ms INTEGER NOT NULL,
+  sheet TEXT NOT NULL) STRICT;
+CREATE TABLE budget(id INTEGER PRIMARY KEY, day INTEGER NOT NULL, made_ms INTEGER NOT NULL, scope TEXT NOT NULL,
+  reserved_pd INTEGER NOT NULL, spent_pd INTEGER) STRICT;
+CREATE TABLE decision(id BLOB PRIMARY KEY, ts_ms INTEGER NOT NULL, input TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE meta(k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT;
+";

@@ -1,0 +1,424 @@
+//! The store of a machine: one SQLite file that many processes share. The only file that names rusqlite.
+//!
+//! One short transaction an attempt, `BEGIN IMMEDIATE` from the start; waiting for another process is jittered, because
+//! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat (`metrics.md` 3).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, params};
+
+use super::schema;
+use super::{ObservationStore, StateKey, StoreError};
+use crate::catalog::EndpointId;
+use crate::observe::{Cooling, CostState, EndpointStats, ErrorClass, Moments, Observation, Phase, Source, StatsState};
+
+/// An open observation store.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Sqlite {
+    /// Opens the store at `path`, and makes it, its folder and its tables where they are missing. A file that is no
+    /// database is moved aside, and the second value says so.
+    ///
+    /// # Errors
+    /// The folder or file cannot be written, or was made by a newer version.
+    pub fn open(path: &Path) -> Result<(Self, Option<String>), StoreError> {
+        let failed = |error: std::io::Error| StoreError(format!("{}: {error}", path.display()));
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let fresh = !path.exists();
+        match Self::connect(path) {
+            Ok(connection) => {
+                let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+                if version > schema::VERSION {
+                    let known = schema::VERSION;
+                    return Err(StoreError(format!(
+                        "{} was written by a newer openmux (schema {version}, this one knows {known})",
+                        path.display()
+                    )));
+                }
+                if fresh {
+                    restrict(path).map_err(failed)?;
+                }
+                Ok((Self::of(path, connection), None))
+            }
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if matches!(error.code, rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) =>
+            {
+                let aside = path.with_extension("db.damaged");
+                std::fs::rename(path, &aside).map_err(failed)?;
+                let connection = Self::connect(path)?;
+                restrict(path).map_err(failed)?;
+                let note = format!("{} was damaged; it was moved to {}", path.display(), aside.display());
+                Ok((Self::of(path, connection), Some(note)))
+            }
+            Err(error) => Err(StoreError(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    /// Opens the store for reading where it exists; `None` where there is none.
+    ///
+    /// # Errors
+    /// The file is there but cannot be read.
+    pub fn open_existing(path: &Path) -> Result<Option<Self>, StoreError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)
+            .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
+        connection.busy_handler(Some(jittered))?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self::of(path, connection)))
+    }
+
+    fn of(path: &Path, connection: Connection) -> Self {
+        Self { path: path.to_owned(), connection: Mutex::new(connection) }
+    }
+
+    /// Where the file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_handler(Some(jittered))?;
+        connection.execute_batch(schema::PRAGMAS)?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version == 0 {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+            let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            if version == 0 {
+                transaction.execute_batch(schema::CREATE)?;
+                transaction
+                    .execute("INSERT INTO meta(k, v) VALUES ('seed', '0'), ('salt', lower(hex(randomblob(16))))", [])?;
+                transaction.pragma_update(None, "user_version", schema::VERSION)?;
+            }
+            transaction.commit()?;
+        }
+        Ok(connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn meta(connection: &Connection, key: &str) -> Result<String, StoreError> {
+        Ok(connection.query_row("SELECT v FROM meta WHERE k = ?1", [key], |row| row.get(0))?)
+    }
+}
+
+/// Random 0.5 to 5 ms sleeps, at most 250 ms in all: the chat path never waits longer.
+fn jittered(tries: i32) -> bool {
+    let mut z = u64::from(tries.unsigned_abs()).wrapping_add(u64::from(std::process::id()) << 32);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    std::thread::sleep(Duration::from_micros(500 + (z >> 32) % 4500));
+    tries < 90
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the other systems' version can fail")]
+fn restrict(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+impl ObservationStore for Sqlite {
+    fn record(&self, seen: &Observation) -> Result<(), StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let endpoint = endpoint_row(&transaction, seen)?;
+        insert(&transaction, endpoint, seen)?;
+        let mut state = read_state(&transaction, endpoint)?.unwrap_or_else(|| StatsState::new(seen.at));
+        state.observe(seen);
+        write_state(&transaction, endpoint, &state)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = ?3 ORDER BY id DESC",
+        )?;
+        let mut found = BTreeMap::new();
+        for key in keys {
+            let provider = key.endpoint.provider.as_str();
+            let ids = statement
+                .query_map(params![provider, key.endpoint.upstream_model, key.key_fingerprint], |row| {
+                    row.get::<_, i64>(0)
+                })?;
+            // One endpoint under several hosts or protocols: the state that was written last speaks for it.
+            let mut newest: Option<StatsState> = None;
+            for id in ids {
+                let Some(state) = read_state(&connection, id?)? else { continue };
+                if newest.as_ref().is_none_or(|known| known.updated < state.updated) {
+                    newest = Some(state);
+                }
+            }
+            if let Some(state) = newest {
+                found.insert(key.endpoint.clone(), state.at(now));
+            }
+        }
+        Ok(found)
+    }
+
+    fn peek_seed(&self) -> Result<u64, StoreError> {
+        let seed = Self::meta(&self.lock(), "seed")?;
+        seed.parse().map_err(|_| StoreError(format!("the seed \"{seed}\" is not a number")))
+    }
+
+    fn take_seed(&self) -> Result<u64, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let seed = Self::meta(&transaction, "seed")?;
+        let seed: u64 = seed.parse().map_err(|_| StoreError(format!("the seed \"{seed}\" is not a number")))?;
+        transaction.execute("UPDATE meta SET v = ?1 WHERE k = 'seed'", [seed.wrapping_add(1).to_string()])?;
+        transaction.commit()?;
+        Ok(seed)
+    }
+
+    fn salt(&self) -> Result<[u8; 16], StoreError> {
+        let hex = Self::meta(&self.lock(), "salt")?;
+        let mut salt = [0; 16];
+        for (at, byte) in salt.iter_mut().enumerate() {
+            let digits = hex.get(2 * at..2 * at + 2).unwrap_or_default();
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| StoreError("the salt is damaged".to_owned()))?;
+        }
+        Ok(salt)
+    }
+}
+
+fn endpoint_row(transaction: &Transaction<'_>, seen: &Observation) -> Result<i64, StoreError> {
+    let values = named_params! {
+        ":provider": seen.endpoint.provider.as_str(), ":host": seen.host, ":protocol": seen.protocol.name(),
+        ":upstream": seen.endpoint.upstream_model, ":model": seen.model.as_str(), ":key": seen.key_fingerprint,
+    };
+    transaction.execute(
+        "INSERT INTO endpoint(provider, host, protocol, upstream_model, model, key_fp)
+         VALUES (:provider, :host, :protocol, :upstream, :model, :key)
+         ON CONFLICT(provider, host, protocol, upstream_model, variant, key_fp) DO UPDATE SET model = excluded.model",
+        values,
+    )?;
+    let id = transaction.query_row(
+        "SELECT id FROM endpoint WHERE provider = ?1 AND host = ?2 AND protocol = ?3 AND upstream_model = ?4
+         AND variant = '' AND key_fp = ?5",
+        params![
+            seen.endpoint.provider.as_str(),
+            seen.host,
+            seen.protocol.name(),
+            seen.endpoint.upstream_model,
+            seen.key_fingerprint
+        ],
+        |row| row.get(0),
+    )?;
+    Ok(id)
+}
+
+/// Bits of `obs.flags`.
+const FLAG_REUSED: i64 = 1;
+
+fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> Result<(), StoreError> {
+    let micros = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_micros()).ok());
+    let millis = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_millis()).ok());
+    let usage = seen.usage.clone().unwrap_or_default();
+    let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
+    let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
+    transaction.execute(
+        "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
+           in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
+           cost_pd, bill_pd, cost_state, connect_us)
+         VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
+           :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
+           :cost, :bill, :state, :connect)",
+        named_params! {
+            ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
+            ":src": match seen.source { Source::Probe => 0, Source::Chat => 1, Source::Gateway => 2 },
+            ":class": seen.class.number(), ":http": seen.http_status, ":code": seen.code,
+            ":phase": phase_number(seen.phase), ":head": micros(seen.timings.head),
+            ":ttft": micros(seen.timings.ttft), ":ttfa": micros(seen.timings.ttfa),
+            ":decode": micros(seen.timings.decode), ":e2e": micros(seen.timings.e2e),
+            ":input": count(usage.input), ":cached": count(usage.cache_read), ":cw5": count(five_minutes),
+            ":cw1h": count(usage.cache_write_1h), ":output": count(usage.output), ":reason": count(usage.reasoning),
+            ":events": seen.events, ":reads": seen.reads, ":finish": seen.finish,
+            ":retry": millis(seen.retry_after), ":flags": if seen.reused { FLAG_REUSED } else { 0 },
+            ":cost": seen.cost.and_then(crate::units::Usd::to_pico),
+            ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
+            ":state": match seen.cost_state { CostState::Exact => 0, CostState::None => 1, CostState::Unknown => 2 },
+            ":connect": micros(seen.timings.connect),
+        },
+    )?;
+    Ok(())
+}
+
+const fn phase_number(phase: Phase) -> i64 {
+    match phase {
+        Phase::Dns => 0,
+        Phase::Tcp => 1,
+        Phase::Tls => 2,
+        Phase::Send => 3,
+        Phase::Head => 4,
+        Phase::FirstToken => 5,
+        Phase::Stream => 6,
+        Phase::Done => 7,
+    }
+}
+
+/// All sums of an endpoint lie in stratum 0 until strata by input size join.
+const STRATUM: i64 = 0;
+
+fn read_state(connection: &Connection, endpoint: i64) -> Result<Option<StatsState>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT upd_ms, a, b, r, wt, mt, st, wd, md, sd, lam, fails, cool_until_ms, cool_why, last_ok_ms, last_fail_ms
+         FROM state WHERE ep = ?1 AND stratum = ?2",
+    )?;
+    let moment = |millis: i64| Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
+    let state = statement.query_row(params![endpoint, STRATUM], |row| {
+        let until: i64 = row.get(12)?;
+        let why = row.get::<_, Option<i64>>(13)?.and_then(ErrorClass::from_number);
+        Ok(StatsState {
+            updated: moment(row.get(0)?),
+            successes: row.get(1)?,
+            faults: row.get(2)?,
+            limited: row.get(3)?,
+            ttft: Moments { weight: row.get(4)?, mean: row.get(5)?, squares: row.get(6)? },
+            speed: Moments { weight: row.get(7)?, mean: row.get(8)?, squares: row.get(9)? },
+            attempts: row.get(10)?,
+            failures_in_row: row.get(11)?,
+            cooling: why.map(|class| Cooling { until: moment(until), class }),
+            last_success: row.get::<_, Option<i64>>(14)?.map(moment),
+            last_fault: row.get::<_, Option<i64>>(15)?.map(moment),
+        })
+    });
+    Ok(state.optional()?)
+}
+
+fn write_state(transaction: &Transaction<'_>, endpoint: i64, state: &StatsState) -> Result<(), StoreError> {
+    transaction.execute(
+        "INSERT OR REPLACE INTO state(ep, stratum, upd_ms, a, b, r, af, bf, wt, mt, st, wd, md, sd, lam, fails,
+           ejections, cool_until_ms, cool_why, last_ok_ms, last_fail_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0, ?15, ?16, ?17, ?18)",
+        params![
+            endpoint,
+            STRATUM,
+            state.updated.as_millisecond(),
+            state.successes,
+            state.faults,
+            state.limited,
+            state.ttft.weight,
+            state.ttft.mean,
+            state.ttft.squares,
+            state.speed.weight,
+            state.speed.mean,
+            state.speed.squares,
+            state.attempts,
+            state.failures_in_row,
+            state.cooling.map_or(0, |cooling| cooling.until.as_millisecond()),
+            state.cooling.map(|cooling| cooling.class.number()),
+            state.last_success.map(Timestamp::as_millisecond),
+            state.last_fault.map(Timestamp::as_millisecond),
+        ],
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Timings;
+    use crate::store::Memory;
+
+    fn key(seen: &Observation) -> StateKey {
+        StateKey { endpoint: seen.endpoint.clone(), key_fingerprint: seen.key_fingerprint.clone() }
+    }
+
+    fn sample(at: &str, class: ErrorClass) -> Observation {
+        let mut seen = crate::observe::tests_support::seen(at, class);
+        seen.timings = Timings { ttft: Some(Duration::from_millis(420)), ..Timings::default() };
+        seen
+    }
+
+    #[test]
+    fn sqlite_and_memory_give_the_same_fold() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/obs.db");
+        let (disk, note) = Sqlite::open(&path).unwrap();
+        assert_eq!(note, None);
+        let memory = Memory::new();
+        let attempts = [
+            sample("2026-11-24T10:00:00Z", ErrorClass::Ok),
+            sample("2026-11-24T10:20:00Z", ErrorClass::RateLimited),
+            sample("2026-11-24T11:00:00Z", ErrorClass::ProviderFault),
+        ];
+        for seen in &attempts {
+            disk.record(seen).unwrap();
+            memory.record(seen).unwrap();
+        }
+        let now = "2026-11-24T11:00:01Z".parse().unwrap();
+        let keys = [key(&attempts[0])];
+        assert_eq!(disk.stats(&keys, now).unwrap(), memory.stats(&keys, now).unwrap());
+        drop(disk);
+        let again = Sqlite::open_existing(&path).unwrap().unwrap();
+        assert_eq!(again.stats(&keys, now).unwrap(), memory.stats(&keys, now).unwrap());
+    }
+
+    #[test]
+    fn the_seed_is_peeked_at_by_one_and_taken_by_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+        assert_eq!((store.peek_seed().unwrap(), store.peek_seed().unwrap()), (0, 0));
+        assert_eq!((store.take_seed().unwrap(), store.peek_seed().unwrap()), (0, 1));
+        assert_ne!(store.salt().unwrap(), [0; 16]);
+    }
+
+    #[test]
+    fn a_damaged_file_is_moved_aside_and_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("obs.db");
+        std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .open(&path)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, &[b'x'; 4096]))
+            .unwrap();
+        let (store, note) = Sqlite::open(&path).unwrap();
+        assert!(note.unwrap().contains("obs.db.damaged"));
+        store.record(&sample("2026-11-24T10:00:00Z", ErrorClass::Ok)).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_the_users_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("obs.db");
+        let _store = Sqlite::open(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
