@@ -5,8 +5,11 @@
 //! without the provider's own end event is a truncated answer.
 
 pub mod anthropic;
+pub mod auth;
 pub mod classify;
+pub mod exchange;
 pub mod openai;
+pub mod transport;
 pub mod wire;
 
 use std::time::Duration;
@@ -133,3 +136,6 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
 
 /// The protocols that this version can speak.
 pub const BUILT: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
+
+/// The largest event or body that is accepted, in bytes.
+pub const MAX_FRAME: usize = 32 * 1024 * 1024;

@@ -1,0 +1,219 @@
+//! The one HTTP client. The only file that names reqwest.
+//!
+//! It follows no redirect (a key must not travel to another host), reads no environment (proxies and roots are passed
+//! in), and notes when a connection began and when it was up, so that waiting for it is not taken for the model's time.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+/// How to reach the outside.
+#[derive(Debug, Clone, Default)]
+pub struct TransportConfig {
+    /// The limit for DNS, TCP and TLS together; `None` is no limit.
+    pub connect_timeout: Option<Duration>,
+    /// Proxy for `https` URLs.
+    pub https_proxy: Option<String>,
+    /// Proxy for `http` URLs.
+    pub http_proxy: Option<String>,
+    /// Hosts that are reached without a proxy, as in `NO_PROXY`.
+    pub no_proxy: Option<String>,
+    /// Further root certificates, PEM.
+    pub extra_roots: Option<Vec<u8>>,
+}
+
+/// The client could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TransportError(pub String);
+
+/// Why a request got no response, or a response no more bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct WireError {
+    /// What kind of failure it is.
+    pub kind: WireErrorKind,
+    /// The innermost cause, one line.
+    pub message: String,
+}
+
+/// What kind of failure of the wire it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireErrorKind {
+    /// No connection: DNS, TCP or TLS.
+    Connect,
+    /// The connection was refused.
+    Refused,
+    /// The name does not resolve.
+    Dns,
+    /// The connection was not up in time.
+    ConnectTimeout,
+    /// The connection broke after the request went out.
+    Broken,
+    /// The request itself could not be made.
+    Request,
+}
+
+#[derive(Debug, Default)]
+struct ConnectLog {
+    last: Mutex<Option<(Instant, Instant)>>,
+}
+
+/// A pooled HTTP client.
+#[derive(Debug, Clone)]
+pub struct Transport {
+    client: reqwest::Client,
+    log: Arc<ConnectLog>,
+}
+
+/// A response whose body is still to be read.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Status and headers.
+    pub head: http::response::Parts,
+    /// When the connection that carried it began to be made and when it was up; `None` where it was reused.
+    pub connected: Option<(Instant, Instant)>,
+    body: reqwest::Response,
+}
+
+impl Transport {
+    /// Makes a client; takes a few milliseconds, so only commands that call somebody make one.
+    ///
+    /// # Errors
+    /// A proxy or a certificate cannot be used.
+    pub fn new(config: &TransportConfig) -> Result<Self, TransportError> {
+        let log = Arc::new(ConnectLog::default());
+        let failed = |error: reqwest::Error| TransportError(innermost(&error));
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .pool_idle_timeout(Duration::from_secs(30))
+            .connector_layer(TimedLayer(Arc::clone(&log)));
+        if let Some(limit) = config.connect_timeout {
+            builder = builder.connect_timeout(limit);
+        }
+        let exempt = config.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
+        for (proxy, https) in [(&config.https_proxy, true), (&config.http_proxy, false)] {
+            let Some(url) = proxy else { continue };
+            let proxy = if https { reqwest::Proxy::https(url) } else { reqwest::Proxy::http(url) };
+            builder = builder.proxy(proxy.map_err(failed)?.no_proxy(exempt.clone()));
+        }
+        if let Some(pem) = &config.extra_roots {
+            for root in reqwest::Certificate::from_pem_bundle(pem).map_err(failed)? {
+                builder = builder.add_root_certificate(root);
+            }
+        }
+        Ok(Self { client: builder.build().map_err(failed)?, log })
+    }
+
+    /// Sends a request and waits for the response's head.
+    ///
+    /// # Errors
+    /// No response came.
+    pub async fn send(&self, request: http::Request<Bytes>) -> Result<Incoming, WireError> {
+        let request = reqwest::Request::try_from(request).map_err(|error| wire_error(&error))?;
+        self.log.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let response = self.client.execute(request).await.map_err(|error| wire_error(&error))?;
+        let connected = self.log.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut head = http::Response::new(());
+        *head.status_mut() = response.status();
+        *head.version_mut() = response.version();
+        *head.headers_mut() = response.headers().clone();
+        Ok(Incoming { head: head.into_parts().0, connected, body: response })
+    }
+}
+
+impl Incoming {
+    /// The next bytes of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, WireError> {
+        self.body.chunk().await.map_err(|error| wire_error(&error))
+    }
+}
+
+fn wire_error(error: &reqwest::Error) -> WireError {
+    let message = innermost(error);
+    let refused = message.to_ascii_lowercase().contains("refused");
+    let kind = if error.is_builder() {
+        WireErrorKind::Request
+    } else if error.is_connect() && error.is_timeout() {
+        WireErrorKind::ConnectTimeout
+    } else if error.is_connect() && refused {
+        WireErrorKind::Refused
+    } else if error.is_connect() && chain_mentions(error, "dns") {
+        WireErrorKind::Dns
+    } else if error.is_connect() {
+        WireErrorKind::Connect
+    } else {
+        WireErrorKind::Broken
+    };
+    WireError { kind, message }
+}
+
+/// The message of the innermost cause, without the URL, which could hold a key.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let text = cause.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn chain_mentions(error: &dyn std::error::Error, word: &str) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().to_ascii_lowercase().contains(word) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[derive(Debug, Clone)]
+struct TimedLayer(Arc<ConnectLog>);
+
+impl<S> tower_layer::Layer<S> for TimedLayer {
+    type Service = Timed<S>;
+    fn layer(&self, inner: S) -> Timed<S> {
+        Timed { inner, log: Arc::clone(&self.0) }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Timed<S> {
+    inner: S,
+    log: Arc<ConnectLog>,
+}
+
+impl<S, R> tower_service::Service<R> for Timed<S>
+where
+    S: tower_service::Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, target: R) -> Self::Future {
+        let began = Instant::now();
+        let log = Arc::clone(&self.log);
+        let connecting = self.inner.call(target);
+        Box::pin(async move {
+            let connection = connecting.await?;
+            *log.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((began, Instant::now()));
+            Ok(connection)
+        })
+    }
+}
