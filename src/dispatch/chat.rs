@@ -1,0 +1,362 @@
+//! Executes a decision: attempt after attempt until one answers, each of them recorded.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::{Dispatcher, Reach};
+use crate::catalog::price::{Cost, CostError};
+use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
+use crate::chat::{ChatEvent, ChatRequest};
+use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
+use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
+use crate::store::StateKey;
+use crate::units::Usd;
+use crate::upstream::auth::sign;
+use crate::upstream::exchange::{Limits, Outcome, exchange};
+use crate::upstream::transport::Transport;
+use crate::upstream::{Call, UpstreamError, adapter};
+
+/// What happens between attempts, for whoever watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// An endpoint is tried.
+    Trying {
+        /// Which.
+        endpoint: EndpointId,
+    },
+    /// An endpoint failed and the next one is tried.
+    FailingOver {
+        /// What failed.
+        from: EndpointId,
+        /// What is tried now.
+        to: EndpointId,
+        /// How it failed.
+        class: ErrorClass,
+    },
+    /// No other endpoint is open: the same one is tried again after a wait.
+    Retrying {
+        /// Which.
+        endpoint: EndpointId,
+        /// How it failed.
+        class: ErrorClass,
+        /// The wait.
+        wait: Duration,
+    },
+    /// An attempt could not be recorded.
+    NotRecorded(String),
+}
+
+/// Watches a chat: takes its events and its notices.
+pub trait Observer {
+    /// One event of the answer; `false` where nobody reads any more.
+    fn event(&mut self, event: ChatEvent) -> bool;
+    /// Something happened between attempts.
+    fn notice(&mut self, notice: Notice);
+}
+
+/// A chat that is ready to be executed.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// What is asked.
+    pub request: &'a ChatRequest,
+    /// The endpoints that the decision weighed.
+    pub reaches: &'a [Reach],
+    /// The decision.
+    pub decision: &'a Decision,
+    /// Limits over all attempts.
+    pub route_limits: RouteLimits,
+    /// The longest silence once tokens flow; `None` is no limit.
+    pub idle: Option<Duration>,
+    /// The whole request; `None` is no limit.
+    pub total: Option<Duration>,
+    /// Whether nothing reaches the observer before the answer is whole, so that a break may still fail over.
+    pub hold: bool,
+    /// Groups the attempts of this request in the store.
+    pub group: [u8; 16],
+    /// Who asks.
+    pub source: Source,
+}
+
+/// One attempt, as it is reported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptReport {
+    /// Which endpoint.
+    pub endpoint: EndpointId,
+    /// The variable that held the key, if one was used.
+    pub key_source: Option<String>,
+    /// The last characters of the key.
+    pub key_ending: Option<String>,
+    /// The host that was called.
+    pub host: String,
+    /// When it began.
+    pub at: Timestamp,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Its bill, or why there is none.
+    pub cost: Option<Result<Cost, CostError>>,
+    /// What is known of its cost.
+    pub cost_state: CostState,
+}
+
+/// What a chat came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChatReport {
+    /// Every attempt, in order.
+    pub attempts: Vec<AttemptReport>,
+    /// Why no further attempt was made, where the last one failed.
+    pub gave_up: Option<GiveUp>,
+    /// From the first attempt to the end.
+    pub elapsed: Duration,
+}
+
+impl ChatReport {
+    /// The attempt that answered.
+    #[must_use]
+    pub fn answered(&self) -> Option<&AttemptReport> {
+        self.attempts.last().filter(|attempt| attempt.outcome.class.is_success())
+    }
+}
+
+impl Dispatcher<'_> {
+    /// Executes a plan. `cancel` turning true aborts the attempt that is under way.
+    pub async fn chat(
+        &self,
+        plan: &Plan<'_>,
+        transport: &Transport,
+        cancel: watch::Receiver<bool>,
+        observer: &mut dyn Observer,
+    ) -> ChatReport {
+        let began = Instant::now();
+        let mut failover = Failover::new(plan.decision, plan.route_limits);
+        let mut attempts: Vec<AttemptReport> = Vec::new();
+        let mut waited = Duration::ZERO;
+        let gave_up = loop {
+            match failover.next(began.elapsed()) {
+                Step::GiveUp(why) => break Some(why),
+                Step::Wait(wait) => {
+                    if let Some(last) = attempts.last() {
+                        let (endpoint, class) = (last.endpoint.clone(), last.outcome.class);
+                        observer.notice(Notice::Retrying { endpoint, class, wait });
+                    }
+                    waited = wait;
+                    if slept_or_cancelled(wait, cancel.clone()).await {
+                        break Some(GiveUp::Final);
+                    }
+                }
+                Step::Try { endpoint, first_token, again, .. } => {
+                    announce(&attempts, &endpoint, again && waited.is_zero(), observer);
+                    waited = Duration::ZERO;
+                    let Some(reach) = plan.reaches.iter().find(|reach| reach.endpoint.id == endpoint) else {
+                        break Some(GiveUp::Exhausted);
+                    };
+                    let limits = Limits {
+                        // An answer that is not streamed has no first token to wait for.
+                        first_token: first_token.filter(|_| plan.request.stream),
+                        idle: plan.idle.filter(|_| plan.request.stream),
+                        total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
+                    };
+                    let report = self.attempt(plan, reach, transport, limits, cancel.clone(), observer).await;
+                    let class = report.outcome.class;
+                    let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
+                    let shown = report.outcome.shown && !plan.hold;
+                    let out_of_time =
+                        matches!(report.outcome.limit, Some((crate::upstream::exchange::Limit::Total, _)));
+                    attempts.push(report);
+                    if class.is_success() {
+                        break None;
+                    }
+                    if shown {
+                        failover.committed();
+                    }
+                    if out_of_time {
+                        break Some(GiveUp::Deadline);
+                    }
+                    failover.failed(class, retry_after, began.elapsed());
+                }
+            }
+        };
+        ChatReport { attempts, gave_up, elapsed: began.elapsed() }
+    }
+
+    async fn attempt(
+        &self,
+        plan: &Plan<'_>,
+        reach: &Reach,
+        transport: &Transport,
+        limits: Limits,
+        cancel: watch::Receiver<bool>,
+        observer: &mut dyn Observer,
+    ) -> AttemptReport {
+        let at = (self.now)();
+        let mut held = Vec::new();
+        let mut sink = |event: ChatEvent| {
+            if plan.hold {
+                held.push(event);
+                true
+            } else {
+                observer.event(event)
+            }
+        };
+        let outcome = call(plan.request, reach, transport, limits, cancel, &mut sink).await;
+        if outcome.class.is_success() {
+            for event in held {
+                if !observer.event(event) {
+                    break;
+                }
+            }
+        }
+        let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
+        let cost_state = cost_state(&outcome, cost.as_ref());
+        let (key_source, key_ending) = match &reach.found {
+            crate::upstream::auth::Found::Key { source, secret, .. } => {
+                (Some(source.clone()), secret.ending().map(str::to_owned))
+            }
+            _ => (None, None),
+        };
+        let host = host_of(&reach.base_url);
+        let report = AttemptReport {
+            endpoint: reach.endpoint.id.clone(),
+            key_source,
+            key_ending,
+            host,
+            at,
+            outcome,
+            cost,
+            cost_state,
+        };
+        if let Err(error) = self.store.record(&self.observation(plan, reach, &report)) {
+            observer.notice(Notice::NotRecorded(error.to_string()));
+        }
+        report
+    }
+
+    fn observation(&self, plan: &Plan<'_>, reach: &Reach, report: &AttemptReport) -> Observation {
+        let StateKey { endpoint, key_fingerprint } = reach.state_key(self.store.salt().ok().as_ref());
+        let outcome = &report.outcome;
+        let total = match &report.cost {
+            Some(Ok(cost)) if report.cost_state == CostState::Exact => Some(cost.total),
+            _ => None,
+        };
+        Observation {
+            at: report.at,
+            endpoint,
+            model: reach.endpoint.model.clone(),
+            host: report.host.clone(),
+            protocol: reach.protocol.unwrap_or(Protocol::OpenaiChat),
+            key_fingerprint,
+            group: plan.group,
+            source: plan.source,
+            class: outcome.class,
+            phase: outcome.phase,
+            http_status: outcome.http_status,
+            code: outcome.error.as_ref().and_then(|error| error.code.clone()),
+            timings: outcome.timings,
+            usage: outcome.usage.clone(),
+            events: outcome.events,
+            reads: outcome.reads,
+            retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
+            cost: total,
+            billed: outcome.billed,
+            cost_state: report.cost_state,
+            finish: outcome.finish.as_ref().map(|(_, native)| native.chars().take(64).collect()),
+            reused: outcome.reused,
+        }
+    }
+}
+
+/// Encodes, signs and sends one attempt.
+async fn call(
+    request: &ChatRequest,
+    reach: &Reach,
+    transport: &Transport,
+    limits: Limits,
+    cancel: watch::Receiver<bool>,
+    sink: &mut dyn FnMut(ChatEvent) -> bool,
+) -> Outcome {
+    let Some(adapter) = reach.protocol.and_then(adapter) else {
+        return refused(ErrorClass::Unsupported, "this version does not speak the endpoint's protocol".to_owned());
+    };
+    let call = Call { endpoint: &reach.endpoint, provider: &reach.provider, base_url: &reach.base_url, request };
+    let mut encoded = match adapter.encode(&call) {
+        Ok(encoded) => encoded,
+        Err(error) => return refused(ErrorClass::LocalConfig, error.to_string()),
+    };
+    if let Err(error) = sign(&mut encoded, &reach.found) {
+        return refused(ErrorClass::Auth, error.to_string());
+    }
+    exchange(transport, adapter, &call, encoded, limits, cancel, sink).await
+}
+
+/// An attempt that was never sent.
+fn refused(class: ErrorClass, message: String) -> Outcome {
+    let error = UpstreamError { class, message, code: None, retry_after: None, request_id: None };
+    Outcome {
+        class,
+        error: Some(error),
+        limit: None,
+        phase: Phase::Dns,
+        http_status: None,
+        request_id: None,
+        timings: Timings::default(),
+        usage: None,
+        billed: None,
+        finish: None,
+        events: 0,
+        reads: 0,
+        shown: false,
+        reused: false,
+    }
+}
+
+/// What the endpoint's sheet makes of a usage; `None` where it has no sheet.
+fn bill(reach: &Reach, usage: &Usage, at: Timestamp) -> Option<Result<Cost, CostError>> {
+    match &reach.endpoint.pricing {
+        Some(pricing) => Some(pricing.cost(usage, at)),
+        None if reach.provider.kind == ProviderKind::Local => {
+            Some(Ok(Cost { items: Vec::new(), total: Usd::ZERO, inexact: false, notes: Vec::new() }))
+        }
+        None => None,
+    }
+}
+
+/// Exact where a whole answer reported its usage; none where the provider cannot have accepted the request.
+fn cost_state(outcome: &Outcome, cost: Option<&Result<Cost, CostError>>) -> CostState {
+    let refused = outcome.http_status.is_some_and(|status| !(200..300).contains(&status));
+    if outcome.class.is_success() && matches!(cost, Some(Ok(_))) {
+        CostState::Exact
+    } else if refused || (outcome.http_status.is_none() && outcome.phase < Phase::Head && outcome.limit.is_none()) {
+        CostState::None
+    } else {
+        CostState::Unknown
+    }
+}
+
+fn host_of(base_url: &str) -> String {
+    base_url.parse::<http::Uri>().ok().and_then(|uri| uri.authority().map(|host| host.to_string())).unwrap_or_default()
+}
+
+fn announce(attempts: &[AttemptReport], endpoint: &EndpointId, at_once: bool, observer: &mut dyn Observer) {
+    let endpoint = endpoint.clone();
+    match attempts.last() {
+        None => observer.notice(Notice::Trying { endpoint }),
+        Some(last) if last.endpoint != endpoint => {
+            let (from, class) = (last.endpoint.clone(), last.outcome.class);
+            observer.notice(Notice::FailingOver { from, to: endpoint, class });
+        }
+        Some(last) if at_once => {
+            observer.notice(Notice::Retrying { endpoint, class: last.outcome.class, wait: Duration::ZERO });
+        }
+        Some(_) => {}
+    }
+}
+
+/// Sleeps; true where it was cancelled meanwhile.
+async fn slept_or_cancelled(wait: Duration, mut cancel: watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = sleep(wait) => false,
+        stopped = cancel.wait_for(|stop| *stop) => stopped.is_ok(),
+    }
+}

@@ -1,0 +1,139 @@
+//! The one façade that `chat`, `route explain`, `providers compare` and `serve` call.
+//!
+//! It gathers candidates ([`Dispatcher::reach`]), asks `routing` for a decision ([`Dispatcher::route`]) and executes it
+//! ([`Dispatcher::chat`]), recording every attempt. What is explained and what is executed are the same [`Decision`].
+
+mod chat;
+mod reach;
+
+use jiff::Timestamp;
+
+pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan};
+pub use reach::{Reach, Sandboxed};
+
+use crate::catalog::{Catalog, ModelId};
+use crate::chat::ChatRequest;
+use crate::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, RouteRequest, decide};
+use crate::store::{ObservationStore, StateKey};
+use crate::units::Tokens;
+use crate::upstream::auth::{Found, Vars};
+
+/// Output tokens that are expected where nothing better is known (`decisions.md` 13).
+pub const EXPECTED_OUTPUT: Tokens = Tokens::new(250);
+
+/// Everything that a decision and its execution read from outside.
+#[derive(Clone, Copy)]
+pub struct Dispatcher<'a> {
+    /// What exists and what it costs.
+    pub catalog: &'a Catalog,
+    /// What was measured.
+    pub store: &'a dyn ObservationStore,
+    /// A snapshot of the environment: keys, addresses, regions.
+    pub vars: &'a Vars,
+    /// The clock.
+    pub now: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Simulated providers, and nothing else, where the command runs in the sandbox.
+    pub sandbox: Option<&'a Sandboxed>,
+    /// The region that is preferred where a provider has several.
+    pub region: Option<&'a str>,
+}
+
+/// A decision, and what could not be read on the way to it.
+#[derive(Debug, Clone)]
+pub struct Routed {
+    /// The decision.
+    pub decision: Decision,
+    /// Whether no key at all is set, so that the decision supposes every key.
+    pub supposed: bool,
+    /// Why measurements could not be read, if they could not.
+    pub warning: Option<String>,
+}
+
+impl Dispatcher<'_> {
+    /// Decides. `suppose_keys` ranks as if every key were set where none is (`route explain`); `chat` never does.
+    #[must_use]
+    pub fn route(
+        &self,
+        request: &RouteRequest,
+        reaches: &[Reach],
+        policy: &Policy,
+        seed: u64,
+        suppose_keys: bool,
+    ) -> Routed {
+        let now = (self.now)();
+        let salt = self.store.salt();
+        let keys: Vec<StateKey> = reaches.iter().map(|reach| reach.state_key(salt.as_ref().ok())).collect();
+        let read = self.store.stats(&keys, now);
+        let warning = salt.err().or(read.as_ref().err().cloned()).map(|error| error.to_string());
+        let stats = read.unwrap_or_default();
+        let callable = |reach: &&Reach| reach.unsupported.is_none() && !reach.outside_sandbox;
+        let mut called = reaches.iter().filter(callable).peekable();
+        let none_set = called.peek().is_some() && called.all(|reach| matches!(reach.found, Found::Missing { .. }));
+        let supposed = suppose_keys && none_set;
+        let candidates: Vec<Candidate<'_>> = reaches
+            .iter()
+            .map(|reach| Candidate {
+                endpoint: &reach.endpoint,
+                kind: reach.provider.kind,
+                credential: match &reach.found {
+                    Found::Key { source, .. } => Credential::Found { source: source.clone() },
+                    Found::NotNeeded => Credential::NotNeeded,
+                    Found::Missing { .. } if supposed => Credential::Supposed,
+                    Found::Missing { looked_in } => Credential::Missing { looked_in: looked_in.clone() },
+                },
+                unsupported: reach.unsupported.clone(),
+                no_base_url: reach.no_base_url,
+                missing_settings: if supposed { Vec::new() } else { reach.missing_settings.clone() },
+                outside_sandbox: reach.outside_sandbox,
+                hides_reasoning: reach.hides_reasoning(),
+                in_flight: 0,
+                stats: stats.get(&reach.endpoint.id).cloned().unwrap_or_default(),
+            })
+            .collect();
+        Routed { decision: decide(request, &candidates, policy, now, seed), supposed, warning }
+    }
+}
+
+/// What routing needs to know of a chat: lengths, needs and limits; no prompt text.
+///
+/// Input tokens are estimated as one for every four characters, at least one a message; the bound is the UTF-8 bytes of
+/// all text plus 64 for the chat template, since a token is at least one byte.
+#[must_use]
+pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRequest {
+    let mut bytes = 0_u64;
+    let mut characters = 0_u64;
+    for message in &request.messages {
+        let text = message.joined();
+        bytes += u64::try_from(text.len()).unwrap_or(u64::MAX / 2);
+        characters += u64::try_from(text.chars().count()).unwrap_or(u64::MAX / 2);
+    }
+    let messages = u64::try_from(request.messages.len()).unwrap_or(0);
+    RouteRequest {
+        input: Tokens::new(characters.div_ceil(4) + 4 * messages),
+        input_estimated: true,
+        input_bound: Tokens::new(bytes + 64),
+        expected_output: EXPECTED_OUTPUT,
+        max_output: request.max_tokens.map(Tokens::new),
+        stream: request.stream,
+        needs: Needs { temperature: request.temperature.is_some(), tools: request.extra.contains_key("tools") },
+        ..shape(&request.model, Tokens::ZERO, EXPECTED_OUTPUT, Tokens::ZERO, constraints)
+    }
+}
+
+/// A request of a stated shape, for comparing without a prompt.
+#[must_use]
+pub fn shape(model: &ModelId, input: Tokens, output: Tokens, cached: Tokens, constraints: Constraints) -> RouteRequest {
+    RouteRequest {
+        model: model.clone(),
+        input,
+        input_estimated: false,
+        input_bound: input,
+        cached,
+        expected_output: output,
+        max_output: None,
+        stream: true,
+        needs: Needs::default(),
+        warm: None,
+        constraints,
+    }
+}

@@ -1,0 +1,167 @@
+//! From a model to the endpoints that are weighed: one a provider, each with how it would be called.
+
+use std::collections::BTreeMap;
+
+use super::Dispatcher;
+use crate::catalog::{Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status};
+use crate::store::StateKey;
+use crate::upstream::auth::{Address, Found, Secret, address, find_key};
+use crate::upstream::{BUILT, adapter};
+
+/// The simulated providers of a sandboxed command: provider to base URL.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sandboxed {
+    /// Where each simulated provider listens.
+    pub base_urls: BTreeMap<ProviderId, String>,
+    /// The key that they accept.
+    pub key: String,
+}
+
+/// An endpoint and how it would be called.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Who serves it.
+    pub provider: Provider,
+    /// The dialect it would be spoken to in; `None` where this version has none for it.
+    pub protocol: Option<Protocol>,
+    /// The protocol or scheme that this version cannot do, where that is why.
+    pub unsupported: Option<String>,
+    /// Whether the catalog knows no address.
+    pub no_base_url: bool,
+    /// The address, with all variables filled in; empty where it is not known.
+    pub base_url: String,
+    /// The variable that overrides the catalog's address, if one does.
+    pub overridden_by: Option<String>,
+    /// Variables that the address needs and that are not set.
+    pub missing_settings: Vec<String>,
+    /// The credential.
+    pub found: Found,
+    /// Whether the command runs in the sandbox and this is not simulated.
+    pub outside_sandbox: bool,
+}
+
+impl Reach {
+    /// Whether its model reasons without streaming that.
+    #[must_use]
+    pub fn hides_reasoning(&self) -> bool {
+        self.provider.hides_reasoning && self.endpoint.can(crate::catalog::Capability::Reasoning)
+    }
+
+    /// Under which key its state is kept.
+    #[must_use]
+    pub fn state_key(&self, salt: Option<&[u8; 16]>) -> StateKey {
+        StateKey { endpoint: self.endpoint.id.clone(), key_fingerprint: self.fingerprint(salt) }
+    }
+
+    /// The fingerprint of its key; empty without one.
+    #[must_use]
+    pub fn fingerprint(&self, salt: Option<&[u8; 16]>) -> String {
+        match (&self.found, salt) {
+            (Found::Key { secret, .. }, Some(salt)) => secret.fingerprint(salt),
+            _ => String::new(),
+        }
+    }
+}
+
+impl Dispatcher<'_> {
+    /// The endpoints of a model that are weighed: chat endpoints of the plain offer (or of the variant that was asked
+    /// for), one a provider; with `all`, every region and twin of them.
+    #[must_use]
+    pub fn reach(&self, model: &ModelId, variant: Option<&str>, all: bool) -> Vec<Reach> {
+        let wanted = |endpoint: &Endpoint| match variant {
+            None => endpoint.is_plain(),
+            Some(name) => endpoint.variant.iter().any(|known| known == name),
+        };
+        let endpoints = self.catalog.endpoints_for(model);
+        let offered = endpoints.into_iter().filter(|endpoint| endpoint.kind == ModelKind::Chat && wanted(endpoint));
+        let mut kept: BTreeMap<EndpointId, Endpoint> = BTreeMap::new();
+        let mut best: BTreeMap<ProviderId, Endpoint> = BTreeMap::new();
+        for endpoint in offered {
+            if all {
+                kept.insert(endpoint.id.clone(), endpoint);
+                continue;
+            }
+            let better = |known: &Endpoint| self.preference(&endpoint) < self.preference(known);
+            if best.get(&endpoint.id.provider).is_none_or(better) {
+                best.insert(endpoint.id.provider.clone(), endpoint);
+            }
+        }
+        kept.extend(best.into_values().map(|endpoint| (endpoint.id.clone(), endpoint)));
+        kept.into_values().filter_map(|endpoint| self.reach_one(endpoint)).collect()
+    }
+
+    /// Of several endpoints of one provider the lowest stands for it: living, in the configured region, else global or
+    /// unqualified, plain of quantisation and upstream, with the shortest name.
+    fn preference<'a>(&self, endpoint: &'a Endpoint) -> (bool, u8, bool, bool, bool, usize, &'a str) {
+        let region = match (endpoint.region.as_deref(), self.region) {
+            (Some(region), Some(wanted)) if region == wanted => 0,
+            (None, _) => 1,
+            (Some("global"), _) => 2,
+            _ => 3,
+        };
+        (
+            endpoint.status == Status::Retired,
+            region,
+            endpoint.upstream.is_some(),
+            endpoint.floating,
+            endpoint.quant.is_some(),
+            endpoint.id.upstream_model.len(),
+            &endpoint.id.upstream_model,
+        )
+    }
+
+    /// How one endpoint would be called; `None` where its provider is not in the catalog.
+    fn reach_one(&self, endpoint: Endpoint) -> Option<Reach> {
+        let provider = self.catalog.provider(&endpoint.id.provider)?;
+        let spoken = endpoint.protocols().filter(|protocol| BUILT.contains(protocol)).find_map(|protocol| {
+            let (url, auth) = self.catalog.base_url(&endpoint, &provider, protocol)?;
+            Some((protocol, url, auth))
+        });
+        let built = endpoint.protocols().any(|protocol| adapter(protocol).is_some());
+        let mut reach = Reach {
+            protocol: spoken.as_ref().map(|(protocol, ..)| *protocol),
+            unsupported: (!built).then(|| endpoint.protocol.map_or("unknown", Protocol::name).to_owned()),
+            no_base_url: built && spoken.is_none(),
+            base_url: String::new(),
+            overridden_by: None,
+            missing_settings: Vec::new(),
+            found: Found::Missing { looked_in: provider.env_names("key").to_vec() },
+            outside_sandbox: false,
+            endpoint,
+            provider,
+        };
+        if let Some((protocol, template, auth)) = spoken {
+            self.call_at(&mut reach, protocol, &template, &auth);
+        }
+        Some(reach)
+    }
+
+    fn call_at(&self, reach: &mut Reach, protocol: Protocol, template: &str, auth: &Auth) {
+        if let Some(sandbox) = self.sandbox {
+            match sandbox.base_urls.get(&reach.provider.id) {
+                Some(url) => {
+                    reach.base_url.clone_from(url);
+                    let auth = if matches!(auth, Auth::Header(_)) { auth.clone() } else { Auth::Bearer };
+                    let secret = Secret::new(sandbox.key.clone());
+                    reach.found = Found::Key { source: "sandbox".to_owned(), secret, auth };
+                }
+                None => reach.outside_sandbox = true,
+            }
+            return;
+        }
+        if let Auth::Unsupported(scheme) = auth {
+            reach.unsupported = Some(scheme.clone());
+            return;
+        }
+        reach.found = find_key(&reach.provider, auth, self.vars);
+        match address(&reach.provider, protocol, template, self.vars) {
+            Address::Known { url, overridden_by } => {
+                reach.base_url = url;
+                reach.overridden_by = overridden_by;
+            }
+            Address::Missing(variables) => reach.missing_settings = variables,
+        }
+    }
+}
