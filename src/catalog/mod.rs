@@ -12,7 +12,7 @@ mod usage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use builtin::{Catalog, EndpointLine, ModelLine};
+pub use builtin::{Catalog, EndpointLine, ModelLine, own_provider};
 pub use price::Pricing;
 pub use usage::Usage;
 

@@ -2,6 +2,7 @@
 //! attempts ([`EndpointStats`]), read at a given `now`. No clock, no I/O.
 
 mod class;
+mod measured;
 mod stats;
 
 use std::time::Duration;
@@ -9,7 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use class::{Cooldown, ErrorClass, Failover};
-pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed};
+pub use measured::{MEDIAN_FLOOR, Measured};
+pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed, speed_of};
 
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};
 use crate::units::Usd;

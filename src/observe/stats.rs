@@ -215,14 +215,18 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
 }
 
-/// Decode speed in tokens per second, where the sample is large and slow enough to mean anything (`metrics.md` 1.4):
-/// at least 32 tokens after the first, at least 500 ms, at least 8 reads.
+/// Decode speed in tokens per second, where the sample is large and slow enough to mean anything.
 #[must_use]
 pub fn decode_speed(seen: &Observation) -> Option<f64> {
-    let decode = seen.timings.decode?;
-    let output = seen.usage.as_ref()?.output?.count();
+    speed_of(seen.class, seen.timings.decode?, seen.usage.as_ref()?.output?.count(), seen.reads)
+}
+
+/// Output tokens after the first over the time from the first to the last, in tokens per second; `None` below 32
+/// tokens, 500 ms or 8 reads (`metrics.md` 1.4).
+#[must_use]
+pub fn speed_of(class: ErrorClass, decode: Duration, output: u64, reads: u32) -> Option<f64> {
     let after_first = output.saturating_sub(1);
-    if !seen.class.is_success() || after_first < 32 || decode < Duration::from_millis(500) || seen.reads < 8 {
+    if !class.is_success() || after_first < 32 || decode < Duration::from_millis(500) || reads < 8 {
         return None;
     }
     let tokens = f64::from(u32::try_from(after_first).ok()?);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{ObservationStore, StateKey, StoreError};
 use crate::catalog::EndpointId;
-use crate::observe::{EndpointStats, Observation, StatsState};
+use crate::observe::{EndpointStats, Measured, Observation, StatsState, decode_speed};
 
 /// Observations of one process, and their fold.
 #[derive(Debug, Default)]
@@ -53,6 +53,15 @@ impl ObservationStore for Memory {
         let inner = self.lock();
         let known = keys.iter().filter_map(|key| Some((key.endpoint.clone(), inner.states.get(key)?.at(now))));
         Ok(known.collect())
+    }
+
+    fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
+        let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
+        for seen in self.lock().observations.iter().filter(|seen| seen.at >= since) {
+            let ttft = seen.timings.ttft.and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
+            found.entry(seen.endpoint.clone()).or_default().add(seen.class, ttft, decode_speed(seen));
+        }
+        Ok(found)
     }
 
     fn peek_seed(&self) -> Result<u64, StoreError> {

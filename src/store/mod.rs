@@ -13,7 +13,7 @@ use jiff::Timestamp;
 pub use memory::Memory;
 
 use crate::catalog::EndpointId;
-use crate::observe::{EndpointStats, Observation};
+use crate::observe::{EndpointStats, Measured, Observation};
 
 /// Why the store could not be read or written. It never fails a chat.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,12 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read; the caller says so and decides on priors.
     fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError>;
+
+    /// The raw samples of every endpoint since a moment, for display.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError>;
 
     /// The seed that the next decision will use.
     ///

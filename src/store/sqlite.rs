@@ -14,7 +14,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::schema;
 use super::{ObservationStore, StateKey, StoreError};
 use crate::catalog::EndpointId;
-use crate::observe::{Cooling, CostState, EndpointStats, ErrorClass, Moments, Observation, Phase, Source, StatsState};
+use crate::observe::{
+    Cooling, CostState, EndpointStats, ErrorClass, Measured, Moments, Observation, Phase, Source, StatsState, speed_of,
+};
 
 /// An open observation store.
 #[derive(Debug)]
@@ -184,6 +186,33 @@ impl ObservationStore for Sqlite {
             if let Some(state) = newest {
                 found.insert(key.endpoint.clone(), state.at(now));
             }
+        }
+        Ok(found)
+    }
+
+    fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT endpoint.provider, endpoint.upstream_model, class, ttft_us, decode_us, out_tok, reads
+             FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1",
+        )?;
+        let rows = statement.query_map([since.as_millisecond()], |row| {
+            let provider: String = row.get(0)?;
+            let endpoint =
+                EndpointId { provider: crate::catalog::ProviderId::new(provider), upstream_model: row.get(1)? };
+            let whole = |column: usize| {
+                row.get::<_, Option<i64>>(column).map(|value| value.and_then(|v| u64::try_from(v).ok()))
+            };
+            Ok((endpoint, row.get::<_, i64>(2)?, whole(3)?, whole(4)?, whole(5)?, row.get::<_, u32>(6)?))
+        })?;
+        let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
+        for row in rows {
+            let (endpoint, class, ttft, decode, output, reads) = row?;
+            let Some(class) = ErrorClass::from_number(class) else { continue };
+            let speed = decode
+                .zip(output)
+                .and_then(|(decode, output)| speed_of(class, Duration::from_micros(decode), output, reads));
+            found.entry(endpoint).or_default().add(class, ttft, speed);
         }
         Ok(found)
     }

@@ -1,0 +1,439 @@
+//! `openmux chat`: one prompt, one answer, and the truth about how it went.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+use super::args::{ChatArgs, Format};
+use super::contract::Exit;
+use super::error::CliError;
+use super::out::{self, Reader};
+use super::render::chat as render;
+use super::render::explain::{View, human};
+use super::settings::Settings;
+use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
+use crate::catalog::EndpointId;
+use crate::catalog::resolve::Resolved;
+use crate::chat::{ChatEvent, ChatRequest};
+use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, route_request};
+use crate::observe::{ErrorClass, Source};
+use crate::routing::Limits;
+use crate::upstream::transport::Transport;
+
+/// The longest wait between two tries of one provider.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// A runtime on this thread, for commands that do I/O.
+///
+/// # Errors
+/// The system gives none.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(Exit::Config, "runtime", "cannot start").fact("reason", error.to_string()))
+}
+
+/// Waits for Ctrl-C or SIGTERM, and says which exit code it means.
+pub(crate) async fn stop_signal() -> Exit {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => Exit::Interrupted,
+            _ = terminate.recv() => Exit::Terminated,
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+        Exit::Interrupted
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Everything that can go wrong with one chat, each with its exit code.
+pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
+    let format = match settings.format {
+        None | Some(Format::Text | Format::Table) => Format::Text,
+        Some(format @ (Format::Json | Format::Jsonl)) => format,
+        Some(_) => return Err(CliError::usage("chat has no such format").fact("formats", "text json jsonl")),
+    };
+    let (catalog, _) = settings.catalog()?;
+    let name = prompt::model_name(settings, args.ask.model.as_ref())?;
+    let resolved = facts::model(&catalog, &name)?;
+    let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
+    let request = prompt::request(settings, &resolved, &args.prompt, &args.ask, !args.no_stream)?;
+    if settings.offline && settings.sandbox.is_none() && !args.dry_run {
+        return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
+            .fix("leave out --offline, or see the decision with --dry-run"));
+    }
+    let age = settings::age_days(&catalog, settings::now());
+    if age > 30 {
+        note(settings, &format!("the catalog's prices are {age} days old ({})", catalog.generated()));
+    }
+    let (store, store_note) = if args.dry_run { settings.store_to_read() } else { settings.store_to_write() };
+    if let Some(text) = store_note {
+        warn(settings, &text);
+    }
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let started = match &settings.sandbox {
+            Some(scenario) => Some(sandbox::start(&catalog, &resolved, scenario, 0).await?),
+            None => None,
+        };
+        if started.is_some() {
+            note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
+        }
+        let region = args.ask.choice.region.as_deref().or_else(|| settings.vars.plain("OPENMUX_REGION"));
+        let dispatcher = Dispatcher {
+            catalog: &catalog,
+            store: store.as_ref(),
+            vars: &settings.vars,
+            now: &settings::now,
+            sandbox: started.as_ref().map(|(_, simulated)| simulated),
+            region,
+        };
+        let asked = Asked { settings, args, format, request: &request, resolved: &resolved, constraints };
+        asked.run(&dispatcher).await
+    });
+    runtime.shutdown_background();
+    outcome
+}
+
+/// One chat that is ready to be decided and executed.
+struct Asked<'a> {
+    settings: &'a Settings,
+    args: &'a ChatArgs,
+    format: Format,
+    request: &'a ChatRequest,
+    resolved: &'a Resolved,
+    constraints: crate::routing::Constraints,
+}
+
+impl Asked<'_> {
+    async fn run(&self, dispatcher: &Dispatcher<'_>) -> Outcome {
+        let (settings, args) = (self.settings, self.args);
+        let store = dispatcher.store;
+        let reaches = dispatcher.reach(&self.resolved.model, self.resolved.variant.as_deref(), false);
+        let counted = if args.dry_run { store.peek_seed() } else { store.take_seed() };
+        let seed = args.ask.choice.seed.unwrap_or_else(|| counted.unwrap_or(0));
+        let mut policy = prompt::policy(&args.ask.choice);
+        policy.retries = args.retries;
+        let route = route_request(self.request, self.constraints.clone());
+        let routed = dispatcher.route(&route, &reaches, &policy, seed, args.dry_run);
+        if let Some(text) = &routed.warning {
+            warn(settings, text);
+        }
+        let decision = &routed.decision;
+        if args.dry_run {
+            return self.dry_run(decision, &reaches, routed.supposed);
+        }
+        let Some(first) = decision.chosen() else {
+            return Err(report::unroutable(decision, &self.resolved.model));
+        };
+        if settings.verbose > 0 {
+            let view = View {
+                width: settings.width.clamp(40, 120),
+                style: settings.err,
+                all: false,
+                verbose: true,
+                supposed: false,
+            };
+            out::talk(&human(decision, view));
+        }
+        for ranked in decision.ranked.iter().take(1) {
+            if matches!(ranked.status, crate::catalog::Status::Deprecated | crate::catalog::Status::Unlisted)
+                && settings.verbose > 0
+            {
+                note(
+                    settings,
+                    &format!("{} is {} at {}", self.resolved.model, ranked.status.name(), ranked.endpoint.provider),
+                );
+            }
+        }
+        let hidden = reaches.iter().any(|reach| reach.endpoint.id == first.endpoint && reach.hides_reasoning());
+        let default_first = Duration::from_secs(if hidden { 180 } else { 60 });
+        let plan = Plan {
+            request: self.request,
+            reaches: &reaches,
+            decision,
+            route_limits: Limits {
+                max_attempts: policy.max_attempts,
+                retries: policy.retries,
+                first_token: args.first_token_timeout.map_or(Some(default_first), |limit| limit.0),
+                max_wait: MAX_WAIT,
+            },
+            idle: args.idle_timeout.0,
+            total: settings.total_timeout(args.timeout)?,
+            hold: args.no_stream || self.format == Format::Json,
+            group: group(),
+            source: Source::Chat,
+        };
+        let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
+            CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
+        })?;
+        let (stop, stopped) = watch::channel(false);
+        let mut printer = Printer::new(self, &reaches);
+        let mut signalled = None;
+        let report = {
+            let chatting = dispatcher.chat(&plan, &transport, stopped, &mut printer);
+            tokio::pin!(chatting);
+            let signal = stop_signal();
+            tokio::pin!(signal);
+            loop {
+                tokio::select! {
+                    report = &mut chatting => break report,
+                    exit = &mut signal, if signalled.is_none() => {
+                        signalled = Some(exit);
+                        let _ = stop.send(true);
+                    }
+                }
+            }
+        };
+        self.close(printer, &report, decision, signalled)
+    }
+
+    /// The route, the request without its key, and the bound; nothing is sent.
+    fn dry_run(&self, decision: &crate::routing::Decision, reaches: &[Reach], supposed: bool) -> Outcome {
+        let chosen =
+            decision.chosen().and_then(|first| reaches.iter().find(|reach| reach.endpoint.id == first.endpoint));
+        let view = View {
+            width: self.settings.width.clamp(40, 120),
+            style: self.settings.out,
+            all: false,
+            verbose: self.settings.verbose > 0,
+            supposed,
+        };
+        let text = if self.format == Format::Text {
+            human(decision, view) + &chosen.map(|reach| render::request_text(self.request, reach)).unwrap_or_default()
+        } else {
+            render::dry_run_json(decision, supposed, chosen.map(|reach| render::request_json(self.request, reach)))
+        };
+        print(&text)?;
+        match decision.chosen() {
+            Some(_) => Ok(Exit::Ok),
+            None => Err(report::unroutable(decision, &self.resolved.model)),
+        }
+    }
+
+    /// After the last attempt: the end of the answer, the closing line, the exit code.
+    fn close(
+        &self,
+        mut printer: Printer<'_>,
+        report: &ChatReport,
+        decision: &crate::routing::Decision,
+        signalled: Option<Exit>,
+    ) -> Outcome {
+        let settings = self.settings;
+        let simulated = settings.sandbox.is_some();
+        if printer.gone {
+            return Ok(Exit::Ok);
+        }
+        let answered = report.answered();
+        match self.format {
+            Format::Json if answered.is_some() => {
+                let document = render::json(self.request, decision, report, &printer.answer, simulated);
+                printer.write(&format!("{}\n", Value::Object(document)));
+            }
+            Format::Jsonl if answered.is_some() => {
+                let mut end = render::end_event(report, simulated);
+                end.insert("attempts".to_owned(), render::attempts_json(report));
+                printer.write(&format!("{}\n", Value::Object(end)));
+            }
+            _ => printer.finish_text(answered.is_some()),
+        }
+        let wants_line = self.args.usage || ((settings.err_is_terminal || simulated) && !self.args.no_usage);
+        if wants_line
+            && self.format == Format::Text
+            && let Some(line) = render::closing_line(&self.request.model, report, simulated)
+        {
+            if !settings.quiet {
+                out::talk(&format!("{}\n", settings.err.dim(&line)));
+            }
+        }
+        if let Some(exit) = signalled {
+            return Ok(exit);
+        }
+        let Some(attempt) = answered else {
+            return Err(report::failed(report, decision, &self.request.model, self.format == Format::Text));
+        };
+        self.judge(attempt.outcome.class, attempt)
+    }
+
+    /// A whole answer may still be less than what was asked for.
+    fn judge(&self, class: ErrorClass, attempt: &crate::dispatch::AttemptReport) -> Outcome {
+        let strict = self.args.strict;
+        let cut = match self.request.max_tokens {
+            Some(most) => format!("cut off at --max-tokens {most}"),
+            None => "cut off at the model's longest answer".to_owned(),
+        };
+        match class {
+            ErrorClass::OkTruncated if strict => {
+                Err(CliError::new(Exit::Incomplete, "length", format!("the answer was {cut}"))
+                    .fix("--max-tokens with a larger number"))
+            }
+            ErrorClass::OkTruncated => {
+                warn(self.settings, &format!("{cut} (with --strict this is exit 10)"));
+                Ok(Exit::Ok)
+            }
+            ErrorClass::OkNoAnswer if strict => Err(CliError::new(
+                Exit::Incomplete,
+                "no_answer",
+                "the model spent all its tokens on reasoning and gave no answer",
+            )),
+            ErrorClass::OkNoAnswer => {
+                warn(
+                    self.settings,
+                    "the model spent all its tokens on reasoning and gave no answer (with --strict this is exit 10)",
+                );
+                Ok(Exit::Ok)
+            }
+            ErrorClass::OkFiltered => Err(report::filtered(attempt)),
+            _ => Ok(Exit::Ok),
+        }
+    }
+}
+
+/// Sixteen bytes that tell this request's attempts apart from others'.
+fn group() -> [u8; 16] {
+    use std::hash::{BuildHasher, Hasher};
+    let mut bytes = [0; 16];
+    for half in bytes.chunks_mut(8) {
+        let word = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        half.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+/// What was said so far, and where it goes.
+struct Printer<'a> {
+    asked: &'a Asked<'a>,
+    reaches: &'a [Reach],
+    current: Option<EndpointId>,
+    answer: render::Answer,
+    started: bool,
+    ends_with_newline: bool,
+    gone: bool,
+}
+
+impl<'a> Printer<'a> {
+    fn new(asked: &'a Asked<'a>, reaches: &'a [Reach]) -> Self {
+        Self {
+            asked,
+            reaches,
+            current: None,
+            answer: render::Answer::default(),
+            started: false,
+            ends_with_newline: true,
+            gone: false,
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        // A stdout that cannot be written for another reason cannot be told anything either.
+        self.gone |= !matches!(out::data(text), Ok(Reader::Listening));
+    }
+
+    fn event_line(&mut self, kind: &str, members: &[(&str, Value)]) {
+        let mut object = Map::new();
+        object.insert("type".to_owned(), kind.into());
+        for (key, value) in members {
+            object.insert((*key).to_owned(), value.clone());
+        }
+        self.write(&format!("{}\n", Value::Object(object)));
+    }
+
+    fn start_line(&mut self) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        let provider = self.current.as_ref().map_or(Value::Null, |endpoint| endpoint.provider.as_str().into());
+        let mut members = vec![("model", Value::from(self.asked.request.model.as_str())), ("provider", provider)];
+        if self.asked.settings.sandbox.is_some() {
+            members.push(("simulated", true.into()));
+        }
+        self.event_line("start", &members);
+    }
+
+    /// The answer ends with exactly one newline on a terminal, or where its text lacks one.
+    fn finish_text(&mut self, whole: bool) {
+        if self.asked.format != Format::Text {
+            return;
+        }
+        if !self.ends_with_newline {
+            self.write("\n");
+        }
+        if whole && self.answer.text.is_empty() && !self.answer.calls.is_empty() {
+            let calls: String = self.answer.calls_json().into_iter().map(|call| format!("{call}\n")).collect();
+            self.write(&calls);
+        }
+    }
+}
+
+impl Observer for Printer<'_> {
+    fn event(&mut self, event: ChatEvent) -> bool {
+        self.answer.add(&event);
+        match (&event, self.asked.format) {
+            (ChatEvent::Text(text), Format::Text) => {
+                self.ends_with_newline = text.ends_with('\n');
+                self.write(text);
+            }
+            (ChatEvent::Reasoning(text), Format::Text)
+                if self.asked.args.show_reasoning && !self.asked.settings.quiet =>
+            {
+                out::talk(&self.asked.settings.err.dim(text));
+            }
+            (_, Format::Jsonl) => {
+                self.start_line();
+                match &event {
+                    ChatEvent::Text(text) => self.event_line("text", &[("text", text.as_str().into())]),
+                    ChatEvent::Reasoning(text) => self.event_line("reasoning", &[("text", text.as_str().into())]),
+                    ChatEvent::ToolCall { index, id, name, arguments } => self.event_line(
+                        "tool_call",
+                        &[
+                            ("index", (*index).into()),
+                            ("id", id.clone().map_or(Value::Null, Value::from)),
+                            ("name", name.clone().map_or(Value::Null, Value::from)),
+                            ("arguments", arguments.as_str().into()),
+                        ],
+                    ),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        !self.gone
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let settings = self.asked.settings;
+        match notice {
+            Notice::Trying { endpoint } => self.current = Some(endpoint),
+            Notice::FailingOver { from, to, class } => {
+                note(settings, &format!("failing over from {} to {}: {}", from.provider, to.provider, class.name()));
+                if class == ErrorClass::Auth {
+                    let source = self.reaches.iter().find(|reach| reach.endpoint.id == from).map(|reach| &reach.found);
+                    if let Some(crate::upstream::auth::Found::Key { source, .. }) = source {
+                        warn(settings, &format!("{} rejected the key from {source}", from.provider));
+                    }
+                }
+                self.current = Some(to);
+            }
+            Notice::Retrying { endpoint, class, wait } => {
+                let when = if wait.is_zero() {
+                    "at once".to_owned()
+                } else {
+                    format!("in {}", super::render::text::duration(wait))
+                };
+                note(settings, &format!("trying {} again {when}: {}", endpoint.provider, class.name()));
+            }
+            Notice::NotRecorded(why) => warn(settings, &format!("this attempt was not recorded: {why}")),
+        }
+    }
+}

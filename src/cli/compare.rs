@@ -1,0 +1,219 @@
+//! `openmux providers compare`: the providers of one model, in the order in which a call of a stated shape would try
+//! them, with price, limits, abilities and what was measured.
+
+use std::collections::BTreeMap;
+
+use super::args::{ProvidersCompare, Unit};
+use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
+use super::render::text;
+use super::settings::Settings;
+use super::{Outcome, facts, footer, print, settings};
+use crate::catalog::own_provider;
+use crate::catalog::price::Item;
+use crate::dispatch::{Dispatcher, Reach, shape};
+use crate::routing::{Constraints, Decision, Policy, Preset, Rejection};
+use crate::units::Tokens;
+
+const COLUMNS: [Column; 25] = [
+    Column::new("provider", "", "PROVIDER", Show::Plain, 0),
+    Column::new("kind", "", "KIND", Show::Plain, 5),
+    Column::new("key", "", "KEY", Show::Plain, 4),
+    Column::new("input_usd_per_mtok", "input", "IN $/M", Show::Price, 1),
+    Column::new("output_usd_per_mtok", "output", "OUT $/M", Show::Price, 1),
+    Column::new("cache_read_usd_per_mtok", "cache_read", "CACHED", Show::Price, 7),
+    Column::new("call_usd", "price", "PER CALL", Show::Dollars, 1),
+    Column::new("context_tokens", "context", "CONTEXT", Show::Tokens, 3),
+    Column::new("max_output_tokens", "max_output", "MAX OUT", Show::Tokens, 8),
+    Column::new("abilities", "can", "CAN", Show::Letters, 6),
+    Column::new("api", "", "API", Show::Plain, 10),
+    Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 2),
+    Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 2),
+    Column::new("availability", "", "AVAILABLE", Show::Percent, 11),
+    Column::new("ok", "", "OK", Show::Plain, 9),
+    Column::new("samples", "", "SAMPLES", Show::Number, 11),
+    Column::new("score_usd", "score", "SCORE", Show::Dollars, 10),
+    Column::new("status", "", "STATUS", Show::Plain, 9),
+    Column::new("retires", "", "RETIRES", Show::Plain, 10),
+    Column::new("region", "", "REGION", Show::Plain, 10),
+    Column::new("quantization", "quant", "QUANT", Show::Plain, 10),
+    Column::new("cache_write_usd_per_mtok", "cache_write", "CACHE WRITE", Show::Price, 10),
+    Column::new("upstream_model", "wire_id", "WIRE ID", Show::Plain, 10),
+    Column::new("price_disputed", "disputed", "DISPUTED", Show::Mark, 10),
+    Column::new("usable", "", "USABLE", Show::Plain, 10),
+];
+
+/// Runs the command.
+///
+/// # Errors
+/// There is no such model, an overlay is broken, or a field does not exist.
+pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
+    let format = settings.list_format()?;
+    let now = args.at.at.unwrap_or_else(settings::now);
+    let (catalog, overlays) = settings.catalog()?;
+    let resolved = facts::model(&catalog, &args.model)?;
+    let (store, warning) = settings.store_to_read();
+    let warnings: Vec<String> = warning.into_iter().collect();
+    for warning in &warnings {
+        super::warn(settings, warning);
+    }
+    let clock = move || now;
+    let dispatcher = Dispatcher {
+        catalog: &catalog,
+        store: store.as_ref(),
+        vars: &settings.vars,
+        now: &clock,
+        sandbox: None,
+        region: settings.vars.plain("OPENMUX_REGION"),
+    };
+    let mut reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), args.all);
+    if let Some(provider) = &resolved.provider {
+        reaches.retain(|reach| reach.provider.id == *provider);
+    }
+    let request =
+        shape(&resolved.model, args.tokens.input, args.tokens.output, args.tokens.cached, Constraints::default());
+    let policy = Policy::preset(args.prefer.unwrap_or(Preset::Balanced));
+    let decision = dispatcher.route(&request, &supposed(&reaches), &policy, 0, true).decision;
+    let measured = facts::measured(store.as_ref(), now);
+    let mut sheet = sheet(&reaches, &decision, args, &measured);
+    let sort: Vec<String> = args.list.sort.iter().map(|name| name.replace('-', "_")).collect();
+    let faster_first =
+        sort.first().is_some_and(|name| ["tps", "availability", "decode_tps_p50"].contains(&name.as_str()));
+    sheet.sort(&sort, args.list.reverse != faster_first)?;
+    let found = sheet.rows.len();
+    sheet.rows.truncate(args.list.limit.unwrap_or(usize::MAX));
+    let shown = sheet.rows.len();
+    let printing = Printing {
+        format,
+        fields: &args.list.fields,
+        width: settings.width,
+        style: settings.out,
+        envelope: settings.envelope(&catalog, overlays, now, &warnings),
+    };
+    let printed = sheet.print(&printing)?;
+    let outcome = print(&printed.text)?;
+    let hidden = if printed.hidden.is_empty() {
+        String::new()
+    } else {
+        format!(" Hidden: {} (-o wide shows all).", printed.hidden.join(", "))
+    };
+    let cached = if args.tokens.cached == Tokens::ZERO {
+        "nothing cached".to_owned()
+    } else {
+        format!("{} cached", text::grouped(args.tokens.cached.count()))
+    };
+    let text = format!(
+        "{shown} of {found}, {}. Call = {} in + {} out, {cached}. * differs from the author's own endpoint. OK and times: \
+         your own attempts of the last 72 hours, medians from 8 samples on; - is unknown. {}. Catalog {}, {} days old.{hidden}",
+        if sort.is_empty() { "best first as `route explain` would try them" } else { "ordered as asked" },
+        text::grouped(args.tokens.input.count()),
+        text::grouped(args.tokens.output.count()),
+        facts::LEGEND,
+        catalog.generated(),
+        settings::age_days(&catalog, now),
+    );
+    footer(settings, format, &text);
+    Ok(outcome)
+}
+
+/// As if every key and setting were there, and every protocol built: a comparison leaves nobody out for lack of a key.
+fn supposed(reaches: &[Reach]) -> Vec<Reach> {
+    let with_everything = |reach: &Reach| Reach {
+        unsupported: None,
+        no_base_url: false,
+        missing_settings: Vec::new(),
+        found: crate::upstream::auth::Found::NotNeeded,
+        ..reach.clone()
+    };
+    reaches.iter().map(with_everything).collect()
+}
+
+fn sheet(
+    reaches: &[Reach],
+    decision: &Decision,
+    args: &ProvidersCompare,
+    measured: &BTreeMap<crate::catalog::EndpointId, crate::observe::Measured>,
+) -> Sheet {
+    let mut columns = COLUMNS.to_vec();
+    for column in &mut columns {
+        match column.name {
+            "decode_tps_p50" if args.unit == Unit::PerMinute => column.header = "TOK/MIN",
+            "region" | "upstream_model" if args.all => column.rank = 6,
+            _ => {}
+        }
+    }
+    let ranked = decision.ranked.iter().map(|ranked| (&ranked.endpoint, Some(ranked.score.total()), Vec::new()));
+    let rejected = decision
+        .rejected
+        .iter()
+        .map(|rejected| (&rejected.endpoint, None, rejected.reasons.iter().map(Rejection::code).collect::<Vec<_>>()));
+    let mut rows = Vec::new();
+    for (id, score, reasons) in ranked.chain(rejected) {
+        let Some(reach) = reaches.iter().find(|reach| reach.endpoint.id == *id) else { continue };
+        rows.push(row(reach, score, &reasons, args, measured.get(id), decision.at));
+    }
+    let own = reaches.first().and_then(|first| own_provider(first.endpoint.model.author()));
+    let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
+    let marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
+    Sheet { schema: "providers.compare/1", command: "providers compare", columns, rows, marked }
+}
+
+fn row(
+    reach: &Reach,
+    score: Option<crate::units::Usd>,
+    reasons: &[&'static str],
+    args: &ProvidersCompare,
+    measured: Option<&crate::observe::Measured>,
+    now: jiff::Timestamp,
+) -> Vec<Cell> {
+    let endpoint = &reach.endpoint;
+    let cells = facts::measured_cells(measured, args.unit);
+    let call = facts::per_call(endpoint, args.tokens, now);
+    let key = match &reach.found {
+        crate::upstream::auth::Found::Key { .. } => Cell::Text("yes".to_owned()),
+        crate::upstream::auth::Found::NotNeeded => Cell::Text("not needed".to_owned()),
+        crate::upstream::auth::Found::Missing { .. } => Cell::Unknown,
+    };
+    let mut usable: Vec<String> = reasons.iter().map(|reason| (*reason).to_owned()).collect();
+    if reach.unsupported.is_some() {
+        usable.push("protocol_unsupported".to_owned());
+    }
+    if reach.no_base_url {
+        usable.push("no_base_url".to_owned());
+    }
+    if matches!(reach.found, crate::upstream::auth::Found::Missing { .. }) {
+        usable.push("no_credential".to_owned());
+    }
+    if !reach.missing_settings.is_empty() {
+        usable.push("missing_setting".to_owned());
+    }
+    if usable.is_empty() {
+        usable.push("yes".to_owned());
+    }
+    vec![
+        Cell::Text(reach.provider.id.to_string()),
+        Cell::Text(facts::kind(reach).to_owned()),
+        key,
+        facts::rate(endpoint, Item::Input),
+        facts::rate(endpoint, Item::Output),
+        facts::rate(endpoint, Item::CacheRead),
+        Cell::money(call.map(|amount| amount.decimal())),
+        Cell::count(endpoint.context.map(Tokens::count)),
+        Cell::count(endpoint.max_output.map(Tokens::count)),
+        Cell::Words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
+        Cell::Text(facts::compatibility(reach.protocol).to_owned()),
+        cells.ttft,
+        cells.speed,
+        cells.availability,
+        cells.ok,
+        cells.samples,
+        Cell::money(score.map(|amount| amount.decimal())),
+        Cell::Text(endpoint.status.name().to_owned()),
+        Cell::text(endpoint.sunset.clone()),
+        Cell::text(endpoint.region.clone()),
+        Cell::text(endpoint.quant.clone()),
+        facts::rate(endpoint, Item::CacheWrite),
+        Cell::Text(endpoint.id.upstream_model.clone()),
+        Cell::Flag(endpoint.dispute.is_some()),
+        Cell::Words(usable),
+    ]
+}

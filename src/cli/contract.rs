@@ -1,0 +1,158 @@
+//! What scripts rely on, as data: exit codes and environment variables. Help topics, man pages and the README are held
+//! to these tables by tests.
+
+/// One meaning each, the same in every command; append-only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Ok,
+    /// The question was answered "no".
+    Negative,
+    /// A bad flag or value, a missing prompt, input that is not UTF-8.
+    Usage,
+    /// No such model, provider, file; the provider says the model is gone.
+    NotFound,
+    /// No key, a rejected key, not permitted.
+    Auth,
+    /// An unreadable overlay or catalog, a proxy or certificate that cannot be used.
+    Config,
+    /// The provider refused this request.
+    Rejected,
+    /// Rate limit or no credit, after retries.
+    Limited,
+    /// Unreachable, 5xx, overloaded, after retries and failovers.
+    Unavailable,
+    /// One of our limits fired.
+    Timeout,
+    /// The answer ended early; what there is of it is on stdout.
+    Incomplete,
+    /// Our own policy: `--max-cost`, `--offline`.
+    Refused,
+    /// A bug in openmux.
+    Bug,
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl Exit {
+    /// Every code, in order.
+    pub const ALL: [Self; 15] = [
+        Self::Ok,
+        Self::Negative,
+        Self::Usage,
+        Self::NotFound,
+        Self::Auth,
+        Self::Config,
+        Self::Rejected,
+        Self::Limited,
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Incomplete,
+        Self::Refused,
+        Self::Bug,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Negative => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Auth => 4,
+            Self::Config => 5,
+            Self::Rejected => 6,
+            Self::Limited => 7,
+            Self::Unavailable => 8,
+            Self::Timeout => 9,
+            Self::Incomplete => 10,
+            Self::Refused => 11,
+            Self::Bug => 70,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// The name, which begins `error.code` in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Negative => "negative",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::Auth => "auth",
+            Self::Config => "config",
+            Self::Rejected => "rejected",
+            Self::Limited => "limited",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Incomplete => "incomplete",
+            Self::Refused => "refused",
+            Self::Bug => "bug",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// When it is given, in one line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "done; also an empty list, and a reader that closed stdout",
+            Self::Negative => "the question was answered \"no\"",
+            Self::Usage => "bad flag or value, missing prompt, input that is not UTF-8",
+            Self::NotFound => "no such model, provider or file; or the provider says it is gone",
+            Self::Auth => "no key, key rejected, not permitted (401, 403)",
+            Self::Config => "unreadable overlay, proxy or certificate set-up, local server not running",
+            Self::Rejected => "the provider refused this request (400, 413, 422, too long, filter)",
+            Self::Limited => "rate limit or no credit, after retries (429, 402)",
+            Self::Unavailable => "unreachable, 5xx or overloaded, after retries and failovers",
+            Self::Timeout => "one of our limits fired (also waiting for stdin)",
+            Self::Incomplete => "the answer ended early; what there is of it is on stdout",
+            Self::Refused => "our own policy: --max-cost, --offline",
+            Self::Bug => "a bug in openmux; please report it",
+            Self::Interrupted => "Ctrl-C",
+            Self::Terminated => "SIGTERM",
+        }
+    }
+
+    /// Whether trying again can help: `no`, `later`, `yes`, `report`; empty where there was no failure.
+    #[must_use]
+    pub const fn retry(self) -> &'static str {
+        match self {
+            Self::Ok | Self::Interrupted | Self::Terminated => "",
+            Self::Limited => "later",
+            Self::Unavailable | Self::Timeout | Self::Incomplete => "yes",
+            Self::Bug => "report",
+            _ => "no",
+        }
+    }
+}
+
+/// Environment variables that openmux reads for itself, and what each means.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    ("OPENMUX_MODEL", "the model, where -m is not given"),
+    ("OPENMUX_PROVIDER", "the provider, where --provider is not given"),
+    ("OPENMUX_OUTPUT", "the output format, where -o is not given"),
+    ("OPENMUX_MAX_COST", "the cost limit of one chat in USD, where --max-cost is not given"),
+    ("OPENMUX_TIMEOUT", "the total time limit, where --timeout is not given"),
+    ("OPENMUX_OFFLINE", "1: any need of the network is refused (exit 11)"),
+    ("OPENMUX_REGION", "the region that is preferred where a provider has several"),
+    ("OPENMUX_CONFIG_DIR", "where catalog.d/*.toml is; else $XDG_CONFIG_HOME/openmux"),
+    ("OPENMUX_DATA_DIR", "where obs.db is; else $XDG_STATE_HOME/openmux"),
+    ("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "colour off, off (0), or on"),
+    ("COLUMNS", "the width of tables; wins over the terminal's"),
+    ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "proxies"),
+    ("SSL_CERT_FILE", "further root certificates, PEM"),
+];
+
+/// How provider variables are named, for help and man page.
+pub const PROVIDER_ENVIRONMENT: &str = "\
+Keys come from each provider's own variables (ANTHROPIC_API_KEY, OPENAI_API_KEY, ...); `openmux providers list -o wide` \
+names them all. PROVIDER_BASE_URL (ANTHROPIC_BASE_URL, OPENAI_BASE_URL, ...) sends a provider's requests elsewhere.";

@@ -1,0 +1,127 @@
+//! What went wrong, for people and for programs: one sentence, facts, one fix, an exit code.
+
+use serde_json::{Map, Value};
+
+use super::contract::Exit;
+use super::render::text::{Style, width, wrap};
+
+/// A failure that ends the command.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CliError {
+    /// The exit code.
+    pub exit: Exit,
+    /// The code in JSON: the exit's name, and a detail after a dot.
+    pub code: String,
+    /// One sentence in the user's words, without a full stop.
+    pub message: String,
+    /// Facts: a key and a value each; a value may have several lines.
+    pub facts: Vec<(String, String)>,
+    /// One runnable command or one thing to do.
+    pub fix: Option<String>,
+    /// Further members of the JSON form.
+    pub extra: Map<String, Value>,
+}
+
+impl CliError {
+    /// A failure of this exit code; `detail` follows its name in the JSON code.
+    pub(crate) fn new(exit: Exit, detail: &str, message: impl Into<String>) -> Self {
+        let code = if detail.is_empty() { exit.name().to_owned() } else { format!("{}.{detail}", exit.name()) };
+        Self { exit, code, message: message.into(), facts: Vec::new(), fix: None, extra: Map::new() }
+    }
+
+    /// The command line cannot be understood.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "", message)
+    }
+
+    /// Adds a fact.
+    pub(crate) fn fact(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.facts.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Sets the fix.
+    pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// Adds a member of the JSON form.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// For people: `error: ...`, indented facts, `fix: ...`; wrapped to `columns`.
+    pub(crate) fn human(&self, style: Style, columns: usize) -> String {
+        let columns = columns.clamp(40, 200);
+        let mut lines = wrap(&format!("error: {}", self.message), columns);
+        if let Some(first) = lines.first_mut()
+            && let Some(rest) = first.strip_prefix("error:")
+        {
+            *first = format!("{}{rest}", style.red("error:"));
+        }
+        let fix = self.fix.clone().map(|fix| ("fix:".to_owned(), fix));
+        let keys = self.facts.iter().map(|(key, _)| width(key));
+        let pad = keys.max().unwrap_or(4).max(4) + 2;
+        for (key, value) in self.facts.iter().cloned().chain(fix) {
+            let mut label = key;
+            for text in value.lines() {
+                for line in wrap(text, columns.saturating_sub(pad + 2).max(20)) {
+                    let space = " ".repeat(pad.saturating_sub(width(&label)));
+                    lines.push(format!("  {}{space}{line}", style.dim(&label)));
+                    label.clear();
+                }
+            }
+        }
+        lines.join("\n") + "\n"
+    }
+
+    /// For programs: one JSON line.
+    pub(crate) fn json(&self) -> String {
+        let mut error = Map::new();
+        error.insert("code".to_owned(), self.code.as_str().into());
+        error.insert("exit".to_owned(), self.exit.code().into());
+        error.insert("message".to_owned(), self.message.as_str().into());
+        for (key, value) in &self.facts {
+            error.insert(key.replace(' ', "_"), value.as_str().into());
+        }
+        error.extend(self.extra.clone());
+        if let Some(fix) = &self.fix {
+            error.insert("fix".to_owned(), fix.as_str().into());
+        }
+        let mut document = Map::new();
+        document.insert("error".to_owned(), error.into());
+        format!("{}\n", Value::Object(document))
+    }
+}
+
+/// The name nearest to what was typed, where one is near.
+pub(crate) fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    let scored = names.iter().map(|name| (strsim::jaro_winkler(typed, name), *name));
+    scored.filter(|(near, _)| *near > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_facts_and_a_fix_within_its_width() {
+        let error = CliError::new(Exit::Auth, "no_key", "no key for openai")
+            .fact("looked in", "OPENAI_API_KEY (not set)")
+            .fix("export OPENAI_API_KEY=...");
+        insta::assert_snapshot!(error.human(Style::default(), 80), @r"
+        error: no key for openai
+          looked in  OPENAI_API_KEY (not set)
+          fix:       export OPENAI_API_KEY=...
+        ");
+        assert_eq!(
+            error.json(),
+            "{\"error\":{\"code\":\"auth.no_key\",\"exit\":4,\"message\":\"no key for openai\",\
+             \"looked_in\":\"OPENAI_API_KEY (not set)\",\"fix\":\"export OPENAI_API_KEY=...\"}}\n"
+        );
+        let long = CliError::usage("a sentence that is much longer than forty columns of text can hold");
+        assert!(long.human(Style::default(), 40).lines().all(|line| width(line) <= 40));
+    }
+}

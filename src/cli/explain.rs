@@ -1,0 +1,103 @@
+//! `openmux route explain`: the same decision that `chat` executes, printed before anything is sent.
+
+use super::args::{Format, RouteExplain, Shape};
+use super::contract::Exit;
+use super::error::CliError;
+use super::render::explain::{View, human, json};
+use super::render::json::head;
+use super::settings::Settings;
+use super::{Outcome, facts, print, prompt, sandbox, settings, warn};
+use crate::dispatch::{Dispatcher, route_request, shape};
+use crate::routing::RouteRequest;
+use crate::units::Tokens;
+
+/// Runs the command.
+///
+/// # Errors
+/// There is no such model, no prompt where one was promised, or (with `--strict`) no key.
+pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
+    let format = match settings.format {
+        None | Some(Format::Table | Format::Wide | Format::Text) => Format::Table,
+        Some(Format::Json | Format::Jsonl) => Format::Json,
+        Some(_) => {
+            return Err(CliError::usage("route explain has no such format").fact("formats", "table wide json"));
+        }
+    };
+    let now = args.at.at.unwrap_or_else(settings::now);
+    let (catalog, overlays) = settings.catalog()?;
+    let (name, words, shaped) = match (&args.ask.model, args.words.as_slice()) {
+        (Some(name), words) => (name.clone(), words, words.is_empty() && args.tokens.is_some()),
+        (None, [name, words @ ..]) => (name.clone(), words, words.is_empty()),
+        (None, []) => (prompt::model_name(settings, None)?, &[][..], args.tokens.is_some()),
+    };
+    let resolved = facts::model(&catalog, &name)?;
+    let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
+    let request = if shaped && args.ask.messages.is_none() {
+        let asked = args.tokens.unwrap_or(DEFAULT_SHAPE);
+        RouteRequest {
+            max_output: args.ask.max_tokens,
+            needs: crate::routing::Needs { temperature: args.ask.temperature.is_some(), tools: false },
+            ..shape(&resolved.model, asked.input, asked.output, asked.cached, constraints)
+        }
+    } else {
+        let chat = prompt::request(settings, &resolved, words, &args.ask, true)?;
+        let mut request = route_request(&chat, constraints);
+        if let Some(asked) = args.tokens {
+            request.input = asked.input;
+            request.input_estimated = false;
+            request.expected_output = asked.output;
+            request.cached = asked.cached;
+        }
+        request
+    };
+    let (store, warning) = settings.store_to_read();
+    let clock = move || now;
+    let simulated = sandbox::pretended(settings, &catalog, &resolved);
+    let region = args.ask.choice.region.as_deref().or_else(|| settings.vars.plain("OPENMUX_REGION"));
+    let dispatcher = Dispatcher {
+        catalog: &catalog,
+        store: store.as_ref(),
+        vars: &settings.vars,
+        now: &clock,
+        sandbox: simulated.as_ref(),
+        region,
+    };
+    let reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), args.all);
+    let seed = args.ask.choice.seed.unwrap_or_else(|| store.peek_seed().unwrap_or(0));
+    let routed = dispatcher.route(&request, &reaches, &prompt::policy(&args.ask.choice), seed, !args.strict);
+    let warnings: Vec<String> = [warning, routed.warning.clone()].into_iter().flatten().collect();
+    for warning in &warnings {
+        warn(settings, warning);
+    }
+    let no_key = routed.decision.chosen().is_none()
+        && routed
+            .decision
+            .rejected
+            .iter()
+            .any(|entry| entry.reasons.iter().any(|reason| reason.code() == "no_credential"));
+    if args.strict && no_key {
+        return Err(super::report::unroutable(&routed.decision, &resolved.model));
+    }
+    if format == Format::Json {
+        let envelope = settings.envelope(&catalog, overlays, now, &warnings);
+        let mut document = head("route.explain/1", &envelope);
+        document.extend(json(&routed.decision, routed.supposed));
+        return print(&format!("{}\n", serde_json::Value::Object(document)));
+    }
+    let view = View {
+        width: settings.width.clamp(40, 120),
+        style: settings.out,
+        all: args.all,
+        verbose: settings.verbose > 0,
+        supposed: routed.supposed,
+    };
+    print(&human(&routed.decision, view))?;
+    Ok(if routed.decision.chosen().is_some() {
+        Exit::Ok
+    } else {
+        super::report::unroutable(&routed.decision, &resolved.model).exit
+    })
+}
+
+/// The call that is weighed where none was described.
+const DEFAULT_SHAPE: Shape = Shape { input: Tokens::new(1000), output: Tokens::new(400), cached: Tokens::ZERO };

@@ -1,0 +1,167 @@
+//! From the catalog and the store to cells: what several commands show of an endpoint in the same words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::args::{Shape, Unit};
+use super::contract::Exit;
+use super::error::CliError;
+use super::render::sheet::Cell;
+use crate::catalog::price::Item;
+use crate::catalog::resolve::{ResolveError, Resolved, resolve};
+use crate::catalog::{Capability, Catalog, Endpoint, EndpointId, Modality, Protocol, ProviderKind, Usage};
+use crate::dispatch::Reach;
+use crate::observe::Measured;
+use crate::store::ObservationStore;
+use crate::units::Usd;
+use crate::upstream::auth::Found;
+
+/// How far back measured figures reach (`decisions.md` 25).
+const WINDOW: Duration = Duration::from_secs(72 * 3600);
+
+/// What was measured in the last 72 hours; nothing where it cannot be read.
+pub(crate) fn measured(store: &dyn ObservationStore, now: Timestamp) -> BTreeMap<EndpointId, Measured> {
+    let since = now.checked_sub(WINDOW).unwrap_or(Timestamp::UNIX_EPOCH);
+    store.measured(since).unwrap_or_default()
+}
+
+/// The model that was typed.
+///
+/// # Errors
+/// There is none of that name, or several.
+pub(crate) fn model(catalog: &Catalog, typed: &str) -> Result<Resolved, CliError> {
+    resolve(catalog, typed).map_err(|error| unresolved(&error, typed))
+}
+
+fn unresolved(error: &ResolveError, typed: &str) -> CliError {
+    let exit = |detail| CliError::new(Exit::NotFound, detail, error.to_string());
+    match error {
+        ResolveError::Unknown { suggestions, .. } => {
+            let word = typed.rsplit('/').next().unwrap_or(typed).split(['-', ':', ' ']).find(|word| word.len() > 2);
+            let word = match (suggestions.first(), word) {
+                (Some(near), _) => near.slug().split('-').nth(1).unwrap_or_else(|| near.slug()).to_owned(),
+                (None, Some(word)) => word.to_owned(),
+                (None, None) => String::new(),
+            };
+            let names: Vec<String> = suggestions.iter().map(ToString::to_string).collect();
+            let error = exit("model");
+            let error = if names.is_empty() { error } else { error.fact("did you mean", names.join("\n")) };
+            error.with("suggestions", names).fix(format!("openmux models list {word}").trim_end().to_owned())
+        }
+        ResolveError::Ambiguous { candidates, .. } => {
+            exit("ambiguous").fact("could be", candidates.join("\n")).with("candidates", candidates.clone())
+        }
+        ResolveError::UnknownSuffix { providers, variants, .. } => {
+            let error = exit("suffix");
+            let error = if providers.is_empty() { error } else { error.fact("providers", providers.join(" ")) };
+            if variants.is_empty() { error } else { error.fact("variants", variants.join(" ")) }
+        }
+    }
+}
+
+/// Abilities that have a letter: name and letter.
+pub(crate) const LETTERS: [(&str, char); 5] =
+    [("tools", 't'), ("vision", 'v'), ("reasoning", 'r'), ("pdf", 'p'), ("structured", 's')];
+
+/// What the letters mean, for footers.
+pub(crate) const LEGEND: &str = "t tools, v vision, r reasoning, p PDF, s JSON schema";
+
+/// The abilities of an endpoint, by name; absence means that no source says so.
+pub(crate) fn abilities(can: &BTreeSet<Capability>, input: &BTreeSet<Modality>) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut add = |yes: bool, name: &str| {
+        if yes {
+            names.push(name.to_owned());
+        }
+    };
+    add(can.contains(&Capability::Tools), "tools");
+    add(input.contains(&Modality::Image), "vision");
+    add(can.contains(&Capability::Reasoning), "reasoning");
+    add(input.contains(&Modality::Pdf), "pdf");
+    add(can.contains(&Capability::Structured), "structured");
+    add(input.contains(&Modality::Audio), "audio");
+    add(input.contains(&Modality::Video), "video");
+    add(can.contains(&Capability::Cache), "cache");
+    add(can.contains(&Capability::ParallelTools), "parallel_tools");
+    add(can.contains(&Capability::WebSearch), "web_search");
+    add(can.contains(&Capability::ComputerUse), "computer_use");
+    names
+}
+
+/// How well an OpenAI-style request fits: `native`, `converted` by openmux without loss, or `unsupported` yet.
+pub(crate) fn compatibility(protocol: Option<Protocol>) -> &'static str {
+    match protocol {
+        Some(Protocol::OpenaiChat) => "native",
+        Some(Protocol::AnthropicMessages) => "converted",
+        _ => "unsupported",
+    }
+}
+
+/// The kind of a provider of a model: its own author's is "official".
+pub(crate) fn kind(reach: &Reach) -> &'static str {
+    let own = crate::catalog::own_provider(reach.endpoint.model.author());
+    if own == Some(reach.provider.id.as_str()) { "official" } else { kind_name(reach.provider.kind) }
+}
+
+/// The kind of a provider by itself, for people.
+pub(crate) const fn kind_name(kind: ProviderKind) -> &'static str {
+    kind.name()
+}
+
+/// Whether a key is there: the variable's name, `not needed`, or unknown where there is none.
+pub(crate) fn key(found: &Found) -> Cell {
+    match found {
+        Found::Key { source, .. } => Cell::Text(source.clone()),
+        Found::NotNeeded => Cell::Text("not needed".to_owned()),
+        Found::Missing { .. } => Cell::Unknown,
+    }
+}
+
+/// A base rate, or unknown.
+pub(crate) fn rate(endpoint: &Endpoint, item: Item) -> Cell {
+    Cell::money(endpoint.pricing.as_ref().and_then(|pricing| pricing.base(item)).map(|price| price.decimal()))
+}
+
+/// What one call of this shape costs on an endpoint's sheet.
+pub(crate) fn per_call(endpoint: &Endpoint, shape: Shape, now: Timestamp) -> Option<Usd> {
+    let usage = Usage {
+        input: Some(shape.input),
+        output: Some(shape.output),
+        cache_read: (shape.cached.count() > 0).then_some(shape.cached),
+        ..Usage::default()
+    };
+    endpoint.pricing.as_ref()?.cost(&usage, now).ok().map(|cost| cost.total)
+}
+
+/// Median time to first token in ms, median speed, and `successes/attempts` with the share: three cells and a count.
+pub(crate) struct MeasuredCells {
+    /// Median time to first token in ms.
+    pub ttft: Cell,
+    /// Median decode speed in the chosen unit.
+    pub speed: Cell,
+    /// Share of whole answers.
+    pub availability: Cell,
+    /// `7/8`.
+    pub ok: Cell,
+    /// Attempts in the window.
+    pub samples: Cell,
+}
+
+/// The measured cells of an endpoint; unknown where nothing was measured.
+pub(crate) fn measured_cells(measured: Option<&Measured>, unit: Unit) -> MeasuredCells {
+    let known = measured.filter(|measured| measured.judged() + measured.limited > 0);
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let factor = if unit == Unit::PerMinute { 60.0 } else { 1.0 };
+    let judged = known.map(Measured::judged).filter(|judged| *judged > 0);
+    MeasuredCells {
+        ttft: Cell::count(known.and_then(Measured::ttft_p50).map(millis)),
+        speed: known.and_then(Measured::speed_p50).map_or(Cell::Unknown, |speed| Cell::Figure(speed * factor, 1)),
+        availability: known.and_then(Measured::availability).map_or(Cell::Unknown, |share| Cell::Figure(share, 4)),
+        ok: judged
+            .zip(known)
+            .map_or(Cell::Unknown, |(judged, known)| Cell::Text(format!("{}/{judged}", known.successes))),
+        samples: Cell::count(known.map(|known| u64::from(known.judged() + known.limited))),
+    }
+}

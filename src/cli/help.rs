@@ -1,0 +1,185 @@
+//! Help topics, from the same tables as the man pages, and better words for common mistakes.
+
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+
+use super::args::{Cli, Format, HelpArgs};
+use super::contract::{ENVIRONMENT, Exit, PROVIDER_ENVIRONMENT};
+use super::error::{CliError, nearest};
+use super::render::text::{Style, wrap};
+use super::settings::Settings;
+use super::{Outcome, print};
+
+/// What `openmux` alone prints.
+pub(crate) fn short(style: Style) -> String {
+    let heading = |text: &str| style.bold(text);
+    format!(
+        "Compare LLM models and providers, call them, and choose between them.\n\n\
+         {} openmux <COMMAND> [OPTIONS]\n\n\
+         {}\n  \
+           models list          Find models by price, context, abilities\n  \
+           models show          Everything known about one model\n  \
+           providers list       Every provider, and whether a key is set\n  \
+           providers compare    Who serves a model, at what price, how fast\n  \
+           route explain        Which provider a call would use, and why\n  \
+           sandbox              Simulated providers on this machine\n\n\
+         {}\n  \
+           chat                 Send one prompt, stream the answer\n\n\
+         {}\n  \
+           openmux models list --tools --max-price 1\n  \
+           openmux providers compare claude-sonnet-5\n  \
+           openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
+           git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing\n",
+        heading("Usage:"),
+        heading("No key needed"),
+        heading("Key needed"),
+        heading("Try"),
+    )
+}
+
+/// Every topic: its name and its text.
+pub(crate) fn topics() -> Vec<(&'static str, String)> {
+    vec![
+        ("output", OUTPUT.to_owned()),
+        ("exit-codes", exit_codes()),
+        ("environment", environment()),
+        ("routing", ROUTING.to_owned()),
+    ]
+}
+
+fn exit_codes() -> String {
+    let rows = Exit::ALL.map(|exit| format!("{:>5}  {:<12}{}\n", exit.code(), exit.name(), exit.meaning()));
+    format!(
+        "One meaning each, the same in every command. With several failures the last attempt's code counts.\n\n{}\n\
+         Trying again helps after 8, 9 and 10, and later after 7.\n",
+        rows.concat()
+    )
+}
+
+fn environment() -> String {
+    let mut text = String::from("Flags win over variables; an empty variable counts as unset.\n\n");
+    for (names, meaning) in ENVIRONMENT {
+        text += &format!("  {names}\n      {meaning}\n");
+    }
+    text.push('\n');
+    for line in wrap(PROVIDER_ENVIRONMENT, 78) {
+        text += &line;
+        text.push('\n');
+    }
+    text
+}
+
+const OUTPUT: &str = "\
+stdout is data, stderr is talk. A closed stdout is no failure (exit 0).
+
+  table   for people; columns that do not fit are left out (the default on a terminal)
+  wide    all columns, however wide
+  tsv     no header, plain numbers (the default of lists in a pipe)
+  csv     RFC 4180 with a header
+  json    {\"schema\": \"models.list/1\", \"catalog\": {...}, \"warnings\": [], \"data\": [...]}
+  jsonl   one object a line, without an envelope
+  md      a table for pull requests
+  ids     one id a line
+  text    chat only: the answer as it comes
+
+Money in JSON is an exact decimal number. Unknown is null in JSON, empty in TSV and CSV, and - in tables;
+free is 0. Within one schema number members are only ever added. --fields chooses and orders columns.
+
+chat -o json is one object: text, model, provider, finish, usage, cost_usd, ttft_ms, attempts[].
+chat -o jsonl is events: start, text, reasoning, tool_call, end; without an end the answer is incomplete.
+With -o json or jsonl a failure is one line on stderr: {\"error\": {\"code\": ..., \"exit\": ..., ...}}.
+";
+
+const ROUTING: &str = "\
+For each call openmux adds up, in dollars, for every provider that can serve it:
+
+  price   the exact price of the expected request: tiers, cached input and fees included
+  wait    what waiting is worth: seconds to the first token, and seconds of answer after it
+  risk    the odds of a failure times what a failed call costs
+  load    the odds of being turned away (429) times what that costs
+  switch  what leaving a prompt cache that is warm elsewhere costs
+
+The lowest sum goes first, and the order of the sums is the order of failover. Within 2 % of the best the
+least loaded goes first, then the seed decides. `route explain` prints every term before anything is sent;
+the same --at and --seed give the same bytes. Waits and risks come from your own calls; until there are any
+they are stated priors, marked as assumed.
+
+--prefer price|balanced|latency|throughput sets what a second is worth, --time-value sets it in dollars an
+hour. --order, --only, --ignore, --provider, --no-gateways, --max-price-in, --max-price-out and --max-cost are
+never traded away. A failure before the first token moves on to the next provider and says so; after it,
+nothing is sent again.
+";
+
+/// Runs the command.
+///
+/// # Errors
+/// There is no such command or topic.
+pub(crate) fn help(settings: &Settings, args: &HelpArgs) -> Outcome {
+    if args.topic.is_empty() {
+        return print(&short(settings.out));
+    }
+    let name = args.topic.join(" ");
+    if let Some((_, text)) = topics().into_iter().find(|(topic, _)| *topic == name) {
+        if name == "exit-codes" && settings.format == Some(Format::Json) {
+            return print(&exit_codes_json());
+        }
+        return print(&text);
+    }
+    let mut command = Cli::command();
+    command.build();
+    let mut found = &mut command;
+    for word in &args.topic {
+        match found.find_subcommand_mut(word) {
+            Some(next) => found = next,
+            None => return Err(unknown_topic(&name)),
+        }
+    }
+    let text = found.render_long_help();
+    print(&if settings.out.on { text.ansi().to_string() } else { text.to_string() })
+}
+
+fn exit_codes_json() -> String {
+    let rows = Exit::ALL.map(|exit| {
+        let mut row = serde_json::Map::new();
+        row.insert("code".to_owned(), exit.code().into());
+        row.insert("name".to_owned(), exit.name().into());
+        row.insert("meaning".to_owned(), exit.meaning().into());
+        row.insert("retry".to_owned(), exit.retry().into());
+        serde_json::Value::from(row)
+    });
+    let mut document = serde_json::Map::new();
+    document.insert("schema".to_owned(), "help.exit-codes/1".into());
+    document.insert("data".to_owned(), rows.to_vec().into());
+    format!("{}\n", serde_json::Value::Object(document))
+}
+
+fn unknown_topic(name: &str) -> CliError {
+    let command = Cli::command();
+    let topics = topics();
+    let names: Vec<&str> =
+        topics.iter().map(|(topic, _)| *topic).chain(command.get_subcommands().map(clap::Command::get_name)).collect();
+    let error = CliError::usage(format!("there is no command or topic \"{name}\""));
+    let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
+    error.fact("topics", topics.iter().map(|(topic, _)| *topic).collect::<Vec<_>>().join(" "))
+}
+
+/// A usage error that deserves more than clap's words.
+pub(crate) fn better_usage(kind: clap::error::ErrorKind, typed: &[OsString]) -> Option<CliError> {
+    use clap::error::ErrorKind;
+    let words: Vec<&str> = typed.iter().skip(1).filter_map(|word| word.to_str()).collect();
+    if kind == ErrorKind::UnknownArgument
+        && words.iter().any(|word| *word == "-k" || word.starts_with("--api-key") || word.starts_with("--key"))
+    {
+        return Some(
+            CliError::usage("a key is never given on the command line, where every process can see it")
+                .fix("export ANTHROPIC_API_KEY=...   (openmux providers list -o wide names each variable)"),
+        );
+    }
+    let first = words.iter().find(|word| !word.starts_with('-'))?;
+    if kind == ErrorKind::InvalidSubcommand && first.contains(' ') {
+        return Some(CliError::usage("a prompt needs a command in front of it").fix("openmux chat -m MODEL \"...\""));
+    }
+    None
+}

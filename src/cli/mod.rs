@@ -1,0 +1,204 @@
+//! The command line: the only module that may use clap, anyhow, the environment, files and stdout.
+//!
+//! `args` is what was typed, `settings` what it means; one file a subcommand; `render` turns values into text.
+
+pub mod args;
+mod chat;
+mod compare;
+pub mod contract;
+mod error;
+mod explain;
+mod facts;
+mod help;
+mod models;
+mod out;
+mod prompt;
+mod providers;
+mod render;
+mod report;
+mod sandbox;
+mod settings;
+mod show;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use args::{Cli, Command, Models, Providers, Route};
+use contract::Exit;
+use error::CliError;
+use out::Reader;
+use settings::Settings;
+
+/// The clap command, for the generators of completions and man pages.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Text of the help topics, for the generators: name and text.
+#[must_use]
+pub fn topics() -> Vec<(&'static str, String)> {
+    help::topics()
+}
+
+/// What a command leaves behind: its exit code.
+type Outcome = Result<Exit, CliError>;
+
+/// Runs the command line; `typed` begins with the program's name.
+#[must_use]
+pub fn main(typed: Vec<OsString>) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        out::talk(&format!(
+            "error: this is a bug in openmux {} (at {place})\n  fix:  report it with the command you ran, without keys\n",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }));
+    let exit = std::panic::catch_unwind(|| run(typed)).unwrap_or(Exit::Bug);
+    ExitCode::from(exit.code())
+}
+
+fn run(typed: Vec<OsString>) -> Exit {
+    let (out_style, err_style, width) = settings::before_parsing(&typed);
+    let json = wants_json(&typed);
+    if typed.len() <= 1 {
+        return finish_data(out::data(&help::short(out_style)));
+    }
+    let choice = |style: render::text::Style| {
+        if style.on { clap::ColorChoice::Always } else { clap::ColorChoice::Never }
+    };
+    let command = Cli::command().color(choice(out_style)).term_width(width.min(100));
+    let parsed = command.try_get_matches_from(&typed).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error, &typed, json, out_style, err_style, width),
+    };
+    let (settings, warnings) = match Settings::resolve(&cli.global) {
+        Ok(resolved) => resolved,
+        Err(error) => return fail(&error, json, err_style, width),
+    };
+    if !settings.quiet {
+        for warning in &warnings {
+            warn(&settings, warning);
+        }
+    }
+    trace(&settings);
+    match dispatch(&settings, cli.command) {
+        Ok(exit) => exit,
+        Err(error) => fail(&error, settings.json_errors(), settings.err, settings.width),
+    }
+}
+
+fn dispatch(settings: &Settings, command: Command) -> Outcome {
+    match command {
+        Command::Models(Models::List(args)) => models::list(settings, &args),
+        Command::Models(Models::Show(args)) => show::show(settings, &args),
+        Command::Providers(Providers::List(args)) => providers::list(settings, &args),
+        Command::Providers(Providers::Compare(args)) => compare::compare(settings, &args),
+        Command::Route(Route::Explain(args)) => explain::explain(settings, &args),
+        Command::Chat(args) => chat::chat(settings, &args),
+        Command::Sandbox(args) => sandbox::run(settings, &args),
+        Command::Help(args) => help::help(settings, &args),
+    }
+}
+
+/// Writes data and says how the command ended.
+fn print(text: &str) -> Outcome {
+    match out::data(text) {
+        Ok(_) => Ok(Exit::Ok),
+        Err(error) => {
+            Err(CliError::new(Exit::Config, "stdout", "cannot write to stdout").fact("reason", error.to_string()))
+        }
+    }
+}
+
+fn finish_data(written: std::io::Result<Reader>) -> Exit {
+    if written.is_ok() { Exit::Ok } else { Exit::Config }
+}
+
+fn fail(error: &CliError, json: bool, style: render::text::Style, width: usize) -> Exit {
+    out::talk(&if json { error.json() } else { error.human(style, width) });
+    error.exit
+}
+
+/// A warning for people, one line.
+fn warn(settings: &Settings, text: &str) {
+    if !settings.quiet {
+        out::talk(&format!("{} {text}\n", settings.err.yellow("warning:")));
+    }
+}
+
+/// A note for people, one line.
+fn note(settings: &Settings, text: &str) {
+    if !settings.quiet {
+        out::talk(&format!("{}\n", settings.err.dim(&format!("note: {text}"))));
+    }
+}
+
+/// What surrounds a table for a person: dim, on stderr, on a terminal only.
+fn footer(settings: &Settings, format: args::Format, text: &str) {
+    let table = matches!(format, args::Format::Table | args::Format::Wide);
+    if table && settings.err_is_terminal && settings.out_is_terminal && !settings.quiet {
+        for line in render::text::wrap(text, settings.width.clamp(40, 100)) {
+            out::talk(&format!("{}\n", settings.err.dim(&line)));
+        }
+    }
+}
+
+/// Whether the command line asks for JSON, as far as that can be told before it is parsed.
+fn wants_json(typed: &[OsString]) -> bool {
+    let words: Vec<&str> = typed.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--").collect();
+    let pair = |pair: &[&str]| matches!(pair, ["-o" | "--output", "json" | "jsonl"]);
+    let one = ["--json", "-ojson", "-ojsonl", "--output=json", "--output=jsonl", "-o=json", "-o=jsonl"];
+    words.iter().any(|word| one.contains(word)) || words.windows(2).any(pair)
+}
+
+/// Help, the version, or a usage error.
+fn unparsed(
+    error: &clap::Error,
+    typed: &[OsString],
+    json: bool,
+    out_style: render::text::Style,
+    err_style: render::text::Style,
+    width: usize,
+) -> Exit {
+    use clap::error::ErrorKind;
+    let text = |style: render::text::Style| {
+        if style.on { error.render().ansi().to_string() } else { error.render().to_string() }
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => finish_data(out::data(&text(out_style))),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            out::talk(&text(err_style));
+            Exit::Usage
+        }
+        kind => {
+            if let Some(better) = help::better_usage(kind, typed) {
+                return fail(&better, json, err_style, width);
+            }
+            if json {
+                let message = text(render::text::Style::default());
+                let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                return fail(&CliError::usage(first), true, err_style, width);
+            }
+            out::talk(&text(err_style));
+            Exit::Usage
+        }
+    }
+}
+
+/// `-vv` shows the wire, without keys.
+fn trace(settings: &Settings) {
+    if settings.verbose >= 2 {
+        let filter = tracing_subscriber::EnvFilter::new("openmux=debug");
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(settings.err.on)
+            .without_time()
+            .with_target(false);
+        let _ = subscriber.try_init();
+    }
+}

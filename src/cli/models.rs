@@ -1,0 +1,287 @@
+//! `openmux models list`: one row a model, filtered, ordered, in any format.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::args::{Format, ModelsList, Shape, Unit};
+use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
+use super::settings::Settings;
+use super::{Outcome, facts, footer, note, print, settings};
+use crate::catalog::price::Item;
+use crate::catalog::{
+    Capability, Catalog, Endpoint, EndpointId, Modality, ModelKind, ModelLine, ProviderId, Status, own_provider,
+};
+use crate::observe::Measured;
+use crate::units::{Tokens, UsdPerMtok};
+use crate::upstream::auth::{Found, find_key};
+
+const COLUMNS: [Column; 25] = [
+    Column::new("id", "", "MODEL", Show::Plain, 0),
+    Column::new("name", "", "NAME", Show::Plain, 10),
+    Column::new("vendor", "", "VENDOR", Show::Plain, 10),
+    Column::new("released", "", "RELEASED", Show::Plain, 10),
+    Column::new("context_tokens", "context", "CONTEXT", Show::Tokens, 1),
+    Column::new("max_output_tokens", "max_output", "MAX OUT", Show::Tokens, 7),
+    Column::new("input_usd_per_mtok", "input", "IN $/M", Show::Price, 1),
+    Column::new("output_usd_per_mtok", "output", "OUT $/M", Show::Price, 1),
+    Column::new("cache_read_usd_per_mtok", "cache_read", "CACHED", Show::Price, 10),
+    Column::new("cache_write_usd_per_mtok", "cache_write", "CACHE WRITE", Show::Price, 10),
+    Column::new("call_usd", "price", "PER CALL", Show::Dollars, 11),
+    Column::new("price_provider", "", "PRICE OF", Show::Plain, 10),
+    Column::new("billing", "", "BILLING", Show::Plain, 11),
+    Column::new("abilities", "can", "CAN", Show::Letters, 8),
+    Column::new("providers", "", "PROVIDERS", Show::Number, 9),
+    Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 10),
+    Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 10),
+    Column::new("availability", "", "AVAILABLE", Show::Percent, 11),
+    Column::new("ok", "", "OK", Show::Plain, 10),
+    Column::new("status", "", "STATUS", Show::Plain, 10),
+    Column::new("retires", "", "RETIRES", Show::Plain, 10),
+    Column::new("open_weights", "", "OPEN WEIGHTS", Show::Plain, 10),
+    Column::new("knowledge", "", "KNOWLEDGE", Show::Plain, 10),
+    Column::new("kinds", "", "KINDS", Show::Plain, 11),
+    Column::new("floating", "", "FLOATING", Show::Mark, 11),
+];
+
+/// Runs the command.
+///
+/// # Errors
+/// An overlay is broken, or a field does not exist.
+pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
+    let format = settings.list_format()?;
+    let now = args.at.at.unwrap_or_else(settings::now);
+    let (catalog, overlays) = settings.catalog()?;
+    let (store, warning) = settings.store_to_read();
+    let warnings: Vec<String> = warning.into_iter().collect();
+    for warning in &warnings {
+        super::warn(settings, warning);
+    }
+    let measured = facts::measured(store.as_ref(), now);
+    let callable = args.callable.then(|| callable(settings, &catalog));
+    let filter = Filter { args, callable, now };
+    let mut rows = Vec::new();
+    for line in catalog.models() {
+        if let Some(found) = filter.keep(&line) {
+            rows.push(row(&found, args.tokens, &measured, now));
+        }
+    }
+    let mut columns = COLUMNS.to_vec();
+    if args.tokens.is_some() {
+        for column in columns.iter_mut().filter(|column| column.name == "call_usd") {
+            column.rank = 2;
+        }
+    }
+    let mut sheet = Sheet { schema: "models.list/1", command: "models list", columns, rows, marked: Vec::new() };
+    let sort: Vec<String> = args.list.sort.iter().map(|name| price_alias(name, args.tokens.is_some())).collect();
+    sheet.sort(&sort, args.list.reverse)?;
+    let found = sheet.rows.len();
+    sheet.rows.truncate(args.list.limit.unwrap_or(usize::MAX));
+    let printing = Printing {
+        format,
+        fields: &args.list.fields,
+        width: settings.width,
+        style: settings.out,
+        envelope: settings.envelope(&catalog, overlays, now, &warnings),
+    };
+    let printed = sheet.print(&printing)?;
+    if found == 0 {
+        // An empty table's headings would look like a result.
+        let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
+        note(settings, &format!("no model matches{}", described(args)));
+        return asked;
+    }
+    let outcome = print(&printed.text)?;
+    let shown = if sheet.rows.len() < found {
+        format!("{} of {found} models", sheet.rows.len())
+    } else {
+        format!("{found} models")
+    };
+    let mut text = format!(
+        "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}. Catalog {}, {} days old.",
+        facts::LEGEND,
+        catalog.generated(),
+        settings::age_days(&catalog, now)
+    );
+    if !printed.hidden.is_empty() {
+        text += &format!(" Hidden: {} (-o wide shows all).", printed.hidden.join(", "));
+    }
+    footer(settings, format, &text);
+    Ok(outcome)
+}
+
+/// `price` sorts by the input price unless a call is priced; `output-price` and `released` are taken as well.
+fn price_alias(name: &str, per_call: bool) -> String {
+    match name {
+        "price" if !per_call => "input".to_owned(),
+        "output-price" => "output".to_owned(),
+        other => other.replace('-', "_"),
+    }
+}
+
+fn described(args: &ModelsList) -> String {
+    let mut words = args.words.clone();
+    let flags = [
+        (args.tools, "--tools"),
+        (args.vision, "--vision"),
+        (args.reasoning, "--reasoning"),
+        (args.structured, "--structured"),
+        (args.open_weights, "--open-weights"),
+        (args.free, "--free"),
+        (args.callable, "--callable"),
+    ];
+    words.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned()));
+    words.extend(args.max_price.map(|price| format!("--max-price {price}")));
+    words.extend(args.min_context.map(|tokens| format!("--min-context {tokens}")));
+    if words.is_empty() { String::new() } else { format!(": {}", words.join(" ")) }
+}
+
+/// The providers that could be called now.
+fn callable(settings: &Settings, catalog: &Catalog) -> Vec<ProviderId> {
+    let usable = catalog.providers().into_iter().filter(|provider| {
+        provider.protocols.iter().any(|spoken| {
+            crate::upstream::BUILT.contains(&spoken.protocol)
+                && !matches!(find_key(provider, &spoken.auth, &settings.vars), Found::Missing { .. })
+        })
+    });
+    usable.map(|provider| provider.id).collect()
+}
+
+struct Filter<'a> {
+    args: &'a ModelsList,
+    callable: Option<Vec<ProviderId>>,
+    now: Timestamp,
+}
+
+/// A model that passed, with the endpoint that speaks for it.
+struct Kept<'a> {
+    line: ModelLine<'a>,
+    own: Option<Endpoint>,
+    status: Status,
+    providers: u64,
+    free: bool,
+}
+
+impl Filter<'_> {
+    fn keep<'a>(&self, line: &ModelLine<'a>) -> Option<Kept<'a>> {
+        let args = self.args;
+        let id = line.id();
+        let named = |word: &String| {
+            let word = word.to_lowercase();
+            id.contains(&word) || line.name().to_lowercase().contains(&word)
+        };
+        let author = id.split_once('/').map_or("", |(author, _)| author);
+        let vendor = args.vendor.is_empty() || args.vendor.iter().any(|wanted| wanted.eq_ignore_ascii_case(author));
+        if !vendor || !args.words.iter().all(named) {
+            return None;
+        }
+        let mut providers: Vec<&str> = Vec::new();
+        let mut chosen: Option<(bool, bool, Option<UsdPerMtok>, crate::catalog::EndpointLine<'a>)> = None;
+        let (mut served, mut living, mut chat, mut free) = (args.provider.is_empty(), false, false, false);
+        let mut callable = self.callable.is_none();
+        let own = own_provider(author);
+        for endpoint in line.endpoints() {
+            chat |= endpoint.kind() == ModelKind::Chat;
+            if endpoint.status() != Status::Retired {
+                living = true;
+            }
+            if !endpoint.is_plain() {
+                free |= endpoint.input_price() == Some(UsdPerMtok::ZERO)
+                    && endpoint.output_price() == Some(UsdPerMtok::ZERO);
+                continue;
+            }
+            let provider = endpoint.provider();
+            served |= args.provider.iter().any(|wanted| wanted == provider);
+            callable |= self.callable.as_ref().is_some_and(|known| known.iter().any(|id| id.as_str() == provider));
+            free |=
+                endpoint.input_price() == Some(UsdPerMtok::ZERO) && endpoint.output_price() == Some(UsdPerMtok::ZERO);
+            if endpoint.status() != Status::Retired && !providers.contains(&provider) {
+                providers.push(provider);
+            }
+            let regional = endpoint.region().is_some_and(|region| region != "global");
+            let price = endpoint.input_price();
+            let rank = (own != Some(provider), regional || price.is_none(), price);
+            let better = |known: &(bool, bool, Option<UsdPerMtok>, _)| rank < (known.0, known.1, known.2);
+            if chosen.as_ref().is_none_or(better) {
+                chosen = Some((rank.0, rank.1, rank.2, endpoint));
+            }
+        }
+        if !(served && callable) || (args.free && !free) || (!args.all && !(chat && living)) {
+            return None;
+        }
+        let own = chosen.map(|(.., endpoint)| endpoint.endpoint());
+        let status = match &own {
+            Some(endpoint) if living && endpoint.status == Status::Retired => Status::Active,
+            Some(endpoint) => endpoint.status,
+            None => Status::Unlisted,
+        };
+        let kept =
+            Kept { line: line.clone(), own, status, providers: u64::try_from(providers.len()).unwrap_or(0), free };
+        self.able(&kept).then_some(kept)
+    }
+
+    fn able(&self, kept: &Kept<'_>) -> bool {
+        let args = self.args;
+        let can = |capability| kept.own.as_ref().is_some_and(|endpoint| endpoint.can(capability));
+        let takes = |modality| kept.own.as_ref().is_some_and(|endpoint| endpoint.input.contains(&modality));
+        let model = kept.line.model();
+        let context = kept.own.as_ref().and_then(|endpoint| endpoint.context).or(model.context);
+        let price = kept.own.as_ref().and_then(|endpoint| endpoint.pricing.as_ref()?.base(Item::Input));
+        let retiring = |days: u32| {
+            let sunset = kept.own.as_ref().and_then(|endpoint| endpoint.sunset.as_deref());
+            let limit = self.now.as_second() + i64::from(days) * 86_400;
+            let ends = sunset.and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
+            ends.is_some_and(|end| end.as_second() <= limit)
+        };
+        (!args.tools || can(Capability::Tools))
+            && (!args.vision || takes(Modality::Image))
+            && (!args.reasoning || can(Capability::Reasoning))
+            && (!args.structured || can(Capability::Structured))
+            && (!args.open_weights || model.open_weights == Some(true))
+            && args.min_context.is_none_or(|least| context.is_some_and(|context| context >= least))
+            && args.max_price.is_none_or(|most| price.is_some_and(|price| price <= most) || (args.free && kept.free))
+            && args.released_after.as_ref().is_none_or(|day| model.released.as_ref().is_some_and(|out| out > day))
+            && !args.not_retiring.is_some_and(retiring)
+    }
+}
+
+fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Measured>, now: Timestamp) -> Vec<Cell> {
+    let model = kept.line.model();
+    let own = kept.own.as_ref();
+    let rate = |item| own.map_or(Cell::Unknown, |endpoint| facts::rate(endpoint, item));
+    let count = |tokens: Option<Tokens>| Cell::count(tokens.map(Tokens::count));
+    let cells = facts::measured_cells(own.and_then(|endpoint| measured.get(&endpoint.id)), Unit::PerSecond);
+    let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(endpoint, shape, now));
+    let billing = match own {
+        Some(endpoint) if endpoint.pricing.as_ref().is_some_and(crate::catalog::Pricing::is_free) => Some("free"),
+        Some(endpoint) if endpoint.pricing.is_some() => Some("metered"),
+        _ => None,
+    };
+    vec![
+        Cell::Text(model.id.to_string()),
+        Cell::Text(model.name.clone()),
+        Cell::Text(model.id.author().to_owned()),
+        Cell::text(model.released.clone()),
+        count(own.and_then(|endpoint| endpoint.context).or(model.context)),
+        count(own.and_then(|endpoint| endpoint.max_output).or(model.max_output)),
+        rate(Item::Input),
+        rate(Item::Output),
+        rate(Item::CacheRead),
+        rate(Item::CacheWrite),
+        Cell::money(call.map(|amount| amount.decimal())),
+        Cell::text(own.filter(|endpoint| endpoint.pricing.is_some()).map(|endpoint| endpoint.id.provider.to_string())),
+        Cell::text(billing),
+        Cell::Words(own.map(|endpoint| facts::abilities(&endpoint.capabilities, &endpoint.input)).unwrap_or_default()),
+        Cell::Count(kept.providers),
+        cells.ttft,
+        cells.speed,
+        cells.availability,
+        cells.ok,
+        Cell::Text(kept.status.name().to_owned()),
+        Cell::text(own.and_then(|endpoint| endpoint.sunset.clone())),
+        model.open_weights.map_or(Cell::Unknown, Cell::Flag),
+        Cell::text(model.knowledge.clone()),
+        Cell::Words(model.kinds.iter().map(|kind| kind.name().to_owned()).collect()),
+        Cell::Flag(model.floating),
+    ]
+}

@@ -1,0 +1,529 @@
+//! A [`Decision`] for people and for programs: every term, every reason, one fix each. Pure: what is printed is what was
+//! compared.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use super::json::literal;
+use super::money::{adding_up, dollars, per_mtok};
+use super::text::{Style, age, cut_middle, duration, grouped, width, wrap};
+use crate::routing::{
+    Basis, Constraints, Credential, Decision, Estimate, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind,
+};
+use crate::units::Usd;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View {
+    /// Columns of text.
+    pub width: usize,
+    /// Escapes.
+    pub style: Style,
+    /// Every rejected endpoint and every ranked one.
+    pub all: bool,
+    /// The policy's constants as well.
+    pub verbose: bool,
+    /// Whether the decision supposes every key.
+    pub supposed: bool,
+}
+
+/// Rows that are shown without `--all`.
+const RANKED_SHOWN: usize = 8;
+const REJECTED_SHOWN: usize = 5;
+
+/// The explanation for people.
+pub(crate) fn human(decision: &Decision, view: View) -> String {
+    let mut page = String::new();
+    if view.supposed {
+        let text = "No key is set: this ranks as if every key were. `openmux chat` would send nothing (exit 4).";
+        for line in wrap(text, view.width) {
+            let _ = writeln!(page, "{}", view.style.yellow(&line));
+        }
+    }
+    let headline = match decision.chosen() {
+        Some(first) => format!("{} would answer. Nothing was sent.", first.endpoint.provider),
+        None => "No provider can answer. Nothing was sent.".to_owned(),
+    };
+    let _ = writeln!(page, "{}", view.style.bold(&headline));
+    page += &asked(&decision.request, view);
+    page.push('\n');
+    page += &candidates(decision, view);
+    page.push('\n');
+    for (key, text) in notes(decision, view) {
+        for (at, line) in wrap(&text, view.width.saturating_sub(9).max(30)).into_iter().enumerate() {
+            let _ = writeln!(page, "{:<9}{line}", if at == 0 { key } else { "" });
+        }
+    }
+    page
+}
+
+fn asked(request: &RouteRequest, view: View) -> String {
+    let about = if request.input_estimated { "about " } else { "" };
+    let mut text = format!("{}: {about}{} tokens in", request.model, grouped(request.input.count()));
+    if request.cached.count() > 0 {
+        let _ = write!(text, " ({} cached)", grouped(request.cached.count()));
+    }
+    let _ = write!(text, ", {} out expected", grouped(request.expected_output.count()));
+    if let Some(most) = request.max_output {
+        let _ = write!(text, ", at most {}", grouped(most.count()));
+    }
+    wrap(&text, view.width).into_iter().fold(String::new(), |page, line| page + &line + "\n")
+}
+
+/// The table: a row a candidate, terms that add up by eye, then who is out and why.
+fn candidates(decision: &Decision, view: View) -> String {
+    let shown = if view.all { decision.ranked.len() } else { decision.ranked.len().min(RANKED_SHOWN) };
+    let ranked = &decision.ranked[..shown];
+    let rejected_shown = if view.all { decision.rejected.len() } else { REJECTED_SHOWN };
+    let (loud, quiet) = split(&decision.rejected, rejected_shown);
+    let names =
+        ranked.iter().map(|entry| &entry.endpoint.provider).chain(loud.iter().map(|entry| &entry.endpoint.provider));
+    let name_width = names.map(|name| width(name.as_str())).max().unwrap_or(8).clamp(8, 24);
+    let columns = Columns::fit(ranked, name_width, view);
+    let mut page = columns.header(name_width, view.style);
+    for (place, entry) in ranked.iter().enumerate() {
+        page += &columns.row(place, entry, decision, name_width, view.style);
+    }
+    if shown < decision.ranked.len() {
+        let _ = writeln!(page, "     {} more usable; --all shows them", decision.ranked.len() - shown);
+    }
+    for entry in &loud {
+        page += &rejected_row(entry, name_width, view);
+    }
+    if !quiet.is_empty() {
+        let text = format!("{} more: {}; --all shows them", quiet.len(), summary(&quiet));
+        for (at, line) in wrap(&text, view.width.saturating_sub(5)).into_iter().enumerate() {
+            let _ = writeln!(page, "{}{line}", if at == 0 { "  -  " } else { "     " });
+        }
+    }
+    page
+}
+
+/// The rejected ones that are named, those with the fewest reasons first, and the rest.
+fn split(rejected: &[Rejected], most: usize) -> (Vec<&Rejected>, Vec<&Rejected>) {
+    let mut order: Vec<&Rejected> = rejected.iter().collect();
+    order.sort_by_key(|entry| (entry.reasons.len(), entry.endpoint.clone()));
+    let quiet = order.split_off(most.min(order.len()));
+    (order, quiet)
+}
+
+/// `18 no_credential, 1 context_too_small`: counted by each one's first reason.
+fn summary(rejected: &[&Rejected]) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for entry in rejected {
+        let code = entry.reasons.first().map_or("unknown", Rejection::code);
+        match counts.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((code, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let told = counts.into_iter().map(|(code, count)| format!("{count} {}", code.replace('_', " ")));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// Which terms have a column, and to how many places.
+struct Columns {
+    terms: Vec<TermKind>,
+    places: u32,
+}
+
+impl Columns {
+    /// All terms to a millionth of a dollar; where that is too wide, fewer places, then without terms that are zero
+    /// throughout.
+    fn fit(ranked: &[Ranked], name_width: usize, view: View) -> Self {
+        let has = |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).is_some());
+        let nonzero =
+            |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).unwrap_or_default() != Usd::ZERO);
+        let all: Vec<TermKind> =
+            TermKind::ALL.into_iter().filter(|kind| *kind != TermKind::Switch || has(*kind)).collect();
+        let some: Vec<TermKind> = all.iter().copied().filter(|kind| nonzero(*kind)).collect();
+        for (terms, places) in [(&all, 6), (&all, 5), (&some, 5), (&some, 4)] {
+            let fits = Self { terms: terms.clone(), places };
+            if 5 + name_width + fits.amount_width() * (terms.len() + 1) + 10 <= view.width {
+                return fits;
+            }
+        }
+        Self { terms: some, places: 4 }
+    }
+
+    /// `  $0.000000`.
+    fn amount_width(&self) -> usize {
+        usize::try_from(self.places).unwrap_or(6) + 5
+    }
+
+    fn header(&self, name_width: usize, style: Style) -> String {
+        let mut line = format!("     {:<name_width$}", "PROVIDER");
+        let pad = self.amount_width();
+        for (at, kind) in self.terms.iter().enumerate() {
+            let sign = if at == 0 { "" } else { "+ " };
+            let _ = write!(line, "{:>pad$}", format!("{sign}{}", kind.name().to_uppercase()));
+        }
+        let _ = write!(line, "{:>pad$}", "= TOTAL");
+        format!("{}\n", style.dim(&line))
+    }
+
+    fn row(&self, place: usize, entry: &Ranked, decision: &Decision, name_width: usize, style: Style) -> String {
+        let name = cut_middle(entry.endpoint.provider.as_str(), name_width);
+        let mut line = format!("{:>3}  {name:<name_width$}", place + 1);
+        let amounts: Vec<Usd> = self.terms.iter().map(|kind| entry.score.amount(*kind).unwrap_or_default()).collect();
+        let (shown, total) = adding_up(&amounts, self.places);
+        let pad = self.amount_width();
+        for (kind, amount) in self.terms.iter().zip(shown) {
+            let unknown = *kind == TermKind::Price && !entry.score.price_known;
+            let _ = write!(line, "{:>pad$}", if unknown { "?".to_owned() } else { amount });
+        }
+        let _ = write!(line, "{total:>pad$}");
+        let remark = remark(place, entry, decision);
+        let line = format!("{line}  {remark}").trim_end().to_owned();
+        format!("{}\n", if place == 0 { style.bold(&line) } else { line })
+    }
+}
+
+/// `chosen`, or by how much it is dearer than the first.
+fn remark(place: usize, entry: &Ranked, decision: &Decision) -> String {
+    let cooling = entry.cooling.map(|cooling| format!(", cooling until {}", cooling.until)).unwrap_or_default();
+    if place == 0 {
+        let tie = if entry.tie.is_some() { ", near-tie" } else { "" };
+        return format!("chosen{tie}{cooling}");
+    }
+    let first = decision.ranked[0].score.total();
+    let more = entry.score.total() - first;
+    let percent = match percent_of(more, first) {
+        Some(percent) => format!("{percent:+} %"),
+        None => dollars(more),
+    };
+    format!("{percent}{cooling}")
+}
+
+/// A difference as whole percent of a total.
+fn percent_of(difference: Usd, total: Usd) -> Option<i64> {
+    use rust_decimal::prelude::ToPrimitive;
+    let share = difference.decimal().checked_div(total.decimal())?;
+    (share * rust_decimal::Decimal::ONE_HUNDRED).round().to_i64()
+}
+
+fn rejected_row(entry: &Rejected, name_width: usize, view: View) -> String {
+    let name = cut_middle(entry.endpoint.provider.as_str(), name_width);
+    let reasons: Vec<String> = entry.reasons.iter().map(reason).collect();
+    let indent = 5 + name_width + 2;
+    let room = view.width.saturating_sub(indent);
+    let mut page = String::new();
+    let lines = wrap(&reasons.join("; "), room.max(20));
+    for (at, line) in lines.into_iter().enumerate() {
+        let head = if at == 0 { format!("  -  {name:<name_width$}  ") } else { " ".repeat(indent) };
+        let _ = writeln!(page, "{}", view.style.dim(&format!("{head}{line}")));
+    }
+    page
+}
+
+/// A reason with both sides of its comparison, and what would cure it.
+pub(crate) fn reason(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::NoCredential { looked_in } if looked_in.is_empty() => {
+            "no key, and the catalog names no variable".to_owned()
+        }
+        Rejection::NoCredential { looked_in } => format!("no key: set {}", looked_in.join(" or ")),
+        Rejection::ProtocolUnsupported { protocol } => format!("speaks {protocol}, which this version does not"),
+        Rejection::MissingSetting { variables } => format!("not set: {}", variables.join(", ")),
+        Rejection::NoBaseUrl => "no address known: set PROVIDER_BASE_URL".to_owned(),
+        Rejection::Retired { since: Some(day) } => format!("retired {day}"),
+        Rejection::Retired { since: None } => "retired".to_owned(),
+        Rejection::ContextTooSmall { needed, limit } => {
+            format!("context too small: needs {}, has {}", grouped(needed.count()), grouped(limit.count()))
+        }
+        Rejection::InputTooLong { needed, limit } => {
+            format!("prompt too long: {} of at most {}", grouped(needed.count()), grouped(limit.count()))
+        }
+        Rejection::OutputTooSmall { needed, limit } => {
+            format!("--max-tokens {} of at most {}", grouped(needed.count()), grouped(limit.count()))
+        }
+        Rejection::Unsupported { parameter } => format!("does not take {parameter}"),
+        Rejection::Unpriced { missing: None } => "price not known: --allow-unpriced uses it".to_owned(),
+        Rejection::Unpriced { missing: Some(item) } => format!("{item} price not known: --allow-unpriced uses it"),
+        Rejection::PlanPrice => "a subscription: no price per token; --provider uses it".to_owned(),
+        Rejection::AboveMaxPrice { item, price, limit } => {
+            let flag = if *item == crate::catalog::price::Item::Output { "--max-price-out" } else { "--max-price-in" };
+            format!("{item} {} > {flag} {}", per_mtok(*price), per_mtok(*limit))
+        }
+        Rejection::AboveMaxCost { bound, limit } => {
+            format!("could cost {} > --max-cost {}", dollars(*bound), limit.exact())
+        }
+        Rejection::UnboundedCost { limit } => {
+            format!("no bound on its cost is known for --max-cost {}: give --max-tokens", limit.exact())
+        }
+        Rejection::NotAllowed => "left out by --provider or --only".to_owned(),
+        Rejection::Ignored => "left out by --ignore".to_owned(),
+        Rejection::Gateway => "left out by --no-gateways".to_owned(),
+        Rejection::CoolingDown { until, class } => format!("cooling down until {until} after {}", class.name()),
+        Rejection::NotSimulated => "not simulated by the sandbox".to_owned(),
+    }
+}
+
+/// Margin, policy, data: what a reader asks next.
+fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
+    let mut notes = Vec::new();
+    if let [first, second, ..] = decision.ranked.as_slice() {
+        let mut text =
+            format!("{} behind it: {}", dollars(second.score.total() - first.score.total()), second.endpoint.provider);
+        let biggest = TermKind::ALL.into_iter().max_by_key(|kind| {
+            let gap = second.score.amount(*kind).unwrap_or_default() - first.score.amount(*kind).unwrap_or_default();
+            gap
+        });
+        if let Some(kind) = biggest {
+            let gap = second.score.amount(kind).unwrap_or_default() - first.score.amount(kind).unwrap_or_default();
+            if gap > Usd::ZERO {
+                let _ = write!(text, ", mostly {} ({} more)", kind.name(), dollars(gap));
+            }
+        }
+        if let Some(tie) = first.tie {
+            let by = if tie.by_load {
+                "the least loaded goes first".to_owned()
+            } else {
+                format!("seed {} chose", decision.seed)
+            };
+            let _ = write!(text, "; {} within {} %, {by}", tie.among, decision.policy.near_tie_percent);
+        }
+        notes.push(("Margin", text));
+    }
+    if decision.all_cooling {
+        notes.push(("Cooling", "every usable provider is cooling down: the earliest to reopen goes first".to_owned()));
+    }
+    if let Some(first) = decision.chosen() {
+        let bound = first.bound.map_or_else(|| "not known (give --max-tokens)".to_owned(), dollars);
+        notes.push(("At most", format!("{bound} for this call at {}", first.endpoint.provider)));
+        notes.push(("Status", format!("{} at {}", first.status.name(), first.endpoint.provider)));
+        if first.status == crate::catalog::Status::Active {
+            notes.pop();
+        }
+    }
+    notes.push(("Policy", policy_text(&decision.policy)));
+    if view.verbose {
+        notes.push(("", constants(&decision.policy)));
+    }
+    notes.push(("Data", data_text(decision)));
+    notes.push(("Replay", format!("--at {} --seed {}", decision.at, decision.seed)));
+    notes
+}
+
+fn policy_text(policy: &Policy) -> String {
+    let name = policy.preset.map_or("--time-value", crate::routing::Preset::name);
+    format!(
+        "{name}: ${} a second to the first token, ${} a second of answer, ${} a failed call",
+        policy.wait_value.exact(),
+        policy.stream_value.exact(),
+        policy.retry_cost.exact()
+    )
+}
+
+fn constants(policy: &Policy) -> String {
+    format!(
+        "priors: first token {} s (weighs {} samples), {} tok/s, availability {} (weighs {} attempts); a failure wastes {}; \
+         a rejected round trip {} and ${}; near-tie {} %; at most {} attempts, {} retries; first-token limit 4 x p95 within \
+         {} and {}, {} where reasoning is hidden",
+        policy.prior_ttft_s,
+        policy.prior_samples,
+        policy.prior_speed,
+        policy.prior_availability,
+        policy.prior_attempts,
+        duration(policy.failure_wait),
+        duration(policy.reject_wait),
+        policy.reject_cost.exact(),
+        policy.near_tie_percent,
+        policy.max_attempts,
+        policy.retries,
+        duration(policy.first_token_min),
+        duration(policy.first_token_max),
+        duration(policy.first_token_hidden),
+    )
+}
+
+/// Where waits come from: measured by whom and when, or assumed.
+fn data_text(decision: &Decision) -> String {
+    let mut measured = Vec::new();
+    let mut assumed = None;
+    for entry in &decision.ranked {
+        let ttft = entry.expectation.ttft_s;
+        match ttft.basis {
+            Basis::Measured { n, age: old } => measured.push(format!(
+                "{} first token {:.2} s (n={n:.1}, {} old)",
+                entry.endpoint.provider,
+                ttft.value,
+                age(old)
+            )),
+            _ => {
+                assumed.get_or_insert(&entry.expectation);
+            }
+        }
+    }
+    let mut parts = measured;
+    if let Some(expectation) = assumed {
+        parts.push(format!(
+            "{}assumed: first token {:.2} s, {:.0} tok/s, {:.1} % available (nothing measured)",
+            if parts.is_empty() { "" } else { "the others " },
+            expectation.ttft_s.value,
+            expectation.tokens_per_s.value,
+            expectation.availability.value * 100.0
+        ));
+    }
+    parts.join("; ")
+}
+
+/// The decision for programs; the same decision gives the same bytes.
+pub(crate) fn json(decision: &Decision, supposed: bool) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("at", decision.at.to_string().into());
+    put("seed", decision.seed.into());
+    put("model", decision.request.model.as_str().into());
+    put("chosen", decision.chosen().map_or(Value::Null, |first| first.endpoint.provider.as_str().into()));
+    put("supposed_keys", supposed.into());
+    put("all_cooling", decision.all_cooling.into());
+    put("margin_usd", decision.margin().map_or(Value::Null, usd));
+    put("request", request_json(&decision.request));
+    put("policy", policy_json(&decision.policy));
+    put("candidates", decision.ranked.iter().map(candidate_json).collect::<Vec<_>>().into());
+    put("rejected", decision.rejected.iter().map(rejected_json).collect::<Vec<_>>().into());
+    object
+}
+
+fn usd(amount: Usd) -> Value {
+    literal(&amount.exact())
+}
+
+fn figure(value: f64) -> Value {
+    literal(&format!("{value:.6}"))
+}
+
+fn request_json(request: &RouteRequest) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("input_tokens", request.input.count().into());
+    put("input_estimated", request.input_estimated.into());
+    put("cached_tokens", request.cached.count().into());
+    put("expected_output_tokens", request.expected_output.count().into());
+    put("max_output_tokens", request.max_output.map_or(Value::Null, |tokens| tokens.count().into()));
+    put("stream", request.stream.into());
+    put("constraints", constraints_json(&request.constraints));
+    object.into()
+}
+
+fn constraints_json(constraints: &Constraints) -> Value {
+    let ids = |ids: &[crate::catalog::ProviderId]| ids.iter().map(|id| Value::from(id.as_str())).collect::<Vec<_>>();
+    let mut object = Map::new();
+    object.insert("order".to_owned(), ids(&constraints.order).into());
+    object.insert("only".to_owned(), ids(&constraints.only).into());
+    object.insert("ignore".to_owned(), ids(&constraints.ignore).into());
+    let price = |price: Option<crate::units::UsdPerMtok>| price.map_or(Value::Null, |price| literal(&price.exact()));
+    object.insert("max_input_usd_per_mtok".to_owned(), price(constraints.max_price_in));
+    object.insert("max_output_usd_per_mtok".to_owned(), price(constraints.max_price_out));
+    object.insert("max_cost_usd".to_owned(), constraints.max_cost.map_or(Value::Null, usd));
+    object.insert("allow_unpriced".to_owned(), constraints.allow_unpriced.into());
+    object.insert("no_gateways".to_owned(), constraints.no_gateways.into());
+    object.into()
+}
+
+fn policy_json(policy: &Policy) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("preset", policy.preset.map_or(Value::Null, |preset| preset.name().into()));
+    put("wait_usd_per_s", literal(&policy.wait_value.exact()));
+    put("stream_usd_per_s", literal(&policy.stream_value.exact()));
+    put("retry_usd", usd(policy.retry_cost));
+    put("failure_s", figure(policy.failure_wait.as_secs_f64()));
+    put("reject_s", figure(policy.reject_wait.as_secs_f64()));
+    put("reject_usd", usd(policy.reject_cost));
+    put("prior_ttft_s", figure(policy.prior_ttft_s));
+    put("prior_samples", figure(policy.prior_samples));
+    put("prior_tokens_per_s", figure(policy.prior_speed));
+    put("prior_availability", figure(policy.prior_availability));
+    put("prior_attempts", figure(policy.prior_attempts));
+    put("near_tie_percent", policy.near_tie_percent.into());
+    put("max_attempts", policy.max_attempts.into());
+    put("retries", policy.retries.into());
+    object.into()
+}
+
+fn estimate_json(estimate: Estimate) -> Value {
+    let mut object = Map::new();
+    object.insert("value".to_owned(), figure(estimate.value));
+    object.insert("basis".to_owned(), estimate.basis.name().into());
+    if let Basis::Measured { n, age } = estimate.basis {
+        object.insert("n".to_owned(), figure(n));
+        object.insert("age_s".to_owned(), age.as_secs().into());
+    }
+    object.into()
+}
+
+fn candidate_json(entry: &Ranked) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("provider", entry.endpoint.provider.as_str().into());
+    put("upstream_model", entry.endpoint.upstream_model.as_str().into());
+    put("region", entry.region.clone().map_or(Value::Null, Value::from));
+    put("kind", entry.kind.name().into());
+    put("status", entry.status.name().into());
+    put(
+        "credential",
+        match &entry.credential {
+            Credential::Found { source } => source.as_str().into(),
+            Credential::NotNeeded => "not_needed".into(),
+            Credential::Supposed => "supposed".into(),
+            Credential::Missing { .. } => Value::Null,
+        },
+    );
+    put("total_usd", usd(entry.score.total()));
+    put("price_known", entry.score.price_known.into());
+    let terms = entry.score.terms.iter().map(|term| {
+        let mut object = Map::new();
+        object.insert("kind".to_owned(), term.kind.name().into());
+        object.insert("usd".to_owned(), usd(term.amount));
+        object.insert("basis".to_owned(), term.basis.name().into());
+        Value::from(object)
+    });
+    put("terms", terms.collect::<Vec<_>>().into());
+    put("bound_usd", entry.bound.map_or(Value::Null, usd));
+    let expectation = &entry.expectation;
+    let mut inputs = Map::new();
+    inputs.insert("ttft_s".to_owned(), estimate_json(expectation.ttft_s));
+    inputs.insert("tokens_per_s".to_owned(), estimate_json(expectation.tokens_per_s));
+    inputs.insert("availability".to_owned(), estimate_json(expectation.availability));
+    inputs.insert("rejection".to_owned(), estimate_json(expectation.rejection));
+    inputs.insert("output_tokens".to_owned(), expectation.output.count().into());
+    put("inputs", inputs.into());
+    put("first_token_limit_s", figure(entry.first_token_limit.as_secs_f64()));
+    put(
+        "tie",
+        entry.tie.map_or(Value::Null, |tie| {
+            let mut object = Map::new();
+            object.insert("among".to_owned(), tie.among.into());
+            object.insert("by".to_owned(), if tie.by_load { "load" } else { "seed" }.into());
+            object.into()
+        }),
+    );
+    put("cooling_until", entry.cooling.map_or(Value::Null, |cooling| cooling.until.to_string().into()));
+    object.into()
+}
+
+fn rejected_json(entry: &Rejected) -> Value {
+    let mut object = Map::new();
+    object.insert("provider".to_owned(), entry.endpoint.provider.as_str().into());
+    object.insert("upstream_model".to_owned(), entry.endpoint.upstream_model.as_str().into());
+    let reasons = entry.reasons.iter().map(|rejection| {
+        let mut object = Map::new();
+        object.insert("code".to_owned(), rejection.code().into());
+        object.insert("text".to_owned(), reason(rejection).into());
+        Value::from(object)
+    });
+    object.insert("reasons".to_owned(), reasons.collect::<Vec<_>>().into());
+    object.into()
+}

@@ -1,0 +1,42 @@
+//! JSON: a versioned envelope, exact decimal literals, fields in a fixed order.
+
+use serde_json::{Map, Value};
+
+/// Facts that every JSON document carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Envelope<'a> {
+    /// The catalog's date, `YYYY-MM-DD`.
+    pub catalog_date: &'a str,
+    /// Its age in days.
+    pub age_days: i64,
+    /// Whether overlays of the user's lie over it.
+    pub overlays: usize,
+    /// What the reader should know.
+    pub warnings: &'a [String],
+}
+
+/// A number with exactly these characters; text that is no number becomes a string, so that nothing is lost.
+pub(crate) fn literal(text: &str) -> Value {
+    text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Value::Number)
+}
+
+/// The document: `{"schema": ..., "catalog": ..., "warnings": [...], "data": ...}`, on one line.
+pub(crate) fn document(schema: &str, envelope: &Envelope<'_>, data: Value) -> String {
+    let mut document = head(schema, envelope);
+    document.insert("data".to_owned(), data);
+    format!("{}\n", Value::Object(document))
+}
+
+/// The members that come before the data.
+pub(crate) fn head(schema: &str, envelope: &Envelope<'_>) -> Map<String, Value> {
+    let mut catalog = Map::new();
+    catalog.insert("date".to_owned(), envelope.catalog_date.into());
+    catalog.insert("age_days".to_owned(), envelope.age_days.into());
+    catalog.insert("source".to_owned(), "bundled".into());
+    catalog.insert("overlays".to_owned(), envelope.overlays.into());
+    let mut document = Map::new();
+    document.insert("schema".to_owned(), schema.into());
+    document.insert("catalog".to_owned(), catalog.into());
+    document.insert("warnings".to_owned(), envelope.warnings.to_vec().into());
+    document
+}

@@ -1,0 +1,9 @@
+//! Pure value to `String`: tables for people, delimited text and JSON for programs. Nothing here writes.
+
+pub(crate) mod chat;
+pub(crate) mod explain;
+pub(crate) mod json;
+pub(crate) mod money;
+pub(crate) mod sheet;
+pub(crate) mod table;
+pub(crate) mod text;

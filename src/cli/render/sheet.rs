@@ -1,0 +1,361 @@
+//! One list in every format: columns with a name for programs and a header for people, rows of typed cells.
+
+use rust_decimal::Decimal;
+
+use super::{json, money, table, text};
+use crate::cli::args::Format;
+use crate::cli::error::CliError;
+
+/// One fact. Unknown is not zero: it prints `-` for people, nothing in delimited text, `null` in JSON.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) enum Cell {
+    /// Nobody knows.
+    #[default]
+    Unknown,
+    /// Words.
+    Text(String),
+    /// A count.
+    Count(u64),
+    /// Money or a price: exact.
+    Money(Decimal),
+    /// A measured figure and how many decimals it is worth.
+    Figure(f64, usize),
+    /// Yes or no.
+    Flag(bool),
+    /// Several words.
+    Words(Vec<String>),
+}
+
+impl Cell {
+    /// Words, or unknown where there are none.
+    pub(crate) fn text(text: Option<impl Into<String>>) -> Self {
+        text.map_or(Self::Unknown, |text| Self::Text(text.into()))
+    }
+
+    /// A count, or unknown.
+    pub(crate) fn count(count: Option<u64>) -> Self {
+        count.map_or(Self::Unknown, Self::Count)
+    }
+
+    /// Money, or unknown.
+    pub(crate) fn money(amount: Option<Decimal>) -> Self {
+        amount.map_or(Self::Unknown, Self::Money)
+    }
+
+    /// The bare value for delimited text.
+    fn bare(&self) -> String {
+        match self {
+            Self::Unknown => String::new(),
+            Self::Text(text) => text::one_line(text),
+            Self::Count(count) => count.to_string(),
+            Self::Money(amount) => exact(*amount),
+            Self::Figure(value, places) => format!("{value:.places$}"),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Words(words) => words.join(","),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Unknown => serde_json::Value::Null,
+            Self::Text(text) => text.as_str().into(),
+            Self::Count(count) => (*count).into(),
+            Self::Money(amount) => json::literal(&exact(*amount)),
+            Self::Figure(value, places) => json::literal(&format!("{value:.places$}")),
+            Self::Flag(flag) => (*flag).into(),
+            Self::Words(words) => words.clone().into(),
+        }
+    }
+}
+
+fn letters(names: &[String]) -> String {
+    let known = crate::cli::facts::LETTERS.iter().filter(|(name, _)| names.iter().any(|known| known == name));
+    known.map(|(_, letter)| letter).collect()
+}
+
+fn exact(amount: Decimal) -> String {
+    let amount = amount.normalize();
+    if amount.is_zero() { "0".to_owned() } else { amount.to_string() }
+}
+
+/// How a cell is shown to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// As it is.
+    Plain,
+    /// `200K`.
+    Tokens,
+    /// `3.00`.
+    Price,
+    /// `$0.039`.
+    Dollars,
+    /// `620 ms`.
+    Millis,
+    /// `99.1 %`.
+    Percent,
+    /// `yes`, or nothing.
+    Mark,
+    /// A plain figure, at the right.
+    Number,
+    /// A letter for each ability that has one.
+    Letters,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    /// Its name for `--fields` and in JSON.
+    pub name: &'static str,
+    /// A shorter name that `--fields` and `--sort` also take.
+    pub short: &'static str,
+    /// Its heading for people; empty where it is never in a table by itself.
+    pub header: &'static str,
+    /// How its cells are shown.
+    pub show: Show,
+    /// When it is in a table: 0 always, 1 to 9 dropped where the table is too wide (the highest first), 10 only in
+    /// `wide`, 11 only when asked for by `--fields`.
+    pub rank: u8,
+}
+
+impl Column {
+    /// A column; see the fields.
+    pub(crate) const fn new(
+        name: &'static str,
+        short: &'static str,
+        header: &'static str,
+        show: Show,
+        rank: u8,
+    ) -> Self {
+        Self { name, short, header, show, rank }
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.short == name
+    }
+
+    /// A cell for people.
+    pub(crate) fn human(&self, cell: &Cell) -> String {
+        match (cell, self.show) {
+            (Cell::Unknown, Show::Mark) => String::new(),
+            (Cell::Unknown, _) => "-".to_owned(),
+            (Cell::Count(count), Show::Tokens) => text::short_count(*count),
+            (Cell::Money(amount), Show::Price) => money::price(*amount),
+            (Cell::Money(amount), Show::Dollars) => money::dollars(crate::units::Usd::from_decimal(*amount)),
+            (Cell::Count(millis), Show::Millis) => text::duration(std::time::Duration::from_millis(*millis)),
+            (Cell::Figure(share, _), Show::Percent) => format!("{:.1} %", share * 100.0),
+            (Cell::Words(names), Show::Letters) => letters(names),
+            (Cell::Flag(flag), Show::Mark) => if *flag { "yes" } else { "" }.to_owned(),
+            (Cell::Flag(flag), _) => if *flag { "yes" } else { "no" }.to_owned(),
+            (cell, _) => cell.bare(),
+        }
+    }
+
+    /// Whether its cells stand at the right.
+    pub(crate) fn is_right(&self) -> bool {
+        use Show::{Dollars, Millis, Number, Percent, Price, Tokens};
+        matches!(self.show, Tokens | Price | Dollars | Millis | Percent | Number)
+    }
+}
+
+/// A list.
+#[derive(Debug, Clone)]
+pub(crate) struct Sheet {
+    /// Name and version of the JSON form, e.g. `models.list/1`.
+    pub schema: &'static str,
+    /// What the list is called in messages, e.g. `models list`.
+    pub command: &'static str,
+    /// Its columns; the first is the id.
+    pub columns: Vec<Column>,
+    /// Its rows, a cell for each column.
+    pub rows: Vec<Vec<Cell>>,
+    /// Marks of cells that differ from the reference: row, column. A person sees `*`, JSON lists the names.
+    pub marked: Vec<(usize, usize)>,
+}
+
+/// How a list is to be printed.
+#[derive(Debug, Clone)]
+pub(crate) struct Printing<'a> {
+    /// The format.
+    pub format: Format,
+    /// Chosen columns; empty is the default set.
+    pub fields: &'a [String],
+    /// How many columns of text fit.
+    pub width: usize,
+    /// Escapes.
+    pub style: text::Style,
+    /// Facts of the envelope.
+    pub envelope: json::Envelope<'a>,
+}
+
+/// A printed list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Printed {
+    /// What goes to stdout.
+    pub text: String,
+    /// Headings of columns that did not fit.
+    pub hidden: Vec<&'static str>,
+}
+
+impl Sheet {
+    /// The position of a column by either of its names.
+    ///
+    /// # Errors
+    /// There is none of that name; the message lists those that are.
+    pub(crate) fn position(&self, name: &str) -> Result<usize, CliError> {
+        if let Some(at) = self.columns.iter().position(|column| column.is_called(name)) {
+            return Ok(at);
+        }
+        let names: Vec<&str> = self.columns.iter().map(|c| if c.short.is_empty() { c.name } else { c.short }).collect();
+        let mut error = CliError::usage(format!("{} has no field \"{name}\"", self.command));
+        if let Some(near) = crate::cli::error::nearest(name, &names) {
+            error = error.fact("did you mean", near);
+        }
+        Err(error.fact("fields", names.join(" ")))
+    }
+
+    /// Sorts by columns; unknown values come last in both directions, and equal rows keep their order.
+    ///
+    /// # Errors
+    /// A name is no column.
+    pub(crate) fn sort(&mut self, names: &[String], reverse: bool) -> Result<(), CliError> {
+        let mut positions = Vec::new();
+        for name in names {
+            positions.push(self.position(name)?);
+        }
+        if positions.is_empty() && reverse {
+            self.rows.reverse();
+        }
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by(|&a, &b| {
+            let by = positions.iter().map(|&at| compare(&self.rows[a][at], &self.rows[b][at], reverse));
+            by.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        });
+        self.marked = self
+            .marked
+            .iter()
+            .filter_map(|&(row, column)| Some((order.iter().position(|&at| at == row)?, column)))
+            .collect();
+        self.rows = order.iter().map(|&at| std::mem::take(&mut self.rows[at])).collect();
+        Ok(())
+    }
+
+    /// Prints the list.
+    ///
+    /// # Errors
+    /// A chosen field is no column.
+    pub(crate) fn print(&self, printing: &Printing<'_>) -> Result<Printed, CliError> {
+        let mut chosen = Vec::new();
+        for name in printing.fields {
+            chosen.push(self.position(name)?);
+        }
+        let all: Vec<usize> = (0..self.columns.len()).collect();
+        let every = if chosen.is_empty() { &all } else { &chosen };
+        let plain = |text| Printed { text, hidden: Vec::new() };
+        Ok(match printing.format {
+            Format::Table | Format::Wide | Format::Text => self.table(printing, &chosen),
+            Format::Json => plain(self.json(every, &printing.envelope)),
+            Format::Jsonl => plain(self.jsonl(every)),
+            Format::Csv => plain(self.csv(every)),
+            Format::Tsv => plain(self.tsv(every)),
+            Format::Md => plain(self.markdown(&self.in_table(&chosen, 9))),
+            Format::Ids => {
+                let ids = self.rows.iter().map(|row| row.first().map(Cell::bare).unwrap_or_default() + "\n");
+                plain(ids.collect())
+            }
+        })
+    }
+
+    /// The columns of a table: the chosen ones, else all up to a rank.
+    fn in_table(&self, chosen: &[usize], rank: u8) -> Vec<usize> {
+        if !chosen.is_empty() {
+            return chosen.to_vec();
+        }
+        (0..self.columns.len()).filter(|&at| self.columns[at].rank <= rank).collect()
+    }
+
+    fn table(&self, printing: &Printing<'_>, chosen: &[usize]) -> Printed {
+        let wide = printing.format == Format::Wide;
+        let columns = self.in_table(chosen, if wide { 10 } else { 9 });
+        let fits = if wide { usize::MAX } else { printing.width };
+        table::render(self, columns, fits, printing.style)
+    }
+
+    /// A cell for people, with its mark.
+    pub(crate) fn shown(&self, row: usize, column: usize) -> String {
+        let text = self.columns[column].human(&self.rows[row][column]);
+        if self.marked.contains(&(row, column)) { format!("{text}*") } else { text }
+    }
+
+    fn object(&self, row: usize, columns: &[usize]) -> serde_json::Value {
+        let mut object = serde_json::Map::new();
+        for &at in columns {
+            object.insert(self.columns[at].name.to_owned(), self.rows[row][at].json());
+        }
+        let differs: Vec<&str> =
+            self.marked.iter().filter(|(marked, _)| *marked == row).map(|&(_, at)| self.columns[at].name).collect();
+        if !self.marked.is_empty() {
+            object.insert("differs".to_owned(), differs.into());
+        }
+        object.into()
+    }
+
+    fn json(&self, columns: &[usize], envelope: &json::Envelope<'_>) -> String {
+        let data = (0..self.rows.len()).map(|row| self.object(row, columns)).collect();
+        json::document(self.schema, envelope, serde_json::Value::Array(data))
+    }
+
+    fn jsonl(&self, columns: &[usize]) -> String {
+        (0..self.rows.len()).map(|row| format!("{}\n", self.object(row, columns))).collect()
+    }
+
+    fn csv(&self, columns: &[usize]) -> String {
+        let quoted = |text: &str| {
+            if text.contains(['"', ',', '\n', '\r']) {
+                format!("\"{}\"", text.replace('"', "\"\""))
+            } else {
+                text.to_owned()
+            }
+        };
+        let header = columns.iter().map(|&at| self.columns[at].name.to_owned()).collect::<Vec<_>>().join(",");
+        let rows = self
+            .rows
+            .iter()
+            .map(|row| columns.iter().map(|&at| quoted(&row[at].bare())).collect::<Vec<_>>().join(",") + "\r\n");
+        std::iter::once(header + "\r\n").chain(rows).collect()
+    }
+
+    fn tsv(&self, columns: &[usize]) -> String {
+        let rows = self.rows.iter();
+        rows.map(|row| columns.iter().map(|&at| row[at].bare()).collect::<Vec<_>>().join("\t") + "\n").collect()
+    }
+
+    fn markdown(&self, columns: &[usize]) -> String {
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let escape = |text: String| text.replace('|', "\\|");
+        let mut out = line(columns.iter().map(|&at| self.columns[at].header.to_owned()).collect());
+        let rule = |&at: &usize| if self.columns[at].is_right() { "---:" } else { "---" }.to_owned();
+        out += &line(columns.iter().map(rule).collect());
+        for row in 0..self.rows.len() {
+            out += &line(columns.iter().map(|&at| escape(self.shown(row, at))).collect());
+        }
+        out
+    }
+}
+
+fn compare(a: &Cell, b: &Cell, reverse: bool) -> std::cmp::Ordering {
+    use std::cmp::Ordering;
+    let known = match (a, b) {
+        (Cell::Unknown, Cell::Unknown) => return Ordering::Equal,
+        (Cell::Unknown, _) => return Ordering::Greater,
+        (_, Cell::Unknown) => return Ordering::Less,
+        (Cell::Count(a), Cell::Count(b)) => a.cmp(b),
+        (Cell::Money(a), Cell::Money(b)) => a.cmp(b),
+        (Cell::Figure(a, _), Cell::Figure(b, _)) => a.total_cmp(b),
+        (Cell::Flag(a), Cell::Flag(b)) => b.cmp(a),
+        (a, b) => a.bare().cmp(&b.bare()),
+    };
+    if reverse { known.reverse() } else { known }
+}

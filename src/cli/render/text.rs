@@ -1,0 +1,176 @@
+//! Words and figures for people: counts, durations, cutting to a width.
+
+use std::time::Duration;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Escape sequences, or nothing where colour is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Style {
+    /// Whether escapes are written.
+    pub on: bool,
+}
+
+impl Style {
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.on && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// The answer.
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    /// Secondary.
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+
+    /// A warning.
+    pub(crate) fn yellow(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
+    /// An error.
+    pub(crate) fn red(self, text: &str) -> String {
+        self.wrap("31;1", text)
+    }
+}
+
+/// `200K`, `1M`, `1.05M`, `4096`: a count of tokens, never rounded up.
+pub(crate) fn short_count(count: u64) -> String {
+    let scaled = |unit: u64, letter: char| {
+        let whole = count / unit;
+        let hundredths = (count % unit) * 100 / unit;
+        let digits = if whole >= 100 || hundredths == 0 {
+            String::new()
+        } else if hundredths.is_multiple_of(10) || whole >= 10 {
+            format!(".{}", hundredths / 10)
+        } else {
+            format!(".{hundredths:02}")
+        };
+        let digits = if digits == ".0" { String::new() } else { digits };
+        format!("{whole}{digits}{letter}")
+    };
+    match count {
+        0..=9_999 => count.to_string(),
+        10_000..=999_999 => scaled(1_000, 'K'),
+        _ => scaled(1_000_000, 'M'),
+    }
+}
+
+/// `8,000`.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `620 ms`, `1.9 s`, `3 min`.
+pub(crate) fn duration(time: Duration) -> String {
+    let millis = time.as_millis();
+    match millis {
+        0..=999 => format!("{millis} ms"),
+        1_000..=99_949 => format!("{}.{} s", (millis + 50) / 1000, ((millis + 50) % 1000) / 100),
+        100_000..=599_999 => format!("{} s", millis / 1000),
+        _ => format!("{} min", millis / 60_000),
+    }
+}
+
+/// `5 s`, `12 min`, `3 h`, `4 d`: how old something is.
+pub(crate) fn age(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7_199 => format!("{} min", seconds / 60),
+        seconds @ 7_200..=172_799 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// How many columns a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Cuts the middle out of a text that is too wide; the end tells ids apart.
+pub(crate) fn cut_middle(text: &str, most: usize) -> String {
+    if text.width() <= most {
+        return text.to_owned();
+    }
+    if most <= 1 {
+        return "…".chars().take(most).collect();
+    }
+    let left = (most - 1) / 2;
+    let right = most - 1 - left;
+    format!("{}…{}", take_width(text.chars(), left), {
+        let tail = take_width(text.chars().rev(), right);
+        tail.chars().rev().collect::<String>()
+    })
+}
+
+fn take_width(chars: impl Iterator<Item = char>, most: usize) -> String {
+    let mut used = 0;
+    chars
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= most
+        })
+        .collect()
+}
+
+/// Breaks a text into lines of at most `most` columns at spaces; a longer word stands alone.
+pub(crate) fn wrap(text: &str, most: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.width() + 1 + word.width() > most {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// A provider's or file's text on one line, without control characters.
+pub(crate) fn one_line(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_short_and_never_rounded_up() {
+        let shown = [0, 4096, 8192, 16_385, 65_536, 128_000, 200_000, 999_999, 1_000_000, 1_048_576, 1_050_000]
+            .map(short_count);
+        assert_eq!(shown, ["0", "4096", "8192", "16.3K", "65.5K", "128K", "200K", "999K", "1M", "1.04M", "1.05M"]);
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn the_middle_is_cut_and_the_end_kept() {
+        assert_eq!(cut_middle("openrouter/deepseek/deepseek-r1:free", 20), "openroute…ek-r1:free");
+        assert_eq!(cut_middle("short", 20), "short");
+        assert_eq!(width(&cut_middle("日本語日本語日本語", 8)), 7);
+    }
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let shown = [20, 620, 1_949, 30_000, 120_000, 600_000].map(|ms| duration(Duration::from_millis(ms)));
+        assert_eq!(shown, ["20 ms", "620 ms", "1.9 s", "30.0 s", "120 s", "10 min"]);
+    }
+}

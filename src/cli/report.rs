@@ -1,0 +1,364 @@
+//! From a decision without a candidate, or a chat without an answer, to one error: class, owner, one fix.
+
+use std::collections::BTreeSet;
+
+use super::contract::Exit;
+use super::error::CliError;
+use super::render::chat::attempts_json;
+use super::render::explain::reason;
+use super::render::money::dollars;
+use super::render::text::{duration, grouped, one_line};
+use crate::catalog::ModelId;
+use crate::dispatch::{AttemptReport, ChatReport};
+use crate::observe::ErrorClass;
+use crate::routing::{Decision, GiveUp, Rejected, Rejection};
+use crate::upstream::exchange::Limit;
+
+/// Why no provider may be used.
+pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
+    let wished = |reason: &Rejection| {
+        matches!(reason, Rejection::NotAllowed | Rejection::Ignored | Rejection::Gateway | Rejection::NotSimulated)
+    };
+    let wanted: Vec<&Rejected> = decision.rejected.iter().filter(|entry| !entry.reasons.iter().any(wished)).collect();
+    let Some(nearest) = wanted.iter().min_by_key(|entry| (entry.reasons.len(), rank(entry), entry.endpoint.clone()))
+    else {
+        return nobody(decision, model);
+    };
+    let provider = &nearest.endpoint.provider;
+    let Some(first) = nearest.reasons.iter().min_by_key(|reason| priority(reason)) else {
+        return nobody(decision, model);
+    };
+    let others = if wanted.len() > 1 { format!(" (nor can {} others)", wanted.len() - 1) } else { String::new() };
+    let error = match first {
+        Rejection::NoCredential { looked_in } => no_key(&wanted, provider.as_str(), looked_in),
+        Rejection::AboveMaxCost { bound, limit } => CliError::new(
+            Exit::Refused,
+            "max_cost",
+            format!("not sent: it could cost {}, more than --max-cost {}", dollars(*bound), limit.exact()),
+        )
+        .fact("bound", bound_text(decision))
+        .fix(format!("--max-tokens with a smaller number, or --max-cost {}", bound.exact())),
+        Rejection::UnboundedCost { .. } => {
+            CliError::new(Exit::Refused, "max_cost", "not sent: no bound on its cost is known".to_owned())
+                .fix("--max-tokens N")
+        }
+        Rejection::AboveMaxPrice { .. } => {
+            CliError::new(Exit::Refused, "max_price", format!("no provider of {model} is cheap enough"))
+                .fix("a higher --max-price-in or --max-price-out")
+        }
+        Rejection::ContextTooSmall { needed, limit } | Rejection::InputTooLong { needed, limit } => {
+            CliError::new(Exit::Rejected, "too_large", format!("the prompt is too long for {model}"))
+                .fact(
+                    "prompt",
+                    format!(
+                        "about {} tokens with its answer; {provider} takes {}",
+                        grouped(needed.count()),
+                        grouped(limit.count())
+                    ),
+                )
+                .fix(format!("openmux models list --min-context {}", needed.count()))
+        }
+        Rejection::OutputTooSmall { needed, limit } => CliError::new(
+            Exit::Rejected,
+            "max_tokens",
+            format!("no provider of {model} gives an answer of {} tokens", grouped(needed.count())),
+        )
+        .fix(format!("--max-tokens {}", limit.count())),
+        Rejection::Unsupported { parameter } => {
+            CliError::new(Exit::Rejected, "unsupported", format!("no usable provider of {model} takes {parameter}"))
+                .fix(format!("leave out --{parameter}"))
+        }
+        Rejection::Retired { since } => {
+            let when = since.as_ref().map(|day| format!(" on {day}")).unwrap_or_default();
+            CliError::new(Exit::NotFound, "retired", format!("{model} was retired{when} at {provider}{others}"))
+                .fix(format!("openmux models list {}", model.slug().split('-').nth(1).unwrap_or(model.slug())))
+        }
+        Rejection::MissingSetting { variables } => {
+            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", ")))
+                .fix(format!("export {}=...", variables.first().map_or("NAME", String::as_str)))
+        }
+        other => {
+            CliError::new(Exit::NotFound, "no_provider", format!("no provider of {model} can be used by this version"))
+                .fact(provider.as_str(), reason(other))
+        }
+    };
+    error.fix_if_none(format!("openmux route explain {model} --all")).with("model", model.as_str())
+}
+
+/// Which reason is told: what the user can cure comes first.
+fn priority(reason: &Rejection) -> u8 {
+    match reason {
+        Rejection::Retired { .. } => 0,
+        Rejection::ProtocolUnsupported { .. } | Rejection::NoBaseUrl => 1,
+        Rejection::AboveMaxCost { .. } | Rejection::UnboundedCost { .. } => 2,
+        Rejection::ContextTooSmall { .. } | Rejection::InputTooLong { .. } | Rejection::OutputTooSmall { .. } => 3,
+        Rejection::Unsupported { .. } | Rejection::AboveMaxPrice { .. } => 4,
+        Rejection::NoCredential { .. } | Rejection::MissingSetting { .. } => 5,
+        _ => 6,
+    }
+}
+
+/// Among entries with equally many reasons, a missing key is nearer to a cure than a retired model.
+fn rank(entry: &Rejected) -> u8 {
+    let curable = entry.reasons.iter().map(|reason| match reason {
+        Rejection::AboveMaxCost { .. } | Rejection::UnboundedCost { .. } => 0,
+        Rejection::NoCredential { .. } | Rejection::MissingSetting { .. } => 1,
+        Rejection::ContextTooSmall { .. } | Rejection::InputTooLong { .. } | Rejection::OutputTooSmall { .. } => 2,
+        Rejection::Unsupported { .. } | Rejection::AboveMaxPrice { .. } | Rejection::Unpriced { .. } => 3,
+        Rejection::Retired { .. } => 4,
+        _ => 5,
+    });
+    curable.max().unwrap_or(9)
+}
+
+fn no_key(wanted: &[&Rejected], provider: &str, looked_in: &[String]) -> CliError {
+    let lack = |entry: &&&Rejected| entry.reasons.iter().all(|reason| matches!(reason, Rejection::NoCredential { .. }));
+    let lacking: Vec<&&Rejected> = wanted.iter().filter(lack).collect();
+    let message = match lacking.as_slice() {
+        [_] | [] => format!("no key for {provider}"),
+        several => format!("no key for any of {} providers", several.len()),
+    };
+    let mut variables: Vec<&str> = lacking
+        .iter()
+        .flat_map(|entry| &entry.reasons)
+        .filter_map(|reason| match reason {
+            Rejection::NoCredential { looked_in } => looked_in.first().map(String::as_str),
+            _ => None,
+        })
+        .collect();
+    // The model's own provider is the one people most often have a key for.
+    variables.sort_by_key(|name| {
+        (!matches!(*name, "ANTHROPIC_API_KEY" | "OPENAI_API_KEY" | "GEMINI_API_KEY" | "OPENROUTER_API_KEY"), *name)
+    });
+    variables.dedup();
+    let more = if variables.len() > 4 { format!(" and {} more", variables.len() - 4) } else { String::new() };
+    let listed: Vec<&str> = variables.iter().copied().take(4).collect();
+    let first =
+        variables.first().copied().or_else(|| looked_in.first().map(String::as_str)).unwrap_or("PROVIDER_API_KEY");
+    CliError::new(Exit::Auth, "no_key", message)
+        .fact("looked in", format!("{}{more} (not set)", listed.join(", ")))
+        .fix(format!("export {first}=...   or try it without a key: openmux --sandbox chat ..."))
+}
+
+fn nobody(decision: &Decision, model: &ModelId) -> CliError {
+    let only = &decision.request.constraints.only;
+    if !only.is_empty() && !decision.rejected.is_empty() {
+        let names: Vec<String> = only.iter().map(ToString::to_string).collect();
+        let serving: BTreeSet<&str> = decision.rejected.iter().map(|entry| entry.endpoint.provider.as_str()).collect();
+        return CliError::new(Exit::NotFound, "not_served", format!("{} does not serve {model}", names.join(", ")))
+            .fact("served by", serving.into_iter().take(12).collect::<Vec<_>>().join(" "))
+            .fix(format!("openmux providers compare {model}"));
+    }
+    if decision.rejected.is_empty() {
+        return CliError::new(Exit::NotFound, "not_served", format!("nobody serves {model} for chat"))
+            .fix(format!("openmux models show {model} --all"));
+    }
+    CliError::new(Exit::NotFound, "no_provider", format!("every provider of {model} was left out"))
+        .fix(format!("openmux route explain {model} --all"))
+}
+
+fn bound_text(decision: &Decision) -> String {
+    let request = &decision.request;
+    let output = request
+        .max_output
+        .map_or_else(|| "the model's longest answer".to_owned(), |most| format!("{} out", grouped(most.count())));
+    format!("at most {} tokens in + {output}", grouped(request.input_bound.count()))
+}
+
+/// The answer was ended by a content filter: what there is of it is on stdout.
+pub(crate) fn filtered(attempt: &AttemptReport) -> CliError {
+    let native = attempt.outcome.finish.as_ref().map_or("content_filter", |(_, native)| native.as_str());
+    CliError::new(
+        Exit::Rejected,
+        "filtered",
+        format!("{} ended the answer by its content filter", attempt.endpoint.provider),
+    )
+    .fact("finish", native)
+    .fix("change the prompt, or choose another model")
+}
+
+/// Why a chat has no answer. With several attempts the last one's class decides.
+pub(crate) fn failed(report: &ChatReport, decision: &Decision, model: &ModelId, text: bool) -> CliError {
+    let Some(attempt) = report.attempts.last() else { return unroutable(decision, model) };
+    let provider = attempt.endpoint.provider.as_str();
+    let error = by_class(report, attempt, model, text);
+    let error = said(error, attempt);
+    let error = if report.attempts.len() > 1 { error.fact("tried", tried(report)) } else { error };
+    let error = match report.gave_up {
+        Some(GiveUp::TooLong) => {
+            let asked = attempt.outcome.error.as_ref().and_then(|error| error.retry_after).unwrap_or_default();
+            error.fact("asks to wait", duration(asked)).with("retry_after_s", asked.as_secs())
+        }
+        _ => match attempt.outcome.error.as_ref().and_then(|error| error.retry_after) {
+            Some(asked) => error.with("retry_after_s", asked.as_secs()),
+            None => error,
+        },
+    };
+    let error = match attempt.outcome.http_status {
+        Some(status) => error.with("http_status", status),
+        None => error,
+    };
+    let error = match &attempt.outcome.request_id {
+        Some(id) => error.with("request_id", id.as_str()),
+        None => error,
+    };
+    error
+        .with("provider", provider)
+        .with("model", model.as_str())
+        .with("class", attempt.outcome.class.name())
+        .with("owner", attempt.outcome.class.owner())
+        .with("attempts", attempts_json(report))
+}
+
+fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text: bool) -> CliError {
+    let provider = attempt.endpoint.provider.as_str();
+    let outcome = &attempt.outcome;
+    let others = report.attempts.len() > 1;
+    if let Some((limit, waited)) = outcome.limit {
+        return timed_out(provider, limit, waited, attempt, text);
+    }
+    match outcome.class {
+        ErrorClass::Auth => {
+            let source = attempt.key_source.as_deref().unwrap_or("the environment");
+            let ending =
+                attempt.key_ending.as_ref().map(|ending| format!(" (ends in ...{ending})")).unwrap_or_default();
+            CliError::new(Exit::Auth, "rejected_key", format!("{provider} rejected the key from {source}{ending}"))
+                .fix(format!("export {source}=... with a valid key"))
+        }
+        ErrorClass::Forbidden => {
+            CliError::new(Exit::Auth, "forbidden", format!("{provider} does not permit this key to do that"))
+                .fix("--provider with another provider, or ask for access")
+        }
+        ErrorClass::NotFound => CliError::new(
+            Exit::NotFound,
+            "model_gone",
+            format!("{provider} does not know {}", attempt.endpoint.upstream_model),
+        )
+        .fix(format!("openmux providers compare {model}")),
+        ErrorClass::TooLarge => {
+            CliError::new(Exit::Rejected, "too_large", format!("the prompt is too long for {model} at {provider}"))
+                .fix("openmux models list --min-context 1m")
+        }
+        ErrorClass::Invalid | ErrorClass::Unsupported | ErrorClass::OkFiltered | ErrorClass::Conflict => {
+            CliError::new(Exit::Rejected, outcome.class.name(), format!("{provider} refused the request"))
+                .fix("change the request as it says; --dry-run shows what is sent")
+        }
+        ErrorClass::RateLimited => {
+            let times = report.attempts.iter().filter(|other| other.endpoint == attempt.endpoint).count();
+            let count =
+                if times > 1 { format!(" {times} times in {}", duration(report.elapsed)) } else { String::new() };
+            CliError::new(Exit::Limited, "rate", format!("{provider} is limiting this key{count}"))
+                .fix("wait, --retries 5, or a key for another provider")
+        }
+        ErrorClass::Quota => CliError::new(
+            Exit::Limited,
+            "quota",
+            format!("{provider} says the account has no credit; waiting will not help"),
+        )
+        .fix("add credit there, or use another provider"),
+        ErrorClass::Unreachable if everyone_unreachable(report) => CliError::new(
+            Exit::Unavailable,
+            "no_network",
+            format!("no network: none of {} providers could be reached", report.attempts.len()),
+        )
+        .fact("offline works", "models, providers compare, route explain")
+        .fix("check the connection and the proxy settings"),
+        ErrorClass::Unreachable => {
+            CliError::new(Exit::Unavailable, "unreachable", format!("cannot reach {}", attempt.host))
+                .fix("try again, or --ignore it")
+        }
+        ErrorClass::LocalConfig => CliError::new(Exit::Config, "local", format!("cannot use {}", attempt.host))
+            .fix("start the server there, or correct its address"),
+        ErrorClass::LocalNetwork => {
+            CliError::new(Exit::Unavailable, "no_network", "no network".to_owned()).fix("check the connection")
+        }
+        ErrorClass::StreamBroken => {
+            let kept = if text && outcome.shown { "; what came is on stdout" } else { "" };
+            CliError::new(
+                Exit::Incomplete,
+                "stream_broken",
+                format!("the answer is incomplete: {provider} broke it off{kept}"),
+            )
+            .fact("received", received(attempt))
+            .fix("run it again; --no-stream fails over even then")
+        }
+        ErrorClass::ClientBug => {
+            CliError::new(Exit::Bug, "client", format!("openmux could not read {provider}'s answer"))
+                .fix("please report it")
+        }
+        _ => {
+            let word = if outcome.class == ErrorClass::Overloaded { "is overloaded" } else { "failed" };
+            let all = if others {
+                format!("all {} attempts failed; the last: {provider} {word}", report.attempts.len())
+            } else {
+                format!("{provider} {word}")
+            };
+            CliError::new(Exit::Unavailable, outcome.class.name(), all)
+                .fix("try again later, or another provider (openmux providers compare)")
+        }
+    }
+}
+
+fn timed_out(
+    provider: &str,
+    limit: Limit,
+    waited: std::time::Duration,
+    attempt: &AttemptReport,
+    text: bool,
+) -> CliError {
+    let waited = duration(waited);
+    let message = match limit {
+        Limit::Connect => format!("no connection to {provider} within {waited}"),
+        Limit::FirstToken => format!("{provider} sent no token for {waited}"),
+        Limit::Idle => format!("{provider} sent nothing for {waited}, in the middle of the answer"),
+        Limit::Total => format!("{provider} was not done after {waited}"),
+    };
+    let error = CliError::new(Exit::Timeout, "limit", message);
+    let error = if attempt.outcome.shown && text { error.fact("received", received(attempt)) } else { error };
+    error.fix(format!("{} with a longer time", limit.flag())).with("limit", limit.flag())
+}
+
+fn received(attempt: &AttemptReport) -> String {
+    let outcome = &attempt.outcome;
+    let pieces = if outcome.events == 1 { "1 piece".to_owned() } else { format!("{} pieces", outcome.events) };
+    let time = outcome.timings.e2e.map(duration).unwrap_or_default();
+    format!("{pieces} of text in {time}; it may be billed")
+}
+
+fn everyone_unreachable(report: &ChatReport) -> bool {
+    let hosts: BTreeSet<&str> = report.attempts.iter().map(|attempt| attempt.host.as_str()).collect();
+    hosts.len() > 1 && report.attempts.iter().all(|attempt| attempt.outcome.class == ErrorClass::Unreachable)
+}
+
+/// What the provider said, and the status it said it with.
+fn said(error: CliError, attempt: &AttemptReport) -> CliError {
+    let outcome = &attempt.outcome;
+    let error = match &outcome.error {
+        Some(told) if !told.message.is_empty() => {
+            let key = if outcome.http_status.is_some() { "it says" } else { "reason" };
+            error.fact(key, format!("\"{}\"", one_line(&told.message)))
+        }
+        _ => error,
+    };
+    match (outcome.http_status, &outcome.request_id) {
+        (Some(status), Some(id)) => error.fact("status", format!("{status}, request {id}")),
+        (Some(status), None) if status != 200 => error.fact("status", status.to_string()),
+        _ => error,
+    }
+}
+
+fn tried(report: &ChatReport) -> String {
+    let each = report
+        .attempts
+        .iter()
+        .map(|attempt| format!("{} ({})", attempt.endpoint.provider, attempt.outcome.class.name()));
+    format!("{}, in {}", each.collect::<Vec<_>>().join(", "), duration(report.elapsed))
+}
+
+impl CliError {
+    /// Sets the fix where there is none yet.
+    fn fix_if_none(mut self, fix: String) -> Self {
+        self.fix.get_or_insert(fix);
+        self
+    }
+}

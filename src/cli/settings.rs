@@ -1,0 +1,357 @@
+//! What the command line means, once the environment and the files are read: the one place that reads either.
+//! Arguments win over the environment, and the environment over defaults.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::args::{self, Color, Format, Global};
+use super::contract::{ENVIRONMENT, Exit};
+use super::error::{CliError, nearest};
+use super::render::json::Envelope;
+use super::render::text::Style;
+use crate::catalog::Catalog;
+use crate::catalog::file::Overlay;
+use crate::store::sqlite::Sqlite;
+use crate::store::{Memory, ObservationStore};
+use crate::units::Usd;
+use crate::upstream::auth::Vars;
+use crate::upstream::transport::TransportConfig;
+
+/// Everything that a command needs to know of its surroundings.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The format that was asked for.
+    pub format: Option<Format>,
+    /// `-q`.
+    pub quiet: bool,
+    /// How often `-v`.
+    pub verbose: u8,
+    /// `--offline`.
+    pub offline: bool,
+    /// `--sandbox`.
+    pub sandbox: Option<String>,
+    /// Escapes on stdout.
+    pub out: Style,
+    /// Escapes on stderr.
+    pub err: Style,
+    /// Columns of text that fit.
+    pub width: usize,
+    /// Whether stdout is a terminal.
+    pub out_is_terminal: bool,
+    /// Whether stderr is a terminal.
+    pub err_is_terminal: bool,
+    /// The environment.
+    pub vars: Vars,
+    /// Where `catalog.d` is.
+    pub config_dir: Option<PathBuf>,
+    /// Where `obs.db` is.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// A snapshot of the environment.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+fn environment() -> Vars {
+    let pairs =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Vars::new(pairs)
+}
+
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "the command line passes the clock in")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The bytes of a file that the user named.
+#[expect(clippy::disallowed_methods, reason = "the command line reads the files that the user names")]
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(path).map_err(|error| {
+        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
+        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
+    })
+}
+
+/// The operating system's words without its number.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// The text of a file that the user named.
+pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
+    String::from_utf8(read_file(path)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display()))
+    })
+}
+
+/// Whether a stream gets escapes: `--color`, then `NO_COLOR`, `CLICOLOR_FORCE` (unless 0), `CLICOLOR=0`, the terminal.
+fn styled(choice: Color, vars: &Vars, terminal: bool) -> Style {
+    let on = match choice {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if vars.plain("NO_COLOR").is_some() => false,
+        Color::Auto if vars.plain("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+        Color::Auto if vars.plain("CLICOLOR") == Some("0") => false,
+        Color::Auto => terminal && vars.plain("TERM") != Some("dumb"),
+    };
+    Style { on }
+}
+
+/// What clap needs to know before anything is parsed: whether help and usage errors are coloured, and how wide they are.
+pub(crate) fn before_parsing(typed: &[std::ffi::OsString]) -> (Style, Style, usize) {
+    let vars = environment();
+    let words: Vec<&str> = typed.iter().filter_map(|word| word.to_str()).collect();
+    let after = words.windows(2).find(|pair| pair[0] == "--color").map(|pair| pair[1]);
+    let joined = words.iter().find_map(|word| word.strip_prefix("--color="));
+    let choice = match joined.or(after) {
+        Some("always") => Color::Always,
+        Some("never") => Color::Never,
+        _ => Color::Auto,
+    };
+    let out = styled(choice, &vars, std::io::stdout().is_terminal());
+    let err = styled(choice, &vars, std::io::stderr().is_terminal());
+    (out, err, columns(&vars))
+}
+
+fn columns(vars: &Vars) -> usize {
+    let set = vars.plain("COLUMNS").and_then(|text| text.parse::<usize>().ok()).filter(|columns| *columns > 0);
+    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    set.or_else(terminal).unwrap_or(80)
+}
+
+impl Settings {
+    /// Resolves the global options against the environment. The second value is a warning for people.
+    ///
+    /// # Errors
+    /// A variable of ours holds something that cannot be meant.
+    pub(crate) fn resolve(global: &Global) -> Result<(Self, Vec<String>), CliError> {
+        let vars = environment();
+        let format = match (global.output, global.json, vars.plain("OPENMUX_OUTPUT")) {
+            (Some(format), ..) => Some(format),
+            (None, true, _) => Some(Format::Json),
+            (None, false, Some(name)) => Some(
+                <Format as clap::ValueEnum>::from_str(name, true)
+                    .map_err(|_| CliError::usage(format!("OPENMUX_OUTPUT holds \"{name}\", which is no format")))?,
+            ),
+            (None, false, None) => None,
+        };
+        let out_is_terminal = std::io::stdout().is_terminal();
+        let err_is_terminal = std::io::stderr().is_terminal();
+        let warnings = unknown_variables(&vars);
+        let settings = Self {
+            format,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            offline: global.offline || vars.plain("OPENMUX_OFFLINE").is_some_and(|value| value != "0"),
+            sandbox: global.sandbox.clone(),
+            out: styled(global.color, &vars, out_is_terminal),
+            err: styled(global.color, &vars, err_is_terminal),
+            width: columns(&vars),
+            out_is_terminal,
+            err_is_terminal,
+            config_dir: directory(&vars, "OPENMUX_CONFIG_DIR", "XDG_CONFIG_HOME", dirs::config_dir),
+            data_dir: directory(&vars, "OPENMUX_DATA_DIR", "XDG_STATE_HOME", || {
+                dirs::state_dir().or_else(dirs::data_dir)
+            }),
+            vars,
+        };
+        Ok((settings, warnings))
+    }
+
+    /// The format of a list: what was asked for, else a table on a terminal and TSV in a pipe.
+    ///
+    /// # Errors
+    /// The command has no such format.
+    pub(crate) fn list_format(&self) -> Result<Format, CliError> {
+        match self.format {
+            Some(Format::Text) => Err(CliError::usage("this command has no format \"text\"")
+                .fact("formats", "table wide json jsonl csv tsv md ids")),
+            Some(format) => Ok(format),
+            None if self.out_is_terminal => Ok(Format::Table),
+            None => Ok(Format::Tsv),
+        }
+    }
+
+    /// Whether errors are written as JSON.
+    pub(crate) fn json_errors(&self) -> bool {
+        matches!(self.format, Some(Format::Json | Format::Jsonl))
+    }
+
+    /// The catalog with the user's overlays.
+    ///
+    /// # Errors
+    /// An overlay cannot be read or is broken.
+    pub(crate) fn catalog(&self) -> Result<(Catalog, usize), CliError> {
+        let mut overlays = Vec::new();
+        for path in self.overlay_files()? {
+            let text = read_text(&path)?;
+            let overlay = Overlay::parse(&path.display().to_string(), &text).map_err(broken_overlay)?;
+            overlays.push(overlay);
+        }
+        let count = overlays.len();
+        Ok((Catalog::builtin().with_overlays(overlays).map_err(broken_overlay)?, count))
+    }
+
+    /// `catalog.d/*.toml`, in order of their names.
+    fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
+        let Some(folder) = self.config_dir.as_ref().map(|folder| folder.join("catalog.d")) else {
+            return Ok(Vec::new());
+        };
+        let listed = match std::fs::read_dir(&folder) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                let message = format!("cannot read the folder {}", folder.display());
+                return Err(CliError::new(Exit::Config, "overlay", message).fact("reason", reason(&error)));
+            }
+        };
+        let mut files: Vec<PathBuf> = listed
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .collect();
+        files.sort();
+        Ok(files)
+    }
+
+    /// The envelope of JSON documents.
+    pub(crate) fn envelope<'a>(
+        &self,
+        catalog: &'a Catalog,
+        overlays: usize,
+        now: Timestamp,
+        warnings: &'a [String],
+    ) -> Envelope<'a> {
+        Envelope { catalog_date: catalog.generated(), age_days: age_days(catalog, now), overlays, warnings }
+    }
+
+    fn store_path(&self) -> Option<PathBuf> {
+        self.data_dir.as_ref().map(|folder| folder.join("obs.db"))
+    }
+
+    /// What was measured, for commands that only read: an empty store where there is none. The second value says why it
+    /// could not be read.
+    pub(crate) fn store_to_read(&self) -> (Box<dyn ObservationStore>, Option<String>) {
+        if self.sandbox.is_some() {
+            return (Box::new(Memory::new()), None);
+        }
+        match self.store_path().map(|path| Sqlite::open_existing(&path)) {
+            None | Some(Ok(None)) => (Box::new(Memory::new()), None),
+            Some(Ok(Some(store))) => (Box::new(store), None),
+            Some(Err(error)) => (Box::new(Memory::new()), Some(format!("measurements cannot be read: {error}"))),
+        }
+    }
+
+    /// The store for commands that record; one that lives as long as the process where the disk cannot be written.
+    pub(crate) fn store_to_write(&self) -> (Box<dyn ObservationStore>, Option<String>) {
+        if self.sandbox.is_some() {
+            return (Box::new(Memory::new()), None);
+        }
+        let Some(path) = self.store_path() else {
+            let note = "nothing is recorded: there is no home directory (set OPENMUX_DATA_DIR)".to_owned();
+            return (Box::new(Memory::new()), Some(note));
+        };
+        match Sqlite::open(&path) {
+            Ok((store, note)) => (Box::new(store), note),
+            Err(error) => (Box::new(Memory::new()), Some(format!("nothing is recorded: {error}"))),
+        }
+    }
+
+    /// A default from the environment, read as the flag reads it.
+    ///
+    /// # Errors
+    /// The variable holds something that the flag would refuse.
+    pub(crate) fn fallback<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, CliError> {
+        let Some(text) = self.vars.plain(name) else { return Ok(None) };
+        read(text).map(Some).map_err(|why| CliError::usage(format!("{name} holds \"{text}\": {why}")))
+    }
+
+    /// The total time limit: the flag, `OPENMUX_TIMEOUT`, ten minutes.
+    ///
+    /// # Errors
+    /// The variable holds no time.
+    pub(crate) fn total_timeout(&self, typed: Option<args::Limit>) -> Result<Option<Duration>, CliError> {
+        if let Some(limit) = typed {
+            return Ok(limit.0);
+        }
+        let set = self.fallback("OPENMUX_TIMEOUT", args::duration)?;
+        Ok(set.map_or(Some(Duration::from_secs(600)), |limit| limit.0))
+    }
+
+    /// The cost limit: the flag, then `OPENMUX_MAX_COST`.
+    ///
+    /// # Errors
+    /// The variable holds no amount.
+    pub(crate) fn max_cost(&self, typed: Option<Usd>) -> Result<Option<Usd>, CliError> {
+        if typed.is_some() {
+            return Ok(typed);
+        }
+        self.fallback("OPENMUX_MAX_COST", |text| text.parse().map_err(|e: crate::units::MoneyError| e.to_string()))
+    }
+
+    /// How to reach the outside.
+    ///
+    /// # Errors
+    /// `SSL_CERT_FILE` cannot be read.
+    pub(crate) fn transport(&self, connect_timeout: Option<Duration>) -> Result<TransportConfig, CliError> {
+        if self.sandbox.is_some() {
+            return Ok(TransportConfig { connect_timeout, ..TransportConfig::default() });
+        }
+        let proxy = |names: [&str; 4]| names.into_iter().find_map(|name| self.vars.plain(name)).map(str::to_owned);
+        let extra_roots = match self.vars.plain("SSL_CERT_FILE") {
+            Some(path) => Some(read_file(Path::new(path))?),
+            None => None,
+        };
+        Ok(TransportConfig {
+            connect_timeout,
+            https_proxy: proxy(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            http_proxy: proxy(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]),
+            no_proxy: self.vars.plain("NO_PROXY").or_else(|| self.vars.plain("no_proxy")).map(str::to_owned),
+            extra_roots,
+        })
+    }
+}
+
+/// How many days old the catalog is.
+pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
+    let made = format!("{}T00:00:00Z", catalog.generated()).parse::<Timestamp>().unwrap_or(now);
+    (now.as_second() - made.as_second()).div_euclid(86_400).max(0)
+}
+
+fn broken_overlay(error: crate::catalog::file::OverlayError) -> CliError {
+    CliError::new(Exit::Config, "overlay", error.to_string())
+}
+
+/// Our own variable, then `XDG_*` on every system where it is set, then the system's place; all with `openmux` below
+/// but the first.
+fn directory(vars: &Vars, own: &str, xdg: &str, system: impl FnOnce() -> Option<PathBuf>) -> Option<PathBuf> {
+    if let Some(path) = vars.plain(own) {
+        return Some(PathBuf::from(path));
+    }
+    let absolute = vars.plain(xdg).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute
+        .or_else(|| vars.plain("HOME").or_else(|| vars.plain("USERPROFILE")).and_then(|_| system()))
+        .map(|base| base.join("openmux"))
+}
+
+/// One warning about `OPENMUX_*` variables that mean nothing.
+fn unknown_variables(vars: &Vars) -> Vec<String> {
+    let known: Vec<&str> = ENVIRONMENT.iter().flat_map(|(names, _)| names.split(", ")).collect();
+    let is_base_url = |name: &str| name.ends_with("_BASE_URL");
+    let unknown =
+        vars.names().filter(|name| name.starts_with("OPENMUX_") && !known.contains(name) && !is_base_url(name));
+    let told: Vec<String> = unknown
+        .map(|name| match nearest(name, &known) {
+            Some(near) => format!("{name} (did you mean {near}?)"),
+            None => name.to_owned(),
+        })
+        .collect();
+    if told.is_empty() { Vec::new() } else { vec![format!("unknown variable {}", told.join(", "))] }
+}
