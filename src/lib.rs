@@ -2,5 +2,6 @@
 pub mod catalog;
 pub mod chat;
 pub mod observe;
+pub mod sandbox;
 pub mod units;
 pub mod upstream;

@@ -1,0 +1,5 @@
+//! What several tests need: a scripted server, streams as providers send them, and the command in a bare environment.
+
+pub(crate) mod command;
+pub(crate) mod server;
+pub(crate) mod wire;
