@@ -63,14 +63,26 @@ impl Answer<'_> {
 pub(super) enum Failure {
     NoKey,
     WrongKey,
-    NoSuchPath { method: String, path: String },
-    NoSuchModel { model: String },
+    NoSuchPath {
+        method: String,
+        path: String,
+    },
+    NoSuchModel {
+        model: String,
+    },
     /// The request is at fault; `parameter` is the field that is named in the envelope.
-    Invalid { parameter: Option<&'static str>, message: String },
+    Invalid {
+        parameter: Option<&'static str>,
+        message: String,
+    },
     /// The parameter is fine elsewhere, but not at this model.
-    Unsupported { parameter: &'static str },
+    Unsupported {
+        parameter: &'static str,
+    },
     TooLarge,
-    RateLimited { model: String },
+    RateLimited {
+        model: String,
+    },
     Quota,
     Server,
     Overloaded,

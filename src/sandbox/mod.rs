@@ -7,8 +7,8 @@
 //!
 //! Nothing here decides, routes or classifies: it is the other end of the wire.
 
-mod anthropic;
 mod answer;
+mod anthropic;
 mod dialect;
 mod fault;
 mod openai;

@@ -3,7 +3,9 @@
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::dialect::{Answer, Ask, CREATED, Dialect, Failure, Finish, first_of, has, input_tokens, model, output_limit};
+use super::dialect::{
+    Answer, Ask, CREATED, Dialect, Failure, Finish, first_of, has, input_tokens, model, output_limit,
+};
 
 /// What not every model takes, the ones that clients can do without first.
 const REFUSABLE: [&str; 5] = ["temperature", "top_p", "seed", "reasoning_effort", "stream_options"];
@@ -32,7 +34,8 @@ impl Dialect for OpenaiChat {
             return Err(invalid(Some("messages"), "[] is too short - 'messages'"));
         }
         let limit = |field| {
-            output_limit(body, field).map_err(|()| invalid(Some(field), &format!("Invalid '{field}': below minimum 1.")))
+            output_limit(body, field)
+                .map_err(|()| invalid(Some(field), &format!("Invalid '{field}': below minimum 1.")))
         };
         let (old, new) = (limit("max_tokens")?, limit("max_completion_tokens")?);
         if old.is_some() && new.is_some() {
@@ -56,20 +59,10 @@ impl Dialect for OpenaiChat {
 
     fn failure(&self, failure: &Failure, _request_id: &str) -> (u16, Value) {
         let (status, message, kind, parameter, code) = match failure {
-            Failure::NoKey => (
-                401,
-                "You didn't provide an API key.".to_owned(),
-                "invalid_request_error",
-                None,
-                None,
-            ),
-            Failure::WrongKey => (
-                401,
-                "Incorrect API key provided.".to_owned(),
-                "invalid_request_error",
-                None,
-                Some("invalid_api_key"),
-            ),
+            Failure::NoKey => (401, "You didn't provide an API key.".to_owned(), "invalid_request_error", None, None),
+            Failure::WrongKey => {
+                (401, "Incorrect API key provided.".to_owned(), "invalid_request_error", None, Some("invalid_api_key"))
+            }
             Failure::NoSuchPath { method, path } => {
                 (404, format!("Invalid URL ({method} {path})"), "invalid_request_error", None, None)
             }
@@ -80,7 +73,9 @@ impl Dialect for OpenaiChat {
                 None,
                 Some("model_not_found"),
             ),
-            Failure::Invalid { parameter, message } => (400, message.clone(), "invalid_request_error", *parameter, None),
+            Failure::Invalid { parameter, message } => {
+                (400, message.clone(), "invalid_request_error", *parameter, None)
+            }
             Failure::Unsupported { parameter } => (
                 400,
                 format!("Unsupported parameter: '{parameter}' is not supported with this model."),
@@ -105,13 +100,9 @@ impl Dialect for OpenaiChat {
                 None,
                 Some("insufficient_quota"),
             ),
-            Failure::Server => (
-                500,
-                "The server had an error while processing your request.".to_owned(),
-                "server_error",
-                None,
-                None,
-            ),
+            Failure::Server => {
+                (500, "The server had an error while processing your request.".to_owned(), "server_error", None, None)
+            }
             Failure::Overloaded => (
                 503,
                 "The engine is currently overloaded, please try again later.".to_owned(),

@@ -220,9 +220,7 @@ fn streamed(
             return response;
         }
         Some(Fault::EndWithoutDone) => return response,
-        Some(Fault::ErrorEventMidStream) => {
-            dialect.error_event(&Failure::Overloaded, &format!("req_{}", answer.id))
-        }
+        Some(Fault::ErrorEventMidStream) => dialect.error_event(&Failure::Overloaded, &format!("req_{}", answer.id)),
         _ => {
             // A complete answer ends right after its last token.
             response.end_after = pace.token(sent.saturating_sub(1));

@@ -233,7 +233,7 @@ impl Patch {
             match key.get_ref().as_ref() {
                 "ttft_ms" => patch.ttft_ms = Some(range("ttft_ms", value)?),
                 "tokens_per_second" => patch.microtokens_per_second = Some(speed(value)?),
-                "tokens" => patch.tokens = Some(whole("tokens", value, 1, 100_000)?),
+                "tokens" => patch.tokens = Some(whole("tokens", value, 1, 20_000)?),
                 "usage" => {
                     patch.reports_usage = Some(match value.get_ref().as_str() {
                         Some("normal") => true,
@@ -243,7 +243,7 @@ impl Patch {
                 }
                 "fault" => patch.fault = Some(fault(value)?),
                 "fault_after_tokens" => {
-                    patch.fault_after_tokens = Some(whole("fault_after_tokens", value, 0, 100_000)?);
+                    patch.fault_after_tokens = Some(whole("fault_after_tokens", value, 0, 20_000)?);
                 }
                 "retry_after_s" => patch.retry_after_s = Some(whole("retry_after_s", value, 0, 86_400)?),
                 "times" => patch.times = Some(whole("times", value, 1, u64::MAX)?),
@@ -385,10 +385,7 @@ mod tests {
             error("seed = 1\n[default]\nttf_ms = 3\n"),
             "scenario \"mine\", line 3: unknown key \"ttf_ms\"; did you mean ttft_ms?"
         );
-        assert_eq!(
-            error("sed = 1"),
-            "scenario \"mine\", line 1: unknown key \"sed\"; did you mean seed?"
-        );
+        assert_eq!(error("sed = 1"), "scenario \"mine\", line 1: unknown key \"sed\"; did you mean seed?");
         assert_eq!(
             error("colour = 1"),
             "scenario \"mine\", line 1: unknown key \"colour\"; the keys here are seed, first_tried, default, provider"
@@ -399,8 +396,8 @@ mod tests {
         );
         for (text, message) in [
             ("default = 3", "default must be a table"),
-            ("default.tokens = 0", "tokens must be a whole number from 1 to 100000"),
-            ("default.tokens = \"3\"", "tokens must be a whole number from 1 to 100000"),
+            ("default.tokens = 0", "tokens must be a whole number from 1 to 20000"),
+            ("default.tokens = \"3\"", "tokens must be a whole number from 1 to 20000"),
             ("default.ttft_ms = [3, 1]", "ttft_ms is a range whose end lies below its start"),
             ("default.ttft_ms = [3]", "ttft_ms must be a number or [low, high]"),
             ("default.tokens_per_second = 0", "tokens_per_second must be a number above 0, at most 10000"),

@@ -138,7 +138,15 @@ impl Run {
         let stdout = drain(child.stdout.take().expect("a pipe"));
         let stderr = drain(child.stderr.take().expect("a pipe"));
         let what = format!("{:?}", self.command);
-        Running { child, what, stdin, stdout: Some(stdout), stderr: Some(stderr), home: self.home, timeout: self.timeout }
+        Running {
+            child,
+            what,
+            stdin,
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+            home: self.home,
+            timeout: self.timeout,
+        }
     }
 }
 
@@ -289,9 +297,8 @@ mod tests {
         let output = run.timeout(Duration::from_secs(30)).run();
         let mut names: Vec<&str> = output.stdout.lines().filter_map(|line| line.split('=').next()).collect();
         names.sort_unstable();
-        let expected = [
-            "COLUMNS", "HOME", "LC_ALL", "MORE", "NO_COLOR", "OPENMUX_CONFIG_DIR", "OPENMUX_DATA_DIR", "TMPDIR", "TZ",
-        ];
+        let expected =
+            ["COLUMNS", "HOME", "LC_ALL", "MORE", "NO_COLOR", "OPENMUX_CONFIG_DIR", "OPENMUX_DATA_DIR", "TMPDIR", "TZ"];
         assert_eq!(names, expected);
         assert!(output.snapshot().contains("HOME=$TMP\n"), "{}", output.snapshot());
     }

@@ -9,9 +9,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-/// How long [`Gate::wait_reached`] and [`Server::wait_hits`] wait before they give up.
+use super::gate::Gate;
+
+/// How long [`Server::wait_hits`] waits before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One thing that the server does after the head of a response.
@@ -35,44 +37,6 @@ impl Step {
     /// Bytes of the body.
     pub(crate) fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Bytes(bytes.into())
-    }
-}
-
-/// Holds the server up at a [`Step::Pause`] until the test lets it go on. Clones are the same gate.
-#[derive(Debug, Clone)]
-pub(crate) struct Gate {
-    opened: watch::Sender<bool>,
-    reached: Arc<(Mutex<bool>, Condvar)>,
-}
-
-impl Gate {
-    /// A gate that is shut.
-    pub(crate) fn new() -> Self {
-        Self { opened: watch::Sender::new(false), reached: Arc::default() }
-    }
-
-    /// Lets everyone through, now and later.
-    pub(crate) fn open(&self) {
-        self.opened.send_replace(true);
-    }
-
-    /// Blocks until the server has come to the gate, i.e. has sent everything before it.
-    pub(crate) fn wait_reached(&self) {
-        let (reached, changed) = &*self.reached;
-        let guard = reached.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_guard, wait) = changed
-            .wait_timeout_while(guard, PATIENCE, |reached| !*reached)
-            .unwrap_or_else(PoisonError::into_inner);
-        assert!(!wait.timed_out(), "the server did not come to the gate");
-    }
-
-    async fn pass(&self) {
-        let (reached, changed) = &*self.reached;
-        *reached.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        changed.notify_all();
-        let mut opened = self.opened.subscribe();
-        // The gate holds a sender itself, so that this cannot fail.
-        opened.wait_for(|opened| *opened).await.expect("a gate outlives its waiters");
     }
 }
 
