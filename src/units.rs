@@ -81,20 +81,20 @@ pub enum MoneyError {
     /// Below zero.
     #[error("\"{0}\" is negative")]
     Negative(String),
-    /// A million or more, or more than 12 decimals.
+    /// A million or more, or more decimals than any price has.
     #[error("\"{0}\" is out of range (below 1000000, at most 12 decimals)")]
     OutOfRange(String),
 }
 
 /// Parses a non-negative decimal within the bounds of this module; scientific notation is accepted.
-fn parse_money(text: &str) -> Result<Decimal, MoneyError> {
+fn parse_money(text: &str, decimals: u32) -> Result<Decimal, MoneyError> {
     let text = text.trim();
     let parsed = if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) };
     let value = parsed.map_err(|_| MoneyError::NotDecimal(text.to_owned()))?.normalize();
     if value.is_sign_negative() && !value.is_zero() {
         return Err(MoneyError::Negative(text.to_owned()));
     }
-    if value >= Decimal::from(1_000_000) || value.scale() > 12 {
+    if value >= Decimal::from(1_000_000) || value.scale() > decimals {
         return Err(MoneyError::OutOfRange(text.to_owned()));
     }
     Ok(value)
@@ -173,10 +173,11 @@ impl Usd {
     }
 }
 
+/// At most 16 decimals: prices per second go that far.
 impl FromStr for Usd {
     type Err = MoneyError;
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        parse_money(text).map(Self)
+        parse_money(text, 16).map(Self)
     }
 }
 
@@ -243,7 +244,7 @@ impl UsdPerMtok {
 impl FromStr for UsdPerMtok {
     type Err = MoneyError;
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        parse_money(text).map(Self)
+        parse_money(text, 12).map(Self)
     }
 }
 
@@ -292,7 +293,7 @@ impl UsdPerSecond {
 impl FromStr for UsdPerSecond {
     type Err = MoneyError;
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        parse_money(text).map(Self)
+        parse_money(text, 12).map(Self)
     }
 }
 

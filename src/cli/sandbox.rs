@@ -11,7 +11,7 @@ use super::{Outcome, facts, out, print};
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, ProviderId, Status, own_provider};
 use crate::dispatch::{Dispatcher, Reach, Sandboxed};
-use crate::sandbox::{ACCEPTED_KEY, Running, Sandbox, SandboxProvider, Scenario};
+use crate::sandbox::{KEY, Running, Sandbox, SandboxProvider, Scenario};
 use crate::store::Memory;
 
 /// How many providers of a model are simulated.
@@ -22,7 +22,7 @@ const SIMULATED: usize = 3;
 /// # Errors
 /// There is none, or the file is broken.
 pub(crate) fn scenario(name: &str) -> Result<Scenario, CliError> {
-    if let Some(scenario) = Scenario::builtin(name) {
+    if let Ok(scenario) = Scenario::builtin(name) {
         return Ok(scenario);
     }
     let path = Path::new(name);
@@ -31,7 +31,7 @@ pub(crate) fn scenario(name: &str) -> Result<Scenario, CliError> {
         return Scenario::parse(name, &text)
             .map_err(|error| CliError::new(Exit::Config, "scenario", error.to_string()));
     }
-    let names: Vec<&str> = Scenario::names().to_vec();
+    let names: Vec<&str> = Scenario::names().collect();
     let error = CliError::usage(format!("there is no sandbox scenario \"{name}\""));
     let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
     Err(error.fact("scenarios", format!("{}, or a .toml file", names.join(" "))))
@@ -69,7 +69,7 @@ pub(crate) fn pretended(settings: &Settings, catalog: &Catalog, model: &Resolved
     settings.sandbox.as_ref()?;
     let base_urls =
         simulated(catalog, model).into_iter().map(|reach| (reach.provider.id, "http://127.0.0.1".to_owned()));
-    Some(Sandboxed { base_urls: base_urls.collect(), key: ACCEPTED_KEY.to_owned() })
+    Some(Sandboxed { base_urls: base_urls.collect(), key: KEY.to_owned() })
 }
 
 /// Starts the simulated providers of a model.
@@ -98,12 +98,12 @@ pub(crate) async fn start(
             name: reach.provider.name.clone(),
         })
     });
-    let running = Sandbox::start(scenario, providers.collect(), port).await.map_err(|error| {
+    let running = Sandbox::start_on(scenario, providers.collect(), port).await.map_err(|error| {
         CliError::new(Exit::Config, "sandbox", format!("cannot listen on 127.0.0.1:{port}"))
             .fact("reason", error.to_string())
     })?;
-    let base_urls: BTreeMap<ProviderId, String> = running.base_urls().clone();
-    Ok((running, Sandboxed { base_urls, key: ACCEPTED_KEY.to_owned() }))
+    let base_urls: BTreeMap<ProviderId, String> = running.base_urls.clone();
+    Ok((running, Sandboxed { base_urls, key: KEY.to_owned() }))
 }
 
 /// Runs the command: until Ctrl-C.
@@ -120,13 +120,13 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
             out::talk(&format!(
                 "sandbox \"{}\" on http://{} simulates providers of {}; nothing is real. Ctrl-C stops it.\n",
                 args.scenario,
-                running.addr(),
+                running.addr,
                 resolved.model
             ));
         }
         let mut lines = String::new();
         for (provider, url) in &simulated.base_urls {
-            lines += &format!("{provider}\t{url}\t{ACCEPTED_KEY}\n");
+            lines += &format!("{provider}\t{url}\t{KEY}\n");
         }
         print(&lines)?;
         Ok(super::chat::stop_signal().await)

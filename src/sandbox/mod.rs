@@ -1,54 +1,27 @@
-//! x
-use crate::catalog::*;
-use std::collections::BTreeMap;
-/// x
-pub const ACCEPTED_KEY: &str = "openmux-sandbox";
-/// x
-#[derive(Debug)]
-pub struct Running;
-/// x
-#[derive(Debug)]
-pub struct Sandbox;
-/// x
-#[derive(Debug)]
-pub struct SandboxProvider {
-    /// x
-    pub id: ProviderId,
-    /// x
-    pub protocol: Protocol,
-    /// x
-    pub name: String,
-}
-/// x
-#[derive(Debug)]
-pub struct Scenario;
-impl Scenario {
-    /// x
-    pub fn builtin(_: &str) -> Option<Self> {
-        None
-    }
-    /// x
-    pub fn names() -> &'static [&'static str] {
-        &[]
-    }
-    /// x
-    pub fn parse(_: &str, _: &str) -> Result<Self, String> {
-        Ok(Self)
-    }
-}
-impl Sandbox {
-    /// x
-    pub async fn start(_: Scenario, _: Vec<SandboxProvider>, _: u16) -> std::io::Result<Running> {
-        Ok(Running)
-    }
-}
-impl Running {
-    /// x
-    pub fn addr(&self) -> std::net::SocketAddr {
-        ([127, 0, 0, 1], 0).into()
-    }
-    /// x
-    pub fn base_urls(&self) -> &BTreeMap<ProviderId, String> {
-        unimplemented!()
-    }
-}
+//! Local providers that speak the real wire protocols, with scripted speed and faults.
+//!
+//! [`Sandbox::start`] opens one listener on loopback and serves every provider under a path of its own, so that the real
+//! client, decoder and failover run against it with no key and no network. A [`Scenario`] says how fast each provider
+//! is and what it does wrong. A reply is planned as a plain value first (`reply`, with one `dialect` per protocol) and
+//! then played on the clock (`server`): the same seed and the same requests give the same bytes after the same delays.
+//!
+//! Nothing here decides, routes or classifies: it is the other end of the wire.
+
+mod answer;
+mod anthropic;
+mod dialect;
+mod fault;
+mod openai;
+mod reply;
+mod scenario;
+mod server;
+
+pub use fault::Fault;
+pub use scenario::{Scenario, ScenarioError};
+pub use server::{Running, Sandbox, SandboxProvider};
+
+/// The one key that every local provider accepts, as a bearer token or in `x-api-key`. It is no secret.
+pub const KEY: &str = "openmux-sandbox";
+
+/// The response header that every reply carries; its value is the name of the scenario.
+pub const HEADER: &str = "x-openmux-sandbox";

@@ -1,0 +1,116 @@
+//! The text of a simulated answer, and the numbers that everything random here is drawn from.
+
+/// How an answer begins, with the provider's name in the middle. No reader may take the text for a model's.
+const PREFIX: (&str, &str) = ("[sandbox] This is a simulated answer from ", " (no model was called).");
+
+const PROSE: [&str; 20] = [
+    "Its words are drawn from a short list and say nothing about the question.",
+    "What is real is everything around them: the wire format, the timing, the count of tokens, and the failures.",
+    "The first token arrives when the scenario says so, and the others follow at a steady pace.",
+    "Prices are those of the real provider, so a cost that is shown is what this many tokens would have cost there.",
+    "The same seed gives the same words and the same delays.",
+    "No key was needed, nothing left this machine, and nobody sent a bill.",
+    "A router can be watched here while providers fail in every way that they fail elsewhere.",
+    "One of them may be overloaded, and another may close the connection in the middle of a sentence.",
+    "An answer that stops early is told apart from one that is complete.",
+    "A slow endpoint loses requests to a faster one as soon as its slowness has been measured.",
+    "A limit on the rate is no outage, and a request may go elsewhere in the meantime.",
+    "The explanation of a decision shows the same numbers that the decision was made with.",
+    "Each word of this answer is counted as one token.",
+    "Punctuation is free, which real tokenizers do not grant.",
+    "A real model would have read the question before it answered.",
+    "This one only counts the bytes of the question and divides by four.",
+    "Long answers repeat themselves, and so does this one.",
+    "Short answers end sooner, which is their main advantage.",
+    "The numbers are small, and they add up.",
+    "To ask a real model, set a key and leave the sandbox out.",
+];
+
+/// A source of numbers that are the same on every machine: `SplitMix64`.
+#[derive(Debug, Clone)]
+pub(super) struct Draw(u64);
+
+impl Draw {
+    /// A source of its own for the `ordinal`-th request at `provider` under `seed`.
+    pub(super) fn new(seed: u64, provider: &str, ordinal: u64) -> Self {
+        // FNV-1a keeps providers apart; the mixing below does the rest.
+        let name = provider
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        let mut mix = Self(seed);
+        let mut mix = Self(mix.next() ^ name);
+        Self(mix.next() ^ ordinal)
+    }
+
+    /// The next number.
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from `low` to `high`, both included; `low` where the range is empty.
+    pub(super) fn within(&mut self, low: u64, high: u64) -> u64 {
+        let number = self.next();
+        match high.checked_sub(low).and_then(|span| span.checked_add(1)) {
+            Some(span) => low + number % span,
+            None => low,
+        }
+    }
+}
+
+/// The text as the pieces that are streamed, each of which is one token. There are `tokens` of them, and at least one:
+/// the first is `[sandbox]`, so that even an answer of one token says what it is.
+pub(super) fn pieces(provider: &str, tokens: u64, draw: &mut Draw) -> Vec<String> {
+    let wanted = usize::try_from(tokens.max(1)).unwrap_or(usize::MAX);
+    let prefix = format!("{}{provider}{}", PREFIX.0, PREFIX.1);
+    let mut pieces: Vec<String> = Vec::new();
+    let mut sentence = prefix.as_str();
+    let mut at = usize::try_from(draw.within(0, PROSE.len() as u64 - 1)).unwrap_or(0);
+    loop {
+        for word in sentence.split_whitespace() {
+            if pieces.len() == wanted {
+                return pieces;
+            }
+            pieces.push(if pieces.is_empty() { word.to_owned() } else { format!(" {word}") });
+        }
+        sentence = PROSE[at % PROSE.len()];
+        // A step of one to three sentences never lands on the one just said.
+        at += usize::try_from(draw.within(1, 3)).unwrap_or(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_it_is_however_short() {
+        for tokens in [0, 1, 2, 7, 60, 1000] {
+            let pieces = pieces("Anthropic", tokens, &mut Draw::new(1, "anthropic", 0));
+            assert_eq!(pieces.len() as u64, tokens.max(1));
+            assert_eq!(pieces[0], "[sandbox]");
+        }
+        let text = pieces("Anthropic", 30, &mut Draw::new(1, "anthropic", 0)).concat();
+        assert!(
+            text.starts_with("[sandbox] This is a simulated answer from Anthropic (no model was called). "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn numbers_follow_from_seed_provider_and_ordinal_alone() {
+        let first = |seed, provider, ordinal| Draw::new(seed, provider, ordinal).next();
+        assert_eq!(first(1, "a", 0), first(1, "a", 0));
+        for other in [first(2, "a", 0), first(1, "b", 0), first(1, "a", 1)] {
+            assert_ne!(first(1, "a", 0), other);
+        }
+        // The first output of SplitMix64 for the seed 0, as published.
+        assert_eq!(Draw(0).next(), 0xe220_a839_7b1d_cdaf);
+        let mut draw = Draw::new(1, "a", 0);
+        assert!((0..1000).map(|_| draw.within(3, 5)).all(|number| (3..=5).contains(&number)));
+        assert_eq!(draw.within(5, 3), 5);
+    }
+}

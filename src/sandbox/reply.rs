@@ -1,0 +1,271 @@
+//! A whole reply as a plain value: which bytes after which delay, and how it ends. No clock and no socket.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::answer::{Draw, pieces};
+use super::dialect::{Answer, Ask, Dialect, Failure, Finish};
+use super::fault::Fault;
+use super::scenario::Script;
+
+/// What goes back for one request. Every delay counts from the arrival of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// Nothing, ever.
+    Silence,
+    /// A response.
+    Response(Response),
+}
+
+/// The head of a response and the schedule of its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// When the head is sent.
+    pub(super) head_after: Duration,
+    /// The body.
+    pub(super) parts: Vec<Part>,
+    /// How the body ends.
+    pub(super) end: End,
+    /// When it ends; not before the last part.
+    pub(super) end_after: Duration,
+}
+
+/// Bytes of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) after: Duration,
+    pub(super) bytes: Bytes,
+}
+
+/// How a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// As HTTP says it should.
+    Clean,
+    /// The socket is closed although more was promised.
+    Cut,
+    /// Never: the connection stays open and silent.
+    Hang,
+}
+
+/// The page that a proxy puts in front of a provider that is down.
+const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+     <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>openmux-sandbox</center>\r\n</body>\r\n</html>\r\n";
+
+/// The reply to a request that is well formed. `fault` is the script's, unless its number of times is used up.
+pub(super) fn reply(
+    dialect: &dyn Dialect,
+    provider: &str,
+    ask: &Ask,
+    script: &Script,
+    fault: Option<Fault>,
+    mut draw: Draw,
+) -> Reply {
+    let pace = Pace::new(script, &mut draw);
+    let id = format!("{:016x}", draw.next());
+    let failed = |failure| Reply::Response(refusal(dialect, &failure, script, &id, pace.ttft / 4));
+    let refused = match fault {
+        Some(Fault::NeverAnswer) => return Reply::Silence,
+        Some(Fault::Html502) => return Reply::Response(html_502(pace.ttft / 4)),
+        Some(Fault::Unauthorized) => Some(Failure::WrongKey),
+        Some(Fault::NotFound) => Some(Failure::NoSuchModel { model: ask.model.clone() }),
+        Some(Fault::RateLimit) => Some(Failure::RateLimited { model: ask.model.clone() }),
+        Some(Fault::Quota) => Some(Failure::Quota),
+        Some(Fault::ServerError) => Some(Failure::Server),
+        Some(Fault::Overloaded) => Some(Failure::Overloaded),
+        Some(Fault::RefuseParameter) => ask.refusable.map(|parameter| Failure::Unsupported { parameter }),
+        _ => None,
+    };
+    if let Some(failure) = refused {
+        return failed(failure);
+    }
+    let limit = ask.max_tokens.unwrap_or(u64::MAX);
+    let cut = fault.filter(|fault| *fault == Fault::Length).and(script.fault_after_tokens).unwrap_or(u64::MAX);
+    let finish = match fault {
+        Some(Fault::EndWithoutDone) => Finish::Unsaid,
+        Some(Fault::Length) => Finish::Length,
+        _ if limit < script.tokens => Finish::Length,
+        _ => Finish::Stop,
+    };
+    let answer = Answer {
+        ask,
+        pieces: pieces(provider, script.tokens.min(limit).min(cut), &mut draw),
+        id,
+        finish,
+        reports_usage: script.reports_usage,
+    };
+    let mut response = if ask.stream {
+        streamed(dialect, &answer, script, fault, &pace)
+    } else {
+        unstreamed(dialect, &answer, fault, &pace)
+    };
+    response.headers.push((dialect.request_id_header(), format!("req_{}", answer.id)));
+    Reply::Response(response)
+}
+
+/// The envelope of a failure as a response of its own.
+pub(super) fn refusal(
+    dialect: &dyn Dialect,
+    failure: &Failure,
+    script: &Script,
+    id: &str,
+    after: Duration,
+) -> Response {
+    let request_id = format!("req_{id}");
+    let (status, envelope) = dialect.failure(failure, &request_id);
+    let mut response = Response::json(status, envelope.to_string().into(), after);
+    response.headers.push((dialect.request_id_header(), request_id));
+    if let (Failure::RateLimited { .. } | Failure::Overloaded, Some(seconds)) = (failure, script.retry_after_s) {
+        response.headers.push(("retry-after", seconds.to_string()));
+    }
+    response
+}
+
+impl Response {
+    /// JSON at once and whole.
+    pub(super) fn json(status: u16, body: Bytes, after: Duration) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type", "application/json".to_owned()), ("content-length", body.len().to_string())],
+            head_after: after,
+            parts: vec![Part { after, bytes: body }],
+            end: End::Clean,
+            end_after: after,
+        }
+    }
+}
+
+fn html_502(after: Duration) -> Response {
+    let mut response = Response::json(502, Bytes::from_static(HTML_502.as_bytes()), after);
+    response.headers[0].1 = "text/html".to_owned();
+    response
+}
+
+/// When each token is due.
+struct Pace {
+    ttft: Duration,
+    microtokens_per_second: u64,
+}
+
+impl Pace {
+    fn new(script: &Script, draw: &mut Draw) -> Self {
+        let ttft = Duration::from_millis(draw.within(script.ttft_low_ms, script.ttft_high_ms));
+        Self { ttft, microtokens_per_second: script.microtokens_per_second.max(1) }
+    }
+
+    /// When the token at `index` is due.
+    fn token(&self, index: usize) -> Duration {
+        let nanos = index as u128 * 1_000_000_000_000_000 / u128::from(self.microtokens_per_second);
+        self.ttft.saturating_add(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Head and opening come half-way to the first token: neither of them is one, and a client must not take them for it.
+fn streamed(
+    dialect: &dyn Dialect,
+    answer: &Answer<'_>,
+    script: &Script,
+    fault: Option<Fault>,
+    pace: &Pace,
+) -> Response {
+    let head_after = pace.ttft / 2;
+    let mut response = Response {
+        status: 200,
+        headers: vec![
+            ("content-type", "text/event-stream; charset=utf-8".to_owned()),
+            ("cache-control", "no-cache".to_owned()),
+        ],
+        head_after,
+        parts: Vec::new(),
+        end: End::Clean,
+        end_after: head_after,
+    };
+    match fault {
+        Some(Fault::Empty) => return response,
+        Some(Fault::HangAfterHeaders) => {
+            response.end = End::Hang;
+            return response;
+        }
+        _ => {}
+    }
+    let all = answer.pieces.len();
+    let set = script.fault_after_tokens.map(|tokens| usize::try_from(tokens).unwrap_or(usize::MAX).min(all));
+    let half = set.unwrap_or(all / 2);
+    let sent = match fault {
+        Some(Fault::CloseMidStream | Fault::ErrorEventMidStream | Fault::StallMidStream) => half,
+        Some(Fault::EndWithoutDone) => set.unwrap_or(all),
+        _ => all,
+    };
+    let broken = (fault == Some(Fault::Malformed)).then_some(half.min(all - 1));
+
+    response.parts.push(Part { after: head_after, bytes: dialect.opening(answer).into() });
+    for (index, piece) in answer.pieces.iter().take(sent).enumerate() {
+        let mut event = dialect.token(answer, piece);
+        if broken == Some(index) {
+            event = break_json(&event);
+        }
+        response.parts.push(Part { after: pace.token(index), bytes: event.into() });
+    }
+    response.end_after = pace.token(sent);
+    let tail = match fault {
+        Some(Fault::CloseMidStream) => {
+            response.end = End::Cut;
+            return response;
+        }
+        Some(Fault::StallMidStream) => {
+            response.end = End::Hang;
+            return response;
+        }
+        Some(Fault::EndWithoutDone) => return response,
+        Some(Fault::ErrorEventMidStream) => dialect.error_event(&Failure::Overloaded, &format!("req_{}", answer.id)),
+        _ => {
+            // A complete answer ends right after its last token.
+            response.end_after = pace.token(sent.saturating_sub(1));
+            dialect.closing(answer)
+        }
+    };
+    response.parts.push(Part { after: response.end_after, bytes: tail.into() });
+    response
+}
+
+fn unstreamed(dialect: &dyn Dialect, answer: &Answer<'_>, fault: Option<Fault>, pace: &Pace) -> Response {
+    let after = pace.token(answer.pieces.len() - 1);
+    let body = match fault {
+        Some(Fault::ErrorEventMidStream) => dialect.failure(&Failure::Overloaded, &format!("req_{}", answer.id)).1,
+        _ => dialect.whole(answer),
+    };
+    let body = Bytes::from(body.to_string());
+    let half = body.slice(..body.len() / 2);
+    let mut response = match fault {
+        Some(Fault::Empty) => Response::json(200, Bytes::new(), after),
+        Some(Fault::Malformed) => Response::json(200, half.clone(), after),
+        _ => Response::json(200, body, after),
+    };
+    match fault {
+        Some(Fault::CloseMidStream) => {
+            response.parts[0].bytes = half;
+            response.end = End::Cut;
+        }
+        Some(Fault::StallMidStream) => {
+            response.parts[0].bytes = half;
+            response.end = End::Hang;
+        }
+        Some(Fault::HangAfterHeaders) => {
+            response.parts.clear();
+            response.end = End::Hang;
+        }
+        _ => {}
+    }
+    response
+}
+
+/// An event whose JSON stops half-way, still framed as an event.
+fn break_json(event: &str) -> String {
+    let json = event.find('{').unwrap_or(0);
+    let end = json + (event.len() - json) / 2;
+    let end = (0..=end).rev().find(|at| event.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}\n\n", &event[..end])
+}

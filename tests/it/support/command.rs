@@ -1,0 +1,336 @@
+//! The `openmux` command in a bare environment: nothing of the machine's reaches it, and it cannot run for ever.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// How long a run may take unless the test says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(5);
+
+/// A home of its own for one or several runs, gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Home {
+    dir: TempDir,
+}
+
+impl Home {
+    /// An empty home.
+    pub(crate) fn new() -> Self {
+        let home = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        for part in ["config", "data"] {
+            std::fs::create_dir(home.path().join(part)).expect("a directory");
+        }
+        home
+    }
+
+    /// Its path; the configuration is in `config`, the data in `data`.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file under the home, with the directories that it needs.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).expect("a directory");
+        }
+        std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("a file");
+        path
+    }
+
+    /// The command with these arguments; standard input is empty.
+    pub(crate) fn openmux<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Run {
+        let mut run = self.command(assert_cmd::cargo::cargo_bin!("openmux"));
+        run.command.args(args);
+        run
+    }
+
+    fn command(&self, program: impl AsRef<Path>) -> Run {
+        let path = self.path();
+        let mut command = Command::new(program.as_ref());
+        command
+            .env_clear()
+            .current_dir(path)
+            .env("HOME", path)
+            .env("TMPDIR", path)
+            .env("OPENMUX_CONFIG_DIR", path.join("config"))
+            .env("OPENMUX_DATA_DIR", path.join("data"))
+            .env("COLUMNS", "80")
+            .env("NO_COLOR", "1")
+            .env("TZ", "UTC")
+            .env("LC_ALL", "C.UTF-8");
+        Run { command, home: path.to_owned(), stdin: Stdin::Null, timeout: TIMEOUT }
+    }
+}
+
+/// What the command reads.
+#[derive(Debug, Clone)]
+pub(crate) enum Stdin {
+    /// Nothing: `/dev/null`.
+    Null,
+    /// These bytes through a pipe, then the end.
+    Bytes(Vec<u8>),
+    /// A pipe that stays open and silent, as under many supervisors.
+    OpenPipe,
+}
+
+/// One run that has not begun.
+#[derive(Debug)]
+#[must_use = "nothing runs until `run` or `spawn`"]
+pub(crate) struct Run {
+    command: Command,
+    home: PathBuf,
+    stdin: Stdin,
+    timeout: Duration,
+}
+
+impl Run {
+    /// Sets an environment variable.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Unsets an environment variable, e.g. `NO_COLOR`.
+    pub(crate) fn env_remove(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Sets what the command reads.
+    pub(crate) fn stdin(mut self, stdin: Stdin) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Sets how long it may take before it is killed and the test fails.
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Runs it to its end. Panics with what it had printed where that takes too long.
+    pub(crate) fn run(self) -> Output {
+        self.spawn().wait()
+    }
+
+    /// Starts it, for tests that do something while it runs.
+    pub(crate) fn spawn(mut self) -> Running {
+        let stdin = if matches!(self.stdin, Stdin::Null) { Stdio::null() } else { Stdio::piped() };
+        let child = self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{:?} cannot be run: {error}", self.command));
+        let pipe = child.stdin.take();
+        let stdin = match self.stdin {
+            Stdin::Null => None,
+            Stdin::Bytes(bytes) => {
+                let mut pipe = pipe.expect("a pipe");
+                // A command that does not read all of it closes the pipe, which is its right.
+                std::thread::spawn(move || drop(pipe.write_all(&bytes)));
+                None
+            }
+            Stdin::OpenPipe => pipe,
+        };
+        let stdout = drain(child.stdout.take().expect("a pipe"));
+        let stderr = drain(child.stderr.take().expect("a pipe"));
+        let what = format!("{:?}", self.command);
+        Running {
+            child,
+            what,
+            stdin,
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+            home: self.home,
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// A command that runs; killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    what: String,
+    stdin: Option<std::process::ChildStdin>,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<Vec<u8>>>,
+    home: PathBuf,
+    timeout: Duration,
+}
+
+impl Running {
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end. Panics with what it had printed where that takes too long.
+    pub(crate) fn wait(mut self) -> Output {
+        let mut waited = Duration::ZERO;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                break Some(status);
+            }
+            if waited >= self.timeout {
+                break None;
+            }
+            std::thread::sleep(POLL);
+            waited += POLL;
+        };
+        if status.is_none() {
+            self.child.kill().expect("a child can be killed");
+            self.child.wait().expect("a child can be waited for");
+        }
+        let read = |pipe: Option<JoinHandle<Vec<u8>>>| {
+            let bytes = pipe.map(JoinHandle::join).and_then(Result::ok).unwrap_or_default();
+            String::from_utf8(bytes).expect("output is UTF-8")
+        };
+        let (stdout, stderr) = (read(self.stdout.take()), read(self.stderr.take()));
+        drop(self.stdin.take());
+        let Some(status) = status else {
+            panic!("killed after {:?}: {}\n--- stdout\n{stdout}\n--- stderr\n{stderr}", self.timeout, self.what);
+        };
+        Output { stdout, stderr, code: status.code(), home: self.home.clone() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, unless a test failed in between.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// What a run printed and how it ended.
+#[derive(Debug, Clone)]
+#[must_use = "snapshot the output or assert the exit code"]
+pub(crate) struct Output {
+    /// Standard output as it is.
+    pub(crate) stdout: String,
+    /// Standard error as it is.
+    pub(crate) stderr: String,
+    /// The exit code; `None` where a signal ended it.
+    pub(crate) code: Option<i32>,
+    home: PathBuf,
+}
+
+impl Output {
+    /// Exit code and both outputs as one text for a snapshot. What differs from run to run is replaced: the home by
+    /// `$TMP`, the port after `127.0.0.1:` by `PORT`, and durations (`1.3 s`, `812 ms`) by `TIME`.
+    pub(crate) fn snapshot(&self) -> String {
+        let code = self.code.map_or("signal".to_owned(), |code| code.to_string());
+        let text = format!("exit: {code}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        durations(&ports(&text.replace(&*self.home.to_string_lossy(), "$TMP")))
+    }
+}
+
+/// Reads a pipe to its end beside everything else, so that a command never waits for its reader.
+fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a pipe can be read");
+        bytes
+    })
+}
+
+fn ports(text: &str) -> String {
+    const HOST: &str = "127.0.0.1:";
+    let mut parts = text.split(HOST);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        out.push_str(HOST);
+        out.push_str(if rest.len() < part.len() { "PORT" } else { "" });
+        out.push_str(rest);
+    }
+    out
+}
+
+fn durations(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, number) = rest.split_at(at);
+        out.push_str(before);
+        let after = number.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ',');
+        // A digit inside a word (`v2`, `$3`) begins no duration.
+        let is_free = !out.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$' || c == '-');
+        let unit = after.strip_prefix(' ').unwrap_or(after);
+        let tail = ["ms", "µs", "s"].iter().find_map(|name| unit.strip_prefix(name));
+        match tail.filter(|tail| is_free && !tail.starts_with(|c: char| c.is_alphanumeric() || c == '_')) {
+            Some(tail) => {
+                out.push_str("TIME");
+                rest = tail;
+            }
+            None => {
+                out.push_str(&number[..number.len() - after.len()]);
+                rest = after;
+            }
+        }
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_found_and_run() {
+        let home = Home::new();
+        let output = home.openmux(["--version"]).run();
+        assert_eq!(output.code, Some(0), "{}", output.snapshot());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nothing_of_the_machine_reaches_it() {
+        let home = Home::new();
+        let run = home.command("/usr/bin/env").env("MORE", "1").env("GONE", "1").env_remove("GONE");
+        let output = run.timeout(Duration::from_secs(30)).run();
+        let mut names: Vec<&str> = output.stdout.lines().filter_map(|line| line.split('=').next()).collect();
+        names.sort_unstable();
+        let expected =
+            ["COLUMNS", "HOME", "LC_ALL", "MORE", "NO_COLOR", "OPENMUX_CONFIG_DIR", "OPENMUX_DATA_DIR", "TMPDIR", "TZ"];
+        assert_eq!(names, expected);
+        assert!(output.snapshot().contains("HOME=$TMP\n"), "{}", output.snapshot());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn it_reads_what_it_is_given() {
+        let home = Home::new();
+        home.write("deep/file.txt", "in a file\n");
+        let cat = || home.command("/bin/cat");
+        assert_eq!(cat().run().stdout, "");
+        assert_eq!(cat().stdin(Stdin::Bytes(b"through a pipe".to_vec())).run().stdout, "through a pipe");
+        let mut run = cat();
+        run.command.arg("deep/file.txt");
+        assert_eq!(run.run().snapshot(), "exit: 0\n--- stdout\nin a file\n\n--- stderr\n");
+        let running = cat().stdin(Stdin::OpenPipe).spawn();
+        assert!(running.id() > 0);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    #[should_panic(expected = "killed after")]
+    fn a_run_that_hangs_is_killed() {
+        let home = Home::new();
+        let run = home.command("/bin/cat").stdin(Stdin::OpenPipe).timeout(Duration::from_millis(50));
+        drop(run.run());
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_is_replaced() {
+        assert_eq!(ports("at 127.0.0.1:39213/v1, 127.0.0.1: x"), "at 127.0.0.1:PORT/v1, 127.0.0.1: x");
+        let text = "1.3 s, 812 ms (0.09s) 12 µs; $3 s v2 s 4 slow 1,204 ms 60 tokens 7";
+        assert_eq!(durations(text), "TIME, TIME (TIME) TIME; $3 s v2 s 4 slow TIME 60 tokens 7");
+    }
+}

@@ -1,0 +1,6 @@
+//! What several tests need: a scripted server, streams as providers send them, and the command in a bare environment.
+
+pub(crate) mod command;
+pub(crate) mod gate;
+pub(crate) mod server;
+pub(crate) mod wire;
