@@ -90,12 +90,7 @@ fn settle(
 }
 
 /// The class, from the most telling sign to the least.
-fn class_of(
-    provider: &ProviderId,
-    status: Option<u16>,
-    hint: Option<Duration>,
-    envelope: &Envelope,
-) -> ErrorClass {
+fn class_of(provider: &ProviderId, status: Option<u16>, hint: Option<Duration>, envelope: &Envelope) -> ErrorClass {
     // A redirect is never followed with a key, whatever its body says.
     if let Some(redirect @ 300..=399) = status {
         return self::status(redirect);

@@ -15,6 +15,7 @@ use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, cla
 use crate::catalog::{OutputLimitField, ProviderId};
 use crate::chat::{ChatEvent, Role};
 use chunk::Answer;
+pub(super) use usage::{service_tier, tokens};
 
 /// The dialect of `POST {base_url}/chat/completions`.
 #[derive(Debug)]

@@ -133,7 +133,11 @@ fn openai() {
         (400, error("too long", "invalid_request_error", "string_above_max_length"), TooLarge),
         (400, error("no", "invalid_request_error", "content_policy_violation"), OkFiltered),
         (400, error("no", "invalid_request_error", "invalid_prompt"), OkFiltered),
-        (400, error("Unsupported parameter: 'max_tokens'", "invalid_request_error", "unsupported_parameter"), Unsupported),
+        (
+            400,
+            error("Unsupported parameter: 'max_tokens'", "invalid_request_error", "unsupported_parameter"),
+            Unsupported,
+        ),
         (400, error("Unsupported value: 'temperature'", "invalid_request_error", "x"), Unsupported),
         (400, error("messages must not be empty", "invalid_request_error", "invalid_type"), Invalid),
         (429, error("You exceeded your current quota", "insufficient_quota", "insufficient_quota"), Quota),
@@ -178,7 +182,8 @@ fn anthropic() {
     }
     let spent = r#"{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}"#;
     assert_eq!(class("anthropic", 429, spent), Quota);
-    let overloaded = classify::in_band(&ProviderId::new("anthropic"), error("overloaded_error", "Overloaded").as_bytes());
+    let overloaded =
+        classify::in_band(&ProviderId::new("anthropic"), error("overloaded_error", "Overloaded").as_bytes());
     assert_eq!(
         overloaded,
         UpstreamError {
@@ -197,13 +202,25 @@ fn openrouter() {
         "openrouter",
         &[
             (402, r#"{"error":{"code":402,"message":"Insufficient credits"}}"#, Quota),
-            (403, r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["x"]}}}"#, OkFiltered),
+            (
+                403,
+                r#"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["x"]}}}"#,
+                OkFiltered,
+            ),
             (403, r#"{"error":{"code":403,"message":"Key limit exceeded (total limit)"}}"#, Quota),
             (408, r#"{"error":{"code":408,"message":"Timed out"}}"#, ProviderTimeout),
-            (429, r#"{"error":{"code":429,"message":"x","metadata":{"error_type":"rate_limit_exceeded"}}}"#, RateLimited),
+            (
+                429,
+                r#"{"error":{"code":429,"message":"x","metadata":{"error_type":"rate_limit_exceeded"}}}"#,
+                RateLimited,
+            ),
             (429, r#"{"error":{"code":429,"message":"Rate limit exceeded: free-models-per-day"}}"#, Quota),
             (502, r#"{"error":{"code":502,"message":"Provider returned error"}}"#, ProviderFault),
-            (503, r#"{"error":{"code":503,"message":"x","metadata":{"error_type":"provider_overloaded"}}}"#, Overloaded),
+            (
+                503,
+                r#"{"error":{"code":503,"message":"x","metadata":{"error_type":"provider_overloaded"}}}"#,
+                Overloaded,
+            ),
             (503, r#"{"error":{"code":503,"message":"x","availability":{"code":"constraint_filtered"}}}"#, NotFound),
             (503, r#"{"error":{"code":503,"message":"Nothing fits"}}"#, Overloaded),
             (404, r#"{"error":{"code":404,"message":"No endpoints found that support tool use."}}"#, Unsupported),
@@ -258,7 +275,14 @@ fn zenmux() {
 
 #[test]
 fn other_envelopes() {
-    check("xai", &[(400, r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: xx***xx"}"#, Auth)]);
+    check(
+        "xai",
+        &[(
+            400,
+            r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: xx***xx"}"#,
+            Auth,
+        )],
+    );
     check(
         "mistral",
         &[(
@@ -276,19 +300,50 @@ fn other_envelopes() {
         ],
     );
     check("cerebras", &[(400, "", TooLarge), (413, "", TooLarge)]);
-    check("cerebras", &[(404, r#"{"message":"Model x does not exist","type":"not_found_error","param":"model","code":"model_not_found"}"#, NotFound)]);
-    check("cloudflare-workers-ai", &[(400, r#"{"success":false,"errors":[{"code":7003,"message":"No route for that URI"}]}"#, Invalid)]);
-    check("ollama", &[(404, r#"{"error":"model 'x' not found"}"#, NotFound), (500, r#"{"error":"out of memory"}"#, ProviderFault)]);
+    check(
+        "cerebras",
+        &[(
+            404,
+            r#"{"message":"Model x does not exist","type":"not_found_error","param":"model","code":"model_not_found"}"#,
+            NotFound,
+        )],
+    );
+    check(
+        "cloudflare-workers-ai",
+        &[(400, r#"{"success":false,"errors":[{"code":7003,"message":"No route for that URI"}]}"#, Invalid)],
+    );
+    check(
+        "ollama",
+        &[(404, r#"{"error":"model 'x' not found"}"#, NotFound), (500, r#"{"error":"out of memory"}"#, ProviderFault)],
+    );
     check(
         "llamacpp",
         &[
             (503, r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#, Overloaded),
-            (400, r#"{"error":{"code":400,"message":"the request exceeds the available context size, try increasing it","type":"exceed_context_size_error"}}"#, TooLarge),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"the request exceeds the available context size, try increasing it","type":"exceed_context_size_error"}}"#,
+                TooLarge,
+            ),
         ],
     );
-    check("ai21", &[(422, r#"{"detail":[{"loc":["body","messages"],"msg":"field required","type":"value_error.missing"}]}"#, Invalid)]);
+    check(
+        "ai21",
+        &[(
+            422,
+            r#"{"detail":[{"loc":["body","messages"],"msg":"field required","type":"value_error.missing"}]}"#,
+            Invalid,
+        )],
+    );
     check("deepseek", &[(400, r#"{"error":{"message":"Model Not Exist","type":"invalid_request_error"}}"#, NotFound)]);
-    check("google", &[(429, r#"[{"error":{"code":429,"message":"You exceeded your current quota","status":"RESOURCE_EXHAUSTED"}}]"#, Quota)]);
+    check(
+        "google",
+        &[(
+            429,
+            r#"[{"error":{"code":429,"message":"You exceeded your current quota","status":"RESOURCE_EXHAUSTED"}}]"#,
+            Quota,
+        )],
+    );
     let google = r#"[{"error":{"code":429,"message":"You exceeded your current quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}]"#;
     let waits = classified("google", 429, &[], google);
     assert_eq!((waits.class, waits.retry_after), (RateLimited, Some(Duration::from_millis(34_500))));
@@ -343,7 +398,10 @@ fn hints_are_trusted_for_an_hour() {
     assert_eq!(limited(&[]), (RateLimited, None));
     assert_eq!(limited(&[("retry-after", "3600")]), (RateLimited, Some(Duration::from_secs(3600))));
     assert_eq!(limited(&[("retry-after", "3601")]), (Quota, Some(Duration::from_secs(3600))));
-    assert_eq!(limited(&[("x-ratelimit-reset-tokens", "2m59.56s")]), (RateLimited, Some(Duration::from_millis(179_560))));
+    assert_eq!(
+        limited(&[("x-ratelimit-reset-tokens", "2m59.56s")]),
+        (RateLimited, Some(Duration::from_millis(179_560)))
+    );
     // The windows are a hint of a 429 alone; every answer carries them.
     let fault = classified("openai", 500, &[("x-ratelimit-reset-tokens", "6m0s")], "");
     assert_eq!((fault.class, fault.retry_after), (ProviderFault, None));
@@ -357,7 +415,12 @@ fn the_words_are_one_short_line() {
     let error = classified("openai", 502, &[("x-request-id", "req-7")], page);
     assert_eq!((error.message.as_str(), error.request_id.as_deref()), ("502 Bad Gateway", Some("req-7")));
     assert_eq!(classified("openai", 503, &[], "").message, "HTTP 503 (Service Unavailable)");
-    let long = classified("openai", 400, &[], &format!(r#"{{"error":{{"message":"a\n{}","code":"{}"}}}}"#, "ü".repeat(999), "c".repeat(99)));
+    let long = classified(
+        "openai",
+        400,
+        &[],
+        &format!(r#"{{"error":{{"message":"a\n{}","code":"{}"}}}}"#, "ü".repeat(999), "c".repeat(99)),
+    );
     assert_eq!(long.message.chars().count(), 300);
     assert_eq!(long.code.unwrap().chars().count(), 64);
 }

@@ -21,10 +21,10 @@ pub(super) struct Envelope {
     pub(super) names_model: bool,
     /// Whether there was no body at all.
     pub(super) is_empty: bool,
-    /// The first of `code`, `type` and `status`, as the provider wrote it.
-    shown: Option<String>,
 }
 
+/// What marks a number of MiniMax's among the codes.
+const MINIMAX: &str = "minimax:";
 /// Where a message may lie in an object, in the order in which it is believed.
 const MESSAGE_KEYS: [&str; 7] = ["message", "msg", "status_msg", "detail", "error", "error_message", "title"];
 /// Where a code may lie in an object, the most specific first.
@@ -44,14 +44,16 @@ impl Envelope {
         envelope
     }
 
-    /// What to show as the provider's code.
+    /// What to show as the provider's code: the most specific one that is not merely an HTTP status.
     pub(super) fn code(&self) -> Option<&str> {
-        self.shown.as_deref()
+        let telling = self.codes.iter().find(|code| http_status(code).is_none());
+        let code = telling.or(self.codes.first())?;
+        Some(code.strip_prefix(MINIMAX).unwrap_or(code))
     }
 
     /// The HTTP status that a code stands for, where there is one.
     pub(super) fn status(&self) -> Option<u16> {
-        self.codes.iter().find_map(|code| code.parse().ok()).filter(|code| (400..=599).contains(code))
+        self.codes.iter().find_map(|code| http_status(code))
     }
 
     fn take(&mut self, value: &Value) {
@@ -69,8 +71,7 @@ impl Envelope {
         let base = outer.get("base_resp").and_then(Value::as_object);
         let number = base.and_then(|base| text_of(base.get("status_code")?)).filter(|number| number != "0");
         if let (Some(base), Some(number)) = (base, number) {
-            self.shown = Some(number.clone());
-            self.codes.push(format!("minimax:{number}"));
+            self.codes.push(format!("{MINIMAX}{number}"));
             self.message = message_of(base);
             return;
         }
@@ -95,12 +96,13 @@ impl Envelope {
         for key in INNER_KEYS {
             match error.get(key) {
                 Some(Value::Object(inner)) => self.take_inner(inner),
-                Some(Value::Array(items)) => items.iter().filter_map(Value::as_object).for_each(|inner| self.take_inner(inner)),
+                Some(Value::Array(items)) => {
+                    items.iter().filter_map(Value::as_object).for_each(|inner| self.take_inner(inner))
+                }
                 _ => {}
             }
         }
         self.take_codes(error);
-        self.shown = ["code", "type", "status"].iter().find_map(|key| text_of(error.get(*key)?)).or(self.shown.take());
     }
 
     fn take_inner(&mut self, inner: &Map<String, Value>) {
@@ -120,6 +122,10 @@ impl Envelope {
     fn take_codes(&mut self, object: &Map<String, Value>) {
         self.codes.extend(CODE_KEYS.iter().filter_map(|key| text_of(object.get(*key)?)));
     }
+}
+
+fn http_status(code: &str) -> Option<u16> {
+    code.parse().ok().filter(|status| (400..=599).contains(status))
 }
 
 /// A message that is itself JSON, or plain.
@@ -144,7 +150,8 @@ fn words(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(words).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; "),
         Value::Object(object) => {
-            let message = MESSAGE_KEYS.iter().filter_map(|key| object.get(*key)).map(words).find(|text| !text.is_empty());
+            let message =
+                MESSAGE_KEYS.iter().filter_map(|key| object.get(*key)).map(words).find(|text| !text.is_empty());
             let place = object.get("loc").and_then(Value::as_array).map(|path| {
                 path.iter().filter_map(text_of).filter(|step| step != "body").collect::<Vec<_>>().join(".")
             });

@@ -48,7 +48,10 @@ pub(super) fn explicit(headers: &HeaderMap) -> Option<Duration> {
 pub(super) fn windows(headers: &HeaderMap) -> Option<Duration> {
     let resets = WINDOWS.iter().filter_map(|(reset, remaining)| {
         let left = text(headers, remaining);
-        Some((reset_of(headers, text(headers, reset)?)?, left.is_some_and(|left| left.trim_start_matches(['-', '0']).is_empty())))
+        Some((
+            reset_of(headers, text(headers, reset)?)?,
+            left.is_some_and(|left| left.trim_start_matches(['-', '0']).is_empty()),
+        ))
     });
     let (used_up, others): (Vec<_>, Vec<_>) = resets.partition(|(_, used_up)| *used_up);
     let longest = used_up.into_iter().map(|(wait, _)| wait).max();
@@ -160,7 +163,8 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_milliseconds_or_a_date_against_the_date_of_the_response() {
-        let cases: [(&[(&str, &str)], Option<Duration>); 8] = [
+        type Pairs = &'static [(&'static str, &'static str)];
+        let cases: [(Pairs, Option<Duration>); 8] = [
             (&[("retry-after", "20")], Some(Duration::from_secs(20))),
             (&[("retry-after", "1.5")], Some(Duration::from_millis(1500))),
             (&[("retry-after", "20"), ("retry-after-ms", "250")], Some(Duration::from_millis(250))),
@@ -177,12 +181,7 @@ mod tests {
             (&[("retry-after", "-3")], None),
         ];
         for (pairs, expected) in cases {
-            let pairs: Vec<_> = pairs.to_vec();
-            let map = pairs
-                .iter()
-                .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
-                .collect();
-            assert_eq!(explicit(&map), expected, "{pairs:?}");
+            assert_eq!(explicit(&headers(pairs)), expected, "{pairs:?}");
         }
     }
 

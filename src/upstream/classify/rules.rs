@@ -197,12 +197,12 @@ const CODES: [(ErrorClass, &[&str]); 12] = [
             "minimax:1039",
         ],
     ),
-    (ErrorClass::ProviderTimeout, &["timeout", "timeout_error", "request_timeout", "deadline_exceeded", "minimax:1001"]),
-    (ErrorClass::Conflict, &["conflict_error"]),
     (
-        ErrorClass::Unsupported,
-        &["unsupported_parameter", "unsupported_value", "unknown_parameter", "extra_forbidden"],
+        ErrorClass::ProviderTimeout,
+        &["timeout", "timeout_error", "request_timeout", "deadline_exceeded", "minimax:1001"],
     ),
+    (ErrorClass::Conflict, &["conflict_error"]),
+    (ErrorClass::Unsupported, &["unsupported_parameter", "unsupported_value", "unknown_parameter", "extra_forbidden"]),
     (ErrorClass::Invalid, &["minimax:2013"]),
 ];
 

@@ -8,8 +8,10 @@ const KEY_CHARS: usize = 12;
 /// One line of at most `limit` characters; a cut is marked with `…`.
 pub(super) fn one_line(text: &str, limit: usize) -> String {
     let words = text.split(|sign: char| sign.is_whitespace() || sign.is_control());
-    let clean: Vec<String> =
-        words.map(|word| word.chars().filter(|sign| !is_invisible(*sign)).collect()).filter(|word: &String| !word.is_empty()).collect();
+    let clean: Vec<String> = words
+        .map(|word| word.chars().filter(|sign| !is_invisible(*sign)).collect())
+        .filter(|word: &String| !word.is_empty())
+        .collect();
     let line = clean.iter().map(|word| masked(word)).collect::<Vec<_>>().join(" ");
     if line.chars().count() <= limit {
         return line;
@@ -72,7 +74,8 @@ fn is_invisible(sign: char) -> bool {
 fn masked(word: &str) -> String {
     for prefix in KEY_PREFIXES {
         let Some(at) = word.find(prefix) else { continue };
-        let key = word[at..].split(|sign: char| !sign.is_ascii_alphanumeric() && !"-_*.".contains(sign)).next().unwrap_or("");
+        let key =
+            word[at..].split(|sign: char| !sign.is_ascii_alphanumeric() && !"-_*.".contains(sign)).next().unwrap_or("");
         let key = key.trim_end_matches('.');
         if key.len() > KEY_CHARS && (at == 0 || !word.as_bytes()[at - 1].is_ascii_alphanumeric()) {
             return format!("{}{prefix}***{}", &word[..at], &word[at + key.len()..]);
@@ -95,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_page_is_folded_to_its_title_or_its_words() {
-        let page = "<!DOCTYPE html>\n<html><head><title>502 Bad\n Gateway</title></head><body><h1>Oops</h1></body></html>";
+        let page =
+            "<!DOCTYPE html>\n<html><head><title>502 Bad\n Gateway</title></head><body><h1>Oops</h1></body></html>";
         assert_eq!(one_line(&folded(page), 300), "502 Bad Gateway");
         let bare = "<html><style>p { color: red }</style><p>Try&nbsp;again &amp; wait</p><script>a > b</script><br";
         assert_eq!(one_line(&folded(bare), 300), "Try again & wait");

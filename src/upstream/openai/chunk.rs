@@ -114,8 +114,7 @@ impl Answer {
         if text.is_empty() {
             return Err(DecodeError::Truncated);
         }
-        // Google lists its error even where the answer would be an object.
-        if is_error || (text.starts_with('[') && text.contains("\"error\"")) {
+        if is_error || is_listed_error(text) {
             return Err(failed(&self.provider, text));
         }
         // Serde would read a list as the fields in order.
@@ -206,8 +205,9 @@ impl Answer {
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
         let id = said(call.id);
         let index = match call.index {
-            Some(index) => u32::try_from(index)
-                .map_err(|_| DecodeError::Corrupt(format!("a tool call has the index {index}")))?,
+            Some(index) => {
+                u32::try_from(index).map_err(|_| DecodeError::Corrupt(format!("a tool call has the index {index}")))?
+            }
             // Without an index, an id begins the next call.
             None if id.is_some() => self.calls.keys().next_back().map_or(0, |last| last.saturating_add(1)),
             None => self.last_call,
@@ -268,6 +268,13 @@ impl Chunk {
     }
 }
 
+/// Whether it is a list that holds an error: Google lists its own even where the answer would be an object.
+fn is_listed_error(text: &str) -> bool {
+    let listed = || serde_json::from_str::<Vec<Value>>(text).ok();
+    text.starts_with('[')
+        && listed().is_some_and(|items| items.iter().filter_map(|item| item.get("error")).any(is_said))
+}
+
 /// Whether a field of an error says anything: `"error": null` is no error.
 fn is_said(value: &Value) -> bool {
     match value {
@@ -316,7 +323,9 @@ fn text_in(value: &Value) -> String {
 fn finish_of(native: &str) -> Finish {
     match native.to_ascii_lowercase().as_str() {
         "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "complete" => Finish::Stop,
-        "length" | "max_tokens" | "max_output_tokens" | "model_length" | "model_context_window_exceeded" => Finish::Length,
+        "length" | "max_tokens" | "max_output_tokens" | "model_length" | "model_context_window_exceeded" => {
+            Finish::Length
+        }
         "tool_calls" | "function_call" | "tool_use" => Finish::ToolCalls,
         "content_filter" | "content_filtered" | "safety" | "sensitive" | "refusal" | "recitation" => Finish::Filter,
         "error" | "network_error" | "insufficient_system_resource" | "abort" => Finish::Error,

@@ -200,10 +200,7 @@ mod tests {
     #[test]
     fn a_count_beyond_reason_is_corrupt() {
         let text = r#"{"prompt_tokens":18446744073709551615,"completion_tokens":1}"#;
-        assert!(matches!(
-            serde_json::from_str::<WireUsage>(text).unwrap().canonical(),
-            Err(DecodeError::Corrupt(_))
-        ));
+        assert!(matches!(serde_json::from_str::<WireUsage>(text).unwrap().canonical(), Err(DecodeError::Corrupt(_))));
         assert_eq!(serde_json::from_str::<WireUsage>(r#"{"prompt_tokens":null}"#).unwrap().canonical(), Ok(None));
     }
 }
