@@ -347,6 +347,8 @@ fn other_envelopes() {
     let google = r#"[{"error":{"code":429,"message":"You exceeded your current quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}]"#;
     let waits = classified("google", 429, &[], google);
     assert_eq!((waits.class, waits.retry_after), (RateLimited, Some(Duration::from_millis(34_500))));
+    let passed = r#"{"base_resp":{"status_code":0},"error":{"code":"rate_limit_exceeded","message":"x"}}"#;
+    assert_eq!(classify::in_band(&ProviderId::new("minimax"), passed.as_bytes()).class, RateLimited);
     for (code, expected) in [("1004", Auth), ("1008", Quota), ("1039", RateLimited), ("1000", ProviderFault)] {
         let body = format!(r#"{{"base_resp":{{"status_code":{code},"status_msg":"no"}}}}"#);
         let error = classify::in_band(&ProviderId::new("minimax"), body.as_bytes());
