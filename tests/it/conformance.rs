@@ -292,6 +292,9 @@ fn what_cannot_be_sent_is_refused() {
 }
 
 proptest! {
+    // Nothing is kept on disk: a failure becomes a fixture or a test of its own.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_bytes_make_a_decoder_panic(
         pick in any::<prop::sample::Index>(),

@@ -246,6 +246,9 @@ mod tests {
     }
 
     proptest! {
+        // Nothing is kept on disk: a failure becomes a fixture or a test of its own.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_split_gives_the_same_frames(bytes in stream_bytes(), cuts in proptest::collection::vec(0..400_usize, 0..12)) {
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
