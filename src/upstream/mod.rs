@@ -51,6 +51,9 @@ pub enum EncodeError {
     /// The base URL and the path do not make a URL.
     #[error("\"{0}\" is not a URL")]
     BadUrl(String),
+    /// A header of the provider's cannot be sent.
+    #[error("the header \"{0}\" of the provider cannot be sent")]
+    BadHeader(String),
     /// The protocol demands an output limit and none is known.
     #[error("this protocol needs an output limit and the catalog knows none")]
     NoOutputLimit,

@@ -154,7 +154,7 @@ fn model_line(id: &str, model: &Value, start: usize, length: usize) -> String {
     };
     let columns = [
         id.to_owned(),
-        clean(text(model, "name")),
+        clean(text(model, "name").trim()),
         words(model, "kinds").join(","),
         maybe(model, "released").to_owned(),
         maybe(model, "knowledge").to_owned(),

@@ -1,0 +1,334 @@
+//! One chunk of a streamed answer, or a whole answer: the same shape but for `delta` and `message`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::usage::{self, WireUsage};
+use super::{failed, unreadable};
+use crate::catalog::{ProviderId, Usage};
+use crate::chat::{ChatEvent, Finish};
+use crate::units::Usd;
+use crate::upstream::DecodeError;
+
+/// An answer as far as it has been read.
+#[derive(Debug)]
+pub(super) struct Answer {
+    provider: ProviderId,
+    started: bool,
+    /// Held back until the end, because usage comes after it.
+    finish: Option<(Finish, String)>,
+    usage: Option<Usage>,
+    billed: Option<Usd>,
+    service_tier: Option<String>,
+    /// By index, whether a call's id and name have been told.
+    calls: BTreeMap<u32, (bool, bool)>,
+    last_call: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Chunk {
+    id: Option<String>,
+    model: Option<String>,
+    object: Option<String>,
+    choices: Option<Vec<Choice>>,
+    usage: Option<WireUsage>,
+    x_groq: Option<Groq>,
+    service_tier: Option<String>,
+    error: Option<Value>,
+    base_resp: Option<MiniMax>,
+    code: Option<Value>,
+    message: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Groq {
+    usage: Option<WireUsage>,
+    /// Why the stream was stopped early.
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct MiniMax {
+    status_code: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    index: Option<u64>,
+    delta: Option<Delta>,
+    message: Option<Delta>,
+    finish_reason: Option<String>,
+    native_finish_reason: Option<String>,
+    /// Moonshot's place for usage.
+    usage: Option<WireUsage>,
+    error: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Delta {
+    content: Option<Value>,
+    refusal: Option<String>,
+    reasoning_content: Option<String>,
+    reasoning: Option<String>,
+    reasoning_text: Option<String>,
+    reasoning_details: Option<Vec<Value>>,
+    tool_calls: Option<Vec<ToolCall>>,
+    function_call: Option<Function>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ToolCall {
+    index: Option<u64>,
+    id: Option<String>,
+    function: Option<Function>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Function {
+    name: Option<String>,
+    arguments: Option<Value>,
+}
+
+impl Answer {
+    pub(super) fn new(provider: ProviderId) -> Self {
+        Self {
+            provider,
+            started: false,
+            finish: None,
+            usage: None,
+            billed: None,
+            service_tier: None,
+            calls: BTreeMap::new(),
+            last_call: 0,
+        }
+    }
+
+    /// Reads one chunk, or a whole answer.
+    ///
+    /// # Errors
+    /// It is cut off or corrupt, or it reports a failure.
+    pub(super) fn read(&mut self, text: &str, is_error: bool, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            return Err(DecodeError::Truncated);
+        }
+        if is_error || is_listed_error(text) {
+            return Err(failed(&self.provider, text));
+        }
+        // Serde would read a list as the fields in order.
+        if !text.starts_with('{') {
+            return Err(DecodeError::Corrupt("the answer is not a JSON object".to_owned()));
+        }
+        let chunk: Chunk = serde_json::from_str(text).map_err(|error| unreadable("the answer", &error))?;
+        if chunk.is_failure() {
+            return Err(failed(&self.provider, text));
+        }
+        self.start(&chunk, out);
+        if let Some(tier) = &chunk.service_tier {
+            self.service_tier = usage::service_tier(tier);
+        }
+        let groq = chunk.x_groq;
+        if let Some(error) = groq.as_ref().and_then(|groq| groq.error.as_ref()).filter(|error| !error.is_empty()) {
+            return Err(failed(&self.provider, &json!({ "error": error }).to_string()));
+        }
+        let mut reported = chunk.usage;
+        // Only one answer is asked for; others belong to nobody.
+        for choice in chunk.choices.unwrap_or_default().into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
+            if let Some(error) = choice.error.filter(is_said) {
+                return Err(failed(&self.provider, &json!({ "error": error }).to_string()));
+            }
+            // A last piece may come with the finish reason.
+            for delta in [choice.delta, choice.message].into_iter().flatten() {
+                self.delta(delta, out)?;
+            }
+            self.note_finish(choice.finish_reason, choice.native_finish_reason);
+            reported = reported.or(choice.usage);
+        }
+        match reported.or(groq.and_then(|groq| groq.usage)) {
+            Some(reported) => self.tell_usage(&reported, out),
+            None => Ok(()),
+        }
+    }
+
+    /// The provider's terminator was seen: the end, even where it gave no reason.
+    pub(super) fn done(&mut self, out: &mut Vec<ChatEvent>) {
+        let (finish, native) = self.finish.take().unwrap_or((Finish::Other, "[DONE]".to_owned()));
+        out.push(ChatEvent::Finished { finish, native });
+    }
+
+    /// The bytes are at an end.
+    ///
+    /// # Errors
+    /// No finish reason was seen.
+    pub(super) fn finish(&mut self, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
+        let (finish, native) = self.finish.take().ok_or(DecodeError::Truncated)?;
+        out.push(ChatEvent::Finished { finish, native });
+        Ok(())
+    }
+
+    fn start(&mut self, chunk: &Chunk, out: &mut Vec<ChatEvent>) {
+        // Azure's first chunk has both, empty.
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (id, model) = (said(&chunk.id), said(&chunk.model));
+        if !self.started && (id.is_some() || model.is_some()) {
+            self.started = true;
+            out.push(ChatEvent::Started { id, model });
+        }
+    }
+
+    fn delta(&mut self, delta: Delta, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
+        // Some send the same thought under two names.
+        let thoughts = [delta.reasoning_content, delta.reasoning, delta.reasoning_text].into_iter().flatten();
+        match thoughts.into_iter().find(|thought| !thought.is_empty()) {
+            Some(thought) => out.push(ChatEvent::Reasoning(thought)),
+            None => delta.reasoning_details.iter().flatten().for_each(|detail| push_thought(detail, out)),
+        }
+        match delta.content {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => push_text(text, out),
+            Some(Value::Array(parts)) => parts.iter().for_each(|part| push_part(part, out)),
+            Some(_) => return Err(DecodeError::Corrupt("the content is neither text nor a list".to_owned())),
+        }
+        push_text(delta.refusal.unwrap_or_default(), out);
+        for call in delta.tool_calls.into_iter().flatten() {
+            self.tool_call(call, out)?;
+        }
+        if let Some(function) = delta.function_call {
+            self.tool_call(ToolCall { index: Some(0), id: None, function: Some(function) }, out)?;
+        }
+        Ok(())
+    }
+
+    fn tool_call(&mut self, call: ToolCall, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
+        let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let id = said(call.id);
+        let index = match call.index {
+            Some(index) => {
+                u32::try_from(index).map_err(|_| DecodeError::Corrupt(format!("a tool call has the index {index}")))?
+            }
+            // Without an index, an id begins the next call.
+            None if id.is_some() => self.calls.keys().next_back().map_or(0, |last| last.saturating_add(1)),
+            None => self.last_call,
+        };
+        self.last_call = index;
+        let function = call.function.unwrap_or(Function { name: None, arguments: None });
+        let arguments = match function.arguments {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text,
+            Some(object @ Value::Object(_)) => object.to_string(),
+            Some(_) => return Err(DecodeError::Corrupt("the arguments of a tool call are not text".to_owned())),
+        };
+        let (id_told, name_told) = self.calls.entry(index).or_default();
+        let id = id.filter(|_| !std::mem::replace(id_told, true));
+        let name = said(function.name).filter(|_| !std::mem::replace(name_told, true));
+        if id.is_some() || name.is_some() || !arguments.is_empty() {
+            out.push(ChatEvent::ToolCall { index, id, name, arguments });
+        }
+        Ok(())
+    }
+
+    fn note_finish(&mut self, reason: Option<String>, native: Option<String>) {
+        let Some(reason) = reason.filter(|reason| !reason.is_empty()) else { return };
+        // OpenRouter passes some failures on under a harmless reason.
+        let hidden = native.filter(|native| finish_of(native) == Finish::Error);
+        let native = hidden.unwrap_or(reason);
+        let finish = finish_of(&native);
+        if self.finish.is_none() || finish == Finish::Error {
+            self.finish = Some((finish, native));
+        }
+    }
+
+    fn tell_usage(&mut self, reported: &WireUsage, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
+        if let Some(usage) = reported.canonical()? {
+            let usage = Usage { service_tier: self.service_tier.clone(), ..usage };
+            if self.usage.as_ref() != Some(&usage) {
+                out.push(ChatEvent::Usage(usage.clone()));
+                self.usage = Some(usage);
+            }
+        }
+        if let Some(billed) = reported.billed().filter(|billed| self.billed.as_ref() != Some(billed)) {
+            out.push(ChatEvent::Billed(billed));
+            self.billed = Some(billed);
+        }
+        Ok(())
+    }
+}
+
+impl Chunk {
+    /// Whether it reports a failure in place of an answer, in any of the shapes that occur under HTTP 200.
+    fn is_failure(&self) -> bool {
+        let has_choices = self.choices.as_ref().is_some_and(|choices| !choices.is_empty());
+        let flat = self.message.as_ref().is_some_and(Value::is_string) && self.code.as_ref().is_some_and(is_said);
+        self.error.as_ref().is_some_and(is_said)
+            || self.object.as_deref() == Some("error")
+            || self.base_resp.as_ref().is_some_and(|base| base.status_code.unwrap_or(0) != 0)
+            || (flat && !has_choices)
+    }
+}
+
+/// Whether it is a list that holds an error: Google lists its own even where the answer would be an object.
+fn is_listed_error(text: &str) -> bool {
+    let listed = || serde_json::from_str::<Vec<Value>>(text).ok();
+    text.starts_with('[')
+        && listed().is_some_and(|items| items.iter().filter_map(|item| item.get("error")).any(is_said))
+}
+
+/// Whether a field of an error says anything: `"error": null` is no error.
+fn is_said(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(object) => !object.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    }
+}
+
+fn push_text(text: String, out: &mut Vec<ChatEvent>) {
+    if !text.is_empty() {
+        out.push(ChatEvent::Text(text));
+    }
+}
+
+/// A part of a list of content: text, or reasoning as Mistral (`thinking`) and Databricks (`summary`) send it.
+fn push_part(part: &Value, out: &mut Vec<ChatEvent>) {
+    match part.get("type").and_then(Value::as_str) {
+        Some("text") => push_text(part.get("text").map(text_in).unwrap_or_default(), out),
+        Some("thinking" | "reasoning") => push_thought(part, out),
+        Some(_) => {}
+        None => push_text(text_in(part), out),
+    }
+}
+
+fn push_thought(detail: &Value, out: &mut Vec<ChatEvent>) {
+    let thought = ["text", "thinking", "summary"].iter().filter_map(|key| detail.get(*key)).map(text_in);
+    if let Some(thought) = thought.into_iter().find(|thought| !thought.is_empty()) {
+        out.push(ChatEvent::Reasoning(thought));
+    }
+}
+
+/// The text of a string, of an object's `text`, or of a list of these.
+fn text_in(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text_in).collect(),
+        Value::Object(object) => object.get("text").map(text_in).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// The normalised reason for a provider's own word.
+fn finish_of(native: &str) -> Finish {
+    match native.to_ascii_lowercase().as_str() {
+        "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "complete" => Finish::Stop,
+        "length" | "max_tokens" | "max_output_tokens" | "model_length" | "model_context_window_exceeded" => {
+            Finish::Length
+        }
+        "tool_calls" | "function_call" | "tool_use" => Finish::ToolCalls,
+        "content_filter" | "content_filtered" | "safety" | "sensitive" | "refusal" | "recitation" => Finish::Filter,
+        "error" | "network_error" | "insufficient_system_resource" | "abort" => Finish::Error,
+        _ => Finish::Other,
+    }
+}

@@ -1,0 +1,206 @@
+//! Usage of the OpenAI dialect in all its conventions, brought into the canonical one (`metrics.md` 5.1.3).
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::catalog::Usage;
+use crate::units::{Tokens, Usd};
+use crate::upstream::DecodeError;
+
+/// The `usage` object of an answer.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct WireUsage {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+    prompt_tokens_details: Option<InputDetails>,
+    completion_tokens_details: Option<OutputDetails>,
+    /// DeepSeek's place for cached tokens.
+    prompt_cache_hit_tokens: Option<u64>,
+    /// Moonshot's place for cached tokens.
+    cached_tokens: Option<u64>,
+    /// Perplexity's place for searches, and OpenRouter's.
+    num_search_queries: Option<u32>,
+    server_tool_use: Option<ServerTools>,
+    /// OpenRouter's bill as a number; Perplexity's as an object with a total.
+    cost: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct InputDetails {
+    cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
+    audio_tokens: Option<u64>,
+    image_tokens: Option<u64>,
+    video_tokens: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct OutputDetails {
+    reasoning_tokens: Option<u64>,
+    audio_tokens: Option<u64>,
+    image_tokens: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct ServerTools {
+    web_search_requests: Option<u32>,
+}
+
+impl WireUsage {
+    /// The canonical form; `None` where no total is reported at all.
+    ///
+    /// # Errors
+    /// A count that no answer can have.
+    pub(super) fn canonical(&self) -> Result<Option<Usage>, DecodeError> {
+        if self.prompt_tokens.is_none() && self.completion_tokens.is_none() {
+            return Ok(None);
+        }
+        let input = self.prompt_tokens_details.as_ref();
+        let output = self.completion_tokens_details.as_ref();
+        let cached = input.and_then(|details| details.cached_tokens);
+        Ok(Some(Usage {
+            input: tokens(self.prompt_tokens)?,
+            output: tokens(self.output_total())?,
+            cache_read: tokens(cached.or(self.prompt_cache_hit_tokens).or(self.cached_tokens))?,
+            cache_write: tokens(input.and_then(|details| details.cache_write_tokens))?,
+            input_audio: tokens(input.and_then(|details| details.audio_tokens))?,
+            input_image: tokens(input.and_then(|details| details.image_tokens))?,
+            input_video: tokens(input.and_then(|details| details.video_tokens))?,
+            reasoning: tokens(self.reasoning())?,
+            output_audio: tokens(output.and_then(|details| details.audio_tokens))?,
+            output_image: tokens(output.and_then(|details| details.image_tokens))?,
+            web_searches: self.searches(),
+            ..Usage::default()
+        }))
+    }
+
+    /// What the provider says that it bills: exact, or to the picodollar where it writes more digits than that.
+    pub(super) fn billed(&self) -> Option<Usd> {
+        let cost = match self.cost.as_ref()? {
+            Value::Object(parts) => parts.get("total_cost")?,
+            cost => cost,
+        };
+        match cost {
+            // The literal itself: a float would not be money any more.
+            Value::Number(literal) => dollars(literal.as_str()),
+            Value::String(literal) => dollars(literal),
+            _ => None,
+        }
+    }
+
+    fn reasoning(&self) -> Option<u64> {
+        self.completion_tokens_details.as_ref().and_then(|details| details.reasoning_tokens)
+    }
+
+    fn searches(&self) -> u32 {
+        let counted = self.server_tool_use.as_ref().and_then(|tools| tools.web_search_requests);
+        counted.or(self.num_search_queries).unwrap_or(0)
+    }
+
+    /// All output: xAI counts its reasoning outside `completion_tokens`, which the total gives away.
+    fn output_total(&self) -> Option<u64> {
+        let output = self.completion_tokens?;
+        let Some(reasoning) = self.reasoning() else { return Some(output) };
+        let with_reasoning = output.saturating_add(reasoning);
+        let reasoning_is_outside = match (self.total_tokens, self.prompt_tokens) {
+            (Some(total), Some(input)) => {
+                total != input.saturating_add(output) && total == input.saturating_add(with_reasoning)
+            }
+            // Without a total, only a part that is larger than its whole gives it away.
+            _ => reasoning > output,
+        };
+        Some(if reasoning_is_outside { with_reasoning } else { output })
+    }
+}
+
+/// An amount, of which only what lies below a picodollar is rounded: the dust of a provider's floats.
+fn dollars(literal: &str) -> Option<Usd> {
+    let parsed = Decimal::from_scientific(literal).or_else(|_| literal.parse::<Decimal>()).ok()?;
+    let is_amount = !parsed.is_sign_negative() && parsed < Decimal::from(1_000_000);
+    is_amount.then(|| Usd::from_decimal(parsed).rounded())
+}
+
+/// A count as reported.
+///
+/// # Errors
+/// It is beyond anything that an answer can have.
+pub(in crate::upstream) fn tokens(count: Option<u64>) -> Result<Option<Tokens>, DecodeError> {
+    let Some(count) = count else { return Ok(None) };
+    match Tokens::reported(count) {
+        Some(tokens) => Ok(Some(tokens)),
+        None => Err(DecodeError::Corrupt(format!("{count} is no count of tokens"))),
+    }
+}
+
+/// The service tier, where it is one with prices of its own.
+pub(in crate::upstream) fn service_tier(reported: &str) -> Option<String> {
+    match reported {
+        "fast" => Some("priority".to_owned()),
+        "batch" | "flex" | "priority" => Some(reported.to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(text: &str) -> Usage {
+        serde_json::from_str::<WireUsage>(text).unwrap().canonical().unwrap().unwrap()
+    }
+
+    #[test]
+    fn cached_tokens_are_found_in_every_place() {
+        for place in [
+            r#""prompt_tokens_details":{"cached_tokens":7}"#,
+            r#""prompt_cache_hit_tokens":7,"prompt_cache_miss_tokens":3"#,
+            r#""cached_tokens":7"#,
+            r#""prompt_tokens_details":null,"cached_tokens":7"#,
+        ] {
+            let text = format!(r#"{{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,{place}}}"#);
+            let expected = Usage { cache_read: Some(Tokens::new(7)), ..Usage::text(10, 2) };
+            assert_eq!(usage(&text), expected, "{place}");
+        }
+    }
+
+    #[test]
+    fn reasoning_outside_the_total_is_added_and_inside_is_not() {
+        let with = |total: &str| {
+            let text = format!(
+                r#"{{"prompt_tokens":10,"completion_tokens":5{total},"completion_tokens_details":{{"reasoning_tokens":3}}}}"#
+            );
+            usage(&text).output
+        };
+        assert_eq!(with(r#","total_tokens":18"#), Some(Tokens::new(8)));
+        assert_eq!(with(r#","total_tokens":15"#), Some(Tokens::new(5)));
+        // A total that nothing explains changes nothing.
+        assert_eq!(with(r#","total_tokens":99"#), Some(Tokens::new(5)));
+        assert_eq!(with(""), Some(Tokens::new(5)));
+        let larger = r#"{"prompt_tokens":1,"completion_tokens":5,"completion_tokens_details":{"reasoning_tokens":9}}"#;
+        assert_eq!(usage(larger).output, Some(Tokens::new(14)));
+    }
+
+    #[test]
+    fn a_bill_is_exact() {
+        let billed = |cost: &str| {
+            let text = format!(r#"{{"prompt_tokens":1,"completion_tokens":1,"cost":{cost}}}"#);
+            serde_json::from_str::<WireUsage>(&text).unwrap().billed().map(Usd::exact)
+        };
+        assert_eq!(billed("0.00014").as_deref(), Some("0.00014"));
+        assert_eq!(billed("1.25e-06").as_deref(), Some("0.00000125"));
+        assert_eq!(billed("0.1234567891234").as_deref(), Some("0.123456789123"));
+        assert_eq!(billed(r#""0.1""#).as_deref(), Some("0.1"));
+        assert_eq!(billed(r#"{"total_cost":0.005,"request_cost":0.005}"#).as_deref(), Some("0.005"));
+        assert_eq!(billed("null"), None);
+        assert_eq!(billed("-1"), None);
+    }
+
+    #[test]
+    fn a_count_beyond_reason_is_corrupt() {
+        let text = r#"{"prompt_tokens":18446744073709551615,"completion_tokens":1}"#;
+        assert!(matches!(serde_json::from_str::<WireUsage>(text).unwrap().canonical(), Err(DecodeError::Corrupt(_))));
+        assert_eq!(serde_json::from_str::<WireUsage>(r#"{"prompt_tokens":null}"#).unwrap().canonical(), Ok(None));
+    }
+}
