@@ -335,8 +335,9 @@ fn said(error: CliError, attempt: &AttemptReport) -> CliError {
     let outcome = &attempt.outcome;
     let error = match &outcome.error {
         Some(told) if !told.message.is_empty() => {
-            let key = if outcome.http_status.is_some() { "it says" } else { "reason" };
-            error.fact(key, format!("\"{}\"", one_line(&told.message)))
+            let key = if outcome.told { "it says" } else { "reason" };
+            let words = one_line(&told.message);
+            error.fact(key, if outcome.told { format!("\"{words}\"") } else { words })
         }
         _ => error,
     };

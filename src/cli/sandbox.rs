@@ -119,9 +119,7 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
         if !settings.quiet {
             out::talk(&format!(
                 "sandbox \"{}\" on http://{} simulates providers of {}; nothing is real. Ctrl-C stops it.\n",
-                args.scenario,
-                running.addr,
-                resolved.model
+                args.scenario, running.addr, resolved.model
             ));
         }
         let mut lines = String::new();

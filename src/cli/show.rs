@@ -260,12 +260,12 @@ fn head(
     };
     line(
         "Released",
-        &format!("{}   knowledge until {}   weights {weights}", known(&model.released), known(&model.knowledge)),
+        &format!("{}; knowledge until {}; weights {weights}", known(&model.released), known(&model.knowledge)),
     );
     let tokens = |count: Option<crate::units::Tokens>| {
         count.map_or_else(|| "-".to_owned(), |count| format!("{} tokens", text::grouped(count.count())))
     };
-    line("Context", &format!("{}   longest answer {}", tokens(model.context), tokens(model.max_output)));
+    line("Context", &format!("{}; longest answer {}", tokens(model.context), tokens(model.max_output)));
     if let Some(own) = reaches.first().filter(|reach| facts::kind(reach) == "official") {
         let names = facts::abilities(&own.endpoint.capabilities, &own.endpoint.input);
         if !names.is_empty() {

@@ -200,7 +200,12 @@ impl Dispatcher<'_> {
                 observer.event(event)
             }
         };
-        let outcome = call(plan.request, reach, transport, limits, cancel, &mut sink).await;
+        let mut outcome = call(plan.request, reach, transport, limits, cancel, &mut sink).await;
+        if let (Some(error), crate::upstream::auth::Found::Key { secret, .. }) = (&mut outcome.error, &reach.found) {
+            // A provider may quote the key that it rejects.
+            error.message = secret.redact(&error.message);
+            error.code = error.code.as_deref().map(|code| secret.redact(code));
+        }
         if outcome.class.is_success() {
             for event in held {
                 if !observer.event(event) {
@@ -296,6 +301,7 @@ fn refused(class: ErrorClass, message: String) -> Outcome {
     Outcome {
         class,
         error: Some(error),
+        told: false,
         limit: None,
         phase: Phase::Dns,
         http_status: None,

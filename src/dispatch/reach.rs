@@ -132,23 +132,27 @@ impl Dispatcher<'_> {
             endpoint,
             provider,
         };
-        if let Some((protocol, template, auth)) = spoken {
-            self.call_at(&mut reach, protocol, &template, &auth);
+        let simulated = self.sandbox.map(|sandbox| sandbox.base_urls.contains_key(&reach.provider.id));
+        match spoken {
+            // The sandbox is all there is: why else it could not be called does not matter.
+            _ if simulated == Some(false) => {
+                reach.outside_sandbox = true;
+                reach.found = Found::NotNeeded;
+                reach.unsupported = None;
+                reach.no_base_url = false;
+            }
+            Some((protocol, template, auth)) => self.call_at(&mut reach, protocol, &template, &auth),
+            None => {}
         }
         Some(reach)
     }
 
     fn call_at(&self, reach: &mut Reach, protocol: Protocol, template: &str, auth: &Auth) {
         if let Some(sandbox) = self.sandbox {
-            match sandbox.base_urls.get(&reach.provider.id) {
-                Some(url) => {
-                    reach.base_url.clone_from(url);
-                    let auth = if matches!(auth, Auth::Header(_)) { auth.clone() } else { Auth::Bearer };
-                    let secret = Secret::new(sandbox.key.clone());
-                    reach.found = Found::Key { source: "sandbox".to_owned(), secret, auth };
-                }
-                None => reach.outside_sandbox = true,
-            }
+            reach.base_url = sandbox.base_urls.get(&reach.provider.id).cloned().unwrap_or_default();
+            let auth = if matches!(auth, Auth::Header(_)) { auth.clone() } else { Auth::Bearer };
+            let secret = Secret::new(sandbox.key.clone());
+            reach.found = Found::Key { source: "sandbox".to_owned(), secret, auth };
             return;
         }
         if let Auth::Unsupported(scheme) = auth {

@@ -60,6 +60,8 @@ pub struct Outcome {
     pub class: ErrorClass,
     /// What the provider or the wire said, where it failed.
     pub error: Option<UpstreamError>,
+    /// Whether `error` is in the provider's own words.
+    pub told: bool,
     /// Which limit of ours fired, and after how long.
     pub limit: Option<(Limit, Duration)>,
     /// How far it got.
@@ -410,6 +412,7 @@ impl Attempt {
             e2e: Some(now.saturating_duration_since(self.ready)),
         };
         let mut limit = None;
+        let told = matches!(end, End::Status(_) | End::Decode(DecodeError::Upstream(_)));
         let (class, error) = match end {
             End::Done => self.finished(),
             End::Cancelled => (ErrorClass::Aborted, None),
@@ -438,6 +441,7 @@ impl Attempt {
             class,
             request_id: error.as_ref().and_then(|error| error.request_id.clone()).or(self.request_id),
             error,
+            told,
             limit,
             phase: if class.is_success() { Phase::Done } else { self.phase },
             http_status: self.status,

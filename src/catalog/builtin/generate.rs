@@ -130,7 +130,8 @@ fn disputes(conflicts: &[Value]) -> BTreeMap<(&str, &str), String> {
         let quotes: Vec<&[Value]> = others.values().map(list).chain([list(&conflict["chosen"])]).collect();
         let range = |at: usize| {
             // A source that quotes one price and not the other says "None".
-            let quoted = quotes.iter().filter_map(|quote| quote.get(at).and_then(Value::as_str)).filter(|p| *p != "None");
+            let quoted =
+                quotes.iter().filter_map(|quote| quote.get(at).and_then(Value::as_str)).filter(|p| *p != "None");
             let mut sorted: Vec<&str> = quoted.collect();
             sorted.sort_by_key(|price| price.parse::<openmux::units::UsdPerMtok>().expect("a price"));
             (sorted.first().map_or("", |p| *p).to_owned(), sorted.last().map_or("", |p| *p).to_owned())

@@ -73,6 +73,9 @@ fn cost(attempt: &AttemptReport) -> Option<(Usd, &'static str)> {
 /// `anthropic/claude-sonnet-5 at anthropic: 1,204 in, 41 out, $0.0014, 1.1 s`.
 pub(crate) fn closing_line(model: &ModelId, report: &ChatReport, simulated: bool) -> Option<String> {
     let attempt = report.attempts.last()?;
+    if report.answered().is_none() && attempt.cost_state == CostState::None {
+        return None;
+    }
     let mark = if simulated { " (simulated)" } else { "" };
     let usage = attempt.outcome.usage.as_ref();
     let count = |tokens: Option<Tokens>| tokens.map_or_else(|| "?".to_owned(), |tokens| grouped(tokens.count()));

@@ -8,6 +8,10 @@ use super::text::{Style, cut_middle, width};
 
 /// The narrowest that the first column is ever cut to.
 const ID_FLOOR: usize = 24;
+/// Columns of this rank and above give way before the first column is cut below [`ID_WISH`].
+const MINOR: u8 = 6;
+/// Nine of ten ids are no wider.
+const ID_WISH: usize = 44;
 
 /// Renders `columns` of a list into `fits` columns of text.
 pub(crate) fn render(sheet: &Sheet, mut columns: Vec<usize>, fits: usize, style: Style) -> Printed {
@@ -22,12 +26,12 @@ pub(crate) fn render(sheet: &Sheet, mut columns: Vec<usize>, fits: usize, style:
         first + rest
     };
     while let Some(&first) = columns.first() {
-        let floor = widths[first].min(ID_FLOOR.max(width(header(first))));
-        if needed(&columns, floor) <= fits {
-            break;
-        }
         let droppable = columns.iter().enumerate().skip(1).filter(|&(_, &at)| sheet.columns[at].rank > 0);
         let Some((place, &at)) = droppable.max_by_key(|&(place, &at)| (sheet.columns[at].rank, place)) else { break };
+        let wish = if sheet.columns[at].rank >= MINOR { ID_WISH } else { ID_FLOOR };
+        if needed(&columns, widths[first].min(wish)) <= fits {
+            break;
+        }
         hidden.push(header(at));
         columns.remove(place);
     }
