@@ -1,10 +1,13 @@
 //! Overlays: the user's own providers, endpoints and corrections, in TOML. Every mistake is an error that names file,
 //! line and key; nothing is skipped in silence.
 
+mod reader;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
+
+use reader::{Node, Reader, is_loopback};
 
 use super::builtin::{auth_of, usual_auth};
 use super::price::{Comparator, Meter, PriceKey, Rate, Tier};
@@ -379,7 +382,6 @@ fn endpoint(node: &Node<'_>) -> Result<EndpointPatch, OverlayError> {
     if id.contains(|c: char| c.is_control() || c == '?' || c == '#') || id.contains("..") {
         return Err(node.error("id", format!("\"{id}\" cannot be sent as a model's id")));
     }
-    let statuses = ["active", "alpha", "beta", "deprecated", "retired"];
     let sunset = node.text("sunset")?;
     if let Some(day) = &sunset
         && day.parse::<jiff::civil::Date>().is_err()
@@ -407,18 +409,7 @@ fn endpoint(node: &Node<'_>) -> Result<EndpointPatch, OverlayError> {
         variant: node.words("variant")?,
         quant: node.text("quant")?,
         region: node.text("region")?,
-        status: node.choice(
-            "status",
-            |name| match name {
-                "active" => Some(Status::Active),
-                "alpha" => Some(Status::Alpha),
-                "beta" => Some(Status::Beta),
-                "deprecated" => Some(Status::Deprecated),
-                "retired" => Some(Status::Retired),
-                _ => None,
-            },
-            &statuses,
-        )?,
+        status: node.choice("status", Status::parse, &Status::ALL.map(Status::name))?,
         sunset,
         price,
     })
@@ -464,191 +455,6 @@ fn pricing(node: &Node<'_>) -> Result<Pricing, OverlayError> {
     Ok(sheet)
 }
 
-fn is_loopback(url: &str) -> bool {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or(url);
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The file that is being read, for messages.
-#[derive(Clone, Copy)]
-struct Reader<'a> {
-    file: &'a str,
-    text: &'a str,
-}
-
-impl Reader<'_> {
-    fn line(self, start: usize) -> usize {
-        self.text.get(..start).map_or(1, |before| before.matches('\n').count() + 1)
-    }
-
-    fn error(self, start: usize, key: &str, message: String) -> OverlayError {
-        OverlayError { file: self.file.to_owned(), line: self.line(start), key: key.to_owned(), message }
-    }
-}
-
-/// A table and where it stands.
-struct Node<'a> {
-    reader: Reader<'a>,
-    table: &'a DeTable<'a>,
-    path: String,
-    start: usize,
-}
-
-impl<'a> Node<'a> {
-    fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.table.iter().find(|(name, _)| name.get_ref().as_ref() == key).map(|(_, value)| value)
-    }
-
-    fn place(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
-
-    fn error(&self, key: &str, message: String) -> OverlayError {
-        let named = self.table.iter().find(|(name, _)| name.get_ref().as_ref() == key);
-        let start = named.map_or(self.start, |(name, _)| name.span().start);
-        self.reader.error(start, &self.place(key), message)
-    }
-
-    fn missing(&self, key: &str) -> OverlayError {
-        self.error(key, "missing".to_owned())
-    }
-
-    fn unknown(&self, key: &str, names: &[&str]) -> OverlayError {
-        let near = names.iter().map(|name| (strsim::jaro_winkler(key, name), *name));
-        let nearest = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.7);
-        let hint = match nearest {
-            Some((_, name)) => format!("; did you mean \"{name}\"?"),
-            None => format!("; known are {}", names.join(", ")),
-        };
-        self.error(key, format!("unknown key{hint}"))
-    }
-
-    fn known(&self, names: &[&str]) -> Result<(), OverlayError> {
-        let mut keys = self.table.iter().map(|(name, _)| name.get_ref().as_ref());
-        match keys.find(|key| !names.contains(key)) {
-            Some(key) => Err(self.unknown(key, names)),
-            None => Ok(()),
-        }
-    }
-
-    fn wrong(&self, key: &str, value: &DeValue<'_>, wanted: &str) -> OverlayError {
-        self.error(key, format!("{wanted} is wanted, not {}", value.type_str()))
-    }
-
-    fn text(&self, key: &str) -> Result<Option<String>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        value
-            .get_ref()
-            .as_str()
-            .map(|text| Some(text.to_owned()))
-            .ok_or_else(|| self.wrong(key, value.get_ref(), "text"))
-    }
-
-    fn flag(&self, key: &str) -> Result<Option<bool>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        value.get_ref().as_bool().map(Some).ok_or_else(|| self.wrong(key, value.get_ref(), "true or false"))
-    }
-
-    fn count(&self, key: &str) -> Result<Option<Tokens>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        let count =
-            value.get_ref().as_integer().and_then(|whole| whole.as_str().parse().ok()).and_then(Tokens::reported);
-        count.map(Some).ok_or_else(|| self.wrong(key, value.get_ref(), "a number of tokens"))
-    }
-
-    /// A price must be text, so that its characters are what is charged.
-    fn price(&self, key: &str) -> Result<String, OverlayError> {
-        let Some(value) = self.get(key) else { return Err(self.missing(key)) };
-        match value.get_ref() {
-            DeValue::String(text) => Ok(text.to_string()),
-            DeValue::Integer(number) => {
-                Err(self.error(key, format!("write the price in quotes: \"{}\"", number.as_str())))
-            }
-            DeValue::Float(number) => {
-                Err(self.error(key, format!("write the price in quotes: \"{}\"", number.as_str())))
-            }
-            other => Err(self.wrong(key, other, "a price in quotes")),
-        }
-    }
-
-    fn words(&self, key: &str) -> Result<Option<Vec<String>>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        let list = value.get_ref().as_array().ok_or_else(|| self.wrong(key, value.get_ref(), "a list"))?;
-        let words = list.iter().map(|word| word.get_ref().as_str().map(str::to_owned));
-        words
-            .collect::<Option<Vec<_>>>()
-            .map(Some)
-            .ok_or_else(|| self.error(key, "a list of text is wanted".to_owned()))
-    }
-
-    fn choice<T>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Option<T>,
-        names: &[&str],
-    ) -> Result<Option<T>, OverlayError> {
-        let Some(text) = self.text(key)? else { return Ok(None) };
-        parse(&text).map(Some).ok_or_else(|| self.error(key, format!("\"{text}\" is none of {}", names.join(", "))))
-    }
-
-    fn set<T: Ord>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Option<T>,
-        names: &[&str],
-    ) -> Result<Option<BTreeSet<T>>, OverlayError> {
-        let Some(words) = self.words(key)? else { return Ok(None) };
-        let one = |word: &String| {
-            parse(word).ok_or_else(|| self.error(key, format!("\"{word}\" is none of {}", names.join(", "))))
-        };
-        words.iter().map(one).collect::<Result<_, _>>().map(Some)
-    }
-
-    fn protocol(&self, key: &str) -> Result<Option<Protocol>, OverlayError> {
-        self.choice(key, Protocol::parse, &Protocol::ALL.map(Protocol::name))
-    }
-
-    /// An address: https, or http on this machine.
-    fn url(&self, key: &str) -> Result<Option<String>, OverlayError> {
-        let Some(url) = self.text(key)? else { return Ok(None) };
-        let url = url.trim_end_matches('/').to_owned();
-        let plain = url.starts_with("http://");
-        if url.parse::<http::Uri>().is_err() && !url.contains('{') || !(plain || url.starts_with("https://")) {
-            return Err(self.error(key, format!("\"{url}\" is not an address such as https://api.example.com/v1")));
-        }
-        if plain && !is_loopback(&url) {
-            return Err(self.error(
-                key,
-                "http is for this machine only (127.0.0.1, localhost): a key would travel in the clear".to_owned(),
-            ));
-        }
-        Ok(Some(url))
-    }
-
-    fn table(&self, key: &str) -> Result<Option<Node<'a>>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        let table = value.get_ref().as_table().ok_or_else(|| self.wrong(key, value.get_ref(), "a table"))?;
-        Ok(Some(Node { reader: self.reader, table, path: self.place(key), start: value.span().start }))
-    }
-
-    fn tables(&self, key: &str) -> Result<Vec<Node<'a>>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(Vec::new()) };
-        let list = value.get_ref().as_array().ok_or_else(|| self.wrong(key, value.get_ref(), "a list of tables"))?;
-        let mut nodes = Vec::new();
-        for (at, entry) in list.iter().enumerate() {
-            let table = entry.get_ref().as_table().ok_or_else(|| self.wrong(key, entry.get_ref(), "a table"))?;
-            let path = format!("{}[{at}]", self.place(key));
-            nodes.push(Node { reader: self.reader, table, path, start: entry.span().start });
-        }
-        Ok(nodes)
-    }
 }

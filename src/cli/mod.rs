@@ -12,6 +12,7 @@ mod facts;
 mod help;
 mod models;
 mod out;
+mod printer;
 mod prompt;
 mod providers;
 mod render;
