@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::de::DeTable;
 
-use reader::{Node, Reader, is_loopback};
+use reader::{Node, Reader};
 
 use super::builtin::{auth_of, usual_auth};
 use super::price::{Comparator, Meter, PriceKey, Rate, Tier};
 use super::{
     Auth, Capability, Catalog, Endpoint, EndpointId, Modality, ModelId, ModelKind, OutputLimitField, Pricing, Protocol,
-    Provider, ProviderId, ProviderKind, ProviderProtocol, Status, own_provider,
+    Provider, ProviderId, ProviderKind, ProviderProtocol, Status, is_loopback, own_provider,
 };
 use crate::units::Tokens;
 

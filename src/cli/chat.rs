@@ -146,16 +146,7 @@ impl Asked<'_> {
             };
             out::talk(&human(decision, view));
         }
-        for ranked in decision.ranked.iter().take(1) {
-            if matches!(ranked.status, crate::catalog::Status::Deprecated | crate::catalog::Status::Unlisted)
-                && settings.verbose > 0
-            {
-                note(
-                    settings,
-                    &format!("{} is {} at {}", self.resolved.model, ranked.status.name(), ranked.endpoint.provider),
-                );
-            }
-        }
+        self.cautions(first, &reaches);
         let hidden = reaches.iter().any(|reach| reach.endpoint.id == first.endpoint && reach.hides_reasoning());
         let default_first = Duration::from_secs(if hidden { 180 } else { 60 });
         let plan = Plan {
@@ -197,6 +188,19 @@ impl Asked<'_> {
             }
         };
         self.close(printer, &report, decision, signalled)
+    }
+
+    /// What a person should know before it is sent: a model that is on its way out, a key in the clear.
+    fn cautions(&self, first: &crate::routing::Ranked, reaches: &[Reach]) {
+        let (model, provider) = (&self.resolved.model, &first.endpoint.provider);
+        let leaving = [crate::catalog::Status::Deprecated, crate::catalog::Status::Unlisted];
+        if leaving.contains(&first.status) && self.settings.sandbox.is_none() {
+            warn(self.settings, &format!("{model} is {} at {provider}", first.status.name()));
+        }
+        let reach = reaches.iter().find(|reach| reach.endpoint.id == first.endpoint);
+        if reach.is_some_and(Reach::in_the_clear) {
+            warn(self.settings, &format!("{provider} is reached over plain http: its key travels in the clear"));
+        }
     }
 
     /// The route, the request without its key, and the bound; nothing is sent.

@@ -9,7 +9,7 @@ use super::args::{Shape, Unit};
 use super::contract::Exit;
 use super::error::CliError;
 use super::render::sheet::Cell;
-use crate::catalog::price::Item;
+use crate::catalog::price::{FeeItem, Item};
 use crate::catalog::resolve::{ResolveError, Resolved, resolve};
 use crate::catalog::{Capability, Catalog, Endpoint, EndpointId, Modality, Protocol, ProviderKind, Usage};
 use crate::dispatch::Reach;
@@ -122,6 +122,12 @@ pub(crate) fn key(found: &Found) -> Cell {
 /// A base rate, or unknown.
 pub(crate) fn rate(endpoint: &Endpoint, item: Item) -> Cell {
     Cell::money(endpoint.pricing.as_ref().and_then(|pricing| pricing.base(item)).map(|price| price.decimal()))
+}
+
+/// USD per 1,000 web searches, or unknown.
+pub(crate) fn web_search(endpoint: &Endpoint) -> Cell {
+    let fee = endpoint.pricing.as_ref().and_then(|pricing| pricing.fees.get(&FeeItem::WebSearch));
+    Cell::money(fee.filter(|fee| fee.per == 1000).map(|fee| fee.price.decimal()))
 }
 
 /// What one call of this shape costs on an endpoint's sheet.

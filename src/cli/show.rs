@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::args::{Format, ModelsShow, Unit};
 use super::error::CliError;
-use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
+use super::render::sheet::{Cell, Column, Mark, Printing, Sheet, Show};
 use super::render::{json, model as page};
 use super::settings::Settings;
 use super::{Outcome, facts, footer, print, settings};
@@ -14,7 +14,7 @@ use crate::catalog::price::Item;
 use crate::catalog::resolve::Resolved;
 use crate::dispatch::{Dispatcher, Reach};
 
-const COLUMNS: [Column; 25] = [
+const COLUMNS: [Column; 26] = [
     Column::new("provider", "", "PROVIDER", Show::Plain, 0),
     Column::new("kind", "", "KIND", Show::Plain, 4),
     Column::new("key", "", "KEY", Show::Plain, 10),
@@ -30,7 +30,7 @@ const COLUMNS: [Column; 25] = [
     Column::new("api", "", "API", Show::Plain, 10),
     Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 8),
     Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 8),
-    Column::new("availability", "", "AVAILABLE", Show::Percent, 11),
+    Column::new("availability", "", "AVAILABLE", Show::Percent, 10),
     Column::new("ok", "", "OK", Show::Plain, 9),
     Column::new("samples", "", "SAMPLES", Show::Number, 11),
     Column::new("status", "", "STATUS", Show::Plain, 2),
@@ -40,6 +40,7 @@ const COLUMNS: [Column; 25] = [
     Column::new("quantization", "quant", "QUANT", Show::Plain, 10),
     Column::new("price_disputed", "disputed", "DISPUTED", Show::Plain, 10),
     Column::new("cache_write_usd_per_mtok", "cache_write", "CACHE WRITE", Show::Price, 10),
+    Column::new("web_search_usd_per_1k", "web_search", "SEARCH $/K", Show::Price, 10),
 ];
 
 /// Columns in which a difference from the author's own endpoint can matter.
@@ -107,7 +108,7 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     head += &printed.text;
     let outcome = print(&head)?;
     let mut text = format!(
-        "* differs from the author's own endpoint. {}. OK and times: your own attempts of the last 72 hours, medians from \
+        "* differs from the author's own endpoint, ~ sources disagree. {}. OK and times: your own attempts of the last 72 hours, medians from \
          8 samples on. Catalog {}, {} days old.",
         facts::LEGEND,
         catalog.generated(),
@@ -170,24 +171,36 @@ fn sheet(
         reaches.iter().map(|reach| row(reach, args, measured.get(&reach.endpoint.id), now)).collect();
     let own = reaches.first().and_then(|first| own_provider(first.endpoint.model.author()));
     let author = reaches.iter().position(|reach| own == Some(reach.provider.id.as_str()) && reach.endpoint.is_plain());
-    let marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
+    let mut marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
+    marked.extend(disputed(&columns, &rows));
     Sheet { schema: "models.show/1", command: "models show", columns, rows, marked }
 }
 
 /// Cells that are known on both sides and differ from the author's row.
-pub(crate) fn differences(columns: &[Column], rows: &[Vec<Cell>], author: usize) -> Vec<(usize, usize)> {
+pub(crate) fn differences(columns: &[Column], rows: &[Vec<Cell>], author: usize) -> Vec<Mark> {
     let compared: Vec<usize> = (0..columns.len()).filter(|&at| COMPARED.contains(&columns[at].name)).collect();
     let mut marked = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         for &at in &compared {
             let (own, other) = (&rows[author][at], &row[at]);
             let lettered = |cell: &Cell| columns[at].human(cell);
-            if *own != Cell::Unknown && *other != Cell::Unknown && lettered(own) != lettered(other) {
-                marked.push((number, at));
+            let unknown = |cell: &Cell| *cell == Cell::Unknown || *cell == Cell::Words(Vec::new());
+            if !unknown(own) && !unknown(other) && lettered(own) != lettered(other) {
+                marked.push(Mark { row: number, column: at, sign: '*' });
             }
         }
     }
     marked
+}
+
+/// Prices on which sources disagree.
+pub(crate) fn disputed(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<Mark> {
+    let Some(told) = columns.iter().position(|column| column.name == "price_disputed") else { return Vec::new() };
+    let prices: Vec<usize> = (0..columns.len())
+        .filter(|&at| ["input_usd_per_mtok", "output_usd_per_mtok"].contains(&columns[at].name))
+        .collect();
+    let in_dispute = (0..rows.len()).filter(|&row| !matches!(rows[row][told], Cell::Unknown | Cell::Flag(false)));
+    in_dispute.flat_map(|row| prices.iter().map(move |&column| Mark { row, column, sign: '~' })).collect()
 }
 
 fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measured>, now: Timestamp) -> Vec<Cell> {
@@ -223,5 +236,6 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measu
             Cell::Text(format!("in {low} to {high}, out {low_out} to {high_out}"))
         }),
         facts::rate(endpoint, Item::CacheWrite),
+        facts::web_search(endpoint),
     ]
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::transport::Transport;
 use super::{Adapter, Call, UpstreamError};
-use crate::catalog::Usage;
+use crate::catalog::{Usage, is_loopback};
 use crate::chat::{ChatEvent, Finish};
 use crate::observe::{ErrorClass, Phase, Timings};
 use crate::units::Usd;
@@ -105,7 +105,7 @@ pub async fn exchange(
 ) -> Outcome {
     let started = Instant::now();
     let mut attempt = attempt::Attempt::new(started, limits, cancel);
-    let loopback = outcome::is_loopback(request.uri());
+    let loopback = is_loopback(&request.uri().to_string());
     let end = attempt.run(transport, adapter, call, request, sink).await;
     attempt.outcome(end, loopback)
 }

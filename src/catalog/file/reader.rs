@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::OverlayError;
-use crate::catalog::Protocol;
+use crate::catalog::{Protocol, is_loopback};
 use crate::units::Tokens;
 
 /// The file that is being read, for messages.
@@ -182,15 +182,4 @@ impl<'a> Node<'a> {
         }
         Ok(nodes)
     }
-}
-
-/// Whether an address is on this machine.
-pub(super) fn is_loopback(url: &str) -> bool {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or(url);
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

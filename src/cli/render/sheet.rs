@@ -157,6 +157,17 @@ impl Column {
     }
 }
 
+/// A mark on a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Which row.
+    pub row: usize,
+    /// Which column.
+    pub column: usize,
+    /// `*` or `~`.
+    pub sign: char,
+}
+
 /// A list.
 #[derive(Debug, Clone)]
 pub(crate) struct Sheet {
@@ -168,8 +179,9 @@ pub(crate) struct Sheet {
     pub columns: Vec<Column>,
     /// Its rows, a cell for each column.
     pub rows: Vec<Vec<Cell>>,
-    /// Marks of cells that differ from the reference: row, column. A person sees `*`, JSON lists the names.
-    pub marked: Vec<(usize, usize)>,
+    /// Marks of cells: `*` where they differ from the author's own endpoint, `~` where sources disagree. A person sees
+    /// the mark, JSON lists the names of the columns that differ.
+    pub marked: Vec<Mark>,
 }
 
 /// How a list is to be printed.
@@ -236,7 +248,7 @@ impl Sheet {
         self.marked = self
             .marked
             .iter()
-            .filter_map(|&(row, column)| Some((order.iter().position(|&at| at == row)?, column)))
+            .filter_map(|mark| Some(Mark { row: order.iter().position(|&at| at == mark.row)?, ..*mark }))
             .collect();
         self.rows = order.iter().map(|&at| std::mem::take(&mut self.rows[at])).collect();
         Ok(())
@@ -285,8 +297,9 @@ impl Sheet {
 
     /// A cell for people, with its mark.
     pub(crate) fn shown(&self, row: usize, column: usize) -> String {
-        let text = self.columns[column].human(&self.rows[row][column]);
-        if self.marked.contains(&(row, column)) { format!("{text}*") } else { text }
+        let mut text = self.columns[column].human(&self.rows[row][column]);
+        text.extend(self.marked.iter().filter(|mark| (mark.row, mark.column) == (row, column)).map(|mark| mark.sign));
+        text
     }
 
     fn object(&self, row: usize, columns: &[usize]) -> serde_json::Value {
@@ -294,8 +307,8 @@ impl Sheet {
         for &at in columns {
             object.insert(self.columns[at].name.to_owned(), self.rows[row][at].json());
         }
-        let differs: Vec<&str> =
-            self.marked.iter().filter(|(marked, _)| *marked == row).map(|&(_, at)| self.columns[at].name).collect();
+        let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
+        let differs: Vec<&str> = differing.map(|mark| self.columns[mark.column].name).collect();
         if !self.marked.is_empty() {
             object.insert("differs".to_owned(), differs.into());
         }

@@ -109,8 +109,3 @@ fn wire_class(error: &WireError, tokens: bool, loopback: bool) -> (ErrorClass, O
     };
     (class, Some(plain_error(class, error.message.clone())))
 }
-
-pub(super) fn is_loopback(uri: &http::Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
