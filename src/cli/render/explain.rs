@@ -75,7 +75,8 @@ fn candidates(decision: &Decision, view: View) -> String {
     let names =
         ranked.iter().map(|entry| &entry.endpoint.provider).chain(loud.iter().map(|entry| &entry.endpoint.provider));
     let name_width = names.map(|name| width(name.as_str())).max().unwrap_or(8).clamp(8, 24);
-    let columns = Columns::fit(ranked, name_width, view);
+    let remarks = ranked.iter().enumerate().map(|(place, entry)| width(&remark(place, entry, decision)));
+    let columns = Columns::fit(ranked, name_width, remarks.max().unwrap_or(0), view);
     let mut page = columns.header(name_width, view.style);
     for (place, entry) in ranked.iter().enumerate() {
         page += &columns.row(place, entry, decision, name_width, view.style);
@@ -127,7 +128,7 @@ struct Columns {
 impl Columns {
     /// All terms to a millionth of a dollar; where that is too wide, fewer places, then without terms that are zero
     /// throughout.
-    fn fit(ranked: &[Ranked], name_width: usize, view: View) -> Self {
+    fn fit(ranked: &[Ranked], name_width: usize, remark: usize, view: View) -> Self {
         let has = |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).is_some());
         let nonzero =
             |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).unwrap_or_default() != Usd::ZERO);
@@ -136,7 +137,7 @@ impl Columns {
         let some: Vec<TermKind> = all.iter().copied().filter(|kind| nonzero(*kind)).collect();
         for (terms, places) in [(&all, 6), (&all, 5), (&some, 5), (&some, 4)] {
             let fits = Self { terms: terms.clone(), places };
-            if 5 + name_width + fits.amount_width() * (terms.len() + 1) + 10 <= view.width {
+            if 5 + name_width + fits.amount_width() * (terms.len() + 1) + 2 + remark <= view.width {
                 return fits;
             }
         }

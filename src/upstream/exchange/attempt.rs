@@ -88,6 +88,8 @@ impl Attempt {
         request: http::Request<bytes::Bytes>,
         sink: &mut Sink<'_>,
     ) -> End {
+        // The URL of a chat holds no key in the built protocols; headers are never logged.
+        tracing::debug!(provider = %call.provider.id, url = %request.uri(), bytes = request.body().len(), "send");
         let sending = transport.send(request);
         let mut incoming = match self.guard(sending).await {
             Ok(Ok(incoming)) => incoming,
@@ -123,6 +125,7 @@ impl Attempt {
             self.ready = up.max(self.started);
         }
         let id = ["x-request-id", "request-id"].iter().find_map(|name| incoming.head.headers.get(*name));
+        tracing::debug!(status = incoming.head.status.as_u16(), reused = incoming.connected.is_none(), "head");
         self.request_id = id.and_then(|value| value.to_str().ok()).map(|text| text.chars().take(64).collect());
     }
 

@@ -47,6 +47,7 @@ impl Attempt {
                 (class, Some(plain_error(class, error.to_string())))
             }
         };
+        tracing::debug!(class = class.name(), events = self.events, reads = self.reads, "end");
         Outcome {
             class,
             request_id: error.as_ref().and_then(|error| error.request_id.clone()).or(self.request_id),
