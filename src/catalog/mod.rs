@@ -357,6 +357,16 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status, from live to gone.
+    pub const ALL: [Self; 6] =
+        [Self::Active, Self::Alpha, Self::Beta, Self::Unlisted, Self::Deprecated, Self::Retired];
+
+    /// The status of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
     /// The word in output: `active`, `alpha`, `beta`, `unlisted`, `deprecated`, `retired`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -1,1 +1,1 @@
-//! x
+//! placeholder while building

@@ -1,1 +1,4 @@
-fn main() {}
+//! The one integration-test binary.
+
+mod catalog;
+mod generated;

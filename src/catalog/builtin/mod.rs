@@ -1,10 +1,216 @@
-//! placeholder
-/// x
-#[derive(Debug)]
-pub struct Catalog;
-/// x
-#[derive(Debug)]
-pub struct EndpointLine;
-/// x
-#[derive(Debug)]
-pub struct ModelLine;
+//! The catalog that is compiled in, and overlays laid over it.
+//!
+//! The tables are text that is searched where it lies: a look-up is a binary search over `models.tsv` and a parse of
+//! that model's own lines of `endpoints.tsv`. `generate.rs`, run by a test, writes them from `input/`.
+
+mod authors;
+mod codes;
+mod layer;
+mod lines;
+mod sheet;
+mod table;
+mod view;
+
+use std::sync::Arc;
+
+use self::layer::Layer;
+use self::view::{EndpointSource, ModelSource};
+pub use self::view::{EndpointLine, ModelLine};
+use super::file::{self, Overlay, OverlayError};
+use super::{Auth, Endpoint, Model, ModelId, Protocol, Provider, ProviderId, Status};
+
+static MODELS: &str = include_str!("models.tsv");
+static ENDPOINTS: &str = include_str!("endpoints.tsv");
+static ALIASES: &str = include_str!("aliases.tsv");
+static PROVIDERS: &str = include_str!("providers.jsonl");
+static GENERATED: &str = include_str!("generated.txt");
+
+/// What exists and what it costs: the embedded tables with overlays over them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Catalog {
+    layer: Arc<Layer>,
+}
+
+impl Catalog {
+    /// The embedded tables alone; nothing is parsed yet.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self::default()
+    }
+
+    /// Lays overlays over this catalog, in order: later ones win field by field.
+    ///
+    /// # Errors
+    /// An overlay names a provider that does not exist, or leaves out what a new provider or endpoint needs.
+    pub fn with_overlays(self, overlays: Vec<Overlay>) -> Result<Self, OverlayError> {
+        let mut layer = Arc::unwrap_or_clone(self.layer);
+        for overlay in &overlays {
+            layer.apply(overlay)?;
+        }
+        Ok(Self { layer: Arc::new(layer) })
+    }
+
+    /// The day (UTC, `YYYY-MM-DD`) of the embedded data.
+    #[must_use]
+    pub fn generated(&self) -> &str {
+        GENERATED.trim_end()
+    }
+
+    /// The model of exactly this id.
+    #[must_use]
+    pub fn model(&self, id: &ModelId) -> Option<Model> {
+        self.model_line(id.as_str()).map(|line| line.model())
+    }
+
+    /// One model for a listing, by its exact id.
+    #[must_use]
+    pub fn model_line(&self, id: &str) -> Option<ModelLine<'_>> {
+        let source = match self.layer.models.get(id) {
+            Some(record) => ModelSource::Record(record),
+            None => ModelSource::Line(table::find(MODELS, id, table::first_column)?),
+        };
+        Some(self.with_endpoints(id, source))
+    }
+
+    /// The endpoints of a model, sorted by provider id and wire id; hidden ones are left out, variants are not.
+    #[must_use]
+    pub fn endpoints_for(&self, model: &ModelId) -> Vec<Endpoint> {
+        self.model_line(model.as_str()).map_or_else(Vec::new, |line| line.endpoints().map(|e| e.endpoint()).collect())
+    }
+
+    /// The provider of exactly this id.
+    #[must_use]
+    pub fn provider(&self, id: &ProviderId) -> Option<Provider> {
+        self.layer.providers.get(id).cloned().or_else(|| builtin_provider(id.as_str()))
+    }
+
+    /// Every provider, sorted by id.
+    #[must_use]
+    pub fn providers(&self) -> Vec<Provider> {
+        let untouched = |provider: &Provider| !self.layer.providers.contains_key(&provider.id);
+        let embedded = PROVIDERS.lines().filter_map(file::provider_record).filter(untouched);
+        let mut all: Vec<Provider> = embedded.chain(self.layer.providers.values().cloned()).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
+    /// Every model, sorted by id, with its endpoints; fields are read when they are asked for.
+    pub fn models(&self) -> impl Iterator<Item = ModelLine<'_>> {
+        let mut embedded = MODELS.lines().peekable();
+        let mut added = self.layer.models.iter().peekable();
+        std::iter::from_fn(move || {
+            let added_first = match (embedded.peek(), added.peek()) {
+                (Some(line), Some((id, _))) => id.as_str() < table::first_column(line),
+                (None, _) => true,
+                (_, None) => false,
+            };
+            if added_first {
+                let (id, record) = added.next()?;
+                return Some(self.with_endpoints(id, ModelSource::Record(record)));
+            }
+            let line = embedded.next()?;
+            Some(self.with_endpoints(table::first_column(line), ModelSource::Line(line)))
+        })
+    }
+
+    /// The canonical id behind a published spelling (lower case), which is not itself an id.
+    #[must_use]
+    pub fn alias(&self, spelling: &str) -> Option<&'static str> {
+        alias(spelling)
+    }
+
+    /// Where an endpoint is reached in a protocol and how the credential is carried. The address has no trailing
+    /// slash and may hold `{VARIABLE}`; `None` where none is known.
+    #[must_use]
+    pub fn base_url(&self, endpoint: &Endpoint, provider: &Provider, protocol: Protocol) -> Option<(String, Auth)> {
+        let entry = provider.protocols.iter().find(|entry| entry.protocol == protocol);
+        if let Some(own) = endpoint.base_url.as_ref().filter(|_| endpoint.protocol == Some(protocol)) {
+            let auth = entry.map_or_else(|| file::default_auth(protocol), |entry| entry.auth.clone());
+            return Some((own.clone(), auth));
+        }
+        entry.map(|entry| (entry.base_url.clone(), entry.auth.clone()))
+    }
+
+    /// The provider that is an author's own, e.g. `xai` for `x-ai`; `None` for authors who serve nothing themselves.
+    #[must_use]
+    pub fn own_provider(author: &str) -> Option<&'static str> {
+        authors::own_provider(author)
+    }
+
+    /// The plain endpoint of a model at its author's own provider: the best status, then the unqualified region.
+    #[must_use]
+    pub fn own_endpoint(&self, model: &ModelId) -> Option<Endpoint> {
+        let provider = Self::own_provider(model.author())?;
+        let line = self.model_line(model.as_str())?;
+        let own = line.endpoints().filter(|endpoint| endpoint.provider() == provider && endpoint.is_plain());
+        own.min_by_key(|endpoint| (endpoint.status() == Status::Retired, endpoint.status(), endpoint.region()))
+            .map(|endpoint| endpoint.endpoint())
+    }
+
+    fn with_endpoints<'a>(&'a self, id: &str, source: ModelSource<'a>) -> ModelLine<'a> {
+        let endpoints = match (self.layer.endpoints.get(id), source) {
+            (Some(records), _) => EndpointSource::Records(records),
+            (None, ModelSource::Line(line)) => EndpointSource::Block(block(line)),
+            (None, ModelSource::Record(_)) => EndpointSource::Records(&[]),
+        };
+        ModelLine { source, endpoints }
+    }
+}
+
+fn alias(spelling: &str) -> Option<&'static str> {
+    table::find(ALIASES, spelling, table::first_column).map(|line| table::column(line, 1))
+}
+
+/// The embedded endpoint lines of an embedded model.
+fn block(model_line: &str) -> &'static str {
+    lines::block(model_line).and_then(|range| ENDPOINTS.get(range)).unwrap_or_default()
+}
+
+fn provider_key(line: &str) -> &str {
+    line.strip_prefix("{\"id\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default()
+}
+
+/// The id of an embedded provider, as it lies in the table.
+fn builtin_provider_id(id: &str) -> Option<&'static str> {
+    table::find(PROVIDERS, id, provider_key).map(provider_key)
+}
+
+fn builtin_provider(id: &str) -> Option<Provider> {
+    table::find(PROVIDERS, id, provider_key).and_then(file::provider_record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_up_reads_only_its_own_lines() {
+        let catalog = Catalog::builtin();
+        let id = ModelId::new("anthropic/claude-sonnet-5");
+        let endpoints = catalog.endpoints_for(&id);
+        assert!(endpoints.iter().all(|endpoint| endpoint.model == id));
+        assert!(endpoints.is_sorted_by(|a, b| a.id < b.id));
+        let line = table::find(MODELS, id.as_str(), table::first_column).unwrap();
+        assert_eq!(block(line).lines().count(), endpoints.len());
+        assert!(block(line).len() < ENDPOINTS.len() / 100);
+    }
+
+    #[test]
+    fn the_address_is_the_endpoints_own_or_its_providers() {
+        let catalog = Catalog::builtin();
+        let endpoint = catalog.own_endpoint(&ModelId::new("anthropic/claude-sonnet-5")).unwrap();
+        let provider = catalog.provider(&endpoint.id.provider).unwrap();
+        let at = |protocol| catalog.base_url(&endpoint, &provider, protocol);
+        let native = ("https://api.anthropic.com/v1".to_owned(), Auth::Header("x-api-key".into()));
+        assert_eq!(at(Protocol::AnthropicMessages), Some(native));
+        assert_eq!(at(Protocol::Gemini), None);
+    }
+
+    #[test]
+    fn authors_have_their_own_provider() {
+        for (author, provider) in [("anthropic", "anthropic"), ("x-ai", "xai"), ("qwen", "alibaba"), ("meta", "meta")] {
+            assert_eq!(Catalog::own_provider(author), Some(provider));
+        }
+        assert_eq!(Catalog::own_provider("nobody"), None);
+    }
+}
