@@ -28,8 +28,8 @@ use std::sync::Arc;
 
 pub(super) use self::endpoint::EndpointPatch;
 use self::provider::ProviderPatch;
-use self::reader::{Reader, Source};
 pub(super) use self::reader::suggestion;
+use self::reader::{Reader, Source};
 pub(super) use self::record::{default_auth, provider_record};
 
 /// What is wrong with an overlay, and where.
@@ -123,10 +123,11 @@ mod tests {
 
     #[test]
     fn what_needs_consent_is_listed() {
-        let text = "[provider.p]\nprotocol = \"openai-chat\"\nbase_url = \"https://p.example/v1\"\nkey_env = \"P_KEY\"\n";
+        let text =
+            "[provider.p]\nprotocol = \"openai-chat\"\nbase_url = \"https://p.example/v1\"\nkey_env = \"P_KEY\"\n";
         let overlay = Overlay::parse("x.toml", text).unwrap();
-        let expected =
-            [("provider.p.base_url", "https://p.example/v1"), ("provider.p.key_env", "P_KEY")].map(|(a, b)| (a.into(), b.into()));
+        let expected = [("provider.p.base_url", "https://p.example/v1"), ("provider.p.key_env", "P_KEY")]
+            .map(|(a, b)| (a.into(), b.into()));
         assert_eq!(overlay.sensitive(), expected);
     }
 }

@@ -358,8 +358,7 @@ pub enum Status {
 
 impl Status {
     /// Every status, from live to gone.
-    pub const ALL: [Self; 6] =
-        [Self::Active, Self::Alpha, Self::Beta, Self::Unlisted, Self::Deprecated, Self::Retired];
+    pub const ALL: [Self; 6] = [Self::Active, Self::Alpha, Self::Beta, Self::Unlisted, Self::Deprecated, Self::Retired];
 
     /// The status of that name.
     #[must_use]

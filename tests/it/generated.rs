@@ -39,7 +39,10 @@ fn the_catalog_tables_are_current() {
         assert!(update, "{name} is not what the generator writes: run UPDATE=1 cargo test --test it generated");
         std::fs::write(&path, text).unwrap();
     }
-    assert!(files.iter().map(|(_, text)| text.len()).sum::<usize>() < 2_100_000, "the tables are embedded: keep them small");
+    assert!(
+        files.iter().map(|(_, text)| text.len()).sum::<usize>() < 2_100_000,
+        "the tables are embedded: keep them small"
+    );
 }
 
 #[test]

@@ -94,8 +94,7 @@ pub(crate) fn read(snapshot: &str, aliases: &str, conflicts: &str) -> Result<Fac
     if snapshot.schema != 1 || snapshot.currency != "USD" || !checks::is_date(&snapshot.generated, false) {
         problems.add("snapshot", "unknown schema, currency or date");
     }
-    let mut models: Vec<Model> =
-        snapshot.models.iter().map(|(id, record)| model(id, record, &mut problems)).collect();
+    let mut models: Vec<Model> = snapshot.models.iter().map(|(id, record)| model(id, record, &mut problems)).collect();
     models.sort_by(|a, b| a.id.cmp(&b.id));
     let urls: BTreeSet<(String, String)> = snapshot
         .endpoints

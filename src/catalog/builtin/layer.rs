@@ -87,7 +87,8 @@ impl Layer {
         let model = patch.model.as_ref().map(|model| ModelId::new(canonical(model.as_str())));
         let like = patch.like.as_ref().map(|like| canonical(like.as_str())).map(|like| {
             Catalog::builtin().own_endpoint(&ModelId::new(like)).ok_or_else(|| {
-                let message = format!("\"{like}\" has no endpoint of its author's own to take limits and features from");
+                let message =
+                    format!("\"{like}\" has no endpoint of its author's own to take limits and features from");
                 patch.error("like", message)
             })
         });

@@ -14,8 +14,8 @@ mod view;
 use std::sync::Arc;
 
 use self::layer::Layer;
-use self::view::{EndpointSource, ModelSource};
 pub use self::view::{EndpointLine, ModelLine};
+use self::view::{EndpointSource, ModelSource};
 use super::file::{self, Overlay, OverlayError};
 use super::{Auth, Endpoint, Model, ModelId, Protocol, Provider, ProviderId, Status};
 
@@ -117,6 +117,11 @@ impl Catalog {
     #[must_use]
     pub fn alias(&self, spelling: &str) -> Option<&'static str> {
         alias(spelling)
+    }
+
+    /// Every published spelling with its canonical id, sorted by spelling.
+    pub fn aliases(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        ALIASES.lines().filter_map(|line| line.split_once('\t'))
     }
 
     /// Where an endpoint is reached in a protocol and how the credential is carried. The address has no trailing

@@ -60,7 +60,11 @@ fn item(code: &str) -> Option<Item> {
 
 fn long_key(prefix: &str, code: &str) -> Option<String> {
     let key = table::name(codes::ITEMS, code).or_else(|| table::name(codes::FEES, code))?;
-    if prefix.is_empty() { Some(key.to_owned()) } else { Some(format!("{}_{key}", table::name(codes::SERVICES, prefix)?)) }
+    if prefix.is_empty() {
+        Some(key.to_owned())
+    } else {
+        Some(format!("{}_{key}", table::name(codes::SERVICES, prefix)?))
+    }
 }
 
 /// `200000` or `=200000`: what follows the `>` of a context tier.

@@ -70,7 +70,9 @@ pub(super) fn is_wire_id(text: &str) -> bool {
 pub(super) fn is_date(text: &str, partial: bool) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let number = |part: &str, width: usize, range: std::ops::RangeInclusive<u32>| {
-        part.len() == width && part.bytes().all(|b| b.is_ascii_digit()) && part.parse().is_ok_and(|n| range.contains(&n))
+        part.len() == width
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && part.parse().is_ok_and(|n| range.contains(&n))
     };
     match parts.as_slice() {
         [year] => partial && number(year, 4, 1990..=2100),

@@ -63,13 +63,13 @@ impl EndpointPatch {
     /// Reads one table.
     pub(super) fn read(table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
         table.known(&KEYS)?;
-        let required = |key: &str, what: &str| {
-            table.text(key)?.ok_or_else(|| table.error(key, format!("is missing: {what}")))
-        };
+        let required =
+            |key: &str, what: &str| table.text(key)?.ok_or_else(|| table.error(key, format!("is missing: {what}")));
         let provider = required("provider", "who serves it?")?;
         let id = required("id", "the model's id on the provider's wire")?;
         if !checks::is_wire_id(&id) {
-            let message = format!("\"{id}\" cannot be a wire id: no spaces, commas, \"..\", \"?\", \"#\", \"%\" or \"\\\"");
+            let message =
+                format!("\"{id}\" cannot be a wire id: no spaces, commas, \"..\", \"?\", \"#\", \"%\" or \"\\\"");
             return Err(table.error("id", message));
         }
         let sunset = table.text("sunset")?;
@@ -233,7 +233,8 @@ fn replace<T: Clone>(field: &mut T, value: Option<&T>) {
 fn read_model(table: &Reader<'_, '_>, key: &str) -> Result<Option<ModelId>, OverlayError> {
     let Some(text) = table.text(key)? else { return Ok(None) };
     if !checks::is_model_id(&text) {
-        let message = format!("\"{text}\" is not a model id: author/slug in lower case, as in \"anthropic/claude-sonnet-5\"");
+        let message =
+            format!("\"{text}\" is not a model id: author/slug in lower case, as in \"anthropic/claude-sonnet-5\"");
         return Err(table.error(key, message));
     }
     Ok(Some(ModelId::new(text)))

@@ -31,7 +31,8 @@ impl PricePatch {
         }
         let mut tiers = Vec::new();
         for tier in table.tables("tiers")? {
-            let over = tier.tokens("over")?.ok_or_else(|| tier.error("over", "is missing: above how many input tokens?"))?;
+            let over =
+                tier.tokens("over")?.ok_or_else(|| tier.error("over", "is missing: above how many input tokens?"))?;
             for key in tier.keys().iter().filter(|key| *key != "over") {
                 let Some(PriceKey::Token(item)) = PriceKey::parse(key) else { return Err(unknown(&tier, key)) };
                 if flat.base(item).is_none() {

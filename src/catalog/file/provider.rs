@@ -2,22 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{auth_named, default_auth, is_header, output_limit_named};
 use super::reader::{Place, Reader};
+use super::record::{auth_named, default_auth, is_header, output_limit_named};
 use super::{OverlayError, checks};
 use crate::catalog::{Auth, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol};
 
-const KEYS: [&str; 9] = [
-    "protocol",
-    "base_url",
-    "key_env",
-    "name",
-    "kind",
-    "headers",
-    "auth",
-    "output_limit",
-    "hides_reasoning",
-];
+const KEYS: [&str; 9] =
+    ["protocol", "base_url", "key_env", "name", "kind", "headers", "auth", "output_limit", "hides_reasoning"];
 
 /// What an overlay says about a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +35,9 @@ impl ProviderPatch {
         }
         table.known(&KEYS)?;
         let key_env = table.list("key_env")?;
-        if let Some(bad) = key_env.iter().flatten().find(|name| !checks::is_env_name(name)) {
-            let message = format!("\"{bad}\" is not the name of an environment variable (A-Z, 0-9, _); a key itself \
-                                   does not belong in this file");
+        if key_env.iter().flatten().any(|name| !checks::is_env_name(name)) {
+            // What stands there may be a key: it is not repeated.
+            let message = "should name an environment variable (A-Z, 0-9, _); a key itself does not belong in a file";
             return Err(table.error("key_env", message));
         }
         let kinds = ProviderKind::ALL.map(ProviderKind::name);

@@ -243,7 +243,11 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     fn path_to(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        match (self.path.is_empty(), key.is_empty()) {
+            (true, _) => key.to_owned(),
+            (false, true) => self.path.clone(),
+            (false, false) => format!("{}.{key}", self.path),
+        }
     }
 
     fn not_one_of(&self, key: &str, text: &str, names: &[&str]) -> OverlayError {

@@ -81,7 +81,9 @@ pub(super) fn is_header(name: &str) -> bool {
 /// How a protocol carries a key where nothing else is said.
 pub(in super::super) fn default_auth(protocol: Protocol) -> Auth {
     match protocol {
-        Protocol::OpenaiChat | Protocol::OpenaiResponses | Protocol::CohereV2 | Protocol::BedrockConverse => Auth::Bearer,
+        Protocol::OpenaiChat | Protocol::OpenaiResponses | Protocol::CohereV2 | Protocol::BedrockConverse => {
+            Auth::Bearer
+        }
         Protocol::AnthropicMessages => Auth::Header("x-api-key".into()),
         Protocol::Gemini => Auth::Header("x-goog-api-key".into()),
         Protocol::VertexGemini | Protocol::VertexAnthropic => Auth::Unsupported("gcp-oauth".into()),
@@ -96,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_record_is_whole_or_nothing() {
-        let line = r#"{"id":"p","name":"P","kind":"host","protocols":[["openai-chat","https://p/v1","header:api-key"]]}"#;
+        let line =
+            r#"{"id":"p","name":"P","kind":"host","protocols":[["openai-chat","https://p/v1","header:api-key"]]}"#;
         let provider = provider_record(line).unwrap();
         assert_eq!(provider.protocols[0].auth, Auth::Header("api-key".into()));
         assert_eq!(provider.output_limit, OutputLimitField::MaxTokens);

@@ -123,10 +123,14 @@ fn price_sheet(sheet: &Pricing) -> String {
         for (item, price) in &off_peak.rates {
             write_entry(&mut out, format_args!("{}.{}={price}", codes::OFF_PEAK, code(codes::ITEMS, item.key())));
         }
-        let spans: Vec<String> = off_peak.windows.iter().map(|window| {
-            let days: String = window.weekdays.iter().map(u8::to_string).collect();
-            format!("{}-{}@{days}", window.from, window.to)
-        }).collect();
+        let spans: Vec<String> = off_peak
+            .windows
+            .iter()
+            .map(|window| {
+                let days: String = window.weekdays.iter().map(u8::to_string).collect();
+                format!("{}-{}@{days}", window.from, window.to)
+            })
+            .collect();
         write_entry(&mut out, format_args!("{}={}", codes::OFF_PEAK, spans.join(",")));
     }
     out

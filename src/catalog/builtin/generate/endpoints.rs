@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmux::catalog::{
-    Capability, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, Provider, ProviderId, ProviderKind,
-    Status,
+    Capability, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, Provider, ProviderId,
+    ProviderKind, Status,
 };
 use serde::Deserialize;
 use serde_json::Value;

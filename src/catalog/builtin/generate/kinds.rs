@@ -48,7 +48,8 @@ const LABS: &[&str] = &[
 ];
 
 /// General clouds.
-const CLOUDS: &[&str] = &["aws-polly", "azure-cognitive-services", "claude-platform-aws", "heroku", "neon", "sagemaker"];
+const CLOUDS: &[&str] =
+    &["aws-polly", "azure-cognitive-services", "claude-platform-aws", "heroku", "neon", "sagemaker"];
 
 /// They pass requests on.
 const GATEWAYS: &[&str] = &[
