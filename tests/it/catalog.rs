@@ -276,6 +276,20 @@ fn an_overlay_adds_changes_and_hides() {
 }
 
 #[test]
+fn a_price_of_ones_own_settles_a_dispute_and_keeps_the_order() {
+    let disputed = FACTS.endpoints.iter().find(|endpoint| endpoint.dispute.is_some()).unwrap();
+    let text = format!(
+        "[[endpoint]]\nprovider = \"{}\"\nid = \"{}\"\nprice = {{ input = \"1\", output = \"2\" }}",
+        disputed.id.provider, disputed.id.upstream_model
+    );
+    let changed = endpoints(&overlaid(&[&text]).unwrap(), disputed.model.as_str());
+    let changed = changed.iter().find(|endpoint| endpoint.id == disputed.id).unwrap();
+    assert_eq!(changed.dispute, None);
+    let kept = endpoints(&overlaid(&[LOCAL]).unwrap(), "anthropic/claude-sonnet-5");
+    assert!(kept.is_sorted_by(|a, b| a.id < b.id));
+}
+
+#[test]
 fn laying_a_catalog_over_itself_changes_nothing() {
     let once = overlaid(&[LOCAL]).unwrap();
     assert_eq!(overlaid(&[LOCAL, LOCAL]).unwrap(), once);
