@@ -13,7 +13,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use builtin::{Catalog, EndpointLine, ModelLine, own_provider};
+pub use builtin::{Catalog, EndpointLine, ModelLine};
 pub use price::Pricing;
 pub use usage::Usage;
 pub use words::{Capability, Modality, ModelKind, Protocol, ProviderKind, Status};

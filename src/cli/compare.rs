@@ -8,7 +8,7 @@ use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
 use super::render::text;
 use super::settings::Settings;
 use super::{Outcome, facts, footer, print, settings};
-use crate::catalog::own_provider;
+use crate::catalog::Catalog;
 use crate::catalog::price::Item;
 use crate::dispatch::{Dispatcher, Reach, shape};
 use crate::routing::{Constraints, Decision, Policy, Preset, Rejection};
@@ -152,7 +152,7 @@ fn sheet(
         let Some(reach) = reaches.iter().find(|reach| reach.endpoint.id == *id) else { continue };
         rows.push(row(reach, score, &reasons, args, measured.get(id), decision.at));
     }
-    let own = reaches.first().and_then(|first| own_provider(first.endpoint.model.author()));
+    let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
     let mut marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(super::show::disputed(&columns, &rows));

@@ -55,7 +55,11 @@ fn unresolved(error: &ResolveError, typed: &str) -> CliError {
         }
         ResolveError::UnknownSuffix { providers, variants, .. } => {
             let error = exit("suffix");
-            let error = if providers.is_empty() { error } else { error.fact("providers", providers.join(" ")) };
+            let error = if providers.is_empty() {
+                error
+            } else {
+                error.fact("providers", providers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            };
             if variants.is_empty() { error } else { error.fact("variants", variants.join(" ")) }
         }
     }
@@ -101,7 +105,7 @@ pub(crate) fn compatibility(protocol: Option<Protocol>) -> &'static str {
 
 /// The kind of a provider of a model: its own author's is "official".
 pub(crate) fn kind(reach: &Reach) -> &'static str {
-    let own = crate::catalog::own_provider(reach.endpoint.model.author());
+    let own = Catalog::own_provider(reach.endpoint.model.author());
     if own == Some(reach.provider.id.as_str()) { "official" } else { kind_name(reach.provider.kind) }
 }
 

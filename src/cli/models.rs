@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::{Outcome, facts, footer, note, print, settings};
 use crate::catalog::price::Item;
 use crate::catalog::{
-    Capability, Catalog, Endpoint, EndpointId, Modality, ModelKind, ModelLine, ProviderId, Status, own_provider,
+    Capability, Catalog, EndpointId, EndpointLine, Modality, ModelKind, ModelLine, ProviderId, Status,
 };
 use crate::observe::Measured;
 use crate::units::{Tokens, UsdPerMtok};
@@ -156,9 +156,19 @@ struct Filter<'a> {
 /// A model that passed, with the endpoint that speaks for it.
 struct Kept<'a> {
     line: ModelLine<'a>,
-    own: Option<Endpoint>,
+    own: Option<EndpointLine<'a>>,
     status: Status,
     providers: u64,
+}
+
+/// What the endpoints of a model add up to.
+#[derive(Default)]
+struct Tally<'a> {
+    providers: Vec<&'a str>,
+    served: bool,
+    callable: bool,
+    living: bool,
+    chat: bool,
     free: bool,
 }
 
@@ -175,79 +185,89 @@ impl Filter<'_> {
         if !vendor || !args.words.iter().all(named) {
             return None;
         }
-        let mut providers: Vec<&str> = Vec::new();
-        let mut chosen: Option<(bool, bool, Option<UsdPerMtok>, crate::catalog::EndpointLine<'a>)> = None;
-        let (mut served, mut living, mut chat, mut free) = (args.provider.is_empty(), false, false, false);
-        let mut callable = self.callable.is_none();
-        let own = own_provider(author);
+        let mut tally =
+            Tally { served: args.provider.is_empty(), callable: self.callable.is_none(), ..Tally::default() };
+        let mut plain = Vec::new();
         for endpoint in line.endpoints() {
-            chat |= endpoint.kind() == ModelKind::Chat;
-            if endpoint.status() != Status::Retired {
-                living = true;
-            }
-            if !endpoint.is_plain() {
-                free |= endpoint.input_price() == Some(UsdPerMtok::ZERO)
-                    && endpoint.output_price() == Some(UsdPerMtok::ZERO);
-                continue;
-            }
-            let provider = endpoint.provider();
-            served |= args.provider.iter().any(|wanted| wanted == provider);
-            callable |= self.callable.as_ref().is_some_and(|known| known.iter().any(|id| id.as_str() == provider));
-            free |=
-                endpoint.input_price() == Some(UsdPerMtok::ZERO) && endpoint.output_price() == Some(UsdPerMtok::ZERO);
-            if endpoint.status() != Status::Retired && !providers.contains(&provider) {
-                providers.push(provider);
-            }
-            let regional = endpoint.region().is_some_and(|region| region != "global");
-            let price = endpoint.input_price();
-            let rank = (own != Some(provider), regional || price.is_none(), price);
-            let better = |known: &(bool, bool, Option<UsdPerMtok>, _)| rank < (known.0, known.1, known.2);
-            if chosen.as_ref().is_none_or(better) {
-                chosen = Some((rank.0, rank.1, rank.2, endpoint));
+            self.count(&endpoint, &mut tally);
+            if endpoint.is_plain() {
+                plain.push(endpoint);
             }
         }
-        if !(served && callable) || (args.free && !free) || (!args.all && !(chat && living)) {
+        let wanted = tally.served && tally.callable && (!args.free || tally.free);
+        if !wanted || !(args.all || (tally.chat && tally.living)) {
             return None;
         }
-        let own = chosen.map(|(.., endpoint)| endpoint.endpoint());
+        let own = speaker(plain, Catalog::own_provider(author));
         let status = match &own {
-            Some(endpoint) if living && endpoint.status == Status::Retired => Status::Active,
-            Some(endpoint) => endpoint.status,
+            Some(endpoint) if tally.living && endpoint.status() == Status::Retired => Status::Active,
+            Some(endpoint) => endpoint.status(),
             None => Status::Unlisted,
         };
-        let kept =
-            Kept { line: line.clone(), own, status, providers: u64::try_from(providers.len()).unwrap_or(0), free };
-        self.able(&kept).then_some(kept)
+        let providers = u64::try_from(tally.providers.len()).unwrap_or(0);
+        let kept = Kept { line: line.clone(), own, status, providers };
+        self.able(&kept, tally.free).then_some(kept)
     }
 
-    fn able(&self, kept: &Kept<'_>) -> bool {
+    fn count<'a>(&self, endpoint: &EndpointLine<'a>, tally: &mut Tally<'a>) {
+        let (provider, living) = (endpoint.provider(), endpoint.status() != Status::Retired);
+        tally.chat |= endpoint.kind() == ModelKind::Chat;
+        tally.living |= living;
+        if self.args.free && !tally.free {
+            let zero = |item| endpoint.price(item).as_deref() == Some("0");
+            tally.free = zero(Item::Input) && zero(Item::Output);
+        }
+        if !endpoint.is_plain() {
+            return;
+        }
+        tally.served |= self.args.provider.iter().any(|wanted| wanted == provider);
+        tally.callable |= self.callable.as_ref().is_some_and(|known| known.iter().any(|id| id.as_str() == provider));
+        if living && !tally.providers.contains(&provider) {
+            tally.providers.push(provider);
+        }
+    }
+
+    fn able(&self, kept: &Kept<'_>, free: bool) -> bool {
         let args = self.args;
-        let can = |capability| kept.own.as_ref().is_some_and(|endpoint| endpoint.can(capability));
-        let takes = |modality| kept.own.as_ref().is_some_and(|endpoint| endpoint.input.contains(&modality));
-        let model = kept.line.model();
-        let context = kept.own.as_ref().and_then(|endpoint| endpoint.context).or(model.context);
-        let price = kept.own.as_ref().and_then(|endpoint| endpoint.pricing.as_ref()?.base(Item::Input));
+        let own = kept.own.as_ref();
+        let can = |capability| own.is_some_and(|endpoint| endpoint.can(capability));
+        let priced = || own.and_then(|endpoint| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok());
+        let context = || own.and_then(EndpointLine::context).or(kept.line.context());
         let retiring = |days: u32| {
-            let sunset = kept.own.as_ref().and_then(|endpoint| endpoint.sunset.as_deref());
+            let sunset = own.and_then(|endpoint| endpoint.endpoint().sunset);
             let limit = self.now.as_second() + i64::from(days) * 86_400;
             let ends = sunset.and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
             ends.is_some_and(|end| end.as_second() <= limit)
         };
         (!args.tools || can(Capability::Tools))
-            && (!args.vision || takes(Modality::Image))
+            && (!args.vision || own.is_some_and(|endpoint| endpoint.takes(Modality::Image)))
             && (!args.reasoning || can(Capability::Reasoning))
             && (!args.structured || can(Capability::Structured))
-            && (!args.open_weights || model.open_weights == Some(true))
-            && args.min_context.is_none_or(|least| context.is_some_and(|context| context >= least))
-            && args.max_price.is_none_or(|most| price.is_some_and(|price| price <= most) || (args.free && kept.free))
-            && args.released_after.as_ref().is_none_or(|day| model.released.as_ref().is_some_and(|out| out > day))
+            && (!args.open_weights || kept.line.model().open_weights == Some(true))
+            && args.min_context.is_none_or(|least| context().is_some_and(|context| context >= least))
+            && args.max_price.is_none_or(|most| (args.free && free) || priced().is_some_and(|price| price <= most))
+            && args.released_after.as_deref().is_none_or(|day| kept.line.released().is_some_and(|out| out > day))
             && !args.not_retiring.is_some_and(retiring)
     }
 }
 
+/// The endpoint that speaks for a model: its author's own, else the cheapest; of several the unqualified one.
+fn speaker<'a>(plain: Vec<EndpointLine<'a>>, own: Option<&str>) -> Option<EndpointLine<'a>> {
+    let regional = |endpoint: &EndpointLine<'_>| endpoint.region().is_some_and(|region| region != "global");
+    let price = |endpoint: &EndpointLine<'_>| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok();
+    if let Some(found) = plain.iter().filter(|endpoint| own == Some(endpoint.provider())).min_by_key(|e| regional(e)) {
+        return Some(found.clone());
+    }
+    plain.into_iter().min_by_key(|endpoint| {
+        let price = price(endpoint);
+        (endpoint.status() == Status::Retired, regional(endpoint) || price.is_none(), price)
+    })
+}
+
 fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Measured>, now: Timestamp) -> Vec<Cell> {
     let model = kept.line.model();
-    let own = kept.own.as_ref();
+    let own = kept.own.as_ref().map(EndpointLine::endpoint);
+    let own = own.as_ref();
     let rate = |item| own.map_or(Cell::Unknown, |endpoint| facts::rate(endpoint, item));
     let count = |tokens: Option<Tokens>| Cell::count(tokens.map(Tokens::count));
     let cells = facts::measured_cells(own.and_then(|endpoint| measured.get(&endpoint.id)), Unit::PerSecond);

@@ -9,7 +9,7 @@ use super::render::sheet::{Cell, Column, Mark, Printing, Sheet, Show};
 use super::render::{json, model as page};
 use super::settings::Settings;
 use super::{Outcome, facts, footer, print, settings};
-use crate::catalog::own_provider;
+use crate::catalog::Catalog;
 use crate::catalog::price::Item;
 use crate::catalog::resolve::Resolved;
 use crate::dispatch::{Dispatcher, Reach};
@@ -139,7 +139,7 @@ fn reaches(dispatcher: &Dispatcher<'_>, resolved: &Resolved, all: bool) -> Vec<R
     if let Some(provider) = &resolved.provider {
         reaches.retain(|reach| reach.provider.id == *provider);
     }
-    let own = own_provider(resolved.model.author());
+    let own = Catalog::own_provider(resolved.model.author());
     reaches.sort_by_key(|reach| {
         let kind = reach.provider.kind;
         (
@@ -169,7 +169,7 @@ fn sheet(
     }
     let rows: Vec<Vec<Cell>> =
         reaches.iter().map(|reach| row(reach, args, measured.get(&reach.endpoint.id), now)).collect();
-    let own = reaches.first().and_then(|first| own_provider(first.endpoint.model.author()));
+    let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = reaches.iter().position(|reach| own == Some(reach.provider.id.as_str()) && reach.endpoint.is_plain());
     let mut marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(disputed(&columns, &rows));

@@ -72,9 +72,8 @@ fn candidates(decision: &Decision, view: View) -> String {
     let ranked = &decision.ranked[..shown];
     let rejected_shown = if view.all { decision.rejected.len() } else { REJECTED_SHOWN };
     let (loud, quiet) = split(&decision.rejected, rejected_shown);
-    let names =
-        ranked.iter().map(|entry| &entry.endpoint.provider).chain(loud.iter().map(|entry| &entry.endpoint.provider));
-    let name_width = names.map(|name| width(name.as_str())).max().unwrap_or(8).clamp(8, 24);
+    let names = ranked.iter().map(|entry| width(entry.endpoint.provider.as_str()));
+    let name_width = names.max().unwrap_or(0).clamp(14.min(view.width / 5), 24);
     let remarks = ranked.iter().enumerate().map(|(place, entry)| width(&remark(place, entry, decision)));
     let columns = Columns::fit(ranked, name_width, remarks.max().unwrap_or(0), view);
     let mut page = columns.header(name_width, view.style);
@@ -181,8 +180,7 @@ impl Columns {
 fn remark(place: usize, entry: &Ranked, decision: &Decision) -> String {
     let cooling = entry.cooling.map(|cooling| format!(", cooling until {}", cooling.until)).unwrap_or_default();
     if place == 0 {
-        let tie = if entry.tie.is_some() { ", near-tie" } else { "" };
-        return format!("chosen{tie}{cooling}");
+        return format!("chosen{cooling}");
     }
     let first = decision.ranked[0].score.total();
     let more = entry.score.total() - first;

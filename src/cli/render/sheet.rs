@@ -55,15 +55,17 @@ impl Cell {
         }
     }
 
-    fn json(&self) -> serde_json::Value {
+    fn json(&self, out: &mut String) {
         match self {
-            Self::Unknown => serde_json::Value::Null,
-            Self::Text(text) => text.as_str().into(),
-            Self::Count(count) => (*count).into(),
-            Self::Money(amount) => json::literal(&exact(*amount)),
-            Self::Figure(value, places) => json::literal(&format!("{value:.places$}")),
-            Self::Flag(flag) => (*flag).into(),
-            Self::Words(words) => words.clone().into(),
+            Self::Unknown => out.push_str("null"),
+            Self::Text(text) => out.push_str(&json::quoted(text)),
+            Self::Count(_) | Self::Money(_) | Self::Figure(..) | Self::Flag(_) => out.push_str(&self.bare()),
+            Self::Words(words) => {
+                let words: Vec<String> = words.iter().map(|word| json::quoted(word)).collect();
+                out.push('[');
+                out.push_str(&words.join(","));
+                out.push(']');
+            }
         }
     }
 }
@@ -302,26 +304,46 @@ impl Sheet {
         text
     }
 
-    fn object(&self, row: usize, columns: &[usize]) -> serde_json::Value {
-        let mut object = serde_json::Map::new();
-        for &at in columns {
-            object.insert(self.columns[at].name.to_owned(), self.rows[row][at].json());
+    /// One row as a JSON object, written straight into the text: a list may have thousands.
+    fn object(&self, row: usize, columns: &[usize], out: &mut String) {
+        out.push('{');
+        for (place, &at) in columns.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            out.push('"');
+            out.push_str(self.columns[at].name);
+            out.push_str("\":");
+            self.rows[row][at].json(out);
         }
-        let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
-        let differs: Vec<&str> = differing.map(|mark| self.columns[mark.column].name).collect();
         if !self.marked.is_empty() {
-            object.insert("differs".to_owned(), differs.into());
+            let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
+            let differs: Vec<String> = differing.map(|mark| self.columns[mark.column].name.to_owned()).collect();
+            out.push_str(if columns.is_empty() { "\"differs\":" } else { ",\"differs\":" });
+            Cell::Words(differs).json(out);
         }
-        object.into()
+        out.push('}');
     }
 
     fn json(&self, columns: &[usize], envelope: &json::Envelope<'_>) -> String {
-        let data = (0..self.rows.len()).map(|row| self.object(row, columns)).collect();
-        json::document(self.schema, envelope, serde_json::Value::Array(data))
+        let mut data = String::from("[");
+        for row in 0..self.rows.len() {
+            if row > 0 {
+                data.push(',');
+            }
+            self.object(row, columns, &mut data);
+        }
+        data.push(']');
+        json::document(self.schema, envelope, &data)
     }
 
     fn jsonl(&self, columns: &[usize]) -> String {
-        (0..self.rows.len()).map(|row| format!("{}\n", self.object(row, columns))).collect()
+        let mut out = String::new();
+        for row in 0..self.rows.len() {
+            self.object(row, columns, &mut out);
+            out.push('\n');
+        }
+        out
     }
 
     fn csv(&self, columns: &[usize]) -> String {
