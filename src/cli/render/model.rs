@@ -108,7 +108,8 @@ fn status(reaches: &[Reach]) -> String {
     };
     let mut parts = Vec::new();
     let main = ["lab", "cloud"];
-    for reach in reaches.iter().filter(|reach| reach.endpoint.is_plain()) {
+    let plain = reaches.iter().any(|reach| reach.endpoint.is_plain());
+    for reach in reaches.iter().filter(|reach| reach.endpoint.is_plain() || !plain) {
         let first = parts.is_empty();
         let notable = reach.endpoint.status != Status::Active && main.contains(&reach.provider.kind.name());
         if first || notable {
