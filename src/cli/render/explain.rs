@@ -71,7 +71,7 @@ fn candidates(decision: &Decision, view: View) -> String {
     let shown = if view.all { decision.ranked.len() } else { decision.ranked.len().min(RANKED_SHOWN) };
     let ranked = &decision.ranked[..shown];
     let rejected_shown = if view.all { decision.rejected.len() } else { REJECTED_SHOWN };
-    let (loud, quiet) = split(&decision.rejected, rejected_shown);
+    let (loud, quiet) = split(&decision.rejected, rejected_shown, view.all);
     let names = ranked.iter().map(|entry| width(entry.endpoint.provider.as_str()));
     let name_width = names.max().unwrap_or(0).clamp(14.min(view.width / 5), 24);
     let remarks = ranked.iter().enumerate().map(|(place, entry)| width(&remark(place, entry, decision)));
@@ -95,11 +95,17 @@ fn candidates(decision: &Decision, view: View) -> String {
     page
 }
 
-/// The rejected ones that are named, those with the fewest reasons first, and the rest.
-fn split(rejected: &[Rejected], most: usize) -> (Vec<&Rejected>, Vec<&Rejected>) {
+/// The rejected ones that are named, those with the fewest reasons first, and the rest. Whom the user left out is only
+/// counted, and so is whom the sandbox does not simulate.
+fn split(rejected: &[Rejected], most: usize, all: bool) -> (Vec<&Rejected>, Vec<&Rejected>) {
+    let left_out = |entry: &Rejected| {
+        use Rejection::{Gateway, Ignored, NotAllowed, NotSimulated};
+        entry.reasons.iter().any(|reason| matches!(reason, NotAllowed | Ignored | Gateway | NotSimulated))
+    };
     let mut order: Vec<&Rejected> = rejected.iter().collect();
-    order.sort_by_key(|entry| (entry.reasons.len(), entry.endpoint.clone()));
-    let quiet = order.split_off(most.min(order.len()));
+    order.sort_by_key(|entry| (left_out(entry), entry.reasons.len(), entry.endpoint.clone()));
+    let named = order.iter().filter(|entry| all || !left_out(entry)).count();
+    let quiet = order.split_off(most.min(named));
     (order, quiet)
 }
 
