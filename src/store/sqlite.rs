@@ -43,14 +43,7 @@ impl Sqlite {
         let fresh = !path.exists();
         match Self::connect(path) {
             Ok(connection) => {
-                let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-                if version > schema::VERSION {
-                    let known = schema::VERSION;
-                    return Err(StoreError(format!(
-                        "{} was written by a newer openmux (schema {version}, this one knows {known})",
-                        path.display()
-                    )));
-                }
+                readable(&connection, path)?;
                 if fresh {
                     restrict(path).map_err(failed)?;
                 }
@@ -73,7 +66,7 @@ impl Sqlite {
     /// Opens the store for reading where it exists; `None` where there is none.
     ///
     /// # Errors
-    /// The file is there but cannot be read.
+    /// The file is there but cannot be read, or was made by a newer version.
     pub fn open_existing(path: &Path) -> Result<Option<Self>, StoreError> {
         if !path.exists() {
             return Ok(None);
@@ -82,8 +75,7 @@ impl Sqlite {
         let mut connection = Connection::open_with_flags(path, flags)
             .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
         connection.busy_handler(Some(jittered))?;
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version == 0 {
+        if readable(&connection, path)? == 0 {
             return Ok(None);
         }
         Ok(Some(Self::of(path, connection)))
@@ -125,6 +117,19 @@ impl Sqlite {
     fn meta(connection: &Connection, key: &str) -> Result<String, StoreError> {
         Ok(connection.query_row("SELECT v FROM meta WHERE k = ?1", [key], |row| row.get(0))?)
     }
+}
+
+/// The schema version of a file, where this version can read it.
+fn readable(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let version: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
+    if version <= schema::VERSION {
+        return Ok(version);
+    }
+    let known = schema::VERSION;
+    let path = path.display();
+    Err(StoreError(format!("{path} was written by a newer openmux (schema {version}, this one knows {known})")))
 }
 
 /// Random 0.5 to 5 ms sleeps, at most 250 ms in all: the chat path never waits longer.

@@ -1,1 +1,12 @@
-fn main() {}
+//! The one integration binary.
+
+#[cfg(test)]
+mod failover;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod layering;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod vectors;
