@@ -6,7 +6,7 @@ mod optimal;
 mod order;
 mod rejection;
 mod tie;
-mod world;
+pub(crate) mod world;
 
 use jiff::Timestamp;
 use openmux::routing::{Candidate, Decision, Policy, RouteRequest, decide};

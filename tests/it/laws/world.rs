@@ -62,7 +62,7 @@ pub(super) struct World {
 }
 
 /// The moment of every decision.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
@@ -230,7 +230,7 @@ fn spec(genes: &mut Genes<'_>, id: &EndpointId) -> Spec {
 }
 
 /// An endpoint of which little is known.
-pub(super) fn plain(id: &EndpointId) -> Endpoint {
+pub(crate) fn plain(id: &EndpointId) -> Endpoint {
     Endpoint {
         id: id.clone(),
         model: ModelId::new("a/m"),
