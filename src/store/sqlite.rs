@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -94,7 +95,14 @@ impl Sqlite {
     fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
         let mut connection = Connection::open(path)?;
         connection.busy_handler(Some(jittered))?;
-        connection.execute_batch(schema::PRAGMAS)?;
+        // The switch to WAL does not ask the busy handler while another process makes the same file.
+        let mut tries = 0;
+        while let Err(error) = connection.execute_batch(schema::PRAGMAS) {
+            if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy) || !jittered(tries) {
+                return Err(error);
+            }
+            tries += 1;
+        }
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if version == 0 {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
@@ -134,7 +142,10 @@ fn readable(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
 
 /// Random 0.5 to 5 ms sleeps, at most 250 ms in all: the chat path never waits longer.
 fn jittered(tries: i32) -> bool {
-    let mut z = u64::from(tries.unsigned_abs()).wrapping_add(u64::from(std::process::id()) << 32);
+    // Two processes differ in their id, two threads of one in the number of the call.
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let mut z = call.wrapping_add(u64::from(std::process::id()) << 32);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     std::thread::sleep(Duration::from_micros(500 + (z >> 32) % 4500));
