@@ -186,7 +186,7 @@ pub fn decide(
             _ => ranked.push(rank(request, candidate, policy, now)),
         }
     }
-    ranked.sort_by(|a, b| order_key(request, all_cooling, a).cmp(&order_key(request, all_cooling, b)));
+    ranked.sort_by_cached_key(|entry| order_key(request, all_cooling, entry));
     if !all_cooling {
         balance::settle(&mut ranked, request, policy, seed);
     }

@@ -133,10 +133,13 @@ fn play(scenario: &Scenario, through: Spectacles) -> Result<Vec<(Duration, Event
     let mut at = Duration::ZERO;
     let mut halved = false;
     for _ in 0..200 {
-        let last = log.iter().rev().find_map(|(_, event)| if let Event::Tried { .. } = event { Some(*event) } else { None });
+        let last =
+            log.iter().rev().find_map(|(_, event)| if let Event::Tried { .. } = event { Some(*event) } else { None });
         let failed = matches!(log.last(), Some((_, Event::Failed { class, .. })) if class.failover() == (Next::Next { retry_same: true }));
         let step = match (machine.next((through.elapsed)(at)), last) {
-            (Step::Try { endpoint, first_token, .. }, Some(Event::Tried { index, again: false, .. })) if through.stubborn && failed => {
+            (Step::Try { endpoint, first_token, .. }, Some(Event::Tried { index, again: false, .. }))
+                if through.stubborn && failed =>
+            {
                 Step::Try { index, endpoint, first_token, again: true }
             }
             (Step::Wait(_), _) if through.impatient => Step::GiveUp(GiveUp::Exhausted),
@@ -219,17 +222,22 @@ impl Past {
 fn lawful(scenario: &Scenario, log: &[(Duration, Event)]) -> Result<(), String> {
     let links = scenario.contexts.len();
     let limits = scenario.limits;
-    let mut past = Past { tries: vec![0; links], closed: vec![false; links], again_from: vec![None; links], ..Past::default() };
+    let mut past =
+        Past { tries: vec![0; links], closed: vec![false; links], again_from: vec![None; links], ..Past::default() };
     for &(at, event) in log {
         let rule = |holds: bool, name: &str| if holds { Ok(()) } else { Err(format!("{name}: {event:?} at {at:?}")) };
         let left = limits.first_token.map(|limit| limit.saturating_sub(at));
-        let may_go_on = !past.shown && !past.stopped && past.attempts < limits.max_attempts && left != Some(Duration::ZERO);
+        let may_go_on =
+            !past.shown && !past.stopped && past.attempts < limits.max_attempts && left != Some(Duration::ZERO);
         match event {
             Event::Tried { index, again, first_token } => {
                 rule(past.attempts < limits.max_attempts, "attempts")?;
                 rule(!past.shown, "shown")?;
                 rule(!past.stopped, "stop")?;
-                rule(left.is_none_or(|left| !left.is_zero() && first_token.is_some_and(|limit| limit <= left)), "deadline")?;
+                rule(
+                    left.is_none_or(|left| !left.is_zero() && first_token.is_some_and(|limit| limit <= left)),
+                    "deadline",
+                )?;
                 rule(again == (past.tries[index] > 0), "again")?;
                 rule(past.open().is_none_or(|open| open == index), "open")?;
                 rule(!past.closed[index], "closed")?;
@@ -271,9 +279,8 @@ fn tried(through: Spectacles, shrink: u32) -> Result<(), String> {
     let config = Config { cases: 3000, failure_persistence: None, max_shrink_iters: shrink, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(&scenarios(), |scenario| {
-        let verdict = play(&scenario, through).and_then(|log| {
-            lawful(&scenario, &log).map_err(|why| format!("{why}\nin {log:#?}"))
-        });
+        let verdict = play(&scenario, through)
+            .and_then(|log| lawful(&scenario, &log).map_err(|why| format!("{why}\nin {log:#?}")));
         verdict.map_err(TestCaseError::fail)
     });
     match outcome {

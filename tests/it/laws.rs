@@ -20,9 +20,8 @@ type Verdict = Result<(), String>;
 fn tried(law: impl Fn(Decider<'_>, &World) -> Verdict, decider: Decider<'_>, cases: u32, shrink: u32) -> Verdict {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: shrink, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let outcome = runner.run(&worlds(), |world| {
-        law(decider, &world).map_err(proptest::test_runner::TestCaseError::fail)
-    });
+    let outcome =
+        runner.run(&worlds(), |world| law(decider, &world).map_err(proptest::test_runner::TestCaseError::fail));
     match outcome {
         Ok(()) => Ok(()),
         Err(TestError::Fail(why, world)) => Err(format!("{why}\nin {world:#?}")),
@@ -33,7 +32,7 @@ fn tried(law: impl Fn(Decider<'_>, &World) -> Verdict, decider: Decider<'_>, cas
 /// The law holds for the real `decide`.
 #[track_caller]
 fn holds(law: impl Fn(Decider<'_>, &World) -> Verdict) {
-    if let Err(why) = tried(law, &decide, 2000, 4000) {
+    if let Err(why) = tried(law, &decide, 1500, 4000) {
         panic!("{why}");
     }
 }
@@ -45,7 +44,9 @@ fn catches(law: impl Fn(Decider<'_>, &World) -> Verdict, bug: Decider<'_>) {
 }
 
 /// A bug that spoils the decision.
-fn spoiled(spoil: impl Fn(&mut Decision)) -> impl Fn(&RouteRequest, &[Candidate<'_>], &Policy, Timestamp, u64) -> Decision {
+fn spoiled(
+    spoil: impl Fn(&mut Decision),
+) -> impl Fn(&RouteRequest, &[Candidate<'_>], &Policy, Timestamp, u64) -> Decision {
     move |request, candidates, policy, now, seed| {
         let mut decision = decide(request, candidates, policy, now, seed);
         spoil(&mut decision);

@@ -78,8 +78,7 @@ fn slot(usage: &mut Usage, item: Item) -> &mut Option<Tokens> {
 
 /// What the token items of one side come to; fees belong to neither.
 fn side(cost: &Cost, output: bool) -> String {
-    let of_output =
-        ["output", "reasoning", "output_audio", "output_image_tokens", "output_video_tokens", "citation"];
+    let of_output = ["output", "reasoning", "output_audio", "output_image_tokens", "output_video_tokens", "citation"];
     let tokens = cost.items.iter().filter(|line| Item::ALL.iter().any(|item| item.key() == line.key));
     let mine = tokens.filter(|line| of_output.contains(&line.key) == output);
     mine.map(|line| line.amount).sum::<Usd>().exact()

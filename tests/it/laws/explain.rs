@@ -16,7 +16,8 @@ fn billed(world: &World, entry: &Ranked) -> Option<Usd> {
     let cached = warm_here.map_or(request.cached, |warm| request.cached.max(warm.tokens)).min(request.input);
     let limits = [request.max_output, spec.endpoint.max_output].into_iter().flatten();
     let output = limits.fold(request.expected_output, Tokens::min);
-    let usage = Usage { input: Some(request.input), output: Some(output), cache_read: Some(cached), ..Usage::default() };
+    let usage =
+        Usage { input: Some(request.input), output: Some(output), cache_read: Some(cached), ..Usage::default() };
     match &spec.endpoint.pricing {
         Some(sheet) => sheet.cost(&usage, now()).ok().map(|cost| cost.total).filter(|_| spec.candidate().is_priced()),
         None => (spec.kind == ProviderKind::Local).then_some(Usd::ZERO),
@@ -75,27 +76,39 @@ fn the_total_is_the_sum_of_its_terms_and_the_order_is_by_total() {
     holds(sums);
     // A price that is printed without what it really costs.
     catches(sums, &spoiled(nudged(TermKind::Price, "0.0001")));
-    catches(sums, &misread(|candidate| {
-        if candidate.endpoint.pricing.is_none() {
-            candidate.kind = ProviderKind::Local;
-        }
-    }));
+    catches(
+        sums,
+        &misread(|candidate| {
+            if candidate.endpoint.pricing.is_none() {
+                candidate.kind = ProviderKind::Local;
+            }
+        }),
+    );
     // A term that was compared and is not printed.
-    catches(sums, &spoiled(|decision| {
-        decision.ranked.iter_mut().for_each(|entry| entry.score.terms.retain(|term| term.kind != TermKind::Load));
-    }));
+    catches(
+        sums,
+        &spoiled(|decision| {
+            decision.ranked.iter_mut().for_each(|entry| entry.score.terms.retain(|term| term.kind != TermKind::Load));
+        }),
+    );
     // A term that is counted twice.
-    catches(sums, &spoiled(|decision| {
-        let twice = |terms: &mut Vec<Term>| terms.extend(terms.last().copied());
-        decision.ranked.iter_mut().for_each(|entry| twice(&mut entry.score.terms));
-    }));
+    catches(
+        sums,
+        &spoiled(|decision| {
+            let twice = |terms: &mut Vec<Term>| terms.extend(terms.last().copied());
+            decision.ranked.iter_mut().for_each(|entry| twice(&mut entry.score.terms));
+        }),
+    );
     catches(sums, &spoiled(|decision| decision.ranked.reverse()));
     // A near-tie that is settled again behind the head.
-    catches(sums, &spoiled(|decision| {
-        if let [_, a, b, ..] = decision.ranked.as_mut_slice() {
-            std::mem::swap(a, b);
-        }
-    }));
+    catches(
+        sums,
+        &spoiled(|decision| {
+            if let [_, a, b, ..] = decision.ranked.as_mut_slice() {
+                std::mem::swap(a, b);
+            }
+        }),
+    );
 }
 
 #[test]
@@ -134,16 +147,17 @@ fn a_decision_holds_no_prompt() {
         stream: true,
         needs: Needs { temperature: false, tools: false },
         warm: None,
-        constraints: Constraints {
-            order: _,
-            only: _,
-            ignore: _,
-            max_price_in: _,
-            max_price_out: _,
-            max_cost: _,
-            allow_unpriced: _,
-            no_gateways: _,
-        },
+        constraints:
+            Constraints {
+                order: _,
+                only: _,
+                ignore: _,
+                max_price_in: _,
+                max_price_out: _,
+                max_cost: _,
+                allow_unpriced: _,
+                no_gateways: _,
+            },
     } = request
     else {
         panic!("{request:?}");

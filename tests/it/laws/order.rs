@@ -135,36 +135,39 @@ fn normalised(decision: &mut Decision) {
 fn same_inputs_give_the_same_decision_to_the_byte() {
     holds(pure);
     let runs = Cell::new(0_u64);
-    let restless = |request: &RouteRequest, candidates: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
-        runs.set(runs.get() + 1);
-        decide(request, candidates, policy, now, seed ^ runs.get())
-    };
+    let restless =
+        |request: &RouteRequest, candidates: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
+            runs.set(runs.get() + 1);
+            decide(request, candidates, policy, now, seed ^ runs.get())
+        };
     catches(pure, &restless);
 }
 
 #[test]
 fn the_order_of_the_candidates_does_not_matter() {
     holds(input_order);
-    let as_given = |request: &RouteRequest, candidates: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
-        // A sort by total alone: exact ties stay as they came.
-        let mut decision = decide(request, candidates, policy, now, seed);
-        let came = |entry: &openmux::routing::Ranked| {
-            candidates.iter().position(|candidate| candidate.endpoint.id == entry.endpoint)
+    let as_given =
+        |request: &RouteRequest, candidates: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
+            // A sort by total alone: exact ties stay as they came.
+            let mut decision = decide(request, candidates, policy, now, seed);
+            let came = |entry: &openmux::routing::Ranked| {
+                candidates.iter().position(|candidate| candidate.endpoint.id == entry.endpoint)
+            };
+            let behind_head = decision.ranked.get_mut(1..).unwrap_or_default();
+            for group in behind_head.chunk_by_mut(|a, b| a.score.total() == b.score.total()) {
+                group.sort_by_key(came);
+            }
+            decision
         };
-        let behind_head = decision.ranked.get_mut(1..).unwrap_or_default();
-        for group in behind_head.chunk_by_mut(|a, b| a.score.total() == b.score.total()) {
-            group.sort_by_key(came);
-        }
-        decision
-    };
     catches(input_order, &as_given);
-    let unsorted = |request: &RouteRequest, candidates: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
-        let mut decision = decide(request, candidates, policy, now, seed);
-        decision.rejected.sort_by_key(|entry| {
-            candidates.iter().position(|candidate| candidate.endpoint.id == entry.endpoint)
-        });
-        decision
-    };
+    let unsorted =
+        |request: &RouteRequest, candidates: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
+            let mut decision = decide(request, candidates, policy, now, seed);
+            decision
+                .rejected
+                .sort_by_key(|entry| candidates.iter().position(|candidate| candidate.endpoint.id == entry.endpoint));
+            decision
+        };
     catches(input_order, &unsorted);
 }
 
@@ -179,10 +182,13 @@ fn faster_cheaper_or_steadier_never_ranks_lower() {
     holds(better);
     catches(better, &misread(|candidate| candidate.stats.ttft.mean *= -1.0));
     catches(better, &misread(|candidate| candidate.stats.speed.mean *= -1.0));
-    catches(better, &misread(|candidate| {
-        let stats = &mut candidate.stats;
-        std::mem::swap(&mut stats.faults, &mut stats.successes);
-    }));
+    catches(
+        better,
+        &misread(|candidate| {
+            let stats = &mut candidate.stats;
+            std::mem::swap(&mut stats.faults, &mut stats.successes);
+        }),
+    );
     let flipped = |kind: TermKind| {
         spoiled(move |decision| {
             let order_of = |entry: &openmux::routing::Ranked| {

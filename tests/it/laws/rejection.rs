@@ -30,7 +30,9 @@ fn can_exceed(sheet: &Pricing, input: Tokens, output: Tokens, limit: Usd) -> boo
     let written = Usage { cache_write: Some(input), ..plain.clone() };
     let reasoned = Usage { reasoning: Some(output), ..plain.clone() };
     let both = Usage { cache_write: Some(input), reasoning: Some(output), ..plain.clone() };
-    [plain, written, reasoned, both].iter().any(|usage| sheet.cost(usage, now()).map_or(true, |cost| cost.total > limit))
+    [plain, written, reasoned, both]
+        .iter()
+        .any(|usage| sheet.cost(usage, now()).map_or(true, |cost| cost.total > limit))
 }
 
 /// What speaks against an endpoint whatever the others are, worked out anew.
@@ -45,11 +47,12 @@ fn forbidden(world: &World, spec: &Spec) -> Option<&'static str> {
         rate => rate.map(|rate| rate.base),
     };
     let dear = |item, limit: Option<_>| limit.is_some_and(|limit| price(item).is_none_or(|price| price > limit));
-    let unbounded = constraints.max_cost.is_some_and(|limit| match (sheet, request.max_output.or(endpoint.max_output)) {
-        (_, None) => true,
-        (None, _) => spec.kind != ProviderKind::Local,
-        (Some(sheet), Some(output)) => can_exceed(sheet, request.input_bound, output, limit),
-    });
+    let unbounded =
+        constraints.max_cost.is_some_and(|limit| match (sheet, request.max_output.or(endpoint.max_output)) {
+            (_, None) => true,
+            (None, _) => spec.kind != ProviderKind::Local,
+            (Some(sheet), Some(output)) => can_exceed(sheet, request.input_bound, output, limit),
+        });
     let rules = [
         ("no key", matches!(spec.credential, Credential::Missing { .. })),
         ("its protocol is not built", spec.unsupported.is_some()),
@@ -155,7 +158,9 @@ fn sides(decider: Decider<'_>, world: &World) -> Verdict {
             let right = match reason {
                 Rejection::ContextTooSmall { needed, limit } => needed > limit && spec.endpoint.context == Some(*limit),
                 Rejection::InputTooLong { needed, limit } => needed > limit && *needed == world.request.input,
-                Rejection::OutputTooSmall { needed, limit } => needed > limit && world.request.max_output == Some(*needed),
+                Rejection::OutputTooSmall { needed, limit } => {
+                    needed > limit && world.request.max_output == Some(*needed)
+                }
                 Rejection::AboveMaxPrice { item, price, limit } => {
                     let asked = &world.request.constraints;
                     let asked = if *item == Item::Input { asked.max_price_in } else { asked.max_price_out };
@@ -191,11 +196,14 @@ fn nothing_ranked_breaks_a_constraint() {
     catches(constraints, &misread(|candidate| candidate.stats.cooling = None));
     catches(constraints, &misread(|candidate| candidate.missing_settings.clear()));
     catches(constraints, &misread(|candidate| candidate.credential = Credential::NotNeeded));
-    catches(constraints, &misread(|candidate| {
-        if candidate.endpoint.pricing.is_none() {
-            candidate.kind = ProviderKind::Local;
-        }
-    }));
+    catches(
+        constraints,
+        &misread(|candidate| {
+            if candidate.endpoint.pricing.is_none() {
+                candidate.kind = ProviderKind::Local;
+            }
+        }),
+    );
     catches(constraints, &misasked(|request| request.constraints.only.clear()));
     catches(constraints, &misasked(|request| request.constraints.ignore.clear()));
     catches(constraints, &misasked(|request| request.constraints.max_price_out = None));
@@ -209,15 +217,21 @@ fn nothing_ranked_breaks_a_constraint() {
 #[test]
 fn curing_one_reason_leaves_the_others_as_they_were() {
     holds(every_reason);
-    catches(every_reason, &spoiled(|decision| {
-        decision.rejected.iter_mut().for_each(|entry| entry.reasons.truncate(1));
-    }));
-    catches(every_reason, &spoiled(|decision| {
-        // A cool-down that hides behind the hard reasons.
-        for entry in decision.rejected.iter_mut().filter(|entry| entry.reasons.len() > 1) {
-            entry.reasons.retain(|reason| !matches!(reason, Rejection::CoolingDown { .. }));
-        }
-    }));
+    catches(
+        every_reason,
+        &spoiled(|decision| {
+            decision.rejected.iter_mut().for_each(|entry| entry.reasons.truncate(1));
+        }),
+    );
+    catches(
+        every_reason,
+        &spoiled(|decision| {
+            // A cool-down that hides behind the hard reasons.
+            for entry in decision.rejected.iter_mut().filter(|entry| entry.reasons.len() > 1) {
+                entry.reasons.retain(|reason| !matches!(reason, Rejection::CoolingDown { .. }));
+            }
+        }),
+    );
 }
 
 #[test]
@@ -226,26 +240,38 @@ fn a_figure_in_a_reason_lies_beyond_its_limit() {
     let turned = |turn: fn(&mut Rejection)| {
         spoiled(move |decision| decision.rejected.iter_mut().flat_map(|entry| &mut entry.reasons).for_each(turn))
     };
-    catches(sides, &turned(|reason| {
-        if let Rejection::ContextTooSmall { needed, limit } | Rejection::InputTooLong { needed, limit } = reason {
-            std::mem::swap(needed, limit);
-        }
-    }));
-    catches(sides, &turned(|reason| {
-        if let Rejection::AboveMaxPrice { price, limit, .. } = reason {
-            std::mem::swap(price, limit);
-        }
-    }));
-    catches(sides, &turned(|reason| {
-        if let Rejection::AboveMaxCost { bound, limit } = reason {
-            std::mem::swap(bound, limit);
-        }
-    }));
-    catches(sides, &turned(|reason| {
-        if let Rejection::CoolingDown { until, .. } = reason {
-            *until = now();
-        }
-    }));
+    catches(
+        sides,
+        &turned(|reason| {
+            if let Rejection::ContextTooSmall { needed, limit } | Rejection::InputTooLong { needed, limit } = reason {
+                std::mem::swap(needed, limit);
+            }
+        }),
+    );
+    catches(
+        sides,
+        &turned(|reason| {
+            if let Rejection::AboveMaxPrice { price, limit, .. } = reason {
+                std::mem::swap(price, limit);
+            }
+        }),
+    );
+    catches(
+        sides,
+        &turned(|reason| {
+            if let Rejection::AboveMaxCost { bound, limit } = reason {
+                std::mem::swap(bound, limit);
+            }
+        }),
+    );
+    catches(
+        sides,
+        &turned(|reason| {
+            if let Rejection::CoolingDown { until, .. } = reason {
+                *until = now();
+            }
+        }),
+    );
 }
 
 /// The generator reaches every reason, so that the laws above are about something.
@@ -257,7 +283,10 @@ fn the_worlds_know_every_reason() {
         for reason in decision.rejected.iter().flat_map(|entry| &entry.reasons) {
             *counts.borrow_mut().entry(reason.code()).or_default() += 1;
         }
-        let facts = [("all cooling", decision.all_cooling), ("a near-tie", decision.ranked.first().is_some_and(|first| first.tie.is_some()))];
+        let facts = [
+            ("all cooling", decision.all_cooling),
+            ("a near-tie", decision.ranked.first().is_some_and(|first| first.tie.is_some())),
+        ];
         for (name, _) in facts.into_iter().filter(|(_, there)| *there) {
             *counts.borrow_mut().entry(name).or_default() += 1;
         }

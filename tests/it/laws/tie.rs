@@ -50,7 +50,8 @@ fn fair(decider: Decider<'_>, world: &World) -> Verdict {
         return Ok(());
     }
     // Five standard deviations of a fair draw.
-    let (draws, share) = (f64::from(u32::try_from(seeds).unwrap()), 1.0 / f64::from(u32::try_from(leaders.len()).unwrap()));
+    let (draws, share) =
+        (f64::from(u32::try_from(seeds).unwrap()), 1.0 / f64::from(u32::try_from(leaders.len()).unwrap()));
     let allowed = 5.0 * (draws * share * (1.0 - share)).sqrt();
     for leader in &leaders {
         let times = f64::from(u32::try_from(chosen.get(leader).copied().unwrap_or(0)).unwrap());

@@ -116,7 +116,8 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
     prop::collection::vec(any::<u8>(), 480).prop_map(|bytes| {
         let mut genes = Genes { bytes: bytes.iter() };
         let (seed, luck) = (genes.long(), genes.long());
-        let policy = Policy::preset(genes.pick(&[Preset::Balanced, Preset::Price, Preset::Latency, Preset::Throughput]));
+        let policy =
+            Policy::preset(genes.pick(&[Preset::Balanced, Preset::Price, Preset::Latency, Preset::Throughput]));
         let request = request(&mut genes);
         let mut specs: Vec<Spec> = Vec::new();
         for at in 0..2 + genes.byte() % 7 {
