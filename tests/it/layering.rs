@@ -270,7 +270,7 @@ fn uses(file: &str, source: &str) -> (Vec<(String, Option<String>)>, BTreeSet<St
 /// Whether a file lies at or below a place of the table.
 fn lies_in(file: &str, place: &str) -> bool {
     let below = |place: &str| file.strip_prefix(place).is_some_and(|rest| rest.starts_with(['/', '.']));
-    place.strip_suffix('/').map_or_else(|| file == place || below(place), |folder| below(folder))
+    place.strip_suffix('/').map_or_else(|| file == place || below(place), below)
 }
 
 /// Everything that one file does against the tables; `file` is its path below `src/`.

@@ -67,8 +67,10 @@ fn halved(price: UsdPerMtok) -> UsdPerMtok {
     (price.decimal() / Decimal::TWO).to_string().parse().unwrap()
 }
 
+type Improvement = (&'static str, fn(&mut Spec));
+
 /// Ways in which a candidate can be better than it is: faster, cheaper, steadier.
-const BETTER: [(&str, fn(&mut Spec)); 7] = [
+const BETTER: [Improvement; 7] = [
     ("faster to its first token", |spec| spec.stats.ttft.mean -= 0.7),
     ("faster after it", |spec| spec.stats.speed.mean += 0.7),
     ("a fault was a success", |spec| {

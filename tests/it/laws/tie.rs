@@ -76,7 +76,7 @@ fn near_ties_of_equal_load_lead_equally_often_and_nothing_else_ever_does() {
     caught(&undrawn);
     // Three of four seeds are one seed.
     let biased = |request: &RouteRequest, all: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
-        decide(request, all, policy, now, if seed % 4 == 0 { seed } else { 7 })
+        decide(request, all, policy, now, if seed.is_multiple_of(4) { seed } else { 7 })
     };
     caught(&biased);
     // Ties far beyond 2 %.

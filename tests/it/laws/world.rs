@@ -181,7 +181,7 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
 /// A candidate; about half of them have nothing that speaks against them but the request's own limits.
 fn spec(genes: &mut Genes<'_>, id: &EndpointId) -> Spec {
     let odd = genes.chance(45);
-    let mut flaw = |genes: &mut Genes<'_>, percent: usize| genes.chance(percent) && odd;
+    let flaw = |genes: &mut Genes<'_>, percent: usize| genes.chance(percent) && odd;
     let kind = genes.pick(&[
         ProviderKind::Host,
         ProviderKind::Lab,
