@@ -4,7 +4,12 @@
 mod catalog;
 mod classify;
 mod conformance;
+mod failover;
 mod fixtures;
 mod generated;
+mod laws;
+mod layering;
 mod sandbox;
+mod store;
 mod support;
+mod vectors;
