@@ -253,13 +253,9 @@ impl Asked<'_> {
             _ => printer.finish_text(answered.is_some()),
         }
         let wants_line = self.args.usage || ((settings.err_is_terminal || simulated) && !self.args.no_usage);
-        if wants_line
-            && self.format == Format::Text
-            && let Some(line) = render::closing_line(&self.request.model, report, simulated)
-        {
-            if !settings.quiet {
-                out::talk(&format!("{}\n", settings.err.dim(&line)));
-            }
+        let line = render::closing_line(&self.request.model, report, simulated);
+        if let Some(line) = line.filter(|_| wants_line && self.format == Format::Text && !settings.quiet) {
+            out::talk(&format!("{}\n", settings.err.dim(&line)));
         }
         if let Some(exit) = signalled {
             return Ok(exit);

@@ -205,7 +205,7 @@ impl Filter<'_> {
             None => Status::Unlisted,
         };
         let providers = u64::try_from(tally.providers.len()).unwrap_or(0);
-        let kept = Kept { line: line.clone(), own, status, providers };
+        let kept = Kept { line: *line, own, status, providers };
         self.able(&kept, tally.free).then_some(kept)
     }
 
@@ -234,7 +234,7 @@ impl Filter<'_> {
         let priced = || own.and_then(|endpoint| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok());
         let context = || own.and_then(EndpointLine::context).or(kept.line.context());
         let retiring = |days: u32| {
-            let sunset = own.and_then(|endpoint| endpoint.endpoint().sunset);
+            let sunset = own.and_then(EndpointLine::sunset);
             let limit = self.now.as_second() + i64::from(days) * 86_400;
             let ends = sunset.and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
             ends.is_some_and(|end| end.as_second() <= limit)
@@ -256,7 +256,7 @@ fn speaker<'a>(plain: Vec<EndpointLine<'a>>, own: Option<&str>) -> Option<Endpoi
     let regional = |endpoint: &EndpointLine<'_>| endpoint.region().is_some_and(|region| region != "global");
     let price = |endpoint: &EndpointLine<'_>| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok();
     if let Some(found) = plain.iter().filter(|endpoint| own == Some(endpoint.provider())).min_by_key(|e| regional(e)) {
-        return Some(found.clone());
+        return Some(*found);
     }
     plain.into_iter().min_by_key(|endpoint| {
         let price = price(endpoint);
@@ -266,39 +266,42 @@ fn speaker<'a>(plain: Vec<EndpointLine<'a>>, own: Option<&str>) -> Option<Endpoi
 
 fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Measured>, now: Timestamp) -> Vec<Cell> {
     let model = kept.line.model();
-    let own = kept.own.as_ref().map(EndpointLine::endpoint);
-    let own = own.as_ref();
-    let rate = |item| own.map_or(Cell::Unknown, |endpoint| facts::rate(endpoint, item));
+    let own = kept.own.as_ref();
+    let price = |item| own.and_then(|endpoint| endpoint.price(item)?.parse::<UsdPerMtok>().ok());
+    let rate = |item| Cell::money(price(item).map(UsdPerMtok::decimal));
     let count = |tokens: Option<Tokens>| Cell::count(tokens.map(Tokens::count));
-    let cells = facts::measured_cells(own.and_then(|endpoint| measured.get(&endpoint.id)), Unit::PerSecond);
-    let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(endpoint, shape, now));
-    let billing = match own {
-        Some(endpoint) if endpoint.pricing.as_ref().is_some_and(crate::catalog::Pricing::is_free) => Some("free"),
-        Some(endpoint) if endpoint.pricing.is_some() => Some("metered"),
-        _ => None,
+    let id = |endpoint: &EndpointLine<'_>| EndpointId {
+        provider: ProviderId::new(endpoint.provider()),
+        upstream_model: endpoint.wire_id().to_owned(),
     };
+    let seen = if measured.is_empty() { None } else { own.and_then(|endpoint| measured.get(&id(endpoint))) };
+    let cells = facts::measured_cells(seen, Unit::PerSecond);
+    let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(&endpoint.endpoint(), shape, now));
+    let prices = price(Item::Input).zip(price(Item::Output));
+    let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
+    let abilities = |endpoint: &EndpointLine<'_>| facts::named_abilities(|c| endpoint.can(c), |m| endpoint.takes(m));
     vec![
         Cell::Text(model.id.to_string()),
         Cell::Text(model.name.clone()),
         Cell::Text(model.id.author().to_owned()),
         Cell::text(model.released.clone()),
-        count(own.and_then(|endpoint| endpoint.context).or(model.context)),
-        count(own.and_then(|endpoint| endpoint.max_output).or(model.max_output)),
+        count(own.and_then(EndpointLine::context).or(model.context)),
+        count(own.and_then(EndpointLine::max_output).or(model.max_output)),
         rate(Item::Input),
         rate(Item::Output),
         rate(Item::CacheRead),
         rate(Item::CacheWrite),
         Cell::money(call.map(|amount| amount.decimal())),
-        Cell::text(own.filter(|endpoint| endpoint.pricing.is_some()).map(|endpoint| endpoint.id.provider.to_string())),
+        Cell::text(own.filter(|_| prices.is_some()).map(EndpointLine::provider)),
         Cell::text(billing),
-        Cell::Words(own.map(|endpoint| facts::abilities(&endpoint.capabilities, &endpoint.input)).unwrap_or_default()),
+        Cell::Words(own.map(abilities).unwrap_or_default()),
         Cell::Count(kept.providers),
         cells.ttft,
         cells.speed,
         cells.availability,
         cells.ok,
         Cell::Text(kept.status.name().to_owned()),
-        Cell::text(own.and_then(|endpoint| endpoint.sunset.clone())),
+        Cell::text(own.and_then(EndpointLine::sunset)),
         model.open_weights.map_or(Cell::Unknown, Cell::Flag),
         Cell::text(model.knowledge.clone()),
         Cell::Words(model.kinds.iter().map(|kind| kind.name().to_owned()).collect()),

@@ -219,6 +219,15 @@ impl<'a> EndpointLine<'a> {
         }
     }
 
+    /// The day (UTC, `YYYY-MM-DD`) on which it ends or ended.
+    #[must_use]
+    pub fn sunset(&self) -> Option<&'a str> {
+        match self.0 {
+            Source::Line { line, .. } => filled(column(line, endpoint::SUNSET)),
+            Source::Record(record) => record.sunset.as_deref(),
+        }
+    }
+
     /// Region or geography.
     #[must_use]
     pub fn region(&self) -> Option<&'a str> {

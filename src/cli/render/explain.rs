@@ -268,8 +268,7 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
         let mut text =
             format!("{} behind it: {}", dollars(second.score.total() - first.score.total()), second.endpoint.provider);
         let biggest = TermKind::ALL.into_iter().max_by_key(|kind| {
-            let gap = second.score.amount(*kind).unwrap_or_default() - first.score.amount(*kind).unwrap_or_default();
-            gap
+            second.score.amount(*kind).unwrap_or_default() - first.score.amount(*kind).unwrap_or_default()
         });
         if let Some(kind) = biggest {
             let gap = second.score.amount(kind).unwrap_or_default() - first.score.amount(kind).unwrap_or_default();
