@@ -59,7 +59,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     }
     let measured = facts::measured(store.as_ref(), now);
     let callable = args.callable.then(|| callable(settings, &catalog));
-    let filter = Filter { args, callable, now };
+    let filter = Filter { args, callable, now, last: Default::default() };
     let mut rows = Vec::new();
     for line in catalog.models() {
         if let Some(found) = filter.keep(&line) {
@@ -151,6 +151,8 @@ struct Filter<'a> {
     args: &'a ModelsList,
     callable: Option<Vec<ProviderId>>,
     now: Timestamp,
+    /// The author of the model before, and its own provider: models come sorted by author.
+    last: std::cell::RefCell<(String, Option<&'static str>)>,
 }
 
 /// A model that passed, with the endpoint that speaks for it.
@@ -198,7 +200,7 @@ impl Filter<'_> {
         if !wanted || !(args.all || (tally.chat && tally.living)) {
             return None;
         }
-        let own = speaker(plain, Catalog::own_provider(author));
+        let own = speaker(plain, self.own_provider(author));
         let status = match &own {
             Some(endpoint) if tally.living && endpoint.status() == Status::Retired => Status::Active,
             Some(endpoint) => endpoint.status(),
@@ -207,6 +209,14 @@ impl Filter<'_> {
         let providers = u64::try_from(tally.providers.len()).unwrap_or(0);
         let kept = Kept { line: *line, own, status, providers };
         self.able(&kept, tally.free).then_some(kept)
+    }
+
+    fn own_provider(&self, author: &str) -> Option<&'static str> {
+        let mut last = self.last.borrow_mut();
+        if last.0 != author {
+            *last = (author.to_owned(), Catalog::own_provider(author));
+        }
+        last.1
     }
 
     fn count<'a>(&self, endpoint: &EndpointLine<'a>, tally: &mut Tally<'a>) {
@@ -260,7 +270,7 @@ fn speaker<'a>(plain: Vec<EndpointLine<'a>>, own: Option<&str>) -> Option<Endpoi
     }
     plain.into_iter().min_by_key(|endpoint| {
         let price = price(endpoint);
-        (endpoint.status() == Status::Retired, regional(endpoint) || price.is_none(), price)
+        (endpoint.status() == Status::Retired, price.is_none() || regional(endpoint), price)
     })
 }
 

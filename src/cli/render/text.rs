@@ -145,6 +145,10 @@ pub(crate) fn wrap(text: &str, most: usize) -> Vec<String> {
 
 /// A provider's or file's text on one line, without control characters.
 pub(crate) fn one_line(text: &str) -> String {
+    let plain = text.bytes().all(|byte| byte > b' ' && byte != 0x7f || byte == b' ');
+    if plain && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ') {
+        return text.to_owned();
+    }
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
