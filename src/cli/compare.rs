@@ -201,7 +201,7 @@ fn row(
         Cell::money(call.map(|amount| amount.decimal())),
         Cell::count(endpoint.context.map(Tokens::count)),
         Cell::count(endpoint.max_output.map(Tokens::count)),
-        Cell::Words(facts::abilities(endpoint)),
+        Cell::Words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
         Cell::Text(facts::compatibility(reach.protocol).to_owned()),
         cells.ttft,
         cells.speed,

@@ -1,6 +1,6 @@
 //! From the catalog and the store to cells: what several commands show of an endpoint in the same words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -73,29 +73,24 @@ pub(crate) const LETTERS: [(&str, char); 5] =
 pub(crate) const LEGEND: &str = "t tools, v vision, r reasoning, p PDF, s JSON schema";
 
 /// The abilities of an endpoint, by name; absence means that no source says so.
-pub(crate) fn abilities(endpoint: &Endpoint) -> Vec<String> {
-    named_abilities(|capability| endpoint.can(capability), |modality| endpoint.input.contains(&modality))
-}
-
-/// The same from any two questions.
-pub(crate) fn named_abilities(can: impl Fn(Capability) -> bool, takes: impl Fn(Modality) -> bool) -> Vec<String> {
+pub(crate) fn abilities(can: &BTreeSet<Capability>, takes: &BTreeSet<Modality>) -> Vec<String> {
     let mut names = Vec::new();
     let mut add = |yes: bool, name: &str| {
         if yes {
             names.push(name.to_owned());
         }
     };
-    add(can(Capability::Tools), "tools");
-    add(takes(Modality::Image), "vision");
-    add(can(Capability::Reasoning), "reasoning");
-    add(takes(Modality::Pdf), "pdf");
-    add(can(Capability::Structured), "structured");
-    add(takes(Modality::Audio), "audio");
-    add(takes(Modality::Video), "video");
-    add(can(Capability::Cache), "cache");
-    add(can(Capability::ParallelTools), "parallel_tools");
-    add(can(Capability::WebSearch), "web_search");
-    add(can(Capability::ComputerUse), "computer_use");
+    add(can.contains(&Capability::Tools), "tools");
+    add(takes.contains(&Modality::Image), "vision");
+    add(can.contains(&Capability::Reasoning), "reasoning");
+    add(takes.contains(&Modality::Pdf), "pdf");
+    add(can.contains(&Capability::Structured), "structured");
+    add(takes.contains(&Modality::Audio), "audio");
+    add(takes.contains(&Modality::Video), "video");
+    add(can.contains(&Capability::Cache), "cache");
+    add(can.contains(&Capability::ParallelTools), "parallel_tools");
+    add(can.contains(&Capability::WebSearch), "web_search");
+    add(can.contains(&Capability::ComputerUse), "computer_use");
     names
 }
 

@@ -289,7 +289,7 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Me
     let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(&endpoint.endpoint(), shape, now));
     let prices = price(Item::Input).zip(price(Item::Output));
     let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
-    let abilities = |endpoint: &EndpointLine<'_>| facts::named_abilities(|c| endpoint.can(c), |m| endpoint.takes(m));
+    let (can, takes) = own.map(EndpointLine::abilities).unwrap_or_default();
     vec![
         Cell::Text(model.id.to_string()),
         Cell::Text(model.name.clone()),
@@ -304,7 +304,7 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Me
         Cell::money(call.map(|amount| amount.decimal())),
         Cell::text(own.filter(|_| prices.is_some()).map(EndpointLine::provider)),
         Cell::text(billing),
-        Cell::Words(own.map(abilities).unwrap_or_default()),
+        Cell::Words(facts::abilities(&can, &takes)),
         Cell::Count(kept.providers),
         cells.ttft,
         cells.speed,

@@ -219,7 +219,7 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measu
         Cell::money(call.map(|amount| amount.decimal())),
         Cell::count(endpoint.context.map(crate::units::Tokens::count)),
         Cell::count(endpoint.max_output.map(crate::units::Tokens::count)),
-        Cell::Words(facts::abilities(endpoint)),
+        Cell::Words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
         Cell::Text(facts::compatibility(reach.protocol).to_owned()),
         cells.ttft,
         cells.speed,

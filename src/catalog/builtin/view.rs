@@ -1,6 +1,7 @@
 //! Cheap views for listings: every model and endpoint, with fields read only when they are asked for.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::codes::{self, endpoint, model};
 use super::layer::Placed;
@@ -187,6 +188,21 @@ impl<'a> EndpointLine<'a> {
         match self.0 {
             Source::Line { line, .. } => lines::tokens(column(line, endpoint::MAX_OUTPUT)),
             Source::Record(record) => record.max_output,
+        }
+    }
+
+    /// Everything that sources say it can and cannot do, and what it takes.
+    #[must_use]
+    pub fn abilities(&self) -> (BTreeSet<Capability>, BTreeSet<Modality>) {
+        match self.0 {
+            Source::Line { line, .. } => {
+                let (can, takes) = (column(line, endpoint::CAPABILITIES), column(line, endpoint::INPUT));
+                (
+                    lines::set(can, codes::CAPABILITIES, Capability::parse),
+                    lines::set(takes, codes::MODALITIES, Modality::parse),
+                )
+            }
+            Source::Record(record) => (record.capabilities.clone(), record.input.clone()),
         }
     }
 

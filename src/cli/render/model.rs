@@ -60,7 +60,7 @@ pub(crate) fn head(model: &Model, resolved: &Resolved, reaches: &[Reach], view: 
     };
     line("Context", &format!("{}; longest answer {}", tokens(model.context), tokens(model.max_output)));
     if let Some(own) = reaches.first().filter(|reach| facts::kind(reach) == "official") {
-        let names = facts::abilities(&own.endpoint);
+        let names = facts::abilities(&own.endpoint.capabilities, &own.endpoint.input);
         if !names.is_empty() {
             line("Can", &names.join(", "));
         }
@@ -237,7 +237,7 @@ fn endpoint_json(reach: &Reach) -> Value {
     put("context_tokens", count(endpoint.context));
     put("max_input_tokens", count(endpoint.max_input));
     put("max_output_tokens", count(endpoint.max_output));
-    put("abilities", facts::abilities(endpoint).into());
+    put("abilities", facts::abilities(&endpoint.capabilities, &endpoint.input).into());
     put("reasoning_options", endpoint.reasoning_options.clone().into());
     put("price", endpoint.pricing.as_ref().map_or(Value::Null, pricing_json));
     put(
