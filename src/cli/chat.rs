@@ -12,7 +12,7 @@ use super::out::{self, Reader};
 use super::render::chat as render;
 use super::render::explain::{View, human};
 use super::settings::Settings;
-use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
+use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, unwritable, warn};
 use crate::catalog::EndpointId;
 use crate::catalog::resolve::Resolved;
 use crate::chat::{ChatEvent, ChatRequest};
@@ -231,8 +231,8 @@ impl Asked<'_> {
     ) -> Outcome {
         let settings = self.settings;
         let simulated = settings.sandbox.is_some();
-        if printer.gone {
-            return Ok(Exit::Ok);
+        if let Some(outcome) = printer.unread() {
+            return outcome;
         }
         let answered = report.answered();
         match self.format {
@@ -246,6 +246,9 @@ impl Asked<'_> {
                 printer.write(&format!("{}\n", Value::Object(end)));
             }
             _ => printer.finish_text(answered.is_some()),
+        }
+        if let Some(outcome) = printer.unread() {
+            return outcome;
         }
         let wants_line = self.args.usage || ((settings.err_is_terminal || simulated) && !self.args.no_usage);
         if wants_line
@@ -319,6 +322,7 @@ struct Printer<'a> {
     started: bool,
     ends_with_newline: bool,
     gone: bool,
+    broken: Option<std::io::Error>,
 }
 
 impl<'a> Printer<'a> {
@@ -331,12 +335,27 @@ impl<'a> Printer<'a> {
             started: false,
             ends_with_newline: true,
             gone: false,
+            broken: None,
         }
     }
 
     fn write(&mut self, text: &str) {
-        // A stdout that cannot be written for another reason cannot be told anything either.
-        self.gone |= !matches!(out::data(text), Ok(Reader::Listening));
+        match out::data(text) {
+            Ok(Reader::Listening) => {}
+            Ok(Reader::Gone) => self.gone = true,
+            Err(error) => {
+                self.gone = true;
+                self.broken = Some(error);
+            }
+        }
+    }
+
+    /// How the command ends where nobody reads: in peace, unless the answer was lost to a stdout that cannot be written.
+    fn unread(&self) -> Option<Outcome> {
+        match &self.broken {
+            Some(error) => Some(Err(unwritable(error))),
+            None => self.gone.then_some(Ok(Exit::Ok)),
+        }
     }
 
     fn event_line(&mut self, kind: &str, members: &[(&str, Value)]) {

@@ -152,7 +152,8 @@ fn what_would_fail_everywhere_is_not_sent_elsewhere() {
     for protocol in BOTH {
         let refused = match protocol {
             Protocol::AnthropicMessages => wire::anthropic_error(400, "invalid_request_error", "messages: too short"),
-            _ => wire::openai_error(400, "invalid_request_error", None, "messages: too short"),
+            _ => wire::openai_error(400, "invalid_request_error", None, "messages: too short")
+                .header("x-request-id", "req_1"),
         };
         let world = pair(protocol, vec![refused], vec![]);
         let output = world.chat([]).run();

@@ -2,6 +2,9 @@
 
 mod failover;
 mod faults;
+mod signals;
+mod stdin;
+mod stdout;
 
 use std::fmt::Write as _;
 
