@@ -236,8 +236,8 @@ impl Asked<'_> {
     ) -> Outcome {
         let settings = self.settings;
         let simulated = settings.sandbox.is_some();
-        if printer.gone {
-            return Ok(Exit::Ok);
+        if let Some(outcome) = printer.unread() {
+            return outcome;
         }
         let answered = report.answered();
         match self.format {
@@ -251,6 +251,9 @@ impl Asked<'_> {
                 printer.write(&format!("{}\n", Value::Object(end)));
             }
             _ => printer.finish_text(answered.is_some()),
+        }
+        if let Some(outcome) = printer.unread() {
+            return outcome;
         }
         let wants_line = self.args.usage || ((settings.err_is_terminal || simulated) && !self.args.no_usage);
         let line = render::closing_line(&self.request.model, report, simulated);

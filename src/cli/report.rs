@@ -247,8 +247,11 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             let times = report.attempts.iter().filter(|other| other.endpoint == attempt.endpoint).count();
             let count =
                 if times > 1 { format!(" {times} times in {}", duration(report.elapsed)) } else { String::new() };
-            CliError::new(Exit::Limited, "rate", format!("{provider} is limiting this key{count}"))
-                .fix("wait, --retries 5, or a key for another provider")
+            let fix = match report.gave_up {
+                Some(GiveUp::TooLong) => "wait that long, or set a key for another provider",
+                _ => "wait, or --retries 5, or set a key for another provider",
+            };
+            CliError::new(Exit::Limited, "rate", format!("{provider} is limiting this key{count}")).fix(fix)
         }
         ErrorClass::Quota => CliError::new(
             Exit::Limited,
@@ -267,8 +270,10 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             CliError::new(Exit::Unavailable, "unreachable", format!("cannot reach {}", attempt.host))
                 .fix("try again, or --ignore it")
         }
-        ErrorClass::LocalConfig => CliError::new(Exit::Config, "local", format!("cannot use {}", attempt.host))
-            .fix("start the server there, or correct its address"),
+        ErrorClass::LocalConfig => {
+            CliError::new(Exit::Config, "local", format!("cannot call {provider} at {}", attempt.host))
+                .fix("start the server there, or correct its address")
+        }
         ErrorClass::LocalNetwork => {
             CliError::new(Exit::Unavailable, "no_network", "no network".to_owned()).fix("check the connection")
         }

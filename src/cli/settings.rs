@@ -75,7 +75,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
 }
 
 /// The operating system's words without its number.
-fn reason(error: &std::io::Error) -> String {
+pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }

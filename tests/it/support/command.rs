@@ -1,6 +1,6 @@
 //! The `openmux` command in a bare environment: nothing of the machine's reaches it, and it cannot run for ever.
 
-use std::io::{Read, Write};
+use std::io::{PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -50,6 +50,13 @@ impl Home {
         run
     }
 
+    /// The command under `/bin/sh`, for what only a shell can set up; the script says where `"$0" "$@"` goes.
+    pub(crate) fn shell<'a>(&self, script: &str, args: impl IntoIterator<Item = &'a str>) -> Run {
+        let mut run = self.command("/bin/sh");
+        run.command.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("openmux")).args(args);
+        run
+    }
+
     fn command(&self, program: impl AsRef<Path>) -> Run {
         let path = self.path();
         let mut command = Command::new(program.as_ref());
@@ -64,7 +71,7 @@ impl Home {
             .env("NO_COLOR", "1")
             .env("TZ", "UTC")
             .env("LC_ALL", "C.UTF-8");
-        Run { command, home: path.to_owned(), stdin: Stdin::Null, timeout: TIMEOUT }
+        Run { command, home: path.to_owned(), stdin: Stdin::Null, stdout: None, timeout: TIMEOUT }
     }
 }
 
@@ -86,6 +93,7 @@ pub(crate) struct Run {
     command: Command,
     home: PathBuf,
     stdin: Stdin,
+    stdout: Option<PipeWriter>,
     timeout: Duration,
 }
 
@@ -108,6 +116,25 @@ impl Run {
         self
     }
 
+    /// Sends standard output into this pipe; the test holds the other end, and [`Output::stdout`] stays empty.
+    pub(crate) fn stdout(mut self, pipe: PipeWriter) -> Self {
+        self.stdout = Some(pipe);
+        self
+    }
+
+    /// Sends standard output to a reader that is gone already, as `| true` does in time.
+    pub(crate) fn stdout_closed(self) -> Self {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.stdout(writer)
+    }
+
+    /// Unsets every environment variable, those of the harness too.
+    pub(crate) fn env_clear(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
     /// Sets how long it may take before it is killed and the test fails.
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -122,7 +149,10 @@ impl Run {
     /// Starts it, for tests that do something while it runs.
     pub(crate) fn spawn(mut self) -> Running {
         let stdin = if matches!(self.stdin, Stdin::Null) { Stdio::null() } else { Stdio::piped() };
-        let child = self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let stdout = self.stdout.take().map_or_else(Stdio::piped, Stdio::from);
+        let child = self.command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn();
+        // The parent's copy of the pipe would keep it open.
+        self.command.stdout(Stdio::null());
         let mut child = child.unwrap_or_else(|error| panic!("{:?} cannot be run: {error}", self.command));
         let pipe = child.stdin.take();
         let stdin = match self.stdin {
@@ -135,18 +165,10 @@ impl Run {
             }
             Stdin::OpenPipe => pipe,
         };
-        let stdout = drain(child.stdout.take().expect("a pipe"));
+        let stdout = child.stdout.take().map(drain);
         let stderr = drain(child.stderr.take().expect("a pipe"));
         let what = format!("{:?}", self.command);
-        Running {
-            child,
-            what,
-            stdin,
-            stdout: Some(stdout),
-            stderr: Some(stderr),
-            home: self.home,
-            timeout: self.timeout,
-        }
+        Running { child, what, stdin, stdout, stderr: Some(stderr), home: self.home, timeout: self.timeout }
     }
 }
 
@@ -166,6 +188,13 @@ impl Running {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends it a signal: `INT`, `TERM`.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
+        assert!(kill.expect("a shell can be run").success(), "SIG{name} was sent");
     }
 
     /// Waits for its end. Panics with what it had printed where that takes too long.
