@@ -72,10 +72,7 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
             .fix("leave out --offline, or see the decision with --dry-run"));
     }
-    let age = settings::age_days(&catalog, settings::now());
-    if age > 30 {
-        note(settings, &format!("the catalog's prices are {age} days old ({})", catalog.generated()));
-    }
+    settings::note_age(settings, &catalog, settings::now());
     let (store, store_note) = if args.dry_run { settings.store_to_read() } else { settings.store_to_write() };
     if let Some(text) = store_note {
         warn(settings, &text);

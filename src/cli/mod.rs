@@ -11,6 +11,7 @@ mod explain;
 mod facts;
 mod help;
 mod models;
+mod offline;
 mod out;
 mod printer;
 mod prompt;

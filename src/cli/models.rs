@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::args::{Format, ModelsList, Shape, Unit};
-use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
+use super::offline::Offline;
+use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
-use super::{Outcome, facts, footer, note, print, settings};
+use super::{Outcome, facts, note, print};
 use crate::catalog::price::Item;
 use crate::catalog::{
     Capability, Catalog, EndpointId, EndpointLine, Modality, ModelKind, ModelLine, ProviderId, Status,
@@ -50,18 +51,13 @@ const COLUMNS: [Column; 25] = [
 /// An overlay is broken, or a field does not exist.
 pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let format = settings.list_format()?;
-    let now = args.at.at.unwrap_or_else(settings::now);
-    let (catalog, overlays) = settings.catalog()?;
-    let (store, warning) = settings.store_to_read();
-    let warnings: Vec<String> = warning.into_iter().collect();
-    for warning in &warnings {
-        super::warn(settings, warning);
-    }
-    let measured = facts::measured(store.as_ref(), now);
-    let callable = args.callable.then(|| callable(settings, &catalog));
+    let offline = Offline::open(settings, args.at.at)?;
+    let now = offline.now;
+    let measured = facts::measured(offline.store.as_ref(), now);
+    let callable = args.callable.then(|| callable(settings, &offline.catalog));
     let filter = Filter { args, callable, now, last: Default::default() };
     let mut rows = Vec::new();
-    for line in catalog.models() {
+    for line in offline.catalog.models() {
         if let Some(found) = filter.keep(&line) {
             rows.push(row(&found, args.tokens, &measured, now));
         }
@@ -74,40 +70,23 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     }
     let mut sheet = Sheet { schema: "models.list/1", command: "models list", columns, rows, marked: Vec::new() };
     let sort: Vec<String> = args.list.sort.iter().map(|name| price_alias(name, args.tokens.is_some())).collect();
-    sheet.sort(&sort, args.list.reverse)?;
-    let found = sheet.rows.len();
-    sheet.rows.truncate(args.list.limit.unwrap_or(usize::MAX));
-    let printing = Printing {
-        format,
-        fields: &args.list.fields,
-        width: settings.width,
-        style: settings.out,
-        envelope: settings.envelope(&catalog, overlays, now, &warnings),
-    };
-    let printed = sheet.print(&printing)?;
+    let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
         // An empty table's headings would look like a result.
         let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
         note(settings, &format!("no model matches{}", described(args)));
         return asked;
     }
-    let outcome = print(&printed.text)?;
     let shown = if sheet.rows.len() < found {
         format!("{} of {found} models", sheet.rows.len())
     } else {
         format!("{found} models")
     };
-    let mut text = format!(
-        "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}. Catalog {}, {} days old.",
-        facts::LEGEND,
-        catalog.generated(),
-        settings::age_days(&catalog, now)
+    let legend = format!(
+        "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}.",
+        facts::LEGEND
     );
-    if !printed.hidden.is_empty() {
-        text += &format!(" Hidden: {} (-o wide shows all).", printed.hidden.join(", "));
-    }
-    footer(settings, format, &text);
-    Ok(outcome)
+    offline.close(&printed.text, format, &legend, &printed.hidden)
 }
 
 /// `price` sorts by the input price unless a call is priced; `output-price` and `released` are taken as well.

@@ -325,6 +325,14 @@ pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
     (now.as_second() - made.as_second()).div_euclid(86_400).max(0)
 }
 
+/// Says once that the catalog is old.
+pub(crate) fn note_age(settings: &Settings, catalog: &Catalog, now: Timestamp) {
+    let age = age_days(catalog, now);
+    if age > 30 {
+        super::note(settings, &format!("the catalog's prices are {age} days old ({})", catalog.generated()));
+    }
+}
+
 fn broken_overlay(error: crate::catalog::file::OverlayError) -> CliError {
     CliError::new(Exit::Config, "overlay", error.to_string())
 }
