@@ -1,4 +1,94 @@
-//! openmux
+//! openmux names the model, picks the provider, says why in dollars, and moves on when a provider fails.
+//!
+//! This page is the architecture: what flows where, what must stay true, and in which file a line belongs.
+//!
+//! # Words
+//!
+//! A **model** (`author/slug`) is apart from who serves it. A **provider** serves models. An **endpoint** is one model at
+//! one provider (and region, tier or variant): it has a price and limits and is what is routed to; a URL is a *base URL*,
+//! never an "endpoint". A **protocol** is a wire dialect. A **candidate** is an endpoint being weighed; *filter* and
+//! *score* are the two stages, a **rejection** is why not, a **decision** the outcome. **Failover** moves to another
+//! provider of the same model, and is automatic; *fallback* would move to another model, and never is.
+//!
+//! # Data flow
+//!
+//! ```text
+//! chat           Args ── cli::settings ──> Settings
+//!                Settings + stdin ───────> ChatRequest                          cli::prompt
+//!                ChatRequest ────────────> RouteRequest (lengths, needs, limits) dispatch::route_request (pure)
+//!                Catalog.endpoints_for(model), keys, addresses ──> [Reach]       dispatch::reach
+//!                ObservationStore.stats(keys, now) ──> EndpointStats             store     <- the only read
+//!                ──────────────────> [Candidate]                                 dispatch
+//!  route explain ══ decide(RouteRequest, [Candidate], Policy, now, seed) -> Decision ══  routing (PURE)
+//!    stops here, │
+//!    prints it   ├─ Failover::new(Decision): Step::Try ─> exchange ─> events │ class ─┐  dispatch::chat
+//!                │      ^──────────────────────────────────────────────────────────────┘
+//!                ├─ every attempt ──> Observation ──> ObservationStore.record            <- the only write
+//!                └─ [ChatEvent] ──> cli::chat prints, cli::render renders
+//! ```
+//!
+//! `providers compare` is `decide` for a stated shape with every key supposed. The sandbox is real HTTP to simulated
+//! providers on loopback; nothing on the way knows that they are.
+//!
+//! # Where does a line belong?
+//!
+//! | it is about | file |
+//! |---|---|
+//! | money, tokens, what multiplies into what | [`units`] |
+//! | what a model, provider or endpoint *is* | [`catalog`] |
+//! | what a price sheet is, what a usage costs | [`catalog::price`] |
+//! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
+//! | the user's TOML overlays | [`catalog::file`] |
+//! | what a typed model name means | [`catalog::resolve`] |
+//! | what is asked of a model and what it says, in no protocol | [`chat`] |
+//! | what a failure permits next | `observe/class.rs`: one table |
+//! | one attempt as seen; the decayed fold of many; what is shown of them | `observe/{mod,stats,measured}.rs` |
+//! | why an endpoint may not be used | `routing/filter.rs` |
+//! | a term of the score | `routing/score.rs` |
+//! | a constant of the decision | `routing/policy.rs` |
+//! | near-ties | `routing/balance.rs` |
+//! | what is tried next, when, how often | `routing/failover.rs` |
+//! | tables on disk | `store/{schema,sqlite}.rs` |
+//! | a wire dialect | `upstream/{openai,anthropic}.rs`: encode, decode |
+//! | what a provider's error means | `upstream/classify/`: tables |
+//! | bytes to frames | `upstream/wire/` |
+//! | one attempt: sending, stamps, limits | `upstream/exchange.rs` |
+//! | the HTTP client | `upstream/transport.rs` |
+//! | keys and addresses | `upstream/auth/` |
+//! | which endpoints are weighed, and executing a decision | `dispatch/{reach,chat}.rs` |
+//! | simulated providers | [`sandbox`] |
+//! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
+//! | how something looks | `cli/render/` |
+//! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
+//!
+//! To add **an OpenAI-compatible provider**: an overlay, or an entry in the catalog's input; no code. **A protocol**: a
+//! file in `upstream/`, a line in `upstream::adapter` and `upstream::BUILT`, a folder in `tests/fixtures/`; the
+//! conformance suite covers it at once. **A factor of the decision**: a term in `routing/score.rs`, its column in
+//! `cli/render/explain.rs`, its line in `openmux help routing`. **A price item**: `catalog/price.rs` has the one table of
+//! keys. **An error class**: `observe/class.rs`, then the compiler shows where.
+//!
+//! # Invariants
+//!
+//! 1. [`routing::decide`] is a pure function of plain values. The same arguments give the same decision, to the byte.
+//! 2. The explanation is the score: a sum of terms in dollars; what is printed is what was compared.
+//! 3. Money is an exact decimal with its unit in the type. An unknown price is a rejection or `-`, never zero; an unknown
+//!    measurement is a stated prior, marked `assumed`.
+//! 4. An adapter is a pair of pure functions and a frame-by-frame decoder. A decoder never invents an end: bytes that
+//!    stop without the provider's own end are a truncated answer.
+//! 5. Nothing half-done looks done: partial output, a finish of `error`, an empty answer, a cut-off tool call are
+//!    failures with a class.
+//! 6. After the first token has reached the caller nothing is sent again. Where nothing has reached the caller
+//!    (`--no-stream`, `-o json`) a break may still fail over, and what it may have cost is reported.
+//! 7. Preferences are loud: what an endpoint cannot honour rejects it, with the reason.
+//! 8. The library prints nothing and reads no clock, environment or file on its own; `.clippy.toml` says where each is
+//!    banned, and the few files that may say so.
+//! 9. A secret cannot be printed ([`upstream::auth::Secret`]), and goes to its own provider alone: redirects are not
+//!    followed.
+//! 10. [`routing::RouteRequest`] and [`routing::Decision`] hold no prompt text.
+//!
+//! The walls between the modules (who may use whom, which crate is named where) are a table in
+//! `tests/it/layering.rs`, and a test.
+
 pub mod catalog;
 pub mod chat;
 pub mod cli;

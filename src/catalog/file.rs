@@ -1,654 +1,133 @@
-//! Overlays: the user's own providers, endpoints and corrections, in TOML. Every mistake is an error that names file,
-//! line and key; nothing is skipped in silence.
+//! Catalog overlays: TOML files that add or change providers and endpoints, and the records of embedded providers.
+//!
+//! ```toml
+//! [provider.local]
+//! protocol = "openai-chat"
+//! base_url = "http://127.0.0.1:8080/v1"
+//!
+//! [[endpoint]]
+//! provider = "local"
+//! model    = "huggingface/smollm2-135m-instruct"
+//! id       = "smollm2"                             # what goes on the wire
+//! context  = 2048
+//! price    = { input = "0.10", output = "0.20" }   # USD per 1M tokens, as decimal strings
+//! ```
+//!
+//! Nothing is skipped silently: an unknown key, a number where a decimal string belongs, an unknown provider are errors
+//! that name the file, the line and the path of the key. Overlays hold names of environment variables, never keys.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod checks;
+mod endpoint;
+mod prices;
+mod provider;
+mod reader;
+mod record;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::builtin::{auth_of, usual_auth};
-use super::price::{Comparator, Meter, PriceKey, Rate, Tier};
-use super::{
-    Auth, Capability, Catalog, Endpoint, EndpointId, Modality, ModelId, ModelKind, OutputLimitField, Pricing, Protocol,
-    Provider, ProviderId, ProviderKind, ProviderProtocol, Status, own_provider,
-};
-use crate::units::Tokens;
+pub(super) use self::endpoint::EndpointPatch;
+use self::provider::ProviderPatch;
+pub(super) use self::reader::suggestion;
+use self::reader::{Reader, Source};
+pub(super) use self::record::{default_auth, provider_record};
 
 /// What is wrong with an overlay, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {}{message}", if .key.is_empty() { String::new() } else { format!("{}: ", .key) })]
+#[error("{file}:{line}: {}{message}", prefix(.path))]
 pub struct OverlayError {
-    /// The file.
+    /// The overlay's name, as it was given to [`Overlay::parse`].
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// The path of the key, e.g. `endpoint[0].price.input`; empty where the file is no TOML.
-    pub key: String,
-    /// What is wrong.
+    /// The key, e.g. `endpoint[0].price.input`; empty where the file is not TOML.
+    pub path: String,
+    /// What is wrong, with the fix where there is one.
     pub message: String,
 }
 
-/// One overlay file, read and checked by itself.
-#[derive(Debug, Clone, PartialEq)]
+fn prefix(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("{path}: ") }
+}
+
+/// One overlay file, parsed and checked as far as it can be without the catalog below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
-    file: String,
-    providers: Vec<ProviderPatch>,
-    endpoints: Vec<EndpointPatch>,
+    pub(super) name: Arc<str>,
+    pub(super) providers: Vec<ProviderPatch>,
+    pub(super) endpoints: Vec<EndpointPatch>,
 }
-
-#[derive(Debug, Clone, PartialEq)]
-struct ProviderPatch {
-    id: ProviderId,
-    name: Option<String>,
-    kind: Option<ProviderKind>,
-    spoken: Option<(Protocol, String)>,
-    auth: Option<Auth>,
-    key_env: Option<Vec<String>>,
-    headers: BTreeMap<String, String>,
-    output_limit: Option<OutputLimitField>,
-    hides_reasoning: Option<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Default)]
-struct EndpointPatch {
-    line: usize,
-    key: String,
-    provider: String,
-    id: String,
-    model: String,
-    hide: bool,
-    like: Option<String>,
-    kind: Option<ModelKind>,
-    protocol: Option<Protocol>,
-    base_url: Option<String>,
-    context: Option<Tokens>,
-    max_input: Option<Tokens>,
-    max_output: Option<Tokens>,
-    input: Option<BTreeSet<Modality>>,
-    output: Option<BTreeSet<Modality>>,
-    features: Option<BTreeSet<Capability>>,
-    variant: Option<Vec<String>>,
-    quant: Option<String>,
-    region: Option<String>,
-    status: Option<Status>,
-    sunset: Option<String>,
-    price: Option<Pricing>,
-}
-
-const PROVIDER_KEYS: [&str; 9] =
-    ["protocol", "base_url", "key_env", "name", "kind", "headers", "auth", "output_limit", "hides_reasoning"];
-
-const ENDPOINT_KEYS: [&str; 20] = [
-    "provider",
-    "model",
-    "id",
-    "hide",
-    "like",
-    "kind",
-    "protocol",
-    "base_url",
-    "context",
-    "max_input",
-    "max_output",
-    "input",
-    "output",
-    "features",
-    "variant",
-    "quant",
-    "region",
-    "status",
-    "sunset",
-    "price",
-];
 
 impl Overlay {
-    /// Reads a file's text; `file` is its name in messages.
+    /// Parses a file's text; `name` is its path, for messages and for [`super::Endpoint::overlay`].
     ///
     /// # Errors
-    /// The text is no TOML, or a key or a value is not what it must be.
-    pub fn parse(file: &str, text: &str) -> Result<Self, OverlayError> {
-        let reader = Reader { file, text };
-        let table = DeTable::parse(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            reader.error(start, "", one_line(error.message()))
-        })?;
-        let top = Node { reader, table: table.get_ref(), path: String::new(), start: 0 };
-        top.known(&["provider", "endpoint"])?;
-        let mut overlay = Self { file: file.to_owned(), providers: Vec::new(), endpoints: Vec::new() };
-        if let Some(providers) = top.table("provider")? {
-            for (name, _) in providers.table {
-                overlay.providers.push(provider(name.get_ref(), &providers)?);
+    /// The text is not TOML, has an unknown key, or a value that cannot be right; the first such place is told.
+    pub fn parse(name: &str, text: &str) -> Result<Self, OverlayError> {
+        let source = Source { file: name.into(), text };
+        let document = source.document()?;
+        let root = Reader::root(&source, document.get_ref());
+        root.known(&["provider", "endpoint"])?;
+        let mut providers = Vec::new();
+        if let Some(tables) = root.table("provider")? {
+            for (id, table) in tables.members()? {
+                providers.push(ProviderPatch::read(&id, &table)?);
             }
         }
-        let mut seen = BTreeSet::new();
-        for node in top.tables("endpoint")? {
-            let patch = endpoint(&node)?;
-            if !seen.insert((patch.provider.clone(), patch.id.clone())) {
-                return Err(node.error("id", format!("{} {} stands twice in this file", patch.provider, patch.id)));
+        let mut endpoints: Vec<EndpointPatch> = Vec::new();
+        let mut first: BTreeMap<_, usize> = BTreeMap::new();
+        for table in root.tables("endpoint")? {
+            let patch = EndpointPatch::read(&table)?;
+            if let Some(line) = first.insert(patch.id.clone(), table.line()) {
+                let (provider, id) = (&patch.id.provider, &patch.id.upstream_model);
+                let message = format!("\"{id}\" at {provider} is already in line {line}: merge the two");
+                return Err(table.error("id", message));
             }
-            overlay.endpoints.push(patch);
+            endpoints.push(patch);
         }
-        Ok(overlay)
+        Ok(Self { name: source.file.clone(), providers, endpoints })
     }
 
-    /// The providers that this adds or changes.
-    pub(super) fn providers(&self, catalog: &Catalog) -> Vec<Provider> {
-        self.providers.iter().map(|patch| patch.apply(catalog.provider(&patch.id))).collect()
+    /// The file's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// The endpoints that this adds or changes.
-    ///
-    /// # Errors
-    /// A provider, or a model to be like, exists nowhere.
-    pub(super) fn endpoints(&self, catalog: &Catalog) -> Result<Vec<Endpoint>, OverlayError> {
-        let shown = self.endpoints.iter().filter(|patch| !patch.hide);
-        shown.map(|patch| patch.apply(catalog, &self.file)).collect()
-    }
-
-    /// The endpoints that this hides.
-    pub(super) fn hidden(&self) -> impl Iterator<Item = EndpointId> + '_ {
-        self.endpoints.iter().filter(|patch| patch.hide).map(EndpointPatch::id)
+    /// The environment variables and addresses that it sets, for a consent prompt: `(key path, value)` pairs.
+    #[must_use]
+    pub fn sensitive(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for patch in &self.providers {
+            let path = |key: &str| format!("provider.{}.{key}", patch.id);
+            found.extend(patch.base_url.iter().map(|url| (path("base_url"), url.clone())));
+            found.extend(patch.key_env.iter().flatten().map(|name| (path("key_env"), name.clone())));
+        }
+        for (at, patch) in self.endpoints.iter().enumerate() {
+            found.extend(patch.base_url.iter().map(|url| (format!("endpoint[{at}].base_url"), url.clone())));
+        }
+        found
     }
 }
 
-impl ProviderPatch {
-    fn apply(&self, known: Option<Provider>) -> Provider {
-        let mut provider = known.unwrap_or_else(|| Provider {
-            id: self.id.clone(),
-            name: self.id.to_string(),
-            kind: self.usual_kind(),
-            protocols: Vec::new(),
-            env: BTreeMap::new(),
-            headers: BTreeMap::new(),
-            models_url: None,
-            doc: None,
-            output_limit: OutputLimitField::MaxTokens,
-            hides_reasoning: false,
-            tiers_inclusive: false,
-            quirks: BTreeMap::new(),
-        });
-        if let Some((protocol, base_url)) = &self.spoken {
-            let known = provider.protocols.iter().find(|spoken| spoken.protocol == *protocol);
-            let usual = if self.key_env.is_some() || !provider.env_names("key").is_empty() {
-                known.map_or_else(|| usual_auth(*protocol), |spoken| spoken.auth.clone())
-            } else {
-                Auth::Optional
-            };
-            let auth = self.auth.clone().unwrap_or(usual);
-            provider.protocols.retain(|spoken| spoken.protocol != *protocol);
-            provider.protocols.insert(0, ProviderProtocol { protocol: *protocol, base_url: base_url.clone(), auth });
-        }
-        if let Some(names) = &self.key_env {
-            provider.env.insert("key".to_owned(), names.clone());
-        }
-        if let Some(name) = &self.name {
-            provider.name.clone_from(name);
-        }
-        provider.kind = self.kind.unwrap_or(provider.kind);
-        provider.headers.extend(self.headers.clone());
-        provider.output_limit = self.output_limit.unwrap_or(provider.output_limit);
-        provider.hides_reasoning = self.hides_reasoning.unwrap_or(provider.hides_reasoning);
-        provider
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_without_a_path_has_no_stray_colon() {
+        let error = Overlay::parse("x.toml", "a = [").unwrap_err();
+        assert!(error.to_string().starts_with("x.toml:1: "), "{error}");
+        assert!(!error.to_string().contains(": : "), "{error}");
     }
 
-    /// A server on this machine that needs no key is local; anything else is a host.
-    fn usual_kind(&self) -> ProviderKind {
-        let loopback = self.spoken.as_ref().is_some_and(|(_, url)| is_loopback(url));
-        if loopback && self.key_env.is_none() { ProviderKind::Local } else { ProviderKind::Host }
-    }
-}
-
-impl EndpointPatch {
-    fn id(&self) -> EndpointId {
-        EndpointId { provider: ProviderId::new(self.provider.clone()), upstream_model: self.id.clone() }
-    }
-
-    fn apply(&self, catalog: &Catalog, file: &str) -> Result<Endpoint, OverlayError> {
-        let error = |key: &str, message: String| OverlayError {
-            file: file.to_owned(),
-            line: self.line,
-            key: format!("{}.{key}", self.key),
-            message,
-        };
-        let id = self.id();
-        let provider = catalog.provider(&id.provider).ok_or_else(|| {
-            error("provider", format!("there is no provider \"{}\"; describe it in [provider.{0}]", self.provider))
-        })?;
-        let model = ModelId::new(self.model.clone());
-        let mut endpoint = catalog
-            .endpoint_of(&model, &id)
-            .unwrap_or_else(|| blank(id, model, provider.protocols.first().map(|p| p.protocol)));
-        if let Some(like) = &self.like {
-            let other =
-                like_endpoint(catalog, like).ok_or_else(|| error("like", format!("no model is called \"{like}\"")))?;
-            endpoint.context = other.context;
-            endpoint.max_input = other.max_input;
-            endpoint.max_output = other.max_output;
-            endpoint.input = other.input;
-            endpoint.output = other.output;
-            endpoint.capabilities = other.capabilities;
-        }
-        endpoint.kind = self.kind.unwrap_or(endpoint.kind);
-        endpoint.protocol = self.protocol.or(endpoint.protocol);
-        endpoint.base_url = self.base_url.clone().or(endpoint.base_url);
-        endpoint.context = self.context.or(endpoint.context);
-        endpoint.max_input = self.max_input.or(endpoint.max_input);
-        endpoint.max_output = self.max_output.or(endpoint.max_output);
-        endpoint.input = self.input.clone().unwrap_or(endpoint.input);
-        endpoint.output = self.output.clone().unwrap_or(endpoint.output);
-        endpoint.capabilities = self.features.clone().unwrap_or(endpoint.capabilities);
-        endpoint.variant = self.variant.clone().unwrap_or(endpoint.variant);
-        endpoint.quant = self.quant.clone().or(endpoint.quant);
-        endpoint.region = self.region.clone().or(endpoint.region);
-        endpoint.status = self.status.unwrap_or(endpoint.status);
-        endpoint.sunset = self.sunset.clone().or(endpoint.sunset);
-        if let Some(price) = &self.price {
-            let mut price = price.clone();
-            if provider.tiers_inclusive {
-                for tier in price.rates.values_mut().flat_map(|rate| &mut rate.tiers) {
-                    tier.comparator = Comparator::Ge;
-                }
-            }
-            endpoint.pricing = Some(price);
-            endpoint.dispute = None;
-        }
-        endpoint.overlay = Some(file.to_owned());
-        Ok(endpoint)
-    }
-}
-
-fn blank(id: EndpointId, model: ModelId, protocol: Option<Protocol>) -> Endpoint {
-    Endpoint {
-        id,
-        model,
-        aka: Vec::new(),
-        kind: ModelKind::Chat,
-        protocol,
-        alternate: None,
-        base_url: None,
-        variant: Vec::new(),
-        quant: None,
-        region: None,
-        upstream: None,
-        context: None,
-        max_input: None,
-        max_output: None,
-        input: BTreeSet::new(),
-        output: BTreeSet::new(),
-        capabilities: BTreeSet::new(),
-        reasoning_options: Vec::new(),
-        reasoning_field: None,
-        cache_min: None,
-        pricing: None,
-        dispute: None,
-        status: Status::Active,
-        sunset: None,
-        floating: false,
-        released: None,
-        overlay: None,
-    }
-}
-
-/// The endpoint whose limits and abilities a model is known by: its author's own, else the first.
-fn like_endpoint(catalog: &Catalog, model: &str) -> Option<Endpoint> {
-    let model = ModelId::new(model.to_lowercase());
-    let endpoints = catalog.endpoints_for(&model);
-    let own = own_provider(model.author());
-    let author = endpoints.iter().find(|endpoint| Some(endpoint.id.provider.as_str()) == own && endpoint.is_plain());
-    author.or_else(|| endpoints.iter().find(|endpoint| endpoint.is_plain())).cloned()
-}
-
-fn provider(id: &str, providers: &Node<'_>) -> Result<ProviderPatch, OverlayError> {
-    let Some(node) = providers.table(id)? else { return Err(providers.error(id, "not a table".to_owned())) };
-    node.known(&PROVIDER_KEYS)?;
-    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
-    if !id.chars().all(legal) || id.is_empty() {
-        return Err(providers.error(id, "a provider's name has lower-case letters, digits, - . _ only".to_owned()));
-    }
-    let protocol = node.protocol("protocol")?;
-    let base_url = node.url("base_url")?;
-    let spoken = match (protocol, base_url) {
-        (Some(protocol), Some(url)) => Some((protocol, url)),
-        (None, Some(url)) => Some((Protocol::OpenaiChat, url)),
-        (Some(_), None) => return Err(node.missing("base_url")),
-        (None, None) => None,
-    };
-    let key_env = match node.get("key_env") {
-        None => None,
-        Some(value) if value.get_ref().is_str() => node.text("key_env")?.map(|name| vec![name]),
-        Some(_) => node.words("key_env")?,
-    };
-    for name in key_env.iter().flatten() {
-        let legal = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-        if !legal || !name.starts_with(|c: char| c.is_ascii_uppercase()) {
-            let message =
-                format!("\"{name}\" is no name of a variable; this is the variable's name, never the key itself");
-            return Err(node.error("key_env", message));
-        }
-    }
-    let kind = node.choice("kind", ProviderKind::parse, &ProviderKind::ALL.map(ProviderKind::name))?;
-    let auth = match node.text("auth")?.as_deref() {
-        None => None,
-        Some("none" | "bearer") => node.text("auth")?.as_deref().map(auth_of),
-        Some(header) if header.starts_with("header:") => Some(Auth::Header(header["header:".len()..].to_lowercase())),
-        Some(other) => return Err(node.error("auth", format!("\"{other}\" is none of bearer, none, header:NAME"))),
-    };
-    let limits = ["max_tokens", "max_completion_tokens"];
-    let output_limit = node.choice(
-        "output_limit",
-        |name| match name {
-            "max_tokens" => Some(OutputLimitField::MaxTokens),
-            "max_completion_tokens" => Some(OutputLimitField::MaxCompletionTokens),
-            _ => None,
-        },
-        &limits,
-    )?;
-    let mut headers = BTreeMap::new();
-    if let Some(table) = node.table("headers")? {
-        for (name, _) in table.table {
-            let value = table.text(name.get_ref())?.unwrap_or_default();
-            headers.insert(name.get_ref().to_lowercase(), value);
-        }
-    }
-    Ok(ProviderPatch {
-        id: ProviderId::new(id),
-        name: node.text("name")?,
-        kind,
-        spoken,
-        auth,
-        key_env,
-        headers,
-        output_limit,
-        hides_reasoning: node.flag("hides_reasoning")?,
-    })
-}
-
-fn endpoint(node: &Node<'_>) -> Result<EndpointPatch, OverlayError> {
-    node.known(&ENDPOINT_KEYS)?;
-    let needed = |key: &str| node.text(key)?.filter(|text| !text.is_empty()).ok_or_else(|| node.missing(key));
-    let model = needed("model")?.to_lowercase();
-    let safe = |c: char| c.is_ascii_alphanumeric() || "-._/:@+".contains(c);
-    if model.split('/').count() != 2
-        || !model.chars().all(safe)
-        || model.split('/').any(str::is_empty)
-        || model.contains("..")
-    {
-        return Err(node.error("model", format!("\"{model}\" is not author/slug")));
-    }
-    let id = needed("id")?;
-    if id.contains(|c: char| c.is_control() || c == '?' || c == '#') || id.contains("..") {
-        return Err(node.error("id", format!("\"{id}\" cannot be sent as a model's id")));
-    }
-    let statuses = ["active", "alpha", "beta", "deprecated", "retired"];
-    let sunset = node.text("sunset")?;
-    if let Some(day) = &sunset
-        && day.parse::<jiff::civil::Date>().is_err()
-    {
-        return Err(node.error("sunset", format!("\"{day}\" is not a day such as 2026-12-31")));
-    }
-    let price = node.table("price")?.map(|table| pricing(&table)).transpose()?;
-    Ok(EndpointPatch {
-        line: node.reader.line(node.start),
-        key: node.path.clone(),
-        provider: needed("provider")?,
-        id,
-        model,
-        hide: node.flag("hide")?.unwrap_or(false),
-        like: node.text("like")?,
-        kind: node.choice("kind", ModelKind::parse, &ModelKind::ALL.map(ModelKind::name))?,
-        protocol: node.protocol("protocol")?,
-        base_url: node.url("base_url")?,
-        context: node.count("context")?,
-        max_input: node.count("max_input")?,
-        max_output: node.count("max_output")?,
-        input: node.set("input", Modality::parse, &Modality::ALL.map(Modality::name))?,
-        output: node.set("output", Modality::parse, &Modality::ALL.map(Modality::name))?,
-        features: node.set("features", Capability::parse, &Capability::ALL.map(Capability::name))?,
-        variant: node.words("variant")?,
-        quant: node.text("quant")?,
-        region: node.text("region")?,
-        status: node.choice(
-            "status",
-            |name| match name {
-                "active" => Some(Status::Active),
-                "alpha" => Some(Status::Alpha),
-                "beta" => Some(Status::Beta),
-                "deprecated" => Some(Status::Deprecated),
-                "retired" => Some(Status::Retired),
-                _ => None,
-            },
-            &statuses,
-        )?,
-        sunset,
-        price,
-    })
-}
-
-/// A price table: keys as in the snapshot, every price a string, tiers as `[{ over = 200000, input = "6", ... }]`.
-fn pricing(node: &Node<'_>) -> Result<Pricing, OverlayError> {
-    let mut sheet = Pricing::default();
-    for (key, _) in node.table {
-        let key = key.get_ref().as_ref();
-        if key == "tiers" {
-            continue;
-        }
-        let value = node.price(key)?;
-        match sheet.set(key, &value) {
-            Ok(true) => {}
-            Ok(false) => {
-                let mut names: Vec<&str> = super::price::Item::ALL.iter().map(|item| item.key()).collect();
-                names.extend(["per_request", "web_search_per_1k", "per_input_image", "per_output_image", "tiers"]);
-                return Err(node.unknown(key, &names));
-            }
-            Err(error) => return Err(node.error(key, error.to_string())),
-        }
-    }
-    for tier in node.tables("tiers")? {
-        let threshold = tier.count("over")?.ok_or_else(|| tier.missing("over"))?;
-        for (key, _) in tier.table {
-            let key = key.get_ref().as_ref();
-            if key == "over" {
-                continue;
-            }
-            let Some(PriceKey::Token(item)) = PriceKey::parse(key) else {
-                return Err(tier.unknown(key, &["over", "input", "output", "cache_read", "cache_write"]));
-            };
-            let price = tier
-                .price(key)?
-                .parse()
-                .map_err(|error: crate::units::MoneyError| tier.error(key, error.to_string()))?;
-            let rate = sheet.rates.entry(item).or_insert_with(|| Rate::flat(price));
-            rate.tiers.push(Tier { threshold, comparator: Comparator::Gt, meter: Meter::Input, price });
-        }
-    }
-    Ok(sheet)
-}
-
-fn is_loopback(url: &str) -> bool {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or(url);
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The file that is being read, for messages.
-#[derive(Clone, Copy)]
-struct Reader<'a> {
-    file: &'a str,
-    text: &'a str,
-}
-
-impl Reader<'_> {
-    fn line(self, start: usize) -> usize {
-        self.text.get(..start).map_or(1, |before| before.matches('\n').count() + 1)
-    }
-
-    fn error(self, start: usize, key: &str, message: String) -> OverlayError {
-        OverlayError { file: self.file.to_owned(), line: self.line(start), key: key.to_owned(), message }
-    }
-}
-
-/// A table and where it stands.
-struct Node<'a> {
-    reader: Reader<'a>,
-    table: &'a DeTable<'a>,
-    path: String,
-    start: usize,
-}
-
-impl<'a> Node<'a> {
-    fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.table.iter().find(|(name, _)| name.get_ref().as_ref() == key).map(|(_, value)| value)
-    }
-
-    fn place(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
-
-    fn error(&self, key: &str, message: String) -> OverlayError {
-        let named = self.table.iter().find(|(name, _)| name.get_ref().as_ref() == key);
-        let start = named.map_or(self.start, |(name, _)| name.span().start);
-        self.reader.error(start, &self.place(key), message)
-    }
-
-    fn missing(&self, key: &str) -> OverlayError {
-        self.error(key, "missing".to_owned())
-    }
-
-    fn unknown(&self, key: &str, names: &[&str]) -> OverlayError {
-        let near = names.iter().map(|name| (strsim::jaro_winkler(key, name), *name));
-        let nearest = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.7);
-        let hint = match nearest {
-            Some((_, name)) => format!("; did you mean \"{name}\"?"),
-            None => format!("; known are {}", names.join(", ")),
-        };
-        self.error(key, format!("unknown key{hint}"))
-    }
-
-    fn known(&self, names: &[&str]) -> Result<(), OverlayError> {
-        let mut keys = self.table.iter().map(|(name, _)| name.get_ref().as_ref());
-        match keys.find(|key| !names.contains(key)) {
-            Some(key) => Err(self.unknown(key, names)),
-            None => Ok(()),
-        }
-    }
-
-    fn wrong(&self, key: &str, value: &DeValue<'_>, wanted: &str) -> OverlayError {
-        self.error(key, format!("{wanted} is wanted, not {}", value.type_str()))
-    }
-
-    fn text(&self, key: &str) -> Result<Option<String>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        value
-            .get_ref()
-            .as_str()
-            .map(|text| Some(text.to_owned()))
-            .ok_or_else(|| self.wrong(key, value.get_ref(), "text"))
-    }
-
-    fn flag(&self, key: &str) -> Result<Option<bool>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        value.get_ref().as_bool().map(Some).ok_or_else(|| self.wrong(key, value.get_ref(), "true or false"))
-    }
-
-    fn count(&self, key: &str) -> Result<Option<Tokens>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        let count =
-            value.get_ref().as_integer().and_then(|whole| whole.as_str().parse().ok()).and_then(Tokens::reported);
-        count.map(Some).ok_or_else(|| self.wrong(key, value.get_ref(), "a number of tokens"))
-    }
-
-    /// A price must be text, so that its characters are what is charged.
-    fn price(&self, key: &str) -> Result<String, OverlayError> {
-        let Some(value) = self.get(key) else { return Err(self.missing(key)) };
-        match value.get_ref() {
-            DeValue::String(text) => Ok(text.to_string()),
-            DeValue::Integer(number) => {
-                Err(self.error(key, format!("write the price in quotes: \"{}\"", number.as_str())))
-            }
-            DeValue::Float(number) => {
-                Err(self.error(key, format!("write the price in quotes: \"{}\"", number.as_str())))
-            }
-            other => Err(self.wrong(key, other, "a price in quotes")),
-        }
-    }
-
-    fn words(&self, key: &str) -> Result<Option<Vec<String>>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        let list = value.get_ref().as_array().ok_or_else(|| self.wrong(key, value.get_ref(), "a list"))?;
-        let words = list.iter().map(|word| word.get_ref().as_str().map(str::to_owned));
-        words
-            .collect::<Option<Vec<_>>>()
-            .map(Some)
-            .ok_or_else(|| self.error(key, "a list of text is wanted".to_owned()))
-    }
-
-    fn choice<T>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Option<T>,
-        names: &[&str],
-    ) -> Result<Option<T>, OverlayError> {
-        let Some(text) = self.text(key)? else { return Ok(None) };
-        parse(&text).map(Some).ok_or_else(|| self.error(key, format!("\"{text}\" is none of {}", names.join(", "))))
-    }
-
-    fn set<T: Ord>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Option<T>,
-        names: &[&str],
-    ) -> Result<Option<BTreeSet<T>>, OverlayError> {
-        let Some(words) = self.words(key)? else { return Ok(None) };
-        let one = |word: &String| {
-            parse(word).ok_or_else(|| self.error(key, format!("\"{word}\" is none of {}", names.join(", "))))
-        };
-        words.iter().map(one).collect::<Result<_, _>>().map(Some)
-    }
-
-    fn protocol(&self, key: &str) -> Result<Option<Protocol>, OverlayError> {
-        self.choice(key, Protocol::parse, &Protocol::ALL.map(Protocol::name))
-    }
-
-    /// An address: https, or http on this machine.
-    fn url(&self, key: &str) -> Result<Option<String>, OverlayError> {
-        let Some(url) = self.text(key)? else { return Ok(None) };
-        let url = url.trim_end_matches('/').to_owned();
-        let plain = url.starts_with("http://");
-        if url.parse::<http::Uri>().is_err() && !url.contains('{') || !(plain || url.starts_with("https://")) {
-            return Err(self.error(key, format!("\"{url}\" is not an address such as https://api.example.com/v1")));
-        }
-        if plain && !is_loopback(&url) {
-            return Err(self.error(
-                key,
-                "http is for this machine only (127.0.0.1, localhost): a key would travel in the clear".to_owned(),
-            ));
-        }
-        Ok(Some(url))
-    }
-
-    fn table(&self, key: &str) -> Result<Option<Node<'a>>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(None) };
-        let table = value.get_ref().as_table().ok_or_else(|| self.wrong(key, value.get_ref(), "a table"))?;
-        Ok(Some(Node { reader: self.reader, table, path: self.place(key), start: value.span().start }))
-    }
-
-    fn tables(&self, key: &str) -> Result<Vec<Node<'a>>, OverlayError> {
-        let Some(value) = self.get(key) else { return Ok(Vec::new()) };
-        let list = value.get_ref().as_array().ok_or_else(|| self.wrong(key, value.get_ref(), "a list of tables"))?;
-        let mut nodes = Vec::new();
-        for (at, entry) in list.iter().enumerate() {
-            let table = entry.get_ref().as_table().ok_or_else(|| self.wrong(key, entry.get_ref(), "a table"))?;
-            let path = format!("{}[{at}]", self.place(key));
-            nodes.push(Node { reader: self.reader, table, path, start: entry.span().start });
-        }
-        Ok(nodes)
+    #[test]
+    fn what_needs_consent_is_listed() {
+        let text =
+            "[provider.p]\nprotocol = \"openai-chat\"\nbase_url = \"https://p.example/v1\"\nkey_env = \"P_KEY\"\n";
+        let overlay = Overlay::parse("x.toml", text).unwrap();
+        let expected = [("provider.p.base_url", "https://p.example/v1"), ("provider.p.key_env", "P_KEY")]
+            .map(|(a, b)| (a.into(), b.into()));
+        assert_eq!(overlay.sensitive(), expected);
     }
 }

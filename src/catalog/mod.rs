@@ -8,13 +8,15 @@ pub mod file;
 pub mod price;
 pub mod resolve;
 mod usage;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use builtin::{Catalog, EndpointLine, ModelLine, own_provider};
+pub use builtin::{Catalog, EndpointLine, ModelLine};
 pub use price::Pricing;
 pub use usage::Usage;
+pub use words::{Capability, Modality, ModelKind, Protocol, ProviderKind, Status};
 
 use crate::units::{Tokens, UsdPerMtok};
 
@@ -90,284 +92,6 @@ pub struct EndpointId {
 impl fmt::Display for EndpointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.provider, self.upstream_model)
-    }
-}
-
-/// A wire dialect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the dialect of its name")]
-pub enum Protocol {
-    OpenaiChat,
-    OpenaiResponses,
-    AnthropicMessages,
-    Gemini,
-    VertexGemini,
-    VertexAnthropic,
-    BedrockConverse,
-    CohereV2,
-    Ollama,
-    SapOrchestration,
-    Watsonx,
-}
-
-impl Protocol {
-    /// Every protocol that the catalog can name.
-    pub const ALL: [Self; 11] = [
-        Self::OpenaiChat,
-        Self::OpenaiResponses,
-        Self::AnthropicMessages,
-        Self::Gemini,
-        Self::VertexGemini,
-        Self::VertexAnthropic,
-        Self::BedrockConverse,
-        Self::CohereV2,
-        Self::Ollama,
-        Self::SapOrchestration,
-        Self::Watsonx,
-    ];
-
-    /// The name in the catalog and in overlays, e.g. `openai-chat`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OpenaiChat => "openai-chat",
-            Self::OpenaiResponses => "openai-responses",
-            Self::AnthropicMessages => "anthropic-messages",
-            Self::Gemini => "gemini",
-            Self::VertexGemini => "vertex-gemini",
-            Self::VertexAnthropic => "vertex-anthropic",
-            Self::BedrockConverse => "bedrock-converse",
-            Self::CohereV2 => "cohere-v2",
-            Self::Ollama => "ollama",
-            Self::SapOrchestration => "sap-orchestration",
-            Self::Watsonx => "watsonx",
-        }
-    }
-
-    /// The protocol of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|protocol| protocol.name() == name)
-    }
-}
-
-/// What kind of business a provider is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ProviderKind {
-    /// It made the models it serves.
-    Lab,
-    /// A general cloud with its own accounts and regions.
-    Cloud,
-    /// It runs others' (mostly open-weight) models.
-    Host,
-    /// It passes requests on to other providers.
-    Gateway,
-    /// A subscription; there is no price per token.
-    Plan,
-    /// A server on the user's own machine.
-    Local,
-}
-
-impl ProviderKind {
-    /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Lab, Self::Cloud, Self::Host, Self::Gateway, Self::Plan, Self::Local];
-
-    /// The name in the catalog and in JSON: `lab`, `cloud`, `host`, `gateway`, `plan`, `local`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lab => "lab",
-            Self::Cloud => "cloud",
-            Self::Host => "host",
-            Self::Gateway => "gateway",
-            Self::Plan => "plan",
-            Self::Local => "local",
-        }
-    }
-
-    /// The kind of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// What kind of model it is; only `chat` is routed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the kind of its name")]
-pub enum ModelKind {
-    Chat,
-    Completion,
-    Embedding,
-    Rerank,
-    Image,
-    Video,
-    Tts,
-    Stt,
-    Realtime,
-    Moderation,
-    Ocr,
-}
-
-impl ModelKind {
-    /// Every kind.
-    pub const ALL: [Self; 11] = [
-        Self::Chat,
-        Self::Completion,
-        Self::Embedding,
-        Self::Rerank,
-        Self::Image,
-        Self::Video,
-        Self::Tts,
-        Self::Stt,
-        Self::Realtime,
-        Self::Moderation,
-        Self::Ocr,
-    ];
-
-    /// The name in the catalog and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::Completion => "completion",
-            Self::Embedding => "embedding",
-            Self::Rerank => "rerank",
-            Self::Image => "image",
-            Self::Video => "video",
-            Self::Tts => "tts",
-            Self::Stt => "stt",
-            Self::Realtime => "realtime",
-            Self::Moderation => "moderation",
-            Self::Ocr => "ocr",
-        }
-    }
-
-    /// The kind of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// Something that an endpoint is said to be able, or said to be unable, to do. Silence is "unknown".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the ability of its name")]
-pub enum Capability {
-    Tools,
-    NoTools,
-    Reasoning,
-    Structured,
-    Temperature,
-    NoTemperature,
-    Cache,
-    ParallelTools,
-    WebSearch,
-    ComputerUse,
-}
-
-impl Capability {
-    /// Every capability.
-    pub const ALL: [Self; 10] = [
-        Self::Tools,
-        Self::NoTools,
-        Self::Reasoning,
-        Self::Structured,
-        Self::Temperature,
-        Self::NoTemperature,
-        Self::Cache,
-        Self::ParallelTools,
-        Self::WebSearch,
-        Self::ComputerUse,
-    ];
-
-    /// The name in the catalog, in overlays and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tools => "tools",
-            Self::NoTools => "no_tools",
-            Self::Reasoning => "reasoning",
-            Self::Structured => "structured",
-            Self::Temperature => "temperature",
-            Self::NoTemperature => "no_temperature",
-            Self::Cache => "cache",
-            Self::ParallelTools => "parallel_tools",
-            Self::WebSearch => "web_search",
-            Self::ComputerUse => "computer_use",
-        }
-    }
-
-    /// The capability of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|capability| capability.name() == name)
-    }
-}
-
-/// What goes in or comes out of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the modality of its name")]
-pub enum Modality {
-    Text,
-    Image,
-    Audio,
-    Video,
-    Pdf,
-}
-
-impl Modality {
-    /// Every modality.
-    pub const ALL: [Self; 5] = [Self::Text, Self::Image, Self::Audio, Self::Video, Self::Pdf];
-
-    /// The name in the catalog, in overlays and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Image => "image",
-            Self::Audio => "audio",
-            Self::Video => "video",
-            Self::Pdf => "pdf",
-        }
-    }
-
-    /// The modality of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|modality| modality.name() == name)
-    }
-}
-
-/// Where an endpoint is in its life. `Retired` rejects it; the others warn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// Listed by a fresh source, with no word of an end.
-    Active,
-    /// The provider calls it alpha.
-    Alpha,
-    /// The provider calls it beta.
-    Beta,
-    /// In no fresh list; only an old source has it.
-    Unlisted,
-    /// The provider has announced its end.
-    Deprecated,
-    /// It is gone.
-    Retired,
-}
-
-impl Status {
-    /// The word in output: `active`, `alpha`, `beta`, `unlisted`, `deprecated`, `retired`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Alpha => "alpha",
-            Self::Beta => "beta",
-            Self::Unlisted => "unlisted",
-            Self::Deprecated => "deprecated",
-            Self::Retired => "retired",
-        }
     }
 }
 
@@ -549,4 +273,16 @@ impl Endpoint {
     pub fn protocols(&self) -> impl Iterator<Item = Protocol> + '_ {
         self.protocol.into_iter().chain(self.alternate)
     }
+}
+
+/// Whether an address is on this machine.
+#[must_use]
+pub fn is_loopback(url: &str) -> bool {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or(url);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

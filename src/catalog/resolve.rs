@@ -1,184 +1,227 @@
 //! What a person typed -> a model, and perhaps a pinned provider or a variant. Exact after case folding and published
-//! aliases; nothing is matched by prefix.
+//! spellings; never by prefix.
 
 use std::collections::BTreeSet;
 
-use super::{Catalog, EndpointId, ModelId, ProviderId, own_provider};
+use super::{Catalog, EndpointLine, ModelId, ModelLine, ProviderId};
 
 /// What was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// The model.
     pub model: ModelId,
-    /// The provider that `model:provider` pins.
+    /// The provider that a `:provider` suffix pins.
     pub provider: Option<ProviderId>,
-    /// The variant that `model:variant` asks for.
+    /// The variant that a `:variant` suffix names, e.g. `free`.
     pub variant: Option<String>,
-    /// What was typed, where it is an alias.
+    /// The published spelling that led to the model, where the id itself was not typed.
     pub via_alias: Option<String>,
 }
 
-/// Why nothing, or nothing single, was meant.
+/// Why a text means no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// There is no model of that name.
+    /// No model has this id, slug or spelling.
     #[error("no model is called \"{typed}\"")]
     Unknown {
         /// What was typed.
         typed: String,
-        /// Near names, at most three, the likeliest first.
+        /// At most three ids that are spelt like it, the likeliest first; empty where none is.
         suggestions: Vec<ModelId>,
     },
-    /// Several are meant equally well.
-    #[error("\"{typed}\" can mean several things")]
+    /// It means more than one thing.
+    #[error("\"{typed}\" can mean {}", candidates.join(" or "))]
     Ambiguous {
         /// What was typed.
         typed: String,
-        /// Each of them, spelled so that it is not ambiguous.
+        /// Every reading: ids, or `the provider X of M` and `the variant X of M`.
         candidates: Vec<String>,
     },
-    /// The model exists, and what follows the colon is neither a provider nor a variant of it.
-    #[error("{model} has neither a provider nor a variant \"{suffix}\"")]
+    /// The model is there, but the part behind the colon is neither a provider that serves it nor a variant of it.
+    #[error("\"{suffix}\" is neither a provider nor a variant of {model}")]
     UnknownSuffix {
         /// The model.
         model: ModelId,
-        /// What follows the colon.
+        /// The part behind the colon.
         suffix: String,
-        /// Who serves it.
-        providers: Vec<String>,
-        /// Its variants.
+        /// The providers that serve the model, sorted.
+        providers: Vec<ProviderId>,
+        /// Its variants, sorted.
         variants: Vec<String>,
     },
 }
 
-/// What `typed` means.
+/// How alike two spellings must be for a suggestion, in percent.
+const FLOOR: u32 = 60;
+
+/// Finds what `typed` means: an id, a published spelling, a bare slug that one author has; each of them also with
+/// `:provider` or `:variant` behind it.
 ///
 /// # Errors
-/// It means nothing, or several things.
+/// See [`ResolveError`]; the message has no suggestion in it, the fields have.
 pub fn resolve(catalog: &Catalog, typed: &str) -> Result<Resolved, ResolveError> {
-    let folded = typed.trim().to_lowercase();
-    if let Some(resolved) = name(catalog, typed, &folded)? {
-        return Ok(resolved);
+    let text = typed.trim().to_lowercase();
+    if catalog.model_line(&text).is_some() {
+        return Ok(Resolved { model: ModelId::new(text), provider: None, variant: None, via_alias: None });
     }
-    if let Some((left, suffix)) = folded.rsplit_once(':')
-        && let Some(resolved) = name(catalog, left, left)?
-    {
-        return suffixed(catalog, resolved, suffix);
+    // The longest name with known suffixes goes before a spelling that has the colon in it: `x:free` is also published
+    // as a spelling of `x`, and that reading would lose the variant.
+    let mut unknown_suffix = None;
+    for (at, _) in text.rmatch_indices(':') {
+        let (name, suffix) = (&text[..at], &text[at + 1..]);
+        let Some((model, via_alias)) = named(catalog, name, typed)? else { continue };
+        match suffixed(catalog, typed, model, via_alias, suffix) {
+            Err(error @ ResolveError::UnknownSuffix { .. }) => unknown_suffix = Some(error),
+            other => return other,
+        }
     }
-    let wanted = folded.split(':').next().unwrap_or_default();
-    Err(ResolveError::Unknown { typed: typed.to_owned(), suggestions: suggest(catalog, wanted) })
+    match (named(catalog, &text, typed)?, unknown_suffix) {
+        (Some((model, via_alias)), _) => {
+            let variant = variant_of_wire_id(catalog, &model, &text);
+            Ok(Resolved { model, provider: None, variant, via_alias })
+        }
+        (None, Some(error)) => Err(error),
+        (None, None) => {
+            Err(ResolveError::Unknown { typed: typed.trim().to_owned(), suggestions: suggestions(catalog, &text) })
+        }
+    }
 }
 
-/// A name without a suffix: an id, an alias, or a bare slug that one author has.
-fn name(catalog: &Catalog, typed: &str, folded: &str) -> Result<Option<Resolved>, ResolveError> {
-    let plain = |model: ModelId, alias: Option<&str>| Resolved {
-        model,
-        provider: None,
-        variant: None,
-        via_alias: alias.map(str::to_owned),
-    };
-    let id = ModelId::new(folded);
-    if catalog.model(&id).is_some() {
-        return Ok(Some(plain(id, None)));
+/// A name without suffixes: an id, a published spelling, or a slug. The second part is the spelling.
+fn named(catalog: &Catalog, name: &str, typed: &str) -> Result<Option<(ModelId, Option<String>)>, ResolveError> {
+    if catalog.model_line(name).is_some() {
+        return Ok(Some((ModelId::new(name), None)));
     }
-    if let Some(model) = catalog.alias(folded) {
-        return Ok(Some(plain(model, Some(folded))));
+    if let Some(model) = catalog.alias(name) {
+        return Ok(Some((ModelId::new(model), Some(name.to_owned()))));
     }
-    if folded.contains('/') {
+    if name.contains('/') || name.is_empty() {
         return Ok(None);
     }
-    let slug_is = |id: &str| id.split_once('/').is_some_and(|(_, slug)| slug == folded);
-    let named: BTreeSet<ModelId> = catalog.model_ids().filter(|id| slug_is(id)).map(ModelId::new).collect();
-    let meant: BTreeSet<ModelId> = if named.is_empty() {
-        let aliased = catalog.aliases().filter(|(alias, _)| slug_is(alias));
-        aliased.map(|(_, model)| ModelId::new(model)).collect()
-    } else {
-        named
-    };
-    let via = |model: &ModelId| (model.slug() != folded).then_some(folded);
-    match meant.len() {
-        0 => Ok(None),
-        1 => Ok(meant.into_iter().next().map(|model| {
-            let alias = via(&model);
-            plain(model, alias)
-        })),
-        _ => Err(ResolveError::Ambiguous {
-            typed: typed.to_owned(),
-            candidates: meant.iter().map(ToString::to_string).collect(),
-        }),
+    // A slug that an author has goes before one that is merely a published spelling (`claude-sonnet-4-5`).
+    let mut meant: BTreeSet<&str> = catalog.models().map(|line| line.id()).filter(|id| slug(id) == name).collect();
+    let via_alias = meant.is_empty().then(|| name.to_owned());
+    if meant.is_empty() {
+        meant = catalog.aliases().filter(|(spelling, _)| slug(spelling) == name).map(|(_, model)| model).collect();
+    }
+    if meant.len() > 1 {
+        let candidates = meant.into_iter().map(str::to_owned).collect();
+        return Err(ResolveError::Ambiguous { typed: typed.trim().to_owned(), candidates });
+    }
+    Ok(meant.first().map(|model| (ModelId::new(*model), via_alias)))
+}
+
+/// What the part behind the colon means for this model.
+fn suffixed(
+    catalog: &Catalog,
+    typed: &str,
+    model: ModelId,
+    via_alias: Option<String>,
+    suffix: &str,
+) -> Result<Resolved, ResolveError> {
+    let endpoints: Vec<EndpointLine<'_>> =
+        catalog.model_line(model.as_str()).into_iter().flat_map(|line| line.endpoints()).collect();
+    let serves = endpoints.iter().any(|endpoint| endpoint.provider() == suffix);
+    let mut variants: Vec<String> =
+        endpoints.iter().filter(|endpoint| !endpoint.is_plain()).flat_map(|line| line.endpoint().variant).collect();
+    variants.sort();
+    variants.dedup();
+    let varies = variants.iter().any(|variant| variant == suffix);
+    match (serves, varies) {
+        (true, true) => {
+            let candidates =
+                vec![format!("the provider {suffix} of {model}"), format!("the variant {suffix} of {model}")];
+            Err(ResolveError::Ambiguous { typed: typed.trim().to_owned(), candidates })
+        }
+        (true, false) => Ok(Resolved { model, provider: Some(ProviderId::new(suffix)), variant: None, via_alias }),
+        (false, true) => Ok(Resolved { model, provider: None, variant: Some(suffix.to_owned()), via_alias }),
+        (false, false) => {
+            let mut providers: Vec<ProviderId> =
+                endpoints.iter().map(|endpoint| ProviderId::new(endpoint.provider())).collect();
+            providers.dedup();
+            Err(ResolveError::UnknownSuffix { model, suffix: suffix.to_owned(), providers, variants })
+        }
     }
 }
 
-/// `model:provider` pins, `model:variant` chooses; the catalog tells them apart.
-fn suffixed(catalog: &Catalog, resolved: Resolved, suffix: &str) -> Result<Resolved, ResolveError> {
-    let endpoints = catalog.endpoints_for(&resolved.model);
-    let providers: BTreeSet<String> = endpoints.iter().map(|endpoint| endpoint.id.provider.to_string()).collect();
-    let variants: BTreeSet<String> = endpoints.iter().flat_map(|endpoint| endpoint.variant.clone()).collect();
-    match (providers.contains(suffix), variants.contains(suffix)) {
-        (true, true) => Err(ResolveError::Ambiguous {
-            typed: format!("{}:{suffix}", resolved.model),
-            candidates: vec![
-                format!("{} --provider {suffix}", resolved.model),
-                format!("the variant {suffix} of {}", resolved.model),
-            ],
-        }),
-        (true, false) => Ok(Resolved { provider: Some(ProviderId::new(suffix)), ..resolved }),
-        (false, true) => Ok(Resolved { variant: Some(suffix.to_owned()), ..resolved }),
-        (false, false) => Err(ResolveError::UnknownSuffix {
-            model: resolved.model,
-            suffix: suffix.to_owned(),
-            providers: providers.into_iter().collect(),
-            variants: variants.into_iter().collect(),
-        }),
+/// The variant that a wire id with a colon stands for, where every endpoint of that id is one.
+fn variant_of_wire_id(catalog: &Catalog, model: &ModelId, text: &str) -> Option<String> {
+    if !text.contains(':') {
+        return None;
     }
-}
-
-/// Below this a name is not near.
-const FLOOR: f64 = 0.86;
-
-/// At most three near names: bare names are compared before authors; then the author's own offer, then how many serve it.
-fn suggest(catalog: &Catalog, wanted: &str) -> Vec<ModelId> {
-    let (author, slug) = wanted.split_once('/').map_or((None, wanted), |(author, slug)| (Some(author), slug));
-    let mut near: Vec<(f64, &str)> = Vec::new();
-    for id in catalog.model_ids() {
-        let Some((maker, name)) = id.split_once('/') else { continue };
-        // Swapped and dropped letters matter more than where they are.
-        let distance = strsim::damerau_levenshtein(slug, name);
-        let longest = slug.chars().count().max(name.chars().count()).max(1);
-        let share =
-            f64::from(u32::try_from(distance).unwrap_or(u32::MAX)) / f64::from(u32::try_from(longest).unwrap_or(1));
-        let mut score = strsim::jaro_winkler(slug, name).max(1.0 - share);
-        if author.is_some_and(|author| author == maker) {
-            score += 0.02;
-        }
-        if score >= FLOOR {
-            near.push((score - share / 10.0, id));
-        }
-    }
-    let mut ranked: Vec<(i64, bool, std::cmp::Reverse<usize>, ModelId)> = near
-        .into_iter()
-        .map(|(score, id)| {
-            let model = ModelId::new(id);
-            let endpoints = catalog.endpoints_for(&model);
-            let own = own_provider(model.author());
-            let offered = endpoints.iter().any(|endpoint| Some(endpoint.id.provider.as_str()) == own);
-            (bucket(score), !offered, std::cmp::Reverse(endpoints.len()), model)
+    let line = catalog.model_line(model.as_str())?;
+    let meant: Vec<_> = line
+        .endpoints()
+        .map(|endpoint| endpoint.endpoint())
+        .filter(|e| {
+            e.id.upstream_model.eq_ignore_ascii_case(text) || e.aka.iter().any(|id| id.eq_ignore_ascii_case(text))
         })
         .collect();
-    ranked.sort();
-    ranked.into_iter().take(3).map(|(.., model)| model).collect()
+    if meant.iter().any(super::Endpoint::is_plain) {
+        return None;
+    }
+    meant.first()?.variant.first().cloned()
 }
 
-/// Scores within two hundredths are equally near; the nearest comes first.
-#[expect(clippy::cast_possible_truncation, reason = "a similarity lies between 0 and 1.02")]
-fn bucket(score: f64) -> i64 {
-    -((score * 50.0) as i64)
+/// At most three ids that are spelt like `text`: bare slugs are compared, then whole ids; of two alike the author's own
+/// offer goes first, then the model that more providers serve.
+fn suggestions(catalog: &Catalog, text: &str) -> Vec<ModelId> {
+    let name = text.split(':').next().unwrap_or(text);
+    let (author, wanted) = name.split_once('/').unwrap_or(("", name));
+    let mut found: Vec<(u32, u32, bool, usize, ModelLine<'_>)> = Vec::new();
+    for line in catalog.models() {
+        let likeness = likeness(wanted, slug(line.id()));
+        if likeness < FLOOR {
+            continue;
+        }
+        let same_author =
+            if author.is_empty() { 0 } else { percent(author, line.id().split('/').next().unwrap_or_default()) };
+        let own = Catalog::own_provider(ModelId::new(line.id()).author());
+        let mut providers: Vec<&str> = line.endpoints().map(|endpoint| endpoint.provider()).collect();
+        providers.dedup();
+        let by_author = own.is_some_and(|own| providers.contains(&own));
+        found.push((likeness, same_author, by_author, providers.len(), line));
+    }
+    found.sort_by(|a, b| (b.0, b.1, b.2, b.3).cmp(&(a.0, a.1, a.2, a.3)).then_with(|| a.4.id().cmp(b.4.id())));
+    found.into_iter().take(3).map(|(.., line)| ModelId::new(line.id())).collect()
 }
 
-impl Resolved {
-    /// Whether an endpoint is what was asked for.
-    #[must_use]
-    pub fn allows(&self, endpoint: &EndpointId) -> bool {
-        self.provider.as_ref().is_none_or(|provider| *provider == endpoint.provider)
+fn slug(id: &str) -> &str {
+    id.split_once('/').map_or(id, |(_, slug)| slug)
+}
+
+/// How alike a typed name and a slug are, in percent. A name that is a part of the slug is like it, too.
+fn likeness(wanted: &str, slug: &str) -> u32 {
+    let part = if wanted.len() >= 4 && slug.contains(wanted) {
+        FLOOR + share(wanted.len(), slug.len()) * (90 - FLOOR) / 100
+    } else {
+        0
+    };
+    let (short, long) = (wanted.len().min(slug.len()), wanted.len().max(slug.len()));
+    if share(short, long) < FLOOR { part } else { percent(wanted, slug).max(part) }
+}
+
+/// Edits (a swap counts once) against length, in percent.
+fn percent(a: &str, b: &str) -> u32 {
+    let longest = a.chars().count().max(b.chars().count());
+    let distance = strsim::osa_distance(a, b);
+    share(longest.saturating_sub(distance), longest)
+}
+
+fn share(part: usize, whole: usize) -> u32 {
+    u32::try_from(part * 100 / whole.max(1)).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn likeness_has_a_floor_and_ranks_a_swap_before_two_edits() {
+        assert!(likeness("claude-sonet-4", "claude-sonnet-4") > likeness("claude-sonet-4", "claude-sonnet-5"));
+        assert!(likeness("gtp-5", "gpt-5") > likeness("gtp-5", "glm-5"));
+        assert!(likeness("sonnet", "claude-sonnet-5") >= FLOOR);
+        assert!(likeness("xyzzy-plugh", "claude-sonnet-5") < FLOOR);
+        assert_eq!(likeness("", ""), 0);
     }
 }

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::args::{ChatArgs, Format};
 use super::contract::Exit;
 use super::error::CliError;
-use super::out::{self, Reader};
+use super::out;
+use super::printer::Printer;
 use super::render::chat as render;
 use super::render::explain::{View, human};
 use super::settings::Settings;
-use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, unwritable, warn};
-use crate::catalog::EndpointId;
+use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
 use crate::catalog::resolve::Resolved;
-use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, route_request};
+use crate::chat::ChatRequest;
+use crate::dispatch::{ChatReport, Dispatcher, Plan, Reach, route_request};
 use crate::observe::{ErrorClass, Source};
 use crate::routing::Limits;
 use crate::upstream::transport::Transport;
@@ -143,19 +143,11 @@ impl Asked<'_> {
                 all: false,
                 verbose: true,
                 supposed: false,
+                sending: true,
             };
             out::talk(&human(decision, view));
         }
-        for ranked in decision.ranked.iter().take(1) {
-            if matches!(ranked.status, crate::catalog::Status::Deprecated | crate::catalog::Status::Unlisted)
-                && settings.verbose > 0
-            {
-                note(
-                    settings,
-                    &format!("{} is {} at {}", self.resolved.model, ranked.status.name(), ranked.endpoint.provider),
-                );
-            }
-        }
+        self.cautions(first, &reaches);
         let hidden = reaches.iter().any(|reach| reach.endpoint.id == first.endpoint && reach.hides_reasoning());
         let default_first = Duration::from_secs(if hidden { 180 } else { 60 });
         let plan = Plan {
@@ -178,7 +170,8 @@ impl Asked<'_> {
             CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
         })?;
         let (stop, stopped) = watch::channel(false);
-        let mut printer = Printer::new(self, &reaches);
+        let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);
+        printer.show_reasoning = args.show_reasoning;
         let mut signalled = None;
         let report = {
             let chatting = dispatcher.chat(&plan, &transport, stopped, &mut printer);
@@ -198,6 +191,19 @@ impl Asked<'_> {
         self.close(printer, &report, decision, signalled)
     }
 
+    /// What a person should know before it is sent: a model that is on its way out, a key in the clear.
+    fn cautions(&self, first: &crate::routing::Ranked, reaches: &[Reach]) {
+        let (model, provider) = (&self.resolved.model, &first.endpoint.provider);
+        let leaving = [crate::catalog::Status::Deprecated, crate::catalog::Status::Unlisted];
+        if leaving.contains(&first.status) && self.settings.sandbox.is_none() {
+            warn(self.settings, &format!("{model} is {} at {provider}", first.status.name()));
+        }
+        let reach = reaches.iter().find(|reach| reach.endpoint.id == first.endpoint);
+        if reach.is_some_and(Reach::in_the_clear) {
+            warn(self.settings, &format!("{provider} is reached over plain http: its key travels in the clear"));
+        }
+    }
+
     /// The route, the request without its key, and the bound; nothing is sent.
     fn dry_run(&self, decision: &crate::routing::Decision, reaches: &[Reach], supposed: bool) -> Outcome {
         let chosen =
@@ -208,6 +214,7 @@ impl Asked<'_> {
             all: false,
             verbose: self.settings.verbose > 0,
             supposed,
+            sending: false,
         };
         let text = if self.format == Format::Text {
             human(decision, view) + &chosen.map(|reach| render::request_text(self.request, reach)).unwrap_or_default()
@@ -251,13 +258,9 @@ impl Asked<'_> {
             return outcome;
         }
         let wants_line = self.args.usage || ((settings.err_is_terminal || simulated) && !self.args.no_usage);
-        if wants_line
-            && self.format == Format::Text
-            && let Some(line) = render::closing_line(&self.request.model, report, simulated)
-        {
-            if !settings.quiet {
-                out::talk(&format!("{}\n", settings.err.dim(&line)));
-            }
+        let line = render::closing_line(&self.request.model, report, simulated);
+        if let Some(line) = line.filter(|_| wants_line && self.format == Format::Text && !settings.quiet) {
+            out::talk(&format!("{}\n", settings.err.dim(&line)));
         }
         if let Some(exit) = signalled {
             return Ok(exit);
@@ -311,148 +314,4 @@ fn group() -> [u8; 16] {
         half.copy_from_slice(&word.to_le_bytes());
     }
     bytes
-}
-
-/// What was said so far, and where it goes.
-struct Printer<'a> {
-    asked: &'a Asked<'a>,
-    reaches: &'a [Reach],
-    current: Option<EndpointId>,
-    answer: render::Answer,
-    started: bool,
-    ends_with_newline: bool,
-    gone: bool,
-    broken: Option<std::io::Error>,
-}
-
-impl<'a> Printer<'a> {
-    fn new(asked: &'a Asked<'a>, reaches: &'a [Reach]) -> Self {
-        Self {
-            asked,
-            reaches,
-            current: None,
-            answer: render::Answer::default(),
-            started: false,
-            ends_with_newline: true,
-            gone: false,
-            broken: None,
-        }
-    }
-
-    fn write(&mut self, text: &str) {
-        match out::data(text) {
-            Ok(Reader::Listening) => {}
-            Ok(Reader::Gone) => self.gone = true,
-            Err(error) => {
-                self.gone = true;
-                self.broken = Some(error);
-            }
-        }
-    }
-
-    /// How the command ends where nobody reads: in peace, unless the answer was lost to a stdout that cannot be written.
-    fn unread(&self) -> Option<Outcome> {
-        match &self.broken {
-            Some(error) => Some(Err(unwritable(error))),
-            None => self.gone.then_some(Ok(Exit::Ok)),
-        }
-    }
-
-    fn event_line(&mut self, kind: &str, members: &[(&str, Value)]) {
-        let mut object = Map::new();
-        object.insert("type".to_owned(), kind.into());
-        for (key, value) in members {
-            object.insert((*key).to_owned(), value.clone());
-        }
-        self.write(&format!("{}\n", Value::Object(object)));
-    }
-
-    fn start_line(&mut self) {
-        if self.started {
-            return;
-        }
-        self.started = true;
-        let provider = self.current.as_ref().map_or(Value::Null, |endpoint| endpoint.provider.as_str().into());
-        let mut members = vec![("model", Value::from(self.asked.request.model.as_str())), ("provider", provider)];
-        if self.asked.settings.sandbox.is_some() {
-            members.push(("simulated", true.into()));
-        }
-        self.event_line("start", &members);
-    }
-
-    /// The answer ends with exactly one newline on a terminal, or where its text lacks one.
-    fn finish_text(&mut self, whole: bool) {
-        if self.asked.format != Format::Text {
-            return;
-        }
-        if !self.ends_with_newline {
-            self.write("\n");
-        }
-        if whole && self.answer.text.is_empty() && !self.answer.calls.is_empty() {
-            let calls: String = self.answer.calls_json().into_iter().map(|call| format!("{call}\n")).collect();
-            self.write(&calls);
-        }
-    }
-}
-
-impl Observer for Printer<'_> {
-    fn event(&mut self, event: ChatEvent) -> bool {
-        self.answer.add(&event);
-        match (&event, self.asked.format) {
-            (ChatEvent::Text(text), Format::Text) => {
-                self.ends_with_newline = text.ends_with('\n');
-                self.write(text);
-            }
-            (ChatEvent::Reasoning(text), Format::Text)
-                if self.asked.args.show_reasoning && !self.asked.settings.quiet =>
-            {
-                out::talk(&self.asked.settings.err.dim(text));
-            }
-            (_, Format::Jsonl) => {
-                self.start_line();
-                match &event {
-                    ChatEvent::Text(text) => self.event_line("text", &[("text", text.as_str().into())]),
-                    ChatEvent::Reasoning(text) => self.event_line("reasoning", &[("text", text.as_str().into())]),
-                    ChatEvent::ToolCall { index, id, name, arguments } => self.event_line(
-                        "tool_call",
-                        &[
-                            ("index", (*index).into()),
-                            ("id", id.clone().map_or(Value::Null, Value::from)),
-                            ("name", name.clone().map_or(Value::Null, Value::from)),
-                            ("arguments", arguments.as_str().into()),
-                        ],
-                    ),
-                    _ => {}
-                }
-            }
-            _ => {}
-        }
-        !self.gone
-    }
-
-    fn notice(&mut self, notice: Notice) {
-        let settings = self.asked.settings;
-        match notice {
-            Notice::Trying { endpoint } => self.current = Some(endpoint),
-            Notice::FailingOver { from, to, class } => {
-                note(settings, &format!("failing over from {} to {}: {}", from.provider, to.provider, class.name()));
-                if class == ErrorClass::Auth {
-                    let source = self.reaches.iter().find(|reach| reach.endpoint.id == from).map(|reach| &reach.found);
-                    if let Some(crate::upstream::auth::Found::Key { source, .. }) = source {
-                        warn(settings, &format!("{} rejected the key from {source}", from.provider));
-                    }
-                }
-                self.current = Some(to);
-            }
-            Notice::Retrying { endpoint, class, wait } => {
-                let when = if wait.is_zero() {
-                    "at once".to_owned()
-                } else {
-                    format!("in {}", super::render::text::duration(wait))
-                };
-                note(settings, &format!("trying {} again {when}: {}", endpoint.provider, class.name()));
-            }
-            Notice::NotRecorded(why) => warn(settings, &format!("this attempt was not recorded: {why}")),
-        }
-    }
 }

@@ -8,13 +8,13 @@ use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
 use super::render::text;
 use super::settings::Settings;
 use super::{Outcome, facts, footer, print, settings};
-use crate::catalog::own_provider;
+use crate::catalog::Catalog;
 use crate::catalog::price::Item;
 use crate::dispatch::{Dispatcher, Reach, shape};
 use crate::routing::{Constraints, Decision, Policy, Preset, Rejection};
 use crate::units::Tokens;
 
-const COLUMNS: [Column; 25] = [
+const COLUMNS: [Column; 26] = [
     Column::new("provider", "", "PROVIDER", Show::Plain, 0),
     Column::new("kind", "", "KIND", Show::Plain, 5),
     Column::new("key", "", "KEY", Show::Plain, 4),
@@ -28,7 +28,7 @@ const COLUMNS: [Column; 25] = [
     Column::new("api", "", "API", Show::Plain, 10),
     Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 2),
     Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 2),
-    Column::new("availability", "", "AVAILABLE", Show::Percent, 11),
+    Column::new("availability", "", "AVAILABLE", Show::Percent, 10),
     Column::new("ok", "", "OK", Show::Plain, 9),
     Column::new("samples", "", "SAMPLES", Show::Number, 11),
     Column::new("score_usd", "score", "SCORE", Show::Dollars, 10),
@@ -40,6 +40,7 @@ const COLUMNS: [Column; 25] = [
     Column::new("upstream_model", "wire_id", "WIRE ID", Show::Plain, 10),
     Column::new("price_disputed", "disputed", "DISPUTED", Show::Mark, 10),
     Column::new("usable", "", "USABLE", Show::Plain, 10),
+    Column::new("web_search_usd_per_1k", "web_search", "SEARCH $/K", Show::Price, 10),
 ];
 
 /// Runs the command.
@@ -102,7 +103,7 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
         format!("{} cached", text::grouped(args.tokens.cached.count()))
     };
     let text = format!(
-        "{shown} of {found}, {}. Call = {} in + {} out, {cached}. * differs from the author's own endpoint. OK and times: \
+        "{shown} of {found}, {}. Call = {} in + {} out, {cached}. * differs from the author's own endpoint, ~ sources disagree. OK and times: \
          your own attempts of the last 72 hours, medians from 8 samples on; - is unknown. {}. Catalog {}, {} days old.{hidden}",
         if sort.is_empty() { "best first as `route explain` would try them" } else { "ordered as asked" },
         text::grouped(args.tokens.input.count()),
@@ -151,9 +152,10 @@ fn sheet(
         let Some(reach) = reaches.iter().find(|reach| reach.endpoint.id == *id) else { continue };
         rows.push(row(reach, score, &reasons, args, measured.get(id), decision.at));
     }
-    let own = reaches.first().and_then(|first| own_provider(first.endpoint.model.author()));
+    let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
-    let marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
+    let mut marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
+    marked.extend(super::show::disputed(&columns, &rows));
     Sheet { schema: "providers.compare/1", command: "providers compare", columns, rows, marked }
 }
 
@@ -215,5 +217,6 @@ fn row(
         Cell::Text(endpoint.id.upstream_model.clone()),
         Cell::Flag(endpoint.dispute.is_some()),
         Cell::Words(usable),
+        facts::web_search(endpoint),
     ]
 }

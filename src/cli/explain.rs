@@ -3,7 +3,8 @@
 use super::args::{Format, RouteExplain, Shape};
 use super::contract::Exit;
 use super::error::CliError;
-use super::render::explain::{View, human, json};
+use super::render::decision::json;
+use super::render::explain::{View, human};
 use super::render::json::head;
 use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox, settings, warn};
@@ -90,6 +91,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         all: args.all,
         verbose: settings.verbose > 0,
         supposed: routed.supposed,
+        sending: false,
     };
     print(&human(&routed.decision, view))?;
     Ok(if routed.decision.chosen().is_some() {

@@ -9,7 +9,7 @@ use super::args::{Shape, Unit};
 use super::contract::Exit;
 use super::error::CliError;
 use super::render::sheet::Cell;
-use crate::catalog::price::Item;
+use crate::catalog::price::{FeeItem, Item};
 use crate::catalog::resolve::{ResolveError, Resolved, resolve};
 use crate::catalog::{Capability, Catalog, Endpoint, EndpointId, Modality, Protocol, ProviderKind, Usage};
 use crate::dispatch::Reach;
@@ -55,7 +55,11 @@ fn unresolved(error: &ResolveError, typed: &str) -> CliError {
         }
         ResolveError::UnknownSuffix { providers, variants, .. } => {
             let error = exit("suffix");
-            let error = if providers.is_empty() { error } else { error.fact("providers", providers.join(" ")) };
+            let error = if providers.is_empty() {
+                error
+            } else {
+                error.fact("providers", providers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            };
             if variants.is_empty() { error } else { error.fact("variants", variants.join(" ")) }
         }
     }
@@ -69,7 +73,7 @@ pub(crate) const LETTERS: [(&str, char); 5] =
 pub(crate) const LEGEND: &str = "t tools, v vision, r reasoning, p PDF, s JSON schema";
 
 /// The abilities of an endpoint, by name; absence means that no source says so.
-pub(crate) fn abilities(can: &BTreeSet<Capability>, input: &BTreeSet<Modality>) -> Vec<String> {
+pub(crate) fn abilities(can: &BTreeSet<Capability>, takes: &BTreeSet<Modality>) -> Vec<String> {
     let mut names = Vec::new();
     let mut add = |yes: bool, name: &str| {
         if yes {
@@ -77,12 +81,12 @@ pub(crate) fn abilities(can: &BTreeSet<Capability>, input: &BTreeSet<Modality>) 
         }
     };
     add(can.contains(&Capability::Tools), "tools");
-    add(input.contains(&Modality::Image), "vision");
+    add(takes.contains(&Modality::Image), "vision");
     add(can.contains(&Capability::Reasoning), "reasoning");
-    add(input.contains(&Modality::Pdf), "pdf");
+    add(takes.contains(&Modality::Pdf), "pdf");
     add(can.contains(&Capability::Structured), "structured");
-    add(input.contains(&Modality::Audio), "audio");
-    add(input.contains(&Modality::Video), "video");
+    add(takes.contains(&Modality::Audio), "audio");
+    add(takes.contains(&Modality::Video), "video");
     add(can.contains(&Capability::Cache), "cache");
     add(can.contains(&Capability::ParallelTools), "parallel_tools");
     add(can.contains(&Capability::WebSearch), "web_search");
@@ -101,7 +105,7 @@ pub(crate) fn compatibility(protocol: Option<Protocol>) -> &'static str {
 
 /// The kind of a provider of a model: its own author's is "official".
 pub(crate) fn kind(reach: &Reach) -> &'static str {
-    let own = crate::catalog::own_provider(reach.endpoint.model.author());
+    let own = Catalog::own_provider(reach.endpoint.model.author());
     if own == Some(reach.provider.id.as_str()) { "official" } else { kind_name(reach.provider.kind) }
 }
 
@@ -122,6 +126,12 @@ pub(crate) fn key(found: &Found) -> Cell {
 /// A base rate, or unknown.
 pub(crate) fn rate(endpoint: &Endpoint, item: Item) -> Cell {
     Cell::money(endpoint.pricing.as_ref().and_then(|pricing| pricing.base(item)).map(|price| price.decimal()))
+}
+
+/// USD per 1,000 web searches, or unknown.
+pub(crate) fn web_search(endpoint: &Endpoint) -> Cell {
+    let fee = endpoint.pricing.as_ref().and_then(|pricing| pricing.fees.get(&FeeItem::WebSearch));
+    Cell::money(fee.filter(|fee| fee.per == 1000).map(|fee| fee.price.decimal()))
 }
 
 /// What one call of this shape costs on an endpoint's sheet.

@@ -12,6 +12,7 @@ mod facts;
 mod help;
 mod models;
 mod out;
+mod printer;
 mod prompt;
 mod providers;
 mod render;
@@ -194,14 +195,16 @@ fn unparsed(
 
 /// `-vv` shows the wire, without keys.
 fn trace(settings: &Settings) {
+    use tracing_subscriber::layer::{Layer, SubscriberExt};
+    use tracing_subscriber::util::SubscriberInitExt;
     if settings.verbose >= 2 {
-        let filter = tracing_subscriber::EnvFilter::new("openmux=debug");
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(filter)
+        // Only our own lines: a library could log a header that holds a key.
+        let filter = tracing_subscriber::filter::Targets::new().with_target("openmux", tracing::Level::DEBUG);
+        let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
             .with_ansi(settings.err.on)
             .without_time()
             .with_target(false);
-        let _ = subscriber.try_init();
+        let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
     }
 }

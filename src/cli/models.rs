@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::{Outcome, facts, footer, note, print, settings};
 use crate::catalog::price::Item;
 use crate::catalog::{
-    Capability, Catalog, Endpoint, EndpointId, Modality, ModelKind, ModelLine, ProviderId, Status, own_provider,
+    Capability, Catalog, EndpointId, EndpointLine, Modality, ModelKind, ModelLine, ProviderId, Status,
 };
 use crate::observe::Measured;
 use crate::units::{Tokens, UsdPerMtok};
@@ -59,7 +59,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     }
     let measured = facts::measured(store.as_ref(), now);
     let callable = args.callable.then(|| callable(settings, &catalog));
-    let filter = Filter { args, callable, now };
+    let filter = Filter { args, callable, now, last: Default::default() };
     let mut rows = Vec::new();
     for line in catalog.models() {
         if let Some(found) = filter.keep(&line) {
@@ -151,14 +151,26 @@ struct Filter<'a> {
     args: &'a ModelsList,
     callable: Option<Vec<ProviderId>>,
     now: Timestamp,
+    /// The author of the model before, and its own provider: models come sorted by author.
+    last: std::cell::RefCell<(String, Option<&'static str>)>,
 }
 
 /// A model that passed, with the endpoint that speaks for it.
 struct Kept<'a> {
     line: ModelLine<'a>,
-    own: Option<Endpoint>,
+    own: Option<EndpointLine<'a>>,
     status: Status,
     providers: u64,
+}
+
+/// What the endpoints of a model add up to.
+#[derive(Default)]
+struct Tally<'a> {
+    providers: Vec<&'a str>,
+    served: bool,
+    callable: bool,
+    living: bool,
+    chat: bool,
     free: bool,
 }
 
@@ -175,110 +187,131 @@ impl Filter<'_> {
         if !vendor || !args.words.iter().all(named) {
             return None;
         }
-        let mut providers: Vec<&str> = Vec::new();
-        let mut chosen: Option<(bool, bool, Option<UsdPerMtok>, crate::catalog::EndpointLine<'a>)> = None;
-        let (mut served, mut living, mut chat, mut free) = (args.provider.is_empty(), false, false, false);
-        let mut callable = self.callable.is_none();
-        let own = own_provider(author);
+        let mut tally =
+            Tally { served: args.provider.is_empty(), callable: self.callable.is_none(), ..Tally::default() };
+        let mut plain = Vec::new();
         for endpoint in line.endpoints() {
-            chat |= endpoint.kind() == ModelKind::Chat;
-            if endpoint.status() != Status::Retired {
-                living = true;
-            }
-            if !endpoint.is_plain() {
-                free |= endpoint.input_price() == Some(UsdPerMtok::ZERO)
-                    && endpoint.output_price() == Some(UsdPerMtok::ZERO);
-                continue;
-            }
-            let provider = endpoint.provider();
-            served |= args.provider.iter().any(|wanted| wanted == provider);
-            callable |= self.callable.as_ref().is_some_and(|known| known.iter().any(|id| id.as_str() == provider));
-            free |=
-                endpoint.input_price() == Some(UsdPerMtok::ZERO) && endpoint.output_price() == Some(UsdPerMtok::ZERO);
-            if endpoint.status() != Status::Retired && !providers.contains(&provider) {
-                providers.push(provider);
-            }
-            let regional = endpoint.region().is_some_and(|region| region != "global");
-            let price = endpoint.input_price();
-            let rank = (own != Some(provider), regional || price.is_none(), price);
-            let better = |known: &(bool, bool, Option<UsdPerMtok>, _)| rank < (known.0, known.1, known.2);
-            if chosen.as_ref().is_none_or(better) {
-                chosen = Some((rank.0, rank.1, rank.2, endpoint));
+            self.count(&endpoint, &mut tally);
+            if endpoint.is_plain() {
+                plain.push(endpoint);
             }
         }
-        if !(served && callable) || (args.free && !free) || (!args.all && !(chat && living)) {
+        let wanted = tally.served && tally.callable && (!args.free || tally.free);
+        if !wanted || !(args.all || (tally.chat && tally.living)) {
             return None;
         }
-        let own = chosen.map(|(.., endpoint)| endpoint.endpoint());
+        let own = speaker(plain, self.own_provider(author));
         let status = match &own {
-            Some(endpoint) if living && endpoint.status == Status::Retired => Status::Active,
-            Some(endpoint) => endpoint.status,
+            Some(endpoint) if tally.living && endpoint.status() == Status::Retired => Status::Active,
+            Some(endpoint) => endpoint.status(),
             None => Status::Unlisted,
         };
-        let kept =
-            Kept { line: line.clone(), own, status, providers: u64::try_from(providers.len()).unwrap_or(0), free };
-        self.able(&kept).then_some(kept)
+        let providers = u64::try_from(tally.providers.len()).unwrap_or(0);
+        let kept = Kept { line: *line, own, status, providers };
+        self.able(&kept, tally.free).then_some(kept)
     }
 
-    fn able(&self, kept: &Kept<'_>) -> bool {
+    fn own_provider(&self, author: &str) -> Option<&'static str> {
+        let mut last = self.last.borrow_mut();
+        if last.0 != author {
+            *last = (author.to_owned(), Catalog::own_provider(author));
+        }
+        last.1
+    }
+
+    fn count<'a>(&self, endpoint: &EndpointLine<'a>, tally: &mut Tally<'a>) {
+        let (provider, living) = (endpoint.provider(), endpoint.status() != Status::Retired);
+        tally.chat |= endpoint.kind() == ModelKind::Chat;
+        tally.living |= living;
+        if self.args.free && !tally.free {
+            let zero = |item| endpoint.price(item).as_deref() == Some("0");
+            tally.free = zero(Item::Input) && zero(Item::Output);
+        }
+        if !endpoint.is_plain() {
+            return;
+        }
+        tally.served |= self.args.provider.iter().any(|wanted| wanted == provider);
+        tally.callable |= self.callable.as_ref().is_some_and(|known| known.iter().any(|id| id.as_str() == provider));
+        if living && !tally.providers.contains(&provider) {
+            tally.providers.push(provider);
+        }
+    }
+
+    fn able(&self, kept: &Kept<'_>, free: bool) -> bool {
         let args = self.args;
-        let can = |capability| kept.own.as_ref().is_some_and(|endpoint| endpoint.can(capability));
-        let takes = |modality| kept.own.as_ref().is_some_and(|endpoint| endpoint.input.contains(&modality));
-        let model = kept.line.model();
-        let context = kept.own.as_ref().and_then(|endpoint| endpoint.context).or(model.context);
-        let price = kept.own.as_ref().and_then(|endpoint| endpoint.pricing.as_ref()?.base(Item::Input));
+        let own = kept.own.as_ref();
+        let can = |capability| own.is_some_and(|endpoint| endpoint.can(capability));
+        let priced = || own.and_then(|endpoint| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok());
+        let context = || own.and_then(EndpointLine::context).or(kept.line.context());
         let retiring = |days: u32| {
-            let sunset = kept.own.as_ref().and_then(|endpoint| endpoint.sunset.as_deref());
+            let sunset = own.and_then(EndpointLine::sunset);
             let limit = self.now.as_second() + i64::from(days) * 86_400;
             let ends = sunset.and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
             ends.is_some_and(|end| end.as_second() <= limit)
         };
         (!args.tools || can(Capability::Tools))
-            && (!args.vision || takes(Modality::Image))
+            && (!args.vision || own.is_some_and(|endpoint| endpoint.takes(Modality::Image)))
             && (!args.reasoning || can(Capability::Reasoning))
             && (!args.structured || can(Capability::Structured))
-            && (!args.open_weights || model.open_weights == Some(true))
-            && args.min_context.is_none_or(|least| context.is_some_and(|context| context >= least))
-            && args.max_price.is_none_or(|most| price.is_some_and(|price| price <= most) || (args.free && kept.free))
-            && args.released_after.as_ref().is_none_or(|day| model.released.as_ref().is_some_and(|out| out > day))
+            && (!args.open_weights || kept.line.model().open_weights == Some(true))
+            && args.min_context.is_none_or(|least| context().is_some_and(|context| context >= least))
+            && args.max_price.is_none_or(|most| (args.free && free) || priced().is_some_and(|price| price <= most))
+            && args.released_after.as_deref().is_none_or(|day| kept.line.released().is_some_and(|out| out > day))
             && !args.not_retiring.is_some_and(retiring)
     }
+}
+
+/// The endpoint that speaks for a model: its author's own, else the cheapest; of several the unqualified one.
+fn speaker<'a>(plain: Vec<EndpointLine<'a>>, own: Option<&str>) -> Option<EndpointLine<'a>> {
+    let regional = |endpoint: &EndpointLine<'_>| endpoint.region().is_some_and(|region| region != "global");
+    let price = |endpoint: &EndpointLine<'_>| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok();
+    if let Some(found) = plain.iter().filter(|endpoint| own == Some(endpoint.provider())).min_by_key(|e| regional(e)) {
+        return Some(*found);
+    }
+    plain.into_iter().min_by_key(|endpoint| {
+        let price = price(endpoint);
+        (endpoint.status() == Status::Retired, price.is_none() || regional(endpoint), price)
+    })
 }
 
 fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Measured>, now: Timestamp) -> Vec<Cell> {
     let model = kept.line.model();
     let own = kept.own.as_ref();
-    let rate = |item| own.map_or(Cell::Unknown, |endpoint| facts::rate(endpoint, item));
+    let price = |item| own.and_then(|endpoint| endpoint.price(item)?.parse::<UsdPerMtok>().ok());
+    let rate = |item| Cell::money(price(item).map(UsdPerMtok::decimal));
     let count = |tokens: Option<Tokens>| Cell::count(tokens.map(Tokens::count));
-    let cells = facts::measured_cells(own.and_then(|endpoint| measured.get(&endpoint.id)), Unit::PerSecond);
-    let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(endpoint, shape, now));
-    let billing = match own {
-        Some(endpoint) if endpoint.pricing.as_ref().is_some_and(crate::catalog::Pricing::is_free) => Some("free"),
-        Some(endpoint) if endpoint.pricing.is_some() => Some("metered"),
-        _ => None,
+    let id = |endpoint: &EndpointLine<'_>| EndpointId {
+        provider: ProviderId::new(endpoint.provider()),
+        upstream_model: endpoint.wire_id().to_owned(),
     };
+    let seen = if measured.is_empty() { None } else { own.and_then(|endpoint| measured.get(&id(endpoint))) };
+    let cells = facts::measured_cells(seen, Unit::PerSecond);
+    let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(&endpoint.endpoint(), shape, now));
+    let prices = price(Item::Input).zip(price(Item::Output));
+    let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
+    let (can, takes) = own.map(EndpointLine::abilities).unwrap_or_default();
     vec![
         Cell::Text(model.id.to_string()),
         Cell::Text(model.name.clone()),
         Cell::Text(model.id.author().to_owned()),
         Cell::text(model.released.clone()),
-        count(own.and_then(|endpoint| endpoint.context).or(model.context)),
-        count(own.and_then(|endpoint| endpoint.max_output).or(model.max_output)),
+        count(own.and_then(EndpointLine::context).or(model.context)),
+        count(own.and_then(EndpointLine::max_output).or(model.max_output)),
         rate(Item::Input),
         rate(Item::Output),
         rate(Item::CacheRead),
         rate(Item::CacheWrite),
         Cell::money(call.map(|amount| amount.decimal())),
-        Cell::text(own.filter(|endpoint| endpoint.pricing.is_some()).map(|endpoint| endpoint.id.provider.to_string())),
+        Cell::text(own.filter(|_| prices.is_some()).map(EndpointLine::provider)),
         Cell::text(billing),
-        Cell::Words(own.map(|endpoint| facts::abilities(&endpoint.capabilities, &endpoint.input)).unwrap_or_default()),
+        Cell::Words(facts::abilities(&can, &takes)),
         Cell::Count(kept.providers),
         cells.ttft,
         cells.speed,
         cells.availability,
         cells.ok,
         Cell::Text(kept.status.name().to_owned()),
-        Cell::text(own.and_then(|endpoint| endpoint.sunset.clone())),
+        Cell::text(own.and_then(EndpointLine::sunset)),
         model.open_weights.map_or(Cell::Unknown, Cell::Flag),
         Cell::text(model.knowledge.clone()),
         Cell::Words(model.kinds.iter().map(|kind| kind.name().to_owned()).collect()),

@@ -9,7 +9,7 @@ use super::error::{CliError, nearest};
 use super::settings::{Settings, read_text};
 use super::{Outcome, facts, out, print};
 use crate::catalog::resolve::Resolved;
-use crate::catalog::{Catalog, ProviderId, Status, own_provider};
+use crate::catalog::{Catalog, ProviderId, Status};
 use crate::dispatch::{Dispatcher, Reach, Sandboxed};
 use crate::sandbox::{KEY, Running, Sandbox, SandboxProvider, Scenario};
 use crate::store::Memory;
@@ -44,7 +44,7 @@ fn simulated(catalog: &Catalog, model: &Resolved) -> Vec<Reach> {
     let now = || jiff::Timestamp::UNIX_EPOCH;
     let dispatcher = Dispatcher { catalog, store: &store, vars: &vars, now: &now, sandbox: None, region: None };
     let reaches = dispatcher.reach(&model.model, model.variant.as_deref(), false);
-    let own = own_provider(model.model.author());
+    let own = Catalog::own_provider(model.model.author());
     let mut usable: Vec<Reach> = reaches
         .into_iter()
         .filter(|reach| {

@@ -1,22 +1,20 @@
 //! `openmux models show`: everything known about one model, and every provider of it.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::args::{Format, ModelsShow, Unit};
 use super::error::CliError;
-use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
-use super::render::{json, money, text};
+use super::render::sheet::{Cell, Column, Mark, Printing, Sheet, Show};
+use super::render::{json, model as page};
 use super::settings::Settings;
 use super::{Outcome, facts, footer, print, settings};
-use crate::catalog::price::{Fee, FeeItem, Item, Rate};
+use crate::catalog::Catalog;
+use crate::catalog::price::Item;
 use crate::catalog::resolve::Resolved;
-use crate::catalog::{Endpoint, Model, Pricing, Status, own_provider};
 use crate::dispatch::{Dispatcher, Reach};
 
-const COLUMNS: [Column; 25] = [
+const COLUMNS: [Column; 26] = [
     Column::new("provider", "", "PROVIDER", Show::Plain, 0),
     Column::new("kind", "", "KIND", Show::Plain, 4),
     Column::new("key", "", "KEY", Show::Plain, 10),
@@ -32,7 +30,7 @@ const COLUMNS: [Column; 25] = [
     Column::new("api", "", "API", Show::Plain, 10),
     Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 8),
     Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 8),
-    Column::new("availability", "", "AVAILABLE", Show::Percent, 11),
+    Column::new("availability", "", "AVAILABLE", Show::Percent, 10),
     Column::new("ok", "", "OK", Show::Plain, 9),
     Column::new("samples", "", "SAMPLES", Show::Number, 11),
     Column::new("status", "", "STATUS", Show::Plain, 2),
@@ -42,6 +40,7 @@ const COLUMNS: [Column; 25] = [
     Column::new("quantization", "quant", "QUANT", Show::Plain, 10),
     Column::new("price_disputed", "disputed", "DISPUTED", Show::Plain, 10),
     Column::new("cache_write_usd_per_mtok", "cache_write", "CACHE WRITE", Show::Price, 10),
+    Column::new("web_search_usd_per_1k", "web_search", "SEARCH $/K", Show::Price, 10),
 ];
 
 /// Columns in which a difference from the author's own endpoint can matter.
@@ -92,30 +91,31 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     match format {
         Format::Json => {
             let mut document = json::head("models.show/1", &printing.envelope);
-            document.insert("data".to_owned(), model_json(&model, &resolved, &reaches));
+            document.insert("data".to_owned(), page::json(&model, &resolved, &reaches));
             return print(&format!("{}\n", Value::Object(document)));
         }
         Format::Table | Format::Wide | Format::Text => {}
         _ => return print(&sheet.print(&printing)?.text),
     }
-    let mut page = head(&model, &resolved, &reaches, settings, args, now);
+    let view = page::View { width: settings.width, style: settings.out, shape: args.tokens, now };
+    let mut head = page::head(&model, &resolved, &reaches, view);
     if args.prices {
-        page += &price_sheets(&reaches);
-        return print(&page);
+        head += &page::price_sheets(&reaches);
+        return print(&head);
     }
     let printed = sheet.print(&printing)?;
-    page.push('\n');
-    page += &printed.text;
-    let outcome = print(&page)?;
+    head.push('\n');
+    head += &printed.text;
+    let outcome = print(&head)?;
     let mut text = format!(
-        "* differs from the author's own endpoint. {}. OK and times: your own attempts of the last 72 hours, medians from \
+        "* differs from the author's own endpoint, ~ sources disagree. {}. OK and times: your own attempts of the last 72 hours, medians from \
          8 samples on. Catalog {}, {} days old.",
         facts::LEGEND,
         catalog.generated(),
         settings::age_days(&catalog, now)
     );
     if !printed.hidden.is_empty() {
-        let _ = write!(text, " Hidden: {} (-o wide shows all).", printed.hidden.join(", "));
+        text += &format!(" Hidden: {} (-o wide shows all).", printed.hidden.join(", "));
     }
     footer(settings, format, &text);
     Ok(outcome)
@@ -139,7 +139,7 @@ fn reaches(dispatcher: &Dispatcher<'_>, resolved: &Resolved, all: bool) -> Vec<R
     if let Some(provider) = &resolved.provider {
         reaches.retain(|reach| reach.provider.id == *provider);
     }
-    let own = own_provider(resolved.model.author());
+    let own = Catalog::own_provider(resolved.model.author());
     reaches.sort_by_key(|reach| {
         let kind = reach.provider.kind;
         (
@@ -169,26 +169,38 @@ fn sheet(
     }
     let rows: Vec<Vec<Cell>> =
         reaches.iter().map(|reach| row(reach, args, measured.get(&reach.endpoint.id), now)).collect();
-    let own = reaches.first().and_then(|first| own_provider(first.endpoint.model.author()));
+    let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = reaches.iter().position(|reach| own == Some(reach.provider.id.as_str()) && reach.endpoint.is_plain());
-    let marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
+    let mut marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
+    marked.extend(disputed(&columns, &rows));
     Sheet { schema: "models.show/1", command: "models show", columns, rows, marked }
 }
 
 /// Cells that are known on both sides and differ from the author's row.
-pub(crate) fn differences(columns: &[Column], rows: &[Vec<Cell>], author: usize) -> Vec<(usize, usize)> {
+pub(crate) fn differences(columns: &[Column], rows: &[Vec<Cell>], author: usize) -> Vec<Mark> {
     let compared: Vec<usize> = (0..columns.len()).filter(|&at| COMPARED.contains(&columns[at].name)).collect();
     let mut marked = Vec::new();
     for (number, row) in rows.iter().enumerate() {
         for &at in &compared {
             let (own, other) = (&rows[author][at], &row[at]);
             let lettered = |cell: &Cell| columns[at].human(cell);
-            if *own != Cell::Unknown && *other != Cell::Unknown && lettered(own) != lettered(other) {
-                marked.push((number, at));
+            let unknown = |cell: &Cell| *cell == Cell::Unknown || *cell == Cell::Words(Vec::new());
+            if !unknown(own) && !unknown(other) && lettered(own) != lettered(other) {
+                marked.push(Mark { row: number, column: at, sign: '*' });
             }
         }
     }
     marked
+}
+
+/// Prices on which sources disagree.
+pub(crate) fn disputed(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<Mark> {
+    let Some(told) = columns.iter().position(|column| column.name == "price_disputed") else { return Vec::new() };
+    let prices: Vec<usize> = (0..columns.len())
+        .filter(|&at| ["input_usd_per_mtok", "output_usd_per_mtok"].contains(&columns[at].name))
+        .collect();
+    let in_dispute = (0..rows.len()).filter(|&row| !matches!(rows[row][told], Cell::Unknown | Cell::Flag(false)));
+    in_dispute.flat_map(|row| prices.iter().map(move |&column| Mark { row, column, sign: '~' })).collect()
 }
 
 fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measured>, now: Timestamp) -> Vec<Cell> {
@@ -224,292 +236,6 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measu
             Cell::Text(format!("in {low} to {high}, out {low_out} to {high_out}"))
         }),
         facts::rate(endpoint, Item::CacheWrite),
+        facts::web_search(endpoint),
     ]
-}
-
-/// The facts above the table.
-fn head(
-    model: &Model,
-    resolved: &Resolved,
-    reaches: &[Reach],
-    settings: &Settings,
-    args: &ModelsShow,
-    now: Timestamp,
-) -> String {
-    let style = settings.out;
-    let mut page = String::new();
-    let id = model.id.to_string();
-    let room = settings.width.clamp(40, 100);
-    let gap = room.saturating_sub(text::width(&model.name) + text::width(&id)).max(2);
-    let _ = writeln!(page, "{}{}{id}", style.bold(&model.name), " ".repeat(gap));
-    if let Some(alias) = &resolved.via_alias {
-        let _ = writeln!(page, "{}", style.dim(&format!("\"{alias}\" is an alias of it")));
-    }
-    page.push('\n');
-    let mut line = |key: &str, value: &str| {
-        for (at, part) in text::wrap(value, room.saturating_sub(14)).into_iter().enumerate() {
-            let _ = writeln!(page, "  {:<12}{part}", if at == 0 { key } else { "" });
-        }
-    };
-    line("Status", &status(reaches));
-    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-    let weights = match model.open_weights {
-        Some(true) => "open",
-        Some(false) => "closed",
-        None => "-",
-    };
-    line(
-        "Released",
-        &format!("{}; knowledge until {}; weights {weights}", known(&model.released), known(&model.knowledge)),
-    );
-    let tokens = |count: Option<crate::units::Tokens>| {
-        count.map_or_else(|| "-".to_owned(), |count| format!("{} tokens", text::grouped(count.count())))
-    };
-    line("Context", &format!("{}; longest answer {}", tokens(model.context), tokens(model.max_output)));
-    if let Some(own) = reaches.first().filter(|reach| facts::kind(reach) == "official") {
-        let names = facts::abilities(&own.endpoint.capabilities, &own.endpoint.input);
-        if !names.is_empty() {
-            line("Can", &names.join(", "));
-        }
-        let cannot = crate::catalog::Capability::ALL.into_iter().filter(|can| own.endpoint.can(*can));
-        let cannot: Vec<&str> = cannot.filter_map(|can| can.name().strip_prefix("no_")).collect();
-        if !cannot.is_empty() {
-            line("Cannot", &cannot.join(", "));
-        }
-    }
-    let priced = reaches.iter().filter(|reach| reach.endpoint.status != Status::Retired && reach.endpoint.is_plain());
-    let cheapest = priced
-        .filter_map(|reach| {
-            let pricing = reach.endpoint.pricing.as_ref()?;
-            let (input, output) = (pricing.base(Item::Input)?, pricing.base(Item::Output)?);
-            Some((input, output, reach.provider.id.clone()))
-        })
-        .min();
-    let count = reaches.iter().map(|reach| &reach.provider.id).collect::<std::collections::BTreeSet<_>>().len();
-    let mut providers = format!("{count}");
-    if let Some((input, output, provider)) = cheapest {
-        let _ = write!(providers, "; cheapest {provider} {}/{}", money::per_mtok(input), money::per_mtok(output));
-    }
-    line("Providers", &providers);
-    if let Some(shape) = args.tokens {
-        line(
-            "Call",
-            &format!(
-                "{} in + {} out, {} of the input cached; at {now}",
-                text::grouped(shape.input.count()),
-                text::grouped(shape.output.count()),
-                text::grouped(shape.cached.count()),
-            ),
-        );
-    }
-    page
-}
-
-/// The status at the author's own provider, and where it differs elsewhere.
-fn status(reaches: &[Reach]) -> String {
-    let told = |endpoint: &Endpoint| match (&endpoint.status, &endpoint.sunset) {
-        (Status::Retired, Some(day)) => format!("retired {day}"),
-        (status, Some(day)) => format!("{}, ends {day}", status.name()),
-        (status, None) => status.name().to_owned(),
-    };
-    let mut parts = Vec::new();
-    let main = ["lab", "cloud"];
-    for reach in reaches.iter().filter(|reach| reach.endpoint.is_plain()) {
-        let first = parts.is_empty();
-        let notable = reach.endpoint.status != Status::Active && main.contains(&reach.provider.kind.name());
-        if first || notable {
-            let part = format!("{} at {}", told(&reach.endpoint), reach.provider.id);
-            if !parts.contains(&part) {
-                parts.push(part);
-            }
-        }
-    }
-    if parts.is_empty() { "-".to_owned() } else { parts.join("; ") }
-}
-
-/// The whole price sheet of each provider, all billing items.
-fn price_sheets(reaches: &[Reach]) -> String {
-    let mut page = String::new();
-    for reach in reaches {
-        let endpoint = &reach.endpoint;
-        let place = endpoint.region.as_ref().map(|region| format!(" ({region})")).unwrap_or_default();
-        let _ = write!(page, "\n{}{place}  {}\n", reach.provider.id, endpoint.id.upstream_model);
-        match &endpoint.pricing {
-            None => page += "  price not known\n",
-            Some(pricing) => page += &price_lines(pricing),
-        }
-        if let Some(dispute) = endpoint.dispute {
-            let _ = writeln!(
-                page,
-                "  sources disagree: input {} to {}, output {} to {}",
-                dispute.input.0, dispute.input.1, dispute.output.0, dispute.output.1
-            );
-        }
-    }
-    page
-}
-
-fn price_lines(pricing: &Pricing) -> String {
-    let mut lines = String::new();
-    let tiered = |rate: &Rate| {
-        let tiers = rate.tiers.iter().map(|tier| {
-            let size = text::grouped(tier.threshold.count());
-            format!("; {} where input {} {size}", money::per_mtok(tier.price), tier.comparator.sign())
-        });
-        format!("{}{}", money::per_mtok(rate.base), tiers.collect::<String>())
-    };
-    for (item, rate) in &pricing.rates {
-        let _ = writeln!(lines, "  {:<24}{} per 1M tokens", item.key(), tiered(rate));
-    }
-    for (service, rates) in &pricing.service {
-        for (item, rate) in rates {
-            let _ =
-                writeln!(lines, "  {:<24}{} per 1M tokens", format!("{} {}", service.name(), item.key()), tiered(rate));
-        }
-    }
-    for (item, fee) in &pricing.fees {
-        let _ = writeln!(lines, "  {:<24}{}", item.key(), fee_text(*item, *fee));
-    }
-    if let Some(off_peak) = &pricing.off_peak {
-        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-        let windows: Vec<String> = off_peak
-            .windows
-            .iter()
-            .map(|window| {
-                let days: Vec<String> = window.weekdays.iter().map(u8::to_string).collect();
-                let days = if days.is_empty() { String::new() } else { format!(" on weekdays {}", days.join(",")) };
-                format!("{}-{}{days}", clock(window.from), clock(window.to))
-            })
-            .collect();
-        for (item, rate) in &off_peak.rates {
-            let name = format!("off-peak {}", item.key());
-            let _ = writeln!(lines, "  {name:<24}{} per 1M tokens", money::per_mtok(*rate));
-        }
-        let _ = writeln!(lines, "  {:<24}{} UTC", "off-peak hours", windows.join("; "));
-    }
-    lines
-}
-
-fn fee_text(item: FeeItem, fee: Fee) -> String {
-    let what = match item {
-        FeeItem::Request => "request",
-        FeeItem::WebSearch => "search",
-        FeeItem::InputImages | FeeItem::OutputImages => "image",
-        FeeItem::InputSeconds | FeeItem::OutputSeconds => "second",
-    };
-    let per = if fee.per == 1 { what.to_owned() } else { format!("{} {what}s", text::grouped(u64::from(fee.per))) };
-    format!("{} per {per}", money::price(fee.price.decimal()))
-}
-
-fn model_json(model: &Model, resolved: &Resolved, reaches: &[Reach]) -> Value {
-    let mut object = Map::new();
-    let text = |value: &Option<String>| value.clone().map_or(Value::Null, Value::from);
-    let count = |tokens: Option<crate::units::Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
-    object.insert("id".to_owned(), model.id.as_str().into());
-    object.insert("alias".to_owned(), text(&resolved.via_alias));
-    object.insert("name".to_owned(), model.name.as_str().into());
-    object.insert("vendor".to_owned(), model.id.author().into());
-    object.insert("released".to_owned(), text(&model.released));
-    object.insert("knowledge".to_owned(), text(&model.knowledge));
-    object.insert("open_weights".to_owned(), model.open_weights.map_or(Value::Null, Value::from));
-    object.insert("context_tokens".to_owned(), count(model.context));
-    object.insert("max_output_tokens".to_owned(), count(model.max_output));
-    object.insert("floating".to_owned(), model.floating.into());
-    object.insert("endpoints".to_owned(), reaches.iter().map(endpoint_json).collect::<Vec<_>>().into());
-    object.into()
-}
-
-/// One endpoint with its whole price sheet.
-fn endpoint_json(reach: &Reach) -> Value {
-    let endpoint = &reach.endpoint;
-    let mut object = Map::new();
-    let text = |value: &Option<String>| value.clone().map_or(Value::Null, Value::from);
-    let count = |tokens: Option<crate::units::Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
-    let mut put = |key: &str, value: Value| {
-        object.insert(key.to_owned(), value);
-    };
-    put("provider", reach.provider.id.as_str().into());
-    put("kind", facts::kind(reach).into());
-    put("upstream_model", endpoint.id.upstream_model.as_str().into());
-    put("region", text(&endpoint.region));
-    put("variant", endpoint.variant.clone().into());
-    put("quantization", text(&endpoint.quant));
-    put("status", endpoint.status.name().into());
-    put("retires", text(&endpoint.sunset));
-    put("protocol", endpoint.protocol.map_or(Value::Null, |protocol| protocol.name().into()));
-    put("api", facts::compatibility(reach.protocol).into());
-    put("context_tokens", count(endpoint.context));
-    put("max_input_tokens", count(endpoint.max_input));
-    put("max_output_tokens", count(endpoint.max_output));
-    put("abilities", facts::abilities(&endpoint.capabilities, &endpoint.input).into());
-    put("reasoning_options", endpoint.reasoning_options.clone().into());
-    put("price", endpoint.pricing.as_ref().map_or(Value::Null, pricing_json));
-    put(
-        "price_disputed",
-        endpoint.dispute.map_or(Value::Null, |dispute| {
-            let pair = |low: crate::units::UsdPerMtok, high: crate::units::UsdPerMtok| {
-                Value::Array(vec![json::literal(&low.exact()), json::literal(&high.exact())])
-            };
-            let mut range = Map::new();
-            range.insert("input".to_owned(), pair(dispute.input.0, dispute.input.1));
-            range.insert("output".to_owned(), pair(dispute.output.0, dispute.output.1));
-            range.into()
-        }),
-    );
-    put("overlay", text(&endpoint.overlay));
-    object.into()
-}
-
-fn pricing_json(pricing: &Pricing) -> Value {
-    let rate_json = |rate: &Rate| {
-        let mut object = Map::new();
-        object.insert("usd_per_mtok".to_owned(), json::literal(&rate.base.exact()));
-        let tiers: Vec<Value> = rate
-            .tiers
-            .iter()
-            .map(|tier| {
-                let mut object = Map::new();
-                object.insert("input_tokens".to_owned(), tier.threshold.count().into());
-                object.insert("comparator".to_owned(), tier.comparator.sign().into());
-                object.insert("usd_per_mtok".to_owned(), json::literal(&tier.price.exact()));
-                object.into()
-            })
-            .collect();
-        if !tiers.is_empty() {
-            object.insert("tiers".to_owned(), tiers.into());
-        }
-        Value::from(object)
-    };
-    let mut object = Map::new();
-    for (item, rate) in &pricing.rates {
-        object.insert(item.key().to_owned(), rate_json(rate));
-    }
-    for (service, rates) in &pricing.service {
-        for (item, rate) in rates {
-            object.insert(format!("{}_{}", service.name(), item.key()), rate_json(rate));
-        }
-    }
-    for (item, fee) in &pricing.fees {
-        let mut entry = Map::new();
-        entry.insert("usd".to_owned(), json::literal(&fee.price.exact()));
-        entry.insert("per".to_owned(), fee.per.into());
-        object.insert(format!("fee_{}", item.key()), entry.into());
-    }
-    if let Some(off_peak) = &pricing.off_peak {
-        let rates = off_peak.rates.iter();
-        let rates: Map<String, Value> =
-            rates.map(|(item, rate)| (item.key().to_owned(), json::literal(&rate.exact()))).collect();
-        let windows = off_peak.windows.iter().map(|window| {
-            let mut entry = Map::new();
-            entry.insert("from_minute_utc".to_owned(), window.from.into());
-            entry.insert("to_minute_utc".to_owned(), window.to.into());
-            entry.insert("weekdays".to_owned(), window.weekdays.clone().into());
-            Value::from(entry)
-        });
-        let mut entry = Map::new();
-        entry.insert("windows".to_owned(), windows.collect::<Vec<_>>().into());
-        entry.insert("usd_per_mtok".to_owned(), rates.into());
-        object.insert("off_peak".to_owned(), entry.into());
-    }
-    object.into()
 }

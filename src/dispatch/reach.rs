@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Dispatcher;
-use crate::catalog::{Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status};
+use crate::catalog::{
+    Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback,
+};
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Secret, address, find_key};
 use crate::upstream::{BUILT, adapter};
@@ -47,6 +49,12 @@ impl Reach {
     #[must_use]
     pub fn hides_reasoning(&self) -> bool {
         self.provider.hides_reasoning && self.endpoint.can(crate::catalog::Capability::Reasoning)
+    }
+
+    /// Whether its key would travel in the clear: plain http to another machine, which only an override can ask for.
+    #[must_use]
+    pub fn in_the_clear(&self) -> bool {
+        self.base_url.starts_with("http://") && !is_loopback(&self.base_url)
     }
 
     /// Under which key its state is kept.
@@ -162,6 +170,10 @@ impl Dispatcher<'_> {
         reach.found = find_key(&reach.provider, auth, self.vars);
         match address(&reach.provider, protocol, template, self.vars) {
             Address::Known { url, overridden_by } => {
+                // A server of the user's own that was named in place of the provider seldom asks for a key.
+                if overridden_by.is_some() && is_loopback(&url) && matches!(reach.found, Found::Missing { .. }) {
+                    reach.found = Found::NotNeeded;
+                }
                 reach.base_url = url;
                 reach.overridden_by = overridden_by;
             }

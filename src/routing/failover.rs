@@ -123,7 +123,8 @@ impl Failover {
         if self.retried >= self.limits.retries {
             return Step::GiveUp(GiveUp::Exhausted);
         }
-        let retryable = self.chain.iter().enumerate().filter_map(|(at, link)| Some((link.again_from?, at)));
+        let open = self.chain.iter().enumerate().filter(|(_, link)| !link.closed);
+        let retryable = open.filter_map(|(at, link)| Some((link.again_from?, at)));
         let Some((from, index)) = retryable.min() else { return Step::GiveUp(GiveUp::Exhausted) };
         if from <= elapsed {
             self.retried += 1;

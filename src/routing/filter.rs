@@ -155,7 +155,8 @@ fn reach(candidate: &Candidate<'_>, found: &mut Vec<Rejection>) {
     }
     if let Some(scheme) = &candidate.unsupported {
         found.push(Rejection::ProtocolUnsupported { protocol: scheme.clone() });
-    } else if candidate.no_base_url {
+    }
+    if candidate.no_base_url {
         found.push(Rejection::NoBaseUrl);
     }
     if !candidate.missing_settings.is_empty() {

@@ -142,7 +142,7 @@ impl Candidate<'_> {
 }
 
 /// The most that so many tokens can cost on a sheet: input at the dearest of its plain, cache-write and tier rates,
-/// output at the dearest of its rates, plus the fee of one request.
+/// output at the dearest of its rates, both times the sheet's multiplier, plus the fee of one request.
 fn worst_case(pricing: &Pricing, input: Tokens, output: Tokens) -> Option<Usd> {
     let dearest = |items: &[Item]| {
         let rates = items.iter().filter_map(|item| pricing.rates.get(item));
@@ -154,13 +154,13 @@ fn worst_case(pricing: &Pricing, input: Tokens, output: Tokens) -> Option<Usd> {
     pricing.base(Item::Output)?;
     let nothing = Usage::default();
     let fees = pricing.cost(&nothing, Timestamp::UNIX_EPOCH).ok()?.total;
-    Some(inputs * input + outputs * output + fees)
+    Some((inputs * input + outputs * output).times(pricing.multiplier) + fees)
 }
 
 /// Decides which endpoint serves a request, and in which order the others follow.
 ///
 /// Pure: the same arguments give the same decision to the byte. Every candidate is ranked or rejected, exactly once;
-/// a rejection carries every reason. The order of `candidates` does not matter.
+/// a rejection carries every reason. The order of `candidates` does not matter; no two may have the same id.
 #[must_use]
 pub fn decide(
     request: &RouteRequest,
@@ -186,7 +186,7 @@ pub fn decide(
             _ => ranked.push(rank(request, candidate, policy, now)),
         }
     }
-    ranked.sort_by(|a, b| order_key(request, all_cooling, a).cmp(&order_key(request, all_cooling, b)));
+    ranked.sort_by_cached_key(|entry| order_key(request, all_cooling, entry));
     if !all_cooling {
         balance::settle(&mut ranked, request, policy, seed);
     }
@@ -214,7 +214,12 @@ fn unpriced(request: &RouteRequest, candidate: &Candidate<'_>, any_priced: bool)
     }
     let missing = [Item::Input, Item::Output].into_iter().find(|&item| candidate.price(item).is_none());
     let wholly = candidate.endpoint.pricing.is_none();
-    let already = constraints.max_price_in.is_some() || constraints.max_price_out.is_some();
+    // The filter has said so already where a price limit asks for the very item.
+    let said = |item| match item {
+        Item::Input => constraints.max_price_in.is_some(),
+        _ => constraints.max_price_out.is_some(),
+    };
+    let already = [Item::Input, Item::Output].into_iter().any(|item| candidate.price(item).is_none() && said(item));
     (any_priced && !already).then_some(Rejection::Unpriced { missing: if wholly { None } else { missing } })
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,14 +46,7 @@ impl Sqlite {
         let fresh = !path.exists();
         match Self::connect(path) {
             Ok(connection) => {
-                let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-                if version > schema::VERSION {
-                    let known = schema::VERSION;
-                    return Err(StoreError(format!(
-                        "{} was written by a newer openmux (schema {version}, this one knows {known})",
-                        path.display()
-                    )));
-                }
+                readable(&connection, path)?;
                 if fresh {
                     restrict(path).map_err(failed)?;
                 }
@@ -75,7 +69,7 @@ impl Sqlite {
     /// Opens the store for reading where it exists; `None` where there is none.
     ///
     /// # Errors
-    /// The file is there but cannot be read.
+    /// The file is there but cannot be read, or was made by a newer version.
     pub fn open_existing(path: &Path) -> Result<Option<Self>, StoreError> {
         if !path.exists() {
             return Ok(None);
@@ -84,8 +78,7 @@ impl Sqlite {
         let mut connection = Connection::open_with_flags(path, flags)
             .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
         connection.busy_handler(Some(jittered))?;
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version == 0 {
+        if readable(&connection, path)? == 0 {
             return Ok(None);
         }
         Ok(Some(Self::of(path, connection)))
@@ -104,7 +97,14 @@ impl Sqlite {
     fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
         let mut connection = Connection::open(path)?;
         connection.busy_handler(Some(jittered))?;
-        connection.execute_batch(schema::PRAGMAS)?;
+        // The switch to WAL does not ask the busy handler while another process makes the same file.
+        let mut tries = 0;
+        while let Err(error) = connection.execute_batch(schema::PRAGMAS) {
+            if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy) || !jittered(tries) {
+                return Err(error);
+            }
+            tries += 1;
+        }
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if version == 0 {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
@@ -129,13 +129,30 @@ impl Sqlite {
     }
 }
 
-/// Random 0.5 to 5 ms sleeps, at most 250 ms in all: the chat path never waits longer.
+/// The schema version of a file, where this version can read it.
+fn readable(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let version: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
+    if version <= schema::VERSION {
+        return Ok(version);
+    }
+    let known = schema::VERSION;
+    let path = path.display();
+    Err(StoreError(format!("{path} was written by a newer openmux (schema {version}, this one knows {known})")))
+}
+
+/// Random 0.5 to 5 ms sleeps, about 2 s in all. Sixty-four writers wait for 0.2 s at worst (`metrics.md` 3); an attempt
+/// that is given up earlier is lost, because nothing else keeps it.
 fn jittered(tries: i32) -> bool {
-    let mut z = u64::from(tries.unsigned_abs()).wrapping_add(u64::from(std::process::id()) << 32);
+    // Two processes differ in their id, two threads of one in the number of the call.
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let mut z = call.wrapping_add(u64::from(std::process::id()) << 32);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     std::thread::sleep(Duration::from_micros(500 + (z >> 32) % 4500));
-    tries < 90
+    tries < 720
 }
 
 #[cfg(unix)]

@@ -1,1 +1,91 @@
-fn main() {}
+//! What a decision costs in CPU time: `cargo bench --bench decide`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use openmux::catalog::{Endpoint, EndpointId, ModelId, ModelKind, Pricing, ProviderId, ProviderKind, Status};
+use openmux::observe::{EndpointStats, Moments};
+use openmux::routing::{Candidate, Constraints, Credential, Policy, RouteRequest, decide};
+use openmux::units::Tokens;
+
+fn main() {
+    divan::main();
+}
+
+/// Measured, priced endpoints, no two alike.
+fn endpoints(many: usize) -> Vec<Endpoint> {
+    let of = |at: usize| {
+        let mut pricing = Pricing::default();
+        let prices = [("input", format!("{}.{at:04}", 1 + at % 5)), ("output", format!("1{}.5", at % 7))];
+        let usable = prices.iter().all(|(key, price)| pricing.set(key, price) == Ok(true));
+        Endpoint {
+            id: EndpointId { provider: ProviderId::new(format!("provider-{at}")), upstream_model: "model".to_owned() },
+            model: ModelId::new("author/model"),
+            aka: Vec::new(),
+            kind: ModelKind::Chat,
+            protocol: None,
+            alternate: None,
+            base_url: None,
+            variant: Vec::new(),
+            quant: None,
+            region: None,
+            upstream: None,
+            context: Some(Tokens::new(if at % 9 == 8 { 100 } else { 200_000 })),
+            max_input: None,
+            max_output: Some(Tokens::new(64_000)),
+            input: [].into(),
+            output: [].into(),
+            capabilities: [].into(),
+            reasoning_options: Vec::new(),
+            reasoning_field: None,
+            cache_min: None,
+            pricing: usable.then_some(pricing),
+            dispute: None,
+            status: Status::Active,
+            sunset: None,
+            floating: false,
+            released: None,
+            overlay: None,
+        }
+    };
+    (0..many).map(of).collect()
+}
+
+fn candidate((at, endpoint): (u32, &Endpoint)) -> Candidate<'_> {
+    let slow = f64::from(at % 11) / 10.0;
+    let stats = EndpointStats {
+        successes: 40.0,
+        faults: f64::from(at % 3),
+        ttft: Moments { weight: 12.0, mean: slow - 0.7, squares: 3.0 },
+        speed: Moments { weight: 12.0, mean: 4.1, squares: 1.0 },
+        age: Some(Duration::from_secs(30)),
+        ..EndpointStats::default()
+    };
+    Candidate {
+        endpoint,
+        kind: ProviderKind::Host,
+        credential: Credential::NotNeeded,
+        unsupported: None,
+        no_base_url: false,
+        missing_settings: Vec::new(),
+        outside_sandbox: false,
+        hides_reasoning: false,
+        in_flight: 0,
+        stats,
+    }
+}
+
+fn request() -> RouteRequest {
+    let (input, output) = (Tokens::new(1000), Tokens::new(400));
+    openmux::dispatch::shape(&ModelId::new("author/model"), input, output, Tokens::ZERO, Constraints::default())
+}
+
+#[divan::bench(args = [10, 1000])]
+fn candidates(bencher: divan::Bencher<'_, '_>, many: usize) {
+    let endpoints = endpoints(many);
+    let candidates: Vec<Candidate<'_>> = (0..).zip(&endpoints).map(candidate).collect();
+    let (request, policy) = (request(), Policy::default());
+    bencher.bench_local(|| {
+        decide(divan::black_box(&request), divan::black_box(&candidates), &policy, Timestamp::UNIX_EPOCH, 7)
+    });
+}

@@ -1,32 +1,65 @@
-//! What is generated and committed is what the generator makes; `UPDATE=1` writes it.
+//! The committed catalog tables are what the generator writes; `UPDATE=1` writes them anew.
 
 #[path = "../../src/catalog/builtin/generate.rs"]
-mod catalog;
+mod generate;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
-fn held(path: &Path, wanted: &str) {
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, wanted).unwrap();
-        return;
+pub(crate) use generate::{Facts, Tables};
+
+const SNAPSHOT: &str = include_str!("../../src/catalog/builtin/input/snapshot.json");
+const ALIASES: &str = include_str!("../../src/catalog/builtin/input/aliases.json");
+const CONFLICTS: &str = include_str!("../../src/catalog/builtin/input/price_conflicts.json");
+
+/// What the input says, read once.
+pub(crate) static FACTS: LazyLock<Facts> = LazyLock::new(|| match generate::read(SNAPSHOT, ALIASES, CONFLICTS) {
+    Ok(facts) => facts,
+    Err(problems) => panic!("the input is not valid:\n{}", problems.0.join("\n")),
+});
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the generator's switch and its output")]
+fn the_catalog_tables_are_current() {
+    let tables = Tables::write(&FACTS);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/builtin");
+    let files = [
+        ("models.tsv", &tables.models),
+        ("endpoints.tsv", &tables.endpoints),
+        ("aliases.tsv", &tables.aliases),
+        ("providers.jsonl", &tables.providers),
+        ("generated.txt", &tables.generated),
+    ];
+    let update = std::env::var_os("UPDATE").is_some();
+    for (name, text) in files {
+        let path = folder.join(name);
+        if std::fs::read_to_string(&path).is_ok_and(|committed| committed == *text) {
+            continue;
+        }
+        assert!(update, "{name} is not what the generator writes: run UPDATE=1 cargo test --test it generated");
+        std::fs::write(&path, text).unwrap();
     }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    let place = path.display();
     assert!(
-        committed == wanted,
-        "{place} is not what its generator makes; run UPDATE=1 cargo test --test it generated"
+        files.iter().map(|(_, text)| text.len()).sum::<usize>() < 2_100_000,
+        "the tables are embedded: keep them small"
     );
 }
 
 #[test]
-fn the_embedded_catalog_is_what_its_inputs_give() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/builtin");
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-    let (snapshot, aliases) = (read("input/snapshot.json"), read("input/aliases.json"));
-    let (conflicts, kinds) = (read("input/price_conflicts.json"), read("kinds.tsv"));
-    let inputs = catalog::Inputs { snapshot: &snapshot, aliases: &aliases, conflicts: &conflicts, kinds: &kinds };
-    for (name, content) in catalog::generate(&inputs).0 {
-        held(&folder.join(name), &content);
-    }
+fn what_is_wrong_with_the_input_is_told() {
+    let broken = |from: &str, to: &str| {
+        assert!(SNAPSHOT.contains(from), "{from}");
+        let problems = generate::read(&SNAPSHOT.replacen(from, to, 1), ALIASES, CONFLICTS).unwrap_err();
+        problems.0.join("\n")
+    };
+    let said = broken("\"https://api.302.ai/v1\"", "\"http://api.302.ai/v1\"");
+    assert!(said.starts_with("302ai: http://api.302.ai/v1: keys must not travel in the clear"), "{said}");
+    assert_eq!(broken("\"ABACUS_API_KEY\"", "\"ABACUS-KEY\""), "abacus: ABACUS-KEY cannot be exported");
+    let said = broken("\"id\":\"abacus\"", "\"id\":\"abakus\"");
+    assert!(said.contains("abacus:claude-sonnet-4-20250514: unknown provider"), "{said}");
+    let said = broken("\"input\":\"3\"", "\"input\":\"-3\"");
+    assert!(said.ends_with("input: \"-3\" is negative"), "{said}");
+    let said = broken("\"anthropic/claude-sonnet-5\":{", "\"anthropic/claude-sonnet-5x\":{");
+    assert!(said.contains("unknown model anthropic/claude-sonnet-5"), "{said}");
+    assert!(broken("\"id\":\"abacus\"", "\"idd\":\"abacus\"").contains("unknown field `idd`"));
 }

@@ -1,10 +1,16 @@
 //! Every integration test, in one binary: each further one would link the whole program again.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; the lint's own exception misses helpers")]
 
+mod catalog;
 mod classify;
 mod cli;
 mod conformance;
+mod failover;
 mod fixtures;
 mod generated;
+mod laws;
+mod layering;
 mod sandbox;
+mod store;
 mod support;
+mod vectors;

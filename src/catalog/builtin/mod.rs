@@ -1,228 +1,221 @@
-//! The embedded catalog: tables that are generated from `input/` by `generate.rs`, and the look-ups over them.
+//! The catalog that is compiled in, and overlays laid over it.
 //!
-//! `models.tsv` is sorted by id, and each line says where the model's endpoints lie in `endpoints.tsv`: looking one
-//! model up is a binary search and the parsing of its own lines. Overlays of the user's are laid over at look-up.
+//! The tables are text that is searched where it lies: a look-up is a binary search over `models.tsv` and a parse of
+//! that model's own lines of `endpoints.tsv`. `generate.rs`, run by a test, writes them from `input/`.
 
+mod authors;
+mod codes;
+mod layer;
 mod lines;
+mod sheet;
+mod table;
+mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-pub use lines::{EndpointLine, ModelLine};
-pub(super) use lines::{auth_of, usual_auth};
+use self::layer::Layer;
+pub use self::view::{EndpointLine, ModelLine};
+use self::view::{EndpointSource, ModelSource};
+use super::file::{self, Overlay, OverlayError};
+use super::{Auth, Endpoint, Model, ModelId, Protocol, Provider, ProviderId, Status};
 
-use super::file::{Overlay, OverlayError};
-use super::{Auth, Endpoint, EndpointId, Model, ModelId, Protocol, Provider, ProviderId};
+static MODELS: &str = include_str!("models.tsv");
+static ENDPOINTS: &str = include_str!("endpoints.tsv");
+static ALIASES: &str = include_str!("aliases.tsv");
+static PROVIDERS: &str = include_str!("providers.jsonl");
+static GENERATED: &str = include_str!("generated.txt");
 
-const MODELS: &str = include_str!("models.tsv");
-const ENDPOINTS: &str = include_str!("endpoints.tsv");
-const ALIASES: &str = include_str!("aliases.tsv");
-const PROVIDERS: &str = include_str!("providers.jsonl");
-const DATE: &str = include_str!("date.txt");
-
-/// Everything that is known of models, providers and prices.
-#[derive(Debug, Clone, Default)]
+/// What exists and what it costs: the embedded tables with overlays over them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Catalog {
-    overlay: Laid,
-}
-
-/// What overlays add and change.
-#[derive(Debug, Clone, Default)]
-struct Laid {
-    providers: BTreeMap<ProviderId, Provider>,
-    models: BTreeMap<ModelId, Model>,
-    endpoints: BTreeMap<ModelId, BTreeMap<EndpointId, Endpoint>>,
-    hidden: BTreeSet<EndpointId>,
+    layer: Arc<Layer>,
 }
 
 impl Catalog {
-    /// The embedded catalog; costs nothing, since nothing is read before it is looked up.
+    /// The embedded tables alone; nothing is parsed yet.
     #[must_use]
     pub fn builtin() -> Self {
         Self::default()
     }
 
-    /// The same with overlays laid over it, later ones over earlier ones.
+    /// Lays overlays over this catalog, in order: later ones win field by field.
     ///
     /// # Errors
-    /// An overlay names a provider or a model that exists nowhere.
-    pub fn with_overlays(mut self, overlays: Vec<Overlay>) -> Result<Self, OverlayError> {
-        for overlay in overlays {
-            for provider in overlay.providers(&self) {
-                self.overlay.providers.insert(provider.id.clone(), provider);
-            }
-            for endpoint in overlay.endpoints(&self)? {
-                self.lay(endpoint);
-            }
-            self.overlay.hidden.extend(overlay.hidden());
+    /// An overlay names a provider that does not exist, or leaves out what a new provider or endpoint needs.
+    pub fn with_overlays(self, overlays: Vec<Overlay>) -> Result<Self, OverlayError> {
+        let mut layer = Arc::unwrap_or_clone(self.layer);
+        for overlay in &overlays {
+            layer.apply(overlay)?;
         }
-        Ok(self)
+        Ok(Self { layer: Arc::new(layer) })
     }
 
-    fn lay(&mut self, endpoint: Endpoint) {
-        let model = endpoint.model.clone();
-        if find_model(model.as_str()).is_none() && !self.overlay.models.contains_key(&model) {
-            self.overlay.models.insert(model.clone(), lines::bare_model(&model, &endpoint));
-        }
-        self.overlay.hidden.remove(&endpoint.id);
-        self.overlay.endpoints.entry(model).or_default().insert(endpoint.id.clone(), endpoint);
-    }
-
-    /// The day of the embedded data, `YYYY-MM-DD`.
+    /// The day (UTC, `YYYY-MM-DD`) of the embedded data.
     #[must_use]
     pub fn generated(&self) -> &str {
-        DATE.trim_end()
+        GENERATED.trim_end()
     }
 
-    /// A model by its exact id.
+    /// The model of exactly this id.
     #[must_use]
     pub fn model(&self, id: &ModelId) -> Option<Model> {
-        find_model(id.as_str()).map(|line| line.model()).or_else(|| self.overlay.models.get(id).cloned())
+        self.model_line(id.as_str()).map(|line| line.model())
     }
 
-    /// Every endpoint of a model, by provider and wire id.
+    /// One model for a listing, by its exact id.
+    #[must_use]
+    pub fn model_line(&self, id: &str) -> Option<ModelLine<'_>> {
+        let source = match self.layer.models.get(id) {
+            Some(record) => ModelSource::Record(record),
+            None => ModelSource::Line(table::find(MODELS, id, table::first_column)?),
+        };
+        Some(self.with_endpoints(id, source))
+    }
+
+    /// The endpoints of a model, sorted by provider id and wire id; hidden ones are left out, variants are not.
     #[must_use]
     pub fn endpoints_for(&self, model: &ModelId) -> Vec<Endpoint> {
-        let mut found: BTreeMap<EndpointId, Endpoint> = BTreeMap::new();
-        if let Some(line) = find_model(model.as_str()) {
-            for endpoint in line.endpoints() {
-                let mut endpoint = endpoint.endpoint();
-                endpoint.model = model.clone();
-                found.insert(endpoint.id.clone(), endpoint);
-            }
-        }
-        if let Some(laid) = self.overlay.endpoints.get(model) {
-            found.extend(laid.iter().map(|(id, endpoint)| (id.clone(), endpoint.clone())));
-        }
-        found.retain(|id, _| !self.overlay.hidden.contains(id));
-        found.into_values().collect()
+        self.model_line(model.as_str()).map_or_else(Vec::new, |line| line.endpoints().map(|e| e.endpoint()).collect())
     }
 
-    /// A provider by its exact id.
+    /// The provider of exactly this id.
     #[must_use]
     pub fn provider(&self, id: &ProviderId) -> Option<Provider> {
-        self.overlay.providers.get(id).cloned().or_else(|| lines::find_provider(PROVIDERS, id.as_str()))
+        self.layer.providers.get(id).cloned().or_else(|| builtin_provider(id.as_str()))
     }
 
-    /// Every provider, by id.
+    /// Every provider, sorted by id.
     #[must_use]
     pub fn providers(&self) -> Vec<Provider> {
-        let builtin = PROVIDERS.lines().filter_map(lines::provider);
-        let mut all: BTreeMap<ProviderId, Provider> = builtin.map(|provider| (provider.id.clone(), provider)).collect();
-        all.extend(self.overlay.providers.iter().map(|(id, provider)| (id.clone(), provider.clone())));
-        all.into_values().collect()
+        let untouched = |provider: &Provider| !self.layer.providers.contains_key(&provider.id);
+        let embedded = PROVIDERS.lines().filter_map(file::provider_record).filter(untouched);
+        let mut all: Vec<Provider> = embedded.chain(self.layer.providers.values().cloned()).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
     }
 
-    /// Every model, by id, with its endpoints to be read as far as they are needed.
+    /// Every model, sorted by id, with its endpoints; fields are read when they are asked for.
     pub fn models(&self) -> impl Iterator<Item = ModelLine<'_>> {
-        let builtin = MODELS.lines().map(|line| {
-            let line = ModelLine::parse(line, ENDPOINTS);
-            if self.overlay.endpoints.is_empty() && self.overlay.hidden.is_empty() {
-                return line;
+        let mut embedded = MODELS.lines().peekable();
+        let mut added = self.layer.models.iter().peekable();
+        std::iter::from_fn(move || {
+            let added_first = match (embedded.peek(), added.peek()) {
+                (Some(line), Some((id, _))) => id.as_str() < table::first_column(line),
+                (None, _) => true,
+                (_, None) => false,
+            };
+            if added_first {
+                let (id, record) = added.next()?;
+                return Some(self.with_endpoints(id, ModelSource::Record(record)));
             }
-            let laid = self.overlay.endpoints.get(&ModelId::new(line.id()));
-            line.laid_over(laid, &self.overlay.hidden)
-        });
-        let added = self
-            .overlay
-            .models
-            .values()
-            .map(|model| ModelLine::added(model, self.overlay.endpoints.get(&model.id), &self.overlay.hidden));
-        builtin.chain(added)
+            let line = embedded.next()?;
+            Some(self.with_endpoints(table::first_column(line), ModelSource::Line(line)))
+        })
     }
 
-    /// Where an endpoint is called in a protocol, and with which credential: its own address where the protocol is its
-    /// own, else its provider's. The address may hold `{VARIABLE}`.
+    /// The canonical id behind a published spelling (lower case), which is not itself an id.
     #[must_use]
-    pub fn base_url(&self, endpoint: &Endpoint, provider: &Provider, protocol: Protocol) -> Option<(String, Auth)> {
-        let spoken = provider.protocols.iter().find(|spoken| spoken.protocol == protocol);
-        let own = endpoint.base_url.as_ref().filter(|_| endpoint.protocol == Some(protocol));
-        match (own, spoken) {
-            (Some(url), Some(spoken)) => Some((url.clone(), spoken.auth.clone())),
-            (Some(url), None) => Some((url.clone(), lines::usual_auth(protocol))),
-            (None, Some(spoken)) => Some((spoken.base_url.clone(), spoken.auth.clone())),
-            (None, None) => None,
-        }
+    pub fn alias(&self, spelling: &str) -> Option<&'static str> {
+        alias(spelling)
     }
 
-    /// The model that a published alias stands for.
-    #[must_use]
-    pub fn alias(&self, alias: &str) -> Option<ModelId> {
-        let line = lines::find(ALIASES, alias)?;
-        line.split('\t').nth(1).map(ModelId::new)
-    }
-
-    /// Every published alias and the model it stands for.
-    pub fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Every published spelling with its canonical id, sorted by spelling.
+    pub fn aliases(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         ALIASES.lines().filter_map(|line| line.split_once('\t'))
     }
 
-    /// The ids of all models, the embedded ones in order, then the added ones.
-    pub fn model_ids(&self) -> impl Iterator<Item = &str> {
-        let builtin = MODELS.lines().filter_map(|line| line.split('\t').next());
-        builtin.chain(self.overlay.models.keys().map(ModelId::as_str))
+    /// Where an endpoint is reached in a protocol and how the credential is carried. The address has no trailing
+    /// slash and may hold `{VARIABLE}`; `None` where none is known.
+    #[must_use]
+    pub fn base_url(&self, endpoint: &Endpoint, provider: &Provider, protocol: Protocol) -> Option<(String, Auth)> {
+        let entry = provider.protocols.iter().find(|entry| entry.protocol == protocol);
+        if let Some(own) = endpoint.base_url.as_ref().filter(|_| endpoint.protocol == Some(protocol)) {
+            let auth = entry.map_or_else(|| file::default_auth(protocol), |entry| entry.auth.clone());
+            return Some((own.clone(), auth));
+        }
+        entry.map(|entry| (entry.base_url.clone(), entry.auth.clone()))
     }
 
-    /// The endpoint of that provider and wire id, embedded or laid over.
-    pub(super) fn endpoint_of(&self, model: &ModelId, id: &EndpointId) -> Option<Endpoint> {
-        self.endpoints_for(model).into_iter().find(|endpoint| endpoint.id == *id)
+    /// The provider that is an author's own, e.g. `xai` for `x-ai`; `None` for authors who serve nothing themselves.
+    #[must_use]
+    pub fn own_provider(author: &str) -> Option<&'static str> {
+        authors::own_provider(author)
+    }
+
+    /// The plain endpoint of a model at its author's own provider: the best status, then the unqualified region.
+    #[must_use]
+    pub fn own_endpoint(&self, model: &ModelId) -> Option<Endpoint> {
+        let provider = Self::own_provider(model.author())?;
+        let line = self.model_line(model.as_str())?;
+        let own = line.endpoints().filter(|endpoint| endpoint.provider() == provider && endpoint.is_plain());
+        own.min_by_key(|endpoint| (endpoint.status() == Status::Retired, endpoint.status(), endpoint.region()))
+            .map(|endpoint| endpoint.endpoint())
+    }
+
+    fn with_endpoints<'a>(&'a self, id: &str, source: ModelSource<'a>) -> ModelLine<'a> {
+        let endpoints = match (self.layer.endpoints.get(id), source) {
+            (Some(records), _) => EndpointSource::Records(records),
+            (None, ModelSource::Line(line)) => EndpointSource::Block(block(line)),
+            (None, ModelSource::Record(_)) => EndpointSource::Records(&[]),
+        };
+        ModelLine { source, endpoints }
     }
 }
 
-fn find_model(id: &str) -> Option<ModelLine<'static>> {
-    lines::find(MODELS, id).map(|line| ModelLine::parse(line, ENDPOINTS))
+fn alias(spelling: &str) -> Option<&'static str> {
+    table::find(ALIASES, spelling, table::first_column).map(|line| table::column(line, 1))
 }
 
-/// Authors whose own provider has another name.
-const OWN: [(&str, &str); 16] = [
-    ("x-ai", "xai"),
-    ("mistralai", "mistral"),
-    ("z-ai", "zai"),
-    ("qwen", "alibaba"),
-    ("amazon", "amazon-bedrock"),
-    ("bytedance", "volcengine"),
-    ("tencent", "tencent-tokenhub"),
-    ("arcee-ai", "arcee"),
-    ("stepfun-ai", "stepfun"),
-    ("reka", "reka-ai"),
-    ("sakana-ai", "sakana"),
-    ("inclusionai", "ant-ling"),
-    ("meituan", "longcat"),
-    ("sensetime", "sensenova"),
-    ("thinking-machines", "thinkingmachines"),
-    ("ai-sage", "gigachat"),
-];
+/// The embedded endpoint lines of an embedded model.
+fn block(model_line: &str) -> &'static str {
+    lines::block(model_line).and_then(|range| ENDPOINTS.get(range)).unwrap_or_default()
+}
 
-/// Authors whose own provider has the same name.
-const SAME: [&str; 24] = [
-    "ai21",
-    "anthropic",
-    "arcee",
-    "baidu",
-    "cohere",
-    "deepseek",
-    "google",
-    "inception",
-    "jina",
-    "longcat",
-    "meta",
-    "minimax",
-    "moonshotai",
-    "morph",
-    "nomic",
-    "nvidia",
-    "openai",
-    "perplexity",
-    "poolside",
-    "sarvam",
-    "stepfun",
-    "upstage",
-    "voyage",
-    "xiaomi",
-];
+fn provider_key(line: &str) -> &str {
+    line.strip_prefix("{\"id\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default()
+}
 
-/// The provider that is the author's own, e.g. `xai` for `x-ai`; `None` for authors who serve nothing themselves.
-#[must_use]
-pub fn own_provider(author: &str) -> Option<&'static str> {
-    let other = OWN.iter().find(|(known, _)| *known == author).map(|(_, provider)| *provider);
-    other.or_else(|| SAME.into_iter().find(|known| *known == author))
+/// The id of an embedded provider, as it lies in the table.
+fn builtin_provider_id(id: &str) -> Option<&'static str> {
+    table::find(PROVIDERS, id, provider_key).map(provider_key)
+}
+
+fn builtin_provider(id: &str) -> Option<Provider> {
+    table::find(PROVIDERS, id, provider_key).and_then(file::provider_record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_up_reads_only_its_own_lines() {
+        let catalog = Catalog::builtin();
+        let id = ModelId::new("anthropic/claude-sonnet-5");
+        let endpoints = catalog.endpoints_for(&id);
+        assert!(endpoints.iter().all(|endpoint| endpoint.model == id));
+        assert!(endpoints.is_sorted_by(|a, b| a.id < b.id));
+        let line = table::find(MODELS, id.as_str(), table::first_column).unwrap();
+        assert_eq!(block(line).lines().count(), endpoints.len());
+        assert!(block(line).len() < ENDPOINTS.len() / 100);
+    }
+
+    #[test]
+    fn the_address_is_the_endpoints_own_or_its_providers() {
+        let catalog = Catalog::builtin();
+        let endpoint = catalog.own_endpoint(&ModelId::new("anthropic/claude-sonnet-5")).unwrap();
+        let provider = catalog.provider(&endpoint.id.provider).unwrap();
+        let at = |protocol| catalog.base_url(&endpoint, &provider, protocol);
+        let native = ("https://api.anthropic.com/v1".to_owned(), Auth::Header("x-api-key".into()));
+        assert_eq!(at(Protocol::AnthropicMessages), Some(native));
+        assert_eq!(at(Protocol::Gemini), None);
+    }
+
+    #[test]
+    fn authors_have_their_own_provider() {
+        for (author, provider) in [("anthropic", "anthropic"), ("x-ai", "xai"), ("qwen", "alibaba"), ("meta", "meta")] {
+            assert_eq!(Catalog::own_provider(author), Some(provider));
+        }
+        assert_eq!(Catalog::own_provider("nobody"), None);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::explain;
+use super::decision;
 use super::json::literal;
 use super::money::dollars;
 use super::text::{duration, grouped};
@@ -240,10 +240,10 @@ fn encoded(request: &ChatRequest, reach: &Reach) -> Option<http::Request<bytes::
 }
 
 /// A dry run for programs.
-pub(crate) fn dry_run_json(decision: &Decision, supposed: bool, request: Option<Value>) -> String {
+pub(crate) fn dry_run_json(decided: &Decision, supposed: bool, request: Option<Value>) -> String {
     let mut object = Map::new();
     object.insert("schema".to_owned(), "chat.dry_run/1".into());
-    object.insert("decision".to_owned(), explain::json(decision, supposed).into());
+    object.insert("decision".to_owned(), decision::json(decided, supposed).into());
     object.insert("request".to_owned(), request.unwrap_or_default());
     format!("{}\n", Value::Object(object))
 }

@@ -3,14 +3,9 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
-
-use super::json::literal;
 use super::money::{adding_up, dollars, per_mtok};
 use super::text::{Style, age, cut_middle, duration, grouped, width, wrap};
-use crate::routing::{
-    Basis, Constraints, Credential, Decision, Estimate, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind,
-};
+use crate::routing::{Basis, Decision, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind};
 use crate::units::Usd;
 
 /// How much is shown.
@@ -26,6 +21,8 @@ pub(crate) struct View {
     pub verbose: bool,
     /// Whether the decision supposes every key.
     pub supposed: bool,
+    /// Whether it is about to be executed, and not only explained.
+    pub sending: bool,
 }
 
 /// Rows that are shown without `--all`.
@@ -42,6 +39,7 @@ pub(crate) fn human(decision: &Decision, view: View) -> String {
         }
     }
     let headline = match decision.chosen() {
+        Some(first) if view.sending => format!("{} is tried first.", first.endpoint.provider),
         Some(first) => format!("{} would answer. Nothing was sent.", first.endpoint.provider),
         None => "No provider can answer. Nothing was sent.".to_owned(),
     };
@@ -76,11 +74,11 @@ fn candidates(decision: &Decision, view: View) -> String {
     let shown = if view.all { decision.ranked.len() } else { decision.ranked.len().min(RANKED_SHOWN) };
     let ranked = &decision.ranked[..shown];
     let rejected_shown = if view.all { decision.rejected.len() } else { REJECTED_SHOWN };
-    let (loud, quiet) = split(&decision.rejected, rejected_shown);
-    let names =
-        ranked.iter().map(|entry| &entry.endpoint.provider).chain(loud.iter().map(|entry| &entry.endpoint.provider));
-    let name_width = names.map(|name| width(name.as_str())).max().unwrap_or(8).clamp(8, 24);
-    let columns = Columns::fit(ranked, name_width, view);
+    let (loud, quiet) = split(&decision.rejected, rejected_shown, view.all);
+    let names = ranked.iter().map(|entry| width(entry.endpoint.provider.as_str()));
+    let name_width = names.max().unwrap_or(0).clamp(14.min(view.width / 5), 24);
+    let remarks = ranked.iter().enumerate().map(|(place, entry)| width(&remark(place, entry, decision)));
+    let columns = Columns::fit(ranked, name_width, remarks.max().unwrap_or(0), view);
     let mut page = columns.header(name_width, view.style);
     for (place, entry) in ranked.iter().enumerate() {
         page += &columns.row(place, entry, decision, name_width, view.style);
@@ -100,11 +98,17 @@ fn candidates(decision: &Decision, view: View) -> String {
     page
 }
 
-/// The rejected ones that are named, those with the fewest reasons first, and the rest.
-fn split(rejected: &[Rejected], most: usize) -> (Vec<&Rejected>, Vec<&Rejected>) {
+/// The rejected ones that are named, those with the fewest reasons first, and the rest. Whom the user left out is only
+/// counted, and so is whom the sandbox does not simulate.
+fn split(rejected: &[Rejected], most: usize, all: bool) -> (Vec<&Rejected>, Vec<&Rejected>) {
+    let left_out = |entry: &Rejected| {
+        use Rejection::{Gateway, Ignored, NotAllowed, NotSimulated};
+        entry.reasons.iter().any(|reason| matches!(reason, NotAllowed | Ignored | Gateway | NotSimulated))
+    };
     let mut order: Vec<&Rejected> = rejected.iter().collect();
-    order.sort_by_key(|entry| (entry.reasons.len(), entry.endpoint.clone()));
-    let quiet = order.split_off(most.min(order.len()));
+    order.sort_by_key(|entry| (left_out(entry), entry.reasons.len(), entry.endpoint.clone()));
+    let named = order.iter().filter(|entry| all || !left_out(entry)).count();
+    let quiet = order.split_off(most.min(named));
     (order, quiet)
 }
 
@@ -132,7 +136,7 @@ struct Columns {
 impl Columns {
     /// All terms to a millionth of a dollar; where that is too wide, fewer places, then without terms that are zero
     /// throughout.
-    fn fit(ranked: &[Ranked], name_width: usize, view: View) -> Self {
+    fn fit(ranked: &[Ranked], name_width: usize, remark: usize, view: View) -> Self {
         let has = |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).is_some());
         let nonzero =
             |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).unwrap_or_default() != Usd::ZERO);
@@ -141,7 +145,7 @@ impl Columns {
         let some: Vec<TermKind> = all.iter().copied().filter(|kind| nonzero(*kind)).collect();
         for (terms, places) in [(&all, 6), (&all, 5), (&some, 5), (&some, 4)] {
             let fits = Self { terms: terms.clone(), places };
-            if 5 + name_width + fits.amount_width() * (terms.len() + 1) + 10 <= view.width {
+            if 5 + name_width + fits.amount_width() * (terms.len() + 1) + 2 + remark <= view.width {
                 return fits;
             }
         }
@@ -185,8 +189,7 @@ impl Columns {
 fn remark(place: usize, entry: &Ranked, decision: &Decision) -> String {
     let cooling = entry.cooling.map(|cooling| format!(", cooling until {}", cooling.until)).unwrap_or_default();
     if place == 0 {
-        let tie = if entry.tie.is_some() { ", near-tie" } else { "" };
-        return format!("chosen{tie}{cooling}");
+        return format!("chosen{cooling}");
     }
     let first = decision.ranked[0].score.total();
     let more = entry.score.total() - first;
@@ -268,8 +271,7 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
         let mut text =
             format!("{} behind it: {}", dollars(second.score.total() - first.score.total()), second.endpoint.provider);
         let biggest = TermKind::ALL.into_iter().max_by_key(|kind| {
-            let gap = second.score.amount(*kind).unwrap_or_default() - first.score.amount(*kind).unwrap_or_default();
-            gap
+            second.score.amount(*kind).unwrap_or_default() - first.score.amount(*kind).unwrap_or_default()
         });
         if let Some(kind) = biggest {
             let gap = second.score.amount(kind).unwrap_or_default() - first.score.amount(kind).unwrap_or_default();
@@ -368,162 +370,4 @@ fn data_text(decision: &Decision) -> String {
         ));
     }
     parts.join("; ")
-}
-
-/// The decision for programs; the same decision gives the same bytes.
-pub(crate) fn json(decision: &Decision, supposed: bool) -> Map<String, Value> {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| {
-        object.insert(key.to_owned(), value);
-    };
-    put("at", decision.at.to_string().into());
-    put("seed", decision.seed.into());
-    put("model", decision.request.model.as_str().into());
-    put("chosen", decision.chosen().map_or(Value::Null, |first| first.endpoint.provider.as_str().into()));
-    put("supposed_keys", supposed.into());
-    put("all_cooling", decision.all_cooling.into());
-    put("margin_usd", decision.margin().map_or(Value::Null, usd));
-    put("request", request_json(&decision.request));
-    put("policy", policy_json(&decision.policy));
-    put("candidates", decision.ranked.iter().map(candidate_json).collect::<Vec<_>>().into());
-    put("rejected", decision.rejected.iter().map(rejected_json).collect::<Vec<_>>().into());
-    object
-}
-
-fn usd(amount: Usd) -> Value {
-    literal(&amount.exact())
-}
-
-fn figure(value: f64) -> Value {
-    literal(&format!("{value:.6}"))
-}
-
-fn request_json(request: &RouteRequest) -> Value {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| {
-        object.insert(key.to_owned(), value);
-    };
-    put("input_tokens", request.input.count().into());
-    put("input_estimated", request.input_estimated.into());
-    put("cached_tokens", request.cached.count().into());
-    put("expected_output_tokens", request.expected_output.count().into());
-    put("max_output_tokens", request.max_output.map_or(Value::Null, |tokens| tokens.count().into()));
-    put("stream", request.stream.into());
-    put("constraints", constraints_json(&request.constraints));
-    object.into()
-}
-
-fn constraints_json(constraints: &Constraints) -> Value {
-    let ids = |ids: &[crate::catalog::ProviderId]| ids.iter().map(|id| Value::from(id.as_str())).collect::<Vec<_>>();
-    let mut object = Map::new();
-    object.insert("order".to_owned(), ids(&constraints.order).into());
-    object.insert("only".to_owned(), ids(&constraints.only).into());
-    object.insert("ignore".to_owned(), ids(&constraints.ignore).into());
-    let price = |price: Option<crate::units::UsdPerMtok>| price.map_or(Value::Null, |price| literal(&price.exact()));
-    object.insert("max_input_usd_per_mtok".to_owned(), price(constraints.max_price_in));
-    object.insert("max_output_usd_per_mtok".to_owned(), price(constraints.max_price_out));
-    object.insert("max_cost_usd".to_owned(), constraints.max_cost.map_or(Value::Null, usd));
-    object.insert("allow_unpriced".to_owned(), constraints.allow_unpriced.into());
-    object.insert("no_gateways".to_owned(), constraints.no_gateways.into());
-    object.into()
-}
-
-fn policy_json(policy: &Policy) -> Value {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| {
-        object.insert(key.to_owned(), value);
-    };
-    put("preset", policy.preset.map_or(Value::Null, |preset| preset.name().into()));
-    put("wait_usd_per_s", literal(&policy.wait_value.exact()));
-    put("stream_usd_per_s", literal(&policy.stream_value.exact()));
-    put("retry_usd", usd(policy.retry_cost));
-    put("failure_s", figure(policy.failure_wait.as_secs_f64()));
-    put("reject_s", figure(policy.reject_wait.as_secs_f64()));
-    put("reject_usd", usd(policy.reject_cost));
-    put("prior_ttft_s", figure(policy.prior_ttft_s));
-    put("prior_samples", figure(policy.prior_samples));
-    put("prior_tokens_per_s", figure(policy.prior_speed));
-    put("prior_availability", figure(policy.prior_availability));
-    put("prior_attempts", figure(policy.prior_attempts));
-    put("near_tie_percent", policy.near_tie_percent.into());
-    put("max_attempts", policy.max_attempts.into());
-    put("retries", policy.retries.into());
-    object.into()
-}
-
-fn estimate_json(estimate: Estimate) -> Value {
-    let mut object = Map::new();
-    object.insert("value".to_owned(), figure(estimate.value));
-    object.insert("basis".to_owned(), estimate.basis.name().into());
-    if let Basis::Measured { n, age } = estimate.basis {
-        object.insert("n".to_owned(), figure(n));
-        object.insert("age_s".to_owned(), age.as_secs().into());
-    }
-    object.into()
-}
-
-fn candidate_json(entry: &Ranked) -> Value {
-    let mut object = Map::new();
-    let mut put = |key: &str, value: Value| {
-        object.insert(key.to_owned(), value);
-    };
-    put("provider", entry.endpoint.provider.as_str().into());
-    put("upstream_model", entry.endpoint.upstream_model.as_str().into());
-    put("region", entry.region.clone().map_or(Value::Null, Value::from));
-    put("kind", entry.kind.name().into());
-    put("status", entry.status.name().into());
-    put(
-        "credential",
-        match &entry.credential {
-            Credential::Found { source } => source.as_str().into(),
-            Credential::NotNeeded => "not_needed".into(),
-            Credential::Supposed => "supposed".into(),
-            Credential::Missing { .. } => Value::Null,
-        },
-    );
-    put("total_usd", usd(entry.score.total()));
-    put("price_known", entry.score.price_known.into());
-    let terms = entry.score.terms.iter().map(|term| {
-        let mut object = Map::new();
-        object.insert("kind".to_owned(), term.kind.name().into());
-        object.insert("usd".to_owned(), usd(term.amount));
-        object.insert("basis".to_owned(), term.basis.name().into());
-        Value::from(object)
-    });
-    put("terms", terms.collect::<Vec<_>>().into());
-    put("bound_usd", entry.bound.map_or(Value::Null, usd));
-    let expectation = &entry.expectation;
-    let mut inputs = Map::new();
-    inputs.insert("ttft_s".to_owned(), estimate_json(expectation.ttft_s));
-    inputs.insert("tokens_per_s".to_owned(), estimate_json(expectation.tokens_per_s));
-    inputs.insert("availability".to_owned(), estimate_json(expectation.availability));
-    inputs.insert("rejection".to_owned(), estimate_json(expectation.rejection));
-    inputs.insert("output_tokens".to_owned(), expectation.output.count().into());
-    put("inputs", inputs.into());
-    put("first_token_limit_s", figure(entry.first_token_limit.as_secs_f64()));
-    put(
-        "tie",
-        entry.tie.map_or(Value::Null, |tie| {
-            let mut object = Map::new();
-            object.insert("among".to_owned(), tie.among.into());
-            object.insert("by".to_owned(), if tie.by_load { "load" } else { "seed" }.into());
-            object.into()
-        }),
-    );
-    put("cooling_until", entry.cooling.map_or(Value::Null, |cooling| cooling.until.to_string().into()));
-    object.into()
-}
-
-fn rejected_json(entry: &Rejected) -> Value {
-    let mut object = Map::new();
-    object.insert("provider".to_owned(), entry.endpoint.provider.as_str().into());
-    object.insert("upstream_model".to_owned(), entry.endpoint.upstream_model.as_str().into());
-    let reasons = entry.reasons.iter().map(|rejection| {
-        let mut object = Map::new();
-        object.insert("code".to_owned(), rejection.code().into());
-        object.insert("text".to_owned(), reason(rejection).into());
-        Value::from(object)
-    });
-    object.insert("reasons".to_owned(), reasons.collect::<Vec<_>>().into());
-    object.into()
 }

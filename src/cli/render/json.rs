@@ -20,11 +20,15 @@ pub(crate) fn literal(text: &str) -> Value {
     text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Value::Number)
 }
 
-/// The document: `{"schema": ..., "catalog": ..., "warnings": [...], "data": ...}`, on one line.
-pub(crate) fn document(schema: &str, envelope: &Envelope<'_>, data: Value) -> String {
-    let mut document = head(schema, envelope);
-    document.insert("data".to_owned(), data);
-    format!("{}\n", Value::Object(document))
+/// A JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// The document: `{"schema": ..., "catalog": ..., "warnings": [...], "data": ...}`, on one line; `data` is JSON already.
+pub(crate) fn document(schema: &str, envelope: &Envelope<'_>, data: &str) -> String {
+    let head = Value::Object(head(schema, envelope)).to_string();
+    format!("{},\"data\":{data}}}\n", head.trim_end_matches('}'))
 }
 
 /// The members that come before the data.

@@ -1,5 +1,7 @@
 //! One list in every format: columns with a name for programs and a header for people, rows of typed cells.
 
+use std::fmt::Write as _;
+
 use rust_decimal::Decimal;
 
 use super::{json, money, table, text};
@@ -44,26 +46,45 @@ impl Cell {
 
     /// The bare value for delimited text.
     fn bare(&self) -> String {
-        match self {
-            Self::Unknown => String::new(),
-            Self::Text(text) => text::one_line(text),
-            Self::Count(count) => count.to_string(),
-            Self::Money(amount) => exact(*amount),
-            Self::Figure(value, places) => format!("{value:.places$}"),
-            Self::Flag(flag) => flag.to_string(),
-            Self::Words(words) => words.join(","),
-        }
+        let mut out = String::new();
+        self.write_bare(&mut out);
+        out
     }
 
-    fn json(&self) -> serde_json::Value {
+    /// The same, written straight into a text.
+    fn write_bare(&self, out: &mut String) {
+        // Writing into a string cannot fail.
+        let _ = match self {
+            Self::Unknown => Ok(()),
+            Self::Text(text) if text::is_one_line(text) => out.write_str(text),
+            Self::Text(text) => out.write_str(&text::one_line(text)),
+            Self::Count(count) => write!(out, "{count}"),
+            Self::Money(amount) => write!(out, "{}", amount.normalize()),
+            Self::Figure(value, places) => write!(out, "{value:.places$}"),
+            Self::Flag(flag) => write!(out, "{flag}"),
+            Self::Words(words) => {
+                for (at, word) in words.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(word);
+                }
+                Ok(())
+            }
+        };
+    }
+
+    fn json(&self, out: &mut String) {
         match self {
-            Self::Unknown => serde_json::Value::Null,
-            Self::Text(text) => text.as_str().into(),
-            Self::Count(count) => (*count).into(),
-            Self::Money(amount) => json::literal(&exact(*amount)),
-            Self::Figure(value, places) => json::literal(&format!("{value:.places$}")),
-            Self::Flag(flag) => (*flag).into(),
-            Self::Words(words) => words.clone().into(),
+            Self::Unknown => out.push_str("null"),
+            Self::Text(text) => out.push_str(&json::quoted(text)),
+            Self::Count(_) | Self::Money(_) | Self::Figure(..) | Self::Flag(_) => self.write_bare(out),
+            Self::Words(words) => {
+                let words: Vec<String> = words.iter().map(|word| json::quoted(word)).collect();
+                out.push('[');
+                out.push_str(&words.join(","));
+                out.push(']');
+            }
         }
     }
 }
@@ -71,11 +92,6 @@ impl Cell {
 fn letters(names: &[String]) -> String {
     let known = crate::cli::facts::LETTERS.iter().filter(|(name, _)| names.iter().any(|known| known == name));
     known.map(|(_, letter)| letter).collect()
-}
-
-fn exact(amount: Decimal) -> String {
-    let amount = amount.normalize();
-    if amount.is_zero() { "0".to_owned() } else { amount.to_string() }
 }
 
 /// How a cell is shown to people.
@@ -157,6 +173,17 @@ impl Column {
     }
 }
 
+/// A mark on a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Which row.
+    pub row: usize,
+    /// Which column.
+    pub column: usize,
+    /// `*` or `~`.
+    pub sign: char,
+}
+
 /// A list.
 #[derive(Debug, Clone)]
 pub(crate) struct Sheet {
@@ -168,8 +195,9 @@ pub(crate) struct Sheet {
     pub columns: Vec<Column>,
     /// Its rows, a cell for each column.
     pub rows: Vec<Vec<Cell>>,
-    /// Marks of cells that differ from the reference: row, column. A person sees `*`, JSON lists the names.
-    pub marked: Vec<(usize, usize)>,
+    /// Marks of cells: `*` where they differ from the author's own endpoint, `~` where sources disagree. A person sees
+    /// the mark, JSON lists the names of the columns that differ.
+    pub marked: Vec<Mark>,
 }
 
 /// How a list is to be printed.
@@ -236,7 +264,7 @@ impl Sheet {
         self.marked = self
             .marked
             .iter()
-            .filter_map(|&(row, column)| Some((order.iter().position(|&at| at == row)?, column)))
+            .filter_map(|mark| Some(Mark { row: order.iter().position(|&at| at == mark.row)?, ..*mark }))
             .collect();
         self.rows = order.iter().map(|&at| std::mem::take(&mut self.rows[at])).collect();
         Ok(())
@@ -285,30 +313,51 @@ impl Sheet {
 
     /// A cell for people, with its mark.
     pub(crate) fn shown(&self, row: usize, column: usize) -> String {
-        let text = self.columns[column].human(&self.rows[row][column]);
-        if self.marked.contains(&(row, column)) { format!("{text}*") } else { text }
+        let mut text = self.columns[column].human(&self.rows[row][column]);
+        text.extend(self.marked.iter().filter(|mark| (mark.row, mark.column) == (row, column)).map(|mark| mark.sign));
+        text
     }
 
-    fn object(&self, row: usize, columns: &[usize]) -> serde_json::Value {
-        let mut object = serde_json::Map::new();
-        for &at in columns {
-            object.insert(self.columns[at].name.to_owned(), self.rows[row][at].json());
+    /// One row as a JSON object, written straight into the text: a list may have thousands.
+    fn object(&self, row: usize, columns: &[usize], out: &mut String) {
+        out.push('{');
+        for (place, &at) in columns.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            out.push('"');
+            out.push_str(self.columns[at].name);
+            out.push_str("\":");
+            self.rows[row][at].json(out);
         }
-        let differs: Vec<&str> =
-            self.marked.iter().filter(|(marked, _)| *marked == row).map(|&(_, at)| self.columns[at].name).collect();
         if !self.marked.is_empty() {
-            object.insert("differs".to_owned(), differs.into());
+            let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
+            let differs: Vec<String> = differing.map(|mark| self.columns[mark.column].name.to_owned()).collect();
+            out.push_str(if columns.is_empty() { "\"differs\":" } else { ",\"differs\":" });
+            Cell::Words(differs).json(out);
         }
-        object.into()
+        out.push('}');
     }
 
     fn json(&self, columns: &[usize], envelope: &json::Envelope<'_>) -> String {
-        let data = (0..self.rows.len()).map(|row| self.object(row, columns)).collect();
-        json::document(self.schema, envelope, serde_json::Value::Array(data))
+        let mut data = String::from("[");
+        for row in 0..self.rows.len() {
+            if row > 0 {
+                data.push(',');
+            }
+            self.object(row, columns, &mut data);
+        }
+        data.push(']');
+        json::document(self.schema, envelope, &data)
     }
 
     fn jsonl(&self, columns: &[usize]) -> String {
-        (0..self.rows.len()).map(|row| format!("{}\n", self.object(row, columns))).collect()
+        let mut out = String::new();
+        for row in 0..self.rows.len() {
+            self.object(row, columns, &mut out);
+            out.push('\n');
+        }
+        out
     }
 
     fn csv(&self, columns: &[usize]) -> String {
@@ -328,8 +377,17 @@ impl Sheet {
     }
 
     fn tsv(&self, columns: &[usize]) -> String {
-        let rows = self.rows.iter();
-        rows.map(|row| columns.iter().map(|&at| row[at].bare()).collect::<Vec<_>>().join("\t") + "\n").collect()
+        let mut out = String::new();
+        for row in &self.rows {
+            for (place, &at) in columns.iter().enumerate() {
+                if place > 0 {
+                    out.push('\t');
+                }
+                row[at].write_bare(&mut out);
+            }
+            out.push('\n');
+        }
+        out
     }
 
     fn markdown(&self, columns: &[usize]) -> String {

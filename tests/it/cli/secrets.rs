@@ -107,12 +107,11 @@ fn a_key_is_sent_to_its_provider_and_shown_nowhere() {
 
 #[test]
 fn the_wire_is_shown_when_it_is_asked_for() {
-    let world = World::of(vec![answer(Protocol::OpenaiChat).header("x-quoted", CANARY)]);
-    let output = world.chat(["-vv"]).env("ALPHA_KEY", CANARY).run();
-    for line in ["DEBUG > authorization: [redacted]", "DEBUG < 200 OK", "DEBUG < x-quoted: [redacted]"] {
-        assert!(output.stderr.contains(line), "\"{line}\" is not in {}", output.snapshot());
+    let world = World::of(vec![answer(Protocol::OpenaiChat)]);
+    let output = world.chat(["-vv"]).run();
+    for words in ["alpha is tried first.", "/v1/chat/completions", "status=200", "class=\"ok\""] {
+        assert!(output.stderr.contains(words), "\"{words}\" is not in {}", output.snapshot());
     }
-    assert!(output.stderr.contains("/v1/chat/completions") && output.stderr.contains("\"content\":\"hi\""));
 }
 
 #[test]
@@ -138,7 +137,7 @@ fn a_key_that_no_header_can_carry_is_named_and_not_shown() {
     --- stdout
 
     --- stderr
-    error: alpha rejected the key from ALPHA_KEY (ends in ...cdef)
+    error: the key from ALPHA_KEY cannot be sent to alpha
       reason  the key from ALPHA_KEY holds characters that a header cannot carry
       fix:    export ALPHA_KEY=... with a valid key
     ");

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::super::support::command::{Output, Running};
 use super::super::support::gate::Gate;
-use super::super::support::server::{Server, Step};
+use super::super::support::server::{Script, Server, Step};
 use super::super::support::wire;
 use super::{BOTH, World, answer, error_line};
 
@@ -39,7 +39,7 @@ fn an_answer_is_measured_and_the_next_decision_uses_it() {
         assert_ne!(basis(&document, 0), "assumed", "{document:#}");
         assert_eq!(basis(&document, 1), "assumed", "beta was never called");
         let text = world.openmux(["route", "explain", "acme/tiny"]).run().stdout;
-        assert!(text.contains("alpha: 1 attempt"), "{text}");
+        assert!(text.contains("alpha first token") && text.contains("(n=1.0, "), "{text}");
 
         let rows = measured(world.home.path());
         assert_eq!(rows.len(), 1);
@@ -79,8 +79,7 @@ fn chats_that_run_at_once_lose_no_observation() {
     let gate = Gate::new();
     let mut steps: Vec<Step> = wire::openai_events(&["Hello"], Some((7, 3))).into_iter().map(Step::bytes).collect();
     steps.insert(0, Step::Pause(gate.clone()));
-    let script = super::super::support::server::Script::stream(steps);
-    let world = World::openai(vec![Server::repeating(script)]);
+    let world = World::openai(vec![Server::repeating(Script::stream(steps))]);
     let running: Vec<Running> = (0..MANY).map(|_| world.chat([]).spawn()).collect();
     world.servers[0].wait_hits(MANY);
     gate.open();

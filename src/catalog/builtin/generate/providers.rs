@@ -1,0 +1,200 @@
+//! Provider records: addresses, variables, and quirks brought into one form.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openmux::catalog::{Auth, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Problems, checks, kinds, named};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Record {
+    id: String,
+    name: String,
+    kind: Option<String>,
+    protocols: Vec<ProtocolRecord>,
+    env: BTreeMap<String, Vec<String>>,
+    models_url: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    q: BTreeMap<String, Value>,
+    doc: Option<String>,
+    #[serde(rename = "zenmux")]
+    _zenmux: Option<String>,
+    #[serde(rename = "basis")]
+    _basis: Option<String>,
+    #[serde(rename = "src")]
+    _src: String,
+    #[serde(rename = "endpoints")]
+    _endpoints: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProtocolRecord {
+    proto: String,
+    base_url: String,
+    auth: String,
+}
+
+/// Variables that no shell can export, and the names that stand in for them.
+const RENAMED: &[(&str, &str)] = &[("302AI_API_KEY", "AI302_API_KEY")];
+
+/// Endings of variables that hold a piece of the address, never a key, and the role they have.
+const ADDRESS_ROLES: &[(&str, &str)] = &[
+    ("_ACCOUNT_ID", "account"),
+    ("_BASE_URL", "url"),
+    ("_ENDPOINT", "endpoint"),
+    ("_LOCATION", "location"),
+    ("_PRODUCT_ID", "product"),
+    ("_REGION", "region"),
+    ("_RESOURCE_NAME", "resource"),
+];
+
+/// Their reasoning is billed but not streamed.
+const HIDES_REASONING: &[&str] = &["azure", "openai"];
+
+/// Their context tiers begin at the threshold itself.
+const TIERS_INCLUSIVE: &[&str] = &["xai", "zenmux"];
+
+/// All providers, sorted by id. `urls` are the addresses that endpoints have of their own, by provider.
+pub(super) fn read(records: Vec<Record>, urls: &BTreeSet<(String, String)>, problems: &mut Problems) -> Vec<Provider> {
+    let mut providers: Vec<Provider> = records.into_iter().map(|record| provider(record, urls, problems)).collect();
+    providers.sort_by(|a, b| a.id.cmp(&b.id));
+    for pair in providers.windows(2) {
+        if let [one, two] = pair
+            && one.id == two.id
+        {
+            problems.add(one.id.as_str(), "is there twice");
+        }
+    }
+    let ids: BTreeSet<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
+    for unknown in kinds::listed().filter(|id| !ids.contains(id)) {
+        problems.add(unknown, "the table of kinds names a provider that is not there");
+    }
+    providers
+}
+
+fn provider(record: Record, urls: &BTreeSet<(String, String)>, problems: &mut Problems) -> Provider {
+    let id = record.id.as_str();
+    if !checks::is_slug(id) {
+        problems.add(id, "is no provider id");
+    }
+    let stated = record.kind.as_deref().and_then(|kind| named(kind, ProviderKind::parse, id, problems));
+    let protocols = protocols(id, &record.protocols, problems);
+    let own = urls.iter().filter(|(provider, _)| provider == id).map(|(_, url)| url.as_str());
+    let addresses: Vec<&str> = protocols.iter().map(|entry| entry.base_url.as_str()).chain(own).collect();
+    let env = env(id, record.env, &addresses, problems);
+    let mut quirks = record.q;
+    let output_limit = output_limit(quirks.remove("max"));
+    let quirks = quirks.into_iter().filter_map(|(name, value)| match value {
+        Value::Null => None,
+        Value::String(text) => Some((name, text)),
+        other => Some((name, other.to_string())),
+    });
+    // Some addresses carry a note in brackets.
+    let models_url = record.models_url.as_deref().and_then(|url| url.split(" (").next()).map(str::to_owned);
+    if let Some(Err(problem)) = models_url.as_deref().and_then(|url| url.split('?').next()).map(checks::base_url) {
+        problems.add(id, format!("models_url: {problem}"));
+    }
+    let headers = record.headers.into_iter().filter(|(_, value)| value != "optional");
+    Provider {
+        kind: stated.unwrap_or_else(|| kinds::kind(id)),
+        protocols,
+        env,
+        headers: headers.map(|(name, value)| (name.to_lowercase(), value)).collect(),
+        models_url,
+        doc: record.doc,
+        output_limit,
+        hides_reasoning: HIDES_REASONING.contains(&id),
+        tiers_inclusive: TIERS_INCLUSIVE.contains(&id),
+        quirks: quirks.collect(),
+        name: record.name,
+        id: ProviderId::new(record.id),
+    }
+}
+
+fn protocols(id: &str, records: &[ProtocolRecord], problems: &mut Problems) -> Vec<ProviderProtocol> {
+    // Addresses that nobody states are left out: there is nothing to call.
+    let stated = records.iter().filter(|record| !matches!(record.base_url.as_str(), "" | "per deployment"));
+    let read = stated.filter_map(|record| {
+        let protocol = named(&record.proto, Protocol::parse, id, problems)?;
+        let base_url = address(&record.base_url).to_owned();
+        if let Err(problem) = checks::base_url(&base_url) {
+            problems.add(id, format!("{base_url}: {problem}"));
+        }
+        Some(ProviderProtocol { protocol, base_url, auth: auth(&record.auth) })
+    });
+    read.collect()
+}
+
+/// A base URL in the form that adapters expect: no trailing slash, no path of the call.
+pub(super) fn address(url: &str) -> &str {
+    url.trim_end_matches('/').trim_end_matches("/chat/completions")
+}
+
+/// The first way that this version can do; where there is none, the catalog's words.
+fn auth(text: &str) -> Auth {
+    for way in text.split('|') {
+        match way.split_once(':') {
+            None if way == "bearer" => return Auth::Bearer,
+            None if way == "none" => return Auth::Optional,
+            // Cloudflare's header wants the word "Bearer" before the key, which a plain header does not send.
+            Some(("header", name)) if name != "cf-aig-authorization" => return Auth::Header(name.to_owned()),
+            _ => {}
+        }
+    }
+    Auth::Unsupported(text.to_owned())
+}
+
+/// Variables by role: keys apart from pieces of the address, and every `{VARIABLE}` of an address in some role.
+fn env(
+    id: &str,
+    stated: BTreeMap<String, Vec<String>>,
+    addresses: &[&str],
+    problems: &mut Problems,
+) -> BTreeMap<String, Vec<String>> {
+    let mut env: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let has_key = stated.contains_key("key");
+    for (role, names) in stated {
+        // A bearer token is what other providers call a key.
+        let role = if role == "bearer" && !has_key { "key".to_owned() } else { role };
+        for name in names {
+            let renamed = RENAMED.iter().find(|(from, _)| *from == name).map_or(name.as_str(), |&(_, to)| to);
+            if !checks::is_env_name(renamed) {
+                problems.add(id, format!("{renamed} cannot be exported"));
+            }
+            let role = if role == "key" { address_role(renamed).unwrap_or("key") } else { &role };
+            env.entry(role.to_owned()).or_default().push(renamed.to_owned());
+        }
+    }
+    for name in addresses.iter().flat_map(|url| variables(url)) {
+        if env.values().flatten().any(|known| known == name) {
+            continue;
+        }
+        match address_role(name) {
+            Some(role) => env.entry(role.to_owned()).or_default().push(name.to_owned()),
+            None => problems.add(id, format!("{{{name}}} is in an address and in no role")),
+        }
+    }
+    env
+}
+
+fn address_role(name: &str) -> Option<&'static str> {
+    ADDRESS_ROLES.iter().find(|(ending, _)| name.ends_with(ending)).map(|&(_, role)| role)
+}
+
+fn variables(url: &str) -> impl Iterator<Item = &str> {
+    url.split('{').skip(1).filter_map(|rest| rest.split('}').next())
+}
+
+/// `mct` is `max_completion_tokens`; `mt`, `either` and other protocols' words are `max_tokens`.
+fn output_limit(stated: Option<Value>) -> OutputLimitField {
+    match stated.as_ref().and_then(Value::as_str) {
+        Some("mct") => OutputLimitField::MaxCompletionTokens,
+        _ => OutputLimitField::MaxTokens,
+    }
+}

@@ -1,0 +1,273 @@
+//! Cheap views for listings: every model and endpoint, with fields read only when they are asked for.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::codes::{self, endpoint, model};
+use super::layer::Placed;
+use super::table::{column, filled, first_column};
+use super::{lines, sheet};
+use crate::catalog::price::Item;
+use crate::catalog::{Capability, Endpoint, Modality, Model, ModelId, ModelKind, Status};
+use crate::units::Tokens;
+
+/// One model of a listing.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelLine<'a> {
+    pub(super) source: ModelSource<'a>,
+    pub(super) endpoints: EndpointSource<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ModelSource<'a> {
+    /// A line of `models.tsv`.
+    Line(&'a str),
+    /// A model that overlays brought in.
+    Record(&'a Model),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum EndpointSource<'a> {
+    /// A block of `endpoints.tsv`.
+    Block(&'a str),
+    /// The whole list of a model that overlays touch.
+    Records(&'a [Placed]),
+}
+
+impl<'a> ModelLine<'a> {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &'a str {
+        match self.source {
+            ModelSource::Line(line) => first_column(line),
+            ModelSource::Record(record) => record.id.as_str(),
+        }
+    }
+
+    /// Its name for people.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        match self.source {
+            ModelSource::Line(line) => {
+                let id = first_column(line);
+                filled(column(line, model::NAME)).unwrap_or(id.split_once('/').map_or(id, |(_, slug)| slug))
+            }
+            ModelSource::Record(record) => &record.name,
+        }
+    }
+
+    /// Whether it is of this kind, among others.
+    #[must_use]
+    pub fn is(&self, kind: ModelKind) -> bool {
+        match self.source {
+            ModelSource::Line(line) => lines::has(column(line, model::KINDS), codes::KINDS, kind.name()),
+            ModelSource::Record(record) => record.kinds.contains(&kind),
+        }
+    }
+
+    /// The day, month or year in which it came out.
+    #[must_use]
+    pub fn released(&self) -> Option<&'a str> {
+        match self.source {
+            ModelSource::Line(line) => filled(column(line, model::RELEASED)),
+            ModelSource::Record(record) => record.released.as_deref(),
+        }
+    }
+
+    /// The largest context window that a trusted source states, in tokens.
+    #[must_use]
+    pub fn context(&self) -> Option<Tokens> {
+        match self.source {
+            ModelSource::Line(line) => lines::tokens(column(line, model::CONTEXT)),
+            ModelSource::Record(record) => record.context,
+        }
+    }
+
+    /// Everything about it.
+    #[must_use]
+    pub fn model(&self) -> Model {
+        match self.source {
+            ModelSource::Line(line) => lines::parse_model(line),
+            ModelSource::Record(record) => record.clone(),
+        }
+    }
+
+    /// Its endpoints, sorted by provider and wire id; hidden ones are left out.
+    pub fn endpoints(&self) -> impl Iterator<Item = EndpointLine<'a>> + use<'a> {
+        let (block, records): (&'a str, &'a [Placed]) = match self.endpoints {
+            EndpointSource::Block(block) => (block, &[]),
+            EndpointSource::Records(records) => ("", records),
+        };
+        let model = self.id();
+        let embedded = block.lines().map(move |line| EndpointLine(Source::Line { model, line }));
+        let laid_over = records.iter().filter(|placed| !placed.hidden);
+        embedded.chain(laid_over.map(|placed| EndpointLine(Source::Record(&placed.endpoint))))
+    }
+}
+
+/// One endpoint of a listing.
+#[derive(Debug, Clone, Copy)]
+pub struct EndpointLine<'a>(Source<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Line { model: &'a str, line: &'a str },
+    Record(&'a Endpoint),
+}
+
+impl<'a> EndpointLine<'a> {
+    /// Who serves it.
+    #[must_use]
+    pub fn provider(&self) -> &'a str {
+        match self.0 {
+            Source::Line { line, .. } => first_column(line),
+            Source::Record(record) => record.id.provider.as_str(),
+        }
+    }
+
+    /// The model's id on the provider's wire.
+    #[must_use]
+    pub fn wire_id(&self) -> &'a str {
+        match self.0 {
+            Source::Line { line, .. } => column(line, endpoint::ID),
+            Source::Record(record) => &record.id.upstream_model,
+        }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> ModelKind {
+        match self.0 {
+            Source::Line { line, .. } => lines::kind(column(line, endpoint::KIND)),
+            Source::Record(record) => record.kind,
+        }
+    }
+
+    /// Whether it is a plain offer: no variant, reached without a suffix.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        match self.0 {
+            Source::Line { line, .. } => column(line, endpoint::VARIANT).is_empty(),
+            Source::Record(record) => record.is_plain(),
+        }
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.0 {
+            Source::Line { line, .. } => lines::status(column(line, endpoint::STATUS)),
+            Source::Record(record) => record.status,
+        }
+    }
+
+    /// The base price of an item in USD per 1M tokens, an exact decimal; `None` is unknown.
+    #[must_use]
+    pub fn price(&self, item: Item) -> Option<Cow<'a, str>> {
+        match self.0 {
+            Source::Line { line, .. } => {
+                let code = codes::code(codes::ITEMS, item.key())?;
+                sheet::raw(column(line, endpoint::PRICE), code).map(Cow::Borrowed)
+            }
+            Source::Record(record) => Some(Cow::Owned(record.pricing.as_ref()?.base(item)?.exact())),
+        }
+    }
+
+    /// Context window in tokens; `None` is unknown.
+    #[must_use]
+    pub fn context(&self) -> Option<Tokens> {
+        match self.0 {
+            Source::Line { line, .. } => lines::tokens(column(line, endpoint::CONTEXT)),
+            Source::Record(record) => record.context,
+        }
+    }
+
+    /// Longest answer in tokens; `None` is unknown.
+    #[must_use]
+    pub fn max_output(&self) -> Option<Tokens> {
+        match self.0 {
+            Source::Line { line, .. } => lines::tokens(column(line, endpoint::MAX_OUTPUT)),
+            Source::Record(record) => record.max_output,
+        }
+    }
+
+    /// Everything that sources say it can and cannot do, and what it takes.
+    #[must_use]
+    pub fn abilities(&self) -> (BTreeSet<Capability>, BTreeSet<Modality>) {
+        match self.0 {
+            Source::Line { line, .. } => {
+                let (can, takes) = (column(line, endpoint::CAPABILITIES), column(line, endpoint::INPUT));
+                (
+                    lines::set(can, codes::CAPABILITIES, Capability::parse),
+                    lines::set(takes, codes::MODALITIES, Modality::parse),
+                )
+            }
+            Source::Record(record) => (record.capabilities.clone(), record.input.clone()),
+        }
+    }
+
+    /// Whether some source says that it can.
+    #[must_use]
+    pub fn can(&self, capability: Capability) -> bool {
+        match self.0 {
+            Source::Line { line, .. } => {
+                lines::has(column(line, endpoint::CAPABILITIES), codes::CAPABILITIES, capability.name())
+            }
+            Source::Record(record) => record.can(capability),
+        }
+    }
+
+    /// Whether it is said to take this modality.
+    #[must_use]
+    pub fn takes(&self, modality: Modality) -> bool {
+        match self.0 {
+            Source::Line { line, .. } => lines::has(column(line, endpoint::INPUT), codes::MODALITIES, modality.name()),
+            Source::Record(record) => record.input.contains(&modality),
+        }
+    }
+
+    /// Whether it is said to give this modality.
+    #[must_use]
+    pub fn gives(&self, modality: Modality) -> bool {
+        match self.0 {
+            Source::Line { line, .. } => lines::has(column(line, endpoint::OUTPUT), codes::MODALITIES, modality.name()),
+            Source::Record(record) => record.output.contains(&modality),
+        }
+    }
+
+    /// The day (UTC, `YYYY-MM-DD`) on which it ends or ended.
+    #[must_use]
+    pub fn sunset(&self) -> Option<&'a str> {
+        match self.0 {
+            Source::Line { line, .. } => filled(column(line, endpoint::SUNSET)),
+            Source::Record(record) => record.sunset.as_deref(),
+        }
+    }
+
+    /// Region or geography.
+    #[must_use]
+    pub fn region(&self) -> Option<&'a str> {
+        match self.0 {
+            Source::Line { line, .. } => filled(column(line, endpoint::REGION)),
+            Source::Record(record) => record.region.as_deref(),
+        }
+    }
+
+    /// The model that it serves.
+    #[must_use]
+    pub fn model_id(&self) -> ModelId {
+        match self.0 {
+            Source::Line { model, .. } => ModelId::new(model),
+            Source::Record(record) => record.model.clone(),
+        }
+    }
+
+    /// Everything about it.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        match self.0 {
+            Source::Line { model, line } => lines::parse_endpoint(model, line),
+            Source::Record(record) => record.clone(),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Checks of addresses and names, shared by overlays and the catalog generator.
+
+/// What is wrong with a base URL, if anything. It may hold `{VARIABLE}`s, or begin with one.
+pub(super) fn base_url(url: &str) -> Result<(), &'static str> {
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("an address has no spaces in it");
+    }
+    if url.contains(['?', '#']) {
+        return Err("a base URL has no query and no fragment");
+    }
+    if url.contains("/chat/completions") || url.ends_with("/messages") {
+        return Err("give the base URL, without the path of the call");
+    }
+    let (secure, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) if url.starts_with('{') => return Ok(()),
+        (None, None) => return Err("an address starts with https://"),
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.is_empty() {
+        return Err("the address has no host");
+    }
+    if authority.contains('@') {
+        return Err("an address must not hold credentials: name an environment variable in key_env");
+    }
+    if !secure && !is_loopback(url) {
+        return Err("keys must not travel in the clear: http:// is for this machine alone, use https://");
+    }
+    Ok(())
+}
+
+/// Whether the address is this machine.
+pub(super) fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    if let Some(v6) = authority.strip_prefix('[') {
+        return v6.split(']').next().is_some_and(|host| host == "::1");
+    }
+    let host = authority.split(':').next().unwrap_or_default();
+    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a shell can export a variable of this name, by the catalog's narrower rule `[A-Z][A-Z0-9_]*`.
+pub(super) fn is_env_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Whether the text can be a provider's id, or one side of a model's.
+pub(super) fn is_slug(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b'@'))
+        && !text.contains("..")
+}
+
+/// Whether the text is `author/slug`.
+pub(super) fn is_model_id(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(author, slug)| is_slug(author) && is_slug(slug))
+}
+
+/// Whether the text is safe on the wire as a model id: one line, and no change of path where it stands in a URL.
+pub(super) fn is_wire_id(text: &str) -> bool {
+    !text.is_empty()
+        && !text.contains("..")
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '%' | ',' | '\\'))
+}
+
+/// Whether the text is `YYYY-MM-DD`, or with `partial` also `YYYY-MM` or `YYYY`.
+pub(super) fn is_date(text: &str, partial: bool) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |part: &str, width: usize, range: std::ops::RangeInclusive<u32>| {
+        part.len() == width
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && part.parse().is_ok_and(|n| range.contains(&n))
+    };
+    match parts.as_slice() {
+        [year] => partial && number(year, 4, 1990..=2100),
+        [year, month] => partial && number(year, 4, 1990..=2100) && number(month, 2, 1..=12),
+        [year, month, day] => number(year, 4, 1990..=2100) && number(month, 2, 1..=12) && number(day, 2, 1..=31),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_is_for_this_machine_alone() {
+        for good in ["https://a.example/v1", "http://127.0.0.1:8080/v1", "http://localhost/v1", "http://[::1]:1/v1"] {
+            assert_eq!(base_url(good), Ok(()), "{good}");
+        }
+        assert_eq!(base_url("{GATEWAY_URL}/v1"), Ok(()));
+        for bad in [
+            "http://10.0.0.1/v1",
+            "http://localhost.example/v1",
+            "http://127.0.0.1.example/",
+            "https://",
+            "https://user:secret@a.example",
+            "ftp://a",
+            "https://a.example/v1?x=1",
+            "https://a.example/v1/chat/completions",
+        ] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_and_dates() {
+        assert!(is_env_name("AI302_API_KEY") && !is_env_name("302AI_API_KEY") && !is_env_name("key"));
+        assert!(is_model_id("z-ai/glm-4.6") && !is_model_id("glm-4.6") && !is_model_id("a/b/c") && !is_model_id("A/b"));
+        assert!(!is_model_id("a/..") && !is_slug("") && is_wire_id("~x/y:z@1") && !is_wire_id("a/../b"));
+        assert!(is_date("2026-10-14", false) && is_date("2026-10", true) && !is_date("2026-10", false));
+        assert!(!is_date("2026-13-01", false) && !is_date("2026-1-1", false));
+    }
+}

@@ -1,0 +1,110 @@
+//! The records of embedded providers (JSON, one a line), and the words for credentials.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::catalog::{Auth, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol};
+
+#[derive(Deserialize)]
+struct Record {
+    id: String,
+    name: String,
+    kind: String,
+    #[serde(default)]
+    protocols: Vec<(String, String, String)>,
+    #[serde(default)]
+    env: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    models_url: Option<String>,
+    doc: Option<String>,
+    output_limit: Option<String>,
+    #[serde(default)]
+    hides_reasoning: bool,
+    #[serde(default)]
+    tiers_inclusive: bool,
+    #[serde(default)]
+    quirks: BTreeMap<String, String>,
+}
+
+/// One line of `providers.jsonl`; `None` for a line that is no such record.
+pub(in super::super) fn provider_record(line: &str) -> Option<Provider> {
+    let record: Record = serde_json::from_str(line).ok()?;
+    let protocols = record.protocols.into_iter().map(|(protocol, base_url, auth)| {
+        Some(ProviderProtocol { protocol: Protocol::parse(&protocol)?, base_url, auth: auth_named(&auth)? })
+    });
+    Some(Provider {
+        id: ProviderId::new(record.id),
+        name: record.name,
+        kind: ProviderKind::parse(&record.kind)?,
+        protocols: protocols.collect::<Option<_>>()?,
+        env: record.env,
+        headers: record.headers,
+        models_url: record.models_url,
+        doc: record.doc,
+        output_limit: match record.output_limit {
+            Some(field) => output_limit_named(&field)?,
+            None => OutputLimitField::MaxTokens,
+        },
+        hides_reasoning: record.hides_reasoning,
+        tiers_inclusive: record.tiers_inclusive,
+        quirks: record.quirks,
+    })
+}
+
+/// `none`, `bearer`, `header:NAME`, and in embedded records `unsupported:WORDS`.
+pub(super) fn auth_named(text: &str) -> Option<Auth> {
+    match text.split_once(':') {
+        None if text == "none" => Some(Auth::Optional),
+        None if text == "bearer" => Some(Auth::Bearer),
+        Some(("header", name)) if is_header(name) => Some(Auth::Header(name.to_owned())),
+        Some(("unsupported", words)) => Some(Auth::Unsupported(words.to_owned())),
+        _ => None,
+    }
+}
+
+/// The field of this name.
+pub(super) fn output_limit_named(text: &str) -> Option<OutputLimitField> {
+    match text {
+        "max_tokens" => Some(OutputLimitField::MaxTokens),
+        "max_completion_tokens" => Some(OutputLimitField::MaxCompletionTokens),
+        _ => None,
+    }
+}
+
+/// Whether the text is a lower-case header name.
+pub(super) fn is_header(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// How a protocol carries a key where nothing else is said.
+pub(in super::super) fn default_auth(protocol: Protocol) -> Auth {
+    match protocol {
+        Protocol::OpenaiChat | Protocol::OpenaiResponses | Protocol::CohereV2 | Protocol::BedrockConverse => {
+            Auth::Bearer
+        }
+        Protocol::AnthropicMessages => Auth::Header("x-api-key".into()),
+        Protocol::Gemini => Auth::Header("x-goog-api-key".into()),
+        Protocol::VertexGemini | Protocol::VertexAnthropic => Auth::Unsupported("gcp-oauth".into()),
+        Protocol::Ollama => Auth::Optional,
+        Protocol::SapOrchestration | Protocol::Watsonx => Auth::Unsupported("exchange".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_whole_or_nothing() {
+        let line =
+            r#"{"id":"p","name":"P","kind":"host","protocols":[["openai-chat","https://p/v1","header:api-key"]]}"#;
+        let provider = provider_record(line).unwrap();
+        assert_eq!(provider.protocols[0].auth, Auth::Header("api-key".into()));
+        assert_eq!(provider.output_limit, OutputLimitField::MaxTokens);
+        assert_eq!(provider_record(&line.replace("openai-chat", "openai-chatter")), None);
+        assert_eq!(provider_record("{}"), None);
+        assert_eq!(auth_named("header:X-Key"), None);
+    }
+}

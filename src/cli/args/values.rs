@@ -1,0 +1,120 @@
+//! Values as people write them: counts, shapes, times, money.
+
+use std::time::Duration;
+
+use crate::units::{Tokens, Usd, UsdPerMtok};
+
+/// A time limit; `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub Option<Duration>);
+
+/// The shape of a call in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// All input.
+    pub input: Tokens,
+    /// Output.
+    pub output: Tokens,
+    /// Of the input, what is read from a cache.
+    pub cached: Tokens,
+}
+
+pub(crate) fn tokens(text: &str) -> Result<Tokens, String> {
+    let lower = text.trim().to_ascii_lowercase().replace(['_', ','], "");
+    let (digits, factor) = match lower.strip_suffix('k') {
+        Some(digits) => (digits, 1_000),
+        None => lower.strip_suffix('m').map_or((lower.as_str(), 1), |digits| (digits, 1_000_000)),
+    };
+    let value = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(factor)).and_then(Tokens::reported);
+    value.ok_or_else(|| "not a number of tokens, such as 8000, 200k or 1m".to_owned())
+}
+
+pub(crate) fn shape(text: &str) -> Result<Shape, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let (input, output, cached) = match parts[..] {
+        [input, output] => (tokens(input)?, tokens(output)?, Tokens::ZERO),
+        [input, output, cached] => (tokens(input)?, tokens(output)?, tokens(cached)?),
+        _ => return Err("not a shape such as 8000/1000 or 8000/1000/7000".to_owned()),
+    };
+    if cached > input {
+        return Err("more cached tokens than input tokens".to_owned());
+    }
+    Ok(Shape { input, output, cached })
+}
+
+/// A limit: `30s`, `2m`, `500ms`; a bare number is seconds; 0 is none.
+pub(crate) fn duration(text: &str) -> Result<Limit, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let (number, factor) = units
+        .iter()
+        .find_map(|(unit, factor)| Some((lower.strip_suffix(unit)?, *factor)))
+        .unwrap_or((lower.as_str(), 1_000));
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let whole = whole.parse::<u64>().ok();
+    let thousandths = format!("{part:0<3}").get(..3).and_then(|digits| digits.parse::<u64>().ok());
+    let millis =
+        whole.zip(thousandths).and_then(|(whole, part)| Some(whole.checked_mul(factor)? + part * factor / 1000));
+    match millis {
+        Some(0) => Ok(Limit(None)),
+        Some(millis) if millis <= 86_400_000 => Ok(Limit(Some(Duration::from_millis(millis)))),
+        Some(_) => Err("longer than a day; 0 is no limit".to_owned()),
+        None => Err("not a time such as 30s, 2m or 500ms".to_owned()),
+    }
+}
+
+pub(crate) fn days(text: &str) -> Result<u32, String> {
+    text.strip_suffix('d').unwrap_or(text).parse().map_err(|_| "not a number of days, such as 90d".to_owned())
+}
+
+pub(crate) fn date(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<jiff::civil::Date>();
+    parsed.map(|date| date.to_string()).map_err(|_| "not a day such as 2026-01-31".to_owned())
+}
+
+pub(crate) fn timestamp(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "not a moment such as 2026-11-24T12:00:00Z".to_owned())
+}
+
+pub(crate) fn per_mtok(text: &str) -> Result<UsdPerMtok, String> {
+    text.trim_start_matches('$').parse().map_err(|error: crate::units::MoneyError| error.to_string())
+}
+
+pub(crate) fn usd(text: &str) -> Result<Usd, String> {
+    text.trim_start_matches('$').parse().map_err(|error: crate::units::MoneyError| error.to_string())
+}
+
+pub(crate) fn preset(text: &str) -> Result<crate::routing::Preset, String> {
+    let known = crate::routing::Preset::ALL.map(crate::routing::Preset::name).join(", ");
+    crate::routing::Preset::parse(text).ok_or_else(|| format!("not one of {known}"))
+}
+
+pub(crate) fn number(text: &str) -> Result<serde_json::Number, String> {
+    text.parse().map_err(|_| "not a number".to_owned())
+}
+
+pub(crate) fn set(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (key, value) = text.split_once('=').ok_or("not KEY=JSON")?;
+    if key.is_empty() {
+        return Err("not KEY=JSON".to_owned());
+    }
+    Ok((key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_people_write_them() {
+        assert_eq!(tokens("200k"), Ok(Tokens::new(200_000)));
+        assert!(tokens("-1").is_err() && tokens("99999999999").is_err());
+        assert_eq!(duration("2m"), Ok(Limit(Some(Duration::from_secs(120)))));
+        assert_eq!(duration("1.5"), Ok(Limit(Some(Duration::from_millis(1500)))));
+        assert_eq!(duration("0"), Ok(Limit(None)));
+        assert!(duration("soon").is_err());
+        assert!(shape("10/5/20").is_err());
+        assert_eq!(set("a=[1.50]").unwrap().1.to_string(), "[1.50]");
+        assert_eq!(set("a=b c").unwrap().1, "b c");
+    }
+}

@@ -1,0 +1,170 @@
+//! Prints a chat as it comes: text, or events, on stdout; what happens between attempts on stderr.
+
+use serde_json::{Map, Value};
+
+use super::args::Format;
+use super::contract::Exit;
+use super::out::{self, Reader};
+use super::render::chat as render;
+use super::settings::Settings;
+use super::{Outcome, note, unwritable, warn};
+use crate::catalog::{EndpointId, ModelId};
+use crate::chat::ChatEvent;
+use crate::dispatch::{Notice, Observer, Reach};
+use crate::observe::ErrorClass;
+
+/// What was said so far, and where it goes.
+pub(crate) struct Printer<'a> {
+    /// Where it goes.
+    pub settings: &'a Settings,
+    /// Text, JSON or events.
+    pub format: Format,
+    /// The model that was asked.
+    pub model: &'a ModelId,
+    /// Whether reasoning is shown on stderr.
+    pub show_reasoning: bool,
+    /// The endpoints that the decision weighed, to name the key that one of them rejects.
+    pub reaches: &'a [Reach],
+    /// What was said, put together.
+    pub answer: render::Answer,
+    current: Option<EndpointId>,
+    started: bool,
+    ends_with_newline: bool,
+    gone: bool,
+    broken: Option<std::io::Error>,
+}
+
+impl<'a> Printer<'a> {
+    /// Nothing was said yet.
+    pub(crate) fn new(settings: &'a Settings, format: Format, model: &'a ModelId, reaches: &'a [Reach]) -> Self {
+        Self {
+            settings,
+            format,
+            model,
+            show_reasoning: false,
+            reaches,
+            answer: render::Answer::default(),
+            current: None,
+            started: false,
+            ends_with_newline: true,
+            gone: false,
+            broken: None,
+        }
+    }
+
+    /// Writes data.
+    pub(crate) fn write(&mut self, text: &str) {
+        match out::data(text) {
+            Ok(Reader::Listening) => {}
+            Ok(Reader::Gone) => self.gone = true,
+            Err(error) => {
+                self.gone = true;
+                self.broken = Some(error);
+            }
+        }
+    }
+
+    /// How the command ends where nobody reads: in peace, unless the answer was lost to a stdout that cannot be written.
+    pub(crate) fn unread(&self) -> Option<Outcome> {
+        match &self.broken {
+            Some(error) => Some(Err(unwritable(error))),
+            None => self.gone.then_some(Ok(Exit::Ok)),
+        }
+    }
+
+    fn event_line(&mut self, kind: &str, members: &[(&str, Value)]) {
+        let mut object = Map::new();
+        object.insert("type".to_owned(), kind.into());
+        for (key, value) in members {
+            object.insert((*key).to_owned(), value.clone());
+        }
+        self.write(&format!("{}\n", Value::Object(object)));
+    }
+
+    fn start_line(&mut self) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        let provider = self.current.as_ref().map_or(Value::Null, |endpoint| endpoint.provider.as_str().into());
+        let mut members = vec![("model", Value::from(self.model.as_str())), ("provider", provider)];
+        if self.settings.sandbox.is_some() {
+            members.push(("simulated", true.into()));
+        }
+        self.event_line("start", &members);
+    }
+
+    /// The answer ends with exactly one newline on a terminal, or where its text lacks one.
+    pub(crate) fn finish_text(&mut self, whole: bool) {
+        if self.format != Format::Text {
+            return;
+        }
+        if !self.ends_with_newline {
+            self.write("\n");
+        }
+        if whole && self.answer.text.is_empty() && !self.answer.calls.is_empty() {
+            let calls: String = self.answer.calls_json().into_iter().map(|call| format!("{call}\n")).collect();
+            self.write(&calls);
+        }
+    }
+}
+
+impl Observer for Printer<'_> {
+    fn event(&mut self, event: ChatEvent) -> bool {
+        self.answer.add(&event);
+        match (&event, self.format) {
+            (ChatEvent::Text(text), Format::Text) => {
+                self.ends_with_newline = text.ends_with('\n');
+                self.write(text);
+            }
+            (ChatEvent::Reasoning(text), Format::Text) if self.show_reasoning && !self.settings.quiet => {
+                out::talk(&self.settings.err.dim(text));
+            }
+            (_, Format::Jsonl) => {
+                self.start_line();
+                match &event {
+                    ChatEvent::Text(text) => self.event_line("text", &[("text", text.as_str().into())]),
+                    ChatEvent::Reasoning(text) => self.event_line("reasoning", &[("text", text.as_str().into())]),
+                    ChatEvent::ToolCall { index, id, name, arguments } => self.event_line(
+                        "tool_call",
+                        &[
+                            ("index", (*index).into()),
+                            ("id", id.clone().map_or(Value::Null, Value::from)),
+                            ("name", name.clone().map_or(Value::Null, Value::from)),
+                            ("arguments", arguments.as_str().into()),
+                        ],
+                    ),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        !self.gone
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let settings = self.settings;
+        match notice {
+            Notice::Trying { endpoint } => self.current = Some(endpoint),
+            Notice::FailingOver { from, to, class } => {
+                note(settings, &format!("failing over from {} to {}: {}", from.provider, to.provider, class.name()));
+                if class == ErrorClass::Auth {
+                    let source = self.reaches.iter().find(|reach| reach.endpoint.id == from).map(|reach| &reach.found);
+                    if let Some(crate::upstream::auth::Found::Key { source, .. }) = source {
+                        warn(settings, &format!("{} rejected the key from {source}", from.provider));
+                    }
+                }
+                self.current = Some(to);
+            }
+            Notice::Retrying { endpoint, class, wait } => {
+                let when = if wait.is_zero() {
+                    "at once".to_owned()
+                } else {
+                    format!("in {}", super::render::text::duration(wait))
+                };
+                note(settings, &format!("trying {} again {when}: {}", endpoint.provider, class.name()));
+            }
+            Notice::NotRecorded(why) => warn(settings, &format!("this attempt was not recorded: {why}")),
+        }
+    }
+}

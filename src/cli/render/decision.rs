@@ -1,0 +1,166 @@
+//! A [`Decision`] for programs: everything that was compared, in a fixed order, money as exact literals.
+
+use serde_json::{Map, Value};
+
+use super::explain::reason;
+use super::json::literal;
+use crate::routing::{Basis, Constraints, Credential, Decision, Estimate, Policy, Ranked, Rejected, RouteRequest};
+use crate::units::Usd;
+
+/// The decision for programs; the same decision gives the same bytes.
+pub(crate) fn json(decision: &Decision, supposed: bool) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("at", decision.at.to_string().into());
+    put("seed", decision.seed.into());
+    put("model", decision.request.model.as_str().into());
+    put("chosen", decision.chosen().map_or(Value::Null, |first| first.endpoint.provider.as_str().into()));
+    put("supposed_keys", supposed.into());
+    put("all_cooling", decision.all_cooling.into());
+    put("margin_usd", decision.margin().map_or(Value::Null, usd));
+    put("request", request_json(&decision.request));
+    put("policy", policy_json(&decision.policy));
+    put("candidates", decision.ranked.iter().map(candidate_json).collect::<Vec<_>>().into());
+    put("rejected", decision.rejected.iter().map(rejected_json).collect::<Vec<_>>().into());
+    object
+}
+
+fn usd(amount: Usd) -> Value {
+    literal(&amount.exact())
+}
+
+fn figure(value: f64) -> Value {
+    literal(&format!("{value:.6}"))
+}
+
+fn request_json(request: &RouteRequest) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("input_tokens", request.input.count().into());
+    put("input_estimated", request.input_estimated.into());
+    put("cached_tokens", request.cached.count().into());
+    put("expected_output_tokens", request.expected_output.count().into());
+    put("max_output_tokens", request.max_output.map_or(Value::Null, |tokens| tokens.count().into()));
+    put("stream", request.stream.into());
+    put("constraints", constraints_json(&request.constraints));
+    object.into()
+}
+
+fn constraints_json(constraints: &Constraints) -> Value {
+    let ids = |ids: &[crate::catalog::ProviderId]| ids.iter().map(|id| Value::from(id.as_str())).collect::<Vec<_>>();
+    let mut object = Map::new();
+    object.insert("order".to_owned(), ids(&constraints.order).into());
+    object.insert("only".to_owned(), ids(&constraints.only).into());
+    object.insert("ignore".to_owned(), ids(&constraints.ignore).into());
+    let price = |price: Option<crate::units::UsdPerMtok>| price.map_or(Value::Null, |price| literal(&price.exact()));
+    object.insert("max_input_usd_per_mtok".to_owned(), price(constraints.max_price_in));
+    object.insert("max_output_usd_per_mtok".to_owned(), price(constraints.max_price_out));
+    object.insert("max_cost_usd".to_owned(), constraints.max_cost.map_or(Value::Null, usd));
+    object.insert("allow_unpriced".to_owned(), constraints.allow_unpriced.into());
+    object.insert("no_gateways".to_owned(), constraints.no_gateways.into());
+    object.into()
+}
+
+fn policy_json(policy: &Policy) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("preset", policy.preset.map_or(Value::Null, |preset| preset.name().into()));
+    put("wait_usd_per_s", literal(&policy.wait_value.exact()));
+    put("stream_usd_per_s", literal(&policy.stream_value.exact()));
+    put("retry_usd", usd(policy.retry_cost));
+    put("failure_s", figure(policy.failure_wait.as_secs_f64()));
+    put("reject_s", figure(policy.reject_wait.as_secs_f64()));
+    put("reject_usd", usd(policy.reject_cost));
+    put("prior_ttft_s", figure(policy.prior_ttft_s));
+    put("prior_samples", figure(policy.prior_samples));
+    put("prior_tokens_per_s", figure(policy.prior_speed));
+    put("prior_availability", figure(policy.prior_availability));
+    put("prior_attempts", figure(policy.prior_attempts));
+    put("near_tie_percent", policy.near_tie_percent.into());
+    put("max_attempts", policy.max_attempts.into());
+    put("retries", policy.retries.into());
+    object.into()
+}
+
+fn estimate_json(estimate: Estimate) -> Value {
+    let mut object = Map::new();
+    object.insert("value".to_owned(), figure(estimate.value));
+    object.insert("basis".to_owned(), estimate.basis.name().into());
+    if let Basis::Measured { n, age } = estimate.basis {
+        object.insert("n".to_owned(), figure(n));
+        object.insert("age_s".to_owned(), age.as_secs().into());
+    }
+    object.into()
+}
+
+fn candidate_json(entry: &Ranked) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("provider", entry.endpoint.provider.as_str().into());
+    put("upstream_model", entry.endpoint.upstream_model.as_str().into());
+    put("region", entry.region.clone().map_or(Value::Null, Value::from));
+    put("kind", entry.kind.name().into());
+    put("status", entry.status.name().into());
+    put(
+        "credential",
+        match &entry.credential {
+            Credential::Found { source } => source.as_str().into(),
+            Credential::NotNeeded => "not_needed".into(),
+            Credential::Supposed => "supposed".into(),
+            Credential::Missing { .. } => Value::Null,
+        },
+    );
+    put("total_usd", usd(entry.score.total()));
+    put("price_known", entry.score.price_known.into());
+    let terms = entry.score.terms.iter().map(|term| {
+        let mut object = Map::new();
+        object.insert("kind".to_owned(), term.kind.name().into());
+        object.insert("usd".to_owned(), usd(term.amount));
+        object.insert("basis".to_owned(), term.basis.name().into());
+        Value::from(object)
+    });
+    put("terms", terms.collect::<Vec<_>>().into());
+    put("bound_usd", entry.bound.map_or(Value::Null, usd));
+    let expectation = &entry.expectation;
+    let mut inputs = Map::new();
+    inputs.insert("ttft_s".to_owned(), estimate_json(expectation.ttft_s));
+    inputs.insert("tokens_per_s".to_owned(), estimate_json(expectation.tokens_per_s));
+    inputs.insert("availability".to_owned(), estimate_json(expectation.availability));
+    inputs.insert("rejection".to_owned(), estimate_json(expectation.rejection));
+    inputs.insert("output_tokens".to_owned(), expectation.output.count().into());
+    put("inputs", inputs.into());
+    put("first_token_limit_s", figure(entry.first_token_limit.as_secs_f64()));
+    put(
+        "tie",
+        entry.tie.map_or(Value::Null, |tie| {
+            let mut object = Map::new();
+            object.insert("among".to_owned(), tie.among.into());
+            object.insert("by".to_owned(), if tie.by_load { "load" } else { "seed" }.into());
+            object.into()
+        }),
+    );
+    put("cooling_until", entry.cooling.map_or(Value::Null, |cooling| cooling.until.to_string().into()));
+    object.into()
+}
+
+fn rejected_json(entry: &Rejected) -> Value {
+    let mut object = Map::new();
+    object.insert("provider".to_owned(), entry.endpoint.provider.as_str().into());
+    object.insert("upstream_model".to_owned(), entry.endpoint.upstream_model.as_str().into());
+    let reasons = entry.reasons.iter().map(|rejection| {
+        let mut object = Map::new();
+        object.insert("code".to_owned(), rejection.code().into());
+        object.insert("text".to_owned(), reason(rejection).into());
+        Value::from(object)
+    });
+    object.insert("reasons".to_owned(), reasons.collect::<Vec<_>>().into());
+    object.into()
+}

@@ -1,0 +1,336 @@
+//! The attempt while it runs: stamps, counts, and events that are held back until the first token.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::super::transport::{Incoming, Transport, WireError, WireErrorKind};
+use super::super::wire::{Frame, sse::SseFramer};
+use super::super::{Adapter, Call, DecodeError, Decoder, MAX_FRAME, UpstreamError};
+use super::{Limit, Limits, Sink};
+use crate::catalog::Usage;
+use crate::chat::{ChatEvent, Finish};
+use crate::observe::Phase;
+use crate::units::Usd;
+
+/// How an attempt stopped.
+pub(super) enum End {
+    Done,
+    Wire(WireError),
+    Limit(Limit),
+    Status(UpstreamError),
+    Decode(DecodeError),
+    BadBody(String),
+    Cancelled,
+}
+
+pub(super) struct Attempt {
+    pub(super) started: Instant,
+    pub(super) limits: Limits,
+    pub(super) cancel: watch::Receiver<bool>,
+    pub(super) phase: Phase,
+    pub(super) status: Option<u16>,
+    pub(super) request_id: Option<String>,
+    pub(super) ready: Instant,
+    pub(super) connect: Option<Duration>,
+    pub(super) head: Option<Instant>,
+    pub(super) first_token: Option<Instant>,
+    pub(super) first_answer: Option<Instant>,
+    pub(super) last_token: Option<Instant>,
+    pub(super) last_read: Instant,
+    pub(super) usage: Option<Usage>,
+    pub(super) billed: Option<Usd>,
+    pub(super) finish: Option<(Finish, String)>,
+    pub(super) events: u32,
+    pub(super) reads: u32,
+    pub(super) held: Vec<ChatEvent>,
+    pub(super) shown: bool,
+    pub(super) answered: bool,
+    pub(super) stopped: bool,
+    pub(super) tool_calls: Vec<String>,
+}
+
+impl Attempt {
+    pub(super) fn new(started: Instant, limits: Limits, cancel: watch::Receiver<bool>) -> Self {
+        Self {
+            started,
+            limits,
+            cancel,
+            phase: Phase::Tcp,
+            status: None,
+            request_id: None,
+            ready: started,
+            connect: None,
+            head: None,
+            first_token: None,
+            first_answer: None,
+            last_token: None,
+            last_read: started,
+            usage: None,
+            billed: None,
+            finish: None,
+            events: 0,
+            reads: 0,
+            held: Vec::new(),
+            shown: false,
+            answered: false,
+            stopped: false,
+            tool_calls: Vec::new(),
+        }
+    }
+
+    pub(super) async fn run(
+        &mut self,
+        transport: &Transport,
+        adapter: &dyn Adapter,
+        call: &Call<'_>,
+        request: http::Request<bytes::Bytes>,
+        sink: &mut Sink<'_>,
+    ) -> End {
+        // The URL of a chat holds no key in the built protocols; headers are never logged.
+        tracing::debug!(provider = %call.provider.id, url = %request.uri(), bytes = request.body().len(), "send");
+        let sending = transport.send(request);
+        let mut incoming = match self.guard(sending).await {
+            Ok(Ok(incoming)) => incoming,
+            Ok(Err(error)) if error.kind == WireErrorKind::ConnectTimeout => return End::Limit(Limit::Connect),
+            Ok(Err(error)) => return End::Wire(error),
+            Err(end) => return end,
+        };
+        self.headed(&incoming);
+        if !incoming.head.status.is_success() {
+            let body = self.body(&mut incoming, 64 * 1024).await.unwrap_or_default();
+            return End::Status(adapter.classify(call, &incoming.head, &body));
+        }
+        let kind = content_type(&incoming.head);
+        if kind.starts_with("text/html") {
+            let body = self.body(&mut incoming, 4096).await.unwrap_or_default();
+            return End::BadBody(format!("an HTML page instead of an answer: {}", fold_html(&body)));
+        }
+        if call.request.stream && !kind.starts_with("application/json") {
+            self.stream(&mut incoming, adapter.decoder(call), sink).await
+        } else {
+            self.whole(&mut incoming, adapter, call, sink).await
+        }
+    }
+
+    fn headed(&mut self, incoming: &Incoming) {
+        let now = Instant::now();
+        self.phase = Phase::Head;
+        self.head = Some(now);
+        self.last_read = now;
+        self.status = Some(incoming.head.status.as_u16());
+        if let Some((began, up)) = incoming.connected {
+            self.connect = Some(up.saturating_duration_since(began));
+            self.ready = up.max(self.started);
+        }
+        let id = ["x-request-id", "request-id"].iter().find_map(|name| incoming.head.headers.get(*name));
+        tracing::debug!(status = incoming.head.status.as_u16(), reused = incoming.connected.is_none(), "head");
+        self.request_id = id.and_then(|value| value.to_str().ok()).map(|text| text.chars().take(64).collect());
+    }
+
+    async fn stream(&mut self, incoming: &mut Incoming, mut decoder: Box<dyn Decoder>, sink: &mut Sink<'_>) -> End {
+        self.phase = Phase::FirstToken;
+        let mut framer = SseFramer::new(MAX_FRAME);
+        let mut frames = Vec::new();
+        loop {
+            let chunk = match self.guard(incoming.chunk()).await {
+                Ok(Ok(chunk)) => chunk,
+                Ok(Err(error)) => return End::Wire(error),
+                Err(end) => return end,
+            };
+            let stamp = Instant::now();
+            self.last_read = stamp;
+            let ended = chunk.is_none();
+            match chunk {
+                Some(bytes) => {
+                    if framer.push(&bytes, &mut frames).is_err() {
+                        return End::BadBody("an event larger than this version accepts".to_owned());
+                    }
+                }
+                None => framer.finish(&mut frames),
+            }
+            if let Err(error) = self.decode(&mut *decoder, &mut frames, stamp, sink) {
+                return End::Decode(error);
+            }
+            if self.stopped {
+                return End::Cancelled;
+            }
+            if decoder.ended() || ended {
+                let mut events = Vec::new();
+                let end = decoder.end(&mut events);
+                self.take(events, stamp, sink);
+                return end.map_or_else(End::Decode, |()| End::Done);
+            }
+        }
+    }
+
+    /// Decodes the frames of one read; what was decoded before an error still counts.
+    fn decode(
+        &mut self,
+        decoder: &mut dyn Decoder,
+        frames: &mut Vec<Frame>,
+        stamp: Instant,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), DecodeError> {
+        let mut events = Vec::new();
+        let mut result = Ok(());
+        for frame in frames.drain(..) {
+            result = decoder.frame(&frame, &mut events);
+            if result.is_err() || decoder.ended() {
+                break;
+            }
+        }
+        self.take(events, stamp, sink);
+        result
+    }
+
+    async fn whole(
+        &mut self,
+        incoming: &mut Incoming,
+        adapter: &dyn Adapter,
+        call: &Call<'_>,
+        sink: &mut Sink<'_>,
+    ) -> End {
+        self.phase = Phase::Stream;
+        let body = match self.body(incoming, MAX_FRAME).await {
+            Ok(body) => body,
+            Err(end) => return end,
+        };
+        let stamp = Instant::now();
+        let mut events = Vec::new();
+        if let Err(error) = adapter.whole(call, &body, &mut events) {
+            return End::Decode(error);
+        }
+        self.take(events, stamp, sink);
+        if self.stopped { End::Cancelled } else { End::Done }
+    }
+
+    /// The rest of the body, up to `most` bytes.
+    async fn body(&mut self, incoming: &mut Incoming, most: usize) -> Result<Vec<u8>, End> {
+        let mut body = Vec::new();
+        loop {
+            match self.guard(incoming.chunk()).await? {
+                Ok(Some(bytes)) => {
+                    self.last_read = Instant::now();
+                    body.extend_from_slice(&bytes);
+                }
+                Ok(None) => return Ok(body),
+                Err(error) => return Err(End::Wire(error)),
+            }
+            if body.len() > most {
+                body.truncate(most);
+                return Ok(body);
+            }
+        }
+    }
+
+    /// Awaits within the limit that is nearest, or until cancelled.
+    async fn guard<T>(&mut self, future: impl Future<Output = T>) -> Result<T, End> {
+        let (limit, deadline) = self.deadline();
+        let mut cancel = self.cancel.clone();
+        let cancelled = async move {
+            // A sender that is gone can no longer cancel.
+            if cancel.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = cancelled => Err(End::Cancelled),
+            result = timeout_at(deadline, future) => result.map_err(|_| End::Limit(limit)),
+        }
+    }
+
+    fn deadline(&self) -> (Limit, Instant) {
+        let far = self.started + Duration::from_secs(30 * 24 * 3600);
+        let at =
+            |from: Instant, limit: Option<Duration>| limit.and_then(|limit| from.checked_add(limit)).unwrap_or(far);
+        let next = if self.first_token.is_some() {
+            (Limit::Idle, at(self.last_read, self.limits.idle))
+        } else {
+            (Limit::FirstToken, at(self.started, self.limits.first_token))
+        };
+        let total = (Limit::Total, at(self.started, self.limits.total));
+        if total.1 < next.1 { total } else { next }
+    }
+
+    fn take(&mut self, events: Vec<ChatEvent>, stamp: Instant, sink: &mut Sink<'_>) {
+        let mut bore_tokens = false;
+        for event in events {
+            if event.bears_tokens() {
+                bore_tokens = true;
+                self.events += 1;
+                self.phase = Phase::Stream;
+                self.first_token.get_or_insert(stamp);
+                self.last_token = Some(stamp);
+            }
+            if event.bears_answer() {
+                self.answered = true;
+                self.first_answer.get_or_insert(stamp);
+            }
+            self.note(&event);
+            self.pass(event, sink);
+        }
+        self.reads += u32::from(bore_tokens);
+    }
+
+    fn note(&mut self, event: &ChatEvent) {
+        match event {
+            ChatEvent::Usage(usage) => self.usage = Some(usage.clone()),
+            ChatEvent::Billed(amount) => self.billed = Some(*amount),
+            ChatEvent::Finished { finish, native } => self.finish = Some((*finish, native.clone())),
+            ChatEvent::ToolCall { index, arguments, .. } => {
+                let at = usize::try_from(*index).unwrap_or(0).min(127);
+                if self.tool_calls.len() <= at {
+                    self.tool_calls.resize(at + 1, String::new());
+                }
+                self.tool_calls[at].push_str(arguments);
+            }
+            ChatEvent::Started { .. } | ChatEvent::Text(_) | ChatEvent::Reasoning(_) => {}
+        }
+    }
+
+    /// Holds events back until the first token, then passes them on.
+    fn pass(&mut self, event: ChatEvent, sink: &mut Sink<'_>) {
+        if self.stopped {
+            return;
+        }
+        self.held.push(event);
+        if self.first_token.is_none() {
+            return;
+        }
+        self.shown = true;
+        for event in self.held.drain(..) {
+            if !sink(event) {
+                self.stopped = true;
+                return;
+            }
+        }
+    }
+}
+
+fn content_type(head: &http::response::Parts) -> String {
+    let value = head.headers.get(http::header::CONTENT_TYPE);
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// A page as one line of text: markup and white space folded.
+fn fold_html(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let mut folded = String::new();
+    let mut inside = false;
+    for c in text.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                folded.push(' ');
+            }
+            _ if inside => {}
+            c if c.is_control() => folded.push(' '),
+            c => folded.push(c),
+        }
+    }
+    folded.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect()
+}

@@ -1,0 +1,112 @@
+//! From how an attempt stopped to its class.
+
+use tokio::time::Instant;
+
+use super::super::transport::{WireError, WireErrorKind};
+use super::super::{DecodeError, UpstreamError};
+use super::attempt::{Attempt, End};
+use super::{Limit, Outcome};
+use crate::chat::Finish;
+use crate::observe::{ErrorClass, Phase, Timings};
+
+impl Attempt {
+    pub(super) fn outcome(self, end: End, loopback: bool) -> Outcome {
+        let now = Instant::now();
+        let since = |moment: Option<Instant>| moment.map(|moment| moment.saturating_duration_since(self.ready));
+        let timings = Timings {
+            connect: self.connect,
+            head: since(self.head),
+            ttft: since(self.first_token),
+            ttfa: since(self.first_answer),
+            decode: self.first_token.zip(self.last_token).map(|(first, last)| last.saturating_duration_since(first)),
+            e2e: Some(now.saturating_duration_since(self.ready)),
+        };
+        let mut limit = None;
+        let told = matches!(end, End::Status(_) | End::Decode(DecodeError::Upstream(_)));
+        let (class, error) = match end {
+            End::Done => self.finished(),
+            End::Cancelled => (ErrorClass::Aborted, None),
+            End::Limit(fired) => {
+                let waited = match fired {
+                    Limit::Idle => now.saturating_duration_since(self.last_read),
+                    _ => now.saturating_duration_since(self.started),
+                };
+                limit = Some((fired, waited));
+                let class = if fired == Limit::Connect { ErrorClass::Unreachable } else { ErrorClass::ProviderTimeout };
+                (class, None)
+            }
+            End::Status(error) => (error.class, Some(error)),
+            End::BadBody(message) => (ErrorClass::ProviderFault, Some(plain_error(ErrorClass::ProviderFault, message))),
+            End::Wire(error) => wire_class(&error, self.first_token.is_some(), loopback),
+            End::Decode(DecodeError::Upstream(error)) => {
+                let class = if self.first_token.is_some() { ErrorClass::StreamBroken } else { error.class };
+                (class, Some(error))
+            }
+            End::Decode(error) => {
+                let class = self.broken();
+                (class, Some(plain_error(class, error.to_string())))
+            }
+        };
+        tracing::debug!(class = class.name(), events = self.events, reads = self.reads, "end");
+        Outcome {
+            class,
+            request_id: error.as_ref().and_then(|error| error.request_id.clone()).or(self.request_id),
+            error,
+            told,
+            limit,
+            phase: if class.is_success() { Phase::Done } else { self.phase },
+            http_status: self.status,
+            reused: self.head.is_some() && self.connect.is_none(),
+            timings,
+            usage: self.usage,
+            billed: self.billed,
+            finish: self.finish,
+            events: self.events,
+            reads: self.reads,
+            shown: self.shown,
+        }
+    }
+
+    fn broken(&self) -> ErrorClass {
+        if self.first_token.is_some() { ErrorClass::StreamBroken } else { ErrorClass::ProviderFault }
+    }
+
+    /// The class of an answer that ended by the provider's own word.
+    fn finished(&self) -> (ErrorClass, Option<UpstreamError>) {
+        let fault = |message: &str| {
+            let class = self.broken();
+            (class, Some(plain_error(class, message.to_owned())))
+        };
+        let truncated =
+            |text: &String| !text.is_empty() && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err();
+        match self.finish {
+            None => fault("the answer ended without a finish reason"),
+            Some((Finish::Error, _)) => fault("the provider finished the answer with an error"),
+            Some((Finish::Filter, _)) => (ErrorClass::OkFiltered, None),
+            Some((Finish::Length, _)) if self.answered => (ErrorClass::OkTruncated, None),
+            Some((Finish::Length, _)) => (ErrorClass::OkNoAnswer, None),
+            Some(_) if self.tool_calls.iter().any(truncated) => fault("a tool call was cut off"),
+            Some(_) if self.answered => (ErrorClass::Ok, None),
+            Some(_) if self.first_token.is_some() => (ErrorClass::OkNoAnswer, None),
+            Some(_) => fault("the answer is empty"),
+        }
+    }
+}
+
+fn plain_error(class: ErrorClass, message: String) -> UpstreamError {
+    UpstreamError { class, message, code: None, retry_after: None, request_id: None }
+}
+
+fn wire_class(error: &WireError, tokens: bool, loopback: bool) -> (ErrorClass, Option<UpstreamError>) {
+    let class = match error.kind {
+        WireErrorKind::Request => ErrorClass::LocalConfig,
+        // A server on this machine that does not run is never an outage.
+        WireErrorKind::Refused if loopback => ErrorClass::LocalConfig,
+        WireErrorKind::Connect | WireErrorKind::Refused | WireErrorKind::Dns | WireErrorKind::ConnectTimeout => {
+            ErrorClass::Unreachable
+        }
+        WireErrorKind::Broken if tokens => ErrorClass::StreamBroken,
+        WireErrorKind::Broken => ErrorClass::ProviderFault,
+    };
+    (class, Some(plain_error(class, error.message.clone())))
+}

@@ -1,0 +1,146 @@
+//! The store under many writers, in a folder that cannot be written, and on a file from the future.
+
+use std::path::Path;
+use std::sync::Barrier;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use openmux::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
+use openmux::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
+use openmux::store::sqlite::Sqlite;
+use openmux::store::{ObservationStore, StateKey};
+use rusqlite::Connection;
+
+fn at(second: u64) -> Timestamp {
+    "2026-11-24T10:00:00Z".parse::<Timestamp>().unwrap() + Duration::from_secs(second)
+}
+
+fn seen(provider: &str, second: u64) -> Observation {
+    Observation {
+        at: at(second),
+        endpoint: EndpointId { provider: ProviderId::new(provider), upstream_model: "m".into() },
+        model: ModelId::new("a/m"),
+        host: "127.0.0.1".into(),
+        protocol: Protocol::OpenaiChat,
+        key_fingerprint: String::new(),
+        group: [7; 16],
+        source: Source::Chat,
+        class: ErrorClass::Ok,
+        phase: Phase::Done,
+        http_status: Some(200),
+        code: None,
+        timings: Timings { ttft: Some(Duration::from_millis(420)), ..Timings::default() },
+        usage: Some(Usage::text(100, 20)),
+        events: 3,
+        reads: 3,
+        retry_after: None,
+        cost: Some("0.0006".parse().unwrap()),
+        billed: None,
+        cost_state: CostState::Exact,
+        finish: Some("stop".into()),
+        reused: false,
+    }
+}
+
+fn key(provider: &str) -> StateKey {
+    StateKey { endpoint: seen(provider, 0).endpoint, key_fingerprint: String::new() }
+}
+
+const WRITERS: u64 = 8;
+const RECORDS: u64 = 50;
+
+/// Each writer opens the file on its own, all at once and before it exists; half of the attempts are at one endpoint.
+#[test]
+fn eight_writers_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let start = Barrier::new(usize::try_from(WRITERS).unwrap());
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (path, start) = (&path, &start);
+            scope.spawn(move || {
+                start.wait();
+                let (store, note) = Sqlite::open(path).unwrap();
+                assert_eq!(note, None);
+                for record in 0..RECORDS {
+                    let own = format!("p{writer}");
+                    let provider = if record % 2 == 0 { "shared" } else { &own };
+                    store.record(&seen(provider, 0)).unwrap();
+                    store.take_seed().unwrap();
+                }
+            });
+        }
+    });
+    let (store, _) = Sqlite::open(&path).unwrap();
+    assert_eq!(store.peek_seed().unwrap(), WRITERS * RECORDS, "every seed was taken once");
+    let stats = store.stats(&[key("shared"), key("p0"), key("p7")], at(0)).unwrap();
+    let shared = f64::from(u32::try_from(WRITERS * RECORDS / 2).unwrap());
+    assert!((stats[&key("shared").endpoint].successes - shared).abs() < 1e-6, "no fold was written over another");
+    assert!((stats[&key("p7").endpoint].successes - 25.0).abs() < 1e-6);
+    drop(store);
+    let raw = Connection::open(&path).unwrap();
+    let count = |sql: &str| -> u64 {
+        let found: i64 = raw.query_row(sql, [], |row| row.get(0)).unwrap();
+        found.try_into().unwrap()
+    };
+    assert_eq!(count("SELECT count(*) FROM obs"), WRITERS * RECORDS);
+    assert_eq!(count("SELECT count(*) FROM endpoint"), WRITERS + 1);
+    assert_eq!(count("SELECT sum(cost_pd) FROM obs"), WRITERS * RECORDS * 600_000_000);
+    let verdict: String = raw.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}
+
+#[test]
+fn where_nothing_can_be_written_there_is_an_error_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::File::create(&file).unwrap();
+    let below_a_file = file.join("deep/obs.db");
+    let error = Sqlite::open(&below_a_file).unwrap_err().to_string();
+    assert!(error.contains(&below_a_file.display().to_string()), "{error}");
+    let a_folder = folder.path().join("obs.db");
+    std::fs::create_dir(&a_folder).unwrap();
+    let error = Sqlite::open(&a_folder).unwrap_err().to_string();
+    assert!(error.contains(&a_folder.display().to_string()), "{error}");
+    Sqlite::open_existing(&a_folder).unwrap_err();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_folder_is_an_error_and_no_panic() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let lock = |mode| std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+    lock(0o555);
+    let writable_all_the_same = std::fs::File::create(folder.path().join("probe")).is_ok();
+    let opened = Sqlite::open(&folder.path().join("obs.db"));
+    lock(0o755);
+    // The superuser may write anywhere; then there is nothing to see here.
+    assert!(opened.is_err() || writable_all_the_same);
+}
+
+fn from_the_future(path: &Path) {
+    drop(Sqlite::open(path).unwrap());
+    Connection::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+}
+
+#[test]
+fn a_newer_file_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    from_the_future(&path);
+    for error in [Sqlite::open(&path).unwrap_err(), Sqlite::open_existing(&path).unwrap_err()] {
+        let said = error.to_string();
+        assert!(said.contains("newer openmux") && said.contains("schema 99"), "{said}");
+        assert!(said.contains(&path.display().to_string()), "{said}");
+    }
+    let raw = Connection::open(&path).unwrap();
+    let version: i64 = raw.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Sqlite::open_existing(&folder.path().join("obs.db")).unwrap().is_none());
+}
