@@ -51,13 +51,13 @@ pub struct Cli {
 /// Options of every command, before or after it.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Output format [default: a table on a terminal, TSV in a pipe].
+    /// Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT].
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", help_heading = "Output")]
     pub output: Option<Format>,
     /// Short for -o json.
     #[arg(long, global = true, conflicts_with = "output", help_heading = "Output")]
     pub json: bool,
-    /// When to use colour.
+    /// When to use colour: auto, always or never.
     #[arg(
         long,
         global = true,
@@ -71,10 +71,10 @@ pub struct Global {
     /// Say nothing but errors on stderr.
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
-    /// Say more on stderr: decisions and timings; twice: the wire, without keys.
+    /// Say more on stderr: decisions and timings; -vv also the wire, without keys.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
-    /// Refuse whatever needs the network.
+    /// Refuse whatever needs the network [env: OPENMUX_OFFLINE].
     #[arg(long, global = true, help_heading = "Network")]
     pub offline: bool,
     /// Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file.
@@ -163,16 +163,16 @@ pub enum Route {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Show")]
 pub struct ListArgs {
-    /// Choose and order the columns, in any format.
+    /// Choose and order the columns, in any format (a wrong name lists them all).
     #[arg(long, value_name = "F,F", value_delimiter = ',')]
     pub fields: Vec<String>,
     /// Order by these columns; unknown values come last.
     #[arg(long, value_name = "F,F", value_delimiter = ',')]
     pub sort: Vec<String>,
-    /// Turn the order round.
+    /// Reverse the order.
     #[arg(long)]
     pub reverse: bool,
-    /// Show so many rows.
+    /// Show at most so many rows.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
 }
@@ -186,10 +186,10 @@ pub struct ListArgs {
 pub struct ModelsList {
     /// All must occur in the id or the name, e.g. `sonnet 4`.
     pub words: Vec<String>,
-    /// Who made it.
+    /// Made by one of these.
     #[arg(long, value_name = "V,V", value_delimiter = ',', help_heading = "Filter")]
     pub vendor: Vec<String>,
-    /// Who serves it.
+    /// Served by one of these.
     #[arg(long, value_name = "P,P", value_delimiter = ',', help_heading = "Filter")]
     pub provider: Vec<String>,
     /// Calls tools.
@@ -210,22 +210,22 @@ pub struct ModelsList {
     /// Input price of at most so many USD per 1M tokens.
     #[arg(long, value_name = "USD", value_parser = per_mtok, help_heading = "Filter")]
     pub max_price: Option<UsdPerMtok>,
-    /// Published weights.
+    /// Its weights are published.
     #[arg(long, help_heading = "Filter")]
     pub open_weights: bool,
-    /// An explicit price of zero somewhere.
+    /// Some provider states a price of zero.
     #[arg(long, help_heading = "Filter")]
     pub free: bool,
-    /// A key is set for some provider of it.
+    /// A key is set for at least one of its providers.
     #[arg(long, help_heading = "Filter")]
     pub callable: bool,
     /// Released after this day: 2026-01-31.
     #[arg(long, value_name = "DATE", value_parser = date, help_heading = "Filter")]
     pub released_after: Option<String>,
-    /// Not retiring within so long: 90d.
+    /// Not to be retired within so many days: 90d.
     #[arg(long, value_name = "DAYS", value_parser = days, help_heading = "Filter")]
     pub not_retiring: Option<u32>,
-    /// Retired models and other kinds (embedding, image, ...) too.
+    /// Also retired models and other kinds (embedding, image, ...).
     #[arg(long, help_heading = "Filter")]
     pub all: bool,
     /// Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input.
@@ -243,7 +243,7 @@ pub struct ModelsList {
 #[derive(Debug, Clone, Args)]
 pub struct At {
     /// Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs.
-    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    #[arg(long, value_name = "TIME", value_parser = timestamp, help_heading = "Show")]
     pub at: Option<jiff::Timestamp>,
 }
 
@@ -259,7 +259,7 @@ pub struct ModelsShow {
     /// The whole price sheet at every provider, all billing items.
     #[arg(long)]
     pub prices: bool,
-    /// Every region, variant and twin, not one row a provider.
+    /// Every region, variant and twin, instead of one row a provider.
     #[arg(long)]
     pub all: bool,
     /// Add the price of one such call.
@@ -295,7 +295,7 @@ pub enum Unit {
 pub struct ProvidersList {
     /// All must occur in the id or the name.
     pub words: Vec<String>,
-    /// lab, cloud, host, gateway, plan, local.
+    /// Kinds: lab, cloud, host, gateway, plan, local.
     #[arg(long, value_name = "K,K", value_delimiter = ',', help_heading = "Filter")]
     pub kind: Vec<String>,
     /// A key is set, or none is needed.
@@ -312,15 +312,15 @@ pub struct ProvidersList {
     openmux providers compare claude-sonnet-5 --tokens 8000/1000\n  \
     openmux providers compare claude-sonnet-5 --sort price --limit 5 -o md")]
 pub struct ProvidersCompare {
-    /// The model.
+    /// The model: author/slug, a bare slug that one author has, or an alias.
     pub model: String,
-    /// The call that is priced: input, output, cached input.
+    /// The call that is priced, in tokens: input, output, cached input.
     #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape, default_value = "1000/400")]
     pub tokens: Shape,
-    /// price, latency, throughput or balanced.
+    /// What to favour: price, latency, throughput or balanced [default: balanced].
     #[arg(long, value_name = "PRESET", value_parser = preset)]
     pub prefer: Option<crate::routing::Preset>,
-    /// Every region, not one row a provider.
+    /// Every region, instead of one row a provider.
     #[arg(long)]
     pub all: bool,
     /// Layout.
@@ -337,7 +337,7 @@ pub struct ProvidersCompare {
 /// What is asked of a model; `chat` and `route explain` share it.
 #[derive(Debug, Clone, Args)]
 pub struct Ask {
-    /// The model: author/slug, a bare slug that one author has, an alias, or model:provider.
+    /// The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL].
     #[arg(short, long, value_name = "MODEL")]
     pub model: Option<String>,
     /// Instructions for the whole conversation, or @FILE.
@@ -352,7 +352,7 @@ pub struct Ask {
     /// Sampling temperature.
     #[arg(long, value_name = "T", value_parser = number, allow_negative_numbers = true)]
     pub temperature: Option<serde_json::Number>,
-    /// A further parameter of the provider's own API; JSON, or text where it is no JSON.
+    /// A further parameter of the provider's own API, as JSON or plain text: seed=7, top_p=0.9.
     #[arg(long, value_name = "KEY=JSON", value_parser = set)]
     pub set: Vec<(String, serde_json::Value)>,
     /// Do not read stdin.
@@ -370,7 +370,7 @@ pub struct Ask {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Choice of provider")]
 pub struct Choice {
-    /// Use this provider only; commas list several.
+    /// Use this provider only; commas list several [env: OPENMUX_PROVIDER].
     #[arg(long, value_name = "P,P", value_delimiter = ',')]
     pub provider: Vec<String>,
     /// Try these first, in this order.
@@ -385,7 +385,7 @@ pub struct Choice {
     /// Never use gateways.
     #[arg(long)]
     pub no_gateways: bool,
-    /// price, latency, throughput or balanced [default: balanced].
+    /// What to favour: price, latency, throughput or balanced [default: balanced].
     #[arg(long, value_name = "PRESET", value_parser = preset)]
     pub prefer: Option<crate::routing::Preset>,
     /// What an hour of waiting is worth, in USD [default: 18].
@@ -397,16 +397,16 @@ pub struct Choice {
     /// The dearest output price, USD per 1M tokens.
     #[arg(long, value_name = "USD", value_parser = per_mtok)]
     pub max_price_out: Option<UsdPerMtok>,
-    /// Refuse, before sending, what could cost more than this.
+    /// Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST].
     #[arg(long, value_name = "USD", value_parser = usd)]
     pub max_cost: Option<Usd>,
     /// Use endpoints whose price is not known.
     #[arg(long)]
     pub allow_unpriced: bool,
-    /// The region that is preferred where a provider has several.
+    /// The region to prefer where a provider has several [env: OPENMUX_REGION].
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
-    /// Settle near-ties with this seed [default: a counter].
+    /// Settle near-ties with this seed [default: a counter of your calls].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 }
@@ -417,7 +417,7 @@ pub struct Choice {
     word is the model.\n\nExamples\n  \
     openmux route explain claude-sonnet-5 --tokens 8000/1000\n  \
     git diff | openmux route explain -m claude-sonnet-5 \"Review this\"\n  \
-    openmux route explain claude-sonnet-5 -o json --at 2026-11-24T12:00:00Z --seed 1")]
+    openmux route explain claude-sonnet-5 --at 2026-11-24T12:00:00Z --seed 1")]
 pub struct RouteExplain {
     /// The model, or with -m the prompt.
     #[arg(value_name = "MODEL|PROMPT")]
@@ -426,13 +426,13 @@ pub struct RouteExplain {
     #[command(flatten)]
     pub ask: Ask,
     /// The call that is weighed, in place of a prompt [default: 1000/400].
-    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape)]
+    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape, help_heading = "Show")]
     pub tokens: Option<Shape>,
     /// Show every rejected endpoint, and every region.
-    #[arg(long)]
+    #[arg(long, help_heading = "Show")]
     pub all: bool,
     /// Without any key: exit 4 instead of ranking as if every key were set.
-    #[arg(long)]
+    #[arg(long, help_heading = "Show")]
     pub strict: bool,
     /// The moment of the answer.
     #[command(flatten)]
@@ -454,27 +454,27 @@ pub struct ChatArgs {
     #[command(flatten)]
     pub ask: Ask,
     /// Ask for the whole answer at once, and print all of it or nothing.
-    #[arg(long)]
+    #[arg(long, help_heading = "Answer")]
     pub no_stream: bool,
     /// Print the route, the request without its key, and the cost bound; send nothing.
-    #[arg(short = 'n', long)]
+    #[arg(short = 'n', long, help_heading = "Answer")]
     pub dry_run: bool,
-    /// Print provider, tokens, cost and time on stderr [default: on a terminal].
-    #[arg(short, long, conflicts_with = "no_usage")]
+    /// Print provider, tokens, cost and time on stderr at the end [default: on a terminal].
+    #[arg(short, long, conflicts_with = "no_usage", help_heading = "Answer")]
     pub usage: bool,
-    /// Do not print them.
-    #[arg(long)]
+    /// Do not print that line.
+    #[arg(long, help_heading = "Answer")]
     pub no_usage: bool,
-    /// A cut-off answer is a failure (exit 10).
-    #[arg(long)]
+    /// Treat an answer that is cut off as a failure (exit 10).
+    #[arg(long, help_heading = "Answer")]
     pub strict: bool,
     /// Print the model's reasoning on stderr, where it streams any.
-    #[arg(long)]
+    #[arg(long, help_heading = "Answer")]
     pub show_reasoning: bool,
-    /// Tries of a provider that was tried already.
+    /// Further tries of a provider, once no other is left.
     #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Limits")]
     pub retries: u32,
-    /// The whole request: 30s, 2m, 500ms; 0 is no limit [default: 10m].
+    /// The whole request: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT].
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
     pub timeout: Option<Limit>,
     /// Making a connection.

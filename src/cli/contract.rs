@@ -156,3 +156,17 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 pub const PROVIDER_ENVIRONMENT: &str = "\
 Keys come from each provider's own variables (ANTHROPIC_API_KEY, OPENAI_API_KEY, ...); `openmux providers list -o wide` \
 names them all. PROVIDER_BASE_URL (ANTHROPIC_BASE_URL, OPENAI_BASE_URL, ...) sends a provider's requests elsewhere.";
+
+/// Files that openmux reads or writes, and what each is for.
+pub const FILES: &[(&str, &str)] = &[
+    (
+        "$XDG_CONFIG_HOME/openmux/catalog.d/*.toml",
+        "overlays: your own providers, endpoints and prices, and corrections of the catalog, read in order of their \
+         names ($XDG_CONFIG_HOME is ~/.config where it is not set)",
+    ),
+    (
+        "$XDG_STATE_HOME/openmux/obs.db",
+        "what was measured of your own calls: times, token counts, costs and outcomes; no prompt, no answer, no key \
+         ($XDG_STATE_HOME is ~/.local/state where it is not set)",
+    ),
+];

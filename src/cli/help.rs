@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 
 use super::args::{Cli, Format, HelpArgs};
-use super::contract::{ENVIRONMENT, Exit, PROVIDER_ENVIRONMENT};
+use super::contract::{ENVIRONMENT, Exit, FILES, PROVIDER_ENVIRONMENT};
 use super::error::{CliError, nearest};
 use super::render::text::{Style, wrap};
 use super::settings::Settings;
@@ -50,66 +50,94 @@ pub(crate) fn topics() -> Vec<(&'static str, String)> {
 }
 
 fn exit_codes() -> String {
-    let rows = Exit::ALL.map(|exit| format!("{:>5}  {:<12}{}\n", exit.code(), exit.name(), exit.meaning()));
-    format!(
-        "One meaning each, the same in every command. With several failures the last attempt's code counts.\n\n{}\n\
-         Trying again helps after 8, 9 and 10, and later after 7.\n",
-        rows.concat()
-    )
+    let mut text = String::from(
+        "One meaning each, the same in every command. With several failures the last\nattempt's code counts.\n\n",
+    );
+    for exit in Exit::ALL {
+        for (at, line) in wrap(exit.meaning(), WIDTH - 19).iter().enumerate() {
+            let (code, name) = if at == 0 { (exit.code().to_string(), exit.name()) } else { (String::new(), "") };
+            text += &format!("{code:>5}  {name:<11} {line}\n");
+        }
+    }
+    text + "\nTrying again helps after 8, 9 and 10, and later after 7.\n"
 }
 
 fn environment() -> String {
     let mut text = String::from("Flags win over variables; an empty variable counts as unset.\n\n");
-    for (names, meaning) in ENVIRONMENT {
-        text += &format!("  {names}\n      {meaning}\n");
-    }
+    text += &terms(ENVIRONMENT);
     text.push('\n');
-    for line in wrap(PROVIDER_ENVIRONMENT, 78) {
+    for line in wrap(PROVIDER_ENVIRONMENT, WIDTH) {
         text += &line;
         text.push('\n');
+    }
+    text + "\nFiles\n\n" + &terms(FILES)
+}
+
+fn terms(table: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (term, meaning) in table {
+        text += &format!("  {term}\n");
+        for line in wrap(meaning, WIDTH - 6) {
+            text += &format!("      {line}\n");
+        }
     }
     text
 }
 
+/// Columns that every terminal has.
+const WIDTH: usize = 78;
+
+// At most 72 columns: man pages indent these two.
 const OUTPUT: &str = "\
 stdout is data, stderr is talk. A closed stdout is no failure (exit 0).
 
-  table   for people; columns that do not fit are left out (the default on a terminal)
+  table   for people; columns that do not fit are left out (the default
+          of lists on a terminal)
   wide    all columns, however wide
   tsv     no header, plain numbers (the default of lists in a pipe)
   csv     RFC 4180 with a header
-  json    {\"schema\": \"models.list/1\", \"catalog\": {...}, \"warnings\": [], \"data\": [...]}
+  json    {\"schema\": \"models.list/1\", \"catalog\": {...},
+          \"warnings\": [], \"data\": [...]}
   jsonl   one object a line, without an envelope
   md      a table for pull requests
   ids     one id a line
   text    chat only: the answer as it comes
 
-Money in JSON is an exact decimal number. Unknown is null in JSON, empty in TSV and CSV, and - in tables;
-free is 0. Within one schema number members are only ever added. --fields chooses and orders columns.
+Money in JSON is an exact decimal number. Unknown is null in JSON, empty
+in TSV and CSV, and - in tables; free is 0. Within one schema number,
+members are only ever added. --fields chooses and orders columns.
 
-chat -o json is one object: text, model, provider, finish, usage, cost_usd, ttft_ms, attempts[].
-chat -o jsonl is events: start, text, reasoning, tool_call, end; without an end the answer is incomplete.
-With -o json or jsonl a failure is one line on stderr: {\"error\": {\"code\": ..., \"exit\": ..., ...}}.
+chat -o json is one object: text, model, provider, finish, usage,
+cost_usd, ttft_ms, attempts[]. chat -o jsonl is events: start, text,
+reasoning, tool_call, end; without an end the answer is incomplete. With
+-o json or jsonl a failure is one line on stderr:
+{\"error\": {\"code\": ..., \"exit\": ..., ...}}.
 ";
 
 const ROUTING: &str = "\
-For each call openmux adds up, in dollars, for every provider that can serve it:
+For each call openmux adds up, in dollars, for every provider that can
+serve it:
 
-  price   the exact price of the expected request: tiers, cached input and fees included
-  wait    what waiting is worth: seconds to the first token, and seconds of answer after it
+  price   the exact price of the expected request, with tiers, cached
+          input and fees
+  wait    what waiting is worth: seconds to the first token, and seconds
+          of answer after it
   risk    the odds of a failure times what a failed call costs
   load    the odds of being turned away (429) times what that costs
   switch  what leaving a prompt cache that is warm elsewhere costs
 
-The lowest sum goes first, and the order of the sums is the order of failover. Within 2 % of the best the
-least loaded goes first, then the seed decides. `route explain` prints every term before anything is sent;
-the same --at and --seed give the same bytes. Waits and risks come from your own calls; until there are any
-they are stated priors, marked as assumed.
+The lowest sum goes first, and the order of the sums is the order of
+failover. Within 2 % of the best the least loaded goes first, then the
+seed decides. `route explain` prints every term before anything is sent;
+the same --at and --seed give the same bytes. Waits and risks come from
+your own calls; until there are any they are stated priors, marked as
+assumed.
 
---prefer price|balanced|latency|throughput sets what a second is worth, --time-value sets it in dollars an
-hour. --order, --only, --ignore, --provider, --no-gateways, --max-price-in, --max-price-out and --max-cost are
-never traded away. A failure before the first token moves on to the next provider and says so; after it,
-nothing is sent again.
+--prefer price|balanced|latency|throughput sets what a second is worth,
+--time-value sets it in dollars an hour. --order, --only, --ignore,
+--provider, --no-gateways, --max-price-in, --max-price-out and
+--max-cost are never traded away. A failure before the first token moves
+on to the next provider and says so; after it, nothing is sent again.
 ";
 
 /// Runs the command.
@@ -182,4 +210,20 @@ pub(crate) fn better_usage(kind: clap::error::ErrorKind, typed: &[OsString]) -> 
         return Some(CliError::usage("a prompt needs a command in front of it").fix("openmux chat -m MODEL \"...\""));
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_fit_every_terminal() {
+        for (topic, text) in topics() {
+            let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+            assert!(longest <= WIDTH, "{topic}: {longest} columns");
+        }
+        for text in [OUTPUT, ROUTING, &short(Style::default())] {
+            assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
+        }
+    }
 }

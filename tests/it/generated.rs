@@ -1,9 +1,12 @@
-//! The committed catalog tables are what the generator writes; `UPDATE=1` writes them anew.
+//! What is generated and committed (catalog tables, man pages, completions) is what its generator writes; `UPDATE=1`
+//! writes it anew.
 
 #[path = "../../src/catalog/builtin/generate.rs"]
 mod generate;
+mod completions;
+mod man;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 pub(crate) use generate::{Facts, Tables};
@@ -19,10 +22,9 @@ pub(crate) static FACTS: LazyLock<Facts> = LazyLock::new(|| match generate::read
 });
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the generator's switch and its output")]
 fn the_catalog_tables_are_current() {
     let tables = Tables::write(&FACTS);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog/builtin");
+    let folder = top("src/catalog/builtin");
     let files = [
         ("models.tsv", &tables.models),
         ("endpoints.tsv", &tables.endpoints),
@@ -30,19 +32,23 @@ fn the_catalog_tables_are_current() {
         ("providers.jsonl", &tables.providers),
         ("generated.txt", &tables.generated),
     ];
-    let update = std::env::var_os("UPDATE").is_some();
     for (name, text) in files {
-        let path = folder.join(name);
-        if std::fs::read_to_string(&path).is_ok_and(|committed| committed == *text) {
-            continue;
-        }
-        assert!(update, "{name} is not what the generator writes: run UPDATE=1 cargo test --test it generated");
-        std::fs::write(&path, text).unwrap();
+        held(&folder.join(name), text);
     }
     assert!(
         files.iter().map(|(_, text)| text.len()).sum::<usize>() < 2_100_000,
         "the tables are embedded: keep them small"
     );
+}
+
+#[test]
+fn the_man_pages_are_current() {
+    held_folder("man", &man::pages());
+}
+
+#[test]
+fn the_completions_are_current() {
+    held_folder("completions", &completions::scripts());
 }
 
 #[test]
@@ -62,4 +68,36 @@ fn what_is_wrong_with_the_input_is_told() {
     let said = broken("\"anthropic/claude-sonnet-5\":{", "\"anthropic/claude-sonnet-5x\":{");
     assert!(said.contains("unknown model anthropic/claude-sonnet-5"), "{said}");
     assert!(broken("\"id\":\"abacus\"", "\"idd\":\"abacus\"").contains("unknown field `idd`"));
+}
+
+/// A path from the top of the package.
+fn top(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The file has this content, or gets it.
+#[expect(clippy::disallowed_methods, reason = "the generators' switch and their output")]
+pub(crate) fn held(path: &Path, wanted: &str) {
+    if std::fs::read_to_string(path).is_ok_and(|committed| committed == wanted) {
+        return;
+    }
+    let place = path.display();
+    assert!(
+        std::env::var_os("UPDATE").is_some(),
+        "{place} is not what its generator writes: run UPDATE=1 cargo test --test it"
+    );
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, wanted).unwrap();
+}
+
+/// A folder at the top holds these files and no others.
+fn held_folder(name: &str, wanted: &[(String, String)]) {
+    let folder = top(name);
+    for (file, content) in wanted {
+        held(&folder.join(file), content);
+    }
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        assert!(wanted.iter().any(|(known, _)| *known == file), "{name}/{file} is made by nothing: remove it");
+    }
 }

@@ -32,7 +32,9 @@ fn broken(protocol: Protocol) -> Script {
 
 /// Half of an answer that is not streamed.
 fn half() -> Script {
-    Script::raw(vec![Step::bytes("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{\"id\"")])
+    Script::raw(vec![Step::bytes(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{\"id\"",
+    )])
 }
 
 #[test]
@@ -74,7 +76,11 @@ fn nothing_is_sent_again_once_a_part_of_the_answer_was_shown() {
             let world = pair(protocol, vec![broken(protocol)], vec![]);
             let output = world.chat(["-o", format]).run();
             assert_eq!(output.code, Some(10), "{}", output.snapshot());
-            assert!(output.stdout.contains("Hello") && !output.stderr.contains("failing over"), "{}", output.snapshot());
+            assert!(
+                output.stdout.contains("Hello") && !output.stderr.contains("failing over"),
+                "{}",
+                output.snapshot()
+            );
             assert_eq!(world.hits(), [1, 0]);
         }
     }

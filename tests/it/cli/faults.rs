@@ -51,7 +51,11 @@ const CASES: [Case; 12] = [
         exit: 7,
         code: "limited.rate",
         stdout: "",
-        says: &["note: trying alpha again at once: rate_limited", "alpha is limiting this key 2 times in", "\"Slow down\""],
+        says: &[
+            "note: trying alpha again at once: rate_limited",
+            "alpha is limiting this key 2 times in",
+            "\"Slow down\"",
+        ],
         hits: 2,
     },
     Case {
@@ -66,7 +70,8 @@ const CASES: [Case; 12] = [
     Case {
         name: "gives a page",
         script: |_| {
-            let page = "<html><head><title>502 Bad Gateway</title></head>\r\n<body><h1>502</h1>\n<hr>nginx</body></html>";
+            let page =
+                "<html><head><title>502 Bad Gateway</title></head>\r\n<body><h1>502</h1>\n<hr>nginx</body></html>";
             Script::body(502, "text/html", page).header("retry-after", "0")
         },
         exit: 8,
@@ -81,7 +86,12 @@ const CASES: [Case; 12] = [
         exit: 10,
         code: "incomplete.stream_broken",
         stdout: "Hello\n",
-        says: &["the answer is incomplete: alpha broke it off", "what came is on stdout", "1 piece of text", "may be billed"],
+        says: &[
+            "the answer is incomplete: alpha broke it off",
+            "what came is on stdout",
+            "1 piece of text",
+            "may be billed",
+        ],
         hits: 1,
     },
     Case {

@@ -14,7 +14,9 @@ use super::{BOTH, World};
 /// Starts a chat, waits until the server has sent `Hello` and stalls, and sends the signal.
 fn interrupted(protocol: Protocol, signal: &str, more: &[&str]) -> Output {
     let text = match protocol {
-        Protocol::AnthropicMessages => wire::anthropic_events(&[], (7, 3))[..2].concat() + &wire::anthropic_text("Hello"),
+        Protocol::AnthropicMessages => {
+            wire::anthropic_events(&[], (7, 3))[..2].concat() + &wire::anthropic_text("Hello")
+        }
         _ => wire::openai_text("Hello"),
     };
     let script = Script::stream(vec![Step::bytes(text), Step::HangForever]);

@@ -146,7 +146,8 @@ fn explain_weighs_what_chat_would_send() {
 
 #[test]
 fn without_a_prompt_nothing_is_sent() {
-    for args in [&["chat", "-m", "acme/tiny"][..], &["chat", "-m", "acme/tiny", "-"], &["chat", "-m", "acme/tiny", " "]] {
+    for args in [&["chat", "-m", "acme/tiny"][..], &["chat", "-m", "acme/tiny", "-"], &["chat", "-m", "acme/tiny", " "]]
+    {
         let output = refused(|world| world.openmux(args.iter().copied()));
         insta::allow_duplicates! {
             insta::assert_snapshot!(output.snapshot(), @r#"

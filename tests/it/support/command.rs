@@ -168,15 +168,7 @@ impl Run {
         let stdout = child.stdout.take().map(drain);
         let stderr = drain(child.stderr.take().expect("a pipe"));
         let what = format!("{:?}", self.command);
-        Running {
-            child,
-            what,
-            stdin,
-            stdout,
-            stderr: Some(stderr),
-            home: self.home,
-            timeout: self.timeout,
-        }
+        Running { child, what, stdin, stdout, stderr: Some(stderr), home: self.home, timeout: self.timeout }
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod command;
 pub(crate) mod gate;
+pub(crate) mod help;
 pub(crate) mod server;
 pub(crate) mod wire;

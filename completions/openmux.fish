@@ -1,0 +1,360 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_openmux_global_optspecs
+    string join \n o/output= json color= q/quiet v/verbose offline sandbox= h/help V/version
+end
+
+function __fish_openmux_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_openmux_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_openmux_using_subcommand
+    set -l cmd (__fish_openmux_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c openmux -n "__fish_openmux_needs_command" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_needs_command" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_needs_command" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_needs_command" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_needs_command" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_needs_command" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_needs_command" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c openmux -n "__fish_openmux_needs_command" -s V -l version -d 'Print version'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "models" -d 'Find models by price, context and abilities; everything known about one'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "providers" -d 'Who serves a model, at what price, how fast; which providers there are'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "route" -d 'Which provider a call would use, and why'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "chat" -d 'Send one prompt, stream the answer'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "sandbox" -d 'Run simulated providers on this machine until Ctrl-C'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, routing'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -f -a "list" -d 'Find models by price, context and abilities. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -f -a "show" -d 'Everything known about one model, provider by provider. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l vendor -d 'Made by one of these' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l provider -d 'Served by one of these' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l min-context -d 'Context of at least so many tokens: 200k, 1m' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l max-price -d 'Input price of at most so many USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l released-after -d 'Released after this day: 2026-01-31' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l not-retiring -d 'Not to be retired within so many days: 90d' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l tokens -d 'Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l tools -d 'Calls tools'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l vision -d 'Takes images'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l reasoning -d 'Reasons before it answers'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l structured -d 'Answers by a JSON Schema'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l open-weights -d 'Its weights are published'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l free -d 'Some provider states a price of zero'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l callable -d 'A key is set for at least one of its providers'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l all -d 'Also retired models and other kinds (embedding, image, ...)'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l tokens -d 'Add the price of one such call' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l unit -d 'Unit of throughput' -r -f -a "tok/s\t'Tokens per second'
+tok/min\t'Tokens per minute'"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l prices -d 'The whole price sheet at every provider, all billing items'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l all -d 'Every region, variant and twin, instead of one row a provider'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -f -a "list" -d 'Every provider: kind, key, models, address. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -f -a "compare" -d 'Who serves a model, at what price, how fast; best first. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l kind -d 'Kinds: lab, cloud, host, gateway, plan, local' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l callable -d 'A key is set, or none is needed'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l tokens -d 'The call that is priced, in tokens: input, output, cached input' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l prefer -d 'What to favour: price, latency, throughput or balanced [default: balanced]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l unit -d 'Unit of throughput' -r -f -a "tok/s\t'Tokens per second'
+tok/min\t'Tokens per minute'"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l all -d 'Every region, instead of one row a provider'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -f -a "explain" -d 'Which provider a call would use, and why, before anything is sent. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s m -l model -d 'The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s s -l system -d 'Instructions for the whole conversation, or @FILE' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l messages -d 'A JSON array of messages to begin with: [{"role": "user", "content": "..."}]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-tokens -d 'The most tokens the answer may have' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l temperature -d 'Sampling temperature' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_p=0.9' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l stdin-timeout -d 'How long stdin may stay silent' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l order -d 'Try these first, in this order' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l only -d 'Use only these' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l ignore -d 'Never use these' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l prefer -d 'What to favour: price, latency, throughput or balanced [default: balanced]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l time-value -d 'What an hour of waiting is worth, in USD [default: 18]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-price-in -d 'The dearest input price, USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-price-out -d 'The dearest output price, USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-cost -d 'Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l region -d 'The region to prefer where a provider has several [env: OPENMUX_REGION]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l seed -d 'Settle near-ties with this seed [default: a counter of your calls]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l tokens -d 'The call that is weighed, in place of a prompt [default: 1000/400]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l no-stdin -d 'Do not read stdin'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l no-gateways -d 'Never use gateways'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l allow-unpriced -d 'Use endpoints whose price is not known'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l all -d 'Show every rejected endpoint, and every region'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l strict -d 'Without any key: exit 4 instead of ranking as if every key were set'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s m -l model -d 'The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s s -l system -d 'Instructions for the whole conversation, or @FILE' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l messages -d 'A JSON array of messages to begin with: [{"role": "user", "content": "..."}]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-tokens -d 'The most tokens the answer may have' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l temperature -d 'Sampling temperature' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_p=0.9' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l stdin-timeout -d 'How long stdin may stay silent' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l order -d 'Try these first, in this order' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l only -d 'Use only these' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l ignore -d 'Never use these' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l prefer -d 'What to favour: price, latency, throughput or balanced [default: balanced]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l time-value -d 'What an hour of waiting is worth, in USD [default: 18]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-price-in -d 'The dearest input price, USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-price-out -d 'The dearest output price, USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-cost -d 'Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l region -d 'The region to prefer where a provider has several [env: OPENMUX_REGION]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l seed -d 'Settle near-ties with this seed [default: a counter of your calls]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l retries -d 'Further tries of a provider, once no other is left' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l timeout -d 'The whole request: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l connect-timeout -d 'Making a connection' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l first-token-timeout -d 'The first token, over all providers [default: 60s, 180s for hidden reasoning]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l idle-timeout -d 'Silence within the answer' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-stdin -d 'Do not read stdin'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-gateways -d 'Never use gateways'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l allow-unpriced -d 'Use endpoints whose price is not known'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-stream -d 'Ask for the whole answer at once, and print all of it or nothing'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s n -l dry-run -d 'Print the route, the request without its key, and the cost bound; send nothing'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s u -l usage -d 'Print provider, tokens, cost and time on stderr at the end [default: on a terminal]'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-usage -d 'Do not print that line'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l strict -d 'Treat an answer that is cut off as a failure (exit 10)'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l show-reasoning -d 'Print the model\'s reasoning on stderr, where it streams any'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l scenario -d 'calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l port -d 'The port on 127.0.0.1; 0 takes a free one' -r
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -s m -l model -d 'The model whose providers are simulated' -r
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand help" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand help" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand help" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand help" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand help" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand help" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand help" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand help" -s h -l help -d 'Print help'
