@@ -140,6 +140,7 @@ impl Asked<'_> {
                 all: false,
                 verbose: true,
                 supposed: false,
+                sending: true,
             };
             out::talk(&human(decision, view));
         }
@@ -210,6 +211,7 @@ impl Asked<'_> {
             all: false,
             verbose: self.settings.verbose > 0,
             supposed,
+            sending: false,
         };
         let text = if self.format == Format::Text {
             human(decision, view) + &chosen.map(|reach| render::request_text(self.request, reach)).unwrap_or_default()

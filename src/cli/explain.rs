@@ -77,6 +77,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         all: args.all,
         verbose: settings.verbose > 0,
         supposed: routed.supposed,
+        sending: false,
     };
     print(&human(&routed.decision, view))?;
     Ok(if routed.decision.chosen().is_some() {

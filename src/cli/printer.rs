@@ -27,12 +27,11 @@ pub(crate) struct Printer<'a> {
     pub reaches: &'a [Reach],
     /// What was said, put together.
     pub answer: render::Answer,
-    /// Whether nobody reads any more.
-    pub gone: bool,
-    broken: Option<std::io::Error>,
     current: Option<EndpointId>,
     started: bool,
     ends_with_newline: bool,
+    gone: bool,
+    broken: Option<std::io::Error>,
 }
 
 impl<'a> Printer<'a> {
@@ -45,11 +44,11 @@ impl<'a> Printer<'a> {
             show_reasoning: false,
             reaches,
             answer: render::Answer::default(),
-            gone: false,
-            broken: None,
             current: None,
             started: false,
             ends_with_newline: true,
+            gone: false,
+            broken: None,
         }
     }
 

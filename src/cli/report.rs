@@ -218,6 +218,11 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
         return timed_out(provider, limit, waited, attempt, text);
     }
     match outcome.class {
+        ErrorClass::Auth if outcome.http_status.is_none() => {
+            let source = attempt.key_source.as_deref().unwrap_or("the environment");
+            CliError::new(Exit::Auth, "unusable_key", format!("the key from {source} cannot be sent to {provider}"))
+                .fix(format!("export {source}=... with a valid key"))
+        }
         ErrorClass::Auth => {
             let source = attempt.key_source.as_deref().unwrap_or("the environment");
             let ending =

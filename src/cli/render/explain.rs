@@ -21,6 +21,8 @@ pub(crate) struct View {
     pub verbose: bool,
     /// Whether the decision supposes every key.
     pub supposed: bool,
+    /// Whether it is about to be executed, and not only explained.
+    pub sending: bool,
 }
 
 /// Rows that are shown without `--all`.
@@ -37,6 +39,7 @@ pub(crate) fn human(decision: &Decision, view: View) -> String {
         }
     }
     let headline = match decision.chosen() {
+        Some(first) if view.sending => format!("{} is tried first.", first.endpoint.provider),
         Some(first) => format!("{} would answer. Nothing was sent.", first.endpoint.provider),
         None => "No provider can answer. Nothing was sent.".to_owned(),
     };

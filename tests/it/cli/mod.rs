@@ -2,9 +2,11 @@
 
 mod failover;
 mod faults;
+mod secrets;
 mod signals;
 mod stdin;
 mod stdout;
+mod store;
 
 use std::fmt::Write as _;
 
