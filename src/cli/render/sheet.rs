@@ -77,12 +77,16 @@ impl Cell {
     fn json(&self, out: &mut String) {
         match self {
             Self::Unknown => out.push_str("null"),
-            Self::Text(text) => out.push_str(&json::quoted(text)),
+            Self::Text(text) => json::quote(text, out),
             Self::Count(_) | Self::Money(_) | Self::Figure(..) | Self::Flag(_) => self.write_bare(out),
             Self::Words(words) => {
-                let words: Vec<String> = words.iter().map(|word| json::quoted(word)).collect();
                 out.push('[');
-                out.push_str(&words.join(","));
+                for (at, word) in words.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    json::quote(word, out);
+                }
                 out.push(']');
             }
         }

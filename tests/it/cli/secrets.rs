@@ -43,7 +43,9 @@ fn echoes(protocol: Protocol, key: &str) -> Vec<Script> {
     let said = format!("Incorrect API key provided: {key}.");
     let long = format!("{} {key}", "x".repeat(280));
     let first = match protocol {
-        Protocol::AnthropicMessages => wire::anthropic_events(&[], (7, 3))[..2].concat() + &wire::anthropic_text("Hello"),
+        Protocol::AnthropicMessages => {
+            wire::anthropic_events(&[], (7, 3))[..2].concat() + &wire::anthropic_text("Hello")
+        }
         _ => wire::openai_text("Hello"),
     };
     let event = match protocol {
@@ -91,7 +93,8 @@ fn a_key_that_the_server_quotes_is_not_passed_on() {
 fn a_key_is_sent_to_its_provider_and_shown_nowhere() {
     for protocol in BOTH {
         let world = World::new(protocol, vec![Server::repeating(answer(protocol))]);
-        for more in [&["-v"][..], &["-vv"], &["-u"], &["-o", "json"], &["-o", "jsonl"], &["-n"], &["-n", "-o", "json"]] {
+        for more in [&["-v"][..], &["-vv"], &["-u"], &["-o", "json"], &["-o", "jsonl"], &["-n"], &["-n", "-o", "json"]]
+        {
             let output = world.chat(more.iter().copied()).env("ALPHA_KEY", CANARY).run();
             assert_eq!(output.code, Some(0), "{}", output.snapshot());
             assert_silent(CANARY, &output, &format!("{} {more:?}", protocol.name()));
