@@ -71,7 +71,7 @@ fn what_is_wrong_with_the_input_is_told() {
 }
 
 /// A path from the top of the package.
-fn top(path: &str) -> PathBuf {
+pub(crate) fn top(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 

@@ -57,6 +57,18 @@ impl Home {
         run
     }
 
+    /// A line for the shell, in which `openmux` is this one and other programs are the machine's.
+    #[cfg(unix)]
+    #[expect(clippy::disallowed_methods, reason = "a pipe into another program needs the machine's PATH")]
+    pub(crate) fn shell_line(&self, line: &str) -> Run {
+        let mut path = assert_cmd::cargo::cargo_bin!("openmux").parent().expect("a folder").as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
+        let mut run = self.command("/bin/sh").env("PATH", path);
+        run.command.args(["-c", line]);
+        run
+    }
+
     fn command(&self, program: impl AsRef<Path>) -> Run {
         let path = self.path();
         let mut command = Command::new(program.as_ref());
@@ -256,8 +268,13 @@ impl Output {
     pub(crate) fn snapshot(&self) -> String {
         let code = self.code.map_or("signal".to_owned(), |code| code.to_string());
         let text = format!("exit: {code}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
-        durations(&ports(&text.replace(&*self.home.to_string_lossy(), "$TMP")))
+        stable(&text.replace(&*self.home.to_string_lossy(), "$TMP"))
     }
+}
+
+/// A text without what differs from run to run: ports and durations.
+pub(crate) fn stable(text: &str) -> String {
+    durations(&ports(text))
 }
 
 /// Reads a pipe to its end beside everything else, so that a command never waits for its reader.

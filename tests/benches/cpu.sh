@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# CPU time (user + system) of one run of the release binary over that of an empty program (`true`), as a table.
+#
+#     cargo build --release && tests/benches/cpu.sh [BINARY]
+#
+# It reads `times` of whole batches, so it needs bash alone. The figure is the smallest batch mean: other work on the
+# machine only ever adds to it. Wall time is not shown: on a shared machine it says nothing. It is a bench, not a test,
+# and fails nothing.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+readonly BINARY=${1:-target/release/openmux} batches=${BATCHES:-15} runs=${RUNS:-20}
+[[ -x $BINARY ]] || { echo "$BINARY is missing: cargo build --release" >&2; exit 2; }
+
+# A home of its own, and no key: nothing of this machine is read.
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
+for name in $(compgen -e); do
+    [[ $name == PATH ]] || unset "$name"
+done
+export HOME=$home LC_ALL=C.UTF-8 COLUMNS=120
+
+# Microseconds of CPU that one run takes.
+cost() {
+    local TIMEFORMAT='%U %S' smallest='' spent user system run
+    for _ in $(seq "$batches"); do
+        spent=$({ time for ((run = 0; run < runs; run++)); do "$@" </dev/null >/dev/null 2>&1 || true; done; } 2>&1)
+        read -r user system <<<"$spent"
+        spent=$(((10#${user/./} + 10#${system/./}) * 1000 / runs))
+        if [[ -z $smallest ]] || ((spent < smallest)); then smallest=$spent; fi
+    done
+    printf '%s' "$smallest"
+}
+
+milliseconds() {
+    printf '%d.%02d' $(($1 / 1000)) $(($1 % 1000 / 10))
+}
+
+# Target in milliseconds, then the arguments.
+row() {
+    local target=$1 over verdict=ok
+    shift
+    over=$(($(cost "$BINARY" "$@") - empty))
+    ((over < 0)) && over=0
+    ((over <= target * 1000)) || verdict=MISSED
+    printf '%-52s %9s %9s  %s\n' "openmux $*" "$(milliseconds "$over")" "$target" "$verdict"
+}
+
+empty=$(cost "$(type -P true)")
+printf '%-52s %9s %9s\n' 'CPU ms of one run over an empty program' measured 'at most'
+row 3 --version
+row 3 --help
+row 3 models list --frobnicate
+row 3 frobnicate
+row 10 models show anthropic/claude-sonnet-5
+row 10 models show anthropic/claude-sonnet-5 -o table
+row 10 route explain anthropic/claude-sonnet-5
+row 10 providers compare anthropic/claude-sonnet-5 -o table
+row 30 models list --all -o table
+row 20 models list --all -o json
+row 20 models list --all -o tsv
+printf '%-52s %9s\n' '(an empty program)' "$(milliseconds "$empty")"
+bytes=$(wc -c <"$BINARY")
+printf '%-52s %9s %9s\n' 'size of the binary in MB' "$(printf '%d.%02d' $((bytes / 1000000)) $((bytes % 1000000 / 10000)))" 15

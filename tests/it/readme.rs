@@ -1,0 +1,147 @@
+//! The README shows what the program does: its console blocks are run, its tables come from the contract.
+//!
+//! In the README, a `console` block is a session (`$ ` before each command, output below), `<!-- file: PATH -->` writes
+//! the block that follows into the home of the sessions after it, and `<!-- table: NAME -->` to `<!-- end -->` is a
+//! table. `UPDATE=1` writes outputs and tables anew.
+#![cfg(unix)]
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use openmux::cli::contract::{ENVIRONMENT, Exit};
+
+use crate::generated::{held, top};
+use crate::support::command::{Home, stable};
+
+#[test]
+fn what_it_shows_is_what_the_program_prints() {
+    held(&top("README.md"), &current(&readme()));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads the repository's own files")]
+fn it_has_five_examples_and_two_commands_to_begin_with() {
+    let readme = readme();
+    assert_eq!((1..9).filter(|number| readme.contains(&format!("\n### {number}. "))).count(), 5);
+    let (_, after) = readme.split_once("\n```sh\n").unwrap();
+    let (commands, _) = after.split_once("```").unwrap();
+    let commands: Vec<&str> = commands.lines().collect();
+    let [first, "cargo test --locked"] = commands[..] else { panic!("{commands:?}") };
+    // The first command is the first example, which is run below, and what `.ci/run` runs.
+    let arguments = first.strip_prefix("cargo run --release -- ").unwrap();
+    assert!(readme.contains(&format!("\n$ openmux {arguments}\n")), "{arguments}");
+    let ci = std::fs::read_to_string(top(".ci/run")).unwrap();
+    assert!(ci.contains(&format!("target/release/openmux {arguments}")), "{arguments}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a file of the repository")]
+fn readme() -> String {
+    std::fs::read_to_string(top("README.md")).unwrap()
+}
+
+/// The README with the outputs and tables of today.
+fn current(readme: &str) -> String {
+    let mut out = String::new();
+    let mut files: Vec<(String, String)> = Vec::new();
+    let mut lines = readme.lines();
+    while let Some(line) = lines.next() {
+        out += &format!("{line}\n");
+        if line == "```console" {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            out += &session(&block, &files);
+            out += "```\n";
+        } else if let Some(path) = comment(line, "file") {
+            let fence = lines.next().unwrap();
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            files.push((path.to_owned(), block.join("\n")));
+            out += &format!("{fence}\n{}\n```\n", block.join("\n"));
+        } else if let Some(name) = comment(line, "table") {
+            assert!(lines.by_ref().any(|line| line == "<!-- end -->"), "table {name} has no end");
+            out += &table(name);
+            out += "<!-- end -->\n";
+        }
+    }
+    out
+}
+
+fn comment<'a>(line: &'a str, kind: &str) -> Option<&'a str> {
+    line.strip_prefix(&format!("<!-- {kind}: "))?.strip_suffix(" -->")
+}
+
+/// Commands and what each prints now; what was shown stays where it differs in times and ports alone.
+fn session(block: &[&str], files: &[(String, String)]) -> String {
+    let home = Home::new();
+    for (path, text) in files {
+        home.write(path, text);
+    }
+    let mut out = String::new();
+    let mut rest = block;
+    while let Some((prompt, below)) = rest.split_first() {
+        let command = prompt.strip_prefix("$ ").unwrap_or_else(|| panic!("not a command: {prompt}"));
+        let end = below.iter().position(|line| line.starts_with("$ ")).unwrap_or(below.len());
+        let shown: String = below[..end].iter().map(|line| format!("{line}\n")).collect();
+        rest = &below[end..];
+        let printed = if can_run(command) { run(&home, command) } else { shown.clone() };
+        out += &format!("{prompt}\n{}", if timeless(&shown) == timeless(&printed) { shown } else { printed });
+    }
+    out
+}
+
+/// What a person sees: both streams in the order of writing, and lists as tables.
+fn run(home: &Home, command: &str) -> String {
+    let mut run = home.shell_line(&format!("exec 2>&1; {command}"));
+    if !command.contains(" chat") {
+        run = run.env("OPENMUX_OUTPUT", "table");
+    }
+    let output = run.run();
+    assert_eq!(output.code, Some(0), "{command}\n{}", output.snapshot());
+    let text = output.stdout.replace(&*home.path().to_string_lossy(), "~");
+    if text.ends_with('\n') || text.is_empty() { text } else { text + "\n" }
+}
+
+/// Whether the machine has what the command pipes into; says so where it has not.
+fn can_run(command: &str) -> bool {
+    if !command.contains("| jq ") || Home::new().shell_line("command -v jq").run().code == Some(0) {
+        return true;
+    }
+    // Not `eprintln!`, which a passing test swallows.
+    drop(writeln!(std::io::stderr(), "!! SKIPPED, jq is not installed: {command}"));
+    false
+}
+
+/// Without ports, durations and moments with a fraction of a second, which are those of the run.
+fn timeless(text: &str) -> String {
+    let mut out = String::new();
+    for line in stable(text).lines() {
+        match line.split_once("--at ").filter(|(_, rest)| rest.contains('.')) {
+            Some((before, rest)) => {
+                let (_, after) = rest.split_once(' ').unwrap_or((rest, ""));
+                out += &format!("{before}--at TIME {after}\n");
+            }
+            None => out += &format!("{line}\n"),
+        }
+    }
+    out
+}
+
+fn table(name: &str) -> String {
+    let mut out = String::new();
+    match name {
+        "exit-codes" => {
+            out += "| code | name | when | try again |\n|---|---|---|---|\n";
+            for exit in Exit::ALL {
+                let (code, name, when) = (exit.code(), exit.name(), exit.meaning());
+                writeln!(out, "| {code} | `{name}` | {when} | {} |", exit.retry()).unwrap();
+            }
+        }
+        "environment" => {
+            out += "| variable | meaning |\n|---|---|\n";
+            for (names, meaning) in ENVIRONMENT {
+                let names: Vec<String> = names.split(", ").map(|name| format!("`{name}`")).collect();
+                writeln!(out, "| {} | {meaning} |", names.join(", ")).unwrap();
+            }
+        }
+        name => panic!("there is no table {name}"),
+    }
+    out
+}
