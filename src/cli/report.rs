@@ -79,7 +79,7 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
         }
         other => {
             CliError::new(Exit::NotFound, "no_provider", format!("no provider of {model} can be used by this version"))
-                .fact(provider.as_str(), reason(other))
+                .fact(provider.as_str(), reason(other, provider))
         }
     };
     error.fix_if_none(format!("openmux route explain {model} --all")).with("model", model.as_str())
