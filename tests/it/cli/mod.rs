@@ -1,7 +1,9 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
 
+mod environment;
 mod failover;
 mod faults;
+mod formats;
 mod secrets;
 mod signals;
 mod stdin;
