@@ -263,7 +263,9 @@ impl Asked<'_> {
             return Ok(exit);
         }
         let Some(attempt) = answered else {
-            return Err(report::failed(report, decision, &self.request.model, self.format == Format::Text));
+            // What was held back never reached stdout.
+            let shown = self.format == Format::Text && !self.args.no_stream;
+            return Err(report::failed(report, decision, &self.request.model, shown));
         };
         self.judge(attempt.outcome.class, attempt)
     }
