@@ -97,7 +97,9 @@ fn every_format_of_a_list_holds_the_same_values() {
 #[test]
 fn a_document_says_what_it_is_and_of_when() {
     let home = Home::new();
-    for (list, schema) in LISTS.iter().zip(["models.list/1", "models.show/1", "providers.list/1", "providers.compare/1"]) {
+    for (list, schema) in
+        LISTS.iter().zip(["models.list/1", "models.show/1", "providers.list/1", "providers.compare/1"])
+    {
         let document: Value = serde_json::from_str(&print(&home, list, "json")).unwrap();
         assert_eq!(document["schema"], schema);
         assert_eq!(document["catalog"]["source"], "bundled");
