@@ -43,7 +43,7 @@ fn without_a_home_or_a_disk_a_chat_works_and_says_what_it_cannot_keep() {
     Hello, you.
 
     --- stderr
-    warning: nothing is recorded: $TMP/a-file/obs.db: File exists (os error 17)
+    warning: nothing is recorded: cannot make the folder $TMP/a-file: File exists
     ");
     assert_eq!(run().env("OPENMUX_DATA_DIR", &file).env("OPENMUX_CONFIG_DIR", &file).run().code, Some(5));
 }
@@ -79,18 +79,19 @@ fn a_broken_overlay_is_an_error_that_names_its_place() {
     --- stdout
 
     --- stderr
-    error: $TMP/config/catalog.d/mine.toml:5: endpoint[0].price.inptu:
-    unknown key; did you mean "input"?
+    error: $TMP/config/catalog.d/mine.toml:5: endpoint[0].price.inptu: unknown key; did you mean "input"?
     "#);
     home.write("config/catalog.d/mine.toml", "[provider.\n");
     assert_eq!(home.openmux(["models", "list"]).run().code, Some(5));
 }
 
+/// Variables, the flag, and whether a pipe gets escapes.
+type ColourCase = (&'static [(&'static str, &'static str)], &'static str, bool);
+
 #[test]
 fn colour_is_decided_by_flag_then_variables_then_the_terminal() {
     let home = Home::new();
-    // Each: variables, the flag, and whether a pipe gets escapes.
-    let cases: [(&[(&str, &str)], &str, bool); 12] = [
+    let cases: [ColourCase; 12] = [
         (&[], "auto", false),
         (&[("NO_COLOR", "1")], "auto", false),
         (&[("CLICOLOR", "1")], "auto", false),

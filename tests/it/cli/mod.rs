@@ -4,11 +4,13 @@ mod environment;
 mod failover;
 mod faults;
 mod formats;
+mod offline;
 mod secrets;
 mod signals;
 mod stdin;
 mod stdout;
 mod store;
+mod usage;
 
 use std::fmt::Write as _;
 
