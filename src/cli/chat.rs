@@ -72,10 +72,7 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
             .fix("leave out --offline, or see the decision with --dry-run"));
     }
-    let age = settings::age_days(&catalog, settings::now());
-    if age > 30 {
-        note(settings, &format!("the catalog's prices are {age} days old ({})", catalog.generated()));
-    }
+    settings::note_age(settings, &catalog, settings::now());
     let (store, store_note) = if args.dry_run { settings.store_to_read() } else { settings.store_to_write() };
     if let Some(text) = store_note {
         warn(settings, &text);
@@ -143,6 +140,7 @@ impl Asked<'_> {
                 all: false,
                 verbose: true,
                 supposed: false,
+                sending: true,
             };
             out::talk(&human(decision, view));
         }
@@ -213,6 +211,7 @@ impl Asked<'_> {
             all: false,
             verbose: self.settings.verbose > 0,
             supposed,
+            sending: false,
         };
         let text = if self.format == Format::Text {
             human(decision, view) + &chosen.map(|reach| render::request_text(self.request, reach)).unwrap_or_default()
@@ -236,8 +235,8 @@ impl Asked<'_> {
     ) -> Outcome {
         let settings = self.settings;
         let simulated = settings.sandbox.is_some();
-        if printer.gone {
-            return Ok(Exit::Ok);
+        if let Some(outcome) = printer.unread() {
+            return outcome;
         }
         let answered = report.answered();
         match self.format {
@@ -252,14 +251,13 @@ impl Asked<'_> {
             }
             _ => printer.finish_text(answered.is_some()),
         }
+        if let Some(outcome) = printer.unread() {
+            return outcome;
+        }
         let wants_line = self.args.usage || ((settings.err_is_terminal || simulated) && !self.args.no_usage);
-        if wants_line
-            && self.format == Format::Text
-            && let Some(line) = render::closing_line(&self.request.model, report, simulated)
-        {
-            if !settings.quiet {
-                out::talk(&format!("{}\n", settings.err.dim(&line)));
-            }
+        let line = render::closing_line(&self.request.model, report, simulated);
+        if let Some(line) = line.filter(|_| wants_line && self.format == Format::Text && !settings.quiet) {
+            out::talk(&format!("{}\n", settings.err.dim(&line)));
         }
         if let Some(exit) = signalled {
             return Ok(exit);

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::args::{ProvidersCompare, Unit};
-use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
+use super::offline::{Offline, column_names};
+use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text;
 use super::settings::Settings;
-use super::{Outcome, facts, footer, print, settings};
+use super::{Outcome, facts};
 use crate::catalog::Catalog;
 use crate::catalog::price::Item;
-use crate::dispatch::{Dispatcher, Reach, shape};
+use crate::dispatch::{Reach, shape};
 use crate::routing::{Constraints, Decision, Policy, Preset, Rejection};
 use crate::units::Tokens;
 
@@ -49,23 +50,9 @@ const COLUMNS: [Column; 26] = [
 /// There is no such model, an overlay is broken, or a field does not exist.
 pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     let format = settings.list_format()?;
-    let now = args.at.at.unwrap_or_else(settings::now);
-    let (catalog, overlays) = settings.catalog()?;
-    let resolved = facts::model(&catalog, &args.model)?;
-    let (store, warning) = settings.store_to_read();
-    let warnings: Vec<String> = warning.into_iter().collect();
-    for warning in &warnings {
-        super::warn(settings, warning);
-    }
-    let clock = move || now;
-    let dispatcher = Dispatcher {
-        catalog: &catalog,
-        store: store.as_ref(),
-        vars: &settings.vars,
-        now: &clock,
-        sandbox: None,
-        region: settings.vars.plain("OPENMUX_REGION"),
-    };
+    let offline = Offline::open(settings, args.at.at)?;
+    let resolved = facts::model(&offline.catalog, &args.model)?;
+    let dispatcher = offline.dispatcher(None, None);
     let mut reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), args.all);
     if let Some(provider) = &resolved.provider {
         reaches.retain(|reach| reach.provider.id == *provider);
@@ -74,46 +61,27 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
         shape(&resolved.model, args.tokens.input, args.tokens.output, args.tokens.cached, Constraints::default());
     let policy = Policy::preset(args.prefer.unwrap_or(Preset::Balanced));
     let decision = dispatcher.route(&request, &supposed(&reaches), &policy, 0, true).decision;
-    let measured = facts::measured(store.as_ref(), now);
+    let measured = facts::measured(offline.store.as_ref(), offline.now);
     let mut sheet = sheet(&reaches, &decision, args, &measured);
-    let sort: Vec<String> = args.list.sort.iter().map(|name| name.replace('-', "_")).collect();
+    let sort = column_names(&args.list.sort);
     let faster_first =
         sort.first().is_some_and(|name| ["tps", "availability", "decode_tps_p50"].contains(&name.as_str()));
-    sheet.sort(&sort, args.list.reverse != faster_first)?;
-    let found = sheet.rows.len();
-    sheet.rows.truncate(args.list.limit.unwrap_or(usize::MAX));
+    let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse != faster_first)?;
     let shown = sheet.rows.len();
-    let printing = Printing {
-        format,
-        fields: &args.list.fields,
-        width: settings.width,
-        style: settings.out,
-        envelope: settings.envelope(&catalog, overlays, now, &warnings),
-    };
-    let printed = sheet.print(&printing)?;
-    let outcome = print(&printed.text)?;
-    let hidden = if printed.hidden.is_empty() {
-        String::new()
-    } else {
-        format!(" Hidden: {} (-o wide shows all).", printed.hidden.join(", "))
-    };
     let cached = if args.tokens.cached == Tokens::ZERO {
         "nothing cached".to_owned()
     } else {
         format!("{} cached", text::grouped(args.tokens.cached.count()))
     };
-    let text = format!(
-        "{shown} of {found}, {}. Call = {} in + {} out, {cached}. * differs from the author's own endpoint, ~ sources disagree. OK and times: \
-         your own attempts of the last 72 hours, medians from 8 samples on; - is unknown. {}. Catalog {}, {} days old.{hidden}",
+    let legend = format!(
+        "{shown} of {found}, {}. Call = {} in + {} out, {cached}. * differs from the author's own endpoint, ~ sources \
+         disagree. OK and times: your own attempts of the last 72 hours, medians from 8 samples on; - is unknown. {}.",
         if sort.is_empty() { "best first as `route explain` would try them" } else { "ordered as asked" },
         text::grouped(args.tokens.input.count()),
         text::grouped(args.tokens.output.count()),
         facts::LEGEND,
-        catalog.generated(),
-        settings::age_days(&catalog, now),
     );
-    footer(settings, format, &text);
-    Ok(outcome)
+    offline.close(&printed.text, format, &legend, &printed.hidden)
 }
 
 /// As if every key and setting were there, and every protocol built: a comparison leaves nobody out for lack of a key.

@@ -3,12 +3,13 @@
 use super::args::{Format, RouteExplain, Shape};
 use super::contract::Exit;
 use super::error::CliError;
+use super::offline::Offline;
 use super::render::decision::json;
 use super::render::explain::{View, human};
 use super::render::json::head;
 use super::settings::Settings;
-use super::{Outcome, facts, print, prompt, sandbox, settings, warn};
-use crate::dispatch::{Dispatcher, route_request, shape};
+use super::{Outcome, facts, print, prompt, sandbox};
+use crate::dispatch::{route_request, shape};
 use crate::routing::RouteRequest;
 use crate::units::Tokens;
 
@@ -24,15 +25,14 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
             return Err(CliError::usage("route explain has no such format").fact("formats", "table wide json"));
         }
     };
-    let now = args.at.at.unwrap_or_else(settings::now);
-    let (catalog, overlays) = settings.catalog()?;
+    let offline = Offline::open(settings, args.at.at)?;
     let (name, words, shaped) = match (&args.ask.model, args.words.as_slice()) {
         (Some(name), words) => (name.clone(), words, words.is_empty() && args.tokens.is_some()),
         (None, [name, words @ ..]) => (name.clone(), words, words.is_empty()),
         (None, []) => (prompt::model_name(settings, None)?, &[][..], args.tokens.is_some()),
     };
-    let resolved = facts::model(&catalog, &name)?;
-    let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
+    let resolved = facts::model(&offline.catalog, &name)?;
+    let constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.ask.choice)?;
     let request = if shaped && args.ask.messages.is_none() {
         let asked = args.tokens.unwrap_or(DEFAULT_SHAPE);
         RouteRequest {
@@ -51,25 +51,12 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         }
         request
     };
-    let (store, warning) = settings.store_to_read();
-    let clock = move || now;
-    let simulated = sandbox::pretended(settings, &catalog, &resolved);
-    let region = args.ask.choice.region.as_deref().or_else(|| settings.vars.plain("OPENMUX_REGION"));
-    let dispatcher = Dispatcher {
-        catalog: &catalog,
-        store: store.as_ref(),
-        vars: &settings.vars,
-        now: &clock,
-        sandbox: simulated.as_ref(),
-        region,
-    };
+    let simulated = sandbox::pretended(settings, &offline.catalog, &resolved);
+    let dispatcher = offline.dispatcher(simulated.as_ref(), args.ask.choice.region.as_deref());
     let reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), args.all);
-    let seed = args.ask.choice.seed.unwrap_or_else(|| store.peek_seed().unwrap_or(0));
+    let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));
     let routed = dispatcher.route(&request, &reaches, &prompt::policy(&args.ask.choice), seed, !args.strict);
-    let warnings: Vec<String> = [warning, routed.warning.clone()].into_iter().flatten().collect();
-    for warning in &warnings {
-        warn(settings, warning);
-    }
+    let offline = offline.warned(routed.warning.clone());
     let no_key = routed.decision.chosen().is_none()
         && routed
             .decision
@@ -80,8 +67,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         return Err(super::report::unroutable(&routed.decision, &resolved.model));
     }
     if format == Format::Json {
-        let envelope = settings.envelope(&catalog, overlays, now, &warnings);
-        let mut document = head("route.explain/1", &envelope);
+        let mut document = head("route.explain/1", &offline.envelope());
         document.extend(json(&routed.decision, routed.supposed));
         return print(&format!("{}\n", serde_json::Value::Object(document)));
     }
@@ -91,6 +77,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         all: args.all,
         verbose: settings.verbose > 0,
         supposed: routed.supposed,
+        sending: false,
     };
     print(&human(&routed.decision, view))?;
     Ok(if routed.decision.chosen().is_some() {

@@ -73,7 +73,7 @@ pub(crate) const LETTERS: [(&str, char); 5] =
 pub(crate) const LEGEND: &str = "t tools, v vision, r reasoning, p PDF, s JSON schema";
 
 /// The abilities of an endpoint, by name; absence means that no source says so.
-pub(crate) fn abilities(can: &BTreeSet<Capability>, input: &BTreeSet<Modality>) -> Vec<String> {
+pub(crate) fn abilities(can: &BTreeSet<Capability>, takes: &BTreeSet<Modality>) -> Vec<String> {
     let mut names = Vec::new();
     let mut add = |yes: bool, name: &str| {
         if yes {
@@ -81,12 +81,12 @@ pub(crate) fn abilities(can: &BTreeSet<Capability>, input: &BTreeSet<Modality>) 
         }
     };
     add(can.contains(&Capability::Tools), "tools");
-    add(input.contains(&Modality::Image), "vision");
+    add(takes.contains(&Modality::Image), "vision");
     add(can.contains(&Capability::Reasoning), "reasoning");
-    add(input.contains(&Modality::Pdf), "pdf");
+    add(takes.contains(&Modality::Pdf), "pdf");
     add(can.contains(&Capability::Structured), "structured");
-    add(input.contains(&Modality::Audio), "audio");
-    add(input.contains(&Modality::Video), "video");
+    add(takes.contains(&Modality::Audio), "audio");
+    add(takes.contains(&Modality::Video), "video");
     add(can.contains(&Capability::Cache), "cache");
     add(can.contains(&Capability::ParallelTools), "parallel_tools");
     add(can.contains(&Capability::WebSearch), "web_search");

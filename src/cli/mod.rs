@@ -11,6 +11,7 @@ mod explain;
 mod facts;
 mod help;
 mod models;
+mod offline;
 mod out;
 mod printer;
 mod prompt;
@@ -109,10 +110,13 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
 fn print(text: &str) -> Outcome {
     match out::data(text) {
         Ok(_) => Ok(Exit::Ok),
-        Err(error) => {
-            Err(CliError::new(Exit::Config, "stdout", "cannot write to stdout").fact("reason", error.to_string()))
-        }
+        Err(error) => Err(unwritable(&error)),
     }
+}
+
+/// stdout cannot be written, and not because its reader is gone: a full disk.
+fn unwritable(error: &std::io::Error) -> CliError {
+    CliError::new(Exit::Config, "stdout", "cannot write to stdout").fact("reason", settings::reason(error))
 }
 
 fn finish_data(written: std::io::Result<Reader>) -> Exit {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::args::{Format, ModelsList, Shape, Unit};
-use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
+use super::offline::Offline;
+use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
-use super::{Outcome, facts, footer, note, print, settings};
+use super::{Outcome, facts, note, print};
 use crate::catalog::price::Item;
 use crate::catalog::{
     Capability, Catalog, EndpointId, EndpointLine, Modality, ModelKind, ModelLine, ProviderId, Status,
@@ -50,18 +51,13 @@ const COLUMNS: [Column; 25] = [
 /// An overlay is broken, or a field does not exist.
 pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let format = settings.list_format()?;
-    let now = args.at.at.unwrap_or_else(settings::now);
-    let (catalog, overlays) = settings.catalog()?;
-    let (store, warning) = settings.store_to_read();
-    let warnings: Vec<String> = warning.into_iter().collect();
-    for warning in &warnings {
-        super::warn(settings, warning);
-    }
-    let measured = facts::measured(store.as_ref(), now);
-    let callable = args.callable.then(|| callable(settings, &catalog));
-    let filter = Filter { args, callable, now };
+    let offline = Offline::open(settings, args.at.at)?;
+    let now = offline.now;
+    let measured = facts::measured(offline.store.as_ref(), now);
+    let callable = args.callable.then(|| callable(settings, &offline.catalog));
+    let filter = Filter { args, callable, now, last: Default::default() };
     let mut rows = Vec::new();
-    for line in catalog.models() {
+    for line in offline.catalog.models() {
         if let Some(found) = filter.keep(&line) {
             rows.push(row(&found, args.tokens, &measured, now));
         }
@@ -74,40 +70,23 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     }
     let mut sheet = Sheet { schema: "models.list/1", command: "models list", columns, rows, marked: Vec::new() };
     let sort: Vec<String> = args.list.sort.iter().map(|name| price_alias(name, args.tokens.is_some())).collect();
-    sheet.sort(&sort, args.list.reverse)?;
-    let found = sheet.rows.len();
-    sheet.rows.truncate(args.list.limit.unwrap_or(usize::MAX));
-    let printing = Printing {
-        format,
-        fields: &args.list.fields,
-        width: settings.width,
-        style: settings.out,
-        envelope: settings.envelope(&catalog, overlays, now, &warnings),
-    };
-    let printed = sheet.print(&printing)?;
+    let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
         // An empty table's headings would look like a result.
         let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
         note(settings, &format!("no model matches{}", described(args)));
         return asked;
     }
-    let outcome = print(&printed.text)?;
     let shown = if sheet.rows.len() < found {
         format!("{} of {found} models", sheet.rows.len())
     } else {
         format!("{found} models")
     };
-    let mut text = format!(
-        "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}. Catalog {}, {} days old.",
-        facts::LEGEND,
-        catalog.generated(),
-        settings::age_days(&catalog, now)
+    let legend = format!(
+        "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}.",
+        facts::LEGEND
     );
-    if !printed.hidden.is_empty() {
-        text += &format!(" Hidden: {} (-o wide shows all).", printed.hidden.join(", "));
-    }
-    footer(settings, format, &text);
-    Ok(outcome)
+    offline.close(&printed.text, format, &legend, &printed.hidden)
 }
 
 /// `price` sorts by the input price unless a call is priced; `output-price` and `released` are taken as well.
@@ -151,6 +130,8 @@ struct Filter<'a> {
     args: &'a ModelsList,
     callable: Option<Vec<ProviderId>>,
     now: Timestamp,
+    /// The author of the model before, and its own provider: models come sorted by author.
+    last: std::cell::RefCell<(String, Option<&'static str>)>,
 }
 
 /// A model that passed, with the endpoint that speaks for it.
@@ -198,15 +179,23 @@ impl Filter<'_> {
         if !wanted || !(args.all || (tally.chat && tally.living)) {
             return None;
         }
-        let own = speaker(plain, Catalog::own_provider(author));
+        let own = speaker(plain, self.own_provider(author));
         let status = match &own {
             Some(endpoint) if tally.living && endpoint.status() == Status::Retired => Status::Active,
             Some(endpoint) => endpoint.status(),
             None => Status::Unlisted,
         };
         let providers = u64::try_from(tally.providers.len()).unwrap_or(0);
-        let kept = Kept { line: line.clone(), own, status, providers };
+        let kept = Kept { line: *line, own, status, providers };
         self.able(&kept, tally.free).then_some(kept)
+    }
+
+    fn own_provider(&self, author: &str) -> Option<&'static str> {
+        let mut last = self.last.borrow_mut();
+        if last.0 != author {
+            *last = (author.to_owned(), Catalog::own_provider(author));
+        }
+        last.1
     }
 
     fn count<'a>(&self, endpoint: &EndpointLine<'a>, tally: &mut Tally<'a>) {
@@ -234,7 +223,7 @@ impl Filter<'_> {
         let priced = || own.and_then(|endpoint| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok());
         let context = || own.and_then(EndpointLine::context).or(kept.line.context());
         let retiring = |days: u32| {
-            let sunset = own.and_then(|endpoint| endpoint.endpoint().sunset);
+            let sunset = own.and_then(EndpointLine::sunset);
             let limit = self.now.as_second() + i64::from(days) * 86_400;
             let ends = sunset.and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
             ends.is_some_and(|end| end.as_second() <= limit)
@@ -256,49 +245,52 @@ fn speaker<'a>(plain: Vec<EndpointLine<'a>>, own: Option<&str>) -> Option<Endpoi
     let regional = |endpoint: &EndpointLine<'_>| endpoint.region().is_some_and(|region| region != "global");
     let price = |endpoint: &EndpointLine<'_>| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok();
     if let Some(found) = plain.iter().filter(|endpoint| own == Some(endpoint.provider())).min_by_key(|e| regional(e)) {
-        return Some(found.clone());
+        return Some(*found);
     }
     plain.into_iter().min_by_key(|endpoint| {
         let price = price(endpoint);
-        (endpoint.status() == Status::Retired, regional(endpoint) || price.is_none(), price)
+        (endpoint.status() == Status::Retired, price.is_none() || regional(endpoint), price)
     })
 }
 
 fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Measured>, now: Timestamp) -> Vec<Cell> {
     let model = kept.line.model();
-    let own = kept.own.as_ref().map(EndpointLine::endpoint);
-    let own = own.as_ref();
-    let rate = |item| own.map_or(Cell::Unknown, |endpoint| facts::rate(endpoint, item));
+    let own = kept.own.as_ref();
+    let price = |item| own.and_then(|endpoint| endpoint.price(item)?.parse::<UsdPerMtok>().ok());
+    let rate = |item| Cell::money(price(item).map(UsdPerMtok::decimal));
     let count = |tokens: Option<Tokens>| Cell::count(tokens.map(Tokens::count));
-    let cells = facts::measured_cells(own.and_then(|endpoint| measured.get(&endpoint.id)), Unit::PerSecond);
-    let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(endpoint, shape, now));
-    let billing = match own {
-        Some(endpoint) if endpoint.pricing.as_ref().is_some_and(crate::catalog::Pricing::is_free) => Some("free"),
-        Some(endpoint) if endpoint.pricing.is_some() => Some("metered"),
-        _ => None,
+    let id = |endpoint: &EndpointLine<'_>| EndpointId {
+        provider: ProviderId::new(endpoint.provider()),
+        upstream_model: endpoint.wire_id().to_owned(),
     };
+    let seen = if measured.is_empty() { None } else { own.and_then(|endpoint| measured.get(&id(endpoint))) };
+    let cells = facts::measured_cells(seen, Unit::PerSecond);
+    let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(&endpoint.endpoint(), shape, now));
+    let prices = price(Item::Input).zip(price(Item::Output));
+    let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
+    let (can, takes) = own.map(EndpointLine::abilities).unwrap_or_default();
     vec![
         Cell::Text(model.id.to_string()),
         Cell::Text(model.name.clone()),
         Cell::Text(model.id.author().to_owned()),
         Cell::text(model.released.clone()),
-        count(own.and_then(|endpoint| endpoint.context).or(model.context)),
-        count(own.and_then(|endpoint| endpoint.max_output).or(model.max_output)),
+        count(own.and_then(EndpointLine::context).or(model.context)),
+        count(own.and_then(EndpointLine::max_output).or(model.max_output)),
         rate(Item::Input),
         rate(Item::Output),
         rate(Item::CacheRead),
         rate(Item::CacheWrite),
         Cell::money(call.map(|amount| amount.decimal())),
-        Cell::text(own.filter(|endpoint| endpoint.pricing.is_some()).map(|endpoint| endpoint.id.provider.to_string())),
+        Cell::text(own.filter(|_| prices.is_some()).map(EndpointLine::provider)),
         Cell::text(billing),
-        Cell::Words(own.map(|endpoint| facts::abilities(&endpoint.capabilities, &endpoint.input)).unwrap_or_default()),
+        Cell::Words(facts::abilities(&can, &takes)),
         Cell::Count(kept.providers),
         cells.ttft,
         cells.speed,
         cells.availability,
         cells.ok,
         Cell::Text(kept.status.name().to_owned()),
-        Cell::text(own.and_then(|endpoint| endpoint.sunset.clone())),
+        Cell::text(own.and_then(EndpointLine::sunset)),
         model.open_weights.map_or(Cell::Unknown, Cell::Flag),
         Cell::text(model.knowledge.clone()),
         Cell::Words(model.kinds.iter().map(|kind| kind.name().to_owned()).collect()),

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::args::Format;
+use super::contract::Exit;
 use super::out::{self, Reader};
 use super::render::chat as render;
 use super::settings::Settings;
-use super::{note, warn};
+use super::{Outcome, note, unwritable, warn};
 use crate::catalog::{EndpointId, ModelId};
 use crate::chat::ChatEvent;
 use crate::dispatch::{Notice, Observer, Reach};
@@ -26,11 +27,11 @@ pub(crate) struct Printer<'a> {
     pub reaches: &'a [Reach],
     /// What was said, put together.
     pub answer: render::Answer,
-    /// Whether nobody reads any more.
-    pub gone: bool,
     current: Option<EndpointId>,
     started: bool,
     ends_with_newline: bool,
+    gone: bool,
+    broken: Option<std::io::Error>,
 }
 
 impl<'a> Printer<'a> {
@@ -43,17 +44,32 @@ impl<'a> Printer<'a> {
             show_reasoning: false,
             reaches,
             answer: render::Answer::default(),
-            gone: false,
             current: None,
             started: false,
             ends_with_newline: true,
+            gone: false,
+            broken: None,
         }
     }
 
     /// Writes data.
     pub(crate) fn write(&mut self, text: &str) {
-        // A stdout that cannot be written for another reason cannot be told anything either.
-        self.gone |= !matches!(out::data(text), Ok(Reader::Listening));
+        match out::data(text) {
+            Ok(Reader::Listening) => {}
+            Ok(Reader::Gone) => self.gone = true,
+            Err(error) => {
+                self.gone = true;
+                self.broken = Some(error);
+            }
+        }
+    }
+
+    /// How the command ends where nobody reads: in peace, unless the answer was lost to a stdout that cannot be written.
+    pub(crate) fn unread(&self) -> Option<Outcome> {
+        match &self.broken {
+            Some(error) => Some(Err(unwritable(error))),
+            None => self.gone.then_some(Ok(Exit::Ok)),
+        }
     }
 
     fn event_line(&mut self, kind: &str, members: &[(&str, Value)]) {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::args::{Ask, Choice};
 use super::contract::Exit;
 use super::error::CliError;
-use super::settings::{Settings, read_text};
+use super::settings::{Settings, read_text, reason};
 use super::{note, render};
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, ProviderId};
@@ -165,11 +165,14 @@ fn stdin(settings: &Settings, demanded: bool, ask: &Ask) -> Result<Option<String
                 "stdin",
                 format!("stdin is an open pipe that gave nothing for {}", render::text::duration(waited)),
             )
-            .fix("--no-stdin   or  </dev/null"));
+            .fix("--no-stdin or </dev/null"));
         }
     };
-    // Closed stdin reads as an error on some systems; it holds nothing.
-    let bytes = bytes.unwrap_or_default();
+    let bytes = bytes.map_err(|error| {
+        CliError::new(Exit::Config, "stdin", "cannot read stdin")
+            .fact("reason", reason(&error))
+            .fix("--no-stdin or </dev/null")
+    })?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

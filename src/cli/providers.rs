@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::args::ProvidersList;
 use super::error::{CliError, nearest};
-use super::render::sheet::{Cell, Column, Printing, Sheet, Show};
+use super::offline::{Offline, column_names};
+use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
-use super::{Outcome, facts, footer, note, print, settings};
+use super::{Outcome, facts, note};
 use crate::catalog::{Auth, ModelKind, Provider, ProviderKind, Status};
 use crate::upstream::BUILT;
 use crate::upstream::auth::{Address, Found, address, find_key};
@@ -33,9 +34,9 @@ const COLUMNS: [Column; 12] = [
 pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
     let format = settings.list_format()?;
     let kinds = kinds(&args.kind)?;
-    let (catalog, overlays) = settings.catalog()?;
+    let offline = Offline::open(settings, None)?;
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    for model in catalog.models() {
+    for model in offline.catalog.models() {
         let mut seen: Vec<String> = Vec::new();
         for endpoint in model.endpoints() {
             let provider = endpoint.provider();
@@ -49,7 +50,7 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
         }
     }
     let mut rows = Vec::new();
-    for provider in catalog.providers() {
+    for provider in offline.catalog.providers() {
         let kept = kinds.is_empty() || kinds.contains(&provider.kind);
         let named = |word: &String| {
             let word = word.to_lowercase();
@@ -67,29 +68,14 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
         rows,
         marked: Vec::new(),
     };
-    sheet.sort(&args.list.sort, args.list.reverse)?;
-    let found = sheet.rows.len();
-    sheet.rows.truncate(args.list.limit.unwrap_or(usize::MAX));
-    let now = settings::now();
-    let printing = Printing {
-        format,
-        fields: &args.list.fields,
-        width: settings.width,
-        style: settings.out,
-        envelope: settings.envelope(&catalog, overlays, now, &[]),
-    };
-    let printed = sheet.print(&printing)?;
+    let sort = column_names(&args.list.sort);
+    let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
         note(settings, "no provider matches");
     }
-    let outcome = print(&printed.text)?;
-    let mut text =
+    let legend =
         format!("{found} providers. MODELS counts chat models that are not retired. Keys come from the environment.");
-    if !printed.hidden.is_empty() {
-        text += &format!(" Hidden: {} (-o wide shows all).", printed.hidden.join(", "));
-    }
-    footer(settings, format, &text);
-    Ok(outcome)
+    offline.close(&printed.text, format, &legend, &printed.hidden)
 }
 
 fn kinds(typed: &[String]) -> Result<Vec<ProviderKind>, CliError> {

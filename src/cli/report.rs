@@ -218,6 +218,11 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
         return timed_out(provider, limit, waited, attempt, text);
     }
     match outcome.class {
+        ErrorClass::Auth if outcome.http_status.is_none() => {
+            let source = attempt.key_source.as_deref().unwrap_or("the environment");
+            CliError::new(Exit::Auth, "unusable_key", format!("the key from {source} cannot be sent to {provider}"))
+                .fix(format!("export {source}=... with a valid key"))
+        }
         ErrorClass::Auth => {
             let source = attempt.key_source.as_deref().unwrap_or("the environment");
             let ending =
@@ -247,8 +252,11 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             let times = report.attempts.iter().filter(|other| other.endpoint == attempt.endpoint).count();
             let count =
                 if times > 1 { format!(" {times} times in {}", duration(report.elapsed)) } else { String::new() };
-            CliError::new(Exit::Limited, "rate", format!("{provider} is limiting this key{count}"))
-                .fix("wait, --retries 5, or a key for another provider")
+            let fix = match report.gave_up {
+                Some(GiveUp::TooLong) => "wait that long, or set a key for another provider",
+                _ => "wait, or --retries 5, or set a key for another provider",
+            };
+            CliError::new(Exit::Limited, "rate", format!("{provider} is limiting this key{count}")).fix(fix)
         }
         ErrorClass::Quota => CliError::new(
             Exit::Limited,
@@ -267,8 +275,10 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             CliError::new(Exit::Unavailable, "unreachable", format!("cannot reach {}", attempt.host))
                 .fix("try again, or --ignore it")
         }
-        ErrorClass::LocalConfig => CliError::new(Exit::Config, "local", format!("cannot use {}", attempt.host))
-            .fix("start the server there, or correct its address"),
+        ErrorClass::LocalConfig => {
+            CliError::new(Exit::Config, "local", format!("cannot call {provider} at {}", attempt.host))
+                .fix("start the server there, or correct its address")
+        }
         ErrorClass::LocalNetwork => {
             CliError::new(Exit::Unavailable, "no_network", "no network".to_owned()).fix("check the connection")
         }

@@ -75,7 +75,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
 }
 
 /// The operating system's words without its number.
-fn reason(error: &std::io::Error) -> String {
+pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
@@ -323,6 +323,14 @@ impl Settings {
 pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
     let made = format!("{}T00:00:00Z", catalog.generated()).parse::<Timestamp>().unwrap_or(now);
     (now.as_second() - made.as_second()).div_euclid(86_400).max(0)
+}
+
+/// Says once that the catalog is old.
+pub(crate) fn note_age(settings: &Settings, catalog: &Catalog, now: Timestamp) {
+    let age = age_days(catalog, now);
+    if age > 30 {
+        super::note(settings, &format!("the catalog's prices are {age} days old ({})", catalog.generated()));
+    }
 }
 
 fn broken_overlay(error: crate::catalog::file::OverlayError) -> CliError {

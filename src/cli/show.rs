@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::args::{Format, ModelsShow, Unit};
 use super::error::CliError;
-use super::render::sheet::{Cell, Column, Mark, Printing, Sheet, Show};
+use super::offline::{Offline, column_names};
+use super::render::sheet::{Cell, Column, Mark, Sheet, Show};
 use super::render::{json, model as page};
 use super::settings::Settings;
-use super::{Outcome, facts, footer, print, settings};
+use super::{Outcome, facts, print};
 use crate::catalog::Catalog;
 use crate::catalog::price::Item;
 use crate::catalog::resolve::Resolved;
@@ -60,65 +61,38 @@ const COMPARED: [&str; 6] = [
 pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     let format =
         if settings.format.is_none() && !settings.out_is_terminal { Format::Table } else { settings.list_format()? };
-    let now = args.at.at.unwrap_or_else(settings::now);
-    let (catalog, overlays) = settings.catalog()?;
-    let resolved = facts::model(&catalog, &args.model)?;
-    let (store, warning) = settings.store_to_read();
-    let warnings: Vec<String> = warning.into_iter().collect();
-    let clock = move || now;
-    let dispatcher = Dispatcher {
-        catalog: &catalog,
-        store: store.as_ref(),
-        vars: &settings.vars,
-        now: &clock,
-        sandbox: None,
-        region: settings.vars.plain("OPENMUX_REGION"),
-    };
-    let reaches = reaches(&dispatcher, &resolved, args.all);
+    let offline = Offline::open(settings, args.at.at)?;
+    let resolved = facts::model(&offline.catalog, &args.model)?;
+    let reaches = reaches(&offline.dispatcher(None, None), &resolved, args.all);
     let missing =
         || CliError::new(super::contract::Exit::NotFound, "model", format!("no model is called \"{}\"", args.model));
-    let model = catalog.model(&resolved.model).ok_or_else(missing)?;
-    let mut sheet = sheet(&reaches, args, &facts::measured(store.as_ref(), now), now);
-    sheet.sort(&args.list.sort.iter().map(|name| name.replace('-', "_")).collect::<Vec<_>>(), args.list.reverse)?;
-    sheet.rows.truncate(args.list.limit.unwrap_or(usize::MAX));
-    let printing = Printing {
-        format,
-        fields: &args.list.fields,
-        width: settings.width,
-        style: settings.out,
-        envelope: settings.envelope(&catalog, overlays, now, &warnings),
-    };
+    let model = offline.catalog.model(&resolved.model).ok_or_else(missing)?;
+    let mut sheet = sheet(&reaches, args, &facts::measured(offline.store.as_ref(), offline.now), offline.now);
+    let sort = column_names(&args.list.sort);
+    let (printed, _) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     match format {
         Format::Json => {
-            let mut document = json::head("models.show/1", &printing.envelope);
+            let mut document = json::head("models.show/1", &offline.envelope());
             document.insert("data".to_owned(), page::json(&model, &resolved, &reaches));
             return print(&format!("{}\n", Value::Object(document)));
         }
         Format::Table | Format::Wide | Format::Text => {}
-        _ => return print(&sheet.print(&printing)?.text),
+        _ => return print(&printed.text),
     }
-    let view = page::View { width: settings.width, style: settings.out, shape: args.tokens, now };
+    let view = page::View { width: settings.width, style: settings.out, shape: args.tokens, now: offline.now };
     let mut head = page::head(&model, &resolved, &reaches, view);
     if args.prices {
         head += &page::price_sheets(&reaches);
         return print(&head);
     }
-    let printed = sheet.print(&printing)?;
     head.push('\n');
     head += &printed.text;
-    let outcome = print(&head)?;
-    let mut text = format!(
-        "* differs from the author's own endpoint, ~ sources disagree. {}. OK and times: your own attempts of the last 72 hours, medians from \
-         8 samples on. Catalog {}, {} days old.",
-        facts::LEGEND,
-        catalog.generated(),
-        settings::age_days(&catalog, now)
+    let legend = format!(
+        "* differs from the author's own endpoint, ~ sources disagree. {}. OK and times: your own attempts of the last 72 \
+         hours, medians from 8 samples on.",
+        facts::LEGEND
     );
-    if !printed.hidden.is_empty() {
-        text += &format!(" Hidden: {} (-o wide shows all).", printed.hidden.join(", "));
-    }
-    footer(settings, format, &text);
-    Ok(outcome)
+    offline.close(&head, format, &legend, &printed.hidden)
 }
 
 /// The endpoints that are shown: one a provider, or all; the pinned one alone where one was pinned.

@@ -14,7 +14,7 @@ use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings}
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
 use crate::store::StateKey;
 use crate::units::Usd;
-use crate::upstream::auth::sign;
+use crate::upstream::auth::{Secret, sign};
 use crate::upstream::exchange::{Limits, Outcome, exchange};
 use crate::upstream::transport::Transport;
 use crate::upstream::{Call, UpstreamError, adapter};
@@ -201,10 +201,8 @@ impl Dispatcher<'_> {
             }
         };
         let mut outcome = call(plan.request, reach, transport, limits, cancel, &mut sink).await;
-        if let (Some(error), crate::upstream::auth::Found::Key { secret, .. }) = (&mut outcome.error, &reach.found) {
-            // A provider may quote the key that it rejects.
-            error.message = secret.redact(&error.message);
-            error.code = error.code.as_deref().map(|code| secret.redact(code));
+        if let crate::upstream::auth::Found::Key { secret, .. } = &reach.found {
+            redact(&mut outcome, secret);
         }
         if outcome.class.is_success() {
             for event in held {
@@ -293,6 +291,17 @@ async fn call(
         return refused(ErrorClass::Auth, error.to_string());
     }
     exchange(transport, adapter, &call, encoded, limits, cancel, sink).await
+}
+
+/// A provider may quote the key that it rejects.
+fn redact(outcome: &mut Outcome, secret: &Secret) {
+    let clean = |text: &mut Option<String>| *text = text.as_deref().map(|text| secret.redact(text));
+    clean(&mut outcome.request_id);
+    if let Some(error) = &mut outcome.error {
+        error.message = secret.redact(&error.message);
+        clean(&mut error.code);
+        clean(&mut error.request_id);
+    }
 }
 
 /// An attempt that was never sent.

@@ -163,7 +163,9 @@ fn innermost(error: &dyn std::error::Error) -> String {
         cause = next;
     }
     let text = cause.to_string();
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    // The system's number means nothing to people.
+    line.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn chain_mentions(error: &dyn std::error::Error, word: &str) -> bool {

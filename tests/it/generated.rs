@@ -1,9 +1,9 @@
 //! What is generated and committed (catalog tables, man pages, completions) is what its generator writes; `UPDATE=1`
 //! writes it anew.
 
+mod completions;
 #[path = "../../src/catalog/builtin/generate.rs"]
 mod generate;
-mod completions;
 mod man;
 
 use std::path::{Path, PathBuf};

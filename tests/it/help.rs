@@ -68,7 +68,7 @@ fn every_example_runs() {
     assert!(examples.len() > 15, "{examples:?}");
     for example in examples {
         let line = format!("PATH=\"$HOME:$PATH\"; {}", without_network(&example));
-        let output = home.shell(&line).run();
+        let output = home.shell_line(&line).run();
         assert_eq!(output.code, Some(0), "{example}\n{}", output.snapshot());
         assert!(!output.stderr.contains("error:"), "{example}\n{}", output.snapshot());
     }

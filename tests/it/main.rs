@@ -3,6 +3,7 @@
 
 mod catalog;
 mod classify;
+mod cli;
 mod conformance;
 mod failover;
 mod fixtures;

@@ -88,7 +88,7 @@ fn session(block: &[&str], files: &[(String, String)]) -> String {
 
 /// What a person sees: both streams in the order of writing, and lists as tables.
 fn run(home: &Home, command: &str) -> String {
-    let mut run = home.shell(&format!("exec 2>&1; {command}"));
+    let mut run = home.shell_line(&format!("exec 2>&1; {command}"));
     if !command.contains(" chat") {
         run = run.env("OPENMUX_OUTPUT", "table");
     }
@@ -100,7 +100,7 @@ fn run(home: &Home, command: &str) -> String {
 
 /// Whether the machine has what the command pipes into; says so where it has not.
 fn can_run(command: &str) -> bool {
-    if !command.contains("| jq ") || Home::new().shell("command -v jq").run().code == Some(0) {
+    if !command.contains("| jq ") || Home::new().shell_line("command -v jq").run().code == Some(0) {
         return true;
     }
     // Not `eprintln!`, which a passing test swallows.

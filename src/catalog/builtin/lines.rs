@@ -112,7 +112,8 @@ fn list(text: &str, separator: char) -> Vec<String> {
     filled(text).map_or_else(Vec::new, |text| text.split(separator).map(str::to_owned).collect())
 }
 
-fn set<T: Ord>(text: &str, codes: &Codes, parse: fn(&str) -> Option<T>) -> BTreeSet<T> {
+/// The values behind a row of codes.
+pub(super) fn set<T: Ord>(text: &str, codes: &Codes, parse: fn(&str) -> Option<T>) -> BTreeSet<T> {
     codes.iter().filter(|(_, code)| text.contains(code)).filter_map(|(name, _)| parse(name)).collect()
 }
 

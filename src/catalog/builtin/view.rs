@@ -1,6 +1,7 @@
 //! Cheap views for listings: every model and endpoint, with fields read only when they are asked for.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::codes::{self, endpoint, model};
 use super::layer::Placed;
@@ -190,6 +191,21 @@ impl<'a> EndpointLine<'a> {
         }
     }
 
+    /// Everything that sources say it can and cannot do, and what it takes.
+    #[must_use]
+    pub fn abilities(&self) -> (BTreeSet<Capability>, BTreeSet<Modality>) {
+        match self.0 {
+            Source::Line { line, .. } => {
+                let (can, takes) = (column(line, endpoint::CAPABILITIES), column(line, endpoint::INPUT));
+                (
+                    lines::set(can, codes::CAPABILITIES, Capability::parse),
+                    lines::set(takes, codes::MODALITIES, Modality::parse),
+                )
+            }
+            Source::Record(record) => (record.capabilities.clone(), record.input.clone()),
+        }
+    }
+
     /// Whether some source says that it can.
     #[must_use]
     pub fn can(&self, capability: Capability) -> bool {
@@ -216,6 +232,15 @@ impl<'a> EndpointLine<'a> {
         match self.0 {
             Source::Line { line, .. } => lines::has(column(line, endpoint::OUTPUT), codes::MODALITIES, modality.name()),
             Source::Record(record) => record.output.contains(&modality),
+        }
+    }
+
+    /// The day (UTC, `YYYY-MM-DD`) on which it ends or ended.
+    #[must_use]
+    pub fn sunset(&self) -> Option<&'a str> {
+        match self.0 {
+            Source::Line { line, .. } => filled(column(line, endpoint::SUNSET)),
+            Source::Record(record) => record.sunset.as_deref(),
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct View {
     pub verbose: bool,
     /// Whether the decision supposes every key.
     pub supposed: bool,
+    /// Whether it is about to be executed, and not only explained.
+    pub sending: bool,
 }
 
 /// Rows that are shown without `--all`.
@@ -37,6 +39,7 @@ pub(crate) fn human(decision: &Decision, view: View) -> String {
         }
     }
     let headline = match decision.chosen() {
+        Some(first) if view.sending => format!("{} is tried first.", first.endpoint.provider),
         Some(first) => format!("{} would answer. Nothing was sent.", first.endpoint.provider),
         None => "No provider can answer. Nothing was sent.".to_owned(),
     };
@@ -268,8 +271,7 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
         let mut text =
             format!("{} behind it: {}", dollars(second.score.total() - first.score.total()), second.endpoint.provider);
         let biggest = TermKind::ALL.into_iter().max_by_key(|kind| {
-            let gap = second.score.amount(*kind).unwrap_or_default() - first.score.amount(*kind).unwrap_or_default();
-            gap
+            second.score.amount(*kind).unwrap_or_default() - first.score.amount(*kind).unwrap_or_default()
         });
         if let Some(kind) = biggest {
             let gap = second.score.amount(kind).unwrap_or_default() - first.score.amount(kind).unwrap_or_default();

@@ -20,9 +20,14 @@ pub(crate) fn literal(text: &str) -> Value {
     text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Value::Number)
 }
 
-/// A JSON string.
-pub(crate) fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+/// Writes a JSON string.
+pub(crate) fn quote(text: &str, out: &mut String) {
+    let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if plain {
+        out.extend(["\"", text, "\""]);
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
 }
 
 /// The document: `{"schema": ..., "catalog": ..., "warnings": [...], "data": ...}`, on one line; `data` is JSON already.

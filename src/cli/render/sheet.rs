@@ -1,5 +1,7 @@
 //! One list in every format: columns with a name for programs and a header for people, rows of typed cells.
 
+use std::fmt::Write as _;
+
 use rust_decimal::Decimal;
 
 use super::{json, money, table, text};
@@ -44,26 +46,47 @@ impl Cell {
 
     /// The bare value for delimited text.
     fn bare(&self) -> String {
-        match self {
-            Self::Unknown => String::new(),
-            Self::Text(text) => text::one_line(text),
-            Self::Count(count) => count.to_string(),
-            Self::Money(amount) => exact(*amount),
-            Self::Figure(value, places) => format!("{value:.places$}"),
-            Self::Flag(flag) => flag.to_string(),
-            Self::Words(words) => words.join(","),
-        }
+        let mut out = String::new();
+        self.write_bare(&mut out);
+        out
+    }
+
+    /// The same, written straight into a text.
+    fn write_bare(&self, out: &mut String) {
+        // Writing into a string cannot fail.
+        let _ = match self {
+            Self::Unknown => Ok(()),
+            Self::Text(text) if text::is_one_line(text) => out.write_str(text),
+            Self::Text(text) => out.write_str(&text::one_line(text)),
+            Self::Count(count) => write!(out, "{count}"),
+            Self::Money(amount) => write!(out, "{}", amount.normalize()),
+            Self::Figure(value, places) => write!(out, "{value:.places$}"),
+            Self::Flag(flag) => write!(out, "{flag}"),
+            Self::Words(words) => {
+                for (at, word) in words.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(word);
+                }
+                Ok(())
+            }
+        };
     }
 
     fn json(&self, out: &mut String) {
         match self {
             Self::Unknown => out.push_str("null"),
-            Self::Text(text) => out.push_str(&json::quoted(text)),
-            Self::Count(_) | Self::Money(_) | Self::Figure(..) | Self::Flag(_) => out.push_str(&self.bare()),
+            Self::Text(text) => json::quote(text, out),
+            Self::Count(_) | Self::Money(_) | Self::Figure(..) | Self::Flag(_) => self.write_bare(out),
             Self::Words(words) => {
-                let words: Vec<String> = words.iter().map(|word| json::quoted(word)).collect();
                 out.push('[');
-                out.push_str(&words.join(","));
+                for (at, word) in words.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    json::quote(word, out);
+                }
                 out.push(']');
             }
         }
@@ -73,11 +96,6 @@ impl Cell {
 fn letters(names: &[String]) -> String {
     let known = crate::cli::facts::LETTERS.iter().filter(|(name, _)| names.iter().any(|known| known == name));
     known.map(|(_, letter)| letter).collect()
-}
-
-fn exact(amount: Decimal) -> String {
-    let amount = amount.normalize();
-    if amount.is_zero() { "0".to_owned() } else { amount.to_string() }
 }
 
 /// How a cell is shown to people.
@@ -363,8 +381,17 @@ impl Sheet {
     }
 
     fn tsv(&self, columns: &[usize]) -> String {
-        let rows = self.rows.iter();
-        rows.map(|row| columns.iter().map(|&at| row[at].bare()).collect::<Vec<_>>().join("\t") + "\n").collect()
+        let mut out = String::new();
+        for row in &self.rows {
+            for (place, &at) in columns.iter().enumerate() {
+                if place > 0 {
+                    out.push('\t');
+                }
+                row[at].write_bare(&mut out);
+            }
+            out.push('\n');
+        }
+        out
     }
 
     fn markdown(&self, columns: &[usize]) -> String {

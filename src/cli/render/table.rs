@@ -15,8 +15,10 @@ const ID_WISH: usize = 44;
 
 /// Renders `columns` of a list into `fits` columns of text.
 pub(crate) fn render(sheet: &Sheet, mut columns: Vec<usize>, fits: usize, style: Style) -> Printed {
+    let wanted: Vec<bool> = (0..sheet.columns.len()).map(|at| columns.contains(&at)).collect();
+    let shown = |row, at: usize| if wanted[at] { sheet.shown(row, at) } else { String::new() };
     let cells: Vec<Vec<String>> =
-        (0..sheet.rows.len()).map(|row| (0..sheet.columns.len()).map(|at| sheet.shown(row, at)).collect()).collect();
+        (0..sheet.rows.len()).map(|row| (0..sheet.columns.len()).map(|at| shown(row, at)).collect()).collect();
     let header = |at: usize| sheet.columns[at].header;
     let widest = |at: usize| cells.iter().map(|row| width(&row[at])).chain([width(header(at))]).max().unwrap_or(0);
     let widths: Vec<usize> = (0..sheet.columns.len()).map(widest).collect();

@@ -143,8 +143,17 @@ pub(crate) fn wrap(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// Whether a text is one line already, with single spaces only.
+pub(crate) fn is_one_line(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte >= b' ' && byte != 0x7f);
+    plain && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
+}
+
 /// A provider's or file's text on one line, without control characters.
 pub(crate) fn one_line(text: &str) -> String {
+    if is_one_line(text) {
+        return text.to_owned();
+    }
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }

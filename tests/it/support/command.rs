@@ -1,6 +1,6 @@
 //! The `openmux` command in a bare environment: nothing of the machine's reaches it, and it cannot run for ever.
 
-use std::io::{Read, Write};
+use std::io::{PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -53,12 +53,19 @@ impl Home {
     /// A line for the shell, in which `openmux` is this one and other programs are the machine's.
     #[cfg(unix)]
     #[expect(clippy::disallowed_methods, reason = "a pipe into another program needs the machine's PATH")]
-    pub(crate) fn shell(&self, line: &str) -> Run {
+    pub(crate) fn shell_line(&self, line: &str) -> Run {
         let mut path = assert_cmd::cargo::cargo_bin!("openmux").parent().expect("a folder").as_os_str().to_owned();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
         let mut run = self.command("/bin/sh").env("PATH", path);
         run.command.args(["-c", line]);
+        run
+    }
+
+    /// The command under `/bin/sh`, for what only a shell can set up; the script says where `"$0" "$@"` goes.
+    pub(crate) fn shell<'a>(&self, script: &str, args: impl IntoIterator<Item = &'a str>) -> Run {
+        let mut run = self.command("/bin/sh");
+        run.command.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("openmux")).args(args);
         run
     }
 
@@ -76,7 +83,7 @@ impl Home {
             .env("NO_COLOR", "1")
             .env("TZ", "UTC")
             .env("LC_ALL", "C.UTF-8");
-        Run { command, home: path.to_owned(), stdin: Stdin::Null, timeout: TIMEOUT }
+        Run { command, home: path.to_owned(), stdin: Stdin::Null, stdout: None, timeout: TIMEOUT }
     }
 }
 
@@ -98,6 +105,7 @@ pub(crate) struct Run {
     command: Command,
     home: PathBuf,
     stdin: Stdin,
+    stdout: Option<PipeWriter>,
     timeout: Duration,
 }
 
@@ -120,6 +128,25 @@ impl Run {
         self
     }
 
+    /// Sends standard output into this pipe; the test holds the other end, and [`Output::stdout`] stays empty.
+    pub(crate) fn stdout(mut self, pipe: PipeWriter) -> Self {
+        self.stdout = Some(pipe);
+        self
+    }
+
+    /// Sends standard output to a reader that is gone already, as `| true` does in time.
+    pub(crate) fn stdout_closed(self) -> Self {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.stdout(writer)
+    }
+
+    /// Unsets every environment variable, those of the harness too.
+    pub(crate) fn env_clear(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
     /// Sets how long it may take before it is killed and the test fails.
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -134,7 +161,10 @@ impl Run {
     /// Starts it, for tests that do something while it runs.
     pub(crate) fn spawn(mut self) -> Running {
         let stdin = if matches!(self.stdin, Stdin::Null) { Stdio::null() } else { Stdio::piped() };
-        let child = self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let stdout = self.stdout.take().map_or_else(Stdio::piped, Stdio::from);
+        let child = self.command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn();
+        // The parent's copy of the pipe would keep it open.
+        self.command.stdout(Stdio::null());
         let mut child = child.unwrap_or_else(|error| panic!("{:?} cannot be run: {error}", self.command));
         let pipe = child.stdin.take();
         let stdin = match self.stdin {
@@ -147,18 +177,10 @@ impl Run {
             }
             Stdin::OpenPipe => pipe,
         };
-        let stdout = drain(child.stdout.take().expect("a pipe"));
+        let stdout = child.stdout.take().map(drain);
         let stderr = drain(child.stderr.take().expect("a pipe"));
         let what = format!("{:?}", self.command);
-        Running {
-            child,
-            what,
-            stdin,
-            stdout: Some(stdout),
-            stderr: Some(stderr),
-            home: self.home,
-            timeout: self.timeout,
-        }
+        Running { child, what, stdin, stdout, stderr: Some(stderr), home: self.home, timeout: self.timeout }
     }
 }
 
@@ -178,6 +200,13 @@ impl Running {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends it a signal: `INT`, `TERM`.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
+        assert!(kill.expect("a shell can be run").success(), "SIG{name} was sent");
     }
 
     /// Waits for its end. Panics with what it had printed where that takes too long.
@@ -206,7 +235,7 @@ impl Running {
         let Some(status) = status else {
             panic!("killed after {:?}: {}\n--- stdout\n{stdout}\n--- stderr\n{stderr}", self.timeout, self.what);
         };
-        Output { stdout, stderr, code: status.code(), home: self.home.clone() }
+        Output { stdout, stderr: without_age(&stderr), code: status.code(), home: self.home.clone() }
     }
 }
 
@@ -226,7 +255,7 @@ impl Drop for Running {
 pub(crate) struct Output {
     /// Standard output as it is.
     pub(crate) stdout: String,
-    /// Standard error as it is.
+    /// Standard error, without the note that the catalog of this build has grown old: tests outlive it.
     pub(crate) stderr: String,
     /// The exit code; `None` where a signal ended it.
     pub(crate) code: Option<i32>,
@@ -255,6 +284,10 @@ fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
         pipe.read_to_end(&mut bytes).expect("a pipe can be read");
         bytes
     })
+}
+
+fn without_age(stderr: &str) -> String {
+    stderr.split_inclusive('\n').filter(|line| !line.starts_with("note: the catalog's prices are ")).collect()
 }
 
 fn ports(text: &str) -> String {

@@ -143,6 +143,8 @@ struct State {
     repeats: bool,
     requests: Vec<Recorded>,
     unscripted: usize,
+    /// How many clients went away from a server that hung.
+    left: usize,
 }
 
 impl Server {
@@ -176,13 +178,23 @@ impl Server {
         assert!(!wait.timed_out(), "{count} requests did not arrive");
     }
 
+    /// Blocks until that many clients went away from a `HangForever`.
+    pub(crate) fn wait_left(&self, count: usize) {
+        let (_guard, wait) = self
+            .shared
+            .changed
+            .wait_timeout_while(self.shared.lock(), PATIENCE, |state| state.left < count)
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(!wait.timed_out(), "{count} clients did not go away");
+    }
+
     /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Recorded> {
         self.shared.lock().requests.clone()
     }
 
     fn run(scripts: Vec<Script>, repeats: bool) -> Self {
-        let state = State { scripts: scripts.into(), repeats, requests: Vec::new(), unscripted: 0 };
+        let state = State { scripts: scripts.into(), repeats, requests: Vec::new(), unscripted: 0, left: 0 };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
@@ -266,7 +278,12 @@ async fn converse(mut socket: TcpStream, connection: usize, shared: &Shared) -> 
                 Step::Sleep(time) => tokio::time::sleep(*time).await,
                 Step::Reset => return socket.set_zero_linger(),
                 Step::Close => return Ok(()),
-                Step::HangForever => return until_gone(&mut socket).await,
+                Step::HangForever => {
+                    let gone = until_gone(&mut socket).await;
+                    shared.lock().left += 1;
+                    shared.changed.notify_all();
+                    return gone;
+                }
             }
         }
         match script.head {

@@ -1,0 +1,186 @@
+//! What was typed of the commands that ask a model, or say what asking would do.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::lists::At;
+use super::values::{Limit, Shape, duration, number, per_mtok, preset, set, shape, tokens, usd};
+use crate::units::{Tokens, Usd, UsdPerMtok};
+
+/// What is asked of a model; `chat` and `route explain` share it.
+#[derive(Debug, Clone, Args)]
+pub struct Ask {
+    /// The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL].
+    #[arg(short, long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Instructions for the whole conversation, or @FILE.
+    #[arg(short, long, value_name = "TEXT|@FILE")]
+    pub system: Option<String>,
+    /// A JSON array of messages to begin with: [{"role": "user", "content": "..."}].
+    #[arg(long, value_name = "FILE")]
+    pub messages: Option<PathBuf>,
+    /// The most tokens the answer may have.
+    #[arg(long, value_name = "N", value_parser = tokens)]
+    pub max_tokens: Option<Tokens>,
+    /// Sampling temperature.
+    #[arg(long, value_name = "T", value_parser = number, allow_negative_numbers = true)]
+    pub temperature: Option<serde_json::Number>,
+    /// A further parameter of the provider's own API, as JSON or plain text: seed=7, top_p=0.9.
+    #[arg(long, value_name = "KEY=JSON", value_parser = set)]
+    pub set: Vec<(String, serde_json::Value)>,
+    /// Do not read stdin.
+    #[arg(long)]
+    pub no_stdin: bool,
+    /// How long stdin may stay silent.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", hide = true)]
+    pub stdin_timeout: Limit,
+    /// What is traded and what is not negotiable.
+    #[command(flatten)]
+    pub choice: Choice,
+}
+
+/// What is traded and what is not negotiable.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Choice of provider")]
+pub struct Choice {
+    /// Use this provider only; commas list several [env: OPENMUX_PROVIDER].
+    #[arg(long, value_name = "P,P", value_delimiter = ',')]
+    pub provider: Vec<String>,
+    /// Try these first, in this order.
+    #[arg(long, value_name = "P,P", value_delimiter = ',')]
+    pub order: Vec<String>,
+    /// Use only these.
+    #[arg(long, value_name = "P,P", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Never use these.
+    #[arg(long, value_name = "P,P", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// Never use gateways.
+    #[arg(long)]
+    pub no_gateways: bool,
+    /// What to favour: price, latency, throughput or balanced [default: balanced].
+    #[arg(long, value_name = "PRESET", value_parser = preset)]
+    pub prefer: Option<crate::routing::Preset>,
+    /// What an hour of waiting is worth, in USD [default: 18].
+    #[arg(long, value_name = "USD/H", value_parser = usd, conflicts_with = "prefer")]
+    pub time_value: Option<Usd>,
+    /// The dearest input price, USD per 1M tokens.
+    #[arg(long, value_name = "USD", value_parser = per_mtok)]
+    pub max_price_in: Option<UsdPerMtok>,
+    /// The dearest output price, USD per 1M tokens.
+    #[arg(long, value_name = "USD", value_parser = per_mtok)]
+    pub max_price_out: Option<UsdPerMtok>,
+    /// Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST].
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    pub max_cost: Option<Usd>,
+    /// Use endpoints whose price is not known.
+    #[arg(long)]
+    pub allow_unpriced: bool,
+    /// The region to prefer where a provider has several [env: OPENMUX_REGION].
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Settle near-ties with this seed [default: a counter of your calls].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// `openmux route explain`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "With -m the other words and stdin are the prompt, as in `openmux chat`; without -m the first \
+    word is the model.\n\nExamples\n  \
+    openmux route explain claude-sonnet-5 --tokens 8000/1000\n  \
+    git diff | openmux route explain -m claude-sonnet-5 \"Review this\"\n  \
+    openmux route explain claude-sonnet-5 --at 2026-11-24T12:00:00Z --seed 1")]
+pub struct RouteExplain {
+    /// The model, or with -m the prompt.
+    #[arg(value_name = "MODEL|PROMPT")]
+    pub words: Vec<String>,
+    /// What is asked.
+    #[command(flatten)]
+    pub ask: Ask,
+    /// The call that is weighed, in place of a prompt [default: 1000/400].
+    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape, help_heading = "Show")]
+    pub tokens: Option<Shape>,
+    /// Show every rejected endpoint, and every region.
+    #[arg(long, help_heading = "Show")]
+    pub all: bool,
+    /// Without any key: exit 4 instead of ranking as if every key were set.
+    #[arg(long, help_heading = "Show")]
+    pub strict: bool,
+    /// The moment of the answer.
+    #[command(flatten)]
+    pub at: At,
+}
+
+/// `openmux chat`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "The prompt is the words, then stdin where something is piped in; `-` is stdin alone.\n\n\
+    Examples\n  \
+    openmux chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
+    git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n  \
+    openmux --sandbox=outage chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
+    openmux chat -m claude-sonnet-5 -o json \"Hello!\" | jq -r .text")]
+pub struct ChatArgs {
+    /// The prompt; `-` is stdin.
+    pub prompt: Vec<String>,
+    /// What is asked.
+    #[command(flatten)]
+    pub ask: Ask,
+    /// Ask for the whole answer at once, and print all of it or nothing.
+    #[arg(long, help_heading = "Answer")]
+    pub no_stream: bool,
+    /// Print the route, the request without its key, and the cost bound; send nothing.
+    #[arg(short = 'n', long, help_heading = "Answer")]
+    pub dry_run: bool,
+    /// Print provider, tokens, cost and time on stderr at the end [default: on a terminal].
+    #[arg(short, long, conflicts_with = "no_usage", help_heading = "Answer")]
+    pub usage: bool,
+    /// Do not print that line.
+    #[arg(long, help_heading = "Answer")]
+    pub no_usage: bool,
+    /// Treat an answer that is cut off as a failure (exit 10).
+    #[arg(long, help_heading = "Answer")]
+    pub strict: bool,
+    /// Print the model's reasoning on stderr, where it streams any.
+    #[arg(long, help_heading = "Answer")]
+    pub show_reasoning: bool,
+    /// Further tries of a provider, once no other is left.
+    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Limits")]
+    pub retries: u32,
+    /// The whole request: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT].
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub timeout: Option<Limit>,
+    /// Making a connection.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Limits")]
+    pub connect_timeout: Limit,
+    /// The first token, over all providers [default: 60s, 180s for hidden reasoning].
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub first_token_timeout: Option<Limit>,
+    /// Silence within the answer.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Limits")]
+    pub idle_timeout: Limit,
+}
+
+/// `openmux sandbox`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux sandbox --scenario outage --port 9000")]
+pub struct SandboxArgs {
+    /// calm, outage, rate-limit, slow, mid-stream, or a TOML file.
+    #[arg(long, value_name = "SCENARIO", default_value = "calm")]
+    pub scenario: String,
+    /// The port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub port: u16,
+    /// The model whose providers are simulated.
+    #[arg(short, long, value_name = "MODEL", default_value = "anthropic/claude-sonnet-5")]
+    pub model: String,
+}
+
+/// `openmux help`.
+#[derive(Debug, Clone, Args)]
+pub struct HelpArgs {
+    /// A command, or: output, exit-codes, environment, routing.
+    pub topic: Vec<String>,
+}

@@ -1,0 +1,181 @@
+//! What was typed of the commands that look things up.
+
+use clap::{Args, ValueEnum};
+
+use super::values::{Shape, date, days, per_mtok, preset, shape, timestamp, tokens};
+use crate::units::{Tokens, UsdPerMtok};
+
+/// How a list is ordered, cut and laid out.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Show")]
+pub struct ListArgs {
+    /// Choose and order the columns, in any format (a wrong name lists them all).
+    #[arg(long, value_name = "F,F", value_delimiter = ',')]
+    pub fields: Vec<String>,
+    /// Order by these columns; unknown values come last.
+    #[arg(long, value_name = "F,F", value_delimiter = ',')]
+    pub sort: Vec<String>,
+    /// Reverse the order.
+    #[arg(long)]
+    pub reverse: bool,
+    /// Show at most so many rows.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// `openmux models list`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux models list --tools --min-context 200k --sort price --limit 10\n  \
+    openmux models list sonnet -o json | jq -r '.data[].id'\n  \
+    openmux models list --free -o ids")]
+pub struct ModelsList {
+    /// All must occur in the id or the name, e.g. `sonnet 4`.
+    pub words: Vec<String>,
+    /// Made by one of these.
+    #[arg(long, value_name = "V,V", value_delimiter = ',', help_heading = "Filter")]
+    pub vendor: Vec<String>,
+    /// Served by one of these.
+    #[arg(long, value_name = "P,P", value_delimiter = ',', help_heading = "Filter")]
+    pub provider: Vec<String>,
+    /// Calls tools.
+    #[arg(long, help_heading = "Filter")]
+    pub tools: bool,
+    /// Takes images.
+    #[arg(long, help_heading = "Filter")]
+    pub vision: bool,
+    /// Reasons before it answers.
+    #[arg(long, help_heading = "Filter")]
+    pub reasoning: bool,
+    /// Answers by a JSON Schema.
+    #[arg(long, help_heading = "Filter")]
+    pub structured: bool,
+    /// Context of at least so many tokens: 200k, 1m.
+    #[arg(long, value_name = "N", value_parser = tokens, help_heading = "Filter")]
+    pub min_context: Option<Tokens>,
+    /// Input price of at most so many USD per 1M tokens.
+    #[arg(long, value_name = "USD", value_parser = per_mtok, help_heading = "Filter")]
+    pub max_price: Option<UsdPerMtok>,
+    /// Its weights are published.
+    #[arg(long, help_heading = "Filter")]
+    pub open_weights: bool,
+    /// Some provider states a price of zero.
+    #[arg(long, help_heading = "Filter")]
+    pub free: bool,
+    /// A key is set for at least one of its providers.
+    #[arg(long, help_heading = "Filter")]
+    pub callable: bool,
+    /// Released after this day: 2026-01-31.
+    #[arg(long, value_name = "DATE", value_parser = date, help_heading = "Filter")]
+    pub released_after: Option<String>,
+    /// Not to be retired within so many days: 90d.
+    #[arg(long, value_name = "DAYS", value_parser = days, help_heading = "Filter")]
+    pub not_retiring: Option<u32>,
+    /// Also retired models and other kinds (embedding, image, ...).
+    #[arg(long, help_heading = "Filter")]
+    pub all: bool,
+    /// Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input.
+    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape, help_heading = "Show")]
+    pub tokens: Option<Shape>,
+    /// Layout.
+    #[command(flatten)]
+    pub list: ListArgs,
+    /// The moment of the answer.
+    #[command(flatten)]
+    pub at: At,
+}
+
+/// The moment that an offline answer is for.
+#[derive(Debug, Clone, Args)]
+pub struct At {
+    /// Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs.
+    #[arg(long, value_name = "TIME", value_parser = timestamp, help_heading = "Show")]
+    pub at: Option<jiff::Timestamp>,
+}
+
+/// `openmux models show`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux models show claude-sonnet-5\n  \
+    openmux models show claude-sonnet-5 --prices\n  \
+    openmux models show claude-sonnet-5 --tokens 8000/1000/7000")]
+pub struct ModelsShow {
+    /// The model: author/slug, a bare slug that one author has, an alias, or model:provider.
+    pub model: String,
+    /// The whole price sheet at every provider, all billing items.
+    #[arg(long)]
+    pub prices: bool,
+    /// Every region, variant and twin, instead of one row a provider.
+    #[arg(long)]
+    pub all: bool,
+    /// Add the price of one such call.
+    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape)]
+    pub tokens: Option<Shape>,
+    /// Layout.
+    #[command(flatten)]
+    pub list: ListArgs,
+    /// Unit of throughput.
+    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
+    pub unit: Unit,
+    /// The moment of the answer.
+    #[command(flatten)]
+    pub at: At,
+}
+
+/// Unit of throughput.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Unit {
+    /// Tokens per second.
+    #[value(name = "tok/s")]
+    PerSecond,
+    /// Tokens per minute.
+    #[value(name = "tok/min")]
+    PerMinute,
+}
+
+/// `openmux providers list`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux providers list --kind cloud\n  \
+    openmux providers list --callable -o ids")]
+pub struct ProvidersList {
+    /// All must occur in the id or the name.
+    pub words: Vec<String>,
+    /// Kinds: lab, cloud, host, gateway, plan, local.
+    #[arg(long, value_name = "K,K", value_delimiter = ',', help_heading = "Filter")]
+    pub kind: Vec<String>,
+    /// A key is set, or none is needed.
+    #[arg(long, help_heading = "Filter")]
+    pub callable: bool,
+    /// Layout.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// `openmux providers compare`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux providers compare claude-sonnet-5 --tokens 8000/1000\n  \
+    openmux providers compare claude-sonnet-5 --sort price --limit 5 -o md")]
+pub struct ProvidersCompare {
+    /// The model: author/slug, a bare slug that one author has, or an alias.
+    pub model: String,
+    /// The call that is priced, in tokens: input, output, cached input.
+    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape, default_value = "1000/400")]
+    pub tokens: Shape,
+    /// What to favour: price, latency, throughput or balanced [default: balanced].
+    #[arg(long, value_name = "PRESET", value_parser = preset)]
+    pub prefer: Option<crate::routing::Preset>,
+    /// Every region, instead of one row a provider.
+    #[arg(long)]
+    pub all: bool,
+    /// Layout.
+    #[command(flatten)]
+    pub list: ListArgs,
+    /// Unit of throughput.
+    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
+    pub unit: Unit,
+    /// The moment of the answer.
+    #[command(flatten)]
+    pub at: At,
+}

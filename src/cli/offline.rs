@@ -1,0 +1,123 @@
+//! What every command that only looks things up begins with and ends with: catalog, measurements, a moment; a list laid
+//! out and its footer.
+
+use jiff::Timestamp;
+
+use super::args::{Format, ListArgs};
+use super::error::CliError;
+use super::render::json::Envelope;
+use super::render::sheet::{Printed, Printing, Sheet};
+use super::settings::{self, Settings};
+use super::{Outcome, footer, print, warn};
+use crate::catalog::Catalog;
+use crate::dispatch::{Dispatcher, Sandboxed};
+use crate::store::ObservationStore;
+
+/// Everything that such a command reads.
+pub(crate) struct Offline<'a> {
+    /// What was asked of every command.
+    pub settings: &'a Settings,
+    /// The catalog with the user's overlays.
+    pub catalog: Catalog,
+    /// What was measured.
+    pub store: Box<dyn ObservationStore>,
+    /// The moment that the answer is for.
+    pub now: Timestamp,
+    /// What was said on stderr, and stands in JSON too.
+    pub warnings: Vec<String>,
+    overlays: usize,
+    clock: Box<dyn Fn() -> Timestamp + Sync>,
+}
+
+impl<'a> Offline<'a> {
+    /// Reads catalog and measurements, and says what could not be read.
+    ///
+    /// # Errors
+    /// An overlay cannot be read or is broken.
+    pub(crate) fn open(settings: &'a Settings, at: Option<Timestamp>) -> Result<Self, CliError> {
+        let now = at.unwrap_or_else(settings::now);
+        let (catalog, overlays) = settings.catalog()?;
+        settings::note_age(settings, &catalog, now);
+        let (store, warning) = settings.store_to_read();
+        let opened =
+            Self { settings, catalog, store, now, warnings: Vec::new(), overlays, clock: Box::new(move || now) };
+        Ok(opened.warned(warning))
+    }
+
+    /// The same with a further warning, said on stderr.
+    pub(crate) fn warned(mut self, warning: Option<String>) -> Self {
+        if let Some(text) = warning {
+            warn(self.settings, &text);
+            self.warnings.push(text);
+        }
+        self
+    }
+
+    /// The façade over what was read, at the chosen moment.
+    pub(crate) fn dispatcher<'b>(&'b self, sandbox: Option<&'b Sandboxed>, region: Option<&'b str>) -> Dispatcher<'b> {
+        Dispatcher {
+            catalog: &self.catalog,
+            store: self.store.as_ref(),
+            vars: &self.settings.vars,
+            now: self.clock.as_ref(),
+            sandbox,
+            region: region.or_else(|| self.settings.vars.plain("OPENMUX_REGION")),
+        }
+    }
+
+    /// The facts of the JSON envelope.
+    pub(crate) fn envelope(&self) -> Envelope<'_> {
+        self.settings.envelope(&self.catalog, self.overlays, self.now, &self.warnings)
+    }
+
+    /// Sorts and cuts a list as its options say, and lays it out; the second value is how many rows there were.
+    ///
+    /// # Errors
+    /// A field does not exist.
+    pub(crate) fn lay_out(
+        &self,
+        sheet: &mut Sheet,
+        format: Format,
+        list: &ListArgs,
+        sort: &[String],
+        reverse: bool,
+    ) -> Result<(Printed, usize), CliError> {
+        sheet.sort(sort, reverse)?;
+        let found = sheet.rows.len();
+        sheet.rows.truncate(list.limit.unwrap_or(usize::MAX));
+        let printing = Printing {
+            format,
+            fields: &list.fields,
+            width: self.settings.width,
+            style: self.settings.out,
+            envelope: self.envelope(),
+        };
+        Ok((sheet.print(&printing)?, found))
+    }
+
+    /// Writes a list, then what a person should know of it: the legend, the catalog's age, the columns that did not fit.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub(crate) fn close(&self, text: &str, format: Format, legend: &str, hidden: &[&str]) -> Outcome {
+        let outcome = print(text)?;
+        let age = settings::age_days(&self.catalog, self.now);
+        let hidden = if hidden.is_empty() {
+            String::new()
+        } else {
+            format!(" Hidden: {} (-o wide shows all).", hidden.join(", "))
+        };
+        let days = if age == 1 { "day" } else { "days" };
+        footer(
+            self.settings,
+            format,
+            &format!("{legend} Catalog {}, {age} {days} old.{hidden}", self.catalog.generated()),
+        );
+        Ok(outcome)
+    }
+}
+
+/// Names of columns as they are typed: `-` and `_` mean the same.
+pub(crate) fn column_names(typed: &[String]) -> Vec<String> {
+    typed.iter().map(|name| name.replace('-', "_")).collect()
+}

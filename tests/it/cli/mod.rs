@@ -1,0 +1,110 @@
+//! The command line as a black box: what it prints, how it ends, and what its providers see.
+
+mod failover;
+mod faults;
+mod secrets;
+mod signals;
+mod stdin;
+mod stdout;
+mod store;
+
+use std::fmt::Write as _;
+
+use openmux::catalog::Protocol;
+
+use super::support::command::{Home, Output, Run};
+use super::support::server::{Script, Server};
+use super::support::wire;
+
+/// Names of private providers, cheapest first, so that they are tried in this order.
+const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// What every provider's key ends with.
+const KEY_TAIL: &str = "tail";
+
+/// The protocols that are spoken.
+const BOTH: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
+
+/// A home whose overlay adds `acme/tiny`, served by one private provider for each scripted server.
+#[derive(Debug)]
+struct World {
+    home: Home,
+    servers: Vec<Server>,
+}
+
+impl World {
+    /// The servers become providers `alpha`, `beta`, `gamma` of one protocol, each dearer than the one before.
+    fn new(protocol: Protocol, servers: Vec<Server>) -> Self {
+        let home = Home::new();
+        let mut overlay = String::new();
+        for (at, (server, name)) in servers.iter().zip(NAMES).enumerate() {
+            let variable = key_variable(name);
+            let (base, price) = (server.base_url(), 1 + 20 * at);
+            writeln!(
+                overlay,
+                "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{variable}\"\n\
+                 [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\ncontext = 8192\n\
+                 max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
+                2 * price,
+                protocol = protocol.name(),
+            )
+            .unwrap();
+        }
+        home.write("config/catalog.d/private.toml", &overlay);
+        Self { home, servers }
+    }
+
+    /// The OpenAI protocol.
+    fn openai(servers: Vec<Server>) -> Self {
+        Self::new(Protocol::OpenaiChat, servers)
+    }
+
+    /// One OpenAI server that gives these scripts in turn.
+    fn of(scripts: Vec<Script>) -> Self {
+        Self::openai(vec![Server::start(scripts)])
+    }
+
+    /// The command, with a key for each provider.
+    fn openmux<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Run {
+        let run = self.home.openmux(args);
+        NAMES.iter().fold(run, |run, name| run.env(&key_variable(name), format!("sk-{name}-0123456789-{KEY_TAIL}")))
+    }
+
+    /// `chat -m acme/tiny hi` with further arguments; the seed is fixed, so that backoffs are.
+    fn chat<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Run {
+        self.openmux(["chat", "-m", "acme/tiny", "--seed", "1", "hi"].into_iter().chain(more))
+    }
+
+    /// Requests that each server has got.
+    fn hits(&self) -> Vec<usize> {
+        self.servers.iter().map(Server::hits).collect()
+    }
+}
+
+fn key_variable(provider: &str) -> String {
+    format!("{}_KEY", provider.to_uppercase())
+}
+
+/// A whole streamed answer of a protocol: `Hello, you.`.
+fn answer(protocol: Protocol) -> Script {
+    match protocol {
+        Protocol::AnthropicMessages => wire::anthropic_stream(&["Hello", ", you."], (7, 3)),
+        _ => wire::openai_stream(&["Hello", ", you."], Some((7, 3))),
+    }
+}
+
+/// The same answer in one piece.
+fn whole(protocol: Protocol) -> Script {
+    match protocol {
+        Protocol::AnthropicMessages => wire::anthropic_whole("Hello, you.", (7, 3)),
+        _ => wire::openai_whole("Hello, you.", (7, 3)),
+    }
+}
+
+/// The error object of the JSON line that ends stderr.
+fn error_line(output: &Output) -> serde_json::Value {
+    let line = output.stderr.lines().last().unwrap_or_default();
+    let document: serde_json::Value =
+        serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON line on stderr: {}", output.snapshot()));
+    document["error"].clone()
+}

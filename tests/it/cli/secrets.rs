@@ -1,0 +1,147 @@
+//! A key that is set occurs in no output and no file, whatever the server makes of it.
+
+use std::path::Path;
+
+use openmux::catalog::Protocol;
+use serde_json::json;
+
+use super::super::support::command::{Home, Output};
+use super::super::support::server::{Script, Server, Step};
+use super::super::support::wire;
+use super::stdout::OFFLINE;
+use super::{BOTH, World, answer};
+
+/// Looks like no provider's keys, so that only knowing it helps.
+const CANARY: &str = "canary+Zq7/0123456789abcdef=";
+/// Begins like a key, so that it is known even where it is cut.
+const PREFIXED: &str = "sk-canary-Zq7-0123456789abcdef";
+
+/// Fails where more than the four characters that name a key are in a text; a key that is cut off counts too.
+fn assert_absent(key: &str, text: &str, place: &str) {
+    assert!(!text.contains(&key[..12]) && !text.contains(&key[key.len() - 8..]), "the key is in {place}:\n{text}");
+}
+
+fn assert_silent(key: &str, output: &Output, place: &str) {
+    assert_absent(key, &output.stdout, place);
+    assert_absent(key, &output.stderr, place);
+}
+
+/// Every file under a folder, as text.
+fn assert_unwritten(key: &str, folder: &Path) {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_absent(key, &String::from_utf8_lossy(&bytes), &path.display().to_string());
+        seen += 1;
+    }
+    assert!(seen > 0, "a chat leaves a store behind");
+}
+
+/// Servers that quote the key in every place that openmux reads.
+fn echoes(protocol: Protocol, key: &str) -> Vec<Script> {
+    let said = format!("Incorrect API key provided: {key}.");
+    let long = format!("{} {key}", "x".repeat(280));
+    let first = match protocol {
+        Protocol::AnthropicMessages => {
+            wire::anthropic_events(&[], (7, 3))[..2].concat() + &wire::anthropic_text("Hello")
+        }
+        _ => wire::openai_text("Hello"),
+    };
+    let event = match protocol {
+        Protocol::AnthropicMessages => {
+            wire::anthropic_event(&json!({"type": "error", "error": {"type": "api_error", "message": said}}))
+        }
+        _ => wire::openai_event(&json!({"error": {"message": said, "type": "server_error", "code": key}})),
+    };
+    vec![
+        wire::openai_error(401, "invalid_request_error", Some("invalid_api_key"), &said),
+        wire::openai_error(400, key, Some(key), &said),
+        wire::anthropic_error(401, "authentication_error", &said),
+        wire::openai_error(400, "invalid_request_error", None, &long),
+        Script::body(401, "text/plain", said.clone()),
+        Script::body(502, "text/html", format!("<html><title>{said}</title><body>{key}</body></html>")),
+        Script::body(200, "text/html", format!("<html><body>{key}</body></html>")),
+        Script::json(200, &json!({"error": {"message": said}})),
+        Script::json(200, &json!({"key": key})),
+        Script::body(400, "application/json", "{}").header("x-request-id", key).header("retry-after", key),
+        Script::stream(vec![Step::bytes(first.clone()), Step::bytes(event)]),
+        Script::stream(vec![Step::bytes(first), Step::bytes(format!("data: {key}\n\n"))]),
+        Script::stream(vec![Step::bytes(format!("data: {key}\n\n"))]),
+    ]
+}
+
+#[test]
+fn a_key_that_the_server_quotes_is_not_passed_on() {
+    for protocol in BOTH {
+        for key in [CANARY, PREFIXED] {
+            for (at, script) in echoes(protocol, key).into_iter().enumerate() {
+                for more in [&["-o", "text", "-vv"][..], &["-o", "json"]] {
+                    let world = World::new(protocol, vec![Server::repeating(script.clone())]);
+                    let run = world.chat(["--retries", "0"].into_iter().chain(more.iter().copied()));
+                    let output = run.env("ALPHA_KEY", key).run();
+                    assert_ne!(output.code, Some(0), "{}", output.snapshot());
+                    assert_silent(key, &output, &format!("{} {at} {more:?}", protocol.name()));
+                    assert_unwritten(key, &world.home.path().join("data"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_is_sent_to_its_provider_and_shown_nowhere() {
+    for protocol in BOTH {
+        let world = World::new(protocol, vec![Server::repeating(answer(protocol))]);
+        for more in [&["-v"][..], &["-vv"], &["-u"], &["-o", "json"], &["-o", "jsonl"], &["-n"], &["-n", "-o", "json"]]
+        {
+            let output = world.chat(more.iter().copied()).env("ALPHA_KEY", CANARY).run();
+            assert_eq!(output.code, Some(0), "{}", output.snapshot());
+            assert_silent(CANARY, &output, &format!("{} {more:?}", protocol.name()));
+        }
+        assert_eq!(world.hits(), [5], "a dry run sends nothing");
+        for request in world.servers[0].requests() {
+            assert!(request.headers.iter().any(|(_, value)| value.ends_with(CANARY)), "the key is sent");
+            assert!(!request.path.contains("canary"), "and not in the address");
+        }
+        assert_unwritten(CANARY, &world.home.path().join("data"));
+    }
+}
+
+#[test]
+fn the_wire_is_shown_when_it_is_asked_for() {
+    let world = World::of(vec![answer(Protocol::OpenaiChat)]);
+    let output = world.chat(["-vv"]).run();
+    for words in ["alpha is tried first.", "/v1/chat/completions", "status=200", "class=\"ok\""] {
+        assert!(output.stderr.contains(words), "\"{words}\" is not in {}", output.snapshot());
+    }
+}
+
+#[test]
+fn no_command_prints_a_key_that_is_set() {
+    let home = Home::new();
+    let more: [&[&str]; 3] = [
+        &["providers", "list", "-o", "wide"],
+        &["providers", "list", "-o", "json"],
+        &["route", "explain", "claude-sonnet-5", "-o", "json", "--all"],
+    ];
+    for args in OFFLINE.into_iter().chain(more) {
+        let run = home.openmux(args.iter().copied()).env("ANTHROPIC_API_KEY", CANARY).env("OPENROUTER_API_KEY", CANARY);
+        assert_silent(CANARY, &run.run(), &format!("{args:?}"));
+    }
+}
+
+#[test]
+fn a_key_that_no_header_can_carry_is_named_and_not_shown() {
+    let world = World::of(Vec::new());
+    let output = world.chat([]).env("ALPHA_KEY", "canary-0123456789\nabcdef").run();
+    insta::assert_snapshot!(output.snapshot(), @r"
+    exit: 4
+    --- stdout
+
+    --- stderr
+    error: the key from ALPHA_KEY cannot be sent to alpha
+      reason  the key from ALPHA_KEY holds characters that a header cannot carry
+      fix:    export ALPHA_KEY=... with a valid key
+    ");
+}
