@@ -7,7 +7,7 @@ use clap::CommandFactory;
 use super::args::{Cli, Format, HelpArgs};
 use super::contract::{ENVIRONMENT, Exit, FILES, PROVIDER_ENVIRONMENT};
 use super::error::{CliError, nearest};
-use super::render::text::{Style, wrap};
+use super::render::text::{Style, trim_ends, wrap};
 use super::settings::Settings;
 use super::{Outcome, print};
 
@@ -165,7 +165,7 @@ pub(crate) fn help(settings: &Settings, args: &HelpArgs) -> Outcome {
         }
     }
     let text = found.render_long_help();
-    print(&if settings.out.on { text.ansi().to_string() } else { text.to_string() })
+    print(&trim_ends(&if settings.out.on { text.ansi().to_string() } else { text.to_string() }))
 }
 
 fn exit_codes_json() -> String {

@@ -171,7 +171,8 @@ fn unparsed(
 ) -> Exit {
     use clap::error::ErrorKind;
     let text = |style: render::text::Style| {
-        if style.on { error.render().ansi().to_string() } else { error.render().to_string() }
+        let rendered = error.render();
+        render::text::trim_ends(&if style.on { rendered.ansi().to_string() } else { rendered.to_string() })
     };
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => finish_data(out::data(&text(out_style))),

@@ -19,6 +19,7 @@ fn what_it_shows_is_what_the_program_prints() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads the repository's own files")]
 fn it_has_five_examples_and_two_commands_to_begin_with() {
     let readme = readme();
     assert_eq!((1..9).filter(|number| readme.contains(&format!("\n### {number}. "))).count(), 5);

@@ -43,7 +43,9 @@ pub(crate) fn human(decision: &Decision, view: View) -> String {
         Some(first) => format!("{} would answer. Nothing was sent.", first.endpoint.provider),
         None => "No provider can answer. Nothing was sent.".to_owned(),
     };
-    let _ = writeln!(page, "{}", view.style.bold(&headline));
+    for line in wrap(&headline, view.width) {
+        let _ = writeln!(page, "{}", view.style.bold(&line));
+    }
     page += &asked(&decision.request, view);
     page.push('\n');
     page += &candidates(decision, view);
@@ -76,12 +78,14 @@ fn candidates(decision: &Decision, view: View) -> String {
     let rejected_shown = if view.all { decision.rejected.len() } else { REJECTED_SHOWN };
     let (loud, quiet) = split(&decision.rejected, rejected_shown, view.all);
     let names = ranked.iter().map(|entry| width(entry.endpoint.provider.as_str()));
-    let name_width = names.max().unwrap_or(0).clamp(14.min(view.width / 5), 24);
+    // A reason beside a name needs some room too.
+    let most = 24.min(view.width.saturating_sub(27)).max(8);
+    let name_width = names.max().unwrap_or(0).clamp(14.min(view.width / 5), most);
     let remarks = ranked.iter().enumerate().map(|(place, entry)| width(&remark(place, entry, decision)));
     let columns = Columns::fit(ranked, name_width, remarks.max().unwrap_or(0), view);
     let mut page = columns.header(name_width, view.style);
     for (place, entry) in ranked.iter().enumerate() {
-        page += &columns.row(place, entry, decision, name_width, view.style);
+        page += &columns.row(place, entry, decision, name_width, view);
     }
     if shown < decision.ranked.len() {
         let _ = writeln!(page, "     {} more usable; --all shows them", decision.ranked.len() - shown);
@@ -127,15 +131,16 @@ fn summary(rejected: &[&Rejected]) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// Which terms have a column, and to how many places.
+/// Which terms are shown, to how many places, and whether below their row, since they do not fit into it.
 struct Columns {
     terms: Vec<TermKind>,
     places: u32,
+    below: bool,
 }
 
 impl Columns {
     /// All terms to a millionth of a dollar; where that is too wide, fewer places, then without terms that are zero
-    /// throughout.
+    /// throughout, then on a line of their own.
     fn fit(ranked: &[Ranked], name_width: usize, remark: usize, view: View) -> Self {
         let has = |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).is_some());
         let nonzero =
@@ -144,12 +149,12 @@ impl Columns {
             TermKind::ALL.into_iter().filter(|kind| *kind != TermKind::Switch || has(*kind)).collect();
         let some: Vec<TermKind> = all.iter().copied().filter(|kind| nonzero(*kind)).collect();
         for (terms, places) in [(&all, 6), (&all, 5), (&some, 5), (&some, 4)] {
-            let fits = Self { terms: terms.clone(), places };
+            let fits = Self { terms: terms.clone(), places, below: false };
             if 5 + name_width + fits.amount_width() * (terms.len() + 1) + 2 + remark <= view.width {
                 return fits;
             }
         }
-        Self { terms: some, places: 4 }
+        Self { terms: some, places: 4, below: true }
     }
 
     /// `  $0.000000`.
@@ -160,28 +165,37 @@ impl Columns {
     fn header(&self, name_width: usize, style: Style) -> String {
         let mut line = format!("     {:<name_width$}", "PROVIDER");
         let pad = self.amount_width();
-        for (at, kind) in self.terms.iter().enumerate() {
+        for (at, kind) in self.terms.iter().enumerate().filter(|_| !self.below) {
             let sign = if at == 0 { "" } else { "+ " };
             let _ = write!(line, "{:>pad$}", format!("{sign}{}", kind.name().to_uppercase()));
         }
-        let _ = write!(line, "{:>pad$}", "= TOTAL");
+        let _ = write!(line, "{:>pad$}", if self.below { "TOTAL" } else { "= TOTAL" });
         format!("{}\n", style.dim(&line))
     }
 
-    fn row(&self, place: usize, entry: &Ranked, decision: &Decision, name_width: usize, style: Style) -> String {
+    fn row(&self, place: usize, entry: &Ranked, decision: &Decision, name_width: usize, view: View) -> String {
         let name = cut_middle(entry.endpoint.provider.as_str(), name_width);
         let mut line = format!("{:>3}  {name:<name_width$}", place + 1);
         let amounts: Vec<Usd> = self.terms.iter().map(|kind| entry.score.amount(*kind).unwrap_or_default()).collect();
         let (shown, total) = adding_up(&amounts, self.places);
         let pad = self.amount_width();
-        for (kind, amount) in self.terms.iter().zip(shown) {
-            let unknown = *kind == TermKind::Price && !entry.score.price_known;
-            let _ = write!(line, "{:>pad$}", if unknown { "?".to_owned() } else { amount });
+        let unknown = |kind: TermKind| kind == TermKind::Price && !entry.score.price_known;
+        let amounts = self.terms.iter().zip(shown).map(|(kind, amount)| {
+            (kind.name(), if unknown(*kind) { "?".to_owned() } else { amount })
+        });
+        let mut sum = Vec::new();
+        for (name, amount) in amounts {
+            if self.below {
+                sum.push(format!("{amount} {name}"));
+            } else {
+                let _ = write!(line, "{amount:>pad$}");
+            }
         }
         let _ = write!(line, "{total:>pad$}");
-        let remark = remark(place, entry, decision);
-        let line = format!("{line}  {remark}").trim_end().to_owned();
-        format!("{}\n", if place == 0 { style.bold(&line) } else { line })
+        let line = format!("{line}  {}", remark(place, entry, decision)).trim_end().to_owned();
+        let line = if place == 0 { view.style.bold(&line) } else { line };
+        let below = wrap(&sum.join(" + "), view.width.saturating_sub(5));
+        below.into_iter().fold(line + "\n", |page, part| format!("{page}     {part}\n"))
     }
 }
 
@@ -228,7 +242,7 @@ pub(crate) fn reason(rejection: &Rejection) -> String {
             "no key, and the catalog names no variable".to_owned()
         }
         Rejection::NoCredential { looked_in } => format!("no key: set {}", looked_in.join(" or ")),
-        Rejection::ProtocolUnsupported { protocol } => format!("speaks {protocol}, which this version does not"),
+        Rejection::ProtocolUnsupported { protocol } => format!("needs {protocol}, which this version lacks"),
         Rejection::MissingSetting { variables } => format!("not set: {}", variables.join(", ")),
         Rejection::NoBaseUrl => "no address known: set PROVIDER_BASE_URL".to_owned(),
         Rejection::Retired { since: Some(day) } => format!("retired {day}"),

@@ -134,11 +134,11 @@ pub(crate) fn price_sheets(reaches: &[Reach]) -> String {
             Some(pricing) => page += &price_lines(pricing),
         }
         if let Some(dispute) = endpoint.dispute {
-            let _ = writeln!(
-                page,
-                "  sources disagree: input {} to {}, output {} to {}",
-                dispute.input.0, dispute.input.1, dispute.output.0, dispute.output.1
-            );
+            for (name, item, (low, high)) in
+                [("sources disagree", "input", dispute.input), ("", "output", dispute.output)]
+            {
+                let _ = writeln!(page, "  {name:<24}{item} {low} to {high}");
+            }
         }
     }
     page
@@ -146,20 +146,21 @@ pub(crate) fn price_sheets(reaches: &[Reach]) -> String {
 
 fn price_lines(pricing: &Pricing) -> String {
     let mut lines = String::new();
-    let tiered = |rate: &Rate| {
-        let tiers = rate.tiers.iter().map(|tier| {
-            let size = text::grouped(tier.threshold.count());
-            format!("; {} where input {} {size}", money::per_mtok(tier.price), tier.comparator.sign())
-        });
-        format!("{}{}", money::per_mtok(rate.base), tiers.collect::<String>())
+    // A tier has a line of its own, below the rate that it replaces.
+    let tiered = |name: String, rate: &Rate| {
+        let mut part = format!("  {name:<24}{} per 1M tokens\n", money::per_mtok(rate.base));
+        for tier in &rate.tiers {
+            let (price, size) = (money::per_mtok(tier.price), text::grouped(tier.threshold.count()));
+            let _ = writeln!(part, "  {:<24}{price} where input {} {size}", "", tier.comparator.sign());
+        }
+        part
     };
     for (item, rate) in &pricing.rates {
-        let _ = writeln!(lines, "  {:<24}{} per 1M tokens", item.key(), tiered(rate));
+        lines += &tiered(item.key().to_owned(), rate);
     }
     for (service, rates) in &pricing.service {
         for (item, rate) in rates {
-            let _ =
-                writeln!(lines, "  {:<24}{} per 1M tokens", format!("{} {}", service.name(), item.key()), tiered(rate));
+            lines += &tiered(format!("{} {}", service.name(), item.key()), rate);
         }
     }
     for (item, fee) in &pricing.fees {

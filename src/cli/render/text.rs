@@ -149,6 +149,11 @@ pub(crate) fn is_one_line(text: &str) -> bool {
     plain && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
 }
 
+/// The same lines without spaces at their ends.
+pub(crate) fn trim_ends(text: &str) -> String {
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
 /// A provider's or file's text on one line, without control characters.
 pub(crate) fn one_line(text: &str) -> String {
     if is_one_line(text) {

@@ -50,6 +50,13 @@ impl Home {
         run
     }
 
+    /// The command under `/bin/sh`, for what only a shell can set up; the script says where `"$0" "$@"` goes.
+    pub(crate) fn shell<'a>(&self, script: &str, args: impl IntoIterator<Item = &'a str>) -> Run {
+        let mut run = self.command("/bin/sh");
+        run.command.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("openmux")).args(args);
+        run
+    }
+
     /// A line for the shell, in which `openmux` is this one and other programs are the machine's.
     #[cfg(unix)]
     #[expect(clippy::disallowed_methods, reason = "a pipe into another program needs the machine's PATH")]
@@ -59,13 +66,6 @@ impl Home {
         path.push(std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
         let mut run = self.command("/bin/sh").env("PATH", path);
         run.command.args(["-c", line]);
-        run
-    }
-
-    /// The command under `/bin/sh`, for what only a shell can set up; the script says where `"$0" "$@"` goes.
-    pub(crate) fn shell<'a>(&self, script: &str, args: impl IntoIterator<Item = &'a str>) -> Run {
-        let mut run = self.command("/bin/sh");
-        run.command.args(["-c", script]).arg(assert_cmd::cargo::cargo_bin!("openmux")).args(args);
         run
     }
 
