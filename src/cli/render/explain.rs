@@ -180,9 +180,11 @@ impl Columns {
         let (shown, total) = adding_up(&amounts, self.places);
         let pad = self.amount_width();
         let unknown = |kind: TermKind| kind == TermKind::Price && !entry.score.price_known;
-        let amounts = self.terms.iter().zip(shown).map(|(kind, amount)| {
-            (kind.name(), if unknown(*kind) { "?".to_owned() } else { amount })
-        });
+        let amounts = self
+            .terms
+            .iter()
+            .zip(shown)
+            .map(|(kind, amount)| (kind.name(), if unknown(*kind) { "?".to_owned() } else { amount }));
         let mut sum = Vec::new();
         for (name, amount) in amounts {
             if self.below {
