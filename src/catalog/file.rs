@@ -30,7 +30,8 @@ pub(super) use self::endpoint::EndpointPatch;
 use self::provider::ProviderPatch;
 pub(super) use self::reader::suggestion;
 use self::reader::{Reader, Source};
-pub(super) use self::record::{default_auth, provider_record};
+pub(crate) use self::record::default_auth;
+pub(super) use self::record::provider_record;
 
 /// What is wrong with an overlay, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -35,19 +35,23 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .map_err(|error| CliError::new(Exit::Config, "runtime", "cannot start").fact("reason", error.to_string()))
 }
 
-/// Waits for Ctrl-C or SIGTERM, and says which exit code it means.
-pub(crate) async fn stop_signal() -> Exit {
+/// Waits for Ctrl-C or SIGTERM, and says which exit code it means. From the call on, not from the first wait, neither
+/// ends the process by itself.
+pub(crate) fn stop_signal() -> impl Future<Output = Exit> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => Exit::Interrupted,
-            _ = terminate.recv() => Exit::Terminated,
+        let signals = signal(SignalKind::interrupt()).and_then(|first| Ok((first, signal(SignalKind::terminate())?)));
+        async move {
+            let Ok((mut interrupt, mut terminate)) = signals else { return std::future::pending().await };
+            tokio::select! {
+                _ = interrupt.recv() => Exit::Interrupted,
+                _ = terminate.recv() => Exit::Terminated,
+            }
         }
     }
     #[cfg(not(unix))]
-    {
+    async {
         let _ = tokio::signal::ctrl_c().await;
         Exit::Interrupted
     }
@@ -263,7 +267,9 @@ impl Asked<'_> {
             return Ok(exit);
         }
         let Some(attempt) = answered else {
-            return Err(report::failed(report, decision, &self.request.model, self.format == Format::Text));
+            // What was held back never reached stdout.
+            let shown = self.format == Format::Text && !self.args.no_stream;
+            return Err(report::failed(report, decision, &self.request.model, shown));
         };
         self.judge(attempt.outcome.class, attempt)
     }

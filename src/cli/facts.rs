@@ -9,6 +9,7 @@ use super::args::{Shape, Unit};
 use super::contract::Exit;
 use super::error::CliError;
 use super::render::sheet::Cell;
+use super::render::text::first_of;
 use crate::catalog::price::{FeeItem, Item};
 use crate::catalog::resolve::{ResolveError, Resolved, resolve};
 use crate::catalog::{Capability, Catalog, Endpoint, EndpointId, Modality, Protocol, ProviderKind, Usage};
@@ -51,14 +52,17 @@ fn unresolved(error: &ResolveError, typed: &str) -> CliError {
             error.with("suggestions", names).fix(format!("openmux models list {word}").trim_end().to_owned())
         }
         ResolveError::Ambiguous { candidates, .. } => {
-            exit("ambiguous").fact("could be", candidates.join("\n")).with("candidates", candidates.clone())
+            CliError::new(Exit::NotFound, "ambiguous", format!("\"{typed}\" is ambiguous"))
+                .fact("could be", candidates.join("\n"))
+                .with("candidates", candidates.clone())
+                .fix("say which one is meant")
         }
         ResolveError::UnknownSuffix { providers, variants, .. } => {
             let error = exit("suffix");
             let error = if providers.is_empty() {
                 error
             } else {
-                error.fact("providers", providers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+                error.fact("providers", first_of(&providers.iter().map(ToString::to_string).collect::<Vec<_>>(), 12))
             };
             if variants.is_empty() { error } else { error.fact("variants", variants.join(" ")) }
         }

@@ -54,9 +54,9 @@ fn exit_codes() -> String {
         "One meaning each, the same in every command. With several failures the last\nattempt's code counts.\n\n",
     );
     for exit in Exit::ALL {
-        for (at, line) in wrap(exit.meaning(), WIDTH - 19).iter().enumerate() {
+        for (at, line) in wrap(exit.meaning(), WIDTH - 20).iter().enumerate() {
             let (code, name) = if at == 0 { (exit.code().to_string(), exit.name()) } else { (String::new(), "") };
-            text += &format!("{code:>5}  {name:<11} {line}\n");
+            text += &format!("{code:>5}  {name:<11}  {line}\n");
         }
     }
     text + "\nTrying again helps after 8, 9 and 10, and later after 7.\n"

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::render::chat::attempts_json;
 use super::render::explain::reason;
 use super::render::money::dollars;
-use super::render::text::{duration, grouped, one_line};
+use super::render::text::{duration, first_of, grouped, one_line};
 use crate::catalog::ModelId;
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::ErrorClass;
@@ -71,7 +71,7 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
         Rejection::Retired { since } => {
             let when = since.as_ref().map(|day| format!(" on {day}")).unwrap_or_default();
             CliError::new(Exit::NotFound, "retired", format!("{model} was retired{when} at {provider}{others}"))
-                .fix(format!("openmux models list {}", model.slug().split('-').nth(1).unwrap_or(model.slug())))
+                .fix(format!("openmux models list --vendor {} --sort released --reverse", model.author()))
         }
         Rejection::MissingSetting { variables } => {
             CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", ")))
@@ -79,7 +79,7 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
         }
         other => {
             CliError::new(Exit::NotFound, "no_provider", format!("no provider of {model} can be used by this version"))
-                .fact(provider.as_str(), reason(other))
+                .fact(provider.as_str(), reason(other, provider))
         }
     };
     error.fix_if_none(format!("openmux route explain {model} --all")).with("model", model.as_str())
@@ -146,7 +146,7 @@ fn nobody(decision: &Decision, model: &ModelId) -> CliError {
         let names: Vec<String> = only.iter().map(ToString::to_string).collect();
         let serving: BTreeSet<&str> = decision.rejected.iter().map(|entry| entry.endpoint.provider.as_str()).collect();
         return CliError::new(Exit::NotFound, "not_served", format!("{} does not serve {model}", names.join(", ")))
-            .fact("served by", serving.into_iter().take(12).collect::<Vec<_>>().join(" "))
+            .fact("served by", first_of(&serving.into_iter().collect::<Vec<_>>(), 12))
             .fix(format!("openmux providers compare {model}"));
     }
     if decision.rejected.is_empty() {

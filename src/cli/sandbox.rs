@@ -115,6 +115,8 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
     let resolved = facts::model(&catalog, &args.model)?;
     let runtime = super::chat::runtime()?;
     runtime.block_on(async {
+        // Whoever has read the addresses may stop it at once.
+        let stopped = super::chat::stop_signal();
         let (running, simulated) = start(&catalog, &resolved, &args.scenario, args.port).await?;
         if !settings.quiet {
             out::talk(&format!(
@@ -127,6 +129,6 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
             lines += &format!("{provider}\t{url}\t{KEY}\n");
         }
         print(&lines)?;
-        Ok(super::chat::stop_signal().await)
+        Ok(stopped.await)
     })
 }

@@ -355,9 +355,13 @@ fn unknown_variables(vars: &Vars) -> Vec<String> {
     let is_base_url = |name: &str| name.ends_with("_BASE_URL");
     let unknown =
         vars.names().filter(|name| name.starts_with("OPENMUX_") && !known.contains(name) && !is_base_url(name));
+    // What all have in common says nothing about nearness.
+    let bare = |name: &str| name.trim_start_matches("OPENMUX_").to_owned();
+    let ours: Vec<String> = known.iter().filter(|name| name.starts_with("OPENMUX_")).map(|name| bare(name)).collect();
+    let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
     let told: Vec<String> = unknown
-        .map(|name| match nearest(name, &known) {
-            Some(near) => format!("{name} (did you mean {near}?)"),
+        .map(|name| match nearest(&bare(name), &ours) {
+            Some(near) => format!("{name} (did you mean OPENMUX_{near}?)"),
             None => name.to_owned(),
         })
         .collect();

@@ -1,7 +1,7 @@
 //! `openmux models show`: everything known about one model, and every provider of it.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::args::{Format, ModelsShow, Unit};
 use super::error::CliError;
@@ -69,11 +69,14 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     let model = offline.catalog.model(&resolved.model).ok_or_else(missing)?;
     let mut sheet = sheet(&reaches, args, &facts::measured(offline.store.as_ref(), offline.now), offline.now);
     let sort = column_names(&args.list.sort);
-    let (printed, _) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
+    // A document holds the rows of the list, and more of each.
+    let laid = if format == Format::Json { Format::Jsonl } else { format };
+    let (printed, _) = offline.lay_out(&mut sheet, laid, &args.list, &sort, args.list.reverse)?;
     match format {
         Format::Json => {
             let mut document = json::head("models.show/1", &offline.envelope());
-            document.insert("data".to_owned(), page::json(&model, &resolved, &reaches));
+            let rows = endpoints(&printed.text, &reaches, args.list.fields.is_empty())?;
+            document.insert("data".to_owned(), page::json(&model, &resolved, rows));
             return print(&format!("{}\n", Value::Object(document)));
         }
         Format::Table | Format::Wide | Format::Text => {}
@@ -124,6 +127,23 @@ fn reaches(dispatcher: &Dispatcher<'_>, resolved: &Resolved, all: bool) -> Vec<R
         )
     });
     reaches
+}
+
+/// Rows, a line each, as objects; `whole` adds what only a document has room for, the price sheet first of all.
+fn endpoints(lines: &str, reaches: &[Reach], whole: bool) -> Result<Vec<Value>, CliError> {
+    let read = |line: &str| {
+        let mut object: Map<String, Value> = serde_json::from_str(line)
+            .map_err(|error| CliError::new(super::contract::Exit::Bug, "row", error.to_string()))?;
+        let is = |key: &str, value: &str| object.get(key).is_some_and(|known| known == value);
+        let reach = reaches.iter().find(|reach| {
+            is("provider", reach.provider.id.as_str()) && is("upstream_model", &reach.endpoint.id.upstream_model)
+        });
+        if let Some(reach) = reach.filter(|_| whole) {
+            object.extend(page::endpoint_json(reach));
+        }
+        Ok(Value::Object(object))
+    };
+    lines.lines().map(read).collect()
 }
 
 fn sheet(

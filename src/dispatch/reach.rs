@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Dispatcher;
+use crate::catalog::file::default_auth;
 use crate::catalog::{
     Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback,
 };
 use crate::store::StateKey;
-use crate::upstream::auth::{Address, Found, Secret, address, find_key};
+use crate::upstream::auth::{Address, Found, Secret, address, find_key, is_overridden};
 use crate::upstream::{BUILT, adapter};
 
 /// The simulated providers of a sandboxed command: provider to base URL.
@@ -127,6 +128,10 @@ impl Dispatcher<'_> {
             let (url, auth) = self.catalog.base_url(&endpoint, &provider, protocol)?;
             Some((protocol, url, auth))
         });
+        // An address that the catalog does not know may still be the user's to give.
+        let given =
+            endpoint.protocols().find(|protocol| BUILT.contains(protocol) && is_overridden(&provider, self.vars));
+        let spoken = spoken.or(given.map(|protocol| (protocol, String::new(), default_auth(protocol))));
         let built = endpoint.protocols().any(|protocol| adapter(protocol).is_some());
         let mut reach = Reach {
             protocol: spoken.as_ref().map(|(protocol, ..)| *protocol),

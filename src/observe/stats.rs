@@ -196,14 +196,13 @@ impl StatsState {
     pub fn at(&self, now: Timestamp) -> EndpointStats {
         let mut state = self.clone();
         state.decay_to(now);
-        let newest = self.last_success.max(self.last_fault).unwrap_or(self.updated);
         EndpointStats {
             successes: state.successes,
             faults: state.faults,
             limited: state.limited,
             ttft: state.ttft,
             speed: state.speed,
-            age: (self.attempts > 0.0).then(|| Duration::from_secs_f64(seconds_between(newest, now).max(0.0))),
+            age: (self.attempts > 0.0).then(|| Duration::from_secs_f64(seconds_between(self.updated, now).max(0.0))),
             last_success: state.last_success,
             last_fault: state.last_fault,
             cooling: state.cooling.filter(|cooling| cooling.until > now),

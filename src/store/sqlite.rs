@@ -41,7 +41,12 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<(Self, Option<String>), StoreError> {
         let failed = |error: std::io::Error| StoreError(format!("{}: {error}", path.display()));
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            std::fs::create_dir_all(folder).map_err(|error| {
+                // The system's number means nothing to people.
+                let reason = error.to_string();
+                let reason = reason.split(" (os error").next().unwrap_or_default();
+                StoreError(format!("cannot make the folder {}: {reason}", folder.display()))
+            })?;
         }
         let fresh = !path.exists();
         match Self::connect(path) {

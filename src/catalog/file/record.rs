@@ -79,7 +79,7 @@ pub(super) fn is_header(name: &str) -> bool {
 }
 
 /// How a protocol carries a key where nothing else is said.
-pub(in super::super) fn default_auth(protocol: Protocol) -> Auth {
+pub(crate) fn default_auth(protocol: Protocol) -> Auth {
     match protocol {
         Protocol::OpenaiChat | Protocol::OpenaiResponses | Protocol::CohereV2 | Protocol::BedrockConverse => {
             Auth::Bearer

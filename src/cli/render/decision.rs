@@ -158,7 +158,7 @@ fn rejected_json(entry: &Rejected) -> Value {
     let reasons = entry.reasons.iter().map(|rejection| {
         let mut object = Map::new();
         object.insert("code".to_owned(), rejection.code().into());
-        object.insert("text".to_owned(), reason(rejection).into());
+        object.insert("text".to_owned(), reason(rejection, &entry.endpoint.provider).into());
         Value::from(object)
     });
     object.insert("reasons".to_owned(), reasons.collect::<Vec<_>>().into());

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use super::money::{adding_up, dollars, per_mtok};
 use super::text::{Style, age, cut_middle, duration, grouped, width, wrap};
+use crate::catalog::ProviderId;
 use crate::routing::{Basis, Decision, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind};
 use crate::units::Usd;
+use crate::upstream::auth::base_variable;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy)]
@@ -225,7 +227,7 @@ fn percent_of(difference: Usd, total: Usd) -> Option<i64> {
 
 fn rejected_row(entry: &Rejected, name_width: usize, view: View) -> String {
     let name = cut_middle(entry.endpoint.provider.as_str(), name_width);
-    let reasons: Vec<String> = entry.reasons.iter().map(reason).collect();
+    let reasons: Vec<String> = entry.reasons.iter().map(|told| reason(told, &entry.endpoint.provider)).collect();
     let indent = 5 + name_width + 2;
     let room = view.width.saturating_sub(indent);
     let mut page = String::new();
@@ -238,7 +240,7 @@ fn rejected_row(entry: &Rejected, name_width: usize, view: View) -> String {
 }
 
 /// A reason with both sides of its comparison, and what would cure it.
-pub(crate) fn reason(rejection: &Rejection) -> String {
+pub(crate) fn reason(rejection: &Rejection, provider: &ProviderId) -> String {
     match rejection {
         Rejection::NoCredential { looked_in } if looked_in.is_empty() => {
             "no key, and the catalog names no variable".to_owned()
@@ -246,7 +248,7 @@ pub(crate) fn reason(rejection: &Rejection) -> String {
         Rejection::NoCredential { looked_in } => format!("no key: set {}", looked_in.join(" or ")),
         Rejection::ProtocolUnsupported { protocol } => format!("needs {protocol}, which this version lacks"),
         Rejection::MissingSetting { variables } => format!("not set: {}", variables.join(", ")),
-        Rejection::NoBaseUrl => "no address known: set PROVIDER_BASE_URL".to_owned(),
+        Rejection::NoBaseUrl => format!("no address known: set {}", base_variable(provider)),
         Rejection::Retired { since: Some(day) } => format!("retired {day}"),
         Rejection::Retired { since: None } => "retired".to_owned(),
         Rejection::ContextTooSmall { needed, limit } => {
@@ -284,14 +286,18 @@ pub(crate) fn reason(rejection: &Rejection) -> String {
 fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
     let mut notes = Vec::new();
     if let [first, second, ..] = decision.ranked.as_slice() {
-        let mut text =
-            format!("{} behind it: {}", dollars(second.score.total() - first.score.total()), second.endpoint.provider);
+        let (gap, next) = (second.score.total() - first.score.total(), &second.endpoint.provider);
+        let mut text = if gap < Usd::ZERO {
+            format!("{next}'s sum is {} lower", dollars(-gap))
+        } else {
+            format!("{} behind it: {next}", dollars(gap))
+        };
         let biggest = TermKind::ALL.into_iter().max_by_key(|kind| {
             second.score.amount(*kind).unwrap_or_default() - first.score.amount(*kind).unwrap_or_default()
         });
         if let Some(kind) = biggest {
             let gap = second.score.amount(kind).unwrap_or_default() - first.score.amount(kind).unwrap_or_default();
-            if gap > Usd::ZERO {
+            if gap > Usd::ZERO && second.score.total() > first.score.total() {
                 let _ = write!(text, ", mostly {} ({} more)", kind.name(), dollars(gap));
             }
         }

@@ -198,7 +198,7 @@ fn fee_text(item: FeeItem, fee: Fee) -> String {
 }
 
 /// The model and every endpoint of it, with whole price sheets.
-pub(crate) fn json(model: &Model, resolved: &Resolved, reaches: &[Reach]) -> Value {
+pub(crate) fn json(model: &Model, resolved: &Resolved, endpoints: Vec<Value>) -> Value {
     let mut object = Map::new();
     let text = |value: &Option<String>| value.clone().map_or(Value::Null, Value::from);
     let count = |tokens: Option<crate::units::Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
@@ -212,12 +212,12 @@ pub(crate) fn json(model: &Model, resolved: &Resolved, reaches: &[Reach]) -> Val
     object.insert("context_tokens".to_owned(), count(model.context));
     object.insert("max_output_tokens".to_owned(), count(model.max_output));
     object.insert("floating".to_owned(), model.floating.into());
-    object.insert("endpoints".to_owned(), reaches.iter().map(endpoint_json).collect::<Vec<_>>().into());
+    object.insert("endpoints".to_owned(), endpoints.into());
     object.into()
 }
 
 /// One endpoint with its whole price sheet.
-fn endpoint_json(reach: &Reach) -> Value {
+pub(crate) fn endpoint_json(reach: &Reach) -> Map<String, Value> {
     let endpoint = &reach.endpoint;
     let mut object = Map::new();
     let text = |value: &Option<String>| value.clone().map_or(Value::Null, Value::from);
@@ -254,7 +254,7 @@ fn endpoint_json(reach: &Reach) -> Value {
         }),
     );
     put("overlay", text(&endpoint.overlay));
-    object.into()
+    object
 }
 
 fn pricing_json(pricing: &Pricing) -> Value {

@@ -151,6 +151,13 @@ pub(crate) fn is_one_line(text: &str) -> bool {
     plain && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
 }
 
+/// The first `most` names, and how many more there are.
+pub(crate) fn first_of<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    let more = names.len() - shown.len();
+    if more == 0 { shown.join(" ") } else { format!("{} and {more} more", shown.join(" ")) }
+}
+
 /// The same lines without spaces at their ends.
 pub(crate) fn trim_ends(text: &str) -> String {
     text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()

@@ -7,7 +7,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
-use crate::catalog::{Auth, Protocol, Provider};
+use crate::catalog::{Auth, Protocol, Provider, ProviderId};
 
 /// A key. It cannot be printed, and is sent nowhere but to its own provider.
 #[derive(Clone, PartialEq, Eq)]
@@ -215,15 +215,24 @@ fn setting<'a>(provider: &Provider, name: &str, vars: &'a Vars) -> Option<&'a st
 /// `ANTHROPIC_BASE_URL`, `OPENAI_BASE_URL`, and so on for every provider: the catalog's `base` variables, then the
 /// provider's id in upper case with `_BASE_URL`.
 fn base_override<'a>(provider: &Provider, vars: &'a Vars) -> Option<(String, &'a str)> {
-    let usual: String = provider
-        .id
-        .as_str()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-        .collect();
-    let usual = format!("{usual}_BASE_URL");
-    let names = provider.env_names("base").iter().cloned().chain([usual]);
+    let names = provider.env_names("base").iter().cloned().chain([base_variable(&provider.id)]);
     names.into_iter().find_map(|name| vars.plain(&name).map(|value| (name, value)))
+}
+
+/// The variable that says where any provider is reached: its id in upper case with `_BASE_URL`.
+#[must_use]
+pub fn base_variable(provider: &ProviderId) -> String {
+    let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    let name: String = provider.as_str().chars().map(upper).collect();
+    // No shell can export a name that begins with a digit.
+    let digit = name.starts_with(|c: char| c.is_ascii_digit());
+    format!("{}{name}_BASE_URL", if digit { "P" } else { "" })
+}
+
+/// Whether the environment says where a provider is reached.
+#[must_use]
+pub fn is_overridden(provider: &Provider, vars: &Vars) -> bool {
+    base_override(provider, vars).is_some()
 }
 
 /// An override as its SDK means it: Anthropic's leaves out `/v1`, Ollama's may be a bare `host:port`.
@@ -238,7 +247,7 @@ fn overridden(protocol: Protocol, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{OutputLimitField, ProviderId, ProviderKind};
+    use crate::catalog::{OutputLimitField, ProviderKind};
 
     fn provider(env: &[(&str, &[&str])]) -> Provider {
         Provider {

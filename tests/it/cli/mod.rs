@@ -1,12 +1,16 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
 
+mod environment;
 mod failover;
 mod faults;
+mod formats;
+mod offline;
 mod secrets;
 mod signals;
 mod stdin;
 mod stdout;
 mod store;
+mod usage;
 
 use std::fmt::Write as _;
 

@@ -159,8 +159,6 @@ fn a_damaged_store_is_put_aside_and_said() {
     world.home.write("data/obs.db", &"not a database ".repeat(100));
     let output = world.chat([]).run();
     assert_eq!((output.code, output.stdout.as_str()), (Some(0), "Hello, you.\n"));
-    insta::assert_snapshot!(output.stderr.replace(&*world.home.path().to_string_lossy(), "$TMP"), @r"
-    warning: $TMP/data/obs.db was damaged; it was moved to $TMP/data/obs.db.damaged
-    ");
+    insta::assert_snapshot!(output.stderr.replace(&*world.home.path().to_string_lossy(), "$TMP"), @"warning: $TMP/data/obs.db was damaged; it was moved to $TMP/data/obs.db.damaged");
     assert_eq!(measured(world.home.path()).len(), 1);
 }
