@@ -270,10 +270,10 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Me
     let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
     let (can, takes) = own.map(EndpointLine::abilities).unwrap_or_default();
     vec![
-        Cell::Text(model.id.to_string()),
-        Cell::Text(model.name.clone()),
+        Cell::Text(kept.line.id().to_owned()),
+        Cell::Text(model.name),
         Cell::Text(model.id.author().to_owned()),
-        Cell::text(model.released.clone()),
+        Cell::text(model.released),
         count(own.and_then(EndpointLine::context).or(model.context)),
         count(own.and_then(EndpointLine::max_output).or(model.max_output)),
         rate(Item::Input),
@@ -292,7 +292,7 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Me
         Cell::Text(kept.status.name().to_owned()),
         Cell::text(own.and_then(EndpointLine::sunset)),
         model.open_weights.map_or(Cell::Unknown, Cell::Flag),
-        Cell::text(model.knowledge.clone()),
+        Cell::text(model.knowledge),
         Cell::Words(model.kinds.iter().map(|kind| kind.name().to_owned()).collect()),
         Cell::Flag(model.floating),
     ]

@@ -87,6 +87,9 @@ pub(super) fn kinds(text: &str) -> Vec<ModelKind> {
 
 /// The status behind a code.
 pub(super) fn status(code: &str) -> Status {
+    if code.is_empty() {
+        return Status::Active;
+    }
     table::name(codes::STATUSES, code).and_then(Status::parse).unwrap_or(Status::Active)
 }
 

@@ -23,6 +23,39 @@ pub(super) fn column(line: &str, number: usize) -> &str {
     if left == 0 { line.get(start..).unwrap_or_default() } else { "" }
 }
 
+/// As many columns as listings ask for.
+const FOUND: usize = 20;
+
+/// A line whose first columns are found once: a listing asks each line for a dozen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cells<'t> {
+    line: &'t str,
+    starts: [u32; FOUND + 1],
+}
+
+impl<'t> Cells<'t> {
+    pub(super) fn new(line: &'t str) -> Self {
+        // A column that is missing begins, and ends, after the end.
+        let mut starts = [u32::try_from(line.len() + 1).unwrap_or(u32::MAX); FOUND + 1];
+        let tabs = line.bytes().enumerate().filter(|&(_, byte)| byte == b'\t').map(|(at, _)| at + 1);
+        for (start, at) in starts.iter_mut().zip(std::iter::once(0).chain(tabs)) {
+            *start = u32::try_from(at).unwrap_or(u32::MAX);
+        }
+        Self { line, starts }
+    }
+
+    /// The whole line.
+    pub(super) fn line(&self) -> &'t str {
+        self.line
+    }
+
+    /// A column by its number; missing columns are empty.
+    pub(super) fn column(&self, number: usize) -> &'t str {
+        let Some(&[start, next]) = self.starts.get(number..number + 2) else { return column(self.line, number) };
+        self.line.get(start as usize..next as usize - 1).unwrap_or_default()
+    }
+}
+
 /// A column, or `None` where it is empty.
 pub(super) fn filled(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
@@ -56,6 +89,16 @@ pub(super) fn find<'t>(table: &'t str, key: &str, key_of: fn(&str) -> &str) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_found_once_are_the_columns() {
+        let long = (0..30).map(|number| format!("c{number}")).collect::<Vec<_>>().join("\t");
+        for line in ["", "a", "a\t", "\ta", "a\t\té\t", long.as_str()] {
+            for number in 0..32 {
+                assert_eq!(Cells::new(line).column(number), column(line, number), "{line} {number}");
+            }
+        }
+    }
 
     #[test]
     fn every_line_is_found_and_nothing_else_is() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::codes::{self, endpoint, model};
 use super::layer::Placed;
-use super::table::{column, filled, first_column};
+use super::table::{Cells, column, filled, first_column};
 use super::{lines, sheet};
 use crate::catalog::price::Item;
 use crate::catalog::{Capability, Endpoint, Modality, Model, ModelId, ModelKind, Status};
@@ -99,7 +99,7 @@ impl<'a> ModelLine<'a> {
             EndpointSource::Records(records) => ("", records),
         };
         let model = self.id();
-        let embedded = block.lines().map(move |line| EndpointLine(Source::Line { model, line }));
+        let embedded = block.lines().map(move |line| EndpointLine(Source::Line { model, cells: Cells::new(line) }));
         let laid_over = records.iter().filter(|placed| !placed.hidden);
         embedded.chain(laid_over.map(|placed| EndpointLine(Source::Record(&placed.endpoint))))
     }
@@ -111,7 +111,7 @@ pub struct EndpointLine<'a>(Source<'a>);
 
 #[derive(Debug, Clone, Copy)]
 enum Source<'a> {
-    Line { model: &'a str, line: &'a str },
+    Line { model: &'a str, cells: Cells<'a> },
     Record(&'a Endpoint),
 }
 
@@ -119,8 +119,8 @@ impl<'a> EndpointLine<'a> {
     /// Who serves it.
     #[must_use]
     pub fn provider(&self) -> &'a str {
-        match self.0 {
-            Source::Line { line, .. } => first_column(line),
+        match &self.0 {
+            Source::Line { cells, .. } => cells.column(endpoint::PROVIDER),
             Source::Record(record) => record.id.provider.as_str(),
         }
     }
@@ -128,8 +128,8 @@ impl<'a> EndpointLine<'a> {
     /// The model's id on the provider's wire.
     #[must_use]
     pub fn wire_id(&self) -> &'a str {
-        match self.0 {
-            Source::Line { line, .. } => column(line, endpoint::ID),
+        match &self.0 {
+            Source::Line { cells, .. } => cells.column(endpoint::ID),
             Source::Record(record) => &record.id.upstream_model,
         }
     }
@@ -137,8 +137,8 @@ impl<'a> EndpointLine<'a> {
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> ModelKind {
-        match self.0 {
-            Source::Line { line, .. } => lines::kind(column(line, endpoint::KIND)),
+        match &self.0 {
+            Source::Line { cells, .. } => lines::kind(cells.column(endpoint::KIND)),
             Source::Record(record) => record.kind,
         }
     }
@@ -146,8 +146,8 @@ impl<'a> EndpointLine<'a> {
     /// Whether it is a plain offer: no variant, reached without a suffix.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        match self.0 {
-            Source::Line { line, .. } => column(line, endpoint::VARIANT).is_empty(),
+        match &self.0 {
+            Source::Line { cells, .. } => cells.column(endpoint::VARIANT).is_empty(),
             Source::Record(record) => record.is_plain(),
         }
     }
@@ -155,8 +155,8 @@ impl<'a> EndpointLine<'a> {
     /// Where it is in its life.
     #[must_use]
     pub fn status(&self) -> Status {
-        match self.0 {
-            Source::Line { line, .. } => lines::status(column(line, endpoint::STATUS)),
+        match &self.0 {
+            Source::Line { cells, .. } => lines::status(cells.column(endpoint::STATUS)),
             Source::Record(record) => record.status,
         }
     }
@@ -164,10 +164,10 @@ impl<'a> EndpointLine<'a> {
     /// The base price of an item in USD per 1M tokens, an exact decimal; `None` is unknown.
     #[must_use]
     pub fn price(&self, item: Item) -> Option<Cow<'a, str>> {
-        match self.0 {
-            Source::Line { line, .. } => {
+        match &self.0 {
+            Source::Line { cells, .. } => {
                 let code = codes::code(codes::ITEMS, item.key())?;
-                sheet::raw(column(line, endpoint::PRICE), code).map(Cow::Borrowed)
+                sheet::raw(cells.column(endpoint::PRICE), code).map(Cow::Borrowed)
             }
             Source::Record(record) => Some(Cow::Owned(record.pricing.as_ref()?.base(item)?.exact())),
         }
@@ -176,8 +176,8 @@ impl<'a> EndpointLine<'a> {
     /// Context window in tokens; `None` is unknown.
     #[must_use]
     pub fn context(&self) -> Option<Tokens> {
-        match self.0 {
-            Source::Line { line, .. } => lines::tokens(column(line, endpoint::CONTEXT)),
+        match &self.0 {
+            Source::Line { cells, .. } => lines::tokens(cells.column(endpoint::CONTEXT)),
             Source::Record(record) => record.context,
         }
     }
@@ -185,8 +185,8 @@ impl<'a> EndpointLine<'a> {
     /// Longest answer in tokens; `None` is unknown.
     #[must_use]
     pub fn max_output(&self) -> Option<Tokens> {
-        match self.0 {
-            Source::Line { line, .. } => lines::tokens(column(line, endpoint::MAX_OUTPUT)),
+        match &self.0 {
+            Source::Line { cells, .. } => lines::tokens(cells.column(endpoint::MAX_OUTPUT)),
             Source::Record(record) => record.max_output,
         }
     }
@@ -194,9 +194,9 @@ impl<'a> EndpointLine<'a> {
     /// Everything that sources say it can and cannot do, and what it takes.
     #[must_use]
     pub fn abilities(&self) -> (BTreeSet<Capability>, BTreeSet<Modality>) {
-        match self.0 {
-            Source::Line { line, .. } => {
-                let (can, takes) = (column(line, endpoint::CAPABILITIES), column(line, endpoint::INPUT));
+        match &self.0 {
+            Source::Line { cells, .. } => {
+                let (can, takes) = (cells.column(endpoint::CAPABILITIES), cells.column(endpoint::INPUT));
                 (
                     lines::set(can, codes::CAPABILITIES, Capability::parse),
                     lines::set(takes, codes::MODALITIES, Modality::parse),
@@ -209,9 +209,9 @@ impl<'a> EndpointLine<'a> {
     /// Whether some source says that it can.
     #[must_use]
     pub fn can(&self, capability: Capability) -> bool {
-        match self.0 {
-            Source::Line { line, .. } => {
-                lines::has(column(line, endpoint::CAPABILITIES), codes::CAPABILITIES, capability.name())
+        match &self.0 {
+            Source::Line { cells, .. } => {
+                lines::has(cells.column(endpoint::CAPABILITIES), codes::CAPABILITIES, capability.name())
             }
             Source::Record(record) => record.can(capability),
         }
@@ -220,8 +220,8 @@ impl<'a> EndpointLine<'a> {
     /// Whether it is said to take this modality.
     #[must_use]
     pub fn takes(&self, modality: Modality) -> bool {
-        match self.0 {
-            Source::Line { line, .. } => lines::has(column(line, endpoint::INPUT), codes::MODALITIES, modality.name()),
+        match &self.0 {
+            Source::Line { cells, .. } => lines::has(cells.column(endpoint::INPUT), codes::MODALITIES, modality.name()),
             Source::Record(record) => record.input.contains(&modality),
         }
     }
@@ -229,8 +229,10 @@ impl<'a> EndpointLine<'a> {
     /// Whether it is said to give this modality.
     #[must_use]
     pub fn gives(&self, modality: Modality) -> bool {
-        match self.0 {
-            Source::Line { line, .. } => lines::has(column(line, endpoint::OUTPUT), codes::MODALITIES, modality.name()),
+        match &self.0 {
+            Source::Line { cells, .. } => {
+                lines::has(cells.column(endpoint::OUTPUT), codes::MODALITIES, modality.name())
+            }
             Source::Record(record) => record.output.contains(&modality),
         }
     }
@@ -238,8 +240,8 @@ impl<'a> EndpointLine<'a> {
     /// The day (UTC, `YYYY-MM-DD`) on which it ends or ended.
     #[must_use]
     pub fn sunset(&self) -> Option<&'a str> {
-        match self.0 {
-            Source::Line { line, .. } => filled(column(line, endpoint::SUNSET)),
+        match &self.0 {
+            Source::Line { cells, .. } => filled(cells.column(endpoint::SUNSET)),
             Source::Record(record) => record.sunset.as_deref(),
         }
     }
@@ -247,8 +249,8 @@ impl<'a> EndpointLine<'a> {
     /// Region or geography.
     #[must_use]
     pub fn region(&self) -> Option<&'a str> {
-        match self.0 {
-            Source::Line { line, .. } => filled(column(line, endpoint::REGION)),
+        match &self.0 {
+            Source::Line { cells, .. } => filled(cells.column(endpoint::REGION)),
             Source::Record(record) => record.region.as_deref(),
         }
     }
@@ -256,8 +258,8 @@ impl<'a> EndpointLine<'a> {
     /// The model that it serves.
     #[must_use]
     pub fn model_id(&self) -> ModelId {
-        match self.0 {
-            Source::Line { model, .. } => ModelId::new(model),
+        match &self.0 {
+            Source::Line { model, .. } => ModelId::new(*model),
             Source::Record(record) => record.model.clone(),
         }
     }
@@ -265,9 +267,9 @@ impl<'a> EndpointLine<'a> {
     /// Everything about it.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
-        match self.0 {
-            Source::Line { model, line } => lines::parse_endpoint(model, line),
-            Source::Record(record) => record.clone(),
+        match &self.0 {
+            Source::Line { model, cells } => lines::parse_endpoint(model, cells.line()),
+            Source::Record(record) => (*record).clone(),
         }
     }
 }

@@ -30,10 +30,16 @@ pub(crate) fn quote(text: &str, out: &mut String) {
     }
 }
 
-/// The document: `{"schema": ..., "catalog": ..., "warnings": [...], "data": ...}`, on one line; `data` is JSON already.
-pub(crate) fn document(schema: &str, envelope: &Envelope<'_>, data: &str) -> String {
-    let head = Value::Object(head(schema, envelope)).to_string();
-    format!("{},\"data\":{data}}}\n", head.trim_end_matches('}'))
+/// The document: `{"schema": ..., "catalog": ..., "warnings": [...], "data": ...}`, on one line; `data` writes JSON
+/// straight into it, since there may be megabytes.
+pub(crate) fn document(schema: &str, envelope: &Envelope<'_>, data: impl FnOnce(&mut String)) -> String {
+    let mut out = Value::Object(head(schema, envelope)).to_string();
+    // The object goes on.
+    out.pop();
+    out.push_str(",\"data\":");
+    data(&mut out);
+    out.push_str("}\n");
+    out
 }
 
 /// The members that come before the data.

@@ -312,7 +312,7 @@ impl Sheet {
         let wide = printing.format == Format::Wide;
         let columns = self.in_table(chosen, if wide { 10 } else { 9 });
         let fits = if wide { usize::MAX } else { printing.width };
-        table::render(self, columns, fits, printing.style)
+        table::render(self, &columns, fits, printing.style)
     }
 
     /// A cell for people, with its mark.
@@ -344,15 +344,16 @@ impl Sheet {
     }
 
     fn json(&self, columns: &[usize], envelope: &json::Envelope<'_>) -> String {
-        let mut data = String::from("[");
-        for row in 0..self.rows.len() {
-            if row > 0 {
-                data.push(',');
+        json::document(self.schema, envelope, |out| {
+            out.push('[');
+            for row in 0..self.rows.len() {
+                if row > 0 {
+                    out.push(',');
+                }
+                self.object(row, columns, out);
             }
-            self.object(row, columns, &mut data);
-        }
-        data.push(']');
-        json::document(self.schema, envelope, &data)
+            out.push(']');
+        })
     }
 
     fn jsonl(&self, columns: &[usize]) -> String {

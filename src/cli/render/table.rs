@@ -13,44 +13,55 @@ const MINOR: u8 = 6;
 /// Nine of ten ids are no wider.
 const ID_WISH: usize = 44;
 
+/// A column that may be shown: its cells for people, from top to bottom.
+struct Laid {
+    at: usize,
+    cells: Vec<String>,
+    width: usize,
+}
+
+impl Laid {
+    fn new(sheet: &Sheet, at: usize) -> Self {
+        let cells: Vec<String> = (0..sheet.rows.len()).map(|row| sheet.shown(row, at)).collect();
+        let widest = cells.iter().map(|cell| width(cell)).max().unwrap_or(0);
+        Self { at, cells, width: widest.max(width(sheet.columns[at].header)) }
+    }
+}
+
 /// Renders `columns` of a list into `fits` columns of text.
-pub(crate) fn render(sheet: &Sheet, mut columns: Vec<usize>, fits: usize, style: Style) -> Printed {
-    let wanted: Vec<bool> = (0..sheet.columns.len()).map(|at| columns.contains(&at)).collect();
-    let shown = |row, at: usize| if wanted[at] { sheet.shown(row, at) } else { String::new() };
-    let cells: Vec<Vec<String>> =
-        (0..sheet.rows.len()).map(|row| (0..sheet.columns.len()).map(|at| shown(row, at)).collect()).collect();
-    let header = |at: usize| sheet.columns[at].header;
-    let widest = |at: usize| cells.iter().map(|row| width(&row[at])).chain([width(header(at))]).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..sheet.columns.len()).map(widest).collect();
+pub(crate) fn render(sheet: &Sheet, columns: &[usize], fits: usize, style: Style) -> Printed {
+    let mut columns: Vec<Laid> = columns.iter().map(|&at| Laid::new(sheet, at)).collect();
     let mut hidden = Vec::new();
-    let needed = |columns: &[usize], first: usize| {
-        let rest: usize = columns.iter().skip(1).map(|&at| widths[at] + 2).sum();
+    let needed = |columns: &[Laid], first: usize| {
+        let rest: usize = columns.iter().skip(1).map(|column| column.width + 2).sum();
         first + rest
     };
-    while let Some(&first) = columns.first() {
-        let droppable = columns.iter().enumerate().skip(1).filter(|&(_, &at)| sheet.columns[at].rank > 0);
-        let Some((place, &at)) = droppable.max_by_key(|&(place, &at)| (sheet.columns[at].rank, place)) else { break };
-        let wish = if sheet.columns[at].rank >= MINOR { ID_WISH } else { ID_FLOOR };
-        if needed(&columns, widths[first].min(wish)) <= fits {
+    while let Some(first) = columns.first() {
+        let rank = |column: &Laid| sheet.columns[column.at].rank;
+        let droppable = columns.iter().enumerate().skip(1).filter(|(_, column)| rank(column) > 0);
+        let Some((place, last)) = droppable.max_by_key(|(place, column)| (rank(column), *place)) else { break };
+        let wish = if rank(last) >= MINOR { ID_WISH } else { ID_FLOOR };
+        if needed(&columns, first.width.min(wish)) <= fits {
             break;
         }
-        hidden.push(header(at));
+        hidden.push(sheet.columns[last.at].header);
         columns.remove(place);
     }
-    let Some(&first) = columns.first() else { return Printed { text: String::new(), hidden } };
-    let rest = needed(&columns, 0);
-    let room = fits.saturating_sub(rest).max(ID_FLOOR.min(widths[first]));
+    let Some(first) = columns.first() else { return Printed { text: String::new(), hidden } };
+    let room = fits.saturating_sub(needed(&columns, 0)).max(ID_FLOOR.min(first.width));
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(columns.iter().map(|&at| header(at)));
-    for row in &cells {
-        let line = columns.iter().map(|&at| if at == first { cut_middle(&row[at], room) } else { row[at].clone() });
-        table.add_row(line);
+    table.set_header(columns.iter().map(|column| sheet.columns[column.at].header));
+    for row in 0..sheet.rows.len() {
+        table.add_row(columns.iter_mut().enumerate().map(|(place, column)| {
+            let cell = std::mem::take(&mut column.cells[row]);
+            if place == 0 { cut_middle(&cell, room) } else { cell }
+        }));
     }
-    for (place, &at) in columns.iter().enumerate() {
+    for (place, laid) in columns.iter().enumerate() {
         if let Some(column) = table.column_mut(place) {
             column.set_padding((0, 2));
-            if sheet.columns[at].is_right() {
+            if sheet.columns[laid.at].is_right() {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -58,7 +69,11 @@ pub(crate) fn render(sheet: &Sheet, mut columns: Vec<usize>, fits: usize, style:
     let mut text = String::new();
     for (number, line) in table.lines().enumerate() {
         let line = line.trim_end();
-        text += &if number == 0 { style.dim(line) } else { line.to_owned() };
+        if number == 0 {
+            text += &style.dim(line);
+        } else {
+            text += line;
+        }
         text.push('\n');
     }
     hidden.reverse();

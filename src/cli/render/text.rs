@@ -95,12 +95,14 @@ pub(crate) fn age(time: Duration) -> String {
 
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
-    text.width()
+    // Most cells are ASCII, of which the crate looks at every character backwards.
+    let plain = text.bytes().all(|byte| (b' '..0x7f).contains(&byte));
+    if plain { text.len() } else { text.width() }
 }
 
 /// Cuts the middle out of a text that is too wide; the end tells ids apart.
 pub(crate) fn cut_middle(text: &str, most: usize) -> String {
-    if text.width() <= most {
+    if width(text) <= most {
         return text.to_owned();
     }
     if most <= 1 {
