@@ -45,7 +45,7 @@ impl Sqlite {
                 // The system's number means nothing to people.
                 let reason = error.to_string();
                 let reason = reason.split(" (os error").next().unwrap_or_default();
-                StoreError(format!("cannot make the folder {}: {reason}", folder.display()))
+                StoreError(format!("{}: cannot make its folder: {reason}", path.display()))
             })?;
         }
         let fresh = !path.exists();

@@ -43,7 +43,7 @@ fn without_a_home_or_a_disk_a_chat_works_and_says_what_it_cannot_keep() {
     Hello, you.
 
     --- stderr
-    warning: nothing is recorded: cannot make the folder $TMP/a-file: File exists
+    warning: nothing is recorded: $TMP/a-file/obs.db: cannot make its folder: File exists
     ");
     assert_eq!(run().env("OPENMUX_DATA_DIR", &file).env("OPENMUX_CONFIG_DIR", &file).run().code, Some(5));
 }
