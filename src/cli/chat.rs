@@ -269,7 +269,11 @@ impl Asked<'_> {
         let Some(attempt) = answered else {
             // What was held back never reached stdout.
             let shown = self.format == Format::Text && !self.args.no_stream;
-            return Err(report::failed(report, decision, &self.request.model, shown));
+            let error = report::failed(report, decision, &self.request.model, shown);
+            return Err(match settings.proxy() {
+                Some(proxy) if error.exit == Exit::Unavailable => error.fact("through the proxy", proxy),
+                _ => error,
+            });
         };
         self.judge(attempt.outcome.class, attempt)
     }

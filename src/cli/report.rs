@@ -142,7 +142,8 @@ fn no_key(wanted: &[&Rejected], provider: &str, looked_in: &[String]) -> CliErro
 
 fn nobody(decision: &Decision, model: &ModelId) -> CliError {
     let only = &decision.request.constraints.only;
-    if !only.is_empty() && !decision.rejected.is_empty() {
+    let serves = decision.rejected.iter().any(|entry| only.contains(&entry.endpoint.provider));
+    if !only.is_empty() && !decision.rejected.is_empty() && !serves {
         let names: Vec<String> = only.iter().map(ToString::to_string).collect();
         let serving: BTreeSet<&str> = decision.rejected.iter().map(|entry| entry.endpoint.provider.as_str()).collect();
         return CliError::new(Exit::NotFound, "not_served", format!("{} does not serve {model}", names.join(", ")))

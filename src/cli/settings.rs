@@ -296,6 +296,13 @@ impl Settings {
         self.fallback("OPENMUX_MAX_COST", |text| text.parse().map_err(|e: crate::units::MoneyError| e.to_string()))
     }
 
+    /// The proxy that requests go through, without its credentials; `None` in the sandbox and where none is set.
+    pub(crate) fn proxy(&self) -> Option<String> {
+        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
+        let url = names.into_iter().find_map(|name| self.vars.plain(name)).filter(|_| self.sandbox.is_none())?;
+        Some(url.rsplit('@').next().unwrap_or_default().to_owned())
+    }
+
     /// How to reach the outside.
     ///
     /// # Errors
