@@ -72,6 +72,7 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
     let resolved = facts::model(&catalog, &name)?;
     let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
     let request = prompt::request(settings, &resolved, &args.prompt, &args.ask, !args.no_stream)?;
+    prompt::bounded(&request, &constraints)?;
     if settings.offline && settings.sandbox.is_none() && !args.dry_run {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
             .fix("leave out --offline, or see the decision with --dry-run"));

@@ -55,7 +55,9 @@ impl CliError {
     /// For people: `error: ...`, indented facts, `fix: ...`; wrapped to `columns`.
     pub(crate) fn human(&self, style: Style, columns: usize) -> String {
         let columns = columns.clamp(40, 200);
-        let mut lines = wrap(&format!("error: {}", self.message), columns);
+        // Control characters of what was typed or received must not reach the terminal.
+        let clean = |text: &str| text.replace(|c: char| c.is_control() && c != '\n', "?");
+        let mut lines = wrap(&clean(&format!("error: {}", self.message)), columns);
         if let Some(first) = lines.first_mut()
             && let Some(rest) = first.strip_prefix("error:")
         {
@@ -66,7 +68,7 @@ impl CliError {
         let pad = keys.max().unwrap_or(4).max(4) + 2;
         for (key, value) in self.facts.iter().cloned().chain(fix) {
             let mut label = key;
-            for text in value.lines() {
+            for text in clean(&value).lines() {
                 for line in wrap(text, columns.saturating_sub(pad + 2).max(20)) {
                     let space = " ".repeat(pad.saturating_sub(width(&label)));
                     lines.push(format!("  {}{space}{line}", style.dim(&label)));

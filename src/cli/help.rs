@@ -129,9 +129,9 @@ serve it:
 The lowest sum goes first, and the order of the sums is the order of
 failover. Within 2 % of the best the least loaded goes first, then the
 seed decides. `route explain` prints every term before anything is sent;
-the same --at and --seed give the same bytes. Waits and risks come from
-your own calls; until there are any they are stated priors, marked as
-assumed.
+the same --at, --seed and measurements give the same bytes. Waits and
+risks come from your own calls; until there are any they are stated
+priors, marked as assumed.
 
 --prefer price|balanced|latency|throughput sets what a second is worth,
 --time-value sets it in dollars an hour. --order, --only, --ignore,

@@ -157,6 +157,7 @@ impl Observer for Printer<'_> {
                 self.current = Some(to);
             }
             Notice::Retrying { endpoint, class, wait } => {
+                self.current = Some(endpoint.clone());
                 let when = if wait.is_zero() {
                     "at once".to_owned()
                 } else {

@@ -80,6 +80,30 @@ pub(crate) fn request(
     })
 }
 
+/// Parameters of a provider's API that can make a call dearer than any bound of ours.
+const UNBOUNDED: [&str; 7] =
+    ["max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of", "tools", "service_tier"];
+
+/// A cost limit must hold whatever is set.
+///
+/// # Errors
+/// There is a limit, and `--set` sets what it cannot bound.
+pub(crate) fn bounded(request: &ChatRequest, constraints: &Constraints) -> Result<(), CliError> {
+    let dearer = UNBOUNDED.into_iter().find(|key| request.extra.contains_key(*key));
+    match dearer.filter(|_| constraints.max_cost.is_some()) {
+        Some(key) => {
+            Err(CliError::new(Exit::Refused, "max_cost", format!("not sent: --max-cost cannot bound --set {key}")).fix(
+                if key.starts_with("max_") {
+                    "--max-tokens N".to_owned()
+                } else {
+                    format!("leave out --set {key}, or --max-cost")
+                },
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
 /// A JSON array of messages with text in them.
 fn messages_of(path: &Path, text: &str) -> Result<Vec<Message>, CliError> {
     let place = path.display();
@@ -210,8 +234,15 @@ pub(crate) fn constraints(
     choice: &Choice,
 ) -> Result<Constraints, CliError> {
     let ids = |names: &[String]| names.iter().map(|name| provider(catalog, name)).collect::<Result<Vec<_>, _>>();
-    let mut only = ids(&choice.only)?;
-    only.extend(ids(&choice.provider)?);
+    let (mut only, wanted) = (ids(&choice.only)?, ids(&choice.provider)?);
+    if only.is_empty() {
+        only = wanted;
+    } else if !wanted.is_empty() {
+        only.retain(|provider| wanted.contains(provider));
+        if only.is_empty() {
+            return Err(CliError::usage("--provider and --only leave nobody").fix("leave one of them out"));
+        }
+    }
     if only.is_empty()
         && model.provider.is_none()
         && let Some(name) = settings.vars.plain("OPENMUX_PROVIDER")
@@ -223,6 +254,10 @@ pub(crate) fn constraints(
             return Err(CliError::usage(format!("the model pins {pinned}, which --provider leaves out")));
         }
         only = vec![pinned.clone()];
+    }
+    if !only.is_empty() && only.iter().all(|provider| choice.ignore.iter().any(|name| *name == provider.as_str())) {
+        return Err(CliError::usage("--ignore leaves out everybody that --provider or --only names")
+            .fix("leave one of them out"));
     }
     Ok(Constraints {
         order: ids(&choice.order)?,

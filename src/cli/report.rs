@@ -20,7 +20,8 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
         matches!(reason, Rejection::NotAllowed | Rejection::Ignored | Rejection::Gateway | Rejection::NotSimulated)
     };
     let wanted: Vec<&Rejected> = decision.rejected.iter().filter(|entry| !entry.reasons.iter().any(wished)).collect();
-    let Some(nearest) = wanted.iter().min_by_key(|entry| (entry.reasons.len(), rank(entry), entry.endpoint.clone()))
+    let Some(nearest) =
+        wanted.iter().min_by_key(|entry| (uncallable(entry), entry.reasons.len(), rank(entry), entry.endpoint.clone()))
     else {
         return nobody(decision, model);
     };
@@ -83,6 +84,18 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
         }
     };
     error.fix_if_none(format!("openmux route explain {model} --all")).with("model", model.as_str())
+}
+
+/// Whether it could not be called whatever the request were: what is wrong with the request is told of those that could.
+fn uncallable(entry: &Rejected) -> bool {
+    use Rejection::{MissingSetting, NoBaseUrl, NoCredential, ProtocolUnsupported, Retired};
+    let barred = |reason: &Rejection| {
+        matches!(
+            reason,
+            NoCredential { .. } | MissingSetting { .. } | ProtocolUnsupported { .. } | NoBaseUrl | Retired { .. }
+        )
+    };
+    entry.reasons.iter().any(barred)
 }
 
 /// Which reason is told: what the user can cure comes first.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::{Dispatcher, Reach};
-use crate::catalog::price::{Cost, CostError};
+use crate::catalog::price::{Cost, CostError, Item};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
@@ -137,9 +137,10 @@ impl Dispatcher<'_> {
             match failover.next(began.elapsed()) {
                 Step::GiveUp(why) => break Some(why),
                 Step::Wait(wait) => {
-                    if let Some(last) = attempts.last() {
-                        let (endpoint, class) = (last.endpoint.clone(), last.outcome.class);
-                        observer.notice(Notice::Retrying { endpoint, class, wait });
+                    let endpoint = failover.waiting_for().cloned();
+                    let failed = attempts.iter().rev().find(|attempt| Some(&attempt.endpoint) == endpoint.as_ref());
+                    if let Some((endpoint, failed)) = endpoint.zip(failed) {
+                        observer.notice(Notice::Retrying { endpoint, class: failed.outcome.class, wait });
                     }
                     waited = wait;
                     if slept_or_cancelled(wait, cancel.clone()).await {
@@ -147,7 +148,10 @@ impl Dispatcher<'_> {
                     }
                 }
                 Step::Try { endpoint, first_token, again, .. } => {
-                    announce(&attempts, &endpoint, again && waited.is_zero(), observer);
+                    // What is tried after a wait was said before it.
+                    if waited.is_zero() {
+                        announce(&attempts, &endpoint, again, observer);
+                    }
                     waited = Duration::ZERO;
                     let Some(reach) = plan.reaches.iter().find(|reach| reach.endpoint.id == endpoint) else {
                         break Some(GiveUp::Exhausted);
@@ -328,6 +332,11 @@ fn refused(class: ErrorClass, message: String) -> Outcome {
 
 /// What the endpoint's sheet makes of a usage; `None` where it has no sheet.
 fn bill(reach: &Reach, usage: &Usage, at: Timestamp) -> Option<Result<Cost, CostError>> {
+    // What was not reported is not zero.
+    let unreported = [(usage.input, Item::Input), (usage.output, Item::Output)];
+    if let Some((_, item)) = unreported.into_iter().find(|(count, _)| count.is_none()) {
+        return Some(Err(CostError::MissingCount { item }));
+    }
     match &reach.endpoint.pricing {
         Some(pricing) => Some(pricing.cost(usage, at)),
         None if reach.provider.kind == ProviderKind::Local => {

@@ -188,6 +188,16 @@ impl Failover {
         Duration::from_millis((self.jitter >> 33) % ceiling + 1)
     }
 
+    /// Which endpoint would be tried again first, now or after a wait.
+    #[must_use]
+    pub fn waiting_for(&self) -> Option<&EndpointId> {
+        let waiting = self.chain.iter().filter(|link| !link.closed);
+        waiting
+            .filter_map(|link| Some((link.again_from?, link)))
+            .min_by_key(|(from, _)| *from)
+            .map(|(_, link)| &link.endpoint)
+    }
+
     /// A part of the answer has reached the caller: there is no second try any more.
     pub fn committed(&mut self) {
         self.committed = true;

@@ -137,7 +137,15 @@ impl Attempt {
             let chunk = match self.guard(incoming.chunk()).await {
                 Ok(Ok(chunk)) => chunk,
                 Ok(Err(error)) => return End::Wire(error),
-                Err(end) => return end,
+                Err(end) => {
+                    // A provider that has said how the answer ended may leave the connection open.
+                    let mut events = Vec::new();
+                    if matches!(end, End::Limit(Limit::Idle)) && decoder.end(&mut events).is_ok() {
+                        self.take(events, self.last_read, sink);
+                        return End::Done;
+                    }
+                    return end;
+                }
             };
             let stamp = Instant::now();
             self.last_read = stamp;

@@ -143,7 +143,7 @@ struct State {
     repeats: bool,
     requests: Vec<Recorded>,
     unscripted: usize,
-    /// How many clients went away from a server that hung.
+    /// How many clients went away in the middle of a response.
     left: usize,
 }
 
@@ -178,7 +178,7 @@ impl Server {
         assert!(!wait.timed_out(), "{count} requests did not arrive");
     }
 
-    /// Blocks until that many clients went away from a `HangForever`.
+    /// Blocks until that many clients went away in the middle of a response.
     pub(crate) fn wait_left(&self, count: usize) {
         let (_guard, wait) = self
             .shared
@@ -254,7 +254,10 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         tokio::spawn(async move {
             // A client that goes away ends the connection, which is what many tests are about.
-            let _gone = converse(socket, connection, &shared).await;
+            if converse(socket, connection, &shared).await.is_err() {
+                shared.lock().left += 1;
+                shared.changed.notify_all();
+            }
         });
     }
 }
@@ -278,12 +281,7 @@ async fn converse(mut socket: TcpStream, connection: usize, shared: &Shared) -> 
                 Step::Sleep(time) => tokio::time::sleep(*time).await,
                 Step::Reset => return socket.set_zero_linger(),
                 Step::Close => return Ok(()),
-                Step::HangForever => {
-                    let gone = until_gone(&mut socket).await;
-                    shared.lock().left += 1;
-                    shared.changed.notify_all();
-                    return gone;
-                }
+                Step::HangForever => return Err(until_gone(&mut socket).await),
             }
         }
         match script.head {
@@ -295,10 +293,16 @@ async fn converse(mut socket: TcpStream, connection: usize, shared: &Shared) -> 
     Ok(())
 }
 
-async fn until_gone(socket: &mut TcpStream) -> std::io::Result<()> {
+/// Waits for the client to go away, and says how it did.
+async fn until_gone(socket: &mut TcpStream) -> std::io::Error {
     let mut rest = [0; 1024];
-    while socket.read(&mut rest).await? > 0 {}
-    Ok(())
+    loop {
+        match socket.read(&mut rest).await {
+            Ok(0) => return std::io::ErrorKind::ConnectionAborted.into(),
+            Ok(_) => {}
+            Err(error) => return error,
+        }
+    }
 }
 
 fn head(script: &Script) -> String {
