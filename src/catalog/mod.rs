@@ -6,6 +6,7 @@
 mod builtin;
 pub mod file;
 pub mod price;
+mod quirks;
 pub mod resolve;
 mod usage;
 mod words;
@@ -15,6 +16,7 @@ use std::fmt;
 
 pub use builtin::{Catalog, EndpointLine, ModelLine};
 pub use price::Pricing;
+pub use quirks::{ErrorFamily, Quirks, Thinking};
 pub use usage::Usage;
 pub use words::{Capability, Modality, ModelKind, Protocol, ProviderKind, Status};
 
@@ -104,7 +106,12 @@ pub enum Auth {
     Bearer,
     /// The key alone in the header of this (lower-case) name, e.g. `x-api-key`.
     Header(String),
-    /// A scheme this version cannot do yet (`sigv4`, `gcp-oauth`, token exchanges), in the catalog's words.
+    /// A Bedrock API key as a bearer token where one is set; else each request is signed (AWS Signature Version 4) with
+    /// what AWS's own chain of credentials gives.
+    Aws,
+    /// An OAuth access token of Google's application default credentials, as a bearer token.
+    Google,
+    /// A scheme this version cannot do (token exchanges), in the catalog's words.
     Unsupported(String),
 }
 
@@ -153,8 +160,8 @@ pub struct Provider {
     pub hides_reasoning: bool,
     /// Whether its context-tier thresholds are inclusive (`>=`); elsewhere they are exclusive (`>`).
     pub tiers_inclusive: bool,
-    /// Further quirks as the catalog states them, by short name (`usage`, `think`, `rfield`, `err`, `rl`, ...).
-    pub quirks: BTreeMap<String, String>,
+    /// What it does its own way.
+    pub quirks: Quirks,
 }
 
 impl Provider {

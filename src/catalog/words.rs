@@ -25,6 +25,7 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
 
 words! {
     /// A wire dialect.

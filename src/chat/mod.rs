@@ -2,50 +2,13 @@
 //!
 //! Every protocol is translated to and from these types in `upstream`; nothing here knows a wire format.
 
+mod message;
+mod wishes;
+
 use crate::catalog::ModelId;
 pub use crate::catalog::Usage;
-
-/// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Instructions that hold for the whole conversation.
-    System,
-    /// The person or the program that asks.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// One piece of a message. Images, files and tool results join with their protocols.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Part {
-    /// Plain text.
-    Text(String),
-}
-
-/// One turn of the conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said, in order; never empty.
-    pub parts: Vec<Part>,
-}
-
-impl Message {
-    /// A message of one piece of text.
-    #[must_use]
-    pub fn text(role: Role, text: impl Into<String>) -> Self {
-        Self { role, parts: vec![Part::Text(text.into())] }
-    }
-
-    /// All text of the message, joined.
-    #[must_use]
-    pub fn joined(&self) -> String {
-        self.parts.iter().map(|Part::Text(text)| text.as_str()).collect()
-    }
-}
+pub use message::{Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
+pub use wishes::{AnswerSchema, Effort, Tool, ToolChoice};
 
 /// What is asked of a model, whoever serves it.
 #[derive(Debug, Clone)]
@@ -59,6 +22,25 @@ pub struct ChatRequest {
     pub max_tokens: Option<u64>,
     /// The sampling temperature, as its exact literal; `None` leaves it to the provider.
     pub temperature: Option<serde_json::Number>,
+    /// The share of probability that is sampled from, as its exact literal.
+    pub top_p: Option<serde_json::Number>,
+    /// The seed of the model's sampling.
+    pub seed: Option<i64>,
+    /// Texts at which the answer ends; they are not part of it.
+    pub stop: Vec<String>,
+    /// What the model may call.
+    pub tools: Vec<Tool>,
+    /// Whether it must call, and what; `None` leaves it to the provider.
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether it may call several tools in one answer; `None` leaves it to the provider.
+    pub parallel_tools: Option<bool>,
+    /// The JSON Schema that the answer must satisfy.
+    pub schema: Option<AnswerSchema>,
+    /// How hard it should think; `None` leaves it to the provider.
+    pub effort: Option<Effort>,
+    /// Whether the stable beginning of the conversation is to be kept in the provider's prompt cache, where the
+    /// protocol wants that marked; elsewhere it is kept anyway.
+    pub cache: bool,
     /// Further parameters of the provider's own API, sent as they are (`--set KEY=JSON`).
     pub extra: serde_json::Map<String, serde_json::Value>,
     /// Whether the answer is asked for as a stream.
@@ -122,6 +104,14 @@ pub enum ChatEvent {
         /// A piece of the arguments' JSON text; may be empty in the first piece.
         arguments: String,
     },
+    /// What the provider wants back when this turn is sent again: the signature of its reasoning, or of a tool call.
+    /// Opaque, not token-bearing.
+    Signature {
+        /// The tool call of the answer that it belongs to; `None` is the reasoning before it.
+        index: Option<u32>,
+        /// The provider's own characters.
+        signature: String,
+    },
     /// What the answer used so far; the last one counts.
     Usage(Usage),
     /// What the provider says that it bills, in US dollars; kept beside our own figure.
@@ -135,6 +125,35 @@ pub enum ChatEvent {
     },
 }
 
+impl ChatRequest {
+    /// A request for a streamed answer that wishes for nothing beside it.
+    #[must_use]
+    pub fn new(model: ModelId, messages: Vec<Message>) -> Self {
+        Self {
+            model,
+            messages,
+            max_tokens: None,
+            temperature: None,
+            top_p: None,
+            seed: None,
+            stop: Vec::new(),
+            tools: Vec::new(),
+            tool_choice: None,
+            parallel_tools: None,
+            schema: None,
+            effort: None,
+            cache: false,
+            extra: serde_json::Map::new(),
+            stream: true,
+        }
+    }
+
+    /// Every image and document of the conversation, those in tool results too.
+    pub fn media(&self) -> impl Iterator<Item = &Media> {
+        self.messages.iter().flat_map(|message| &message.parts).flat_map(Part::media)
+    }
+}
+
 impl ChatEvent {
     /// Whether this event carries tokens of the answer, its reasoning or a tool call (`metrics.md` 1.3).
     #[must_use]
@@ -142,7 +161,11 @@ impl ChatEvent {
         match self {
             Self::Text(text) | Self::Reasoning(text) => !text.is_empty(),
             Self::ToolCall { name, arguments, .. } => name.is_some() || !arguments.is_empty(),
-            Self::Started { .. } | Self::Usage(_) | Self::Billed(_) | Self::Finished { .. } => false,
+            Self::Started { .. }
+            | Self::Signature { .. }
+            | Self::Usage(_)
+            | Self::Billed(_)
+            | Self::Finished { .. } => false,
         }
     }
 

@@ -16,9 +16,10 @@ use super::settings::Settings;
 use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
 use crate::catalog::resolve::Resolved;
 use crate::chat::ChatRequest;
-use crate::dispatch::{ChatReport, Dispatcher, Plan, Reach, route_request};
+use crate::dispatch::{ChatReport, Dispatcher, Plan, Reach, Wire, route_request};
 use crate::observe::{ErrorClass, Source};
 use crate::routing::Limits;
+use crate::upstream::auth::Signer;
 use crate::upstream::transport::Transport;
 
 /// The longest wait between two tries of one provider.
@@ -91,11 +92,11 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
         if started.is_some() {
             note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
         }
-        let region = args.ask.choice.region.as_deref().or_else(|| settings.vars.plain("OPENMUX_REGION"));
+        let region = args.ask.choice.region.as_deref().or_else(|| settings.keys.vars.plain("OPENMUX_REGION"));
         let dispatcher = Dispatcher {
             catalog: &catalog,
             store: store.as_ref(),
-            vars: &settings.vars,
+            keys: &settings.keys,
             now: &settings::now,
             sandbox: started.as_ref().map(|(_, simulated)| simulated),
             region,
@@ -127,7 +128,7 @@ impl Asked<'_> {
         let mut policy = prompt::policy(&args.ask.choice);
         policy.retries = args.retries;
         let route = route_request(self.request, self.constraints.clone());
-        let routed = dispatcher.route(&route, &reaches, &policy, seed, args.dry_run);
+        let routed = dispatcher.route(&route, Some(self.request), &reaches, &policy, seed, args.dry_run);
         if let Some(text) = &routed.warning {
             warn(settings, text);
         }
@@ -171,12 +172,14 @@ impl Asked<'_> {
         let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
             CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
         })?;
+        let signer = Signer::default();
+        let wire = Wire { transport: &transport, signer: &signer };
         let (stop, stopped) = watch::channel(false);
         let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);
         printer.show_reasoning = args.show_reasoning;
         let mut signalled = None;
         let report = {
-            let chatting = dispatcher.chat(&plan, &transport, stopped, &mut printer);
+            let chatting = dispatcher.chat(&plan, wire, stopped, &mut printer);
             tokio::pin!(chatting);
             let signal = stop_signal();
             tokio::pin!(signal);

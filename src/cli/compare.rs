@@ -60,7 +60,7 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     let request =
         shape(&resolved.model, args.tokens.input, args.tokens.output, args.tokens.cached, Constraints::default());
     let policy = Policy::preset(args.prefer.unwrap_or(Preset::Balanced));
-    let decision = dispatcher.route(&request, &supposed(&reaches), &policy, 0, true).decision;
+    let decision = dispatcher.route(&request, None, &supposed(&reaches), &policy, 0, true).decision;
     let measured = facts::measured(offline.store.as_ref(), offline.now);
     let mut sheet = sheet(&reaches, &decision, args, &measured);
     let sort = column_names(&args.list.sort);
@@ -139,7 +139,9 @@ fn row(
     let cells = facts::measured_cells(measured, args.unit);
     let call = facts::per_call(endpoint, args.tokens, now);
     let key = match &reach.found {
-        crate::upstream::auth::Found::Key { .. } => Cell::Text("yes".to_owned()),
+        crate::upstream::auth::Found::Key { .. } | crate::upstream::auth::Found::Lazy { .. } => {
+            Cell::Text("yes".to_owned())
+        }
         crate::upstream::auth::Found::NotNeeded => Cell::Text("not needed".to_owned()),
         crate::upstream::auth::Found::Missing { .. } => Cell::Unknown,
     };

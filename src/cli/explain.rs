@@ -33,13 +33,14 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     };
     let resolved = facts::model(&offline.catalog, &name)?;
     let constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.ask.choice)?;
-    let request = if shaped && args.ask.messages.is_none() {
+    let (request, chat) = if shaped && args.ask.messages.is_none() {
         let asked = args.tokens.unwrap_or(DEFAULT_SHAPE);
-        RouteRequest {
+        let request = RouteRequest {
             max_output: args.ask.max_tokens,
-            needs: crate::routing::Needs { temperature: args.ask.temperature.is_some(), tools: false },
+            needs: crate::routing::Needs { temperature: args.ask.temperature.is_some(), ..Default::default() },
             ..shape(&resolved.model, asked.input, asked.output, asked.cached, constraints)
-        }
+        };
+        (request, None)
     } else {
         let chat = prompt::request(settings, &resolved, words, &args.ask, true)?;
         let mut request = route_request(&chat, constraints);
@@ -49,13 +50,14 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
             request.expected_output = asked.output;
             request.cached = asked.cached;
         }
-        request
+        (request, Some(chat))
     };
     let simulated = sandbox::pretended(settings, &offline.catalog, &resolved);
     let dispatcher = offline.dispatcher(simulated.as_ref(), args.ask.choice.region.as_deref());
     let reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), args.all);
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));
-    let routed = dispatcher.route(&request, &reaches, &prompt::policy(&args.ask.choice), seed, !args.strict);
+    let policy = prompt::policy(&args.ask.choice);
+    let routed = dispatcher.route(&request, chat.as_ref(), &reaches, &policy, seed, !args.strict);
     let offline = offline.warned(routed.warning.clone());
     let no_key = routed.decision.chosen().is_none()
         && routed

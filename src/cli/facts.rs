@@ -121,7 +121,7 @@ pub(crate) const fn kind_name(kind: ProviderKind) -> &'static str {
 /// Whether a key is there: the variable's name, `not needed`, or unknown where there is none.
 pub(crate) fn key(found: &Found) -> Cell {
     match found {
-        Found::Key { source, .. } => Cell::Text(source.clone()),
+        Found::Key { source, .. } | Found::Lazy { source, .. } => Cell::Text(source.clone()),
         Found::NotNeeded => Cell::Text("not needed".to_owned()),
         Found::Missing { .. } => Cell::Unknown,
     }

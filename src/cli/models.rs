@@ -120,7 +120,7 @@ fn callable(settings: &Settings, catalog: &Catalog) -> Vec<ProviderId> {
     let usable = catalog.providers().into_iter().filter(|provider| {
         provider.protocols.iter().any(|spoken| {
             crate::upstream::BUILT.contains(&spoken.protocol)
-                && !matches!(find_key(provider, &spoken.auth, &settings.vars), Found::Missing { .. })
+                && !matches!(find_key(provider, &spoken.auth, &settings.keys), Found::Missing { .. })
         })
     });
     usable.map(|provider| provider.id).collect()

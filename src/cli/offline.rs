@@ -58,10 +58,10 @@ impl<'a> Offline<'a> {
         Dispatcher {
             catalog: &self.catalog,
             store: self.store.as_ref(),
-            vars: &self.settings.vars,
+            keys: &self.settings.keys,
             now: self.clock.as_ref(),
             sandbox,
-            region: region.or_else(|| self.settings.vars.plain("OPENMUX_REGION")),
+            region: region.or_else(|| self.settings.keys.vars.plain("OPENMUX_REGION")),
         }
     }
 

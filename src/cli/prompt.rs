@@ -26,7 +26,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// # Errors
 /// There is none.
 pub(crate) fn model_name(settings: &Settings, typed: Option<&String>) -> Result<String, CliError> {
-    let name = typed.cloned().or_else(|| settings.vars.plain("OPENMUX_MODEL").map(str::to_owned));
+    let name = typed.cloned().or_else(|| settings.keys.vars.plain("OPENMUX_MODEL").map(str::to_owned));
     name.ok_or_else(|| {
         CliError::usage("no model was named").fix("-m MODEL, e.g. -m anthropic/claude-sonnet-5 (openmux models list)")
     })
@@ -71,12 +71,11 @@ pub(crate) fn request(
         }
     }
     Ok(ChatRequest {
-        model: model.model.clone(),
-        messages,
         max_tokens: ask.max_tokens.map(crate::units::Tokens::count),
         temperature: ask.temperature.clone(),
         extra: ask.set.iter().cloned().collect(),
         stream,
+        ..ChatRequest::new(model.model.clone(), messages)
     })
 }
 
@@ -245,7 +244,7 @@ pub(crate) fn constraints(
     }
     if only.is_empty()
         && model.provider.is_none()
-        && let Some(name) = settings.vars.plain("OPENMUX_PROVIDER")
+        && let Some(name) = settings.keys.vars.plain("OPENMUX_PROVIDER")
     {
         only.push(provider(catalog, name)?);
     }

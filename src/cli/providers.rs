@@ -104,13 +104,13 @@ impl Row {
     fn of(settings: &Settings, provider: &Provider) -> Self {
         let spoken = provider.protocols.iter().find(|spoken| BUILT.contains(&spoken.protocol));
         let auth = spoken.map_or(Auth::Bearer, |spoken| spoken.auth.clone());
-        let found = find_key(provider, &auth, &settings.vars);
-        let address = spoken.map(|spoken| address(provider, spoken.protocol, &spoken.base_url, &settings.vars));
+        let found = find_key(provider, &auth, &settings.keys);
+        let address = spoken.map(|spoken| address(provider, spoken.protocol, &spoken.base_url, &settings.keys.vars));
         let known = matches!(address, Some(Address::Known { .. })) && !matches!(auth, Auth::Unsupported(_));
         let callable = known && !matches!(found, Found::Missing { .. });
         let looked_in = match &found {
             Found::Missing { looked_in } => looked_in.clone(),
-            Found::Key { source, .. } => vec![source.clone()],
+            Found::Key { source, .. } | Found::Lazy { source, .. } => vec![source.clone()],
             Found::NotNeeded => provider.env_names("key").to_vec(),
         };
         Self { found, callable, address, looked_in }
@@ -118,7 +118,7 @@ impl Row {
 
     fn cells(self, provider: &Provider, models: u64) -> Vec<Cell> {
         let key = match &self.found {
-            Found::Key { .. } => Cell::Text("yes".to_owned()),
+            Found::Key { .. } | Found::Lazy { .. } => Cell::Text("yes".to_owned()),
             Found::NotNeeded => Cell::Text("not needed".to_owned()),
             Found::Missing { .. } => Cell::Unknown,
         };

@@ -40,9 +40,9 @@ pub(crate) fn scenario(name: &str) -> Result<Scenario, CliError> {
 /// The providers of a model that are simulated: its author's own, OpenRouter, Vercel, then others by name.
 fn simulated(catalog: &Catalog, model: &Resolved) -> Vec<Reach> {
     let store = Memory::new();
-    let vars = crate::upstream::auth::Vars::default();
+    let keys = crate::upstream::auth::Keyring::default();
     let now = || jiff::Timestamp::UNIX_EPOCH;
-    let dispatcher = Dispatcher { catalog, store: &store, vars: &vars, now: &now, sandbox: None, region: None };
+    let dispatcher = Dispatcher { catalog, store: &store, keys: &keys, now: &now, sandbox: None, region: None };
     let reaches = dispatcher.reach(&model.model, model.variant.as_deref(), false);
     let own = Catalog::own_provider(model.model.author());
     let mut usable: Vec<Reach> = reaches

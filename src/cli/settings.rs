@@ -17,7 +17,7 @@ use crate::catalog::file::Overlay;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Memory, ObservationStore};
 use crate::units::Usd;
-use crate::upstream::auth::Vars;
+use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
 
 /// Everything that a command needs to know of its surroundings.
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     /// Whether stderr is a terminal.
     pub err_is_terminal: bool,
     /// The environment.
-    pub vars: Vars,
+    pub keys: Keyring,
     /// Where `catalog.d` is.
     pub config_dir: Option<PathBuf>,
     /// Where `obs.db` is.
@@ -157,7 +157,7 @@ impl Settings {
             data_dir: directory(&vars, "OPENMUX_DATA_DIR", "XDG_STATE_HOME", || {
                 dirs::state_dir().or_else(dirs::data_dir)
             }),
-            vars,
+            keys: Keyring { vars, ..Keyring::default() },
         };
         Ok((settings, warnings))
     }
@@ -269,7 +269,7 @@ impl Settings {
         name: &str,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, CliError> {
-        let Some(text) = self.vars.plain(name) else { return Ok(None) };
+        let Some(text) = self.keys.vars.plain(name) else { return Ok(None) };
         read(text).map(Some).map_err(|why| CliError::usage(format!("{name} holds \"{text}\": {why}")))
     }
 
@@ -299,7 +299,7 @@ impl Settings {
     /// The proxy that requests go through, without its credentials; `None` in the sandbox and where none is set.
     pub(crate) fn proxy(&self) -> Option<String> {
         let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
-        let url = names.into_iter().find_map(|name| self.vars.plain(name)).filter(|_| self.sandbox.is_none())?;
+        let url = names.into_iter().find_map(|name| self.keys.vars.plain(name)).filter(|_| self.sandbox.is_none())?;
         Some(url.rsplit('@').next().unwrap_or_default().to_owned())
     }
 
@@ -311,8 +311,8 @@ impl Settings {
         if self.sandbox.is_some() {
             return Ok(TransportConfig { connect_timeout, ..TransportConfig::default() });
         }
-        let proxy = |names: [&str; 4]| names.into_iter().find_map(|name| self.vars.plain(name)).map(str::to_owned);
-        let extra_roots = match self.vars.plain("SSL_CERT_FILE") {
+        let proxy = |names: [&str; 4]| names.into_iter().find_map(|name| self.keys.vars.plain(name)).map(str::to_owned);
+        let extra_roots = match self.keys.vars.plain("SSL_CERT_FILE") {
             Some(path) => Some(read_file(Path::new(path))?),
             None => None,
         };
@@ -320,7 +320,7 @@ impl Settings {
             connect_timeout,
             https_proxy: proxy(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
             http_proxy: proxy(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]),
-            no_proxy: self.vars.plain("NO_PROXY").or_else(|| self.vars.plain("no_proxy")).map(str::to_owned),
+            no_proxy: self.keys.vars.plain("NO_PROXY").or_else(|| self.keys.vars.plain("no_proxy")).map(str::to_owned),
             extra_roots,
         })
     }

@@ -14,7 +14,7 @@ use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings}
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
 use crate::store::StateKey;
 use crate::units::Usd;
-use crate::upstream::auth::{Secret, sign};
+use crate::upstream::auth::{Secret, Signer};
 use crate::upstream::exchange::{Limits, Outcome, exchange};
 use crate::upstream::transport::Transport;
 use crate::upstream::{Call, UpstreamError, adapter};
@@ -55,6 +55,15 @@ pub trait Observer {
     fn event(&mut self, event: ChatEvent) -> bool;
     /// Something happened between attempts.
     fn notice(&mut self, notice: Notice);
+}
+
+/// What carries a chat out: the connections and the credentials.
+#[derive(Debug, Clone, Copy)]
+pub struct Wire<'a> {
+    /// Sends requests.
+    pub transport: &'a Transport,
+    /// Signs them.
+    pub signer: &'a Signer,
 }
 
 /// A chat that is ready to be executed.
@@ -125,7 +134,7 @@ impl Dispatcher<'_> {
     pub async fn chat(
         &self,
         plan: &Plan<'_>,
-        transport: &Transport,
+        wire: Wire<'_>,
         cancel: watch::Receiver<bool>,
         observer: &mut dyn Observer,
     ) -> ChatReport {
@@ -162,7 +171,7 @@ impl Dispatcher<'_> {
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
-                    let report = self.attempt(plan, reach, transport, limits, cancel.clone(), observer).await;
+                    let report = self.attempt(plan, reach, wire, limits, cancel.clone(), observer).await;
                     let class = report.outcome.class;
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
                     let shown = report.outcome.shown && !plan.hold;
@@ -189,7 +198,7 @@ impl Dispatcher<'_> {
         &self,
         plan: &Plan<'_>,
         reach: &Reach,
-        transport: &Transport,
+        wire: Wire<'_>,
         limits: Limits,
         cancel: watch::Receiver<bool>,
         observer: &mut dyn Observer,
@@ -204,10 +213,8 @@ impl Dispatcher<'_> {
                 observer.event(event)
             }
         };
-        let mut outcome = call(plan.request, reach, transport, limits, cancel, &mut sink).await;
-        if let crate::upstream::auth::Found::Key { secret, .. } = &reach.found {
-            redact(&mut outcome, secret);
-        }
+        let (mut outcome, spent) = call(plan.request, reach, (wire, at), limits, cancel, &mut sink).await;
+        spent.iter().for_each(|secret| redact(&mut outcome, secret));
         if outcome.class.is_success() {
             for event in held {
                 if !observer.event(event) {
@@ -221,6 +228,7 @@ impl Dispatcher<'_> {
             crate::upstream::auth::Found::Key { source, secret, .. } => {
                 (Some(source.clone()), secret.ending().map(str::to_owned))
             }
+            crate::upstream::auth::Found::Lazy { source, .. } => (Some(source.clone()), None),
             _ => (None, None),
         };
         let host = host_of(&reach.base_url);
@@ -274,27 +282,29 @@ impl Dispatcher<'_> {
     }
 }
 
-/// Encodes, signs and sends one attempt.
+/// Encodes, signs and sends one attempt; gives its secrets beside its outcome.
 async fn call(
     request: &ChatRequest,
     reach: &Reach,
-    transport: &Transport,
+    (wire, at): (Wire<'_>, Timestamp),
     limits: Limits,
     cancel: watch::Receiver<bool>,
     sink: &mut dyn FnMut(ChatEvent) -> bool,
-) -> Outcome {
+) -> (Outcome, Vec<Secret>) {
     let Some(adapter) = reach.protocol.and_then(adapter) else {
-        return refused(ErrorClass::Unsupported, "this version does not speak the endpoint's protocol".to_owned());
+        let message = "this version does not speak the endpoint's protocol".to_owned();
+        return (refused(ErrorClass::Unsupported, message), Vec::new());
     };
     let call = Call { endpoint: &reach.endpoint, provider: &reach.provider, base_url: &reach.base_url, request };
     let mut encoded = match adapter.encode(&call) {
         Ok(encoded) => encoded,
-        Err(error) => return refused(ErrorClass::LocalConfig, error.to_string()),
+        Err(error) => return (refused(ErrorClass::LocalConfig, error.to_string()), Vec::new()),
     };
-    if let Err(error) = sign(&mut encoded, &reach.found) {
-        return refused(ErrorClass::Auth, error.to_string());
-    }
-    exchange(transport, adapter, &call, encoded, limits, cancel, sink).await
+    let spent = match wire.signer.sign(&mut encoded, &reach.found, at).await {
+        Ok(spent) => spent,
+        Err(error) => return (refused(error.class(), error.to_string()), Vec::new()),
+    };
+    (exchange(wire.transport, adapter, &call, encoded, limits, cancel, sink).await, spent)
 }
 
 /// A provider may quote the key that it rejects.

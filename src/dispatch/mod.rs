@@ -8,15 +8,15 @@ mod reach;
 
 use jiff::Timestamp;
 
-pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan};
+pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan, Wire};
 pub use reach::{Reach, Sandboxed};
 
 use crate::catalog::{Catalog, ModelId};
-use crate::chat::ChatRequest;
+use crate::chat::{ChatRequest, MediaKind};
 use crate::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, RouteRequest, decide};
 use crate::store::{ObservationStore, StateKey};
 use crate::units::Tokens;
-use crate::upstream::auth::{Found, Vars};
+use crate::upstream::auth::{Found, Keyring};
 
 /// Output tokens that are expected where nothing better is known (`decisions.md` 13).
 pub const EXPECTED_OUTPUT: Tokens = Tokens::new(250);
@@ -28,8 +28,8 @@ pub struct Dispatcher<'a> {
     pub catalog: &'a Catalog,
     /// What was measured.
     pub store: &'a dyn ObservationStore,
-    /// A snapshot of the environment: keys, addresses, regions.
-    pub vars: &'a Vars,
+    /// A snapshot of the environment, and where else keys come from.
+    pub keys: &'a Keyring,
     /// The clock.
     pub now: &'a (dyn Fn() -> Timestamp + Sync),
     /// Simulated providers, and nothing else, where the command runs in the sandbox.
@@ -50,11 +50,13 @@ pub struct Routed {
 }
 
 impl Dispatcher<'_> {
-    /// Decides. `suppose_keys` ranks as if every key were set where none is (`route explain`); `chat` never does.
+    /// Decides. `asked` is the chat itself, where there is one: what an endpoint's protocol cannot carry of it rejects the
+    /// endpoint. `suppose_keys` ranks as if every key were set where none is (`route explain`); `chat` never does.
     #[must_use]
     pub fn route(
         &self,
         request: &RouteRequest,
+        asked: Option<&ChatRequest>,
         reaches: &[Reach],
         policy: &Policy,
         seed: u64,
@@ -76,12 +78,15 @@ impl Dispatcher<'_> {
                 endpoint: &reach.endpoint,
                 kind: reach.provider.kind,
                 credential: match &reach.found {
-                    Found::Key { source, .. } => Credential::Found { source: source.clone() },
+                    Found::Key { source, .. } | Found::Lazy { source, .. } => {
+                        Credential::Found { source: source.clone() }
+                    }
                     Found::NotNeeded => Credential::NotNeeded,
                     Found::Missing { .. } if supposed => Credential::Supposed,
                     Found::Missing { looked_in } => Credential::Missing { looked_in: looked_in.clone() },
                 },
                 unsupported: reach.unsupported.clone(),
+                lacks: asked.map(|asked| reach.lacks(asked)).unwrap_or_default(),
                 no_base_url: reach.no_base_url,
                 missing_settings: if supposed { Vec::new() } else { reach.missing_settings.clone() },
                 outside_sandbox: reach.outside_sandbox,
@@ -115,7 +120,12 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
         expected_output: EXPECTED_OUTPUT,
         max_output: request.max_tokens.map(Tokens::new),
         stream: request.stream,
-        needs: Needs { temperature: request.temperature.is_some(), tools: request.extra.contains_key("tools") },
+        needs: Needs {
+            temperature: request.temperature.is_some(),
+            tools: !request.tools.is_empty() || request.extra.contains_key("tools"),
+            images: request.media().any(|media| media.kind == MediaKind::Image),
+            pdfs: request.media().any(|media| media.kind == MediaKind::Pdf),
+        },
         ..shape(&request.model, Tokens::ZERO, EXPECTED_OUTPUT, Tokens::ZERO, constraints)
     }
 }

@@ -9,7 +9,7 @@ use crate::catalog::{
 };
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Secret, address, find_key, is_overridden};
-use crate::upstream::{BUILT, adapter};
+use crate::upstream::{BUILT, Call, adapter};
 
 /// The simulated providers of a sandboxed command: provider to base URL.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,6 +56,13 @@ impl Reach {
     #[must_use]
     pub fn in_the_clear(&self) -> bool {
         self.base_url.starts_with("http://") && !is_loopback(&self.base_url)
+    }
+
+    /// What a request asks for that cannot be said to it.
+    #[must_use]
+    pub fn lacks(&self, request: &crate::chat::ChatRequest) -> Vec<&'static str> {
+        let Some(adapter) = self.protocol.and_then(adapter) else { return Vec::new() };
+        adapter.lacks(&Call { endpoint: &self.endpoint, provider: &self.provider, base_url: &self.base_url, request })
     }
 
     /// Under which key its state is kept.
@@ -130,7 +137,7 @@ impl Dispatcher<'_> {
         });
         // An address that the catalog does not know may still be the user's to give.
         let given =
-            endpoint.protocols().find(|protocol| BUILT.contains(protocol) && is_overridden(&provider, self.vars));
+            endpoint.protocols().find(|protocol| BUILT.contains(protocol) && is_overridden(&provider, &self.keys.vars));
         let spoken = spoken.or(given.map(|protocol| (protocol, String::new(), default_auth(protocol))));
         let built = endpoint.protocols().any(|protocol| adapter(protocol).is_some());
         let mut reach = Reach {
@@ -172,8 +179,8 @@ impl Dispatcher<'_> {
             reach.unsupported = Some(scheme.clone());
             return;
         }
-        reach.found = find_key(&reach.provider, auth, self.vars);
-        match address(&reach.provider, protocol, template, self.vars) {
+        reach.found = find_key(&reach.provider, auth, self.keys);
+        match address(&reach.provider, protocol, template, &self.keys.vars) {
             Address::Known { url, overridden_by } => {
                 // A server of the user's own that was named in place of the provider seldom asks for a key.
                 if overridden_by.is_some() && is_loopback(&url) && matches!(reach.found, Found::Missing { .. }) {

@@ -207,6 +207,19 @@ fn fit(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Reject
     if request.needs.tools && endpoint.can(Capability::NoTools) {
         found.push(Rejection::Unsupported { parameter: "tools" });
     }
+    let takes = |modality| endpoint.input.is_empty() || endpoint.input.contains(&modality);
+    if request.needs.images && !takes(Modality::Image) {
+        found.push(Rejection::Unsupported { parameter: "image input" });
+    }
+    if request.needs.pdfs && !takes(Modality::Pdf) {
+        found.push(Rejection::Unsupported { parameter: "PDF input" });
+    }
+    let lacks = candidate.lacks.iter().map(|&parameter| Rejection::Unsupported { parameter });
+    for lack in lacks {
+        if !found.contains(&lack) {
+            found.push(lack);
+        }
+    }
     if !endpoint.output.is_empty() && !endpoint.output.contains(&Modality::Text) {
         found.push(Rejection::Unsupported { parameter: "text output" });
     }

@@ -34,6 +34,10 @@ pub struct Needs {
     pub temperature: bool,
     /// It brings tools.
     pub tools: bool,
+    /// It brings images.
+    pub images: bool,
+    /// It brings PDF documents.
+    pub pdfs: bool,
 }
 
 /// A conversation whose prefix is cached at one endpoint.
@@ -102,6 +106,8 @@ pub struct Candidate<'a> {
     pub credential: Credential,
     /// The protocol or scheme that this version cannot do, if it is one.
     pub unsupported: Option<String>,
+    /// What the request asks for that cannot be said in the endpoint's protocol.
+    pub lacks: Vec<&'static str>,
     /// Whether no address is known.
     pub no_base_url: bool,
     /// Variables that its address needs and that are not set.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Map, Value, json};
 
-use super::openai::{merge, post};
+use super::body::{merge, post};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
 use crate::chat::{ChatEvent, ChatRequest, Message, Part, Role};
@@ -56,15 +56,15 @@ impl Adapter for AnthropicMessages {
     }
 
     fn decoder(&self, call: &Call<'_>) -> Box<dyn Decoder> {
-        Box::new(MessagesDecoder { answer: Answer::new(call.provider.id.clone()) })
+        Box::new(MessagesDecoder { answer: Answer::new(call.provider.quirks.errors) })
     }
 
     fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        Answer::new(call.provider.id.clone()).whole(&String::from_utf8_lossy(body), out)
+        Answer::new(call.provider.quirks.errors).whole(&String::from_utf8_lossy(body), out)
     }
 
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError {
-        classify::response(&call.provider.id, head, body)
+        classify::response(call.provider.quirks.errors, head, body)
     }
 }
 
@@ -81,7 +81,7 @@ fn system(request: &ChatRequest) -> Option<String> {
     let texts: Vec<String> = request
         .messages
         .iter()
-        .filter(|message| message.role == Role::System)
+        .filter(|message| matches!(message.role, Role::System | Role::Developer))
         .map(Message::joined)
         .filter(|text| !text.is_empty())
         .collect();
@@ -93,11 +93,11 @@ fn turns(request: &ChatRequest) -> Vec<Value> {
     let mut turns: Vec<(&str, Vec<&str>)> = Vec::new();
     for message in &request.messages {
         let role = match message.role {
-            Role::System => continue,
+            Role::System | Role::Developer => continue,
             Role::User => "user",
             Role::Assistant => "assistant",
         };
-        let texts = message.parts.iter().map(|Part::Text(text)| text.as_str());
+        let texts = message.parts.iter().filter_map(Part::as_text);
         match turns.last_mut() {
             Some((last, blocks)) if *last == role => blocks.extend(texts),
             _ => turns.push((role, texts.collect())),

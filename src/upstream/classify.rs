@@ -14,7 +14,7 @@ use http::HeaderMap;
 use http::response::Parts;
 
 use super::UpstreamError;
-use crate::catalog::ProviderId;
+use crate::catalog::ErrorFamily;
 use crate::observe::ErrorClass;
 use envelope::Envelope;
 
@@ -26,10 +26,10 @@ const REQUEST_ID_CHARS: usize = 128;
 
 /// What a response that is not a success means. Never called with a 2xx.
 #[must_use]
-pub fn response(provider: &ProviderId, head: &Parts, body: &[u8]) -> UpstreamError {
+pub fn response(family: ErrorFamily, head: &Parts, body: &[u8]) -> UpstreamError {
     let envelope = Envelope::read(body);
     let status = head.status.as_u16();
-    let mut error = assemble(provider, Some(status), &head.headers, &envelope);
+    let mut error = assemble(family, Some(status), &head.headers, &envelope);
     if error.message.is_empty() {
         let reason = head.status.canonical_reason().unwrap_or("no further word");
         error.message = format!("HTTP {status} ({reason})");
@@ -40,9 +40,9 @@ pub fn response(provider: &ProviderId, head: &Parts, body: &[u8]) -> UpstreamErr
 /// What a failure means that arrived inside a response that began well: an error event, or an error envelope under
 /// HTTP 200. A code that is an HTTP status stands in for the missing one.
 #[must_use]
-pub fn in_band(provider: &ProviderId, body: &[u8]) -> UpstreamError {
+pub fn in_band(family: ErrorFamily, body: &[u8]) -> UpstreamError {
     let envelope = Envelope::read(body);
-    let mut error = assemble(provider, envelope.status(), &HeaderMap::new(), &envelope);
+    let mut error = assemble(family, envelope.status(), &HeaderMap::new(), &envelope);
     if error.message.is_empty() {
         "the provider reported a failure without saying which".clone_into(&mut error.message);
     }
@@ -58,9 +58,9 @@ pub fn status(status: u16) -> ErrorClass {
         .map_or(ErrorClass::ProviderFault, |&(_, _, class)| class)
 }
 
-fn assemble(provider: &ProviderId, status: Option<u16>, headers: &HeaderMap, envelope: &Envelope) -> UpstreamError {
+fn assemble(family: ErrorFamily, status: Option<u16>, headers: &HeaderMap, envelope: &Envelope) -> UpstreamError {
     let hint = hints::explicit(headers).or(envelope.retry_after);
-    let (class, retry_after) = settle(class_of(provider, status, hint, envelope), status, hint, headers);
+    let (class, retry_after) = settle(class_of(family, status, hint, envelope), status, hint, headers);
     UpstreamError {
         class,
         message: text::one_line(&envelope.message, MESSAGE_CHARS),
@@ -90,7 +90,7 @@ fn settle(
 }
 
 /// The class, from the most telling sign to the least.
-fn class_of(provider: &ProviderId, status: Option<u16>, hint: Option<Duration>, envelope: &Envelope) -> ErrorClass {
+fn class_of(family: ErrorFamily, status: Option<u16>, hint: Option<Duration>, envelope: &Envelope) -> ErrorClass {
     // A redirect is never followed with a key, whatever its body says.
     if let Some(redirect @ 300..=399) = status {
         return self::status(redirect);
@@ -98,10 +98,10 @@ fn class_of(provider: &ProviderId, status: Option<u16>, hint: Option<Duration>, 
     let said = envelope.message.to_lowercase();
     let codes = || envelope.codes.iter().map(|code| code.to_lowercase());
     // OpenRouter's budget for requests in flight is a 402 that passes.
-    if status == Some(402) && hint.is_some() {
+    if family == ErrorFamily::Openrouter && status == Some(402) && hint.is_some() {
         return ErrorClass::RateLimited;
     }
-    if let Some(class) = codes().find_map(|code| rules::own_code(provider.as_str(), &code)) {
+    if let Some(class) = codes().find_map(|code| rules::own_code(family, &code)) {
         return class;
     }
     // A code of a used-up quota wins over a broader type beside it, and the other way round.
@@ -123,10 +123,10 @@ fn class_of(provider: &ProviderId, status: Option<u16>, hint: Option<Duration>, 
         return ErrorClass::NotFound;
     }
     // Cerebras answers a prompt that does not fit with a bare 400.
-    if provider.as_str() == "cerebras" && status == Some(400) && envelope.is_empty {
+    if family == ErrorFamily::Cerebras && status == Some(400) && envelope.is_empty {
         return ErrorClass::TooLarge;
     }
-    if provider.as_str() == "zenmux" && status == Some(403) {
+    if family == ErrorFamily::Zenmux && status == Some(403) {
         return ErrorClass::Auth;
     }
     match status {

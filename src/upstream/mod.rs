@@ -6,9 +6,11 @@
 
 pub mod anthropic;
 pub mod auth;
+mod body;
 pub mod classify;
 pub mod exchange;
 pub mod openai;
+pub mod steer;
 pub mod transport;
 pub mod wire;
 
@@ -54,6 +56,9 @@ pub enum EncodeError {
     /// A header of the provider's cannot be sent.
     #[error("the header \"{0}\" of the provider cannot be sent")]
     BadHeader(String),
+    /// The protocol has no way to say this; [`Adapter::lacks`] names it before anything is sent.
+    #[error("this protocol cannot carry {0}")]
+    Inexpressible(&'static str),
     /// The protocol demands an output limit and none is known.
     #[error("this protocol needs an output limit and the catalog knows none")]
     NoOutputLimit,
@@ -90,6 +95,13 @@ pub struct UpstreamError {
 
 /// One wire dialect: a pair of pure functions and a frame-by-frame decoder.
 pub trait Adapter: Send + Sync {
+    /// What the request asks for that this dialect, or this endpoint in it, cannot carry: names such as `image input by
+    /// URL`, none twice. Such an endpoint is rejected before anything is sent; nothing is dropped in silence.
+    fn lacks(&self, call: &Call<'_>) -> Vec<&'static str> {
+        let _ = call;
+        Vec::new()
+    }
+
     /// The HTTP request, without its credential.
     ///
     /// # Errors

@@ -7,12 +7,13 @@ mod chunk;
 mod usage;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::Request;
 use serde_json::{Map, Value, json};
 
+use super::body::{merge, post};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
-use crate::catalog::{OutputLimitField, ProviderId};
+use crate::catalog::OutputLimitField;
 use crate::chat::{ChatEvent, Role};
 use chunk::Answer;
 pub(super) use usage::{service_tier, tokens};
@@ -32,7 +33,7 @@ impl Adapter for OpenaiChat {
         body.insert("model".into(), call.endpoint.id.upstream_model.as_str().into());
         let messages = request.messages.iter().map(|message| {
             let role = match message.role {
-                Role::System => "system",
+                Role::System | Role::Developer => "system",
                 Role::User => "user",
                 Role::Assistant => "assistant",
             };
@@ -60,51 +61,18 @@ impl Adapter for OpenaiChat {
     }
 
     fn decoder(&self, call: &Call<'_>) -> Box<dyn Decoder> {
-        Box::new(ChatDecoder { answer: Answer::new(call.provider.id.clone()), ended: false })
+        Box::new(ChatDecoder { answer: Answer::new(call.provider.quirks.errors), ended: false })
     }
 
     fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        let mut answer = Answer::new(call.provider.id.clone());
+        let mut answer = Answer::new(call.provider.quirks.errors);
         answer.read(&String::from_utf8_lossy(body), false, out)?;
         answer.finish(out)
     }
 
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError {
-        classify::response(&call.provider.id, head, body)
+        classify::response(call.provider.quirks.errors, head, body)
     }
-}
-
-/// Lays a caller's own parameters over a body; those that are reserved keep their place.
-pub(super) fn merge(body: &mut Map<String, Value>, extra: &Map<String, Value>, reserved: &[&str]) {
-    for (name, value) in extra.iter().filter(|(name, _)| !reserved.contains(&name.as_str())) {
-        body.insert(name.clone(), value.clone());
-    }
-}
-
-/// A POST of a JSON body to a path below the base URL, with the provider's headers and no credential.
-pub(super) fn post(call: &Call<'_>, path: &str, body: &Map<String, Value>) -> Result<Request<Bytes>, EncodeError> {
-    let url = format!("{}{path}", call.base_url);
-    let bad_url = || EncodeError::BadUrl(url.clone());
-    let uri: http::Uri = url.parse().map_err(|_| bad_url())?;
-    let is_http = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
-    // A query or a fragment in the base would swallow the path.
-    if !is_http || call.base_url.contains(['?', '#']) {
-        return Err(bad_url());
-    }
-    let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
-    let mut request = Request::new(Bytes::from(Value::Object(body.clone()).to_string()));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
-    let headers = request.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("openmux/", env!("CARGO_PKG_VERSION"))));
-    for (name, value) in &call.provider.headers {
-        let bad_header = || EncodeError::BadHeader(name.clone());
-        let name = http::HeaderName::try_from(name).map_err(|_| bad_header())?;
-        headers.insert(name, HeaderValue::try_from(value).map_err(|_| bad_header())?);
-    }
-    Ok(request)
 }
 
 /// Reads `data:` payloads until `[DONE]`.
@@ -139,17 +107,4 @@ impl Decoder for ChatDecoder {
     fn end(&mut self, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         if self.ended { Ok(()) } else { self.answer.finish(out) }
     }
-}
-
-/// An error of the decoder about a piece of JSON: one that merely stops is cut off, any other is corrupt.
-pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> DecodeError {
-    if error.is_eof() {
-        return DecodeError::Truncated;
-    }
-    DecodeError::Corrupt(format!("{what} cannot be read: {error}"))
-}
-
-/// The in-band failure of a provider.
-pub(super) fn failed(provider: &ProviderId, body: &str) -> DecodeError {
-    DecodeError::Upstream(classify::in_band(provider, body.as_bytes()))
 }

@@ -66,6 +66,7 @@ fn candidate((at, endpoint): (u32, &Endpoint)) -> Candidate<'_> {
         kind: ProviderKind::Host,
         credential: Credential::NotNeeded,
         unsupported: None,
+        lacks: Vec::new(),
         no_base_url: false,
         missing_settings: Vec::new(),
         outside_sandbox: false,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::response::Parts;
-use openmux::catalog::ProviderId;
+use openmux::catalog::{Catalog, ErrorFamily, ProviderId};
 use openmux::observe::ErrorClass::{self, *};
 use openmux::upstream::{UpstreamError, classify};
 
@@ -17,8 +17,15 @@ fn head(status: u16, headers: &[(&str, &str)]) -> Parts {
     builder.body(()).unwrap().into_parts().0
 }
 
+/// Whose habits a provider's failures follow, by the embedded catalog.
+fn family(provider: &str) -> ErrorFamily {
+    Catalog::builtin()
+        .provider(&ProviderId::new(provider))
+        .map_or(ErrorFamily::General, |provider| provider.quirks.errors)
+}
+
 fn classified(provider: &str, status: u16, headers: &[(&str, &str)], body: &str) -> UpstreamError {
-    classify::response(&ProviderId::new(provider), &head(status, headers), body.as_bytes())
+    classify::response(family(provider), &head(status, headers), body.as_bytes())
 }
 
 fn class(provider: &str, status: u16, body: &str) -> ErrorClass {
@@ -182,8 +189,7 @@ fn anthropic() {
     }
     let spent = r#"{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}"#;
     assert_eq!(class("anthropic", 429, spent), Quota);
-    let overloaded =
-        classify::in_band(&ProviderId::new("anthropic"), error("overloaded_error", "Overloaded").as_bytes());
+    let overloaded = classify::in_band(family("anthropic"), error("overloaded_error", "Overloaded").as_bytes());
     assert_eq!(
         overloaded,
         UpstreamError {
@@ -234,7 +240,7 @@ fn openrouter() {
     );
     let budget = classified("openrouter", 402, &[("retry-after", "3")], r#"{"error":{"code":402,"message":"x"}}"#);
     assert_eq!((budget.class, budget.retry_after), (RateLimited, Some(Duration::from_secs(3))));
-    let id = ProviderId::new("openrouter");
+    let family = family("openrouter");
     for (body, expected) in [
         (r#"{"error":{"code":502,"message":"Upstream died"}}"#, ProviderFault),
         (r#"{"error":{"code":"server_error","message":"Upstream died"}}"#, ProviderFault),
@@ -242,7 +248,7 @@ fn openrouter() {
         (r#"{"error":{"code":"429","message":"x"}}"#, RateLimited),
         (r#"{"error":{"message":"x","type":"invalid_request_error"}}"#, Invalid),
     ] {
-        assert_eq!(classify::in_band(&id, body.as_bytes()).class, expected, "{body}");
+        assert_eq!(classify::in_band(family, body.as_bytes()).class, expected, "{body}");
     }
 }
 
@@ -348,10 +354,10 @@ fn other_envelopes() {
     let waits = classified("google", 429, &[], google);
     assert_eq!((waits.class, waits.retry_after), (RateLimited, Some(Duration::from_millis(34_500))));
     let passed = r#"{"base_resp":{"status_code":0},"error":{"code":"rate_limit_exceeded","message":"x"}}"#;
-    assert_eq!(classify::in_band(&ProviderId::new("minimax"), passed.as_bytes()).class, RateLimited);
+    assert_eq!(classify::in_band(family("minimax"), passed.as_bytes()).class, RateLimited);
     for (code, expected) in [("1004", Auth), ("1008", Quota), ("1039", RateLimited), ("1000", ProviderFault)] {
         let body = format!(r#"{{"base_resp":{{"status_code":{code},"status_msg":"no"}}}}"#);
-        let error = classify::in_band(&ProviderId::new("minimax"), body.as_bytes());
+        let error = classify::in_band(family("minimax"), body.as_bytes());
         assert_eq!((error.class, error.code.as_deref()), (expected, Some(code)));
     }
 }

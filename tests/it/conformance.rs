@@ -225,6 +225,7 @@ struct Folded {
     reasoning: String,
     /// By index: id, name and arguments.
     calls: BTreeMap<u32, [String; 3]>,
+    signatures: String,
     usage: Option<Usage>,
     finish: Option<String>,
 }
@@ -236,6 +237,7 @@ fn folded(case: &Case) -> Folded {
     for event in events {
         match event {
             ChatEvent::Started { .. } | ChatEvent::Billed(_) => {}
+            ChatEvent::Signature { signature, .. } => folded.signatures.push_str(&signature),
             ChatEvent::Text(piece) => folded.text.push_str(&piece),
             ChatEvent::Reasoning(piece) => folded.reasoning.push_str(&piece),
             ChatEvent::ToolCall { index, id, name, arguments } => {
@@ -255,7 +257,7 @@ fn folded(case: &Case) -> Folded {
 fn requests_become_the_bodies_that_the_protocol_wants() {
     let mut tried = 0;
     for case in &fixtures::all() {
-        let Some(expected) = case.request.as_ref().map(|request| &request["expect"]) else { continue };
+        let Some(expected) = case.request.as_ref().and_then(|request| request.get("expect")) else { continue };
         let world = world(case);
         let encoded = case.adapter().encode(&world.call()).unwrap();
         assert_eq!(encoded.method(), http::Method::POST);
@@ -272,6 +274,20 @@ fn requests_become_the_bodies_that_the_protocol_wants() {
         tried += 1;
     }
     assert!(tried >= 8, "only {tried} requests");
+}
+
+/// `call` with what cannot be said in it, as `lacks`; everything else that has a request lacks nothing.
+#[test]
+fn what_a_protocol_cannot_carry_is_named_before_sending() {
+    for case in fixtures::all().iter().filter(|case| case.request.is_some()) {
+        let expected: Vec<&str> = case.request.as_ref().unwrap()["lacks"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|name| name.as_str().unwrap())
+            .collect();
+        assert_eq!(case.adapter().lacks(&world(case).call()), expected, "{}", case.name);
+    }
 }
 
 #[test]

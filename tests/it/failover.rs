@@ -76,6 +76,7 @@ fn decision(scenario: &Scenario) -> Decision {
             kind: ProviderKind::Host,
             credential: Credential::NotNeeded,
             unsupported: None,
+            lacks: Vec::new(),
             no_base_url: false,
             missing_settings: Vec::new(),
             outside_sandbox: false,

@@ -8,10 +8,13 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use openmux::catalog::{
-    Endpoint, EndpointId, ModelId, ModelKind, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, Status,
-    Usage,
+    Capability, Endpoint, EndpointId, ErrorFamily, ModelId, ModelKind, OutputLimitField, Protocol, Provider,
+    ProviderId, ProviderKind, Quirks, Status, Thinking, Usage,
 };
-use openmux::chat::{ChatEvent, ChatRequest, Message, Part, Role};
+use openmux::chat::{
+    AnswerSchema, ChatEvent, ChatRequest, Effort, Media, MediaKind, MediaSource, Message, Part, Role, Tool, ToolCall,
+    ToolChoice, ToolResult,
+};
 use openmux::units::Tokens;
 use openmux::upstream::wire::Frame;
 use openmux::upstream::wire::sse::SseFramer;
@@ -126,7 +129,7 @@ pub(crate) fn world(case: &Case) -> World {
             },
             hides_reasoning: false,
             tiers_inclusive: false,
-            quirks: BTreeMap::new(),
+            quirks: quirks(&call["quirks"]),
         },
         request: ChatRequest {
             model: ModelId::new("example/model"),
@@ -135,23 +138,115 @@ pub(crate) fn world(case: &Case) -> World {
                 .map_or_else(Vec::new, |messages| messages.iter().map(message).collect()),
             max_tokens: call["max_tokens"].as_u64(),
             temperature: call["temperature"].as_str().map(|literal| literal.parse().unwrap()),
+            top_p: call["top_p"].as_str().map(|literal| literal.parse().unwrap()),
+            seed: call["seed"].as_i64(),
+            stop: texts(&call["stop"]),
+            tools: call["tools"].as_array().map_or_else(Vec::new, |tools| tools.iter().map(tool).collect()),
+            tool_choice: call["tool_choice"].as_str().map(tool_choice),
+            parallel_tools: call["parallel_tools"].as_bool(),
+            schema: call.get("schema").map(|schema| AnswerSchema { name: "answer".to_owned(), schema: schema.clone() }),
+            effort: call.get("effort").map(effort),
+            cache: call["cache"].as_bool().unwrap_or(false),
             extra: call["extra"].as_object().cloned().unwrap_or_default(),
             stream: if case.request.is_some() { call["stream"].as_bool().unwrap_or(false) } else { case.stream },
         },
     }
 }
 
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+fn quirks(value: &Value) -> Quirks {
+    let word = |name: &str| value[name].as_str();
+    Quirks {
+        thinking: word("thinking").map_or(Thinking::ReasoningEffort, |word| Thinking::parse(word).unwrap()),
+        errors: word("errors").map_or(ErrorFamily::General, |word| ErrorFamily::parse(word).unwrap()),
+        developer_role: value["developer_role"].as_bool().unwrap_or(false),
+        replays_reasoning: value["replays_reasoning"].as_bool().unwrap_or(false),
+        output_excludes_reasoning: value["output_excludes_reasoning"].as_bool().unwrap_or(false),
+        notes: BTreeMap::new(),
+    }
+}
+
+fn tool(value: &Value) -> Tool {
+    Tool {
+        name: value["name"].as_str().unwrap().to_owned(),
+        description: value["description"].as_str().map(str::to_owned),
+        parameters: value["parameters"].clone(),
+        strict: value["strict"].as_bool(),
+    }
+}
+
+fn tool_choice(word: &str) -> ToolChoice {
+    match word {
+        "auto" => ToolChoice::Auto,
+        "none" => ToolChoice::None,
+        "required" => ToolChoice::Required,
+        name => ToolChoice::Named(name.to_owned()),
+    }
+}
+
+fn effort(value: &Value) -> Effort {
+    match value.as_u64() {
+        Some(tokens) => Effort::Budget(tokens),
+        None => Effort::WORDS.into_iter().find(|level| level.word() == value.as_str()).unwrap(),
+    }
+}
+
 fn message(value: &Value) -> Message {
     let role = match value["role"].as_str().unwrap() {
         "system" => Role::System,
+        "developer" => Role::Developer,
         "assistant" => Role::Assistant,
         _ => Role::User,
     };
     let parts = match &value["content"] {
-        Value::Array(parts) => parts.iter().map(|part| Part::Text(part.as_str().unwrap().to_owned())).collect(),
-        text => vec![Part::Text(text.as_str().unwrap().to_owned())],
+        Value::Array(parts) => parts.iter().map(part).collect(),
+        text => vec![part(text)],
     };
     Message { role, parts }
+}
+
+/// A string is text; an object has one member: `media` (`kind`, `mime`, `text` for its bytes or `url`, `name`), `call`
+/// (`id`, `name`, `arguments`, `signature`), `result` (`id`, `name`, `content`, `is_error`), `reasoning` (`text`,
+/// `signature`).
+fn part(value: &Value) -> Part {
+    let string = |value: &Value| value.as_str().map(str::to_owned);
+    if let Value::String(text) = value {
+        return Part::Text(text.clone());
+    }
+    if let Some(media) = value.get("media") {
+        let source = match string(&media["url"]) {
+            Some(url) => MediaSource::Url(url),
+            None => MediaSource::Bytes(string(&media["text"]).unwrap().into_bytes().into()),
+        };
+        let kind = if media["kind"] == "pdf" { MediaKind::Pdf } else { MediaKind::Image };
+        return Part::Media(Media {
+            kind,
+            mime: string(&media["mime"]).unwrap(),
+            source,
+            name: string(&media["name"]),
+        });
+    }
+    if let Some(call) = value.get("call") {
+        return Part::ToolCall(ToolCall {
+            id: string(&call["id"]).unwrap(),
+            name: string(&call["name"]).unwrap(),
+            arguments: string(&call["arguments"]).unwrap(),
+            signature: string(&call["signature"]),
+        });
+    }
+    if let Some(result) = value.get("result") {
+        return Part::ToolResult(ToolResult {
+            call_id: string(&result["id"]).unwrap(),
+            name: string(&result["name"]),
+            content: result["content"].as_array().unwrap().iter().map(part).collect(),
+            is_error: result["is_error"].as_bool().unwrap_or(false),
+        });
+    }
+    let reasoning = &value["reasoning"];
+    Part::Reasoning { text: string(&reasoning["text"]).unwrap(), signature: string(&reasoning["signature"]) }
 }
 
 fn endpoint(provider: &ProviderId, call: &Value, protocol: Protocol) -> Endpoint {
@@ -175,8 +270,8 @@ fn endpoint(provider: &ProviderId, call: &Value, protocol: Protocol) -> Endpoint
         max_output: call["max_output"].as_u64().map(Tokens::new),
         input: BTreeSet::new(),
         output: BTreeSet::new(),
-        capabilities: BTreeSet::new(),
-        reasoning_options: Vec::new(),
+        capabilities: texts(&call["capabilities"]).iter().map(|word| Capability::parse(word).unwrap()).collect(),
+        reasoning_options: texts(&call["reasoning_options"]),
         reasoning_field: None,
         cache_min: None,
         pricing: None,
@@ -253,6 +348,9 @@ fn event_line(event: &ChatEvent) -> String {
         ChatEvent::Reasoning(text) => format!("reasoning {text:?}"),
         ChatEvent::ToolCall { index, id, name, arguments } => {
             format!("tool {index}{}{} arguments={arguments:?}", quoted("id", id), quoted("name", name))
+        }
+        ChatEvent::Signature { index, signature } => {
+            format!("signature{} {signature:?}", index.map(|index| format!(" tool={index}")).unwrap_or_default())
         }
         ChatEvent::Usage(usage) => usage_line(usage),
         ChatEvent::Billed(amount) => format!("billed {amount}"),

@@ -34,7 +34,7 @@ const MODULES: [(&str, &[&str]); 12] = [
 const NARROW: [(&str, &str, &str); 2] = [("sandbox", "upstream", "wire"), ("gateway", "store", "ObservationStore")];
 
 /// A crate that is confined, and the files (or, with a `/` at the end, folders) that may name it.
-const CONFINED: [(&str, &[&str]); 16] = [
+const CONFINED: [(&str, &[&str]); 26] = [
     // Exact decimals: the units, the price sheet with the usage that it bills, and what prints them.
     // The generator reads price sheets, and one provider reports its bill as a number.
     (
@@ -53,6 +53,18 @@ const CONFINED: [(&str, &[&str]); 16] = [
     ("tower_layer", &["upstream/transport.rs"]),
     ("tower_service", &["upstream/transport.rs"]),
     ("axum", &["sandbox/", "gateway/"]),
+    // The clouds' own libraries: credentials and signing. The framer reads AWS's event streams.
+    ("aws_config", &["upstream/auth/"]),
+    ("aws_credential_types", &["upstream/auth/"]),
+    ("aws_sigv4", &["upstream/auth/"]),
+    ("aws_types", &["upstream/auth/"]),
+    ("google_cloud_auth", &["upstream/auth/"]),
+    ("aws_smithy_eventstream", &["upstream/wire/"]),
+    ("aws_smithy_types", &["upstream/wire/", "upstream/auth/"]),
+    // What kind of file goes along, and whether an answer has the shape that was asked for.
+    ("infer", &["cli/"]),
+    ("jsonschema", &["chat/", "cli/"]),
+    ("percent_encoding", &["upstream/", "sandbox/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("comfy_table", &["cli/"]),
@@ -72,7 +84,8 @@ const CONFINED: [(&str, &[&str]); 16] = [
 ];
 
 /// Crates that any module may name: types, bytes and pure functions.
-const FREE: [&str; 13] = [
+const FREE: [&str; 14] = [
+    "base64",
     "bytes",
     "futures_util",
     "hmac",

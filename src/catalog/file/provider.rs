@@ -97,7 +97,7 @@ impl ProviderPatch {
             output_limit: OutputLimitField::MaxTokens,
             hides_reasoning: false,
             tiers_inclusive: false,
-            quirks: BTreeMap::new(),
+            quirks: crate::catalog::Quirks::default(),
         })
     }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::catalog::{Auth, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol};
+use crate::catalog::{
+    Auth, ErrorFamily, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol, Quirks,
+    Thinking,
+};
 
 #[derive(Deserialize)]
 struct Record {
@@ -24,6 +27,14 @@ struct Record {
     hides_reasoning: bool,
     #[serde(default)]
     tiers_inclusive: bool,
+    thinking: Option<String>,
+    errors: Option<String>,
+    #[serde(default)]
+    developer_role: bool,
+    #[serde(default)]
+    replays_reasoning: bool,
+    #[serde(default)]
+    output_excludes_reasoning: bool,
     #[serde(default)]
     quirks: BTreeMap<String, String>,
 }
@@ -49,15 +60,24 @@ pub(in super::super) fn provider_record(line: &str) -> Option<Provider> {
         },
         hides_reasoning: record.hides_reasoning,
         tiers_inclusive: record.tiers_inclusive,
-        quirks: record.quirks,
+        quirks: Quirks {
+            thinking: record.thinking.map_or(Some(Quirks::default().thinking), |word| Thinking::parse(&word))?,
+            errors: record.errors.map_or(Some(Quirks::default().errors), |word| ErrorFamily::parse(&word))?,
+            developer_role: record.developer_role,
+            replays_reasoning: record.replays_reasoning,
+            output_excludes_reasoning: record.output_excludes_reasoning,
+            notes: record.quirks,
+        },
     })
 }
 
-/// `none`, `bearer`, `header:NAME`, and in embedded records `unsupported:WORDS`.
+/// `none`, `bearer`, `header:NAME`, `aws`, `google`, and in embedded records `unsupported:WORDS`.
 pub(super) fn auth_named(text: &str) -> Option<Auth> {
     match text.split_once(':') {
         None if text == "none" => Some(Auth::Optional),
         None if text == "bearer" => Some(Auth::Bearer),
+        None if text == "aws" => Some(Auth::Aws),
+        None if text == "google" => Some(Auth::Google),
         Some(("header", name)) if is_header(name) => Some(Auth::Header(name.to_owned())),
         Some(("unsupported", words)) => Some(Auth::Unsupported(words.to_owned())),
         _ => None,
@@ -81,12 +101,11 @@ pub(super) fn is_header(name: &str) -> bool {
 /// How a protocol carries a key where nothing else is said.
 pub(crate) fn default_auth(protocol: Protocol) -> Auth {
     match protocol {
-        Protocol::OpenaiChat | Protocol::OpenaiResponses | Protocol::CohereV2 | Protocol::BedrockConverse => {
-            Auth::Bearer
-        }
+        Protocol::OpenaiChat | Protocol::OpenaiResponses | Protocol::CohereV2 => Auth::Bearer,
+        Protocol::BedrockConverse => Auth::Aws,
         Protocol::AnthropicMessages => Auth::Header("x-api-key".into()),
         Protocol::Gemini => Auth::Header("x-goog-api-key".into()),
-        Protocol::VertexGemini | Protocol::VertexAnthropic => Auth::Unsupported("gcp-oauth".into()),
+        Protocol::VertexGemini | Protocol::VertexAnthropic => Auth::Google,
         Protocol::Ollama => Auth::Optional,
         Protocol::SapOrchestration | Protocol::Watsonx => Auth::Unsupported("exchange".into()),
     }

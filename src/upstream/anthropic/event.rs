@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::catalog::{ProviderId, Usage};
+use crate::catalog::{ErrorFamily, Usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::upstream::DecodeError;
-use crate::upstream::openai::{failed, service_tier, tokens, unreadable};
+use crate::upstream::body::{failed, unreadable};
+use crate::upstream::openai::{service_tier, tokens};
 
 /// A message as far as it has been read.
 #[derive(Debug)]
 pub(super) struct Answer {
-    provider: ProviderId,
+    family: ErrorFamily,
     counts: Counts,
     stop_reason: Option<String>,
     /// By index of the block: which tool call of the answer it is, if it is one.
@@ -117,8 +118,8 @@ struct ServerTools {
 }
 
 impl Answer {
-    pub(super) fn new(provider: ProviderId) -> Self {
-        Self { provider, counts: Counts::default(), stop_reason: None, blocks: BTreeMap::new(), calls: 0, ended: false }
+    pub(super) fn new(family: ErrorFamily) -> Self {
+        Self { family, counts: Counts::default(), stop_reason: None, blocks: BTreeMap::new(), calls: 0, ended: false }
     }
 
     /// Whether `message_stop` has been seen.
@@ -129,7 +130,7 @@ impl Answer {
     /// Reads one event. Unknown ones are skipped; a known one that cannot be read is an error.
     pub(super) fn event(&mut self, name: &str, data: &str, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         if name == "error" {
-            return Err(failed(&self.provider, data));
+            return Err(failed(self.family, data));
         }
         // The name in the data counts; the name of the event helps where data has none, or is none.
         let tag: Tag = match parse(data, "an event") {
@@ -138,7 +139,7 @@ impl Answer {
             Err(error) => return Err(error),
         };
         match tag.kind.as_deref().unwrap_or(name) {
-            "error" => Err(failed(&self.provider, data)),
+            "error" => Err(failed(self.family, data)),
             "message_start" => self.message_start(parse(data, "message_start")?, out),
             "content_block_start" => self.block_start(parse(data, "content_block_start")?, out),
             "content_block_delta" => self.block_delta(parse(data, "content_block_delta")?, out),
@@ -162,11 +163,11 @@ impl Answer {
         let value: Value = parse(text, "the message")?;
         let is_error = value.get("type").and_then(Value::as_str) == Some("error");
         if is_error || value.get("error").is_some_and(|error| !error.is_null()) {
-            return Err(failed(&self.provider, text));
+            return Err(failed(self.family, text));
         }
         let status = value.get("base_resp").and_then(|base| base.get("status_code")).and_then(Value::as_i64);
         if status.is_some_and(|status| status != 0) {
-            return Err(failed(&self.provider, text));
+            return Err(failed(self.family, text));
         }
         let message: Message = from(value, "the message")?;
         out.push(ChatEvent::Started { id: message.id, model: message.model });

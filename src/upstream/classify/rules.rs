@@ -1,5 +1,6 @@
 //! The tables: statuses, codes and wordings, and the class that each stands for. All words are lower case.
 
+use crate::catalog::ErrorFamily;
 use crate::observe::ErrorClass;
 
 /// Inclusive ranges of statuses; the first that holds one decides (`metrics.md` 4.3).
@@ -34,28 +35,29 @@ pub(super) const STATUSES: [(u16, u16, ErrorClass); 26] = [
 ];
 
 /// Codes that mean something of their own at one provider.
-const OWN_CODES: [(&str, ErrorClass, &[&str]); 14] = [
+const OWN_CODES: [(ErrorFamily, ErrorClass, &[&str]); 14] = [
     // ZenMux says 403 and not 401 for a bad or missing key.
-    ("zenmux", ErrorClass::Auth, &["access_denied"]),
+    (ErrorFamily::Zenmux, ErrorClass::Auth, &["access_denied"]),
     // There it is a prompt that is malformed, not one that is refused.
-    ("openrouter", ErrorClass::Invalid, &["invalid_prompt"]),
-    ("zai", ErrorClass::Auth, &["1000", "1001", "1002", "1003", "1004"]),
-    ("zai", ErrorClass::Quota, &["1113", "1308", "1310"]),
-    ("zai", ErrorClass::NotFound, &["1211"]),
-    ("zai", ErrorClass::TooLarge, &["1261"]),
-    ("zai", ErrorClass::OkFiltered, &["1301"]),
-    ("zai", ErrorClass::RateLimited, &["1302", "1303"]),
-    ("zai", ErrorClass::Overloaded, &["1305"]),
+    (ErrorFamily::Openrouter, ErrorClass::Invalid, &["invalid_prompt"]),
+    (ErrorFamily::Zai, ErrorClass::Auth, &["1000", "1001", "1002", "1003", "1004"]),
+    (ErrorFamily::Zai, ErrorClass::Quota, &["1113", "1308", "1310"]),
+    (ErrorFamily::Zai, ErrorClass::NotFound, &["1211"]),
+    (ErrorFamily::Zai, ErrorClass::TooLarge, &["1261"]),
+    (ErrorFamily::Zai, ErrorClass::OkFiltered, &["1301"]),
+    (ErrorFamily::Zai, ErrorClass::RateLimited, &["1302", "1303"]),
+    (ErrorFamily::Zai, ErrorClass::Overloaded, &["1305"]),
     // A subscription's own limits (the `opencode` plans).
-    ("opencode", ErrorClass::Quota, &["gousagelimiterror", "freeusagelimiterror"]),
-    ("dashscope", ErrorClass::Auth, &["invalidapikey"]),
-    ("dashscope", ErrorClass::Quota, &["arrearage"]),
-    ("dashscope", ErrorClass::RateLimited, &["throttling", "throttling.ratequota", "throttling.allocationquota"]),
-    ("dashscope", ErrorClass::OkFiltered, &["data_inspection_failed", "datainspectionfailed"]),
+    (ErrorFamily::Opencode, ErrorClass::Quota, &["gousagelimiterror", "freeusagelimiterror"]),
+    (ErrorFamily::Dashscope, ErrorClass::Auth, &["invalidapikey"]),
+    (ErrorFamily::Dashscope, ErrorClass::Quota, &["arrearage"]),
+    (
+        ErrorFamily::Dashscope,
+        ErrorClass::RateLimited,
+        &["throttling", "throttling.ratequota", "throttling.allocationquota"],
+    ),
+    (ErrorFamily::Dashscope, ErrorClass::OkFiltered, &["data_inspection_failed", "datainspectionfailed"]),
 ];
-
-/// Providers that speak another's codes.
-const SAME_CODES: [(&str, &str); 3] = [("zhipuai", "zai"), ("alibaba", "dashscope"), ("alibaba-cn", "dashscope")];
 
 /// Codes and types that say more than the status.
 const CODES: [(ErrorClass, &[&str]); 12] = [
@@ -384,8 +386,7 @@ const USED_UP: [&str; 12] = [
 ];
 
 /// The class of a code that is one provider's own.
-pub(super) fn own_code(provider: &str, code: &str) -> Option<ErrorClass> {
-    let family = SAME_CODES.iter().find(|(name, _)| *name == provider).map_or(provider, |&(_, family)| family);
+pub(super) fn own_code(family: ErrorFamily, code: &str) -> Option<ErrorClass> {
     OWN_CODES.iter().find(|(owner, _, codes)| *owner == family && codes.contains(&code)).map(|&(_, class, _)| class)
 }
 

@@ -295,7 +295,7 @@ impl Attempt {
                 }
                 self.tool_calls[at].push_str(arguments);
             }
-            ChatEvent::Started { .. } | ChatEvent::Text(_) | ChatEvent::Reasoning(_) => {}
+            ChatEvent::Started { .. } | ChatEvent::Signature { .. } | ChatEvent::Text(_) | ChatEvent::Reasoning(_) => {}
         }
     }
 

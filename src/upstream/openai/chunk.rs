@@ -6,16 +6,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::usage::{self, WireUsage};
-use super::{failed, unreadable};
-use crate::catalog::{ProviderId, Usage};
+use crate::catalog::{ErrorFamily, Usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::units::Usd;
 use crate::upstream::DecodeError;
+use crate::upstream::body::{failed, unreadable};
 
 /// An answer as far as it has been read.
 #[derive(Debug)]
 pub(super) struct Answer {
-    provider: ProviderId,
+    family: ErrorFamily,
     started: bool,
     /// Held back until the end, because usage comes after it.
     finish: Option<(Finish, String)>,
@@ -92,9 +92,9 @@ struct Function {
 }
 
 impl Answer {
-    pub(super) fn new(provider: ProviderId) -> Self {
+    pub(super) fn new(family: ErrorFamily) -> Self {
         Self {
-            provider,
+            family,
             started: false,
             finish: None,
             usage: None,
@@ -115,7 +115,7 @@ impl Answer {
             return Err(DecodeError::Truncated);
         }
         if is_error || is_listed_error(text) {
-            return Err(failed(&self.provider, text));
+            return Err(failed(self.family, text));
         }
         // Serde would read a list as the fields in order.
         if !text.starts_with('{') {
@@ -123,7 +123,7 @@ impl Answer {
         }
         let chunk: Chunk = serde_json::from_str(text).map_err(|error| unreadable("the answer", &error))?;
         if chunk.is_failure() {
-            return Err(failed(&self.provider, text));
+            return Err(failed(self.family, text));
         }
         self.start(&chunk, out);
         if let Some(tier) = &chunk.service_tier {
@@ -131,13 +131,13 @@ impl Answer {
         }
         let groq = chunk.x_groq;
         if let Some(error) = groq.as_ref().and_then(|groq| groq.error.as_ref()).filter(|error| !error.is_empty()) {
-            return Err(failed(&self.provider, &json!({ "error": error }).to_string()));
+            return Err(failed(self.family, &json!({ "error": error }).to_string()));
         }
         let mut reported = chunk.usage;
         // Only one answer is asked for; others belong to nobody.
         for choice in chunk.choices.unwrap_or_default().into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
             if let Some(error) = choice.error.filter(is_said) {
-                return Err(failed(&self.provider, &json!({ "error": error }).to_string()));
+                return Err(failed(self.family, &json!({ "error": error }).to_string()));
             }
             // A last piece may come with the finish reason.
             for delta in [choice.delta, choice.message].into_iter().flatten() {

@@ -2,6 +2,8 @@
 
 pub mod sse;
 
+use bytes::Bytes;
+
 /// One whole frame of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
@@ -11,6 +13,15 @@ pub enum Frame {
         event: String,
         /// All `data:` lines, joined by newlines.
         data: String,
+    },
+    /// A message of an AWS event stream.
+    Event {
+        /// `:message-type`: `event`, `exception` or `error`.
+        message_type: String,
+        /// `:event-type`, `:exception-type` or `:error-code`.
+        name: String,
+        /// Its payload, JSON.
+        payload: Bytes,
     },
     /// A comment (`: ping`): shows that the server lives, carries nothing.
     Comment,

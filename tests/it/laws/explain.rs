@@ -126,12 +126,10 @@ fn the_margin_is_what_separates_the_first_from_the_best_of_the_others() {
 fn a_decision_holds_no_prompt() {
     let secret = "the quick brown fox";
     let chat = ChatRequest {
-        model: ModelId::new("a/m"),
         messages: vec![Message::text(Role::System, secret), Message::text(Role::User, secret)],
-        max_tokens: None,
-        temperature: None,
+        stop: vec![secret.to_owned()],
         extra: serde_json::from_str(&format!("{{\"user\": \"{secret}\"}}")).unwrap(),
-        stream: true,
+        ..ChatRequest::new(ModelId::new("a/m"), Vec::new())
     };
     let request = openmux::dispatch::route_request(&chat, Constraints::default());
     let decision = decide(&request, &[], &Policy::default(), now(), 0);
@@ -145,7 +143,7 @@ fn a_decision_holds_no_prompt() {
         expected_output: Tokens { .. },
         max_output: None,
         stream: true,
-        needs: Needs { temperature: false, tools: false },
+        needs: Needs { temperature: false, tools: false, images: false, pdfs: false },
         warm: None,
         constraints:
             Constraints {

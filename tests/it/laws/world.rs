@@ -36,6 +36,7 @@ impl Spec {
             kind: self.kind,
             credential: self.credential.clone(),
             unsupported: self.unsupported.clone(),
+            lacks: Vec::new(),
             no_base_url: self.no_base_url,
             missing_settings: self.missing_settings.clone(),
             outside_sandbox: self.outside_sandbox,
@@ -172,7 +173,12 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
         expected_output: Tokens::new(genes.pick(&[250, 2000])),
         max_output: genes.pick(&[None, Some(500), Some(5000)]).map(Tokens::new),
         stream: true,
-        needs: Needs { temperature: genes.chance(30), tools: genes.chance(30) },
+        needs: Needs {
+            temperature: genes.chance(30),
+            tools: genes.chance(30),
+            images: genes.chance(20),
+            pdfs: genes.chance(10),
+        },
         warm,
         constraints,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use openmux::catalog::price::{Comparator, FeeItem, Item, PriceKey, Pricing, Rate};
-use openmux::catalog::{Auth, Endpoint, Model, OutputLimitField, Provider};
+use openmux::catalog::{Auth, Endpoint, Model, OutputLimitField, Provider, Quirks};
 use openmux::units::Tokens;
 use serde_json::{Map, Value, json};
 
@@ -168,6 +168,8 @@ fn provider_line(provider: &Provider) -> Value {
             Auth::Optional => "none".to_owned(),
             Auth::Bearer => "bearer".to_owned(),
             Auth::Header(name) => format!("header:{name}"),
+            Auth::Aws => "aws".to_owned(),
+            Auth::Google => "google".to_owned(),
             Auth::Unsupported(words) => format!("unsupported:{words}"),
         };
         json!([entry.protocol.name(), entry.base_url, auth])
@@ -185,7 +187,23 @@ fn provider_line(provider: &Provider) -> Value {
             line.insert(key.into(), json!(true));
         }
     }
-    line.insert("quirks".into(), json!(provider.quirks));
+    let quirks = &provider.quirks;
+    let usual = Quirks::default();
+    if quirks.thinking != usual.thinking {
+        line.insert("thinking".into(), json!(quirks.thinking.name()));
+    }
+    if quirks.errors != usual.errors {
+        line.insert("errors".into(), json!(quirks.errors.name()));
+    }
+    let flags = [
+        ("developer_role", quirks.developer_role),
+        ("replays_reasoning", quirks.replays_reasoning),
+        ("output_excludes_reasoning", quirks.output_excludes_reasoning),
+    ];
+    for (key, _) in flags.into_iter().filter(|(_, set)| *set) {
+        line.insert(key.into(), json!(true));
+    }
+    line.insert("quirks".into(), json!(quirks.notes));
     line.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|members| !members.is_empty()));
     Value::Object(line)
 }

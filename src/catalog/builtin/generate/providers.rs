@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openmux::catalog::{Auth, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol};
+use openmux::catalog::{
+    Auth, ErrorFamily, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol, Quirks,
+    Thinking,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -56,6 +59,31 @@ const ADDRESS_ROLES: &[(&str, &str)] = &[
 
 /// Their reasoning is billed but not streamed.
 const HIDES_REASONING: &[&str] = &["azure", "openai"];
+
+/// What the catalog's words for a way of steering reasoning mean; the first that occur decide.
+const THINKING: &[(&str, Thinking)] = &[
+    ("chat_template_kwargs", Thinking::TemplateKwargs),
+    ("chat_template_args", Thinking::TemplateArgs),
+    ("enable_thinking", Thinking::EnableThinking),
+    ("qwen", Thinking::EnableThinking),
+    ("reasoning:{enabled", Thinking::ReasoningEnabled),
+    ("reasoning:{", Thinking::ReasoningObject),
+    ("reasoning_split", Thinking::ReasoningSplit),
+    ("prompt_mode", Thinking::PromptMode),
+    ("deepseek", Thinking::ThinkingType),
+    ("thinking:{type", Thinking::ThinkingType),
+    ("zai", Thinking::ThinkingType),
+];
+
+/// Providers whose failures follow codes and habits of their own, or of another's.
+const ERRORS: &[(&[&str], ErrorFamily)] = &[
+    (&["zenmux"], ErrorFamily::Zenmux),
+    (&["openrouter"], ErrorFamily::Openrouter),
+    (&["zai", "zhipuai"], ErrorFamily::Zai),
+    (&["opencode"], ErrorFamily::Opencode),
+    (&["alibaba", "alibaba-cn"], ErrorFamily::Dashscope),
+    (&["cerebras"], ErrorFamily::Cerebras),
+];
 
 /// Their context tiers begin at the threshold itself.
 const TIERS_INCLUSIVE: &[&str] = &["xai", "zenmux"];
@@ -111,9 +139,25 @@ fn provider(record: Record, urls: &BTreeSet<(String, String)>, problems: &mut Pr
         output_limit,
         hides_reasoning: HIDES_REASONING.contains(&id),
         tiers_inclusive: TIERS_INCLUSIVE.contains(&id),
-        quirks: quirks.collect(),
+        quirks: quirks_of(id, quirks.collect()),
         name: record.name,
         id: ProviderId::new(record.id),
+    }
+}
+
+/// The quirks that adapters act on, from the catalog's words; the words themselves stay as notes.
+fn quirks_of(id: &str, notes: BTreeMap<String, String>) -> Quirks {
+    let said = |name: &str| notes.get(name).map_or("", String::as_str);
+    let think = said("think");
+    let thinking = THINKING.iter().find(|(words, _)| think.contains(words)).map(|&(_, thinking)| thinking);
+    let errors = ERRORS.iter().find(|(ids, _)| ids.contains(&id)).map(|&(_, family)| family);
+    Quirks {
+        thinking: thinking.unwrap_or(Quirks::default().thinking),
+        errors: errors.unwrap_or(Quirks::default().errors),
+        developer_role: said("dev") == "true",
+        replays_reasoning: said("replay_reasoning") == "true",
+        output_excludes_reasoning: said("usage").contains("excludes reasoning_tokens"),
+        notes,
     }
 }
 
@@ -144,6 +188,8 @@ fn auth(text: &str) -> Auth {
             None if way == "none" => return Auth::Optional,
             // Cloudflare's header wants the word "Bearer" before the key, which a plain header does not send.
             Some(("header", name)) if name != "cf-aig-authorization" => return Auth::Header(name.to_owned()),
+            None if way == "sigv4" => return Auth::Aws,
+            None if way == "gcp-oauth" => return Auth::Google,
             _ => {}
         }
     }

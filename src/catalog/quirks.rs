@@ -1,0 +1,74 @@
+//! What a provider does its own way, as data: adapters read these and never a provider's name.
+
+use std::collections::BTreeMap;
+
+use super::words::words;
+
+words! {
+    /// How reasoning is steered in OpenAI-style requests.
+    Thinking {
+        /// `reasoning_effort: "low"`, as OpenAI, xAI, Groq, Cerebras and Fireworks take it.
+        ReasoningEffort = "reasoning_effort",
+        /// `reasoning: {effort | max_tokens | enabled}`, as the gateways OpenRouter, ZenMux and Vercel take it.
+        ReasoningObject = "reasoning",
+        /// `reasoning: {enabled: bool}` and `reasoning_effort` beside it, as Together takes it.
+        ReasoningEnabled = "reasoning_enabled",
+        /// `thinking: {type: "enabled" | "disabled"}` and `reasoning_effort` beside it: DeepSeek, Moonshot, Z.AI, Doubao,
+        /// MiMo.
+        ThinkingType = "thinking_type",
+        /// `enable_thinking: bool` and `thinking_budget` beside it: Qwen, SiliconFlow.
+        EnableThinking = "enable_thinking",
+        /// `chat_template_kwargs: {enable_thinking: bool}`: NVIDIA NIM, vLLM, SGLang.
+        TemplateKwargs = "chat_template_kwargs",
+        /// `chat_template_args: {enable_thinking: bool}`: Baseten.
+        TemplateArgs = "chat_template_args",
+        /// `reasoning_split: true` takes the thinking out of the text; it cannot be steered: MiniMax.
+        ReasoningSplit = "reasoning_split",
+        /// `prompt_mode: "reasoning"`, or `reasoning_effort` where the model takes it: Mistral.
+        PromptMode = "prompt_mode",
+    }
+}
+
+words! {
+    /// Whose own codes and habits a provider's failures follow, beyond what all have in common.
+    #[expect(missing_docs, reason = "each is the family of its name")]
+    ErrorFamily {
+        General = "general",
+        Zenmux = "zenmux",
+        Openrouter = "openrouter",
+        Zai = "zai",
+        Opencode = "opencode",
+        Dashscope = "dashscope",
+        Cerebras = "cerebras",
+    }
+}
+
+/// What a provider does its own way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quirks {
+    /// How reasoning is steered in OpenAI-style requests.
+    pub thinking: Thinking,
+    /// Whose codes its failures follow.
+    pub errors: ErrorFamily,
+    /// Whether it knows the role `developer`; elsewhere such messages go as `system`.
+    pub developer_role: bool,
+    /// Whether it wants an assistant's reasoning back in `reasoning_content` (DeepSeek, Moonshot, MiMo).
+    pub replays_reasoning: bool,
+    /// Whether its `completion_tokens` leave out reasoning tokens, which are billed as output (older Grok).
+    pub output_excludes_reasoning: bool,
+    /// Further quirks in the catalog's own words, by short name (`usage`, `rfield`, `rl`, ...), for people.
+    pub notes: BTreeMap<String, String>,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self {
+            thinking: Thinking::ReasoningEffort,
+            errors: ErrorFamily::General,
+            developer_role: false,
+            replays_reasoning: false,
+            output_excludes_reasoning: false,
+            notes: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The turns of a conversation and what they are made of.
+
+use bytes::Bytes;
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Instructions that hold for the whole conversation.
+    System,
+    /// Instructions of the application's developer; a system message where a provider knows no such role.
+    Developer,
+    /// The person or the program that asks; results of tools come from here.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// What a file that goes along is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    /// A picture: PNG, JPEG, GIF or WebP.
+    Image,
+    /// A PDF document.
+    Pdf,
+}
+
+impl MediaKind {
+    /// The word in output: `image`, `pdf`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Pdf => "pdf",
+        }
+    }
+}
+
+/// Where the bytes of a file are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaSource {
+    /// Here.
+    Bytes(Bytes),
+    /// At an address that the provider fetches itself.
+    Url(String),
+}
+
+/// An image or a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// What it is.
+    pub kind: MediaKind,
+    /// Its media type, e.g. `image/png`; sniffed from the bytes where they are here.
+    pub mime: String,
+    /// Its bytes, or where they are.
+    pub source: MediaSource,
+    /// Its file name, where it has one.
+    pub name: Option<String>,
+}
+
+/// A call of a tool, by the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The call's id, which its result names.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// The arguments, as the text of a JSON object; empty is `{}`.
+    pub arguments: String,
+    /// What the provider wants back with it (Gemini's `thoughtSignature`).
+    pub signature: Option<String>,
+}
+
+/// What a tool answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolResult {
+    /// The call that it answers.
+    pub call_id: String,
+    /// The tool, where it is known; some protocols match results by it.
+    pub name: Option<String>,
+    /// What it said: text, and images where the protocol takes them.
+    pub content: Vec<Part>,
+    /// Whether it failed.
+    pub is_error: bool,
+}
+
+/// One piece of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Plain text.
+    Text(String),
+    /// An image or a document.
+    Media(Media),
+    /// A call of a tool; in turns of the assistant.
+    ToolCall(ToolCall),
+    /// The result of one; in turns of the user.
+    ToolResult(ToolResult),
+    /// What the model thought; in turns of the assistant.
+    Reasoning {
+        /// The thought; empty where only its signature was told.
+        text: String,
+        /// What the provider wants back with it, opaque.
+        signature: Option<String>,
+    },
+}
+
+impl Part {
+    /// The text of a plain piece.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The images and documents in it.
+    pub fn media(&self) -> Box<dyn Iterator<Item = &Media> + '_> {
+        match self {
+            Self::Media(media) => Box::new(std::iter::once(media)),
+            Self::ToolResult(result) => Box::new(result.content.iter().flat_map(Self::media)),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+}
+
+/// One turn of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said, in order; never empty.
+    pub parts: Vec<Part>,
+}
+
+impl Message {
+    /// A message of one piece of text.
+    #[must_use]
+    pub fn text(role: Role, text: impl Into<String>) -> Self {
+        Self { role, parts: vec![Part::Text(text.into())] }
+    }
+
+    /// All plain text of the message, joined.
+    #[must_use]
+    pub fn joined(&self) -> String {
+        self.parts.iter().filter_map(Part::as_text).collect()
+    }
+}

@@ -1,0 +1,54 @@
+//! What encoding and decoding of all JSON dialects have in common.
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use serde_json::{Map, Value};
+
+use super::{Call, DecodeError, EncodeError, classify};
+use crate::catalog::ErrorFamily;
+
+/// Lays a caller's own parameters over a body; those that are reserved keep their place.
+pub(super) fn merge(body: &mut Map<String, Value>, extra: &Map<String, Value>, reserved: &[&str]) {
+    for (name, value) in extra.iter().filter(|(name, _)| !reserved.contains(&name.as_str())) {
+        body.insert(name.clone(), value.clone());
+    }
+}
+
+/// A POST of a JSON body to a path below the base URL, with the provider's headers and no credential.
+pub(super) fn post(call: &Call<'_>, path: &str, body: &Map<String, Value>) -> Result<Request<Bytes>, EncodeError> {
+    let url = format!("{}{path}", call.base_url);
+    let bad_url = || EncodeError::BadUrl(url.clone());
+    let uri: http::Uri = url.parse().map_err(|_| bad_url())?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
+    // A query or a fragment in the base would swallow the path.
+    if !is_http || call.base_url.contains(['?', '#']) {
+        return Err(bad_url());
+    }
+    let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
+    let mut request = Request::new(Bytes::from(Value::Object(body.clone()).to_string()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("openmux/", env!("CARGO_PKG_VERSION"))));
+    for (name, value) in &call.provider.headers {
+        let bad_header = || EncodeError::BadHeader(name.clone());
+        let name = http::HeaderName::try_from(name).map_err(|_| bad_header())?;
+        headers.insert(name, HeaderValue::try_from(value).map_err(|_| bad_header())?);
+    }
+    Ok(request)
+}
+
+/// An error of the decoder about a piece of JSON: one that merely stops is cut off, any other is corrupt.
+pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> DecodeError {
+    if error.is_eof() {
+        return DecodeError::Truncated;
+    }
+    DecodeError::Corrupt(format!("{what} cannot be read: {error}"))
+}
+
+/// The in-band failure of a provider.
+pub(super) fn failed(family: ErrorFamily, body: &str) -> DecodeError {
+    DecodeError::Upstream(classify::in_band(family, body.as_bytes()))
+}
