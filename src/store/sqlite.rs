@@ -345,7 +345,8 @@ const STRATUM: i64 = 0;
 
 fn read_state(connection: &Connection, endpoint: i64) -> Result<Option<StatsState>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT upd_ms, a, b, r, wt, mt, st, wd, md, sd, lam, fails, cool_until_ms, cool_why, last_ok_ms, last_fail_ms
+        "SELECT upd_ms, a, b, r, wt, mt, st, wd, md, sd, lam, fails, cool_until_ms, cool_why, last_ok_ms, last_fail_ms,
+                ejections
          FROM state WHERE ep = ?1 AND stratum = ?2",
     )?;
     let moment = |millis: i64| Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -361,6 +362,7 @@ fn read_state(connection: &Connection, endpoint: i64) -> Result<Option<StatsStat
             speed: Moments { weight: row.get(7)?, mean: row.get(8)?, squares: row.get(9)? },
             attempts: row.get(10)?,
             failures_in_row: row.get(11)?,
+            ejections: row.get(16)?,
             cooling: why.map(|class| Cooling { until: moment(until), class }),
             last_success: row.get::<_, Option<i64>>(14)?.map(moment),
             last_fault: row.get::<_, Option<i64>>(15)?.map(moment),
@@ -373,7 +375,7 @@ fn write_state(transaction: &Transaction<'_>, endpoint: i64, state: &StatsState)
     transaction.execute(
         "INSERT OR REPLACE INTO state(ep, stratum, upd_ms, a, b, r, af, bf, wt, mt, st, wd, md, sd, lam, fails,
            ejections, cool_until_ms, cool_why, last_ok_ms, last_fail_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0, ?15, ?16, ?17, ?18)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?19, ?15, ?16, ?17, ?18)",
         params![
             endpoint,
             STRATUM,
@@ -393,6 +395,7 @@ fn write_state(transaction: &Transaction<'_>, endpoint: i64, state: &StatsState)
             state.cooling.map(|cooling| cooling.class.number()),
             state.last_success.map(Timestamp::as_millisecond),
             state.last_fault.map(Timestamp::as_millisecond),
+            state.ejections,
         ],
     )?;
     Ok(())

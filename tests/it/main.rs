@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; the lint's own exception misses helpers")]
 
 mod catalog;
+mod classes;
 mod classify;
 mod cli;
 mod conformance;
