@@ -3,6 +3,7 @@
 
 mod class;
 mod measured;
+mod statistics;
 mod stats;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 pub use class::{Cooldown, ErrorClass, Failover};
 pub use measured::{MEDIAN_FLOOR, Measured};
+pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
 pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed, speed_of};
 
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};

@@ -4,6 +4,7 @@
 
 mod memory;
 mod schema;
+mod spool;
 pub mod sqlite;
 
 use std::collections::BTreeMap;

@@ -9,40 +9,40 @@ use openmux::observe::{Cooldown, Failover};
 /// endpoint, failed over, left alone.
 #[test]
 fn a_class_says_whether_it_counts_retries_fails_over_and_cools() {
-    const PERMITS: [(ErrorClass, bool, Where, Pause); 22] = [
-        (Ok, false, Where::Done, Pause::No),
-        (OkTruncated, false, Where::Done, Pause::No),
-        (OkNoAnswer, false, Where::Done, Pause::No),
-        (OkFiltered, false, Where::Done, Pause::No),
-        (ProviderFault, true, Where::SameOrNext, Pause::AfterThree),
-        (Overloaded, true, Where::SameOrNext, Pause::AtOnce(10)),
-        (ProviderTimeout, true, Where::Next, Pause::AfterThree),
-        (StreamBroken, true, Where::SameOrNext, Pause::AfterThree),
-        (Unreachable, true, Where::SameOrNext, Pause::AfterThree),
-        (RateLimited, false, Where::SameOrNext, Pause::AtOnce(5)),
-        (Quota, false, Where::Next, Pause::Hour),
-        (Auth, false, Where::Next, Pause::Hour),
-        (Forbidden, false, Where::Next, Pause::Hour),
-        (NotFound, false, Where::Next, Pause::Hour),
-        (Invalid, false, Where::Nowhere, Pause::No),
-        (Unsupported, false, Where::WhereItFits, Pause::No),
-        (TooLarge, false, Where::WhereItFits, Pause::No),
-        (Conflict, false, Where::SameOrNext, Pause::No),
-        (Aborted, false, Where::Nowhere, Pause::No),
-        (LocalNetwork, false, Where::Nowhere, Pause::No),
-        (LocalConfig, false, Where::Next, Pause::No),
-        (ClientBug, false, Where::Next, Pause::No),
+    const PERMITS: [(ErrorClass, bool, Next, Pause); 22] = [
+        (Ok, false, Next::Done, Pause::No),
+        (OkTruncated, false, Next::Done, Pause::No),
+        (OkNoAnswer, false, Next::Done, Pause::No),
+        (OkFiltered, false, Next::Done, Pause::No),
+        (ProviderFault, true, Next::SameOrOther, Pause::AfterThree),
+        (Overloaded, true, Next::SameOrOther, Pause::AtOnce(10)),
+        (ProviderTimeout, true, Next::Other, Pause::AfterThree),
+        (StreamBroken, true, Next::SameOrOther, Pause::AfterThree),
+        (Unreachable, true, Next::SameOrOther, Pause::AfterThree),
+        (RateLimited, false, Next::SameOrOther, Pause::AtOnce(5)),
+        (Quota, false, Next::Other, Pause::Hour),
+        (Auth, false, Next::Other, Pause::Hour),
+        (Forbidden, false, Next::Other, Pause::Hour),
+        (NotFound, false, Next::Other, Pause::Hour),
+        (Invalid, false, Next::Nowhere, Pause::No),
+        (Unsupported, false, Next::IfItFits, Pause::No),
+        (TooLarge, false, Next::IfItFits, Pause::No),
+        (Conflict, false, Next::SameOrOther, Pause::No),
+        (Aborted, false, Next::Nowhere, Pause::No),
+        (LocalNetwork, false, Next::Nowhere, Pause::No),
+        (LocalConfig, false, Next::Other, Pause::No),
+        (ClientBug, false, Next::Other, Pause::No),
     ];
     assert_eq!(PERMITS.map(|(class, ..)| class), ErrorClass::ALL);
     for (class, counts, next, pause) in PERMITS {
         let name = class.name();
         assert_eq!(class.is_provider_fault(), counts, "{name}");
         let goes = match class.failover() {
-            Failover::Done => Where::Done,
-            Failover::Next { retry_same: true } => Where::SameOrNext,
-            Failover::Next { retry_same: false } => Where::Next,
-            Failover::NextIfFits => Where::WhereItFits,
-            Failover::Stop => Where::Nowhere,
+            Failover::Done => Next::Done,
+            Failover::Next { retry_same: true } => Next::SameOrOther,
+            Failover::Next { retry_same: false } => Next::Other,
+            Failover::NextIfFits => Next::IfItFits,
+            Failover::Stop => Next::Nowhere,
         };
         assert_eq!(goes, next, "{name}");
         let cools = match class.cooldown() {
@@ -57,11 +57,11 @@ fn a_class_says_whether_it_counts_retries_fails_over_and_cools() {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Where {
+enum Next {
     Done,
-    SameOrNext,
-    Next,
-    WhereItFits,
+    SameOrOther,
+    Other,
+    IfItFits,
     Nowhere,
 }
 
