@@ -65,7 +65,9 @@ fn sixty_four_writers_lose_nothing() {
                 for record in 0..RECORDS {
                     let own = format!("p{writer}");
                     let provider = if record % 2 == 0 { "shared" } else { &own };
-                    store.record(&seen(provider, 0)).unwrap();
+                    let mut attempt = seen(provider, 0);
+                    attempt.group = (u128::from(writer) << 64 | u128::from(record)).to_le_bytes();
+                    store.record(&attempt).unwrap();
                 }
             });
         }

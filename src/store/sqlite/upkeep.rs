@@ -29,7 +29,9 @@ pub(super) fn take_in(connection: &mut Connection, spool: &Spool) -> Result<(), 
     }
     transaction.execute("INSERT OR REPLACE INTO meta(k, v) VALUES ('spool', ?1)", [taken.mark()])?;
     transaction.commit()?;
-    taken.empty()
+    taken.empty()?;
+    connection.execute("DELETE FROM meta WHERE k = 'spool'", [])?;
+    Ok(())
 }
 
 /// Removes what has grown old. One process a day does; a run that is not done goes on with the next attempt.
