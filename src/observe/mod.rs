@@ -2,6 +2,7 @@
 //! attempts ([`EndpointStats`]), read at a given `now`. No clock, no I/O.
 
 mod class;
+pub mod ledger;
 mod measured;
 mod statistics;
 mod stats;

@@ -4,6 +4,7 @@
 //! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat: what cannot be written in time
 //! goes to the spool beside the file, and whoever writes next takes it in (`metrics.md` 3).
 
+mod ledger;
 mod rows;
 mod upkeep;
 
@@ -17,9 +18,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::spool::Spool;
-use super::{ObservationStore, StateKey, StoreError, schema};
+use super::{ObservationStore, Reservation, StateKey, StoreError, schema};
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, ErrorClass, Measured, Observation, StatsState, speed_of};
+use crate::units::Usd;
 use rows::read_state;
 
 /// An open observation store.
@@ -287,6 +289,18 @@ impl ObservationStore for Sqlite {
         Ok(found)
     }
 
+    fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        ledger::attempts(&self.lock(), since, until)
+    }
+
+    fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {
+        ledger::reserve(&mut self.lock(), scope, at, bound, cap)
+    }
+
+    fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
+        ledger::settle(&mut self.lock(), reservation, spent)
+    }
+
     fn peek_seed(&self) -> Result<u64, StoreError> {
         let seed = Self::meta(&self.lock(), "seed")?;
         seed.parse().map_err(|_| StoreError(format!("the seed \"{seed}\" is not a number")))
@@ -351,6 +365,57 @@ mod tests {
         drop(disk);
         let again = Sqlite::open_existing(&path).unwrap().unwrap();
         assert_eq!(again.stats(&keys, now).unwrap(), memory.stats(&keys, now).unwrap());
+    }
+
+    #[test]
+    fn sqlite_and_memory_give_the_same_attempts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+        let memory = Memory::new();
+        let mut full = sample("2026-11-24T10:00:00.123Z", ErrorClass::StreamBroken);
+        full.usage = Some(crate::catalog::Usage {
+            cache_read: Some(crate::units::Tokens::new(3)),
+            cache_write: Some(crate::units::Tokens::new(7)),
+            cache_write_1h: Some(crate::units::Tokens::new(2)),
+            ..crate::catalog::Usage::text(10, 20)
+        });
+        full.cost = Some("0.000000000001".parse().unwrap());
+        full.billed = Some("0.5".parse().unwrap());
+        full.cost_state = crate::observe::CostState::Unknown;
+        full.source = crate::observe::Source::Probe;
+        full.group = [9; 16];
+        full.reused = true;
+        full.code = Some("overloaded".into());
+        full.retry_after = Some(Duration::from_millis(1500));
+        for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok)] {
+            disk.record(seen).unwrap();
+            memory.record(seen).unwrap();
+        }
+        let since = "2026-11-24T10:00:00Z".parse().unwrap();
+        let whole = "2026-11-24T11:00:00Z".parse().unwrap();
+        assert_eq!(disk.attempts(since, whole).unwrap(), memory.attempts(since, whole).unwrap());
+        let first = "2026-11-24T10:20:00Z".parse().unwrap();
+        assert_eq!(disk.attempts(since, first).unwrap(), [full]);
+    }
+
+    #[test]
+    fn what_is_set_aside_never_exceeds_its_cap() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+        let at: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        let usd = |text: &str| text.parse::<Usd>().unwrap();
+        for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+            let ask = |bound: &str| store.reserve("probe", at, usd(bound), usd("0.05")).unwrap();
+            let Reservation::Granted(first) = ask("0.03") else { panic!("there is room") };
+            assert_eq!(ask("0.03"), Reservation::Exceeded(usd("0.03")));
+            store.settle(first, usd("0.01")).unwrap();
+            assert!(matches!(ask("0.04"), Reservation::Granted(_)));
+            assert_eq!(ask("0.000000000001"), Reservation::Exceeded(usd("0.05")));
+            let tomorrow = at + Duration::from_secs(86_400);
+            let other_day = store.reserve("probe", tomorrow, usd("0.05"), usd("0.05")).unwrap();
+            assert!(matches!(other_day, Reservation::Granted(_)));
+            assert!(matches!(store.reserve("chat", at, usd("0.05"), usd("0.05")).unwrap(), Reservation::Granted(_)));
+        }
     }
 
     #[test]

@@ -82,7 +82,16 @@ fn endpoint_row(transaction: &Transaction<'_>, seen: &Observation) -> Result<i64
 }
 
 /// Bits of `obs.flags`.
-const FLAG_REUSED: i64 = 1;
+pub(super) const FLAG_REUSED: i64 = 1;
+/// The sources, phases and states of a cost; the position is the number in the store.
+pub(super) const SOURCES: [Source; 3] = [Source::Probe, Source::Chat, Source::Gateway];
+pub(super) const PHASES: [Phase; 8] =
+    [Phase::Dns, Phase::Tcp, Phase::Tls, Phase::Send, Phase::Head, Phase::FirstToken, Phase::Stream, Phase::Done];
+pub(super) const COST_STATES: [CostState; 3] = [CostState::Exact, CostState::None, CostState::Unknown];
+
+fn place<T: PartialEq>(all: &[T], value: &T) -> Option<i64> {
+    all.iter().position(|known| known == value).and_then(|at| i64::try_from(at).ok())
+}
 
 fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> Result<(), StoreError> {
     let micros = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_micros()).ok());
@@ -99,9 +108,9 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
            :cost, :bill, :state, :connect)",
         named_params! {
             ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
-            ":src": match seen.source { Source::Probe => 0, Source::Chat => 1, Source::Gateway => 2 },
+            ":src": place(&SOURCES, &seen.source),
             ":class": seen.class.number(), ":http": seen.http_status, ":code": seen.code,
-            ":phase": phase_number(seen.phase), ":head": micros(seen.timings.head),
+            ":phase": place(&PHASES, &seen.phase), ":head": micros(seen.timings.head),
             ":ttft": micros(seen.timings.ttft), ":ttfa": micros(seen.timings.ttfa),
             ":decode": micros(seen.timings.decode), ":e2e": micros(seen.timings.e2e),
             ":input": count(usage.input), ":cached": count(usage.cache_read), ":cw5": count(five_minutes),
@@ -110,24 +119,11 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
             ":retry": millis(seen.retry_after), ":flags": if seen.reused { FLAG_REUSED } else { 0 },
             ":cost": seen.cost.and_then(crate::units::Usd::to_pico),
             ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
-            ":state": match seen.cost_state { CostState::Exact => 0, CostState::None => 1, CostState::Unknown => 2 },
+            ":state": place(&COST_STATES, &seen.cost_state),
             ":connect": micros(seen.timings.connect),
         },
     )?;
     Ok(())
-}
-
-const fn phase_number(phase: Phase) -> i64 {
-    match phase {
-        Phase::Dns => 0,
-        Phase::Tcp => 1,
-        Phase::Tls => 2,
-        Phase::Send => 3,
-        Phase::Head => 4,
-        Phase::FirstToken => 5,
-        Phase::Stream => 6,
-        Phase::Done => 7,
-    }
 }
 
 /// All sums of an endpoint lie in stratum 0 until strata by input size join.
