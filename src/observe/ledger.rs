@@ -92,9 +92,9 @@ impl Line {
             self.output = self.output + count(usage.output);
             self.reasoning = self.reasoning + count(usage.reasoning);
         }
-        self.cost = self.cost + seen.cost.unwrap_or_default();
+        self.cost += seen.cost.unwrap_or_default();
         if let Some(spent) = seen.billed.or(seen.cost) {
-            self.spent = self.spent + spent;
+            self.spent += spent;
         }
         if let Some((billed, cost)) = seen.billed.zip(seen.cost) {
             let (all, ours) = self.billed.unwrap_or_default();
