@@ -10,6 +10,7 @@ mod error;
 mod explain;
 mod facts;
 mod help;
+mod history;
 mod models;
 mod offline;
 mod out;
@@ -21,6 +22,7 @@ mod report;
 mod sandbox;
 mod settings;
 mod show;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -99,6 +101,8 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Models(Models::Show(args)) => show::show(settings, &args),
         Command::Providers(Providers::List(args)) => providers::list(settings, &args),
         Command::Providers(Providers::Compare(args)) => compare::compare(settings, &args),
+        Command::Providers(Providers::History(args)) => history::history(settings, &args),
+        Command::Usage(args) => usage::usage(settings, &args),
         Command::Route(Route::Explain(args)) => explain::explain(settings, &args),
         Command::Chat(args) => chat::chat(settings, &args),
         Command::Sandbox(args) => sandbox::run(settings, &args),

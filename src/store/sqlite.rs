@@ -265,7 +265,7 @@ impl ObservationStore for Sqlite {
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT endpoint.provider, endpoint.upstream_model, class, ttft_us, decode_us, out_tok, reads
+            "SELECT endpoint.provider, endpoint.upstream_model, class, ttft_us, decode_us, out_tok, reads, ts_ms
              FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1",
         )?;
         let rows = statement.query_map([since.as_millisecond()], |row| {
@@ -275,16 +275,25 @@ impl ObservationStore for Sqlite {
             let whole = |column: usize| {
                 row.get::<_, Option<i64>>(column).map(|value| value.and_then(|v| u64::try_from(v).ok()))
             };
-            Ok((endpoint, row.get::<_, i64>(2)?, whole(3)?, whole(4)?, whole(5)?, row.get::<_, u32>(6)?))
+            Ok((
+                endpoint,
+                row.get::<_, i64>(2)?,
+                whole(3)?,
+                whole(4)?,
+                whole(5)?,
+                row.get::<_, u32>(6)?,
+                row.get::<_, i64>(7)?,
+            ))
         })?;
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
         for row in rows {
-            let (endpoint, class, ttft, decode, output, reads) = row?;
+            let (endpoint, class, ttft, decode, output, reads, millis) = row?;
+            let at = Timestamp::from_millisecond(millis).unwrap_or(since);
             let Some(class) = ErrorClass::from_number(class) else { continue };
             let speed = decode
                 .zip(output)
                 .and_then(|(decode, output)| speed_of(class, Duration::from_micros(decode), output, reads));
-            found.entry(endpoint).or_default().add(class, ttft, speed);
+            found.entry(endpoint).or_default().add(at, class, ttft, speed);
         }
         Ok(found)
     }
