@@ -297,6 +297,19 @@ fn what_cannot_be_sent_is_refused() {
     }
 }
 
+/// Where the model's id is a part of the path, it leads nowhere else.
+#[test]
+fn an_id_that_would_change_the_path_is_refused() {
+    for protocol in [Protocol::VertexAnthropic] {
+        for id in ["../../secret", "a%2Fb", "a?key=1", "a#b", "publishers/x", ""] {
+            let call = serde_json::json!({ "call": { "model": id, "max_tokens": 1, "messages": [] } });
+            let case = Case { request: Some(call), protocol, ..fixtures::all().swap_remove(0) };
+            let encoded = case.adapter().encode(&world(&case).call());
+            assert_eq!(encoded.unwrap_err(), EncodeError::UnsafeModelId(id.to_owned()), "{}", protocol.name());
+        }
+    }
+}
+
 proptest! {
     // Nothing is kept on disk: a failure becomes a fixture or a test of its own.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

@@ -73,32 +73,33 @@ pub(super) fn turns(request: &ChatRequest) -> Result<Vec<Turn>, &'static str> {
 
 /// Pieces that have no place in the turn that they are in: the names of what is missing.
 pub(super) fn misplaced(request: &ChatRequest) -> impl Iterator<Item = &'static str> {
-    let within = |part: &Part| match part {
-        Part::ToolResult(result) => result.content.iter().any(|part| !matches!(part, Part::Text(_) | Part::Media(_))),
-        _ => false,
+    let pieces = request.messages.iter().flat_map(|message| message.parts.iter().map(|part| (message.role, part)));
+    let is_taken = |media: &&Media| {
+        let is_here = matches!(media.source, MediaSource::Bytes(_));
+        media.kind != MediaKind::Image || !is_here || IMAGES.contains(&media.mime.as_str())
     };
-    let own = move |message: &Message, part: &Part| match (message.role, part) {
-        (_, Part::Text(_)) | (Role::User, Part::Media(_)) => None,
-        (Role::System | Role::Developer, _) => Some("instructions that are not text"),
-        (Role::Assistant, Part::ToolCall(_) | Part::Reasoning { .. }) => None,
-        (Role::Assistant, Part::Media(media)) => Some(match media.kind {
+    let images = request.media().filter(move |media| !is_taken(media)).map(|_| "images of this type");
+    pieces.filter_map(|(role, part)| out_of_place(role, part)).chain(images)
+}
+
+fn out_of_place(role: Role, part: &Part) -> Option<&'static str> {
+    Some(match (role, part) {
+        (_, Part::Text(_)) | (Role::User, Part::Media(_)) => return None,
+        (Role::System | Role::Developer, _) => "instructions that are not text",
+        (Role::Assistant, Part::Reasoning { .. }) => return None,
+        (Role::Assistant, Part::ToolCall(call)) => return arguments(call).err(),
+        (Role::Assistant, Part::Media(media)) => match media.kind {
             MediaKind::Image => "images in the model's turns",
             MediaKind::Pdf => "PDFs in the model's turns",
-        }),
-        (Role::Assistant, Part::ToolResult(_)) => Some("tool results in the model's turns"),
-        (Role::User, Part::ToolResult(_)) => within(part).then_some("tool results beyond text and files"),
-        (Role::User, Part::ToolCall(_)) => Some("tool calls in the user's turns"),
-        (Role::User, Part::Reasoning { .. }) => Some("reasoning in the user's turns"),
-    };
-    let misplaced = request.messages.iter().flat_map(move |message| {
-        let own = own.clone();
-        message.parts.iter().filter_map(move |part| own(message, part))
-    });
-    let image = |media: &Media| {
-        let is_here = matches!(media.source, MediaSource::Bytes(_));
-        media.kind == MediaKind::Image && is_here && !IMAGES.contains(&media.mime.as_str())
-    };
-    misplaced.chain(request.media().filter(move |media| image(media)).map(|_| "images of this type"))
+        },
+        (Role::Assistant, Part::ToolResult(_)) => "tool results in the model's turns",
+        (Role::User, Part::ToolResult(result)) => {
+            let is_taken = |part: &Part| matches!(part, Part::Text(_) | Part::Media(_));
+            return (!result.content.iter().all(is_taken)).then_some("tool results beyond text and files");
+        }
+        (Role::User, Part::ToolCall(_)) => "tool calls in the user's turns",
+        (Role::User, Part::Reasoning { .. }) => "reasoning in the user's turns",
+    })
 }
 
 /// Puts a mark of the prompt cache on a block or a tool.
@@ -166,10 +167,19 @@ fn file(media: &Media) -> Value {
 }
 
 fn tool_use(call: &ToolCall) -> Result<Value, &'static str> {
-    let arguments = call.arguments.trim();
-    let input = if arguments.is_empty() { Ok(Map::new()) } else { serde_json::from_str::<Map<_, _>>(arguments) };
-    let input = input.map_err(|_| "arguments of a tool that are no JSON object")?;
-    Ok(json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input }))
+    Ok(json!({ "type": "tool_use", "id": id(&call.id), "name": call.name, "input": arguments(call)? }))
+}
+
+fn arguments(call: &ToolCall) -> Result<Map<String, Value>, &'static str> {
+    let text = call.arguments.trim();
+    let read = if text.is_empty() { Ok(Map::new()) } else { serde_json::from_str(text) };
+    read.map_err(|_| "arguments of a tool that are no JSON object")
+}
+
+/// The id of a call in the signs that the API takes: others name theirs `functions.weather:0`, and a conversation may have
+/// begun there.
+fn id(id: &str) -> String {
+    id.chars().map(|sign| if sign.is_ascii_alphanumeric() || sign == '-' { sign } else { '_' }).collect()
 }
 
 fn tool_result(result: &ToolResult) -> Result<Value, &'static str> {
@@ -179,7 +189,7 @@ fn tool_result(result: &ToolResult) -> Result<Value, &'static str> {
     }
     let mut block = Map::new();
     block.insert("type".into(), "tool_result".into());
-    block.insert("tool_use_id".into(), result.call_id.as_str().into());
+    block.insert("tool_use_id".into(), id(&result.call_id).into());
     if !said.is_empty() {
         block.insert("content".into(), content(said));
     }

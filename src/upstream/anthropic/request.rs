@@ -115,9 +115,6 @@ fn inexpressible(call: &Call<'_>) -> Vec<&'static str> {
         }
     };
     blocks::misplaced(request).for_each(&mut add);
-    if let Err(name) = blocks::turns(request) {
-        add(name);
-    }
     if request.seed.is_some() {
         add("seed");
     }
