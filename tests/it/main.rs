@@ -6,6 +6,7 @@ mod classes;
 mod classify;
 mod cli;
 mod conformance;
+mod dialects;
 mod failover;
 mod fixtures;
 mod generated;
