@@ -9,9 +9,10 @@ use super::error::CliError;
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text::{one_line, wrap};
+use super::report::{better_key, is_variable};
 use super::settings::{self, Settings};
 use super::{Outcome, facts, note, print, prompt, sandbox, warn};
-use crate::catalog::{Catalog, Provider};
+use crate::catalog::{Catalog, Provider, is_loopback};
 use crate::dispatch::{Checked, Dispatcher, Health, Reach, Sandboxed, Wire};
 use crate::observe::ErrorClass;
 use crate::sandbox::SandboxProvider;
@@ -43,15 +44,8 @@ const COLUMNS: [Column; 11] = [
 const PAGE: [&str; 5] = ["status", "provider", "key_source", "models", "elapsed_ms"];
 
 /// Where several fail, the first of these that occurs is the exit code: what no retry cures comes first.
-const ORDER: [Exit; 7] = [
-    Exit::Auth,
-    Exit::Config,
-    Exit::NotFound,
-    Exit::Rejected,
-    Exit::Limited,
-    Exit::Timeout,
-    Exit::Unavailable,
-];
+const ORDER: [Exit; 7] =
+    [Exit::Auth, Exit::Config, Exit::NotFound, Exit::Rejected, Exit::Limited, Exit::Timeout, Exit::Unavailable];
 
 /// Runs the command.
 ///
@@ -207,19 +201,26 @@ fn judge(reach: &Reach, checked: &Checked, taken_by: Option<&String>) -> Told {
     };
     match &checked.health {
         Health::Ok => Told { status: "ok", message: None, fix: None, failed: None },
-        Health::OpenToAll => unsure("it answers, but to anybody: only a chat would show whether the key is good".into()),
-        Health::NoList => unsure("it answers, but lists no models: only a chat would show whether the key is good".into()),
+        Health::OpenToAll => {
+            unsure("it answers, but to anybody: only a chat would show whether the key is good".into())
+        }
+        Health::NoList => {
+            unsure("it answers, but lists no models: only a chat would show whether the key is good".into())
+        }
         Health::NotAsked(why) => unsure(why.clone()),
         Health::NoKey(looked_in) => {
             let first = looked_in.iter().find(|name| is_variable(name));
-            let fix = first.map_or_else(|| "a key_cmd or key_file in config.toml".to_owned(), |name| export(name));
+            let fix = first
+                .map_or_else(|| "a key_cmd or key_file in config.toml".to_owned(), |name| format!("export {name}=..."));
             bad(Exit::Auth, format!("no key: looked in {}", listed(looked_in)), fix)
         }
         Health::NoSetting(variables) => {
             let fix = variables.first().map(|name| format!("export {name}=...")).unwrap_or_default();
             bad(Exit::Auth, format!("its address needs {}", variables.join(", ")), fix)
         }
-        Health::Bad(error) if error.class == ErrorClass::Auth && checked.http_status.is_some() && taken_by.is_some() => {
+        Health::Bad(error)
+            if error.class == ErrorClass::Auth && checked.http_status.is_some() && taken_by.is_some() =>
+        {
             let (source, taker) = (source(&reach.found).unwrap_or_default(), taken_by.map_or("", String::as_str));
             unsure(format!("it rejects the key from {source}, which is one for {taker}"))
         }
@@ -227,8 +228,11 @@ fn judge(reach: &Reach, checked: &Checked, taken_by: Option<&String>) -> Told {
     }
 }
 
-/// The class, what was said, and the status that it was said with.
+/// What was said, after its class and with its status where the provider said it.
 fn words(error: &UpstreamError, status: Option<u16>) -> String {
+    if status.is_none() && error.class != ErrorClass::Auth {
+        return error.message.clone();
+    }
     let class = error.class.name();
     let status = match (status, &error.request_id) {
         (Some(status), Some(id)) => format!(" ({status}, request {id})"),
@@ -257,21 +261,15 @@ fn fix(reach: &Reach, error: &UpstreamError, checked: &Checked) -> String {
         None => "check the address: openmux providers list -o wide".to_owned(),
     };
     match error.class {
-        ErrorClass::Auth => match source(&reach.found) {
-            Some(name) if is_variable(name) => format!("{} with a valid key", export(name)),
-            Some("key_cmd") => "see what the command in key_cmd prints".to_owned(),
-            Some(place) => match place.strip_prefix("key_file ") {
-                Some(path) => format!("put a valid key into {path}"),
-                None => format!("put a valid key where it was found: {place}"),
-            },
-            None => "set a key: openmux providers list -o wide names where".to_owned(),
-        },
+        ErrorClass::Auth => better_key(source(&reach.found)),
         ErrorClass::Forbidden => "ask for access there, or use another key".to_owned(),
         ErrorClass::NotFound => address,
         ErrorClass::RateLimited => "wait a minute, then check again".to_owned(),
         ErrorClass::Quota => "add credit there".to_owned(),
         ErrorClass::Unreachable => "check the connection and the proxy settings".to_owned(),
-        ErrorClass::LocalConfig if crate::catalog::is_loopback(&reach.base_url) => "start the server there".to_owned(),
+        ErrorClass::LocalConfig if checked.http_status.is_none() && is_loopback(&reach.base_url) => {
+            "start the server there".to_owned()
+        }
         ErrorClass::LocalConfig => address,
         ErrorClass::ProviderTimeout => "try again, or with --timeout 30s".to_owned(),
         ErrorClass::ProviderFault if checked.http_status == Some(200) => address,
@@ -286,21 +284,14 @@ fn source(found: &Found) -> Option<&str> {
     }
 }
 
-fn is_variable(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-fn export(name: &str) -> String {
-    format!("export {name}=...")
-}
-
 fn listed(places: &[String]) -> String {
     if places.is_empty() { "config.toml, as it has no variable".to_owned() } else { places.join(", ") }
 }
 
 /// Prints what was found, and says how the command ended.
 fn show(offline: &Offline<'_>, format: Format, args: &ProvidersCheck, rows: Vec<Row>) -> Outcome {
-    let all = rows.len();
+    let (all, failing) = (rows.len(), rows.iter().find(|row| row.failed.is_some()));
+    let failing = failing.and_then(|row| row.cells.first()).map(Cell::bare).unwrap_or_default();
     let failed: Vec<Exit> = rows.iter().filter_map(|row| row.failed).collect();
     let mut sheet = Sheet {
         schema: "providers.check/1",
@@ -319,7 +310,7 @@ fn show(offline: &Offline<'_>, format: Format, args: &ProvidersCheck, rows: Vec<
     print(&if page { explained(offline.settings, &sheet, &printed.text) } else { printed.text })?;
     let Some(exit) = ORDER.into_iter().find(|exit| failed.contains(exit)) else { return Ok(Exit::Ok) };
     let message = match (failed.len(), all) {
-        (1, 1) => "the provider did not pass the check".to_owned(),
+        (1, _) => format!("{failing} did not pass the check"),
         (failed, all) => format!("{failed} of {all} providers did not pass the check"),
     };
     Err(CliError::new(exit, "check", message))

@@ -14,7 +14,7 @@ use super::render::text::{duration, one_line};
 use super::settings::Settings;
 use super::{Outcome, note, print};
 use crate::catalog::file::Overlay;
-use crate::catalog::{Catalog, ProviderKind, is_loopback};
+use crate::catalog::{Catalog, Protocol, ProviderKind, ProviderProtocol, is_loopback};
 use crate::dispatch::{Checked, Health, Reach, Wire};
 use crate::upstream::auth::{Found, Signer};
 use crate::upstream::transport::{Transport, TransportConfig};
@@ -25,6 +25,9 @@ const CONNECT: Duration = Duration::from_millis(300);
 const ANSWER: Duration = Duration::from_secs(2);
 /// How many models of one server are named for people.
 const MODELS_SHOWN: usize = 8;
+
+/// The line of an overlay that says that calls cost nothing.
+const FREE: &str = "price    = { input = \"0\", output = \"0\" }\n";
 
 const COLUMNS: [Column; 8] = [
     Column::new("provider", "id", "PROVIDER", Show::Plain, 0),
@@ -62,8 +65,9 @@ enum Way {
 pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
     let format = settings.list_format()?;
     if settings.sandbox.is_some() {
-        return Err(CliError::usage("--local looks for real servers, of which the sandbox has none")
-            .fix("leave out --sandbox"));
+        return Err(
+            CliError::usage("--local looks for real servers, of which the sandbox has none").fix("leave out --sandbox")
+        );
     }
     let offline = Offline::open(settings, None)?;
     let dispatcher = offline.dispatcher(None, None);
@@ -165,11 +169,11 @@ fn server(offline: &Offline<'_>, reach: Reach, checked: Checked) -> Option<Serve
         }
         (Health::Bad(error), _) => {
             match checked.http_status {
-                Some(401 | 403) => {
-                    let names = reach.provider.env_names("key").first();
-                    let hint = names.map(|name| format!(": export {name}=...")).unwrap_or_default();
-                    say(&format!("wants a key{hint}"));
-                }
+                Some(401 | 403) => match (&reach.found, reach.provider.env_names("key").first()) {
+                    (Found::Key { source, .. }, _) => say(&format!("rejects the key from {source}")),
+                    (_, Some(name)) => say(&format!("wants a key: export {name}=...")),
+                    (_, None) => say("wants a key"),
+                },
                 Some(status) => say(&format!("answers, but not as a model server does ({status}: {})", error.message)),
                 None if error.class == crate::observe::ErrorClass::ProviderTimeout => {
                     say(&format!("takes connections, but gives no answer within {}", duration(ANSWER)));
@@ -189,20 +193,29 @@ fn server(offline: &Offline<'_>, reach: Reach, checked: Checked) -> Option<Serve
 /// How the first of its models is used.
 fn way(offline: &Offline<'_>, reach: &Reach, models: &[String]) -> Way {
     let id = reach.provider.id.as_str();
+    // A local provider costs nothing unless an overlay says otherwise; of any other that is to be said.
+    let free = reach.provider.kind == ProviderKind::Local;
     let served = offline.catalog.models().find_map(|line| {
         let mut here = line.endpoints().filter(|endpoint| endpoint.provider() == id);
         let endpoint = here.find(|endpoint| models.iter().any(|model| model == endpoint.wire_id()))?;
-        (endpoint.is_plain() && endpoint.endpoint().pricing.is_some()).then(|| endpoint.model_id())
+        let usable = endpoint.is_plain() && (free || endpoint.endpoint().pricing.is_some());
+        usable.then(|| endpoint.model_id())
     });
     if let Some(model) = served {
         return Way::Ready(format!("openmux chat -m {model} --provider {id} \"Hello!\""));
     }
     let mut overlays = models.iter().filter_map(|wire_id| {
         let slug = slug(wire_id);
-        let overlay = format!(
-            "[[endpoint]]\nprovider = \"{id}\"\nmodel    = \"local/{slug}\"\nid       = {}\n",
-            quoted(wire_id)
-        );
+        let mut overlay =
+            format!("[[endpoint]]\nprovider = \"{id}\"\nmodel    = \"local/{slug}\"\nid       = {}\n", quoted(wire_id));
+        // What a server on one's own machine speaks first, where its provider would prefer something else.
+        let chat = |spoken: &ProviderProtocol| spoken.protocol == Protocol::OpenaiChat;
+        if reach.provider.protocols.iter().position(chat).is_some_and(|at| at > 0) {
+            overlay += &format!("protocol = \"{}\"\n", Protocol::OpenaiChat.name());
+        }
+        if !free {
+            overlay += FREE;
+        }
         // Not every name of a file can be the id of a model.
         Overlay::parse("local", &overlay).ok()?;
         let command = format!("openmux chat -m local/{slug} \"Hello!\"");

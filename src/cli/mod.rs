@@ -107,8 +107,7 @@ fn configured(settings: Settings, command: &Command) -> Result<Settings, CliErro
         return Ok(settings);
     }
     let (settings, cautions) = settings.configured()?;
-    let uses_keys =
-        matches!(command, Command::Chat(_) | Command::Providers(Providers::List(_) | Providers::Check(_)));
+    let uses_keys = matches!(command, Command::Chat(_) | Command::Providers(Providers::List(_) | Providers::Check(_)));
     for caution in cautions.iter().filter(|_| uses_keys && settings.sandbox.is_none()) {
         warn(&settings, caution);
     }

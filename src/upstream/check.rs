@@ -157,9 +157,8 @@ fn fault(message: &str) -> Verdict {
 fn models(document: &Value) -> Option<Vec<String>> {
     const LISTS: [&str; 5] = ["data", "models", "publisherModels", "modelSummaries", "result"];
     const IDS: [&str; 4] = ["id", "modelId", "name", "model"];
-    let entries = document
-        .as_array()
-        .or_else(|| LISTS.iter().find_map(|name| document.get(*name).and_then(Value::as_array)))?;
+    let entries =
+        document.as_array().or_else(|| LISTS.iter().find_map(|name| document.get(*name).and_then(Value::as_array)))?;
     let id = |entry: &Value| {
         let text = IDS.iter().find_map(|name| entry.get(*name).and_then(Value::as_str)).or(entry.as_str());
         text.map(str::to_owned)

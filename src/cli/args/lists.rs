@@ -158,12 +158,14 @@ pub struct ProvidersList {
 
 /// `openmux providers check`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "A list of models is fetched, which costs nothing. `ok` is exit 0. Where several fail, the exit code \
+#[command(
+    after_help = "A list of models is fetched, which costs nothing. `ok` is exit 0. Where several fail, the exit code \
     is the first of these that occurs: 4 (key), 5 (set-up), 3, 6, 7 (limits), 9 (time), 8 (unreachable).\n\n\
     Examples\n  \
     openmux providers check\n  \
     openmux providers check anthropic openai -o json\n  \
-    openmux --sandbox providers check")]
+    openmux --sandbox providers check"
+)]
 pub struct ProvidersCheck {
     /// Providers by id [default: every one that has a key].
     #[arg(value_name = "PROVIDER")]
