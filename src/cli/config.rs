@@ -198,14 +198,23 @@ mod tests {
             "[providers]\nopenai = \"sk\"",
         ]
         .map(refused);
-        insta::assert_snapshot!(said.join("\n"), @r"");
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        c.toml:1: provider: unknown key; did you mean "providers"?
+        c.toml:2: providers.openai.key_cdm: unknown key; did you mean "key_cmd"?
+        c.toml:2: providers.openai.key_cmd: should be a list of words, as no shell is involved: ["program", "argument"]
+        c.toml:2: providers.openai.key_cmd: names no program
+        c.toml:2: providers.openai.key_cmd: should hold strings, not a number
+        c.toml:2: providers.openai.key_file: only "~/" stands for a home directory
+        c.toml:2: providers.openai.key: should be a string, not a number
+        c.toml:2: providers.openai: should be a table, not a string
+        "#);
     }
 
     #[test]
     fn an_unknown_provider_is_told_with_the_nearest() {
         let config = Config::parse("c.toml", "[providers.openai]\nkey = \"k\"\n[providers.antropic]\nkey = \"k\"");
         let said = config.unwrap().check(&Catalog::builtin()).unwrap_err().to_string();
-        insta::assert_snapshot!(said, @"");
+        insta::assert_snapshot!(said, @r#"c.toml:3: providers.antropic: no provider is called "antropic"; did you mean "anthropic"?"#);
     }
 
     #[test]

@@ -211,7 +211,18 @@ mod tests {
             url("amazon-bedrock", Protocol::BedrockConverse, false, &aws),
             url("groq", Protocol::OpenaiChat, true, &[]),
         ];
-        insta::assert_snapshot!(asked.join("\n"), @r"");
+        insta::assert_snapshot!(asked.join("\n"), @r"
+        GET https://api.openai.com/v1/models
+        GET http://127.0.0.1:1/v1/models
+        GET https://api.anthropic.com/v1/models?limit=1000
+        GET https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000
+        GET https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000
+        GET https://europe-west1-aiplatform.googleapis.com/v1/projects/p-1/locations/europe-west1
+        GET https://europe-west1-aiplatform.googleapis.com/v1/projects/p-1/locations/europe-west1
+        GET https://bedrock.eu-west-1.amazonaws.com/foundation-models
+        -
+        GET https://api.groq.com/openai/v1/models
+        ");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use openmux::catalog::Protocol;
 
 use super::super::support::command::{Home, Output, Run};
 use super::super::support::server::Server;
+use super::stdout::OFFLINE;
 use super::{World, answer, error_line};
 
 /// A world of one provider, `alpha`, whose configuration is this.
@@ -229,6 +230,28 @@ fn what_was_found_is_listed_with_its_place_and_what_was_not_with_where_it_was_lo
 
     --- stderr
     "#);
+}
+
+#[test]
+fn a_key_in_a_file_is_never_printed() {
+    const CANARY: &str = "canary+Zq7/0123456789abcdef=";
+    let home = Home::new();
+    let silent = |text: &str, commands: &[&[&str]]| {
+        home.write("config/config.toml", text);
+        home.write("config/k", &format!("{CANARY}\nmore\n"));
+        for args in commands {
+            let output = home.openmux(args.iter().copied()).run();
+            let said = format!("{}{}", output.stdout, output.stderr);
+            assert!(!said.contains("canary") && !said.contains("abcdef="), "{text}: {}", output.snapshot());
+        }
+    };
+    silent(&format!("[providers.anthropic]\nkey = \"{CANARY}\"\nkey_file = \"k\"\n"), &OFFLINE);
+    let lists: [&[&str]; 2] = [&["providers", "list", "-o", "wide"], &["providers", "list", "-o", "json"]];
+    silent(&format!("[providers.anthropic]\nkey = \"{CANARY}\"\n"), &lists);
+    for broken in ["key = CANARY", "key = \"CANARY", "key = [\"CANARY\"]", "key_cmd = \"echo CANARY\"", "key CANARY"] {
+        let text = format!("[providers.anthropic]\n{}\n", broken.replace("CANARY", CANARY));
+        silent(&text, &[&["models", "list"], &["models", "list", "-o", "json"]]);
+    }
 }
 
 /// No server is asked by a list.
