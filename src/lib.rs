@@ -96,6 +96,7 @@ pub mod chat;
 pub mod cli;
 pub mod dispatch;
 pub mod observe;
+pub mod probe;
 pub mod routing;
 pub mod sandbox;
 pub mod store;

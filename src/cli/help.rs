@@ -22,6 +22,8 @@ pub(crate) fn short(style: Style) -> String {
            models show          Everything known about one model\n  \
            providers list       Every provider, and where its key comes from\n  \
            providers compare    Who serves a model, at what price, how fast\n  \
+           providers history    How they did, as this machine saw it\n  \
+           usage                What was spent\n  \
            route explain        Which provider a call would use, and why\n  \
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \

@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod facts;
 mod help;
+mod history;
 mod local;
 mod models;
 mod offline;
@@ -24,6 +25,7 @@ mod report;
 mod sandbox;
 mod settings;
 mod show;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -121,6 +123,8 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Providers(Providers::List(args)) => providers::list(settings, &args),
         Command::Providers(Providers::Check(args)) => check::check(settings, &args),
         Command::Providers(Providers::Compare(args)) => compare::compare(settings, &args),
+        Command::Providers(Providers::History(args)) => history::history(settings, &args),
+        Command::Usage(args) => usage::usage(settings, &args),
         Command::Route(Route::Explain(args)) => explain::explain(settings, &args),
         Command::Chat(args) => chat::chat(settings, &args),
         Command::Sandbox(args) => sandbox::run(settings, &args),

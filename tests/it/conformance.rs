@@ -9,6 +9,7 @@ use openmux::upstream::{DecodeError, EncodeError};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::dialects;
 use crate::fixtures::{self, Case, decode, frames, lines, outcome, world};
 
 fn sse(event: &str, data: impl Into<String>) -> Frame {
@@ -33,7 +34,7 @@ fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
             Protocol::OpenaiChat => {
                 data == "[DONE]" || json(frame).is_some_and(|chunk| chunk["choices"][0]["finish_reason"].is_string())
             }
-            _ => json(frame).is_some_and(|event| event["type"] == "message_stop"),
+            _ => dialects::anthropic::end_seen(std::slice::from_ref(frame)),
         }
     })
 }
@@ -91,12 +92,7 @@ fn whatever_is_unknown_changes_nothing() {
             sse("novelty", "not JSON"),
             sse("", ""),
         ],
-        _ => [
-            Frame::Comment,
-            sse("novelty", r#"{"type":"novelty","index":0,"delta":{"type":"text_delta","text":"x"}}"#),
-            sse("novelty", "not JSON"),
-            sse("ping", r#"{"type":"ping"}"#),
-        ],
+        _ => dialects::anthropic::strangers(),
     };
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
@@ -152,13 +148,7 @@ fn corrupted(protocol: Protocol, value: &Value) -> Vec<Value> {
             "/usage/prompt_tokens",
             "/usage/completion_tokens",
         ],
-        _ => match value["type"].as_str() {
-            Some("message_start") => &["/message", "/message/usage", "/message/usage/input_tokens"],
-            Some("content_block_start") => &["/index", "/content_block", "/content_block/type"],
-            Some("content_block_delta") => &["/index", "/delta", "/delta/type"],
-            Some("message_delta") => &["/delta", "/delta/stop_reason", "/usage/output_tokens"],
-            _ => &[],
-        },
+        _ => dialects::anthropic::typed_fields(value),
     };
     let wrong = |path: &&str| {
         let mut copy = value.clone();
@@ -304,6 +294,19 @@ fn what_cannot_be_sent_is_refused() {
     {
         let call = openmux::upstream::Call { base_url, ..world.call() };
         assert!(matches!(openai.adapter().encode(&call), Err(EncodeError::BadUrl(_))), "{base_url}");
+    }
+}
+
+/// Where the model's id is a part of the path, it leads nowhere else.
+#[test]
+fn an_id_that_would_change_the_path_is_refused() {
+    for protocol in [Protocol::VertexAnthropic] {
+        for id in ["../../secret", "a%2Fb", "a?key=1", "a#b", "publishers/x", ""] {
+            let call = serde_json::json!({ "call": { "model": id, "max_tokens": 1, "messages": [] } });
+            let case = Case { request: Some(call), protocol, ..fixtures::all().swap_remove(0) };
+            let encoded = case.adapter().encode(&world(&case).call());
+            assert_eq!(encoded.unwrap_err(), EncodeError::UnsafeModelId(id.to_owned()), "{}", protocol.name());
+        }
     }
 }
 

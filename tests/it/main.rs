@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; the lint's own exception misses helpers")]
 
 mod catalog;
+mod classes;
 mod classify;
 mod cli;
 mod conformance;
+mod dialects;
 mod failover;
 mod fixtures;
 mod generated;

@@ -17,30 +17,81 @@ pub enum Address {
     Missing(Vec<String>),
 }
 
-/// Fills in a base URL: an override from the environment wins, then `{VARIABLE}` placeholders are replaced.
+/// Fills in a base URL: an override from the environment wins, then `{VARIABLE}` placeholders are replaced. Of an address
+/// with a project in its path (Google's clouds) an override replaces what comes before; the project stays.
 #[must_use]
 pub fn address(provider: &Provider, protocol: Protocol, template: &str, vars: &Vars) -> Address {
-    if let Some((name, value)) = base_override(provider, vars) {
-        return Address::Known { url: overridden(protocol, value), overridden_by: Some(name) };
-    }
+    let Some((name, value)) = base_override(provider, protocol, vars) else {
+        return match filled(provider, template, vars) {
+            Ok(url) => Address::Known { url, overridden_by: None },
+            Err(missing) => Address::Missing(missing),
+        };
+    };
+    let url = match project_path(template).filter(|_| !value.contains(PROJECT)) {
+        None => overridden(protocol, value),
+        Some((version, path)) => match filled(provider, path, vars) {
+            Ok(path) => moved(value, version, &path),
+            Err(missing) => return Address::Missing(missing),
+        },
+    };
+    Address::Known { url, overridden_by: Some(name) }
+}
+
+/// Where the part of Google's addresses begins that names a project.
+const PROJECT: &str = "/projects/";
+
+/// The version of an address with a project in its path, and the path from the project on.
+fn project_path(template: &str) -> Option<(&str, &str)> {
+    let at = template.find(PROJECT)?;
+    let (before, path) = template.split_at_checked(at)?;
+    Some((before.rsplit('/').next().unwrap_or_default(), path))
+}
+
+/// An override and the rest of the path. Some SDKs' overrides end in the version (`ANTHROPIC_VERTEX_BASE_URL`), some
+/// leave it out (`GOOGLE_VERTEX_BASE_URL`).
+fn moved(value: &str, version: &str, path: &str) -> String {
+    let base = with_scheme(value);
+    let last = base.rsplit('/').next().unwrap_or_default();
+    let is_version = last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|sign: char| sign.is_ascii_digit()));
+    if is_version { format!("{base}{path}") } else { format!("{base}/{version}{path}") }
+}
+
+/// A template with its variables filled in and without a trailing slash, or the variables that are not set.
+fn filled(provider: &Provider, template: &str, vars: &Vars) -> Result<String, Vec<String>> {
     let mut url = String::new();
     let mut missing = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, tail)) = after.split_once('}') else { break };
         url.push_str(before);
+        rest = tail;
         match setting(provider, name, vars) {
-            Some(value) => url.push_str(value),
+            Some(value) => match regional(&url, value, tail) {
+                Some((host, tail)) => {
+                    url.push_str(&host);
+                    rest = tail;
+                }
+                None => url.push_str(value),
+            },
             None if missing.iter().any(|known| known == name) => {}
             None => missing.push(name.to_owned()),
         }
-        rest = tail;
     }
     url.push_str(rest);
-    if missing.is_empty() {
-        Address::Known { url: url.trim_end_matches('/').to_owned(), overridden_by: None }
-    } else {
-        Address::Missing(missing)
+    if missing.is_empty() { Ok(url.trim_end_matches('/').to_owned()) } else { Err(missing) }
+}
+
+/// The host of a Google service whose name begins with the location, where the location is not a single region:
+/// `global` has no prefix, and the multi-regions have hosts of their own. With it, the template behind the host.
+fn regional<'a>(before: &str, location: &str, tail: &'a str) -> Option<(String, &'a str)> {
+    const DOMAIN: &str = ".googleapis.com";
+    let at = tail.find('/').unwrap_or(tail.len());
+    let (host, tail) = tail.split_at_checked(at)?;
+    let service = host.strip_prefix('-')?.strip_suffix(DOMAIN).filter(|_| before.ends_with("://"))?;
+    match location {
+        "global" => Some((format!("{service}{DOMAIN}"), tail)),
+        "us" | "eu" => Some((format!("{service}.{location}.rep{DOMAIN}"), tail)),
+        _ => None,
     }
 }
 
@@ -51,10 +102,11 @@ fn setting<'a>(provider: &Provider, name: &str, vars: &'a Vars) -> Option<&'a st
     std::iter::once(name).chain(alternatives).find_map(|name| vars.plain(name))
 }
 
-/// `ANTHROPIC_BASE_URL`, `OPENAI_BASE_URL`, and so on for every provider: the catalog's `base` variables, then the
-/// provider's id in upper case with `_BASE_URL`.
-fn base_override<'a>(provider: &Provider, vars: &'a Vars) -> Option<(String, &'a str)> {
-    let names = provider.env_names("base").iter().cloned().chain([base_variable(&provider.id)]);
+/// `ANTHROPIC_BASE_URL`, `OPENAI_BASE_URL`, and so on for every provider: the catalog's variables for this protocol
+/// (`base vertex-anthropic`), then those for all (`base`), then the provider's id in upper case with `_BASE_URL`.
+fn base_override<'a>(provider: &Provider, protocol: Protocol, vars: &'a Vars) -> Option<(String, &'a str)> {
+    let own = provider.env_names(&format!("base {}", protocol.name()));
+    let names = own.iter().chain(provider.env_names("base")).cloned().chain([base_variable(&provider.id)]);
     names.into_iter().find_map(|name| vars.plain(&name).map(|value| (name, value)))
 }
 
@@ -71,16 +123,21 @@ pub fn base_variable(provider: &ProviderId) -> String {
 /// Whether the environment says where a provider is reached.
 #[must_use]
 pub fn is_overridden(provider: &Provider, vars: &Vars) -> bool {
-    base_override(provider, vars).is_some()
+    let names = provider.env_names("base").iter().cloned().chain([base_variable(&provider.id)]);
+    names.into_iter().any(|name| vars.plain(&name).is_some())
 }
 
 /// An override as its SDK means it: Anthropic's leaves out `/v1`, Ollama's may be a bare `host:port`.
 fn overridden(protocol: Protocol, value: &str) -> String {
-    let value = value.trim_end_matches('/');
-    let bare = !value.contains("://");
-    let url = if bare { format!("http://{value}") } else { value.to_owned() };
-    let needs_version = bare || protocol == Protocol::AnthropicMessages;
+    let url = with_scheme(value);
+    let needs_version = !value.contains("://") || protocol == Protocol::AnthropicMessages;
     if needs_version && !url.ends_with("/v1") { format!("{url}/v1") } else { url }
+}
+
+/// An override as a URL without a trailing slash.
+fn with_scheme(value: &str) -> String {
+    let value = value.trim_end_matches('/');
+    if value.contains("://") { value.to_owned() } else { format!("http://{value}") }
 }
 
 #[cfg(test)]
@@ -106,5 +163,63 @@ mod tests {
         assert_eq!(overridden(Protocol::AnthropicMessages, "http://127.0.0.1:1/v1"), "http://127.0.0.1:1/v1");
         assert_eq!(overridden(Protocol::OpenaiChat, "http://127.0.0.1:1/v1/"), "http://127.0.0.1:1/v1");
         assert_eq!(overridden(Protocol::OpenaiChat, "127.0.0.1:11434"), "http://127.0.0.1:11434/v1");
+    }
+
+    const VERTEX: &str = "https://{GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com/v1/projects/{GOOGLE_CLOUD_PROJECT}/locations/{GOOGLE_CLOUD_LOCATION}/publishers/anthropic";
+
+    fn vertex() -> Provider {
+        let env: &[(&str, &[&str])] = &[
+            ("project", &["GOOGLE_CLOUD_PROJECT"]),
+            ("location", &["GOOGLE_CLOUD_LOCATION"]),
+            ("base vertex-anthropic", &["ANTHROPIC_VERTEX_BASE_URL"]),
+        ];
+        Provider { id: ProviderId::new("google-vertex"), ..provider(env) }
+    }
+
+    #[test]
+    fn the_location_decides_about_googles_host() {
+        for (location, host) in [
+            ("us-east5", "us-east5-aiplatform.googleapis.com"),
+            ("global", "aiplatform.googleapis.com"),
+            ("eu", "aiplatform.eu.rep.googleapis.com"),
+            ("us", "aiplatform.us.rep.googleapis.com"),
+        ] {
+            let vars = vars(&[("GOOGLE_CLOUD_PROJECT", "p"), ("GOOGLE_CLOUD_LOCATION", location)]);
+            let url = format!("https://{host}/v1/projects/p/locations/{location}/publishers/anthropic");
+            let known = address(&vertex(), Protocol::VertexAnthropic, VERTEX, &vars);
+            assert_eq!(known, Address::Known { url, overridden_by: None });
+        }
+        // Elsewhere a location is only a word.
+        let azure = address(&vertex(), Protocol::OpenaiChat, "https://{A}-x.example.com/v1", &vars(&[("A", "global")]));
+        let url = "https://global-x.example.com/v1".to_owned();
+        assert_eq!(azure, Address::Known { url, overridden_by: None });
+    }
+
+    #[test]
+    fn an_override_of_googles_cloud_keeps_the_project() {
+        let path = "projects/p/locations/global/publishers/anthropic";
+        for (name, value, url) in [
+            ("ANTHROPIC_VERTEX_BASE_URL", "http://127.0.0.1:1/v1/", format!("http://127.0.0.1:1/v1/{path}")),
+            ("ANTHROPIC_VERTEX_BASE_URL", "https://proxy/vertex", format!("https://proxy/vertex/v1/{path}")),
+            ("GOOGLE_VERTEX_BASE_URL", "http://127.0.0.1:1", format!("http://127.0.0.1:1/v1/{path}")),
+            ("GOOGLE_VERTEX_BASE_URL", "https://proxy/v1beta1", format!("https://proxy/v1beta1/{path}")),
+            ("GOOGLE_VERTEX_BASE_URL", "https://proxy/v1/projects/q", "https://proxy/v1/projects/q".to_owned()),
+        ] {
+            let vars = [("GOOGLE_CLOUD_PROJECT", "p"), ("GOOGLE_CLOUD_LOCATION", "global"), (name, value)];
+            let known = address(&vertex(), Protocol::VertexAnthropic, VERTEX, &super::super::tests::vars(&vars));
+            assert_eq!(known, Address::Known { url, overridden_by: Some(name.to_owned()) });
+        }
+        let bare = vars(&[("ANTHROPIC_VERTEX_BASE_URL", "http://127.0.0.1:1/v1")]);
+        let missing = vec!["GOOGLE_CLOUD_PROJECT".to_owned(), "GOOGLE_CLOUD_LOCATION".to_owned()];
+        assert_eq!(address(&vertex(), Protocol::VertexAnthropic, VERTEX, &bare), Address::Missing(missing));
+        // Another dialect of the same provider has another variable.
+        let gemini = VERTEX.replace("anthropic", "google");
+        let set = vars(&[
+            ("GOOGLE_CLOUD_PROJECT", "p"),
+            ("GOOGLE_CLOUD_LOCATION", "us-east5"),
+            ("ANTHROPIC_VERTEX_BASE_URL", "http://127.0.0.1:1/v1"),
+        ]);
+        let known = address(&vertex(), Protocol::VertexGemini, &gemini, &set);
+        assert!(matches!(known, Address::Known { overridden_by: None, .. }), "{known:?}");
     }
 }

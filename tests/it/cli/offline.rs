@@ -208,9 +208,8 @@ fn a_decision_explains_itself() {
       5  openrouter             $0.04500  $0.01454  $0.00007  $0.05961  +0 %
       6  vercel                 $0.04500  $0.01454  $0.00007  $0.05961  +0 %
       -  amazon-bedrock         needs bedrock-converse, which this version lacks
+      -  google-vertex          retired 2025-08-01
       -  sap-ai-core            no address known: set SAP_AI_CORE_BASE_URL
-      -  google-vertex          retired 2025-08-01; needs vertex-anthropic, which
-                                this version lacks
 
     Margin   $0 behind it: anthropic; 6 within 2 %, seed 1 chose
     At most  $0.32595 for this call at llmgateway
