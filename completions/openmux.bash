@@ -43,6 +43,9 @@ _openmux() {
             openmux__subcmd__models,show)
                 cmd="openmux__subcmd__models__subcmd__show"
                 ;;
+            openmux__subcmd__providers,check)
+                cmd="openmux__subcmd__providers__subcmd__check"
+                ;;
             openmux__subcmd__providers,compare)
                 cmd="openmux__subcmd__providers__subcmd__compare"
                 ;;
@@ -410,12 +413,58 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers)
-            opts="-o -q -v -h --output --json --color --quiet --verbose --offline --sandbox --help list compare history"
+            opts="-o -q -v -h --output --json --color --quiet --verbose --offline --sandbox --help list check compare history"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__providers__subcmd__check)
+            opts="-o -q -v -h --timeout --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
                     return 0
@@ -552,7 +601,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__list)
-            opts="-o -q -v -h --kind --callable --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --kind --callable --local --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

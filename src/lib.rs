@@ -55,7 +55,9 @@
 //! | one attempt: sending, stamps, limits | `upstream/exchange.rs` |
 //! | the HTTP client | `upstream/transport.rs` |
 //! | keys and addresses | `upstream/auth/` |
-//! | which endpoints are weighed, and executing a decision | `dispatch/{reach,chat}.rs` |
+//! | where keys come from beside the environment: the user's `config.toml` | `cli/config.rs` |
+//! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
+//! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
 //! | simulated providers | [`sandbox`] |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | how something looks | `cli/render/` |

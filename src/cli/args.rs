@@ -9,7 +9,7 @@ use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
-pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCompare, ProvidersList, Unit};
+pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub(crate) use values::duration;
 pub use values::{Limit, Shape};
@@ -152,6 +152,8 @@ pub enum Models {
 pub enum Providers {
     /// Every provider: kind, key, models, address. Works offline.
     List(ProvidersList),
+    /// Whether providers answer and take their keys; spends nothing.
+    Check(ProvidersCheck),
     /// Who serves a model, at what price, how fast; best first. Works offline.
     Compare(ProvidersCompare),
     /// How a provider or a model did, by hour or day, as this machine saw it. Works offline.

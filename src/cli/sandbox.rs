@@ -82,7 +82,6 @@ pub(crate) async fn start(
     scenario_name: &str,
     port: u16,
 ) -> Result<(Running, Sandboxed), CliError> {
-    let scenario = scenario(scenario_name)?;
     let reaches = simulated(catalog, model);
     if reaches.is_empty() {
         return Err(CliError::new(
@@ -98,7 +97,20 @@ pub(crate) async fn start(
             name: reach.provider.name.clone(),
         })
     });
-    let running = Sandbox::start_on(scenario, providers.collect(), port).await.map_err(|error| {
+    listen(scenario_name, providers.collect(), port).await
+}
+
+/// Starts these simulated providers.
+///
+/// # Errors
+/// The scenario does not exist, or no port is free.
+pub(crate) async fn listen(
+    scenario_name: &str,
+    providers: Vec<SandboxProvider>,
+    port: u16,
+) -> Result<(Running, Sandboxed), CliError> {
+    let scenario = scenario(scenario_name)?;
+    let running = Sandbox::start_on(scenario, providers, port).await.map_err(|error| {
         CliError::new(Exit::Config, "sandbox", format!("cannot listen on 127.0.0.1:{port}"))
             .fact("reason", error.to_string())
     })?;

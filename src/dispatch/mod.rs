@@ -4,11 +4,13 @@
 //! ([`Dispatcher::chat`]), recording every attempt. What is explained and what is executed are the same [`Decision`].
 
 mod chat;
+mod check;
 mod reach;
 
 use jiff::Timestamp;
 
 pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan, Wire};
+pub use check::{Checked, Health};
 pub use reach::{Reach, Sandboxed};
 
 use crate::catalog::{Catalog, ModelId};

@@ -129,7 +129,7 @@ impl Dispatcher<'_> {
     }
 
     /// How one endpoint would be called; `None` where its provider is not in the catalog.
-    fn reach_one(&self, endpoint: Endpoint) -> Option<Reach> {
+    pub(super) fn reach_one(&self, endpoint: Endpoint) -> Option<Reach> {
         let provider = self.catalog.provider(&endpoint.id.provider)?;
         let spoken = endpoint.protocols().filter(|protocol| BUILT.contains(protocol)).find_map(|protocol| {
             let (url, auth) = self.catalog.base_url(&endpoint, &provider, protocol)?;

@@ -7,6 +7,7 @@
 pub mod anthropic;
 pub mod auth;
 mod body;
+pub mod check;
 pub mod classify;
 pub mod exchange;
 pub mod openai;

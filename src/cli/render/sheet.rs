@@ -45,7 +45,7 @@ impl Cell {
     }
 
     /// The bare value for delimited text.
-    fn bare(&self) -> String {
+    pub(crate) fn bare(&self) -> String {
         let mut out = String::new();
         self.write_bare(&mut out);
         out

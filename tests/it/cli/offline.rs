@@ -46,14 +46,14 @@ fn lists_are_tables_for_people() {
     insta::assert_snapshot!(page("providers list --kind local -o table"), @r"
     exit: 0
     --- stdout
-    PROVIDER     NAME                      KIND   KEY         MODELS
-    atomic-chat  Atomic Chat               local  -                5
-    lemonade     lemonade                  local  -                5
-    llamacpp     llama.cpp server (local)  local  not needed       0
-    lmstudio     LM Studio (local)         local  not needed       3
-    ollama       Ollama (local)            local  not needed      21
-    qvac         QVAC                      local  -                9
-    vllm         vLLM (local)              local  not needed       0
+    PROVIDER     NAME                      KIND   KEY         KEY FROM  MODELS
+    atomic-chat  Atomic Chat               local  -           -              5
+    lemonade     lemonade                  local  -           -              5
+    llamacpp     llama.cpp server (local)  local  not needed  -              0
+    lmstudio     LM Studio (local)         local  not needed  -              3
+    ollama       Ollama (local)            local  not needed  -             21
+    qvac         QVAC                      local  -           -              9
+    vllm         vLLM (local)              local  not needed  -              0
 
     --- stderr
     ");
