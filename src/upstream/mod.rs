@@ -9,6 +9,7 @@ pub mod auth;
 mod body;
 pub mod classify;
 pub mod exchange;
+pub mod gemini;
 pub mod openai;
 pub mod steer;
 pub mod transport;
@@ -145,12 +146,15 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
     match protocol {
         Protocol::OpenaiChat => Some(&openai::OpenaiChat),
         Protocol::AnthropicMessages => Some(&anthropic::AnthropicMessages),
+        Protocol::Gemini => Some(&gemini::Gemini::Studio),
+        Protocol::VertexGemini => Some(&gemini::Gemini::Vertex),
         _ => None,
     }
 }
 
 /// The protocols that this version can speak.
-pub const BUILT: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
+pub const BUILT: [Protocol; 4] =
+    [Protocol::OpenaiChat, Protocol::AnthropicMessages, Protocol::Gemini, Protocol::VertexGemini];
 
 /// The largest event or body that is accepted, in bytes.
 pub const MAX_FRAME: usize = 32 * 1024 * 1024;
