@@ -141,7 +141,9 @@ mod tests {
         let path = |id| Gemini::Studio.path(id, false).ok();
         assert_eq!(path("gemini-2.5-flash").as_deref(), Some("/models/gemini-2.5-flash:generateContent"));
         assert_eq!(path("google/gemini-3.5-flash").as_deref(), Some("/models/google/gemini-3.5-flash:generateContent"));
-        for id in ["", "..", ".", "a/../b", "../b", "a//b", "/a", "a/", "a%2Fb", "a?b", "a#b", "a b", "a\nb", "ä", "a\\b"] {
+        for id in
+            ["", "..", ".", "a/../b", "../b", "a//b", "/a", "a/", "a%2Fb", "a?b", "a#b", "a b", "a\nb", "ä", "a\\b"]
+        {
             assert_eq!(path(id), None, "{id:?}");
         }
         assert_eq!(Gemini::Vertex.path("xai/grok-4.7", true), Err(EncodeError::UnsafeModelId("xai/grok-4.7".into())));

@@ -9,6 +9,7 @@ use openmux::upstream::{DecodeError, EncodeError};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::dialects::gemini;
 use crate::fixtures::{self, Case, decode, frames, lines, outcome, world};
 
 fn sse(event: &str, data: impl Into<String>) -> Frame {
@@ -27,6 +28,9 @@ fn is_finished(event: &ChatEvent) -> bool {
 
 /// Whether the provider's own end is among these frames: the rule of the protocol, told independently of its decoder.
 fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
+    if matches!(protocol, Protocol::Gemini | Protocol::VertexGemini) {
+        return gemini::end_seen(frames);
+    }
     frames.iter().any(|frame| {
         let Frame::Sse { data, .. } = frame else { return false };
         match protocol {
@@ -91,6 +95,7 @@ fn whatever_is_unknown_changes_nothing() {
             sse("novelty", "not JSON"),
             sse("", ""),
         ],
+        Protocol::Gemini | Protocol::VertexGemini => gemini::strangers(),
         _ => [
             Frame::Comment,
             sse("novelty", r#"{"type":"novelty","index":0,"delta":{"type":"text_delta","text":"x"}}"#),
@@ -127,7 +132,7 @@ fn add_novelty(value: &mut Value) {
     match value {
         Value::Object(object) => {
             // The arguments of a call are the model's own words.
-            let ours = object.iter_mut().filter(|(key, _)| !matches!(key.as_str(), "arguments" | "input"));
+            let ours = object.iter_mut().filter(|(key, _)| !matches!(key.as_str(), "arguments" | "input" | "args"));
             ours.for_each(|(_, inner)| add_novelty(inner));
             object.insert("novelty".to_owned(), serde_json::json!({ "text": ["x"], "type": 1 }));
         }
@@ -152,6 +157,7 @@ fn corrupted(protocol: Protocol, value: &Value) -> Vec<Value> {
             "/usage/prompt_tokens",
             "/usage/completion_tokens",
         ],
+        Protocol::Gemini | Protocol::VertexGemini => &gemini::TYPED_FIELDS,
         _ => match value["type"].as_str() {
             Some("message_start") => &["/message", "/message/usage", "/message/usage/input_tokens"],
             Some("content_block_start") => &["/index", "/content_block", "/content_block/type"],

@@ -141,7 +141,11 @@ mod tests {
             (Protocol::Gemini, "https://proxy.example/gemini/v1", "https://proxy.example/gemini/v1"),
             (Protocol::Gemini, "127.0.0.1:1", "http://127.0.0.1:1/v1beta"),
             (Protocol::VertexGemini, "http://127.0.0.1:1/", "http://127.0.0.1:1/v1/projects/{P}/publishers/google"),
-            (Protocol::VertexGemini, "http://127.0.0.1:1/v1/publishers/google", "http://127.0.0.1:1/v1/publishers/google"),
+            (
+                Protocol::VertexGemini,
+                "http://127.0.0.1:1/v1/publishers/google",
+                "http://127.0.0.1:1/v1/publishers/google",
+            ),
         ] {
             let template = "https://{L}-aiplatform.googleapis.com/v1/projects/{P}/publishers/google";
             assert_eq!(overridden(protocol, value, template), expected, "{value}");
@@ -157,10 +161,8 @@ mod tests {
             let entry = &provider.protocols[0];
             address(&provider, entry.protocol, &entry.base_url, &vars(pairs))
         };
-        let known = |url: &str, by: Option<&str>| Address::Known {
-            url: url.to_owned(),
-            overridden_by: by.map(str::to_owned),
-        };
+        let known =
+            |url: &str, by: Option<&str>| Address::Known { url: url.to_owned(), overridden_by: by.map(str::to_owned) };
         assert_eq!(at("google", &[]), known("https://generativelanguage.googleapis.com/v1beta", None));
         for name in ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_BASE_URL"] {
             assert_eq!(at("google", &[(name, "http://[::1]:9")]), known("http://[::1]:9/v1beta", Some(name)));

@@ -174,7 +174,8 @@ impl Answer {
             for piece in candidate.content.and_then(|content| content.parts).into_iter().flatten() {
                 self.piece(piece, out)?;
             }
-            self.queries.extend(candidate.grounding_metadata.and_then(|told| told.web_search_queries).into_iter().flatten());
+            self.queries
+                .extend(candidate.grounding_metadata.and_then(|told| told.web_search_queries).into_iter().flatten());
             // "Unspecified" is that field's way of being empty.
             let reason = said(candidate.finish_reason).filter(|reason| reason != "FINISH_REASON_UNSPECIFIED");
             if let Some(reason) = reason {
@@ -248,10 +249,45 @@ fn finish_of(native: &str) -> Finish {
         "STOP" => Finish::Stop,
         // A continuation is an answer at the limit of one request.
         "MAX_TOKENS" | "CONTINUATION" => Finish::Length,
-        "SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY"
-        | "IMAGE_PROHIBITED_CONTENT" | "IMAGE_RECITATION" | "MODEL_ARMOR" | "ESCALATION" => Finish::Filter,
-        "OTHER" | "MALFORMED_FUNCTION_CALL" | "MALFORMED_RESPONSE" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS"
-        | "MISSING_THOUGHT_SIGNATURE" | "IMAGE_OTHER" | "NO_IMAGE" | "PUP_LIMITED_DISABLED" => Finish::Error,
+        "SAFETY"
+        | "RECITATION"
+        | "LANGUAGE"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION"
+        | "MODEL_ARMOR"
+        | "ESCALATION" => Finish::Filter,
+        "OTHER"
+        | "MALFORMED_FUNCTION_CALL"
+        | "MALFORMED_RESPONSE"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MISSING_THOUGHT_SIGNATURE"
+        | "IMAGE_OTHER"
+        | "NO_IMAGE"
+        | "PUP_LIMITED_DISABLED" => Finish::Error,
         _ => Finish::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_meaning() {
+        let rows: [(&[&str], Finish); 5] = [
+            (&["STOP"], Finish::Stop),
+            (&["MAX_TOKENS", "CONTINUATION"], Finish::Length),
+            (&["SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"], Finish::Filter),
+            (&["MALFORMED_FUNCTION_CALL", "OTHER", "UNEXPECTED_TOOL_CALL", "MISSING_THOUGHT_SIGNATURE"], Finish::Error),
+            (&["NOVELTY", "stop"], Finish::Other),
+        ];
+        for (natives, expected) in rows {
+            natives.iter().for_each(|native| assert_eq!(finish_of(native), expected, "{native}"));
+        }
     }
 }

@@ -97,7 +97,8 @@ fn function_response(request: &ChatRequest, result: &ToolResult) -> Value {
     let said: String = result.content.iter().filter_map(Part::as_text).collect();
     let key = if result.is_error { "error" } else { "output" };
     body.insert("response".into(), json!({ key: said }));
-    let files = result.content.iter().filter_map(|part| if let Part::Media(media) = part { Some(file(media)) } else { None });
+    let files =
+        result.content.iter().filter_map(|part| if let Part::Media(media) = part { Some(file(media)) } else { None });
     let files: Vec<Value> = files.collect();
     if !files.is_empty() {
         body.insert("parts".into(), files.into());

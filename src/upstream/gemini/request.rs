@@ -34,10 +34,7 @@ pub(super) fn gaps(gemini: Gemini, call: &Call<'_>) -> Vec<&'static str> {
         ),
         ("more than 5 stop sequences", request.stop.len() > STOPS),
         ("a seed beyond 32 bits", request.seed.is_some_and(|seed| i32::try_from(seed).is_err())),
-        (
-            "models of other publishers",
-            gemini == Gemini::Vertex && call.endpoint.id.upstream_model.contains('/'),
-        ),
+        ("models of other publishers", gemini == Gemini::Vertex && call.endpoint.id.upstream_model.contains('/')),
     ];
     gaps.extend(checks.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name));
     gaps.extend(thinking(call).err());
