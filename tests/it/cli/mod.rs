@@ -4,6 +4,7 @@ mod environment;
 mod failover;
 mod faults;
 mod formats;
+mod gemini;
 mod offline;
 mod secrets;
 mod signals;

@@ -119,6 +119,7 @@ fn endpoint(
         problems.add(name, problem);
     }
     let protocol = record.protocol.as_deref().and_then(|text| named(text, Protocol::parse, name, problems));
+    let protocol = protocol.map(|protocol| if base_url.is_none() { spoken(protocol, provider) } else { protocol });
     // A plan's figures are token equivalents, not what anybody pays.
     let priced = !record.price_unknown && provider.kind != ProviderKind::Plan;
     let stated = record.price.as_ref().filter(|_| priced);
@@ -159,6 +160,15 @@ fn endpoint(
         overlay: None,
         model: ModelId::new(record.model),
         id: EndpointId { provider: ProviderId::new(record.provider), upstream_model: record.id },
+    }
+}
+
+/// The dialect, or its twin where the provider speaks only that: some sources say "gemini" of Vertex AI too.
+fn spoken(protocol: Protocol, provider: &Provider) -> Protocol {
+    let speaks = |protocol| provider.protocols.iter().any(|entry| entry.protocol == protocol);
+    match protocol {
+        Protocol::Gemini if !speaks(Protocol::Gemini) && speaks(Protocol::VertexGemini) => Protocol::VertexGemini,
+        protocol => protocol,
     }
 }
 
