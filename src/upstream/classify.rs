@@ -5,6 +5,7 @@
 
 mod envelope;
 mod hints;
+mod overflows;
 mod rules;
 mod text;
 
@@ -59,7 +60,7 @@ pub fn status(status: u16) -> ErrorClass {
 }
 
 fn assemble(family: ErrorFamily, status: Option<u16>, headers: &HeaderMap, envelope: &Envelope) -> UpstreamError {
-    let hint = hints::explicit(headers).or(envelope.retry_after);
+    let hint = hints::explicit(headers).or(envelope.retry_after.filter(|_| !envelope.is_daily));
     let (class, retry_after) = settle(class_of(family, status, hint, envelope), status, hint, headers);
     UpstreamError {
         class,
@@ -105,13 +106,16 @@ fn class_of(family: ErrorFamily, status: Option<u16>, hint: Option<Duration>, en
         return class;
     }
     // A code of a used-up quota wins over a broader type beside it, and the other way round.
-    if codes().any(|code| rules::code(&code) == Some(ErrorClass::Quota)) {
+    if envelope.is_daily || codes().any(|code| rules::code(&code) == Some(ErrorClass::Quota)) {
         return ErrorClass::Quota;
     }
     // A daily quota without a wait is used up; with one, the window moves on.
     let waits = hint.is_some_and(|wait| wait <= LONGEST_WAIT);
     if status == Some(429) && !waits && rules::says_used_up(&said) {
         return ErrorClass::Quota;
+    }
+    if codes().any(|code| rules::refuses_key(&code, &said)) {
+        return ErrorClass::Auth;
     }
     if let Some(class) = codes().find_map(|code| rules::code(&code)) {
         return class;

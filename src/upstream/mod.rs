@@ -10,6 +10,7 @@ mod body;
 pub mod check;
 pub mod classify;
 pub mod exchange;
+pub mod gemini;
 pub mod openai;
 pub mod steer;
 pub mod transport;
@@ -147,12 +148,20 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
         Protocol::OpenaiChat => Some(&openai::OpenaiChat),
         Protocol::AnthropicMessages => Some(&anthropic::AnthropicMessages),
         Protocol::VertexAnthropic => Some(&anthropic::VertexAnthropic),
+        Protocol::Gemini => Some(&gemini::Gemini::Studio),
+        Protocol::VertexGemini => Some(&gemini::Gemini::Vertex),
         _ => None,
     }
 }
 
 /// The protocols that this version can speak.
-pub const BUILT: [Protocol; 3] = [Protocol::OpenaiChat, Protocol::AnthropicMessages, Protocol::VertexAnthropic];
+pub const BUILT: [Protocol; 5] = [
+    Protocol::OpenaiChat,
+    Protocol::AnthropicMessages,
+    Protocol::VertexAnthropic,
+    Protocol::Gemini,
+    Protocol::VertexGemini,
+];
 
 /// The largest event or body that is accepted, in bytes.
 pub const MAX_FRAME: usize = 32 * 1024 * 1024;

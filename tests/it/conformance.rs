@@ -28,6 +28,9 @@ fn is_finished(event: &ChatEvent) -> bool {
 
 /// Whether the provider's own end is among these frames: the rule of the protocol, told independently of its decoder.
 fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
+    if matches!(protocol, Protocol::Gemini | Protocol::VertexGemini) {
+        return dialects::gemini::end_seen(frames);
+    }
     frames.iter().any(|frame| {
         let Frame::Sse { data, .. } = frame else { return false };
         match protocol {
@@ -92,6 +95,7 @@ fn whatever_is_unknown_changes_nothing() {
             sse("novelty", "not JSON"),
             sse("", ""),
         ],
+        Protocol::Gemini | Protocol::VertexGemini => dialects::gemini::strangers(),
         _ => dialects::anthropic::strangers(),
     };
     for case in &fixtures::all() {
@@ -123,7 +127,7 @@ fn add_novelty(value: &mut Value) {
     match value {
         Value::Object(object) => {
             // The arguments of a call are the model's own words.
-            let ours = object.iter_mut().filter(|(key, _)| !matches!(key.as_str(), "arguments" | "input"));
+            let ours = object.iter_mut().filter(|(key, _)| !matches!(key.as_str(), "arguments" | "input" | "args"));
             ours.for_each(|(_, inner)| add_novelty(inner));
             object.insert("novelty".to_owned(), serde_json::json!({ "text": ["x"], "type": 1 }));
         }
@@ -148,6 +152,7 @@ fn corrupted(protocol: Protocol, value: &Value) -> Vec<Value> {
             "/usage/prompt_tokens",
             "/usage/completion_tokens",
         ],
+        Protocol::Gemini | Protocol::VertexGemini => &dialects::gemini::TYPED_FIELDS,
         _ => dialects::anthropic::typed_fields(value),
     };
     let wrong = |path: &&str| {

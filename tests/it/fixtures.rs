@@ -265,7 +265,7 @@ fn endpoint(provider: &ProviderId, call: &Value, protocol: Protocol) -> Endpoint
         quant: None,
         region: None,
         upstream: None,
-        context: None,
+        context: call["context"].as_u64().map(Tokens::new),
         max_input: None,
         max_output: call["max_output"].as_u64().map(Tokens::new),
         input: BTreeSet::new(),

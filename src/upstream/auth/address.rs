@@ -51,9 +51,7 @@ fn project_path(template: &str) -> Option<(&str, &str)> {
 /// leave it out (`GOOGLE_VERTEX_BASE_URL`).
 fn moved(value: &str, version: &str, path: &str) -> String {
     let base = with_scheme(value);
-    let last = base.rsplit('/').next().unwrap_or_default();
-    let is_version = last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|sign: char| sign.is_ascii_digit()));
-    if is_version { format!("{base}{path}") } else { format!("{base}/{version}{path}") }
+    if ends_in_version(&base) { format!("{base}{path}") } else { format!("{base}/{version}{path}") }
 }
 
 /// A template with its variables filled in and without a trailing slash, or the variables that are not set.
@@ -127,11 +125,23 @@ pub fn is_overridden(provider: &Provider, vars: &Vars) -> bool {
     names.into_iter().any(|name| vars.plain(&name).is_some())
 }
 
-/// An override as its SDK means it: Anthropic's leaves out `/v1`, Ollama's may be a bare `host:port`.
+/// An override as its SDK means it: Anthropic's and Google's leave out the version, Ollama's may be a bare `host:port`.
 fn overridden(protocol: Protocol, value: &str) -> String {
     let url = with_scheme(value);
-    let needs_version = !value.contains("://") || protocol == Protocol::AnthropicMessages;
-    if needs_version && !url.ends_with("/v1") { format!("{url}/v1") } else { url }
+    match protocol {
+        Protocol::Gemini if !ends_in_version(&url) => format!("{url}/v1beta"),
+        Protocol::Gemini => url,
+        _ => {
+            let needs_version = !value.contains("://") || protocol == Protocol::AnthropicMessages;
+            if needs_version && !url.ends_with("/v1") { format!("{url}/v1") } else { url }
+        }
+    }
+}
+
+/// Whether the last piece of an address is a version: `v1`, `v1beta`.
+fn ends_in_version(url: &str) -> bool {
+    let last = url.rsplit('/').next().unwrap_or_default();
+    last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|sign: char| sign.is_ascii_digit()))
 }
 
 /// An override as a URL without a trailing slash.
@@ -144,6 +154,7 @@ fn with_scheme(value: &str) -> String {
 mod tests {
     use super::super::tests::{provider, vars};
     use super::*;
+    use crate::catalog::Catalog;
 
     #[test]
     fn placeholders_are_filled_by_any_variable_of_their_role_and_never_guessed() {
@@ -159,10 +170,52 @@ mod tests {
 
     #[test]
     fn overrides_follow_the_convention_of_their_sdk() {
-        assert_eq!(overridden(Protocol::AnthropicMessages, "http://127.0.0.1:1/"), "http://127.0.0.1:1/v1");
-        assert_eq!(overridden(Protocol::AnthropicMessages, "http://127.0.0.1:1/v1"), "http://127.0.0.1:1/v1");
-        assert_eq!(overridden(Protocol::OpenaiChat, "http://127.0.0.1:1/v1/"), "http://127.0.0.1:1/v1");
-        assert_eq!(overridden(Protocol::OpenaiChat, "127.0.0.1:11434"), "http://127.0.0.1:11434/v1");
+        for (protocol, value, expected) in [
+            (Protocol::AnthropicMessages, "http://127.0.0.1:1/", "http://127.0.0.1:1/v1"),
+            (Protocol::AnthropicMessages, "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
+            (Protocol::OpenaiChat, "http://127.0.0.1:1/v1/", "http://127.0.0.1:1/v1"),
+            (Protocol::OpenaiChat, "127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
+            (Protocol::Gemini, "http://127.0.0.1:1", "http://127.0.0.1:1/v1beta"),
+            (Protocol::Gemini, "https://proxy.example/gemini/", "https://proxy.example/gemini/v1beta"),
+            (Protocol::Gemini, "https://proxy.example/gemini/v1", "https://proxy.example/gemini/v1"),
+            (Protocol::Gemini, "127.0.0.1:1", "http://127.0.0.1:1/v1beta"),
+        ] {
+            assert_eq!(overridden(protocol, value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn google_is_reached_where_its_own_variables_say() {
+        let of = |id| Catalog::builtin().provider(&ProviderId::new(id)).unwrap();
+        let at = |id, pairs: &[(&str, &str)]| {
+            let provider = of(id);
+            let entry = &provider.protocols[0];
+            address(&provider, entry.protocol, &entry.base_url, &vars(pairs))
+        };
+        let known =
+            |url: &str, by: Option<&str>| Address::Known { url: url.to_owned(), overridden_by: by.map(str::to_owned) };
+        assert_eq!(at("google", &[]), known("https://generativelanguage.googleapis.com/v1beta", None));
+        for name in ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_BASE_URL"] {
+            assert_eq!(at("google", &[(name, "http://[::1]:9")]), known("http://[::1]:9/v1beta", Some(name)));
+        }
+        let place = [("GOOGLE_CLOUD_PROJECT", "p1"), ("GOOGLE_CLOUD_LOCATION", "us-central1")];
+        let path = "/v1/projects/p1/locations/us-central1/publishers/google";
+        let regional = format!("https://us-central1-aiplatform.googleapis.com{path}");
+        assert_eq!(at("google-vertex", &place), known(&regional, None));
+        let proxied = [place[0], place[1], ("GOOGLE_VERTEX_BASE_URL", "http://127.0.0.1:9")];
+        assert_eq!(
+            at("google-vertex", &proxied),
+            known(&format!("http://127.0.0.1:9{path}"), Some("GOOGLE_VERTEX_BASE_URL"))
+        );
+        for (location, host) in [
+            ("global", "aiplatform.googleapis.com"),
+            ("eu", "aiplatform.eu.rep.googleapis.com"),
+            ("us", "aiplatform.us.rep.googleapis.com"),
+        ] {
+            let url = format!("https://{host}/v1/projects/p1/locations/{location}/publishers/google");
+            assert_eq!(at("google-vertex", &[place[0], ("VERTEX_LOCATION", location)]), known(&url, None));
+        }
+        assert_eq!(at("google-vertex", &[place[1]]), Address::Missing(vec!["GOOGLE_CLOUD_PROJECT".to_owned()]));
     }
 
     const VERTEX: &str = "https://{GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com/v1/projects/{GOOGLE_CLOUD_PROJECT}/locations/{GOOGLE_CLOUD_LOCATION}/publishers/anthropic";

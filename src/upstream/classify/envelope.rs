@@ -19,6 +19,8 @@ pub(super) struct Envelope {
     pub(super) retry_after: Option<Duration>,
     /// Whether the error is about the parameter `model`.
     pub(super) names_model: bool,
+    /// Whether it names a quota of the day that is used up; a wait beside it is of a smaller window.
+    pub(super) is_daily: bool,
     /// Whether there was no body at all.
     pub(super) is_empty: bool,
 }
@@ -31,6 +33,8 @@ const MESSAGE_KEYS: [&str; 7] = ["message", "msg", "status_msg", "detail", "erro
 const CODE_KEYS: [&str; 6] = ["code", "error_code", "type", "error_type", "status", "reason"];
 /// Objects inside an error that hold a code more specific than its own.
 const INNER_KEYS: [&str; 4] = ["availability", "details", "innererror", "metadata"];
+/// What names a quota in Google's `QuotaFailure`.
+const QUOTA_KEYS: [&str; 2] = ["quotaId", "quotaMetric"];
 
 impl Envelope {
     pub(super) fn read(body: &[u8]) -> Self {
@@ -112,6 +116,10 @@ impl Envelope {
         }
         if let Some(wait) = inner.get("retryDelay").and_then(Value::as_str) {
             self.retry_after = self.retry_after.or(hints::span(wait));
+        }
+        if let Some(violations) = inner.get("violations").and_then(Value::as_array) {
+            let named = violations.iter().flat_map(|one| QUOTA_KEYS.iter().filter_map(|key| one.get(*key)?.as_str()));
+            self.is_daily |= named.into_iter().any(|quota| quota.contains("PerDay") || quota.contains("per_day"));
         }
         // OpenRouter quotes the words of whoever serves it, which say more than its own.
         if let Some(raw) = inner.get("raw").and_then(Value::as_str).filter(|raw| !raw.is_empty()) {

@@ -5,6 +5,7 @@ mod environment;
 mod failover;
 mod faults;
 mod formats;
+mod gemini;
 mod keys;
 mod local;
 mod offline;

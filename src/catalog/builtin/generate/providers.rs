@@ -65,6 +65,9 @@ const ADDRESS_ROLES: &[(&str, &str)] = &[
     ("_RESOURCE_NAME", "resource"),
 ];
 
+/// Variables with which a provider's own SDK is sent elsewhere, where the input does not name them.
+const BASES: &[(&str, &str)] = &[("google", "GOOGLE_GEMINI_BASE_URL")];
+
 /// Their reasoning is billed but not streamed.
 const HIDES_REASONING: &[&str] = &["azure", "openai"];
 
@@ -228,6 +231,9 @@ fn env(
             let role = if role == "key" { address_role(renamed).unwrap_or("key") } else { &role };
             env.entry(role.to_owned()).or_default().push(renamed.to_owned());
         }
+    }
+    for (_, name) in BASES.iter().filter(|(provider, _)| *provider == id) {
+        env.entry("base".to_owned()).or_default().push((*name).to_owned());
     }
     for name in addresses.iter().flat_map(|url| variables(url)) {
         if env.values().flatten().any(|known| known == name) {
