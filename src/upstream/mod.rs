@@ -6,6 +6,7 @@
 
 pub mod anthropic;
 pub mod auth;
+pub mod bedrock;
 mod body;
 pub mod classify;
 pub mod exchange;
@@ -145,12 +146,13 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
     match protocol {
         Protocol::OpenaiChat => Some(&openai::OpenaiChat),
         Protocol::AnthropicMessages => Some(&anthropic::AnthropicMessages),
+        Protocol::BedrockConverse => Some(&bedrock::BedrockConverse),
         _ => None,
     }
 }
 
 /// The protocols that this version can speak.
-pub const BUILT: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
+pub const BUILT: [Protocol; 3] = [Protocol::OpenaiChat, Protocol::AnthropicMessages, Protocol::BedrockConverse];
 
 /// The largest event or body that is accepted, in bytes.
 pub const MAX_FRAME: usize = 32 * 1024 * 1024;

@@ -125,7 +125,8 @@ impl Attempt {
             self.connect = Some(up.saturating_duration_since(began));
             self.ready = up.max(self.started);
         }
-        let id = ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| incoming.head.headers.get(*name));
+        let id =
+            ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| incoming.head.headers.get(*name));
         tracing::debug!(status = incoming.head.status.as_u16(), reused = incoming.connected.is_none(), "head");
         self.request_id = id.and_then(|value| value.to_str().ok()).map(|text| text.chars().take(64).collect());
     }

@@ -129,7 +129,10 @@ mod tests {
     fn a_message_has_a_type_a_name_and_a_payload() {
         let bytes = [
             event("messageStop", "{}"),
-            encoded(&[(":message-type", "exception"), (":exception-type", "throttlingException")], r#"{"message":"x"}"#),
+            encoded(
+                &[(":message-type", "exception"), (":exception-type", "throttlingException")],
+                r#"{"message":"x"}"#,
+            ),
             encoded(&[(":message-type", "error"), (":error-code", "Internal"), (":error-message", "gone")], ""),
             encoded(&[], "p"),
         ]

@@ -72,9 +72,7 @@ impl Framer {
     /// The stream cannot be framed. Frames that were whole before are in `out`; the framer stays unusable.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<Frame>) -> Result<(), FramingError> {
         match self {
-            Self::Sse(framer) => {
-                framer.push(bytes, out).map_err(|error| FramingError::TooLong { limit: error.limit })
-            }
+            Self::Sse(framer) => framer.push(bytes, out).map_err(|error| FramingError::TooLong { limit: error.limit }),
             Self::EventStream(framer) => framer.push(bytes, out),
         }
     }
