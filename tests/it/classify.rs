@@ -1,6 +1,8 @@
 //! The tables of `metrics.md` 4.3 and 4.4, row by row, and every status at once.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers are tests")]
 
+mod aws;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
