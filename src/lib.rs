@@ -37,6 +37,7 @@
 //! | money, tokens, what multiplies into what | [`units`] |
 //! | what a model, provider or endpoint *is* | [`catalog`] |
 //! | what a price sheet is, what a usage costs | [`catalog::price`] |
+//! | which cloud regions lie in which geography | [`catalog::geo`] |
 //! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
 //! | the user's TOML overlays | [`catalog::file`] |
 //! | what a typed model name means | [`catalog::resolve`] |

@@ -75,8 +75,9 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
                 .fix(format!("openmux models list --vendor {} --sort released --reverse", model.author()))
         }
         Rejection::MissingSetting { variables } => {
-            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", ")))
-                .fix(format!("export {}=...", variables.first().map_or("NAME", String::as_str)))
+            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", "))).fix(
+                format!("export {}=...", variables.first().and_then(|name| name.split(' ').next()).unwrap_or("NAME")),
+            )
         }
         other => {
             CliError::new(Exit::NotFound, "no_provider", format!("no provider of {model} can be used by this version"))

@@ -6,6 +6,7 @@
 
 pub mod anthropic;
 pub mod auth;
+pub mod bedrock;
 mod body;
 pub mod check;
 pub mod classify;
@@ -150,17 +151,19 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
         Protocol::VertexAnthropic => Some(&anthropic::VertexAnthropic),
         Protocol::Gemini => Some(&gemini::Gemini::Studio),
         Protocol::VertexGemini => Some(&gemini::Gemini::Vertex),
+        Protocol::BedrockConverse => Some(&bedrock::BedrockConverse),
         _ => None,
     }
 }
 
 /// The protocols that this version can speak.
-pub const BUILT: [Protocol; 5] = [
+pub const BUILT: [Protocol; 6] = [
     Protocol::OpenaiChat,
     Protocol::AnthropicMessages,
     Protocol::VertexAnthropic,
     Protocol::Gemini,
     Protocol::VertexGemini,
+    Protocol::BedrockConverse,
 ];
 
 /// The largest event or body that is accepted, in bytes.

@@ -1,6 +1,7 @@
 //! The tables of `metrics.md` 4.3 and 4.4, row by row, and every status at once.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers are tests")]
 
+mod aws;
 mod google;
 
 use std::fmt::Write as _;

@@ -18,8 +18,33 @@ fn sse(event: &str, data: impl Into<String>) -> Frame {
 
 /// The JSON of a frame, where it has some.
 fn json(frame: &Frame) -> Option<Value> {
-    let Frame::Sse { data, .. } = frame else { return None };
-    serde_json::from_str::<Value>(data).ok().filter(Value::is_object)
+    serde_json::from_slice::<Value>(data(frame)?).ok().filter(Value::is_object)
+}
+
+/// What a frame carries.
+fn data(frame: &Frame) -> Option<&[u8]> {
+    match frame {
+        Frame::Sse { data, .. } => Some(data.as_bytes()),
+        Frame::Event { payload, .. } => Some(payload),
+        Frame::Comment => None,
+    }
+}
+
+/// The same frame with other data.
+fn with(frame: &Frame, data: String) -> Frame {
+    match frame {
+        Frame::Sse { event, .. } => sse(event, data),
+        Frame::Event { message_type, name, .. } => {
+            Frame::Event { message_type: message_type.clone(), name: name.clone(), payload: data.into() }
+        }
+        Frame::Comment => Frame::Comment,
+    }
+}
+
+/// Whether the frame reports a failure, every word of which is shown.
+fn is_failure(frame: &Frame, value: &Value) -> bool {
+    matches!(frame, Frame::Event { message_type, .. } if message_type != "event")
+        || value.get("error").is_some_and(|error| !error.is_null())
 }
 
 fn is_finished(event: &ChatEvent) -> bool {
@@ -30,6 +55,9 @@ fn is_finished(event: &ChatEvent) -> bool {
 fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
     if matches!(protocol, Protocol::Gemini | Protocol::VertexGemini) {
         return dialects::gemini::end_seen(frames);
+    }
+    if protocol == Protocol::BedrockConverse {
+        return dialects::bedrock::end_was_seen(frames);
     }
     frames.iter().any(|frame| {
         let Frame::Sse { data, .. } = frame else { return false };
@@ -53,11 +81,11 @@ fn every_response_gives_its_events() {
 fn any_split_of_the_bytes_gives_the_same_events() {
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
-        let whole = frames([bytes]);
-        assert_eq!(frames(bytes.chunks(1)), whole, "{}", case.name);
-        assert_eq!(lines(&decode(case, &frames(bytes.chunks(1)))), case.expect, "{}", case.name);
+        let whole = frames(case, [bytes]);
+        assert_eq!(frames(case, bytes.chunks(1)), whole, "{}", case.name);
+        assert_eq!(lines(&decode(case, &frames(case, bytes.chunks(1)))), case.expect, "{}", case.name);
         for cut in 0..bytes.len() {
-            assert_eq!(frames([&bytes[..cut], &bytes[cut..]]), whole, "{} cut at {cut}", case.name);
+            assert_eq!(frames(case, [&bytes[..cut], &bytes[cut..]]), whole, "{} cut at {cut}", case.name);
         }
     }
 }
@@ -67,7 +95,7 @@ fn a_cut_stream_is_never_a_finished_one() {
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
         for cut in 0..bytes.len() {
-            let left = frames([&bytes[..cut]]);
+            let left = frames(case, [&bytes[..cut]]);
             let (events, end) = decode(case, &left);
             let finished = events.iter().filter(|event| is_finished(event)).count();
             if !end_was_seen(case.protocol, &left) {
@@ -89,18 +117,19 @@ fn a_cut_stream_is_never_a_finished_one() {
 #[test]
 fn whatever_is_unknown_changes_nothing() {
     let strangers = |protocol| match protocol {
-        Protocol::OpenaiChat => [
+        Protocol::BedrockConverse => dialects::bedrock::strangers(),
+        Protocol::OpenaiChat => vec![
             Frame::Comment,
             sse("", r#"{"object":"chat.completion.novelty","novelty":{"deep":[1,"choices"]}}"#),
             sse("novelty", "not JSON"),
             sse("", ""),
         ],
-        Protocol::Gemini | Protocol::VertexGemini => dialects::gemini::strangers(),
-        _ => dialects::anthropic::strangers(),
+        Protocol::Gemini | Protocol::VertexGemini => dialects::gemini::strangers().to_vec(),
+        _ => dialects::anthropic::strangers().to_vec(),
     };
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
-        let whole = frames([bytes]);
+        let whole = frames(case, [bytes]);
         for stranger in strangers(case.protocol) {
             for at in 0..=whole.len() {
                 let mut mixed = whole.clone();
@@ -115,12 +144,9 @@ fn whatever_is_unknown_changes_nothing() {
 
 /// The frame with fields in it that nobody knows, but for errors, whose every word is shown.
 fn widen(frame: &Frame) -> Frame {
-    let (Frame::Sse { event, .. }, Some(mut value)) = (frame, json(frame)) else { return frame.clone() };
-    if value.get("error").is_some_and(|error| !error.is_null()) {
-        return frame.clone();
-    }
+    let Some(mut value) = json(frame).filter(|value| !is_failure(frame, value)) else { return frame.clone() };
     add_novelty(&mut value);
-    sse(event, value.to_string())
+    with(frame, value.to_string())
 }
 
 fn add_novelty(value: &mut Value) {
@@ -137,8 +163,9 @@ fn add_novelty(value: &mut Value) {
 }
 
 /// Fields that this version reads, and the values that they cannot have.
-fn corrupted(protocol: Protocol, value: &Value) -> Vec<Value> {
+fn corrupted(protocol: Protocol, frame: &Frame, value: &Value) -> Vec<Value> {
     let paths: &[&str] = match protocol {
+        Protocol::BedrockConverse => dialects::bedrock::fields(frame),
         Protocol::OpenaiChat => &[
             "/choices",
             "/choices/0",
@@ -169,23 +196,26 @@ fn a_known_event_that_is_corrupt_is_an_error() {
     let mut tried = 0;
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
-        let whole = frames([bytes]);
+        let whole = frames(case, [bytes]);
         for (at, frame) in whole.iter().enumerate() {
-            let (Frame::Sse { event, data }, Some(value)) = (frame, json(frame)) else { continue };
-            let known = case.protocol == Protocol::OpenaiChat || !corrupted(case.protocol, &value).is_empty();
-            if !known || value.get("error").is_some_and(|error| !error.is_null()) {
+            let (Some(data), Some(value)) = (data(frame), json(frame)) else { continue };
+            let data = String::from_utf8_lossy(data);
+            let wrong = corrupted(case.protocol, frame, &value);
+            let known = case.protocol == Protocol::OpenaiChat || !wrong.is_empty();
+            if !known || is_failure(frame, &value) {
                 continue;
             }
-            let mut broken: Vec<String> = corrupted(case.protocol, &value).iter().map(Value::to_string).collect();
+            let mut broken: Vec<String> = wrong.iter().map(Value::to_string).collect();
             broken.push(data[..data.len() - 1].to_owned());
             broken.push(format!("[{data}]"));
             broken.push("{]".to_owned());
             for data in broken {
                 let mut mixed = whole.clone();
-                mixed[at] = sse(event, data.clone());
+                mixed[at] = with(frame, data.clone());
                 let (events, end) = decode(case, &mixed);
-                // What merely stops is cut off; everything else is corrupt.
-                let is_cut = serde_json::from_str::<Value>(&data).is_err_and(|error| error.is_eof());
+                // What merely stops is cut off, but for what had a checksum; everything else is corrupt.
+                let is_cut = matches!(frame, Frame::Sse { .. })
+                    && serde_json::from_str::<Value>(&data).is_err_and(|error| error.is_eof());
                 let as_it_should = match end {
                     Err(DecodeError::Truncated) => is_cut,
                     Err(DecodeError::Corrupt(_)) => !is_cut,
@@ -328,7 +358,7 @@ proptest! {
         CASES.with(|cases| -> Result<(), TestCaseError> {
             let case = pick.get(cases);
             let mut bytes = case.response.clone().unwrap_or_default();
-            for (at, byte) in edits {
+            for &(at, byte) in &edits {
                 if !bytes.is_empty() {
                     let at = at.index(bytes.len());
                     bytes[at] = byte;
@@ -338,8 +368,21 @@ proptest! {
             let mut out = Vec::new();
             // Failing is fine; panicking is not, and neither is an end that comes twice.
             let _ = case.adapter().whole(&world.call(), &bytes, &mut out);
-            let (events, _) = decode(case, &frames([&bytes[..]]));
+            let (events, _) = decode(case, &frames(case, [&bytes[..]]));
             prop_assert!(events.iter().filter(|event| is_finished(event)).count() <= 1);
+            // A checksum keeps broken bytes from the decoder: it is given broken data in whole frames too.
+            if let Some(bytes) = case.streamed() {
+                let mut whole = frames(case, [bytes]);
+                for (at, byte) in edits {
+                    let frame = at.get_mut(&mut whole);
+                    let Some(mut data) = data(frame).map(<[u8]>::to_vec).filter(|data| !data.is_empty()) else { continue };
+                    let at = at.index(data.len());
+                    data[at] = byte;
+                    *frame = with(frame, String::from_utf8_lossy(&data).into_owned());
+                }
+                let (events, _) = decode(case, &whole);
+                prop_assert!(events.iter().filter(|event| is_finished(event)).count() <= 1);
+            }
             Ok(())
         })?;
     }

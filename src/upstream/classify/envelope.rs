@@ -21,6 +21,8 @@ pub(super) struct Envelope {
     pub(super) names_model: bool,
     /// Whether it names a quota of the day that is used up; a wait beside it is of a smaller window.
     pub(super) is_daily: bool,
+    /// What AWS calls the failure (`__type`).
+    pub(super) aws_type: Option<String>,
     /// Whether there was no body at all.
     pub(super) is_empty: bool,
 }
@@ -28,7 +30,8 @@ pub(super) struct Envelope {
 /// What marks a number of MiniMax's among the codes.
 const MINIMAX: &str = "minimax:";
 /// Where a message may lie in an object, in the order in which it is believed.
-const MESSAGE_KEYS: [&str; 7] = ["message", "msg", "status_msg", "detail", "error", "error_message", "title"];
+const MESSAGE_KEYS: [&str; 8] =
+    ["message", "Message", "msg", "status_msg", "detail", "error", "error_message", "title"];
 /// Where a code may lie in an object, the most specific first.
 const CODE_KEYS: [&str; 6] = ["code", "error_code", "type", "error_type", "status", "reason"];
 /// Objects inside an error that hold a code more specific than its own.
@@ -72,6 +75,7 @@ impl Envelope {
 
     fn take_outer(&mut self, outer: &Map<String, Value>) {
         self.request_id = ["request_id", "requestId", "trace_id"].iter().find_map(|key| text_of(outer.get(*key)?));
+        self.aws_type = outer.get("__type").and_then(text_of);
         let base = outer.get("base_resp").and_then(Value::as_object);
         let number = base.and_then(|base| text_of(base.get("status_code")?)).filter(|number| number != "0");
         if let (Some(base), Some(number)) = (base, number) {

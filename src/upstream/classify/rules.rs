@@ -409,7 +409,8 @@ pub(super) fn says_used_up(said: &str) -> bool {
     USED_UP.iter().any(|sign| said.contains(sign))
 }
 
-fn says(said: &str, parts: &[&str]) -> bool {
+/// Whether all parts occur in a message, in this order.
+pub(super) fn says(said: &str, parts: &[&str]) -> bool {
     let mut rest = said;
     parts.iter().all(|part| match rest.split_once(part) {
         Some((_, after)) => {
