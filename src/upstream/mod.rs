@@ -10,6 +10,7 @@ mod body;
 pub mod classify;
 pub mod exchange;
 pub mod openai;
+pub mod responses;
 pub mod steer;
 pub mod transport;
 pub mod wire;
@@ -144,13 +145,14 @@ pub trait Decoder: Send {
 pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
     match protocol {
         Protocol::OpenaiChat => Some(&openai::OpenaiChat),
+        Protocol::OpenaiResponses => Some(&responses::OpenaiResponses),
         Protocol::AnthropicMessages => Some(&anthropic::AnthropicMessages),
         _ => None,
     }
 }
 
 /// The protocols that this version can speak.
-pub const BUILT: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
+pub const BUILT: [Protocol; 3] = [Protocol::OpenaiChat, Protocol::OpenaiResponses, Protocol::AnthropicMessages];
 
 /// The largest event or body that is accepted, in bytes.
 pub const MAX_FRAME: usize = 32 * 1024 * 1024;
