@@ -7,6 +7,7 @@ use crate::catalog::file::default_auth;
 use crate::catalog::{
     Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback,
 };
+use crate::chat::ChatRequest;
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Secret, address, find_key, is_overridden};
 use crate::upstream::{BUILT, Call, adapter};
@@ -60,7 +61,7 @@ impl Reach {
 
     /// What a request asks for that cannot be said to it.
     #[must_use]
-    pub fn lacks(&self, request: &crate::chat::ChatRequest) -> Vec<&'static str> {
+    pub fn lacks(&self, request: &ChatRequest) -> Vec<&'static str> {
         let Some(adapter) = self.protocol.and_then(adapter) else { return Vec::new() };
         adapter.lacks(&Call { endpoint: &self.endpoint, provider: &self.provider, base_url: &self.base_url, request })
     }
@@ -86,6 +87,19 @@ impl Dispatcher<'_> {
     /// for), one a provider; with `all`, every region and twin of them.
     #[must_use]
     pub fn reach(&self, model: &ModelId, variant: Option<&str>, all: bool) -> Vec<Reach> {
+        self.reach_for(model, variant, all, None)
+    }
+
+    /// As [`Dispatcher::reach`], each in the first of its dialects that can carry what is asked; where none can, in the
+    /// first.
+    #[must_use]
+    pub fn reach_for(
+        &self,
+        model: &ModelId,
+        variant: Option<&str>,
+        all: bool,
+        asked: Option<&ChatRequest>,
+    ) -> Vec<Reach> {
         let wanted = |endpoint: &Endpoint| match variant {
             None => endpoint.is_plain(),
             Some(name) => endpoint.variant.iter().any(|known| known == name),
@@ -105,7 +119,7 @@ impl Dispatcher<'_> {
             }
         }
         kept.extend(best.into_values().map(|endpoint| (endpoint.id.clone(), endpoint)));
-        kept.into_values().filter_map(|endpoint| self.reach_one(endpoint)).collect()
+        kept.into_values().filter_map(|endpoint| self.reach_one(endpoint, asked)).collect()
     }
 
     /// Of several endpoints of one provider the lowest stands for it: living, in the configured region, else global or
@@ -129,12 +143,30 @@ impl Dispatcher<'_> {
     }
 
     /// How one endpoint would be called; `None` where its provider is not in the catalog.
-    fn reach_one(&self, endpoint: Endpoint) -> Option<Reach> {
+    fn reach_one(&self, endpoint: Endpoint, asked: Option<&ChatRequest>) -> Option<Reach> {
         let provider = self.catalog.provider(&endpoint.id.provider)?;
-        let spoken = endpoint.protocols().filter(|protocol| BUILT.contains(protocol)).find_map(|protocol| {
-            let (url, auth) = self.catalog.base_url(&endpoint, &provider, protocol)?;
-            Some((protocol, url, auth))
-        });
+        let mut spoken: Vec<_> = endpoint
+            .protocols()
+            .filter(|protocol| BUILT.contains(protocol))
+            .filter_map(|protocol| {
+                let (url, auth) = self.catalog.base_url(&endpoint, &provider, protocol)?;
+                Some((protocol, url, auth))
+            })
+            .collect();
+        // Another server than the catalog's: what they nearly all speak is OpenAI's older dialect.
+        if is_overridden(&provider, &self.keys.vars) {
+            spoken.sort_by_key(|(protocol, ..)| *protocol == Protocol::OpenaiResponses);
+        }
+        let carries = |(protocol, base_url, _): &&(Protocol, String, Auth)| {
+            let (endpoint, provider) = (&endpoint, &provider);
+            let lacks = |request| {
+                adapter(*protocol).map(|adapter| adapter.lacks(&Call { endpoint, provider, base_url, request }))
+            };
+            asked.and_then(lacks).is_none_or(|lacks| lacks.is_empty())
+        };
+        // A simulated provider speaks one dialect alone.
+        let fitting = spoken.iter().find(carries).filter(|_| self.sandbox.is_none());
+        let spoken = fitting.or(spoken.first()).cloned();
         // An address that the catalog does not know may still be the user's to give.
         let given =
             endpoint.protocols().find(|protocol| BUILT.contains(protocol) && is_overridden(&provider, &self.keys.vars));

@@ -9,6 +9,7 @@ use openmux::upstream::{DecodeError, EncodeError};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::dialects;
 use crate::fixtures::{self, Case, decode, frames, lines, outcome, world};
 
 fn sse(event: &str, data: impl Into<String>) -> Frame {
@@ -33,6 +34,7 @@ fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
             Protocol::OpenaiChat => {
                 data == "[DONE]" || json(frame).is_some_and(|chunk| chunk["choices"][0]["finish_reason"].is_string())
             }
+            Protocol::OpenaiResponses => dialects::responses::end_seen(std::slice::from_ref(frame)),
             _ => json(frame).is_some_and(|event| event["type"] == "message_stop"),
         }
     })
@@ -91,6 +93,7 @@ fn whatever_is_unknown_changes_nothing() {
             sse("novelty", "not JSON"),
             sse("", ""),
         ],
+        Protocol::OpenaiResponses => dialects::responses::strangers(),
         _ => [
             Frame::Comment,
             sse("novelty", r#"{"type":"novelty","index":0,"delta":{"type":"text_delta","text":"x"}}"#),
@@ -148,10 +151,8 @@ fn corrupted(protocol: Protocol, value: &Value) -> Vec<Value> {
             "/choices/0/delta/tool_calls/0/function",
             "/choices/0/delta/reasoning_content",
             "/choices/0/finish_reason",
-            "/usage",
-            "/usage/prompt_tokens",
-            "/usage/completion_tokens",
         ],
+        Protocol::OpenaiResponses => dialects::responses::typed_fields(value),
         _ => match value["type"].as_str() {
             Some("message_start") => &["/message", "/message/usage", "/message/usage/input_tokens"],
             Some("content_block_start") => &["/index", "/content_block", "/content_block/type"],

@@ -5,6 +5,7 @@ mod catalog;
 mod classify;
 mod cli;
 mod conformance;
+mod dialects;
 mod failover;
 mod fixtures;
 mod generated;

@@ -177,7 +177,6 @@ impl Answer {
         }
         let response: Response = from(value, "the response")?;
         let status = response.status.clone().ok_or(DecodeError::Truncated)?;
-        self.start(&response, out);
         self.finish(&status, response, out)
     }
 
@@ -201,6 +200,7 @@ impl Answer {
 
     /// The provider's own end, with whatever it tells of the whole.
     fn finish(&mut self, status: &str, response: Response, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
+        self.start(&response, out);
         if matches!(status, "in_progress" | "queued") {
             return Err(DecodeError::Truncated);
         }

@@ -1,0 +1,3 @@
+//! The rules of each dialect that the laws are held against, told independently of its decoder.
+
+pub(crate) mod responses;
