@@ -225,3 +225,45 @@ impl Dispatcher<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::chat::{Message, Role};
+    use crate::store::Memory;
+    use crate::upstream::auth::{Keyring, Vars};
+
+    /// In which dialect OpenAI itself would be asked.
+    fn dialect(change: impl Fn(&mut ChatRequest), vars: &[(&str, &str)]) -> Option<Protocol> {
+        let model = ModelId::new("openai/gpt-5-mini");
+        let (catalog, store) = (Catalog::builtin(), Memory::new());
+        let vars = Vars::new(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let keys = Keyring { vars, ..Keyring::default() };
+        let now = || jiff::Timestamp::UNIX_EPOCH;
+        let dispatcher =
+            Dispatcher { catalog: &catalog, store: &store, keys: &keys, now: &now, sandbox: None, region: None };
+        let mut asked = ChatRequest::new(model.clone(), vec![Message::text(Role::User, "hi")]);
+        change(&mut asked);
+        let reaches = dispatcher.reach_for(&model, None, false, Some(&asked));
+        reaches.into_iter().find(|reach| reach.provider.id.as_str() == "openai")?.protocol
+    }
+
+    #[test]
+    fn an_endpoint_is_asked_in_the_first_dialect_that_can_carry_the_request() {
+        assert_eq!(dialect(|_| {}, &[]), Some(Protocol::OpenaiResponses));
+        assert_eq!(dialect(|asked| asked.stop.push("END".to_owned()), &[]), Some(Protocol::OpenaiChat));
+        assert_eq!(dialect(|asked| asked.seed = Some(7), &[]), Some(Protocol::OpenaiChat));
+        assert_eq!(dialect(|asked| asked.max_tokens = Some(5), &[]), Some(Protocol::OpenaiChat));
+        assert_eq!(dialect(|asked| asked.max_tokens = Some(16), &[]), Some(Protocol::OpenaiResponses));
+        // Neither can: the first one's reasons are told.
+        let neither = |asked: &mut ChatRequest| asked.effort = Some(crate::chat::Effort::Budget(4096));
+        assert_eq!(dialect(neither, &[]), Some(Protocol::OpenaiResponses));
+    }
+
+    #[test]
+    fn a_server_in_the_place_of_the_catalogs_is_asked_in_the_older_dialect() {
+        let vars = [("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")];
+        assert_eq!(dialect(|_| {}, &vars), Some(Protocol::OpenaiChat));
+    }
+}

@@ -28,13 +28,18 @@ pub struct OpenaiResponses;
 
 /// Parameters that are the call's own; `extra` does not override them.
 const RESERVED: [&str; 3] = ["model", "input", "stream"];
+/// OpenAI refuses a smaller output limit here, and not in OpenAI Chat.
+const SMALLEST_LIMIT: u64 = 16;
 
 impl Adapter for OpenaiResponses {
     fn lacks(&self, call: &Call<'_>) -> Vec<&'static str> {
         let request = call.request;
         let stop = (!request.stop.is_empty()).then_some("stop sequences");
         let seed = request.seed.map(|_| "a seed");
-        once(input::lacks(request).chain(stop).chain(seed).chain(reasoning(call).err()))
+        // Whoever serves no other dialect may take it.
+        let small = request.max_tokens.is_some_and(|limit| limit < SMALLEST_LIMIT);
+        let small = (small && call.endpoint.alternate.is_some()).then_some("an output limit below 16 tokens");
+        once(input::lacks(request).chain(stop).chain(seed).chain(small).chain(reasoning(call).err()))
     }
 
     fn encode(&self, call: &Call<'_>) -> Result<Request<Bytes>, EncodeError> {

@@ -95,7 +95,8 @@ fn assistant(message: &Message, quirks: &Quirks, items: &mut Vec<Value>) {
             }
             Part::Reasoning { text: thought, signature } => {
                 say(&mut text, items);
-                items.extend(reasoning(thought, signature.as_deref(), quirks));
+                let number = items.len();
+                items.extend(reasoning(thought, signature.as_deref(), quirks, number));
             }
             _ => {}
         }
@@ -111,8 +112,9 @@ fn say(text: &mut String, items: &mut Vec<Value>) {
 }
 
 /// A thought of an earlier turn: with its encrypted content where it has some, in plain words where the provider wants
-/// them back, and not at all elsewhere. Nothing is stored, so its id would name nothing.
-fn reasoning(thought: &str, signature: Option<&str>, quirks: &Quirks) -> Option<Value> {
+/// them back, and not at all elsewhere. Nothing is stored, so an id names nothing: OpenAI takes encrypted content without
+/// one, and those who read the words want any.
+fn reasoning(thought: &str, signature: Option<&str>, quirks: &Quirks, number: usize) -> Option<Value> {
     let mut item = Map::new();
     item.insert("type".into(), "reasoning".into());
     match signature.filter(|signature| !signature.is_empty()) {
@@ -122,6 +124,7 @@ fn reasoning(thought: &str, signature: Option<&str>, quirks: &Quirks) -> Option<
             item.insert("encrypted_content".into(), signature.into());
         }
         None if quirks.replays_reasoning && !thought.is_empty() => {
+            item.insert("id".into(), format!("rs_{number}").into());
             item.insert("summary".into(), json!([]));
             item.insert("content".into(), json!([{ "type": "reasoning_text", "text": thought }]));
         }

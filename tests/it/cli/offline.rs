@@ -238,8 +238,8 @@ fn a_decision_explains_itself() {
       -  aihubmix        no key: set AIHUBMIX_API_KEY
       -  cortecs         no key: set CORTECS_API_KEY
       -  crossmodel      no key: set CROSSMODEL_API_KEY
-      -  48 more: 31 no credential, 5 protocol unsupported, 5 missing setting, 5 no
-         base url, 2 retired; --all shows them
+      -  48 more: 32 no credential, 5 missing setting, 5 no base url, 4 protocol
+         unsupported, 2 retired; --all shows them
 
     Margin   $0 behind it: anthropic; 2 within 2 %, seed 1 chose
     At most  $0.33 for this call at openrouter
@@ -256,9 +256,9 @@ fn a_decision_explains_itself() {
     --- stdout
 
     --- stderr
-    error: no key for any of 38 providers
+    error: no key for any of 39 providers
       looked in  ANTHROPIC_API_KEY, OPENROUTER_API_KEY, ABACUS_API_KEY,
-                 AI302_API_KEY and 33 more (not set)
+                 AI302_API_KEY and 34 more (not set)
       fix:       export ANTHROPIC_API_KEY=... or try it without a key: openmux
                  --sandbox chat ...
     ");
