@@ -79,11 +79,11 @@ impl Adapter for OpenaiResponses {
     }
 
     fn decoder(&self, call: &Call<'_>) -> Box<dyn Decoder> {
-        Box::new(ResponsesDecoder { answer: Answer::new(&call.provider.quirks) })
+        Box::new(ResponsesDecoder { answer: Answer::new(call) })
     }
 
     fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        Answer::new(&call.provider.quirks).whole(&String::from_utf8_lossy(body), out)
+        Answer::new(call).whole(&String::from_utf8_lossy(body), out)
     }
 
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError {

@@ -7,15 +7,18 @@ use serde_json::{Map, Value, json};
 use super::item::{Channel, Items, Place};
 use crate::catalog::{ErrorFamily, Quirks, Usage};
 use crate::chat::{ChatEvent, Finish};
-use crate::upstream::DecodeError;
+use crate::units::Tokens;
 use crate::upstream::body::{failed, unreadable};
 use crate::upstream::openai::{WireUsage, finish_of, is_said, service_tier};
+use crate::upstream::{Call, DecodeError};
 
 /// A response as far as it has been read.
 #[derive(Debug)]
 pub(super) struct Answer {
     family: ErrorFamily,
     output_excludes_reasoning: bool,
+    /// The output limit that was asked for.
+    limit: Option<u64>,
     started: bool,
     items: Items,
     ended: bool,
@@ -85,10 +88,12 @@ struct ArgumentsDone {
 }
 
 impl Answer {
-    pub(super) fn new(quirks: &Quirks) -> Self {
+    pub(super) fn new(call: &Call<'_>) -> Self {
+        let Quirks { errors, output_excludes_reasoning, .. } = call.provider.quirks;
         Self {
-            family: quirks.errors,
-            output_excludes_reasoning: quirks.output_excludes_reasoning,
+            family: errors,
+            output_excludes_reasoning,
+            limit: call.request.max_tokens,
             started: false,
             items: Items::default(),
             ended: false,
@@ -205,9 +210,10 @@ impl Answer {
             return Err(DecodeError::Truncated);
         }
         self.items.complete(&response.output.unwrap_or_default(), out)?;
-        if let Some(usage) = &response.usage {
-            self.tell_usage(usage, response.service_tier.as_deref(), out);
-        }
+        let tier = response.service_tier.as_deref();
+        let usage = response.usage.as_ref().and_then(|usage| self.tell_usage(usage, tier, out));
+        // llama.cpp calls an answer completed that ran into the limit.
+        let is_full = self.limit.is_some() && usage == self.limit;
         let said_failed = response.status.as_deref() == Some("failed");
         if let Some(error) = response.error.as_ref().filter(|error| is_said(error)) {
             return Err(self.failure(error));
@@ -215,6 +221,7 @@ impl Answer {
         let (finish, native) = match status {
             _ if said_failed => return Err(self.failure(&json!({}))),
             "completed" if self.items.has_calls() => (Finish::ToolCalls, status.to_owned()),
+            "completed" if is_full => (Finish::Length, status.to_owned()),
             "completed" => (Finish::Stop, status.to_owned()),
             "incomplete" => {
                 let reason = response.incomplete_details.and_then(|details| details.reason);
@@ -240,13 +247,15 @@ impl Answer {
         failed(self.family, &json!({ "error": error }).to_string())
     }
 
-    /// Counts that no answer can have are as good as none: the answer itself is fine.
-    fn tell_usage(&mut self, reported: &Value, tier: Option<&str>, out: &mut Vec<ChatEvent>) {
-        let Some(reported) = WireUsage::read(&in_chats_words(reported)) else { return };
-        if let Some(usage) = reported.canonical(self.output_excludes_reasoning) {
-            out.push(ChatEvent::Usage(Usage { service_tier: tier.and_then(service_tier), ..usage }));
-        }
+    /// Tells what was used, and gives the tokens of the output. Counts that no answer can have are as good as none: the
+    /// answer itself is fine.
+    fn tell_usage(&self, reported: &Value, tier: Option<&str>, out: &mut Vec<ChatEvent>) -> Option<u64> {
+        let reported = WireUsage::read(&in_chats_words(reported))?;
+        let usage = reported.canonical(self.output_excludes_reasoning);
+        let output = usage.as_ref().and_then(|usage| usage.output);
+        out.extend(usage.map(|usage| ChatEvent::Usage(Usage { service_tier: tier.and_then(service_tier), ..usage })));
         out.extend(reported.billed().map(ChatEvent::Billed));
+        output.map(Tokens::count)
     }
 }
 

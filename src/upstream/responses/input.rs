@@ -104,10 +104,11 @@ fn assistant(message: &Message, quirks: &Quirks, items: &mut Vec<Value>) {
     say(&mut text, items);
 }
 
-/// Ends a message, if one has been begun.
+/// Ends a message, if one has been begun. llama.cpp takes no plain text here, as OpenAI does.
 fn say(text: &mut String, items: &mut Vec<Value>) {
     if !text.is_empty() {
-        items.push(json!({ "role": role(Role::Assistant, false), "content": std::mem::take(text) }));
+        let said = json!({ "type": "output_text", "text": std::mem::take(text) });
+        items.push(json!({ "type": "message", "role": role(Role::Assistant, false), "content": [said] }));
     }
 }
 
