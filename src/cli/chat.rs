@@ -122,7 +122,8 @@ impl Asked<'_> {
     async fn run(&self, dispatcher: &Dispatcher<'_>) -> Outcome {
         let (settings, args) = (self.settings, self.args);
         let store = dispatcher.store;
-        let reaches = dispatcher.reach(&self.resolved.model, self.resolved.variant.as_deref(), false);
+        let variant = self.resolved.variant.as_deref();
+        let reaches = dispatcher.reach_for(&self.resolved.model, variant, false, Some(self.request));
         let counted = if args.dry_run { store.peek_seed() } else { store.take_seed() };
         let seed = args.ask.choice.seed.unwrap_or_else(|| counted.unwrap_or(0));
         let mut policy = prompt::policy(&args.ask.choice);
