@@ -72,7 +72,7 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
     let name = prompt::model_name(settings, args.ask.model.as_ref())?;
     let resolved = facts::model(&catalog, &name)?;
     let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
-    let request = prompt::request(settings, &resolved, &args.prompt, &args.ask, !args.no_stream)?;
+    let request = prompt::request(settings, &resolved.model, &args.prompt, &args.ask, !args.no_stream)?;
     prompt::bounded(&request, &constraints)?;
     if settings.offline && settings.sandbox.is_none() && !args.dry_run {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
