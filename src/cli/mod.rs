@@ -16,6 +16,7 @@ mod out;
 mod printer;
 mod prompt;
 mod providers;
+mod record;
 mod render;
 mod report;
 mod sandbox;

@@ -5,12 +5,14 @@
 
 mod chat;
 mod reach;
+mod record;
 mod weigh;
 
 use jiff::Timestamp;
 
 pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan, Wire};
 pub use reach::{Reach, Sandboxed};
+pub use record::{RecordedResponse, Recording};
 pub use weigh::route_request;
 
 use crate::catalog::{Catalog, ModelId};

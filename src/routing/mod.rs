@@ -22,7 +22,7 @@ pub use filter::Rejection;
 pub use policy::{Constraints, Policy, Preset};
 pub use score::{Basis, Estimate, Expectation, Score, Term, TermKind};
 
-use crate::catalog::price::Item;
+use crate::catalog::price::{FeeItem, Item};
 use crate::catalog::{Endpoint, EndpointId, ModelId, Pricing, ProviderKind, Usage};
 use crate::observe::EndpointStats;
 use crate::units::{Tokens, Usd, UsdPerMtok};
@@ -144,7 +144,8 @@ impl Candidate<'_> {
         let Some(pricing) = &self.endpoint.pricing else {
             return (self.kind == ProviderKind::Local).then_some(Usd::ZERO);
         };
-        worst_case(pricing, self.input_bound(request)?, output)
+        let media = request.needs.images || request.needs.pdfs;
+        worst_case(pricing, self.input_bound(request)?, output, media)
     }
 
     /// The most input tokens that this request can have here: no endpoint takes more than its window.
@@ -156,14 +157,19 @@ impl Candidate<'_> {
     }
 }
 
-/// The most that so many tokens can cost on a sheet: input at the dearest of its plain, cache-write and tier rates,
-/// output at the dearest of its rates, both times the sheet's multiplier, plus the fee of one request.
-fn worst_case(pricing: &Pricing, input: Tokens, output: Tokens) -> Option<Usd> {
+/// The most that so many tokens can cost on a sheet: input at the dearest of its plain, cache-write, tier and (with
+/// `media`) image rates, output at the dearest of its rates, both times the sheet's multiplier, plus the fee of one
+/// request. None where images are billed apiece too: how many a document holds is not known.
+fn worst_case(pricing: &Pricing, input: Tokens, output: Tokens, media: bool) -> Option<Usd> {
+    if media && pricing.fees.contains_key(&FeeItem::InputImages) {
+        return None;
+    }
     let dearest = |items: &[Item]| {
         let rates = items.iter().filter_map(|item| pricing.rates.get(item));
         rates.map(|rate| rate.dearest(input, output)).max()
     };
-    let inputs = dearest(&[Item::Input, Item::CacheWrite])?;
+    let plain = [Item::Input, Item::CacheWrite, Item::InputImage];
+    let inputs = dearest(if media { &plain } else { &plain[..2] })?;
     let outputs = dearest(&[Item::Output, Item::Reasoning])?;
     pricing.base(Item::Input)?;
     pricing.base(Item::Output)?;

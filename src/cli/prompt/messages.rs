@@ -69,9 +69,12 @@ fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String,
         Some(Value::Array(items)) => {
             for (index, item) in items.iter().enumerate() {
                 let call = call(item, &format!("{at}.tool_calls[{index}]"))?;
-                if calls.insert(call.id.clone(), call.name.clone()).is_some() {
+                let twin = |part: &Part| matches!(part, Part::ToolCall(other) if other.id == call.id);
+                if parts.iter().any(twin) {
                     return Err(format!("{at}.tool_calls[{index}].id: \"{}\" is there twice", call.id));
                 }
+                // Some providers count their calls from 0 in each turn: the last of an id is meant.
+                calls.insert(call.id.clone(), call.name.clone());
                 parts.push(Part::ToolCall(call));
             }
         }
@@ -405,7 +408,10 @@ mod tests {
                 r#"{"type":"image","source":{"type":"base64","data":"JVBERi0xLjQK"}}"#,
                 "[0].content[0].source.data: its bytes are application/pdf",
             ),
-            (r#"{"type":"file","file":{"file_id":"f1"}}"#, "[0].content[0].file.file_id: this version cannot send it; did you mean file_data"),
+            (
+                r#"{"type":"file","file":{"file_id":"f1"}}"#,
+                "[0].content[0].file.file_id: this version cannot send it; did you mean file_data",
+            ),
             (
                 r#"{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}"#,
                 "[0].content[0].cache_control: this version cannot send it",
