@@ -86,7 +86,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__chat)
-            opts="-m -s -n -u -o -q -v -h --model --system --messages --max-tokens --temperature --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -108,7 +108,31 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --attach)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --messages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tool-choice)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --effort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -117,6 +141,14 @@ _openmux() {
                     return 0
                     ;;
                 --temperature)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --top-p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -169,6 +201,10 @@ _openmux() {
                     return 0
                     ;;
                 --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -568,7 +604,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route__subcmd__explain)
-            opts="-m -s -o -q -v -h --model --system --messages --max-tokens --temperature --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --tokens --all --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --tokens --all --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -590,7 +626,31 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --attach)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --messages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tool-choice)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --effort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -599,6 +659,14 @@ _openmux() {
                     return 0
                     ;;
                 --temperature)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --top-p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stop)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

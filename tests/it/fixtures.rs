@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use openmux::catalog::{
     Capability, Endpoint, EndpointId, ErrorFamily, ModelId, ModelKind, OutputLimitField, Protocol, Provider,
     ProviderId, ProviderKind, Quirks, Status, Thinking, Usage,
@@ -71,7 +73,8 @@ fn read(protocol: Protocol, folder: &Path) -> Case {
     let mut headers: Vec<_> =
         headers.into_iter().map(|(key, value)| (key, value.as_str().unwrap().to_owned())).collect();
     headers.extend(text("content_type").map(|value| ("content-type".to_owned(), value)));
-    let response = ["response.sse", "response.txt"].iter().find_map(|file| std::fs::read(folder.join(file)).ok());
+    let response =
+        ["response.sse", "response.bin", "response.txt"].iter().find_map(|file| std::fs::read(folder.join(file)).ok());
     let request = std::fs::read(folder.join("request.json")).ok();
     let case = Case {
         source: text("source").unwrap(),
@@ -208,7 +211,8 @@ fn message(value: &Value) -> Message {
     Message { role, parts }
 }
 
-/// A string is text; an object has one member: `media` (`kind`, `mime`, `text` for its bytes or `url`, `name`), `call`
+/// A string is text; an object has one member: `media` (`kind`, `mime`, `text` or
+/// `base64` for its bytes or `url`, `name`), `call`
 /// (`id`, `name`, `arguments`, `signature`), `result` (`id`, `name`, `content`, `is_error`), `reasoning` (`text`,
 /// `signature`).
 fn part(value: &Value) -> Part {
@@ -219,7 +223,10 @@ fn part(value: &Value) -> Part {
     if let Some(media) = value.get("media") {
         let source = match string(&media["url"]) {
             Some(url) => MediaSource::Url(url),
-            None => MediaSource::Bytes(string(&media["text"]).unwrap().into_bytes().into()),
+            None => MediaSource::Bytes(match string(&media["base64"]) {
+                Some(base64) => STANDARD.decode(base64).unwrap().into(),
+                None => string(&media["text"]).unwrap().into_bytes().into(),
+            }),
         };
         let kind = if media["kind"] == "pdf" { MediaKind::Pdf } else { MediaKind::Image };
         return Part::Media(Media {

@@ -52,6 +52,9 @@ pub(super) fn part(shown: &str, name: &str, bytes: Vec<u8>) -> Result<Part, CliE
     if count > MOST {
         return Err(too_large(shown));
     }
+    if bytes.is_empty() {
+        return Err(CliError::usage(format!("{shown} is empty: there is nothing to attach")));
+    }
     match sniff(&bytes) {
         Sniffed::Media(kind, mime) => Ok(Part::Media(Media {
             kind,
@@ -76,7 +79,8 @@ pub(super) fn too_large(shown: &str) -> CliError {
 fn named(name: &str, text: &str) -> String {
     let name = name.replace(['"', '<', '>', '&'], "_").replace(char::is_control, "_");
     let newline = if text.ends_with('\n') { "" } else { "\n" };
-    format!("<file name=\"{name}\">\n{text}{newline}</file>")
+    // Some protocols join texts as they are: the next one begins on a line of its own.
+    format!("<file name=\"{name}\">\n{text}{newline}</file>\n")
 }
 
 /// What some bytes are.
@@ -152,7 +156,7 @@ mod tests {
     #[test]
     fn a_text_file_keeps_its_name() {
         let part = part("notes/a.md", "a\"b.md", b"# A".to_vec()).unwrap();
-        assert_eq!(part, Part::Text("<file name=\"a_b.md\">\n# A\n</file>".to_owned()));
+        assert_eq!(part, Part::Text("<file name=\"a_b.md\">\n# A\n</file>\n".to_owned()));
         let error = super::part("x.bin", "x.bin", b"a\0b".to_vec()).unwrap_err();
         assert_eq!(error.message, "x.bin cannot go along: it is binary data (it holds zero bytes)");
         assert_eq!(error.facts[0].1, TAKEN);

@@ -26,8 +26,12 @@ pub(super) fn read(typed: &str) -> Result<AnswerSchema, CliError> {
     if !schema.is_object() {
         return Err(bad("not a JSON Schema, which is an object".to_owned()));
     }
-    compile(&schema).map_err(bad)?;
+    compile(&schema).map_err(|wrong| bad(placed(wrong)))?;
     Ok(AnswerSchema { name: name(&schema), schema })
+}
+
+fn placed((place, why): (String, String)) -> String {
+    if place.is_empty() { why } else { format!("{place}: {why}") }
 }
 
 /// The name that some protocols demand: the schema's title where it can be one.
@@ -41,14 +45,16 @@ fn name(schema: &Value) -> String {
 /// A schema that can be checked against; it may refer to itself alone, never to a file or the network.
 ///
 /// # Errors
-/// It is no schema: the place in it, and why.
-pub(super) fn compile(schema: &Value) -> Result<Validator, String> {
+/// It is no schema: the place in it (empty at its root), and why.
+pub(super) fn compile(schema: &Value) -> Result<Validator, (String, String)> {
     jsonschema::validator_for(schema).map_err(|error| {
         let place = dotted(error.instance_path().as_str());
-        let why = short(&error.to_string());
-        let elsewhere = why.contains("retriev") || why.contains("registry");
-        let hint = if elsewhere { " (only references within the schema are followed)" } else { "" };
-        format!("{place}: {why}{hint}")
+        let why = error.to_string();
+        // A reference that leads out of it.
+        match why.split('\'').nth(1).filter(|_| why.contains("retriev")) {
+            Some(target) => (place, format!("it refers to {}; only references within it are followed", short(target))),
+            None => (place, short(&why)),
+        }
     })
 }
 
@@ -71,7 +77,7 @@ impl Checker {
     /// # Errors
     /// The schema is none; [`read`] has seen to that.
     pub(crate) fn new(schema: &AnswerSchema) -> Result<Self, CliError> {
-        compile(&schema.schema).map(Self).map_err(|wrong| CliError::usage(format!("--schema: {wrong}")))
+        compile(&schema.schema).map(Self).map_err(|wrong| CliError::usage(format!("--schema: {}", placed(wrong))))
     }
 
     /// What an answer is.
@@ -151,7 +157,7 @@ mod tests {
         assert!(wrong("{\"a\"").starts_with("--schema: not JSON"));
         for elsewhere in [r#"{"$ref":"https://example.com/s.json"}"#, r#"{"$ref":"file:///etc/passwd"}"#] {
             let wrong = wrong(elsewhere);
-            assert!(wrong.contains("only references within the schema are followed"), "{wrong}");
+            assert!(wrong.contains("only references within it are followed"), "{wrong}");
         }
         assert_eq!(read(r##"{"title":"A card","$ref":"#/$defs/a","$defs":{"a":{}}}"##).unwrap().name, "A_card");
         assert_eq!(read(r#"{"title":"?"}"#).unwrap().name, "answer");

@@ -81,7 +81,7 @@ fn function(tool: &Map<String, Value>, at: &str) -> Result<Tool, Wrong> {
     if !is_object {
         return Err(format!("{place}.type: arguments are always an \"object\""));
     }
-    schema::compile(&parameters).map_err(|wrong| format!("{place}{wrong}"))?;
+    schema::compile(&parameters).map_err(|(inner, why)| format!("{place}{inner}: {why}"))?;
     Ok(Tool {
         name: name.to_owned(),
         description: text(tool, "description", at)?.map(str::to_owned),

@@ -1,15 +1,19 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
 
+mod attach;
 mod environment;
 mod failover;
 mod faults;
 mod formats;
 mod offline;
+mod record;
+mod schema;
 mod secrets;
 mod signals;
 mod stdin;
 mod stdout;
 mod store;
+mod tools;
 mod usage;
 
 use std::fmt::Write as _;
