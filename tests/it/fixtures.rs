@@ -94,6 +94,17 @@ fn read(protocol: Protocol, folder: &Path) -> Case {
     case
 }
 
+/// With `UPDATE`, writes the expected events of a case that has none.
+pub(crate) fn fill_in(case: &Case, lines: &[String]) {
+    if std::env::var_os("UPDATE").is_none() {
+        return;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(&case.name).join("case.toml");
+    let mut table: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+    table.insert("expect".to_owned(), lines.to_vec().into());
+    std::fs::write(path, toml::to_string_pretty(&table).unwrap()).unwrap();
+}
+
 /// Everything that a [`Call`] borrows.
 pub(crate) struct World {
     endpoint: Endpoint,

@@ -149,7 +149,9 @@ pub struct RouteExplain {
     openmux chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
     git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n  \
     openmux --sandbox=outage chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
-    openmux chat -m claude-sonnet-5 -o json \"Hello!\" | jq -r .text")]
+    openmux chat -m claude-sonnet-5 -o json \"Hello!\" | jq -r .text\n  \
+    git diff | openmux chat -m claude-sonnet-5 -a - \"Is anything wrong here?\"\n  \
+    openmux chat -m gpt-5 --schema '{\"type\":\"object\"}' \"A city, as JSON\"")]
 pub struct ChatArgs {
     /// The prompt; `-` is stdin.
     pub prompt: Vec<String>,
@@ -213,6 +215,6 @@ pub struct SandboxArgs {
 /// `openmux help`.
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {
-    /// A command, or: output, exit-codes, environment, routing.
+    /// A command, or: output, exit-codes, environment, routing, messages.
     pub topic: Vec<String>,
 }

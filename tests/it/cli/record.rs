@@ -3,7 +3,7 @@
 use openmux::catalog::Protocol;
 use serde_json::{Value, json};
 
-use super::super::support::server::{Script, Server};
+use super::super::support::server::Server;
 use super::super::support::wire;
 use super::{BOTH, World, answer, whole};
 
@@ -90,6 +90,12 @@ fn where_nothing_can_be_kept_nothing_is_sent() {
     let world = World::of(Vec::new());
     world.home.write("rec", "a file");
     insta::assert_snapshot!(world.chat(["--record", "rec"]).run().snapshot(), @r"
+    exit: 5
+    --- stdout
+
+    --- stderr
+    error: cannot make the folder rec
+      reason  File exists
     ");
     let output = world.chat(["--record", "r", "--dry-run"]).run();
     assert_eq!(output.code, Some(2), "{}", output.snapshot());
@@ -98,7 +104,7 @@ fn where_nothing_can_be_kept_nothing_is_sent() {
 #[test]
 fn what_breaks_off_is_kept_as_far_as_it_came() {
     let events = wire::openai_events(&["Hel", "lo"], None);
-    let cut = Script::stream(events.iter().take(2).map(super::super::support::server::Step::bytes).collect());
+    let cut = wire::stream(events[..2].to_vec());
     let world = World::of(vec![cut]);
     let output = world.chat(["--record", "rec"]).run();
     assert_eq!(output.code, Some(10), "{}", output.snapshot());
