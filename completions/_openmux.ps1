@@ -40,7 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('route', 'route', [CompletionResultType]::ParameterValue, 'Which provider a call would use, and why')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Send one prompt, stream the answer')
             [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run simulated providers on this machine until Ctrl-C')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Help on a command or a topic: output, exit-codes, environment, routing')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Help on a command or a topic: output, exit-codes, environment, routing, messages')
             break
         }
         'openmux;models' {

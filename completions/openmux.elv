@@ -37,7 +37,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand route 'Which provider a call would use, and why'
             cand chat 'Send one prompt, stream the answer'
             cand sandbox 'Run simulated providers on this machine until Ctrl-C'
-            cand help 'Help on a command or a topic: output, exit-codes, environment, routing'
+            cand help 'Help on a command or a topic: output, exit-codes, environment, routing, messages'
         }
         &'openmux;models'= {
             cand -o 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
