@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{Dispatcher, Reach};
+use super::{Dispatcher, Reach, Recording};
 use crate::catalog::price::{Cost, CostError, Item};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
@@ -55,6 +55,14 @@ pub trait Observer {
     fn event(&mut self, event: ChatEvent) -> bool;
     /// Something happened between attempts.
     fn notice(&mut self, notice: Notice);
+    /// Whether it wants the bytes of each attempt.
+    fn records(&self) -> bool {
+        false
+    }
+    /// The bytes of one attempt that was sent, where it wants them.
+    fn recorded(&mut self, recording: Recording) {
+        let _ = recording;
+    }
 }
 
 /// What carries a chat out: the connections and the credentials.
@@ -204,6 +212,8 @@ impl Dispatcher<'_> {
         observer: &mut dyn Observer,
     ) -> AttemptReport {
         let at = (self.now)();
+        let taped = observer.records().then(|| wire.transport.taped());
+        let wire = Wire { transport: taped.as_ref().map_or(wire.transport, |(transport, _)| transport), ..wire };
         let mut held = Vec::new();
         let mut sink = |event: ChatEvent| {
             if plan.hold {
@@ -213,8 +223,15 @@ impl Dispatcher<'_> {
                 observer.event(event)
             }
         };
-        let (mut outcome, spent) = call(plan.request, reach, (wire, at), limits, cancel, &mut sink).await;
+        let mut sent = None;
+        let copy = taped.is_some().then_some(&mut sent);
+        let (mut outcome, spent) = call(plan.request, reach, (wire, at), limits, cancel, (&mut sink, copy)).await;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
+        if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
+            let id = (reach.endpoint.id.clone(), protocol);
+            let (went, came) = ((plan.request, &sent), tape.take());
+            observer.recorded(Recording::new(id, (at, outcome.class), went, came, &spent));
+        }
         if outcome.class.is_success() {
             for event in held {
                 if !observer.event(event) {
@@ -282,14 +299,15 @@ impl Dispatcher<'_> {
     }
 }
 
-/// Encodes, signs and sends one attempt; gives its secrets beside its outcome.
+/// Encodes, signs and sends one attempt; gives its secrets beside its outcome, and a copy of the request where one is
+/// wanted.
 async fn call(
     request: &ChatRequest,
     reach: &Reach,
     (wire, at): (Wire<'_>, Timestamp),
     limits: Limits,
     cancel: watch::Receiver<bool>,
-    sink: &mut dyn FnMut(ChatEvent) -> bool,
+    (sink, copy): (&mut dyn FnMut(ChatEvent) -> bool, Option<&mut Option<http::Request<bytes::Bytes>>>),
 ) -> (Outcome, Vec<Secret>) {
     let Some(adapter) = reach.protocol.and_then(adapter) else {
         let message = "this version does not speak the endpoint's protocol".to_owned();
@@ -304,6 +322,9 @@ async fn call(
         Ok(spent) => spent,
         Err(error) => return (refused(error.class(), error.to_string()), Vec::new()),
     };
+    if let Some(copy) = copy {
+        *copy = Some(encoded.clone());
+    }
     (exchange(wire.transport, adapter, &call, encoded, limits, cancel, sink).await, spent)
 }
 

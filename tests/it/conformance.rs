@@ -74,7 +74,12 @@ fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
 #[test]
 fn every_response_gives_its_events() {
     for case in fixtures::all().iter().filter(|case| case.response.is_some()) {
-        assert_eq!(lines(&outcome(case)), case.expect, "{}", case.name);
+        let lines = lines(&outcome(case));
+        if case.expect.is_empty() {
+            // One that `chat --record` wrote: whoever adds it reads what is filled in, and runs the suite again.
+            fixtures::fill_in(case, &lines);
+        }
+        assert_eq!(lines, case.expect, "{}: UPDATE=1 fills in what a recording lacks", case.name);
     }
 }
 
