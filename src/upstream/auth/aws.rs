@@ -18,8 +18,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use super::address::{REGION, region};
 use super::error::words;
-use super::{AuthError, REGION, Secret, Vars, sigv4};
+use super::{AuthError, Secret, Vars, sigv4};
 
 /// What Bedrock's addresses are called in a signature, whatever their host is.
 const SERVICE: &str = "bedrock";
@@ -51,9 +52,7 @@ impl Chain {
         now: Timestamp,
         limit: Duration,
     ) -> Result<Vec<Secret>, AuthError> {
-        let region =
-            request.uri().host().and_then(region_of).or_else(|| REGION.iter().find_map(|name| vars.plain(name)));
-        let region = region.ok_or(AuthError::MissingRegion)?.to_owned();
+        let region = region(&request.uri().to_string(), vars).ok_or(AuthError::MissingRegion)?.to_owned();
         let credentials = self.credentials(vars, &region, now, limit).await?;
         sigv4::sign(request, &credentials, &region, SERVICE, now)?;
         let mut shown = vec![Secret::new(credentials.access_key_id())];
@@ -104,17 +103,6 @@ fn lasts(credentials: &Credentials, now: Timestamp, seconds: i64) -> bool {
     let Some(expiry) = credentials.expiry() else { return true };
     let expiry = expiry.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     i64::try_from(expiry).is_ok_and(|expiry| expiry.saturating_sub(seconds) > now.as_second())
-}
-
-/// The region in the name of one of AWS's hosts; `None` for any other host.
-fn region_of(host: &str) -> Option<&str> {
-    let zones = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
-    let name = zones.into_iter().find_map(|zone| host.strip_suffix(zone))?;
-    let is_region = |label: &&str| {
-        let numbered = label.rsplit_once('-').is_some_and(|(_, last)| last.parse::<u8>().is_ok());
-        numbered && label.split('-').count() >= 3 && label.starts_with(|c: char| c.is_ascii_lowercase())
-    };
-    name.rsplit('.').find(is_region)
 }
 
 fn refused(error: &CredentialsError, vars: &Vars) -> AuthError {

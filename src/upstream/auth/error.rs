@@ -77,7 +77,8 @@ impl AuthError {
     #[must_use]
     pub fn fix(&self) -> Option<String> {
         match self {
-            Self::NotAHeader(source) => Some(format!("set {source} to a valid key")),
+            Self::NotAHeader(source) if is_variable(source) => Some(format!("export {source}=... with a valid key")),
+            Self::NotAHeader(source) => Some(format!("put a valid key there: {source}")),
             Self::Unsupported(_) | Self::Unsignable(_) => None,
             Self::MissingRegion => Some("export AWS_REGION=...".to_owned()),
             Self::Command { .. } => Some("run the words of key_cmd by themselves: they must print the key".to_owned()),
@@ -86,6 +87,10 @@ impl AuthError {
             Self::TimedOut { .. } => Some("log in beforehand; nothing may ask for input here".to_owned()),
         }
     }
+}
+
+fn is_variable(source: &str) -> bool {
+    source.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// Somebody else's words as one line without control characters, at most 300 characters.

@@ -116,16 +116,13 @@ impl Lazy {
         }
     }
 
-    /// The variables that it needs and that are not set: requests are signed for a region of AWS, which is never guessed.
+    /// The variable that it needs for a call at an address and that is not set: requests are signed for a region of AWS,
+    /// which is never guessed.
     #[must_use]
-    pub fn missing(&self, vars: &Vars) -> Option<&'static str> {
-        let region = || REGION.iter().any(|name| vars.plain(name).is_some());
-        (matches!(self, Self::Aws) && !region()).then_some(REGION[0])
+    pub fn missing(&self, base_url: &str, vars: &Vars) -> Option<&'static str> {
+        (matches!(self, Self::Aws) && address::region(base_url, vars).is_none()).then_some(address::REGION[0])
     }
 }
-
-/// The variables that name an AWS region, in the order in which AWS's tools read them.
-const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// The roles of environment variables that hold a key, in the order in which they are tried.
 const KEY_ROLES: [&str; 3] = ["key", "bearer", "alt_bearer"];
