@@ -13,6 +13,7 @@ mod laws;
 mod layering;
 mod readme;
 mod sandbox;
+mod signing;
 mod store;
 mod support;
 mod vectors;
