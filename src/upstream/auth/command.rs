@@ -76,7 +76,7 @@ mod tests {
     }
 
     async fn complaint(script: &str) -> String {
-        shell(script, LIMIT).await.unwrap_err().to_string()
+        shell(script, LIMIT).await.expect_err("it prints no key").to_string()
     }
 
     #[tokio::test]

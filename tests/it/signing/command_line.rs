@@ -1,11 +1,16 @@
 //! The whole way: a private provider that signs in as a cloud does, called by the command.
 
 use openmux::catalog::Protocol;
+#[cfg(feature = "vertex")]
 use serde_json::json;
 
 use super::super::support::command::Home;
-use super::super::support::server::{Recorded, Script, Server};
-use super::super::support::wire;
+#[cfg(feature = "bedrock")]
+use super::super::support::server::Recorded;
+use super::super::support::server::Server;
+#[cfg(any(feature = "bedrock", feature = "vertex"))]
+use super::super::support::{server::Script, wire};
+#[cfg(feature = "bedrock")]
 use super::sigv4::{SECRET, Seen, verify};
 
 /// A home whose overlay adds `acme/tiny` at a server that signs in that way.
@@ -24,6 +29,7 @@ fn home(server: &Server, auth: &str) -> Home {
 
 const CHAT: [&str; 6] = ["chat", "-m", "acme/tiny", "--seed", "1", "hi"];
 
+#[cfg(feature = "bedrock")]
 fn seen(recorded: &Recorded) -> Seen {
     Seen {
         method: recorded.method.clone(),
@@ -33,6 +39,7 @@ fn seen(recorded: &Recorded) -> Seen {
     }
 }
 
+#[cfg(any(feature = "bedrock", feature = "vertex"))]
 fn answer() -> Script {
     wire::openai_stream(&["Hello"], Some((7, 3)))
 }
