@@ -15,7 +15,7 @@ use crate::observe::{CostState, ErrorClass, Observation, Phase, Source};
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
 use crate::store::StateKey;
 use crate::units::Usd;
-use crate::upstream::auth::{AuthError, Secret, Signer};
+use crate::upstream::auth::{AuthError, Found, Secret, Signer};
 use crate::upstream::exchange::{Limit, Limits, Outcome, exchange};
 use crate::upstream::transport::Transport;
 use crate::upstream::{Call, adapter};
@@ -99,6 +99,8 @@ pub struct AttemptReport {
     pub key_source: Option<String>,
     /// The last characters of the key.
     pub key_ending: Option<String>,
+    /// What to do where it is rejected, for credentials that are obtained.
+    pub key_cure: Option<&'static str>,
     /// The host that was called.
     pub host: String,
     /// When it began.
@@ -227,18 +229,17 @@ impl Dispatcher<'_> {
         }
         let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
         let cost_state = if unsigned.is_some() { CostState::None } else { cost_state(&outcome, cost.as_ref()) };
-        let (key_source, key_ending) = match &reach.found {
-            crate::upstream::auth::Found::Key { source, secret, .. } => {
-                (Some(source.clone()), secret.ending().map(str::to_owned))
-            }
-            crate::upstream::auth::Found::Lazy { source, .. } => (Some(source.clone()), None),
-            _ => (None, None),
+        let (key_source, key_ending, key_cure) = match &reach.found {
+            Found::Key { source, secret, .. } => (Some(source.clone()), secret.ending().map(str::to_owned), None),
+            Found::Lazy { source, lazy } => (Some(source.clone()), None, Some(lazy.cure())),
+            _ => (None, None, None),
         };
         let host = host_of(&reach.base_url);
         let report = AttemptReport {
             endpoint: reach.endpoint.id.clone(),
             key_source,
             key_ending,
+            key_cure,
             host,
             at,
             outcome,

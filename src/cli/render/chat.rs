@@ -12,6 +12,7 @@ use crate::dispatch::{AttemptReport, ChatReport, Reach};
 use crate::observe::CostState;
 use crate::routing::Decision;
 use crate::units::{Tokens, Usd};
+use crate::upstream::auth::{Found, Lazy};
 use crate::upstream::{Call, adapter};
 
 /// What was said, put together.
@@ -217,8 +218,13 @@ pub(crate) fn request_text(request: &ChatRequest, reach: &Reach) -> String {
     for (name, value) in encoded.headers() {
         text += &format!("{name}: {}\n", value.to_str().unwrap_or("[binary]"));
     }
-    if let crate::upstream::auth::Found::Key { source, .. } = &reach.found {
-        text += &format!("(the key from {source} is added when it is sent)\n");
+    match &reach.found {
+        Found::Key { source, .. } => text += &format!("(the key from {source} is added when it is sent)\n"),
+        Found::Lazy { source, lazy: Lazy::Aws } => {
+            text += &format!("(it is signed with the credential from {source} when it is sent)\n");
+        }
+        Found::Lazy { source, .. } => text += &format!("(the credential from {source} is added when it is sent)\n"),
+        Found::NotNeeded | Found::Missing { .. } => {}
     }
     let body: Value = serde_json::from_slice(encoded.body()).unwrap_or_default();
     text + "\n" + &serde_json::to_string_pretty(&body).unwrap_or_default() + "\n"

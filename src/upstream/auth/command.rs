@@ -100,6 +100,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[cfg(target_os = "linux")]
     async fn it_is_killed_at_the_limit() {
         let pid = tempfile::NamedTempFile::new().unwrap();
         let script = format!("echo $$ > {}; exec cat /dev/zero > /dev/null", pid.path().display());

@@ -112,6 +112,16 @@ pub enum Lazy {
 }
 
 impl Lazy {
+    /// What to do where the provider rejects what was obtained.
+    #[must_use]
+    pub const fn cure(&self) -> &'static str {
+        match self {
+            Self::Command { .. } => "see what key_cmd prints: the provider takes it for no valid key",
+            Self::Aws => "aws sts get-caller-identity   shows who you are; ask for access to the model",
+            Self::Google | Self::GoogleDocument(_) => "gcloud auth application-default login",
+        }
+    }
+
     /// What this build cannot sign in with, where that is so: the clouds' libraries are features of the package.
     #[must_use]
     pub const fn unsupported(&self) -> Option<&'static str> {

@@ -54,6 +54,9 @@ fn a_request_arrives_as_it_was_signed_with_the_profiles_keys_and_region() {
         ".aws/credentials",
         &format!("[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = {SECRET}\n"),
     );
+    let output = home.openmux(CHAT.into_iter().chain(["--dry-run"])).run();
+    let note = "(it is signed with the credential from ~/.aws/credentials when it is sent)";
+    assert!(output.stdout.contains(note), "{}", output.snapshot());
     let output = home.openmux(CHAT).run();
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
     assert_eq!(verify(&seen(&server.requests()[0]), SECRET, "eu-west-1").as_deref(), Ok("AKIDEXAMPLE"));
@@ -99,7 +102,8 @@ fn the_log_in_of_gcloud_is_exchanged_and_never_shown() {
     home.write(".config/gcloud/application_default_credentials.json", &document.to_string());
     let output = home.openmux(CHAT.into_iter().chain(["-vv"])).run();
     assert_eq!(output.code, Some(4), "{}", output.snapshot());
-    assert!(output.stderr.contains("gcloud's log-in"), "{}", output.stderr);
+    assert!(output.stderr.contains("rejected the key from gcloud's log-in"), "{}", output.stderr);
+    assert!(output.stderr.contains("gcloud auth application-default login"), "{}", output.stderr);
     assert!(!output.stderr.contains("canary"), "{}", output.stderr);
     assert_eq!(server.requests()[1].header("authorization"), Some("Bearer ya29.canary"));
 }
