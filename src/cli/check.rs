@@ -107,7 +107,7 @@ async fn ask(offline: &Offline<'_>, args: &ProvidersCheck, named: Vec<Provider>)
     let transport = Transport::new(&settings.transport(Some(limit))?).map_err(|error| {
         CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
     })?;
-    let signer = Signer::default();
+    let signer = Signer::new(settings.keys.vars.clone());
     let wire = Wire { transport: &transport, signer: &signer };
     let checked = dispatcher.check(&reaches, wire, limit, false).await;
     Ok(rows(&reaches, checked, chosen))

@@ -5,6 +5,7 @@
 pub mod args;
 mod chat;
 mod check;
+mod clouds;
 mod compare;
 mod config;
 pub mod contract;

@@ -6,18 +6,19 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use super::signing::{Called, within};
 use super::{Dispatcher, Reach, Recording};
 use crate::catalog::price::{Cost, CostError, Item};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
+use crate::observe::{CostState, ErrorClass, Observation, Phase, Source};
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
 use crate::store::StateKey;
 use crate::units::Usd;
-use crate::upstream::auth::{Secret, Signer};
-use crate::upstream::exchange::{Limits, Outcome, exchange};
+use crate::upstream::auth::{AuthError, Found, Secret, Signer};
+use crate::upstream::exchange::{Limit, Limits, Outcome, exchange};
 use crate::upstream::transport::Transport;
-use crate::upstream::{Call, UpstreamError, adapter};
+use crate::upstream::{Call, adapter};
 
 /// What happens between attempts, for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,12 +107,16 @@ pub struct AttemptReport {
     pub key_source: Option<String>,
     /// The last characters of the key.
     pub key_ending: Option<String>,
+    /// What to do where it is rejected, for credentials that are obtained.
+    pub key_cure: Option<&'static str>,
     /// The host that was called.
     pub host: String,
     /// When it began.
     pub at: Timestamp,
     /// What it came to.
     pub outcome: Outcome,
+    /// Why its credential could not be obtained or carried, where that is why nothing was sent.
+    pub unsigned: Option<AuthError>,
     /// Its bill, or why there is none.
     pub cost: Option<Result<Cost, CostError>>,
     /// What is known of its cost.
@@ -183,8 +188,7 @@ impl Dispatcher<'_> {
                     let class = report.outcome.class;
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
                     let shown = report.outcome.shown && !plan.hold;
-                    let out_of_time =
-                        matches!(report.outcome.limit, Some((crate::upstream::exchange::Limit::Total, _)));
+                    let out_of_time = matches!(report.outcome.limit, Some((Limit::Total, _)));
                     attempts.push(report);
                     if class.is_success() {
                         break None;
@@ -225,7 +229,8 @@ impl Dispatcher<'_> {
         };
         let mut sent = None;
         let copy = taped.is_some().then_some(&mut sent);
-        let (mut outcome, spent) = call(plan.request, reach, (wire, at), limits, cancel, (&mut sink, copy)).await;
+        let Called { mut outcome, spent, unsigned } =
+            call(plan.request, reach, (wire, at), limits, cancel, &mut sink, copy).await;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
         if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
             let id = (reach.endpoint.id.clone(), protocol);
@@ -240,26 +245,29 @@ impl Dispatcher<'_> {
             }
         }
         let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
-        let cost_state = cost_state(&outcome, cost.as_ref());
-        let (key_source, key_ending) = match &reach.found {
-            crate::upstream::auth::Found::Key { source, secret, .. } => {
-                (Some(source.clone()), secret.ending().map(str::to_owned))
-            }
-            crate::upstream::auth::Found::Lazy { source, .. } => (Some(source.clone()), None),
-            _ => (None, None),
+        let cost_state = if unsigned.is_some() { CostState::None } else { cost_state(&outcome, cost.as_ref()) };
+        let (key_source, key_ending, key_cure) = match &reach.found {
+            Found::Key { source, secret, .. } => (Some(source.clone()), secret.ending().map(str::to_owned), None),
+            Found::Lazy { source, lazy } => (Some(source.clone()), None, Some(lazy.cure())),
+            _ => (None, None, None),
         };
         let host = host_of(&reach.base_url);
         let report = AttemptReport {
             endpoint: reach.endpoint.id.clone(),
             key_source,
             key_ending,
+            key_cure,
             host,
             at,
             outcome,
+            unsigned,
             cost,
             cost_state,
         };
-        if let Err(error) = self.store.record(&self.observation(plan, reach, &report)) {
+        // Nothing was seen of the provider where there was no credential; the next log-in cures that at once.
+        if report.unsigned.is_none()
+            && let Err(error) = self.store.record(&self.observation(plan, reach, &report))
+        {
             observer.notice(Notice::NotRecorded(error.to_string()));
         }
         report
@@ -299,33 +307,37 @@ impl Dispatcher<'_> {
     }
 }
 
-/// Encodes, signs and sends one attempt; gives its secrets beside its outcome, and a copy of the request where one is
-/// wanted.
+/// Encodes, signs and sends one attempt, and leaves a copy of the request where one is wanted.
 async fn call(
     request: &ChatRequest,
     reach: &Reach,
     (wire, at): (Wire<'_>, Timestamp),
     limits: Limits,
     cancel: watch::Receiver<bool>,
-    (sink, copy): (&mut dyn FnMut(ChatEvent) -> bool, Option<&mut Option<http::Request<bytes::Bytes>>>),
-) -> (Outcome, Vec<Secret>) {
+    sink: &mut dyn FnMut(ChatEvent) -> bool,
+    copy: Option<&mut Option<http::Request<bytes::Bytes>>>,
+) -> Called {
     let Some(adapter) = reach.protocol.and_then(adapter) else {
         let message = "this version does not speak the endpoint's protocol".to_owned();
-        return (refused(ErrorClass::Unsupported, message), Vec::new());
+        return Called::refused(ErrorClass::Unsupported, message);
     };
     let call = Call { endpoint: &reach.endpoint, provider: &reach.provider, base_url: &reach.base_url, request };
     let mut encoded = match adapter.encode(&call) {
         Ok(encoded) => encoded,
-        Err(error) => return (refused(ErrorClass::LocalConfig, error.to_string()), Vec::new()),
+        Err(error) => return Called::refused(ErrorClass::LocalConfig, error.to_string()),
     };
-    let spent = match wire.signer.sign(&mut encoded, &reach.found, at).await {
+    let began = Instant::now();
+    let signing = wire.signer.sign(&mut encoded, &reach.found, at);
+    let spent = match within(signing, limits.total, cancel.clone()).await {
         Ok(spent) => spent,
-        Err(error) => return (refused(error.class(), error.to_string()), Vec::new()),
+        Err(why) => return why.into(),
     };
     if let Some(copy) = copy {
         *copy = Some(encoded.clone());
     }
-    (exchange(wire.transport, adapter, &call, encoded, limits, cancel, sink).await, spent)
+    let limits = Limits { total: limits.total.map(|total| total.saturating_sub(began.elapsed())), ..limits };
+    let outcome = exchange(wire.transport, adapter, &call, encoded, limits, cancel, sink).await;
+    Called { outcome, spent, unsigned: None }
 }
 
 /// A provider may quote the key that it rejects.
@@ -336,28 +348,6 @@ fn redact(outcome: &mut Outcome, secret: &Secret) {
         error.message = secret.redact(&error.message);
         clean(&mut error.code);
         clean(&mut error.request_id);
-    }
-}
-
-/// An attempt that was never sent.
-fn refused(class: ErrorClass, message: String) -> Outcome {
-    let error = UpstreamError { class, message, code: None, retry_after: None, request_id: None };
-    Outcome {
-        class,
-        error: Some(error),
-        told: false,
-        limit: None,
-        phase: Phase::Dns,
-        http_status: None,
-        request_id: None,
-        timings: Timings::default(),
-        usage: None,
-        billed: None,
-        finish: None,
-        events: 0,
-        reads: 0,
-        shown: false,
-        reused: false,
     }
 }
 

@@ -8,6 +8,7 @@ mod check;
 mod reach;
 mod record;
 mod weigh;
+mod signing;
 
 use jiff::Timestamp;
 

@@ -10,7 +10,7 @@ use crate::catalog::{
 };
 use crate::chat::ChatRequest;
 use crate::store::StateKey;
-use crate::upstream::auth::{Address, Found, Secret, address, find_key, is_overridden};
+use crate::upstream::auth::{Address, Found, Lazy, Secret, address, find_key, is_overridden};
 use crate::upstream::{BUILT, Call, adapter};
 
 /// The simulated providers of a sandboxed command: provider to base URL.
@@ -54,10 +54,12 @@ impl Reach {
         self.provider.hides_reasoning && self.endpoint.can(crate::catalog::Capability::Reasoning)
     }
 
-    /// Whether its key would travel in the clear: plain http to another machine, which only an override can ask for.
+    /// Whether its key would travel in the clear: plain http to another machine, which only an override can ask for. What
+    /// is signed does not carry the key.
     #[must_use]
     pub fn in_the_clear(&self) -> bool {
-        self.base_url.starts_with("http://") && !is_loopback(&self.base_url)
+        let signed = matches!(self.found, Found::Lazy { lazy: Lazy::Aws, .. });
+        self.base_url.starts_with("http://") && !is_loopback(&self.base_url) && !signed
     }
 
     /// What a request asks for that cannot be said to it.
@@ -229,6 +231,12 @@ impl Dispatcher<'_> {
             return;
         }
         reach.found = find_key(&reach.provider, auth, self.keys);
+        if let Found::Lazy { lazy, .. } = &reach.found
+            && let Some(what) = lazy.unsupported()
+        {
+            reach.unsupported = Some(what.to_owned());
+            return;
+        }
         match address(&reach.provider, protocol, template, &self.keys.vars) {
             Address::Known { url, overridden_by } => {
                 // What is bound to a geography is refused from elsewhere.
@@ -247,6 +255,12 @@ impl Dispatcher<'_> {
                 reach.overridden_by = overridden_by;
             }
             Address::Missing(variables) => reach.missing_settings = variables,
+        }
+        // An address may be known where the region that requests to it are signed for is not.
+        if let Found::Lazy { lazy, .. } = &reach.found
+            && reach.missing_settings.is_empty()
+        {
+            reach.missing_settings.extend(lazy.missing(&reach.base_url, &self.keys.vars).map(str::to_owned));
         }
     }
 }

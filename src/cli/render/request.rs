@@ -9,6 +9,7 @@ use super::text::grouped;
 use crate::chat::{ChatRequest, MediaSource};
 use crate::dispatch::Reach;
 use crate::routing::Decision;
+use crate::upstream::auth::{Found, Lazy};
 use crate::upstream::{Call, adapter};
 
 /// The request as it would be sent, without its key.
@@ -18,8 +19,13 @@ pub(crate) fn request_text(request: &ChatRequest, reach: &Reach) -> String {
     for (name, value) in encoded.headers() {
         text += &format!("{name}: {}\n", value.to_str().unwrap_or("[binary]"));
     }
-    if let crate::upstream::auth::Found::Key { source, .. } = &reach.found {
-        text += &format!("(the key from {source} is added when it is sent)\n");
+    match &reach.found {
+        Found::Key { source, .. } => text += &format!("(the key from {source} is added when it is sent)\n"),
+        Found::Lazy { source, lazy: Lazy::Aws } => {
+            text += &format!("(it is signed with the credential from {source} when it is sent)\n");
+        }
+        Found::Lazy { source, .. } => text += &format!("(the credential from {source} is added when it is sent)\n"),
+        Found::NotNeeded | Found::Missing { .. } => {}
     }
     text + "\n" + &serde_json::to_string_pretty(&body(request, &encoded)).unwrap_or_default() + "\n"
 }
