@@ -223,9 +223,9 @@ impl Dispatcher<'_> {
                 observer.event(event)
             }
         };
-        let mut sent = None;
+        let mut sent: Sent = None;
         let copy = taped.is_some().then_some(&mut sent);
-        let (mut outcome, spent) = call(plan.request, reach, (wire, at), limits, cancel, (&mut sink, copy)).await;
+        let (mut outcome, spent) = call(plan.request, reach, (wire, at), limits, cancel, &mut sink, copy).await;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
         if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
             let id = (reach.endpoint.id.clone(), protocol);
@@ -299,6 +299,9 @@ impl Dispatcher<'_> {
     }
 }
 
+/// A request as it went out, where somebody wants a copy.
+type Sent = Option<http::Request<bytes::Bytes>>;
+
 /// Encodes, signs and sends one attempt; gives its secrets beside its outcome, and a copy of the request where one is
 /// wanted.
 async fn call(
@@ -307,7 +310,8 @@ async fn call(
     (wire, at): (Wire<'_>, Timestamp),
     limits: Limits,
     cancel: watch::Receiver<bool>,
-    (sink, copy): (&mut dyn FnMut(ChatEvent) -> bool, Option<&mut Option<http::Request<bytes::Bytes>>>),
+    sink: &mut dyn FnMut(ChatEvent) -> bool,
+    copy: Option<&mut Sent>,
 ) -> (Outcome, Vec<Secret>) {
     let Some(adapter) = reach.protocol.and_then(adapter) else {
         let message = "this version does not speak the endpoint's protocol".to_owned();
