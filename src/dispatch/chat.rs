@@ -227,7 +227,7 @@ impl Dispatcher<'_> {
                 observer.event(event)
             }
         };
-        let mut sent = None;
+        let mut sent: Sent = None;
         let copy = taped.is_some().then_some(&mut sent);
         let Called { mut outcome, spent, unsigned } =
             call(plan.request, reach, (wire, at), limits, cancel, &mut sink, copy).await;
@@ -307,6 +307,9 @@ impl Dispatcher<'_> {
     }
 }
 
+/// A request as it went out, where somebody wants a copy.
+type Sent = Option<http::Request<bytes::Bytes>>;
+
 /// Encodes, signs and sends one attempt, and leaves a copy of the request where one is wanted.
 async fn call(
     request: &ChatRequest,
@@ -315,7 +318,7 @@ async fn call(
     limits: Limits,
     cancel: watch::Receiver<bool>,
     sink: &mut dyn FnMut(ChatEvent) -> bool,
-    copy: Option<&mut Option<http::Request<bytes::Bytes>>>,
+    copy: Option<&mut Sent>,
 ) -> Called {
     let Some(adapter) = reach.protocol.and_then(adapter) else {
         let message = "this version does not speak the endpoint's protocol".to_owned();
