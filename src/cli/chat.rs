@@ -172,7 +172,7 @@ impl Asked<'_> {
         let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
             CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
         })?;
-        let signer = Signer::default();
+        let signer = Signer::new(settings.keys.vars.clone());
         let wire = Wire { transport: &transport, signer: &signer };
         let (stop, stopped) = watch::channel(false);
         let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);

@@ -4,6 +4,7 @@
 
 pub mod args;
 mod chat;
+mod clouds;
 mod compare;
 pub mod contract;
 mod error;

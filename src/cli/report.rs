@@ -12,6 +12,7 @@ use crate::catalog::ModelId;
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::ErrorClass;
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
+use crate::upstream::auth::AuthError;
 use crate::upstream::exchange::Limit;
 
 /// Why no provider may be used.
@@ -231,12 +232,10 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
     if let Some((limit, waited)) = outcome.limit {
         return timed_out(provider, limit, waited, attempt, text);
     }
+    if let Some(error) = &attempt.unsigned {
+        return no_credential(provider, attempt.key_source.as_deref().unwrap_or("the environment"), error);
+    }
     match outcome.class {
-        ErrorClass::Auth if outcome.http_status.is_none() => {
-            let source = attempt.key_source.as_deref().unwrap_or("the environment");
-            CliError::new(Exit::Auth, "unusable_key", format!("the key from {source} cannot be sent to {provider}"))
-                .fix(format!("export {source}=... with a valid key"))
-        }
         ErrorClass::Auth => {
             let source = attempt.key_source.as_deref().unwrap_or("the environment");
             let ending =
@@ -320,6 +319,32 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             CliError::new(Exit::Unavailable, outcome.class.name(), all)
                 .fix("try again later, or another provider (openmux providers compare)")
         }
+    }
+}
+
+/// Nothing was sent, for want of a credential that can be sent.
+fn no_credential(provider: &str, source: &str, error: &AuthError) -> CliError {
+    let nothing = || format!("no credential for {provider} from {source}");
+    let told = match error {
+        AuthError::NotAHeader(_) => {
+            CliError::new(Exit::Auth, "unusable_key", format!("the key from {source} cannot be sent to {provider}"))
+        }
+        AuthError::Command { .. } => {
+            CliError::new(Exit::Auth, "key_cmd", format!("key_cmd printed no key for {provider}"))
+        }
+        AuthError::Refused { .. } => CliError::new(Exit::Auth, "no_credential", nothing()),
+        AuthError::MissingRegion => {
+            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs AWS_REGION"))
+        }
+        AuthError::Unsupported(_) | AuthError::Unsignable(_) => {
+            CliError::new(Exit::Config, "local", format!("cannot sign in to {provider}"))
+        }
+        AuthError::Unreachable { .. } => CliError::new(Exit::Unavailable, "no_credential", nothing()),
+        AuthError::TimedOut { .. } => CliError::new(Exit::Timeout, "no_credential", nothing()),
+    };
+    match error.fix() {
+        Some(fix) => told.fix(fix),
+        None => told,
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::args::{self, Color, Format, Global};
+use super::clouds;
 use super::contract::{ENVIRONMENT, Exit};
 use super::error::{CliError, nearest};
 use super::render::json::Envelope;
@@ -157,7 +158,7 @@ impl Settings {
             data_dir: directory(&vars, "OPENMUX_DATA_DIR", "XDG_STATE_HOME", || {
                 dirs::state_dir().or_else(dirs::data_dir)
             }),
-            keys: Keyring { vars, ..Keyring::default() },
+            keys: clouds::keyring(vars),
         };
         Ok((settings, warnings))
     }

@@ -6,18 +6,19 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use super::signing::{Called, within};
 use super::{Dispatcher, Reach};
 use crate::catalog::price::{Cost, CostError, Item};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
+use crate::observe::{CostState, ErrorClass, Observation, Phase, Source};
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
 use crate::store::StateKey;
 use crate::units::Usd;
-use crate::upstream::auth::{Secret, Signer};
-use crate::upstream::exchange::{Limits, Outcome, exchange};
+use crate::upstream::auth::{AuthError, Secret, Signer};
+use crate::upstream::exchange::{Limit, Limits, Outcome, exchange};
 use crate::upstream::transport::Transport;
-use crate::upstream::{Call, UpstreamError, adapter};
+use crate::upstream::{Call, adapter};
 
 /// What happens between attempts, for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,8 @@ pub struct AttemptReport {
     pub at: Timestamp,
     /// What it came to.
     pub outcome: Outcome,
+    /// Why its credential could not be obtained or carried, where that is why nothing was sent.
+    pub unsigned: Option<AuthError>,
     /// Its bill, or why there is none.
     pub cost: Option<Result<Cost, CostError>>,
     /// What is known of its cost.
@@ -175,8 +178,7 @@ impl Dispatcher<'_> {
                     let class = report.outcome.class;
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
                     let shown = report.outcome.shown && !plan.hold;
-                    let out_of_time =
-                        matches!(report.outcome.limit, Some((crate::upstream::exchange::Limit::Total, _)));
+                    let out_of_time = matches!(report.outcome.limit, Some((Limit::Total, _)));
                     attempts.push(report);
                     if class.is_success() {
                         break None;
@@ -213,7 +215,8 @@ impl Dispatcher<'_> {
                 observer.event(event)
             }
         };
-        let (mut outcome, spent) = call(plan.request, reach, (wire, at), limits, cancel, &mut sink).await;
+        let Called { mut outcome, spent, unsigned } =
+            call(plan.request, reach, (wire, at), limits, cancel, &mut sink).await;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
         if outcome.class.is_success() {
             for event in held {
@@ -223,7 +226,7 @@ impl Dispatcher<'_> {
             }
         }
         let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
-        let cost_state = cost_state(&outcome, cost.as_ref());
+        let cost_state = if unsigned.is_some() { CostState::None } else { cost_state(&outcome, cost.as_ref()) };
         let (key_source, key_ending) = match &reach.found {
             crate::upstream::auth::Found::Key { source, secret, .. } => {
                 (Some(source.clone()), secret.ending().map(str::to_owned))
@@ -239,10 +242,14 @@ impl Dispatcher<'_> {
             host,
             at,
             outcome,
+            unsigned,
             cost,
             cost_state,
         };
-        if let Err(error) = self.store.record(&self.observation(plan, reach, &report)) {
+        // Nothing was seen of the provider where there was no credential; the next log-in cures that at once.
+        if report.unsigned.is_none()
+            && let Err(error) = self.store.record(&self.observation(plan, reach, &report))
+        {
             observer.notice(Notice::NotRecorded(error.to_string()));
         }
         report
@@ -282,7 +289,7 @@ impl Dispatcher<'_> {
     }
 }
 
-/// Encodes, signs and sends one attempt; gives its secrets beside its outcome.
+/// Encodes, signs and sends one attempt.
 async fn call(
     request: &ChatRequest,
     reach: &Reach,
@@ -290,21 +297,25 @@ async fn call(
     limits: Limits,
     cancel: watch::Receiver<bool>,
     sink: &mut dyn FnMut(ChatEvent) -> bool,
-) -> (Outcome, Vec<Secret>) {
+) -> Called {
     let Some(adapter) = reach.protocol.and_then(adapter) else {
         let message = "this version does not speak the endpoint's protocol".to_owned();
-        return (refused(ErrorClass::Unsupported, message), Vec::new());
+        return Called::refused(ErrorClass::Unsupported, message);
     };
     let call = Call { endpoint: &reach.endpoint, provider: &reach.provider, base_url: &reach.base_url, request };
     let mut encoded = match adapter.encode(&call) {
         Ok(encoded) => encoded,
-        Err(error) => return (refused(ErrorClass::LocalConfig, error.to_string()), Vec::new()),
+        Err(error) => return Called::refused(ErrorClass::LocalConfig, error.to_string()),
     };
-    let spent = match wire.signer.sign(&mut encoded, &reach.found, at).await {
+    let began = Instant::now();
+    let signing = wire.signer.sign(&mut encoded, &reach.found, at);
+    let spent = match within(signing, limits.total, cancel.clone()).await {
         Ok(spent) => spent,
-        Err(error) => return (refused(error.class(), error.to_string()), Vec::new()),
+        Err(why) => return why.into(),
     };
-    (exchange(wire.transport, adapter, &call, encoded, limits, cancel, sink).await, spent)
+    let limits = Limits { total: limits.total.map(|total| total.saturating_sub(began.elapsed())), ..limits };
+    let outcome = exchange(wire.transport, adapter, &call, encoded, limits, cancel, sink).await;
+    Called { outcome, spent, unsigned: None }
 }
 
 /// A provider may quote the key that it rejects.
@@ -315,28 +326,6 @@ fn redact(outcome: &mut Outcome, secret: &Secret) {
         error.message = secret.redact(&error.message);
         clean(&mut error.code);
         clean(&mut error.request_id);
-    }
-}
-
-/// An attempt that was never sent.
-fn refused(class: ErrorClass, message: String) -> Outcome {
-    let error = UpstreamError { class, message, code: None, retry_after: None, request_id: None };
-    Outcome {
-        class,
-        error: Some(error),
-        told: false,
-        limit: None,
-        phase: Phase::Dns,
-        http_status: None,
-        request_id: None,
-        timings: Timings::default(),
-        usage: None,
-        billed: None,
-        finish: None,
-        events: 0,
-        reads: 0,
-        shown: false,
-        reused: false,
     }
 }
 

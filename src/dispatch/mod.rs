@@ -5,6 +5,7 @@
 
 mod chat;
 mod reach;
+mod signing;
 
 use jiff::Timestamp;
 

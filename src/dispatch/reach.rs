@@ -8,7 +8,7 @@ use crate::catalog::{
     Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback,
 };
 use crate::store::StateKey;
-use crate::upstream::auth::{Address, Found, Secret, address, find_key, is_overridden};
+use crate::upstream::auth::{Address, Found, Lazy, Secret, address, find_key, is_overridden};
 use crate::upstream::{BUILT, Call, adapter};
 
 /// The simulated providers of a sandboxed command: provider to base URL.
@@ -52,10 +52,12 @@ impl Reach {
         self.provider.hides_reasoning && self.endpoint.can(crate::catalog::Capability::Reasoning)
     }
 
-    /// Whether its key would travel in the clear: plain http to another machine, which only an override can ask for.
+    /// Whether its key would travel in the clear: plain http to another machine, which only an override can ask for. What
+    /// is signed does not carry the key.
     #[must_use]
     pub fn in_the_clear(&self) -> bool {
-        self.base_url.starts_with("http://") && !is_loopback(&self.base_url)
+        let signed = matches!(self.found, Found::Lazy { lazy: Lazy::Aws, .. });
+        self.base_url.starts_with("http://") && !is_loopback(&self.base_url) && !signed
     }
 
     /// What a request asks for that cannot be said to it.
@@ -180,6 +182,12 @@ impl Dispatcher<'_> {
             return;
         }
         reach.found = find_key(&reach.provider, auth, self.keys);
+        if let Found::Lazy { lazy, .. } = &reach.found
+            && let Some(what) = lazy.unsupported()
+        {
+            reach.unsupported = Some(what.to_owned());
+            return;
+        }
         match address(&reach.provider, protocol, template, &self.keys.vars) {
             Address::Known { url, overridden_by } => {
                 // A server of the user's own that was named in place of the provider seldom asks for a key.
@@ -190,6 +198,12 @@ impl Dispatcher<'_> {
                 reach.overridden_by = overridden_by;
             }
             Address::Missing(variables) => reach.missing_settings = variables,
+        }
+        // An address may be known where the region that requests to it are signed for is not.
+        if let Found::Lazy { lazy, .. } = &reach.found
+            && reach.missing_settings.is_empty()
+        {
+            reach.missing_settings.extend(lazy.missing(&reach.base_url, &self.keys.vars).map(str::to_owned));
         }
     }
 }

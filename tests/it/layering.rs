@@ -76,10 +76,19 @@ const CONFINED: [(&str, &[&str]); 26] = [
     ("toml", &["catalog/file", "sandbox/scenario.rs", "cli/"]),
     // Formats: the catalog's file and snapshot, the adapters, the simulated providers, the gateway's codec, the output.
     ("serde", &["catalog/file", "catalog/builtin/", "upstream/", "sandbox/", "gateway/", "store/", "cli/"]),
-    // The runtime: whoever waits for the network or for a clock.
+    // The runtime: whoever waits for the network, for a clock, or for a process that prints a key.
     (
         "tokio",
-        &["dispatch/", "upstream/transport.rs", "upstream/exchange", "probe/run.rs", "sandbox/", "gateway/", "cli/"],
+        &[
+            "dispatch/",
+            "upstream/auth/",
+            "upstream/transport.rs",
+            "upstream/exchange",
+            "probe/run.rs",
+            "sandbox/",
+            "gateway/",
+            "cli/",
+        ],
     ),
 ];
 

@@ -83,6 +83,27 @@ fn overridden(protocol: Protocol, value: &str) -> String {
     if needs_version && !url.ends_with("/v1") { format!("{url}/v1") } else { url }
 }
 
+/// The variables that name an AWS region, in the order in which AWS's tools read them.
+pub(super) const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// The AWS region that a URL is called in: the one in the name of AWS's own host, else the one that is set.
+pub(super) fn region<'a>(url: &'a str, vars: &'a Vars) -> Option<&'a str> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', ':', '?']).next().unwrap_or_default();
+    region_of(host).or_else(|| REGION.iter().find_map(|name| vars.plain(name)))
+}
+
+/// The region in the name of one of AWS's hosts; `None` for any other host.
+fn region_of(host: &str) -> Option<&str> {
+    let zones = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
+    let name = zones.into_iter().find_map(|zone| host.strip_suffix(zone))?;
+    let is_region = |label: &&str| {
+        let numbered = label.rsplit_once('-').is_some_and(|(_, last)| last.parse::<u8>().is_ok());
+        numbered && label.split('-').count() >= 3 && label.starts_with(|c: char| c.is_ascii_lowercase())
+    };
+    name.rsplit('.').find(is_region)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{provider, vars};
@@ -98,6 +119,19 @@ mod tests {
         assert_eq!(known, Address::Known { url, overridden_by: None });
         let missing = address(&provider, Protocol::BedrockConverse, template, &vars(&[]));
         assert_eq!(missing, Address::Missing(vec!["AWS_REGION".into()]));
+    }
+
+    #[test]
+    fn the_region_is_that_of_the_host_or_the_one_that_is_set_and_never_guessed() {
+        let set = vars(&[("AWS_DEFAULT_REGION", "eu-west-1")]);
+        let of = |url: &'static str| region(url, &set).unwrap().to_owned();
+        assert_eq!(of("https://bedrock-runtime.us-gov-west-1.amazonaws.com/model/x"), "us-gov-west-1");
+        assert_eq!(of("https://bedrock-runtime-fips.ca-central-1.amazonaws.com"), "ca-central-1");
+        assert_eq!(of("https://vpce-0a1b-2c.bedrock-runtime.ap-south-1.vpce.amazonaws.com"), "ap-south-1");
+        assert_eq!(of("https://bedrock-runtime.cn-north-1.amazonaws.com.cn"), "cn-north-1");
+        assert_eq!(of("http://127.0.0.1:9102/model/x"), "eu-west-1");
+        assert_eq!(of("https://us-east-1.example.com"), "eu-west-1");
+        assert_eq!(region("http://127.0.0.1:9102", &vars(&[])), None);
     }
 
     #[test]

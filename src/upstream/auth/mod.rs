@@ -4,14 +4,23 @@
 //! for the provider about to be called: it runs a command of the user's, or asks a cloud's own library.
 
 mod address;
+#[cfg(feature = "bedrock")]
+mod aws;
+mod command;
+mod error;
+#[cfg(feature = "vertex")]
+mod google;
 mod secret;
 mod signer;
+#[cfg(feature = "bedrock")]
+mod sigv4;
 
 use std::collections::BTreeMap;
 
 pub use address::{Address, address, base_variable, is_overridden};
+pub use error::AuthError;
 pub use secret::{Secret, Vars};
-pub use signer::{AuthError, Signer};
+pub use signer::Signer;
 
 use crate::catalog::{Auth, Provider, ProviderId};
 
@@ -45,6 +54,8 @@ pub struct Clouds {
     pub aws: Option<String>,
     /// Google's.
     pub google: Option<String>,
+    /// The document of Google's, where it is a file; without one Google's library looks for itself.
+    pub google_document: Option<Secret>,
 }
 
 /// What was found for a provider.
@@ -89,8 +100,28 @@ pub enum Lazy {
     Aws,
     /// Google's application default credentials.
     Google,
-    /// The document of a Google credential (a service account's key file, an authorised user), as the sandbox has one.
+    /// The document of a Google credential: a service account's key file, an authorised user's log-in, an external
+    /// account.
     GoogleDocument(Secret),
+}
+
+impl Lazy {
+    /// What this build cannot sign in with, where that is so: the clouds' libraries are features of the package.
+    #[must_use]
+    pub const fn unsupported(&self) -> Option<&'static str> {
+        match self {
+            Self::Aws if !cfg!(feature = "bedrock") => Some("AWS credentials"),
+            Self::Google | Self::GoogleDocument(_) if !cfg!(feature = "vertex") => Some("Google credentials"),
+            _ => None,
+        }
+    }
+
+    /// The variable that it needs for a call at an address and that is not set: requests are signed for a region of AWS,
+    /// which is never guessed.
+    #[must_use]
+    pub fn missing(&self, base_url: &str, vars: &Vars) -> Option<&'static str> {
+        (matches!(self, Self::Aws) && address::region(base_url, vars).is_none()).then_some(address::REGION[0])
+    }
 }
 
 /// The roles of environment variables that hold a key, in the order in which they are tried.
@@ -132,7 +163,11 @@ pub fn find_key(provider: &Provider, auth: &Auth, keys: &Keyring) -> Found {
     }
     let chain = match auth {
         Auth::Aws => keys.clouds.aws.as_ref().map(|source| (source, Lazy::Aws)),
-        Auth::Google => keys.clouds.google.as_ref().map(|source| (source, Lazy::Google)),
+        Auth::Google => keys
+            .clouds
+            .google
+            .as_ref()
+            .map(|source| (source, keys.clouds.google_document.clone().map_or(Lazy::Google, Lazy::GoogleDocument))),
         _ => None,
     };
     if let Some((source, lazy)) = chain {

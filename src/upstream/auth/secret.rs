@@ -83,6 +83,19 @@ impl Vars {
         self.0.get(name).map(|value| value.0.as_str())
     }
 
+    /// Sets a variable that is not set, to what a file says in its place.
+    pub fn fill(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.0.entry(name.to_owned()).or_insert_with(|| Secret::new(value));
+        }
+    }
+
+    /// Names and values, for the clouds' own libraries.
+    #[cfg(feature = "bedrock")]
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.0.as_str()))
+    }
+
     /// The names of all variables.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -1,37 +1,65 @@
 //! Obtains a credential and puts it on a request.
 
+use std::fmt;
+use std::time::Duration;
+
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use jiff::Timestamp;
 
-use super::{Found, Lazy, Secret};
+use super::command::Commands;
+use super::{AuthError, Found, Lazy, Secret, Vars};
 use crate::catalog::Auth;
-use crate::observe::ErrorClass;
 
-/// Why a credential cannot be obtained, or not be put on a request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AuthError {
-    /// The key holds characters that no header can carry.
-    #[error("the key from {0} holds characters that a header cannot carry")]
-    NotAHeader(String),
-    /// This version cannot do the scheme.
-    #[error("this version cannot sign in with {0}")]
-    Unsupported(String),
+/// How long obtaining one credential may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Obtains credentials and puts them on requests. What was obtained is kept for the life of this value, and refreshed
+/// before it runs out; nothing is obtained for a provider that is not about to be called.
+pub struct Signer {
+    #[cfg_attr(not(any(feature = "bedrock", feature = "vertex")), expect(dead_code, reason = "the clouds read it"))]
+    vars: Vars,
+    limit: Duration,
+    commands: Commands,
+    #[cfg(feature = "bedrock")]
+    aws: super::aws::Chain,
+    #[cfg(feature = "vertex")]
+    google: super::google::Tokens,
 }
 
-impl AuthError {
-    /// The class of a failure before anything was sent.
-    #[must_use]
-    pub const fn class(&self) -> ErrorClass {
-        ErrorClass::Auth
+impl Default for Signer {
+    fn default() -> Self {
+        Self::new(Vars::default())
     }
 }
 
-/// Obtains credentials and puts them on requests. What was obtained is kept for the life of this value, and refreshed
-/// before it runs out.
-#[derive(Debug, Default)]
-pub struct Signer {}
+impl fmt::Debug for Signer {
+    /// Says nothing of what it holds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
 
 impl Signer {
+    /// A signer over a snapshot of the environment, which the clouds' chains read. Costs nothing: it asks nobody yet.
+    #[must_use]
+    pub fn new(vars: Vars) -> Self {
+        Self {
+            vars,
+            limit: LIMIT,
+            commands: Commands::default(),
+            #[cfg(feature = "bedrock")]
+            aws: super::aws::Chain::default(),
+            #[cfg(feature = "vertex")]
+            google: super::google::Tokens::default(),
+        }
+    }
+
+    /// The same with another limit for obtaining one credential, in place of ten seconds.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Puts the credential on a request, last of all: the body and all other headers are signed as they are. Gives the
     /// secrets that went out, for redaction.
     ///
@@ -43,18 +71,43 @@ impl Signer {
         found: &Found,
         now: Timestamp,
     ) -> Result<Vec<Secret>, AuthError> {
-        let _ = now;
         match found {
             Found::Key { source, secret, auth } => {
                 carry(request, source, secret, auth)?;
                 Ok(vec![secret.clone()])
             }
-            Found::Lazy { lazy, .. } => Err(AuthError::Unsupported(match lazy {
-                Lazy::Command { .. } => "a command".to_owned(),
-                Lazy::Aws => "AWS credentials".to_owned(),
-                Lazy::Google | Lazy::GoogleDocument(_) => "Google credentials".to_owned(),
-            })),
+            Found::Lazy { source, lazy } => self.obtain(request, source, lazy, now).await,
             Found::NotNeeded | Found::Missing { .. } => Ok(Vec::new()),
+        }
+    }
+
+    async fn obtain(
+        &self,
+        request: &mut http::Request<bytes::Bytes>,
+        source: &str,
+        lazy: &Lazy,
+        now: Timestamp,
+    ) -> Result<Vec<Secret>, AuthError> {
+        if let Some(what) = lazy.unsupported() {
+            return Err(AuthError::Unsupported(what.to_owned()));
+        }
+        match lazy {
+            Lazy::Command { argv, auth } => {
+                let secret = self.commands.key(argv, self.limit).await?;
+                carry(request, source, &secret, auth)?;
+                Ok(vec![secret])
+            }
+            #[cfg(feature = "bedrock")]
+            Lazy::Aws => self.aws.sign(request, &self.vars, now, self.limit).await,
+            #[cfg(feature = "vertex")]
+            Lazy::Google => self.google.sign(request, None, &self.vars, self.limit).await,
+            #[cfg(feature = "vertex")]
+            Lazy::GoogleDocument(document) => self.google.sign(request, Some(document), &self.vars, self.limit).await,
+            #[cfg(not(all(feature = "bedrock", feature = "vertex")))]
+            _ => {
+                let _ = now;
+                Err(AuthError::Unsupported(source.to_owned()))
+            }
         }
     }
 }

@@ -81,6 +81,9 @@ impl Home {
             .env("OPENMUX_DATA_DIR", path.join("data"))
             .env("COLUMNS", "80")
             .env("NO_COLOR", "1")
+            // A machine of Amazon's or Google's has credentials of its own.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("NO_GCE_CHECK", "true")
             .env("TZ", "UTC")
             .env("LC_ALL", "C.UTF-8");
         Run { command, home: path.to_owned(), stdin: Stdin::Null, stdout: None, timeout: TIMEOUT }
@@ -347,8 +350,19 @@ mod tests {
         let output = run.timeout(Duration::from_secs(30)).run();
         let mut names: Vec<&str> = output.stdout.lines().filter_map(|line| line.split('=').next()).collect();
         names.sort_unstable();
-        let expected =
-            ["COLUMNS", "HOME", "LC_ALL", "MORE", "NO_COLOR", "OPENMUX_CONFIG_DIR", "OPENMUX_DATA_DIR", "TMPDIR", "TZ"];
+        let expected = [
+            "AWS_EC2_METADATA_DISABLED",
+            "COLUMNS",
+            "HOME",
+            "LC_ALL",
+            "MORE",
+            "NO_COLOR",
+            "NO_GCE_CHECK",
+            "OPENMUX_CONFIG_DIR",
+            "OPENMUX_DATA_DIR",
+            "TMPDIR",
+            "TZ",
+        ];
         assert_eq!(names, expected);
         assert!(output.snapshot().contains("HOME=$TMP\n"), "{}", output.snapshot());
     }
