@@ -33,6 +33,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     };
     let resolved = facts::model(&offline.catalog, &name)?;
     let constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.ask.choice)?;
+    let named = sandbox::named(&constraints);
     let (request, chat) = if shaped && args.ask.messages.is_none() {
         let asked = args.tokens.unwrap_or(DEFAULT_SHAPE);
         let request = RouteRequest {
@@ -52,7 +53,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         }
         (request, Some(chat))
     };
-    let simulated = sandbox::pretended(settings, &offline.catalog, &resolved);
+    let simulated = sandbox::pretended(settings, &offline.catalog, &resolved, &named);
     let dispatcher = offline.dispatcher(simulated.as_ref(), args.ask.choice.region.as_deref());
     let reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), args.all);
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));

@@ -10,7 +10,7 @@ mod signing;
 use jiff::Timestamp;
 
 pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan, Wire};
-pub use reach::{Reach, Sandboxed};
+pub use reach::{Reach, Sandboxed, Simulated};
 
 use crate::catalog::{Catalog, ModelId};
 use crate::chat::{ChatRequest, MediaKind};

@@ -20,7 +20,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::HEADER;
 use super::access::{Access, Credential};
 use super::answer::Draw;
 use super::dialect::{Ask, Dialect, Failure, dialect, lists_models};
@@ -100,12 +99,22 @@ impl Sandbox {
                 tracing::debug!(%error, "the sandbox stopped");
             }
         });
-        let by_id = |local: &Local| local.provider.id.clone();
-        let address = |local: &Local| format!("http://{addr}/{}", local.provider.id);
-        let base_urls = shared.locals.values().map(|l| (by_id(l), format!("{}{}", address(l), l.dialect.base()))).collect();
-        let credentials = shared.locals.values();
-        let credentials = credentials.map(|l| (by_id(l), l.access.credential(&format!("{}/token", address(l))))).collect();
-        Ok(Running { addr, base_urls, credentials, shared, _stop: stop })
+        let mut running = Running {
+            addr,
+            base_urls: BTreeMap::new(),
+            protocols: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            shared: Arc::clone(&shared),
+            _stop: stop,
+        };
+        for (name, local) in &shared.locals {
+            let id = &local.provider.id;
+            let address = format!("http://{addr}/{name}");
+            running.base_urls.insert(id.clone(), format!("{address}{}", local.dialect.base()));
+            running.protocols.insert(id.clone(), local.provider.protocol);
+            running.credentials.insert(id.clone(), local.access.credential(&format!("{address}/token")));
+        }
+        Ok(running)
     }
 }
 
@@ -147,6 +156,8 @@ pub struct Running {
     /// What a client appends its protocol's path to (`/chat/completions`, `/messages`, `/models/ID:generateContent`,
     /// `/model/ID/converse`), by provider; no trailing slash.
     pub base_urls: BTreeMap<ProviderId, String>,
+    /// What each provider speaks.
+    pub protocols: BTreeMap<ProviderId, Protocol>,
     /// What a client must show, by provider.
     pub credentials: BTreeMap<ProviderId, Credential>,
     shared: Arc<Shared>,

@@ -174,7 +174,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 /// `20261124T084302Z` as an instant.
 fn instant(date: &str) -> Option<Timestamp> {
     let civil = DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
-    Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    TimeZone::UTC.to_timestamp(civil).ok()
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use openmux::catalog::{Protocol, ProviderId};
+use openmux::catalog::{Auth, Protocol, ProviderId};
 use openmux::sandbox::{Fault, HEADER, KEY, Running, Sandbox, SandboxProvider, Scenario};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -17,7 +17,14 @@ const BOTH: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
 const FAST: &str = "seed = 1\n[default]\nttft_ms = 0\ntokens_per_second = 10000\ntokens = 4\n";
 
 fn provider(id: &str, protocol: Protocol) -> SandboxProvider {
-    SandboxProvider { id: ProviderId::new(id), protocol, name: id.to_owned() }
+    let auth = match protocol {
+        Protocol::AnthropicMessages => Auth::Header("x-api-key".to_owned()),
+        Protocol::Gemini => Auth::Header("x-goog-api-key".to_owned()),
+        Protocol::VertexGemini | Protocol::VertexAnthropic => Auth::Google,
+        Protocol::BedrockConverse => Auth::Aws,
+        _ => Auth::Bearer,
+    };
+    SandboxProvider { id: ProviderId::new(id), protocol, auth, name: id.to_owned() }
 }
 
 async fn start(scenario: &str, providers: &[(&str, Protocol)]) -> Running {
@@ -239,10 +246,11 @@ async fn what_a_real_provider_refuses_is_refused() {
         writeln!(all, "{what}: {status} {}", response.text().await.unwrap()).unwrap();
     };
     for (id, protocol) in [("a", BOTH[0]), ("b", BOTH[1])] {
-        let good = |extra: Value| ask(&sandbox, id, protocol, &extra).header("x-api-key", KEY);
+        let good = |extra: Value| ask(&sandbox, id, protocol, &extra).bearer_auth(KEY);
         let base = &sandbox.base_urls[&ProviderId::new(id)];
         note("no key", ask(&sandbox, id, protocol, &json!({}))).await;
-        note("empty key", ask(&sandbox, id, protocol, &json!({})).header("x-api-key", "")).await;
+        note("empty key", ask(&sandbox, id, protocol, &json!({})).bearer_auth("")).await;
+        note("other header", ask(&sandbox, id, protocol, &json!({"model": null})).header("x-api-key", KEY)).await;
         note("wrong key", ask(&sandbox, id, protocol, &json!({})).bearer_auth("sk-real")).await;
         note("models", client().get(format!("{base}/models")).bearer_auth(KEY)).await;
         note("wrong path", client().post(format!("{base}/embeddings")).bearer_auth(KEY)).await;
@@ -372,7 +380,9 @@ async fn what_it_cannot_play_is_refused_at_the_start() {
         let started = Sandbox::start(Scenario::builtin("calm").unwrap(), providers).await;
         started.map(|_| ()).unwrap_err().to_string()
     };
-    assert_eq!(refusal(vec![provider("a", Protocol::Gemini)]).await, "the sandbox does not speak gemini (a)");
+    assert_eq!(refusal(vec![provider("a", Protocol::Ollama)]).await, "the sandbox does not speak ollama (a)");
+    let unknown = SandboxProvider { auth: Auth::Unsupported("exchange".into()), ..provider("a", BOTH[0]) };
+    assert_eq!(refusal(vec![unknown]).await, "the sandbox cannot check the credential of a");
     assert_eq!(refusal(vec![provider("a/b", BOTH[0])]).await, "the provider id \"a/b\" cannot be a part of a path");
     assert_eq!(refusal(vec![provider("a", BOTH[0]), provider("a", BOTH[1])]).await, "the provider a is there twice");
 }
