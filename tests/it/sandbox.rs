@@ -1,17 +1,30 @@
 //! The local providers over real HTTP: every fault to the byte, determinism, and what a client may rely on.
 
+mod clouds;
+mod content;
+mod wire;
+
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use openmux::catalog::{Auth, Protocol, ProviderId};
-use openmux::sandbox::{Fault, HEADER, KEY, Running, Sandbox, SandboxProvider, Scenario};
+use openmux::sandbox::{Credential, Fault, HEADER, KEY, Running, Sandbox, SandboxProvider, Scenario};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 const BOTH: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
+
+/// What came later than the two.
+const NEW: [Protocol; 5] = [
+    Protocol::OpenaiResponses,
+    Protocol::Gemini,
+    Protocol::VertexGemini,
+    Protocol::VertexAnthropic,
+    Protocol::BedrockConverse,
+];
 
 /// As fast as it gets, with answers of four tokens.
 const FAST: &str = "seed = 1\n[default]\nttft_ms = 0\ntokens_per_second = 10000\ntokens = 4\n";
@@ -40,22 +53,73 @@ fn client() -> Client {
     CLIENT.get_or_init(make).clone()
 }
 
-/// A request that is well formed, without its key.
+/// A request that is well formed, without its credential.
 fn ask(sandbox: &Running, id: &str, protocol: Protocol, extra: &Value) -> RequestBuilder {
+    let stream = extra.get("stream") == Some(&json!(true));
+    let text = "How are you?";
     let (path, mut body) = match protocol {
-        Protocol::OpenaiChat => ("chat/completions", json!({"model": "m/1", "temperature": 1})),
-        _ => ("messages", json!({"model": "m/1", "max_tokens": 100, "temperature": 1})),
+        Protocol::OpenaiChat => {
+            let messages = json!([{"role": "user", "content": text}]);
+            ("chat/completions", json!({"model": "m/1", "temperature": 1, "messages": messages}))
+        }
+        Protocol::OpenaiResponses => ("responses", json!({"model": "m/1", "temperature": 1, "input": text})),
+        Protocol::AnthropicMessages => {
+            let messages = json!([{"role": "user", "content": text}]);
+            ("messages", json!({"model": "m/1", "max_tokens": 100, "temperature": 1, "messages": messages}))
+        }
+        Protocol::VertexAnthropic => {
+            let messages = json!([{"role": "user", "content": text}]);
+            let path = if stream { "models/m@1:streamRawPredict" } else { "models/m@1:rawPredict" };
+            let version = "vertex-2023-10-16";
+            (path, json!({"anthropic_version": version, "max_tokens": 100, "temperature": 1, "messages": messages}))
+        }
+        Protocol::BedrockConverse => {
+            let messages = json!([{"role": "user", "content": [{"text": text}]}]);
+            let path = if stream { "model/m.1%3A0/converse-stream" } else { "model/m.1%3A0/converse" };
+            (path, json!({"messages": messages, "inferenceConfig": {"temperature": 1}}))
+        }
+        _ => {
+            let contents = json!([{"role": "user", "parts": [{"text": text}]}]);
+            let path = if stream { "models/m-1:streamGenerateContent?alt=sse" } else { "models/m-1:generateContent" };
+            (path, json!({"contents": contents, "generationConfig": {"temperature": 1}}))
+        }
     };
-    body["messages"] = json!([{"role": "user", "content": "How are you?"}]);
-    for (key, value) in extra.as_object().unwrap() {
+    let in_path = !matches!(
+        protocol,
+        Protocol::OpenaiChat | Protocol::OpenaiResponses | Protocol::AnthropicMessages | Protocol::VertexAnthropic
+    );
+    for (key, value) in extra.as_object().unwrap().iter().filter(|(key, _)| !in_path || *key != "stream") {
         body[key] = value.clone();
     }
     let url = format!("{}/{path}", sandbox.base_urls[&ProviderId::new(id)]);
     client().post(url).header("anthropic-version", "2023-06-01").body(body.to_string())
 }
 
+/// The same with the credential of its provider; a token is exchanged first where it takes one.
+async fn signed(sandbox: &Running, id: &str, protocol: Protocol, extra: &Value) -> RequestBuilder {
+    let request = ask(sandbox, id, protocol, extra);
+    match &sandbox.credentials[&ProviderId::new(id)] {
+        Credential::Key { key, auth: Auth::Header(name) } => request.header(name, key),
+        Credential::Google { document } => request.bearer_auth(exchanged(document).await),
+        // A signature is tried elsewhere.
+        _ => request.bearer_auth(KEY),
+    }
+}
+
+/// What the token endpoint of a document gives for it.
+async fn exchanged(document: &str) -> String {
+    let mut fields: Value = serde_json::from_str(document).unwrap();
+    fields["grant_type"] = json!("refresh_token");
+    let url = fields["token_uri"].as_str().unwrap().to_owned();
+    let told: Value = serde_json::from_str(
+        &client().post(url).body(fields.to_string()).send().await.unwrap().text().await.unwrap(),
+    )
+    .unwrap();
+    told["access_token"].as_str().unwrap().to_owned()
+}
+
 async fn chat(sandbox: &Running, id: &str, protocol: Protocol, extra: &Value) -> Response {
-    ask(sandbox, id, protocol, extra).bearer_auth(KEY).send().await.unwrap()
+    signed(sandbox, id, protocol, extra).await.send().await.unwrap()
 }
 
 /// Head, body and end of a response as one text; `quiet` is the silence that counts as none coming any more.
@@ -69,18 +133,39 @@ async fn transcript(request: RequestBuilder, quiet: Duration) -> String {
         }
     }
     text.push('\n');
+    let mut body = Vec::new();
     let end = loop {
         match timeout(quiet, response.chunk()).await {
-            Ok(Ok(Some(bytes))) => text.push_str(std::str::from_utf8(&bytes).unwrap()),
+            Ok(Ok(Some(bytes))) => body.extend_from_slice(&bytes),
             Ok(Ok(None)) => break "end",
             Ok(Err(_)) => break "closed in the middle",
             Err(_) => break "silence",
         }
     };
+    let framed = text.contains("vnd.amazon.eventstream");
+    text += &if framed { frames(&body) } else { String::from_utf8(body).unwrap() };
     if !text.ends_with('\n') {
         text.push('\n');
     }
     text + "(" + end + ")\n"
+}
+
+/// The frames of AWS's event stream as lines, read by AWS's own library.
+fn frames(mut bytes: &[u8]) -> String {
+    let mut text = String::new();
+    while !bytes.is_empty() {
+        let Ok(message) = aws_smithy_eventstream::frame::read_message_from(&mut bytes) else {
+            return text + "(what cannot be read)\n";
+        };
+        let header = |name: &str| {
+            let header = message.headers().iter().find(|header| header.name().as_str() == name);
+            header.map_or("", |header| header.value().as_string().unwrap().as_str()).to_owned()
+        };
+        let payload = std::str::from_utf8(message.payload()).unwrap();
+        let kind = header(":message-type");
+        writeln!(text, "{kind} {}{}: {payload}", header(":event-type"), header(":exception-type")).unwrap();
+    }
+    text
 }
 
 /// The text of an answer, streamed or not, of either protocol.
@@ -108,17 +193,18 @@ async fn every_fault(protocol: Protocol, stream: bool) -> String {
     let transcripts = join_all(Fault::ALL.iter().map(|fault| async {
         let hangs = matches!(fault, Fault::NeverAnswer | Fault::HangAfterHeaders | Fault::StallMidStream);
         let quiet = Duration::from_secs(if hangs { 2 } else { 30 });
-        let request = ask(&sandbox, fault.name(), protocol, &extra).bearer_auth(KEY);
+        let request = signed(&sandbox, fault.name(), protocol, &extra).await;
         format!("=== {}\n{}", fault.name(), transcript(request, quiet).await)
     }));
     transcripts.await.concat()
 }
 
-/// All four at once: three faults of each are told from a slow machine by two seconds of silence.
+/// All at once: three faults of each are told from a slow machine by two seconds of silence.
 #[tokio::test]
 async fn every_fault_to_the_byte() {
-    let kinds = [(BOTH[0], true), (BOTH[0], false), (BOTH[1], true), (BOTH[1], false)];
-    let transcripts = join_all(kinds.map(|(protocol, stream)| every_fault(protocol, stream))).await;
+    let all = [BOTH[0], BOTH[1], NEW[0], NEW[1], NEW[3], NEW[4]];
+    let kinds: Vec<_> = all.into_iter().flat_map(|protocol| [(protocol, true), (protocol, false)]).collect();
+    let transcripts = join_all(kinds.iter().map(|(protocol, stream)| every_fault(*protocol, *stream))).await;
     for ((protocol, stream), transcript) in kinds.into_iter().zip(transcripts) {
         let kind = if stream { "stream" } else { "whole" };
         insta::assert_snapshot!(format!("every_fault_{}_{kind}", protocol.name()), transcript);
