@@ -198,3 +198,67 @@ fn invalid(message: &str) -> Failure {
 fn incomplete(message: &str) -> Failure {
     denied("IncompleteSignatureException", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Serialize as _;
+    use serde_json::Value;
+
+    /// The key pair of AWS's published examples, which boto3 was given when its requests were captured.
+    const PUBLISHED: KeyPair<'_> =
+        KeyPair { id: "AKIDEXAMPLE", secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", region: "us-east-1" };
+
+    /// Writes JSON with the spaces and escapes of Python's.
+    struct Python;
+
+    impl serde_json::ser::Formatter for Python {
+        fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+            if first { Ok(()) } else { out.write_all(b", ") }
+        }
+
+        fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+            if first { Ok(()) } else { out.write_all(b", ") }
+        }
+
+        fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+            out.write_all(b": ")
+        }
+    }
+
+    fn body(value: &Value) -> Vec<u8> {
+        let mut out = Vec::new();
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Python)).unwrap();
+        String::from_utf8(out).unwrap().replace('é', "\\u00e9").into_bytes()
+    }
+
+    #[test]
+    fn what_boto3_signed_is_right_and_nothing_else_is() {
+        let captured = include_str!("../../tests/fixtures/sdk/bedrock.jsonl");
+        let mut checked = 0;
+        for line in captured.lines() {
+            let request: Value = serde_json::from_str(line).unwrap();
+            let mut headers = HeaderMap::new();
+            for header in request["headers"].as_array().unwrap() {
+                let name: http::HeaderName = header[0].as_str().unwrap().parse().unwrap();
+                headers.append(name, header[1].as_str().unwrap().parse().unwrap());
+            }
+            // The capture left out some headers that Anthropic's own client had signed.
+            if !headers["user-agent"].to_str().unwrap().starts_with("Boto3") {
+                continue;
+            }
+            let bytes = body(&request["body"]);
+            assert_eq!(headers["content-length"], bytes.len().to_string());
+            let path = request["path"].as_str().unwrap();
+            let arrived = Arrived { method: "POST", path, query: "", headers: &headers, body: &bytes };
+            let at = instant(headers["x-amz-date"].to_str().unwrap());
+            assert_eq!(verify(arrived, PUBLISHED, at), Ok(()), "{path}");
+            assert!(verify(Arrived { body: b"{}", ..arrived }, PUBLISHED, at).is_err());
+            assert!(verify(Arrived { path: "/model/m/other", ..arrived }, PUBLISHED, at).is_err());
+            assert!(verify(Arrived { query: "a=b", ..arrived }, PUBLISHED, at).is_err());
+            assert!(verify(arrived, KeyPair { secret: "other", ..PUBLISHED }, at).is_err());
+            checked += 1;
+        }
+        assert_eq!(checked, 7);
+    }
+}

@@ -44,8 +44,8 @@ pub(in crate::sandbox) fn read(body: &Value, host: &Host<'_>) -> Result<Ask, Fai
         Some(model) => model,
         None => model(body).ok_or_else(|| missing("model"))?,
     };
-    let of_body = |name: &&str| host.in_body && ["anthropic_version", "anthropic_beta"].contains(name);
-    if let Some(name) = stranger(body, &FIELDS).filter(|name| !of_body(name)) {
+    let of_body: &[&str] = if host.in_body { &["anthropic_version", "anthropic_beta"] } else { &[] };
+    if let Some(name) = stranger(body, &[&FIELDS, of_body].concat()) {
         return Err(extra(name));
     }
     let messages = body.get("messages").and_then(Value::as_array).ok_or_else(|| missing("messages"))?;

@@ -9,10 +9,10 @@ use crate::sandbox::check::{
 use crate::sandbox::dialect::{Ask, Failure, Route};
 use crate::sandbox::wants::{Choice, Offered, Wants};
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "messages", "system", "inferenceConfig", "toolConfig", "guardrailConfig", "projectIdentifier",
     "additionalModelRequestFields", "promptVariables", "additionalModelResponseFieldPaths", "requestMetadata",
-    "performanceConfig", "serviceTier",
+    "performanceConfig", "serviceTier", "outputConfig",
 ];
 const INFERENCE: [&str; 4] = ["maxTokens", "temperature", "topP", "stopSequences"];
 /// What a block is; exactly one of these.
@@ -23,7 +23,7 @@ const BLOCKS: [&str; 12] = [
 
 /// What is asked, or what is wrong with it.
 pub(super) fn read(route: &Route, body: &Value) -> Result<Ask, Failure> {
-    if let Some(name) = stranger(body, &FIELDS).filter(|name| *name != "outputConfig") {
+    if let Some(name) = stranger(body, &FIELDS) {
         return Err(Failure::invalid(format!("Malformed input request: extraneous key [{name}] is not permitted.")));
     }
     let inference = body.get("inferenceConfig").unwrap_or(&Value::Null);

@@ -362,7 +362,12 @@ async fn what_is_wrong_with_a_request_is_told_in_the_provider_s_envelope() {
     };
     for protocol in ALL {
         note("unknown field", protocol, json!({"max_tokns": 1})).await;
-        note("nothing said", protocol, json!({"messages": [], "contents": [], "input": []})).await;
+        let field = match protocol {
+            Protocol::OpenaiResponses => "input",
+            _ if is_gemini(protocol) => "contents",
+            _ => "messages",
+        };
+        note("nothing said", protocol, json!({ field: [] })).await;
     }
     let (chat, claude, responses, gemini) = (ALL[0], ALL[1], ALL[2], ALL[3]);
     let bedrock = Protocol::BedrockConverse;
