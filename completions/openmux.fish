@@ -47,6 +47,7 @@ complete -c openmux -n "__fish_openmux_needs_command" -f -a "models" -d 'Find mo
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "providers" -d 'Who serves a model, at what price, how fast; which providers there are'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "route" -d 'Which provider a call would use, and why'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "chat" -d 'Send one prompt, stream the answer'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "usage" -d 'What was spent, by day, model, provider or source. Works offline'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "sandbox" -d 'Run simulated providers on this machine until Ctrl-C'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, routing'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
@@ -135,7 +136,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
 jsonl\t''
@@ -144,17 +145,19 @@ tsv\t''
 md\t''
 ids\t''
 text\t''"
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -l json -d 'Short for -o json'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -s h -l help -d 'Print help'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -f -a "list" -d 'Every provider: kind, key, models, address. Works offline'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list compare" -f -a "compare" -d 'Who serves a model, at what price, how fast; best first. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -f -a "list" -d 'Every provider: kind, key, models, address. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -f -a "check" -d 'Whether providers answer and take their keys; spends nothing'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -f -a "compare" -d 'Who serves a model, at what price, how fast; best first. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -f -a "history" -d 'How a provider or a model did, by hour or day, as this machine saw it. Works offline'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l kind -d 'Kinds: lab, cloud, host, gateway, plan, local' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l sort -d 'Order by these columns; unknown values come last' -r
@@ -173,12 +176,36 @@ always\t''
 never\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l callable -d 'A key is set, or none is needed'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l local -d 'Look for servers on this machine (ollama, lmstudio, llamacpp, vllm, your own) and say how to use what runs'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l reverse -d 'Reverse the order'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l timeout -d 'One provider\'s answer: 30s, 500ms; 0 is no limit' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l tokens -d 'The call that is priced, in tokens: input, output, cached input' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l prefer -d 'What to favour: price, latency, throughput or balanced [default: balanced]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
@@ -207,6 +234,33 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l since -d 'From this long ago, or this day on: 12h, 7d, 2026-11-01' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l by -d 'Rows of an hour or a day (UTC)' -r -f -a "hour\t''
+day\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l unit -d 'Unit of throughput' -r -f -a "tok/s\t'Tokens per second'
+tok/min\t'Tokens per minute'"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -319,6 +373,34 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -s q -l quiet -d '
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l by -d 'Sum by these: day, model, provider, source' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l since -d 'From this long ago, or this day on: 12h, 7d, 2026-11-01' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l until -d 'Until the end of this day' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l model -d 'Of these models' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l provider -d 'At these providers' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l source -d 'From these: chat, probe, gateway' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l scenario -d 'calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l port -d 'The port on 127.0.0.1; 0 takes a free one' -r
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -s m -l model -d 'The model whose providers are simulated' -r

@@ -37,6 +37,7 @@
 //! | money, tokens, what multiplies into what | [`units`] |
 //! | what a model, provider or endpoint *is* | [`catalog`] |
 //! | what a price sheet is, what a usage costs | [`catalog::price`] |
+//! | which cloud regions lie in which geography | [`catalog::geo`] |
 //! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
 //! | the user's TOML overlays | [`catalog::file`] |
 //! | what a typed model name means | [`catalog::resolve`] |
@@ -49,13 +50,15 @@
 //! | near-ties | `routing/balance.rs` |
 //! | what is tried next, when, how often | `routing/failover.rs` |
 //! | tables on disk | `store/{schema,sqlite}.rs` |
-//! | a wire dialect | `upstream/{openai,anthropic}.rs`: encode, decode |
+//! | a wire dialect | `upstream/{openai,anthropic,gemini}.rs`: encode, decode |
 //! | what a provider's error means | `upstream/classify/`: tables |
 //! | bytes to frames | `upstream/wire/` |
 //! | one attempt: sending, stamps, limits | `upstream/exchange.rs` |
 //! | the HTTP client | `upstream/transport.rs` |
 //! | keys and addresses | `upstream/auth/` |
-//! | which endpoints are weighed, and executing a decision | `dispatch/{reach,chat}.rs` |
+//! | where keys come from beside the environment: the user's `config.toml` | `cli/config.rs` |
+//! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
+//! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
 //! | simulated providers | [`sandbox`] |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | how something looks | `cli/render/` |
@@ -94,6 +97,7 @@ pub mod chat;
 pub mod cli;
 pub mod dispatch;
 pub mod observe;
+pub mod probe;
 pub mod routing;
 pub mod sandbox;
 pub mod store;

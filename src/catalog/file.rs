@@ -28,8 +28,7 @@ use std::sync::Arc;
 
 pub(super) use self::endpoint::EndpointPatch;
 use self::provider::ProviderPatch;
-pub(super) use self::reader::suggestion;
-use self::reader::{Reader, Source};
+pub(crate) use self::reader::{Reader, Source, suggestion};
 pub(crate) use self::record::default_auth;
 pub(super) use self::record::provider_record;
 

@@ -5,6 +5,7 @@
 
 mod builtin;
 pub mod file;
+pub mod geo;
 pub mod price;
 mod quirks;
 pub mod resolve;

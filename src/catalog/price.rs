@@ -96,6 +96,23 @@ pub enum CostError {
 }
 
 impl Pricing {
+    /// The most that so many tokens can cost on this sheet: input at the dearest of its plain, cache-write and tier
+    /// rates, output at the dearest of its rates, both times the sheet's multiplier, plus the fee of one request;
+    /// `None` where the price of plain input or output is not known.
+    #[must_use]
+    pub fn worst_case(&self, input: Tokens, output: Tokens) -> Option<Usd> {
+        let dearest = |items: &[Item]| {
+            let rates = items.iter().filter_map(|item| self.rates.get(item));
+            rates.map(|rate| rate.dearest(input, output)).max()
+        };
+        let inputs = dearest(&[Item::Input, Item::CacheWrite])?;
+        let outputs = dearest(&[Item::Output, Item::Reasoning])?;
+        self.base(Item::Input)?;
+        self.base(Item::Output)?;
+        let fees = self.cost(&Usage::default(), Timestamp::UNIX_EPOCH).ok()?.total;
+        Some((inputs * input + outputs * output).times(self.multiplier) + fees)
+    }
+
     /// Adds one entry of a price table; `Ok(false)` where the key is none.
     ///
     /// # Errors

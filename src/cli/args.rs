@@ -2,13 +2,15 @@
 
 mod ask;
 mod lists;
+mod measured;
 mod values;
 
 use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
-pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCompare, ProvidersList, Unit};
+pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit};
+pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub(crate) use values::duration;
 pub use values::{Limit, Shape};
 
@@ -128,6 +130,8 @@ pub enum Command {
     Route(Route),
     /// Send one prompt, stream the answer.
     Chat(Box<ChatArgs>),
+    /// What was spent, by day, model, provider or source. Works offline.
+    Usage(UsageArgs),
     /// Run simulated providers on this machine until Ctrl-C.
     Sandbox(SandboxArgs),
     /// Help on a command or a topic: output, exit-codes, environment, routing.
@@ -148,8 +152,12 @@ pub enum Models {
 pub enum Providers {
     /// Every provider: kind, key, models, address. Works offline.
     List(ProvidersList),
+    /// Whether providers answer and take their keys; spends nothing.
+    Check(ProvidersCheck),
     /// Who serves a model, at what price, how fast; best first. Works offline.
     Compare(ProvidersCompare),
+    /// How a provider or a model did, by hour or day, as this machine saw it. Works offline.
+    History(ProvidersHistory),
 }
 
 /// `openmux route`.

@@ -15,7 +15,7 @@ use crate::dispatch::{Reach, shape};
 use crate::routing::{Constraints, Decision, Policy, Preset, Rejection};
 use crate::units::Tokens;
 
-const COLUMNS: [Column; 26] = [
+const COLUMNS: [Column; 32] = [
     Column::new("provider", "", "PROVIDER", Show::Plain, 0),
     Column::new("kind", "", "KIND", Show::Plain, 5),
     Column::new("key", "", "KEY", Show::Plain, 4),
@@ -30,7 +30,7 @@ const COLUMNS: [Column; 26] = [
     Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 2),
     Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 2),
     Column::new("availability", "", "AVAILABLE", Show::Percent, 10),
-    Column::new("ok", "", "OK", Show::Plain, 9),
+    Column::new("ok", "", "OK", Show::Plain, 4),
     Column::new("samples", "", "SAMPLES", Show::Number, 11),
     Column::new("score_usd", "score", "SCORE", Show::Dollars, 10),
     Column::new("status", "", "STATUS", Show::Plain, 9),
@@ -42,6 +42,12 @@ const COLUMNS: [Column; 26] = [
     Column::new("price_disputed", "disputed", "DISPUTED", Show::Mark, 10),
     Column::new("usable", "", "USABLE", Show::Plain, 10),
     Column::new("web_search_usd_per_1k", "web_search", "SEARCH $/K", Show::Price, 10),
+    Column::new("health", "", "STATE", Show::Plain, 4),
+    Column::new("availability_low", "", "AT LEAST", Show::Percent, 10),
+    Column::new("availability_high", "", "AT MOST", Show::Percent, 10),
+    Column::new("rate_limited_share", "limited", "LIMITED", Show::Percent, 10),
+    Column::new("ttft_p95_ms", "ttft_p95", "TTFT P95", Show::Millis, 10),
+    Column::new("measured_age_s", "age", "AGE", Show::Seconds, 4),
 ];
 
 /// Runs the command.
@@ -75,7 +81,7 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     };
     let legend = format!(
         "{shown} of {found}, {}. Call = {} in + {} out, {cached}. * differs from the author's own endpoint, ~ sources \
-         disagree. OK and times: your own attempts of the last 72 hours, medians from 8 samples on; - is unknown. {}.",
+         disagree. OK, STATE and times: your own attempts of the last 72 hours, medians from 8 samples on; - is unknown. {}.",
         if sort.is_empty() { "best first as `route explain` would try them" } else { "ordered as asked" },
         text::grouped(args.tokens.input.count()),
         text::grouped(args.tokens.output.count()),
@@ -103,10 +109,13 @@ fn sheet(
     measured: &BTreeMap<crate::catalog::EndpointId, crate::observe::Measured>,
 ) -> Sheet {
     let mut columns = COLUMNS.to_vec();
+    let nothing_measured = !reaches.iter().any(|reach| measured.contains_key(&reach.endpoint.id));
     for column in &mut columns {
         match column.name {
             "decode_tps_p50" if args.unit == Unit::PerMinute => column.header = "TOK/MIN",
             "region" | "upstream_model" if args.all => column.rank = 6,
+            // Where nothing was measured, they would only take the room of others.
+            "ok" | "health" | "measured_age_s" if nothing_measured => column.rank = 10,
             _ => {}
         }
     }
@@ -136,7 +145,7 @@ fn row(
     now: jiff::Timestamp,
 ) -> Vec<Cell> {
     let endpoint = &reach.endpoint;
-    let cells = facts::measured_cells(measured, args.unit);
+    let cells = facts::measured_cells(measured, args.unit, now);
     let call = facts::per_call(endpoint, args.tokens, now);
     let key = match &reach.found {
         crate::upstream::auth::Found::Key { .. } | crate::upstream::auth::Found::Lazy { .. } => {
@@ -188,5 +197,11 @@ fn row(
         Cell::Flag(endpoint.dispute.is_some()),
         Cell::Words(usable),
         facts::web_search(endpoint),
+        cells.health,
+        cells.low,
+        cells.high,
+        cells.limited,
+        cells.ttft_p95,
+        cells.age,
     ]
 }

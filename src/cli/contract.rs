@@ -14,7 +14,7 @@ pub enum Exit {
     NotFound,
     /// No key, a rejected key, not permitted.
     Auth,
-    /// An unreadable overlay or catalog, a proxy or certificate that cannot be used.
+    /// An unreadable configuration, overlay or catalog, a proxy or certificate that cannot be used.
     Config,
     /// The provider refused this request.
     Rejected,
@@ -109,7 +109,9 @@ impl Exit {
             Self::Usage => "bad flag or value, missing prompt, input that is not UTF-8",
             Self::NotFound => "no such model, provider or file; or the provider says it is gone",
             Self::Auth => "no key, key rejected, not permitted (401, 403)",
-            Self::Config => "unreadable overlay, proxy or certificate set-up, local server not running",
+            Self::Config => {
+                "unreadable configuration or overlay, proxy or certificate set-up, local server not running"
+            }
             Self::Rejected => "the provider refused this request (400, 413, 422, too long, filter)",
             Self::Limited => "rate limit or no credit, after retries (429, 402)",
             Self::Unavailable => "unreachable, 5xx or overloaded, after retries and failovers",
@@ -144,7 +146,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENMUX_TIMEOUT", "the total time limit, where --timeout is not given"),
     ("OPENMUX_OFFLINE", "1: any need of the network is refused (exit 11)"),
     ("OPENMUX_REGION", "the region that is preferred where a provider has several"),
-    ("OPENMUX_CONFIG_DIR", "where catalog.d/*.toml is; else $XDG_CONFIG_HOME/openmux"),
+    ("OPENMUX_CONFIG_DIR", "where config.toml and catalog.d/*.toml are; else $XDG_CONFIG_HOME/openmux"),
     ("OPENMUX_DATA_DIR", "where obs.db is; else $XDG_STATE_HOME/openmux"),
     ("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "colour off, off (0), or on"),
     ("COLUMNS", "the width of tables; wins over the terminal's"),
@@ -155,14 +157,22 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 /// How provider variables are named, for help and man page.
 pub const PROVIDER_ENVIRONMENT: &str = "\
 Keys come from each provider's own variables (ANTHROPIC_API_KEY, OPENAI_API_KEY, ...); `openmux providers list -o wide` \
-names them all. PROVIDER_BASE_URL (ANTHROPIC_BASE_URL, OPENAI_BASE_URL, ...) sends a provider's requests elsewhere.";
+names them all, and says which one is used. Where none is set, key_cmd, key_file and key in config.toml are looked \
+at, in this order. PROVIDER_BASE_URL (ANTHROPIC_BASE_URL, OPENAI_BASE_URL, ...) sends a provider's requests elsewhere.";
 
 /// Files that openmux reads or writes, and what each is for.
 pub const FILES: &[(&str, &str)] = &[
     (
+        "$XDG_CONFIG_HOME/openmux/config.toml",
+        "where keys come from beside the environment: a table [providers.ID] with key_cmd = [\"program\", \"argument\"] \
+         (run without a shell when that provider is about to be called, never for look-ups), key_file = \"~/path\" (one \
+         line, at most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins \
+         ($XDG_CONFIG_HOME is ~/.config where it is not set)",
+    ),
+    (
         "$XDG_CONFIG_HOME/openmux/catalog.d/*.toml",
         "overlays: your own providers, endpoints and prices, and corrections of the catalog, read in order of their \
-         names ($XDG_CONFIG_HOME is ~/.config where it is not set)",
+         names",
     ),
     (
         "$XDG_STATE_HOME/openmux/obs.db",

@@ -161,14 +161,27 @@ pub(crate) struct MeasuredCells {
     pub ok: Cell,
     /// Attempts in the window.
     pub samples: Cell,
+    /// `up`, `degraded`, `down` or `unknown`, as far as the sample allows.
+    pub health: Cell,
+    /// Where the availability lies at least, with 95 % confidence.
+    pub low: Cell,
+    /// Where it lies at most.
+    pub high: Cell,
+    /// Share of attempts that came too fast for the provider.
+    pub limited: Cell,
+    /// 95th percentile of the time to first token, in ms.
+    pub ttft_p95: Cell,
+    /// Seconds since the newest attempt.
+    pub age: Cell,
 }
 
 /// The measured cells of an endpoint; unknown where nothing was measured.
-pub(crate) fn measured_cells(measured: Option<&Measured>, unit: Unit) -> MeasuredCells {
+pub(crate) fn measured_cells(measured: Option<&Measured>, unit: Unit, now: Timestamp) -> MeasuredCells {
     let known = measured.filter(|measured| measured.judged() + measured.limited > 0);
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let factor = if unit == Unit::PerMinute { 60.0 } else { 1.0 };
     let judged = known.map(Measured::judged).filter(|judged| *judged > 0);
+    let interval = known.and_then(Measured::availability_interval);
     MeasuredCells {
         ttft: Cell::count(known.and_then(Measured::ttft_p50).map(millis)),
         speed: known.and_then(Measured::speed_p50).map_or(Cell::Unknown, |speed| Cell::Figure(speed * factor, 1)),
@@ -176,6 +189,16 @@ pub(crate) fn measured_cells(measured: Option<&Measured>, unit: Unit) -> Measure
         ok: judged
             .zip(known)
             .map_or(Cell::Unknown, |(judged, known)| Cell::Text(format!("{}/{judged}", known.successes))),
+        health: judged.zip(known).map_or(Cell::Unknown, |(_, known)| Cell::Text(known.health().name().to_owned())),
+        low: interval.map_or(Cell::Unknown, |(low, _)| Cell::Figure(low, 4)),
+        high: interval.map_or(Cell::Unknown, |(_, high)| Cell::Figure(high, 4)),
+        limited: known.and_then(Measured::limited_share).map_or(Cell::Unknown, |share| Cell::Figure(share, 4)),
+        ttft_p95: Cell::count(known.and_then(Measured::ttft_p95).map(millis)),
+        age: Cell::count(
+            known
+                .and_then(|known| known.newest)
+                .and_then(|at| u64::try_from(now.as_second().saturating_sub(at.as_second())).ok()),
+        ),
         samples: Cell::count(known.map(|known| u64::from(known.judged() + known.limited))),
     }
 }

@@ -20,12 +20,15 @@ pub(crate) fn short(style: Style) -> String {
          {}\n  \
            models list          Find models by price, context, abilities\n  \
            models show          Everything known about one model\n  \
-           providers list       Every provider, and whether a key is set\n  \
+           providers list       Every provider, and where its key comes from\n  \
            providers compare    Who serves a model, at what price, how fast\n  \
+           providers history    How they did, as this machine saw it\n  \
+           usage                What was spent\n  \
            route explain        Which provider a call would use, and why\n  \
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \
-           chat                 Send one prompt, stream the answer\n\n\
+           chat                 Send one prompt, stream the answer\n  \
+           providers check      Do providers answer, and take their keys\n\n\
          {}\n  \
            openmux models list --tools --max-price 1\n  \
            openmux providers compare claude-sonnet-5\n  \

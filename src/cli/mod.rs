@@ -4,13 +4,17 @@
 
 pub mod args;
 mod chat;
+mod check;
 mod clouds;
 mod compare;
+mod config;
 pub mod contract;
 mod error;
 mod explain;
 mod facts;
 mod help;
+mod history;
+mod local;
 mod models;
 mod offline;
 mod out;
@@ -22,6 +26,7 @@ mod report;
 mod sandbox;
 mod settings;
 mod show;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -88,10 +93,28 @@ fn run(typed: Vec<OsString>) -> Exit {
         }
     }
     trace(&settings);
+    let (json, err_style, width) = (settings.json_errors(), settings.err, settings.width);
+    let settings = match configured(settings, &cli.command) {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error, json, err_style, width),
+    };
     match dispatch(&settings, cli.command) {
         Ok(exit) => exit,
         Err(error) => fail(&error, settings.json_errors(), settings.err, settings.width),
     }
+}
+
+/// Reads the configuration, which help does without; says what is careless about keys to whoever uses them.
+fn configured(settings: Settings, command: &Command) -> Result<Settings, CliError> {
+    if matches!(command, Command::Help(_)) {
+        return Ok(settings);
+    }
+    let (settings, cautions) = settings.configured()?;
+    let uses_keys = matches!(command, Command::Chat(_) | Command::Providers(Providers::List(_) | Providers::Check(_)));
+    for caution in cautions.iter().filter(|_| uses_keys && settings.sandbox.is_none()) {
+        warn(&settings, caution);
+    }
+    Ok(settings)
 }
 
 fn dispatch(settings: &Settings, command: Command) -> Outcome {
@@ -99,7 +122,10 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Models(Models::List(args)) => models::list(settings, &args),
         Command::Models(Models::Show(args)) => show::show(settings, &args),
         Command::Providers(Providers::List(args)) => providers::list(settings, &args),
+        Command::Providers(Providers::Check(args)) => check::check(settings, &args),
         Command::Providers(Providers::Compare(args)) => compare::compare(settings, &args),
+        Command::Providers(Providers::History(args)) => history::history(settings, &args),
+        Command::Usage(args) => usage::usage(settings, &args),
         Command::Route(Route::Explain(args)) => explain::explain(settings, &args),
         Command::Chat(args) => chat::chat(settings, &args),
         Command::Sandbox(args) => sandbox::run(settings, &args),

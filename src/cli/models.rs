@@ -264,7 +264,7 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Me
         upstream_model: endpoint.wire_id().to_owned(),
     };
     let seen = if measured.is_empty() { None } else { own.and_then(|endpoint| measured.get(&id(endpoint))) };
-    let cells = facts::measured_cells(seen, Unit::PerSecond);
+    let cells = facts::measured_cells(seen, Unit::PerSecond, jiff::Timestamp::UNIX_EPOCH);
     let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(&endpoint.endpoint(), shape, now));
     let prices = price(Item::Input).zip(price(Item::Output));
     let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });

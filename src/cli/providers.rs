@@ -1,4 +1,4 @@
-//! `openmux providers list`: every provider, its kind, whether a key is there, what it serves.
+//! `openmux providers list`: every provider, its kind, whether a key is there and where from, what it serves.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use super::error::{CliError, nearest};
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
-use super::{Outcome, facts, note};
+use super::{Outcome, facts, local, note};
 use crate::catalog::{Auth, ModelKind, Provider, ProviderKind, Status};
-use crate::upstream::BUILT;
-use crate::upstream::auth::{Address, Found, address, find_key};
+use crate::dispatch::{Dispatcher, Reach};
+use crate::upstream::auth::{Found, Keyring, find_key};
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     Column::new("id", "provider", "PROVIDER", Show::Plain, 0),
     Column::new("name", "", "NAME", Show::Plain, 5),
     Column::new("kind", "", "KIND", Show::Plain, 1),
     Column::new("key", "", "KEY", Show::Plain, 2),
-    Column::new("key_env", "", "KEY FROM", Show::Plain, 6),
+    Column::new("key_source", "", "KEY FROM", Show::Plain, 3),
     Column::new("models", "", "MODELS", Show::Number, 4),
     Column::new("callable", "", "CALLABLE", Show::Mark, 10),
     Column::new("protocols", "", "PROTOCOLS", Show::Plain, 10),
@@ -25,6 +25,7 @@ const COLUMNS: [Column; 12] = [
     Column::new("base_url_from", "", "ADDRESS FROM", Show::Plain, 10),
     Column::new("missing_settings", "", "NOT SET", Show::Plain, 10),
     Column::new("doc", "", "DOCUMENTATION", Show::Plain, 11),
+    Column::new("looked_in", "", "LOOKED IN", Show::Plain, 9),
 ];
 
 /// Runs the command.
@@ -32,6 +33,9 @@ const COLUMNS: [Column; 12] = [
 /// # Errors
 /// An overlay is broken, a kind or a field does not exist.
 pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
+    if args.local {
+        return local::list(settings, args);
+    }
     let format = settings.list_format()?;
     let kinds = kinds(&args.kind)?;
     let offline = Offline::open(settings, None)?;
@@ -49,6 +53,7 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
             *counts.entry(provider).or_default() += 1;
         }
     }
+    let dispatcher = offline.dispatcher(None, None);
     let mut rows = Vec::new();
     for provider in offline.catalog.providers() {
         let kept = kinds.is_empty() || kinds.contains(&provider.kind);
@@ -56,7 +61,7 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
             let word = word.to_lowercase();
             provider.id.as_str().contains(&word) || provider.name.to_lowercase().contains(&word)
         };
-        let row = Row::of(settings, &provider);
+        let row = Row::of(&dispatcher, &provider);
         if kept && args.words.iter().all(named) && (!args.callable || row.callable) {
             rows.push(row.cells(&provider, counts.get(provider.id.as_str()).copied().unwrap_or(0)));
         }
@@ -73,8 +78,10 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
     if found == 0 {
         note(settings, "no provider matches");
     }
-    let legend =
-        format!("{found} providers. MODELS counts chat models that are not retired. Keys come from the environment.");
+    let legend = format!(
+        "{found} providers. MODELS counts chat models that are not retired. Keys come from the environment, from \
+         config.toml, or from a cloud's own log-in; `providers check` tries them."
+    );
     offline.close(&printed.text, format, &legend, &printed.hidden)
 }
 
@@ -94,53 +101,63 @@ fn kinds(typed: &[String]) -> Result<Vec<ProviderKind>, CliError> {
 }
 
 struct Row {
+    reach: Option<Reach>,
     found: Found,
-    callable: bool,
-    address: Option<Address>,
     looked_in: Vec<String>,
+    callable: bool,
 }
 
 impl Row {
-    fn of(settings: &Settings, provider: &Provider) -> Self {
-        let spoken = provider.protocols.iter().find(|spoken| BUILT.contains(&spoken.protocol));
-        let auth = spoken.map_or(Auth::Bearer, |spoken| spoken.auth.clone());
-        let found = find_key(provider, &auth, &settings.keys);
-        let address = spoken.map(|spoken| address(provider, spoken.protocol, &spoken.base_url, &settings.keys.vars));
-        let known = matches!(address, Some(Address::Known { .. })) && !matches!(auth, Auth::Unsupported(_));
-        let callable = known && !matches!(found, Found::Missing { .. });
+    fn of(dispatcher: &Dispatcher<'_>, provider: &Provider) -> Self {
+        let reach = dispatcher.reach_provider(provider).filter(|reach| reach.unsupported.is_none());
+        let auth = provider.protocols.first().map_or(Auth::Bearer, |spoken| spoken.auth.clone());
+        let found = match &reach {
+            Some(reach) if reach.protocol.is_some() => reach.found.clone(),
+            _ => find_key(provider, &auth, dispatcher.keys),
+        };
         let looked_in = match &found {
             Found::Missing { looked_in } => looked_in.clone(),
-            Found::Key { source, .. } | Found::Lazy { source, .. } => vec![source.clone()],
-            Found::NotNeeded => provider.env_names("key").to_vec(),
+            // Where it would have been looked for.
+            _ => match find_key(provider, &auth, &Keyring::default()) {
+                Found::Missing { looked_in } => looked_in,
+                _ => provider.env_names("key").to_vec(),
+            },
         };
-        Self { found, callable, address, looked_in }
+        let known = reach.as_ref().is_some_and(|reach| reach.protocol.is_some() && reach.missing_settings.is_empty());
+        let callable = known && !matches!(found, Found::Missing { .. });
+        Self { reach, found, looked_in, callable }
     }
 
     fn cells(self, provider: &Provider, models: u64) -> Vec<Cell> {
-        let key = match &self.found {
-            Found::Key { .. } | Found::Lazy { .. } => Cell::Text("yes".to_owned()),
-            Found::NotNeeded => Cell::Text("not needed".to_owned()),
-            Found::Missing { .. } => Cell::Unknown,
+        let (key, source) = match self.found {
+            Found::Key { source, .. } | Found::Lazy { source, .. } => ("yes".into(), Cell::Text(source)),
+            Found::NotNeeded => ("not needed".into(), Cell::Unknown),
+            Found::Missing { .. } => (String::new(), Cell::Unknown),
         };
-        let (url, from, missing) = match self.address {
-            Some(Address::Known { url, overridden_by }) => (Some(url), overridden_by, Vec::new()),
-            Some(Address::Missing(names)) => (None, None, names),
-            None => (provider.protocols.first().map(|spoken| spoken.base_url.clone()), None, Vec::new()),
+        let words = |words: Vec<String>| if words.is_empty() { Cell::Unknown } else { Cell::Words(words) };
+        let template = provider.protocols.first().map(|spoken| spoken.base_url.clone());
+        let (url, from, missing) = match self.reach {
+            Some(reach) if reach.protocol.is_some() => {
+                let url = Some(reach.base_url).filter(|url| !url.is_empty());
+                (url, reach.overridden_by, reach.missing_settings)
+            }
+            _ => (template, None, Vec::new()),
         };
         let protocols = provider.protocols.iter().map(|spoken| spoken.protocol.name().to_owned()).collect();
         vec![
             Cell::Text(provider.id.to_string()),
             Cell::Text(provider.name.clone()),
             Cell::Text(facts::kind_name(provider.kind).to_owned()),
-            key,
-            if self.looked_in.is_empty() { Cell::Unknown } else { Cell::Words(self.looked_in) },
+            Cell::text(Some(key).filter(|key| !key.is_empty())),
+            source,
             Cell::Count(models),
             Cell::Flag(self.callable),
             Cell::Words(protocols),
             Cell::text(url),
             Cell::text(from),
-            if missing.is_empty() { Cell::Unknown } else { Cell::Words(missing) },
+            words(missing),
             Cell::text(provider.doc.clone()),
+            words(self.looked_in),
         ]
     }
 }

@@ -76,8 +76,9 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
                 .fix(format!("openmux models list --vendor {} --sort released --reverse", model.author()))
         }
         Rejection::MissingSetting { variables } => {
-            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", ")))
-                .fix(format!("export {}=...", variables.first().map_or("NAME", String::as_str)))
+            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", "))).fix(
+                format!("export {}=...", variables.first().and_then(|name| name.split(' ').next()).unwrap_or("NAME")),
+            )
         }
         other => {
             CliError::new(Exit::NotFound, "no_provider", format!("no provider of {model} can be used by this version"))
@@ -149,9 +150,39 @@ fn no_key(wanted: &[&Rejected], provider: &str, looked_in: &[String]) -> CliErro
     let listed: Vec<&str> = variables.iter().copied().take(4).collect();
     let first =
         variables.first().copied().or_else(|| looked_in.first().map(String::as_str)).unwrap_or("PROVIDER_API_KEY");
+    let places = match lacking.as_slice() {
+        [_] => everywhere(looked_in),
+        _ => format!("{}{more} (not set)", listed.join(", ")),
+    };
     CliError::new(Exit::Auth, "no_key", message)
-        .fact("looked in", format!("{}{more} (not set)", listed.join(", ")))
+        .fact("looked in", places)
         .fix(format!("export {first}=...   or try it without a key: openmux --sandbox chat ..."))
+}
+
+/// Every place that was looked at: variables, then what else there was.
+fn everywhere(looked_in: &[String]) -> String {
+    let (variables, others): (Vec<&String>, Vec<&String>) = looked_in.iter().partition(|name| is_variable(name));
+    let names: Vec<&str> = variables.iter().map(|name| name.as_str()).collect();
+    let unset = if names.is_empty() { Vec::new() } else { vec![format!("{} (not set)", names.join(", "))] };
+    unset.into_iter().chain(others.into_iter().cloned()).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the place of a key is an environment variable.
+pub(crate) fn is_variable(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// What to do about a key from this place that is not taken.
+pub(crate) fn better_key(source: Option<&str>) -> String {
+    match source {
+        Some(name) if is_variable(name) => format!("export {name}=... with a valid key"),
+        Some("key_cmd") => "see what the command in key_cmd prints".to_owned(),
+        Some(place) => match place.strip_prefix("key_file ") {
+            Some(path) => format!("put a valid key into {path}"),
+            None => format!("put a valid key where it was found: {place}"),
+        },
+        None => "set a key; `openmux providers list -o wide` names where".to_owned(),
+    }
 }
 
 fn nobody(decision: &Decision, model: &ModelId) -> CliError {
@@ -241,7 +272,7 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             let ending =
                 attempt.key_ending.as_ref().map(|ending| format!(" (ends in ...{ending})")).unwrap_or_default();
             CliError::new(Exit::Auth, "rejected_key", format!("{provider} rejected the key from {source}{ending}"))
-                .fix(format!("export {source}=... with a valid key"))
+                .fix(better_key(attempt.key_source.as_deref()))
         }
         ErrorClass::Forbidden => {
             CliError::new(Exit::Auth, "forbidden", format!("{provider} does not permit this key to do that"))

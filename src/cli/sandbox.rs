@@ -119,7 +119,6 @@ pub(crate) async fn start(
     model: &Resolved,
     stage: Stage<'_>,
 ) -> Result<(Running, Sandboxed), CliError> {
-    let scenario = scenario(stage.scenario)?;
     let playable = simulated(catalog, model, stage.named);
     if playable.is_empty() {
         return Err(CliError::new(
@@ -134,12 +133,25 @@ pub(crate) async fn start(
         auth: playable.auth,
         name: playable.reach.provider.name,
     });
+    listen(settings, stage.scenario, providers.collect(), stage.port).await
+}
+
+/// Starts these simulated providers.
+///
+/// # Errors
+/// The scenario does not exist, or no port is free.
+pub(crate) async fn listen(
+    settings: &Settings,
+    scenario_name: &str,
+    providers: Vec<SandboxProvider>,
+    port: u16,
+) -> Result<(Running, Sandboxed), CliError> {
+    let scenario = scenario(scenario_name)?;
     let failed = |reason: String| {
-        CliError::new(Exit::Config, "sandbox", format!("cannot listen on 127.0.0.1:{}", stage.port))
-            .fact("reason", reason)
+        CliError::new(Exit::Config, "sandbox", format!("cannot listen on 127.0.0.1:{port}")).fact("reason", reason)
     };
     let clock = Some(Arc::new(settings::now) as crate::sandbox::Clock);
-    let running = Sandbox::start_on(scenario, providers.collect(), stage.port, clock)
+    let running = Sandbox::start_on(scenario, providers, port, clock)
         .await
         .map_err(|error| failed(error.to_string()))?;
     let sandboxed = sandboxed(&running, behind_proxy(&settings.keys.vars)).map_err(failed)?;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::args::{self, Color, Format, Global};
 use super::clouds;
+use super::config::{self, Config};
 use super::contract::{ENVIRONMENT, Exit};
 use super::error::{CliError, nearest};
 use super::render::json::Envelope;
@@ -44,9 +45,11 @@ pub(crate) struct Settings {
     pub out_is_terminal: bool,
     /// Whether stderr is a terminal.
     pub err_is_terminal: bool,
-    /// The environment.
+    /// The environment, and where else keys come from.
     pub keys: Keyring,
-    /// Where `catalog.d` is.
+    /// The user's configuration.
+    pub config: Config,
+    /// Where `config.toml` and `catalog.d` are.
     pub config_dir: Option<PathBuf>,
     /// Where `obs.db` is.
     pub data_dir: Option<PathBuf>,
@@ -159,8 +162,39 @@ impl Settings {
                 dirs::state_dir().or_else(dirs::data_dir)
             }),
             keys: clouds::keyring(vars),
+            config: Config::default(),
         };
         Ok((settings, warnings))
+    }
+
+    /// The same with the user's configuration. The second value is warnings for whoever uses keys.
+    ///
+    /// # Errors
+    /// The file cannot be read or is broken.
+    pub(crate) fn configured(mut self) -> Result<(Self, Vec<String>), CliError> {
+        let Some(folder) = self.config_dir.clone() else { return Ok((self, Vec::new())) };
+        let path = folder.join(config::FILE);
+        let text = match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((self, Vec::new())),
+            Ok(about) if !about.is_file() => {
+                let message = format!("{} is not a plain file", path.display());
+                return Err(CliError::new(Exit::Config, "file", message));
+            }
+            _ => read_text(&path).map_err(|error| match error.exit {
+                Exit::Usage => CliError::new(Exit::Config, "file", error.message),
+                _ => error,
+            })?,
+        };
+        self.config = Config::parse(&path.display().to_string(), &text).map_err(|error| config::broken(&error))?;
+        let home = self.home();
+        self.keys.own = self.config.keys(&folder, home.as_deref());
+        let cautions = self.config.cautions(&path, home.as_deref());
+        Ok((self, cautions))
+    }
+
+    /// The user's home directory.
+    fn home(&self) -> Option<PathBuf> {
+        ["HOME", "USERPROFILE"].into_iter().find_map(|name| self.keys.vars.plain(name)).map(PathBuf::from)
     }
 
     /// The format of a list: what was asked for, else a table on a terminal and TSV in a pipe.
@@ -194,7 +228,9 @@ impl Settings {
             overlays.push(overlay);
         }
         let count = overlays.len();
-        Ok((Catalog::builtin().with_overlays(overlays).map_err(broken_overlay)?, count))
+        let catalog = Catalog::builtin().with_overlays(overlays).map_err(broken_overlay)?;
+        self.config.check(&catalog).map_err(|error| config::broken(&error))?;
+        Ok((catalog, count))
     }
 
     /// `catalog.d/*.toml`, in order of their names.

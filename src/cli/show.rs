@@ -199,7 +199,7 @@ pub(crate) fn disputed(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<Mark> {
 
 fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measured>, now: Timestamp) -> Vec<Cell> {
     let endpoint = &reach.endpoint;
-    let cells = facts::measured_cells(measured, args.unit);
+    let cells = facts::measured_cells(measured, args.unit, now);
     let call = args.tokens.and_then(|shape| facts::per_call(endpoint, shape, now));
     vec![
         Cell::Text(reach.provider.id.to_string()),

@@ -357,7 +357,7 @@ fn cost_state(outcome: &Outcome, cost: Option<&Result<Cost, CostError>>) -> Cost
     }
 }
 
-fn host_of(base_url: &str) -> String {
+pub(super) fn host_of(base_url: &str) -> String {
     base_url.parse::<http::Uri>().ok().and_then(|uri| uri.authority().map(|host| host.to_string())).unwrap_or_default()
 }
 

@@ -4,12 +4,14 @@
 //! ([`Dispatcher::chat`]), recording every attempt. What is explained and what is executed are the same [`Decision`].
 
 mod chat;
+mod check;
 mod reach;
 mod signing;
 
 use jiff::Timestamp;
 
 pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan, Wire};
+pub use check::{Checked, Health};
 pub use reach::{Reach, Sandboxed, Simulated};
 
 use crate::catalog::{Catalog, ModelId};

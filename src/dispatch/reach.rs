@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Dispatcher;
 use crate::catalog::file::default_auth;
+use crate::catalog::geo::{geographies, is_out_of_reach};
 use crate::catalog::{
     Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback,
 };
@@ -119,14 +120,24 @@ impl Dispatcher<'_> {
         kept.into_values().filter_map(|endpoint| self.reach_one(endpoint)).collect()
     }
 
-    /// Of several endpoints of one provider the lowest stands for it: living, in the configured region, else global or
-    /// unqualified, plain of quantisation and upstream, with the shortest name.
-    fn preference<'a>(&self, endpoint: &'a Endpoint) -> (bool, u8, bool, bool, bool, usize, &'a str) {
-        let region = match (endpoint.region.as_deref(), self.region) {
-            (Some(region), Some(wanted)) if region == wanted => 0,
-            (None, _) => 1,
-            (Some("global"), _) => 2,
-            _ => 3,
+    /// Of several endpoints of one provider the lowest stands for it: living, in the configured region or the narrowest
+    /// geography that holds it, else unqualified or global, plain of quantisation and upstream, with the shortest name.
+    /// The configured region is the one that was asked for, else the one that the provider is called in.
+    fn preference<'a>(&self, endpoint: &'a Endpoint) -> (bool, usize, bool, bool, bool, usize, &'a str) {
+        let home = || self.catalog.provider(&endpoint.id.provider).and_then(|provider| self.home(&provider));
+        let region = match endpoint.region.as_deref() {
+            None => 10,
+            Some(own) => {
+                let wanted = self.region.map(str::to_owned).or_else(home);
+                let wanted = wanted.as_deref().unwrap_or_default();
+                let held = geographies(wanted).iter().position(|geography| *geography == own);
+                match held {
+                    _ if own == wanted => 0,
+                    Some(at) => 1 + at,
+                    None if own == "global" => 11,
+                    None => 12,
+                }
+            }
         };
         (
             endpoint.status == Status::Retired,
@@ -139,8 +150,14 @@ impl Dispatcher<'_> {
         )
     }
 
+    /// The region that a provider is called in, where the environment says.
+    fn home(&self, provider: &Provider) -> Option<String> {
+        let mut names = provider.env_names("region").iter();
+        names.find_map(|name| self.keys.vars.plain(name)).map(str::to_owned)
+    }
+
     /// How one endpoint would be called; `None` where its provider is not in the catalog.
-    fn reach_one(&self, endpoint: Endpoint) -> Option<Reach> {
+    pub(super) fn reach_one(&self, endpoint: Endpoint) -> Option<Reach> {
         let provider = self.catalog.provider(&endpoint.id.provider)?;
         let spoken = endpoint.protocols().filter(|protocol| BUILT.contains(protocol)).find_map(|protocol| {
             let (url, auth) = self.catalog.base_url(&endpoint, &provider, protocol)?;
@@ -197,6 +214,14 @@ impl Dispatcher<'_> {
         }
         match address(&reach.provider, protocol, template, &self.keys.vars) {
             Address::Known { url, overridden_by } => {
+                // What is bound to a geography is refused from elsewhere.
+                let bound = reach.endpoint.region.as_deref().filter(|_| overridden_by.is_none());
+                if let (Some(bound), Some(home)) = (bound, self.home(&reach.provider))
+                    && is_out_of_reach(bound, &home)
+                    && let Some(name) = reach.provider.env_names("region").first()
+                {
+                    reach.missing_settings = vec![format!("{name} in {bound}")];
+                }
                 // A server of the user's own that was named in place of the provider seldom asks for a key.
                 if overridden_by.is_some() && is_loopback(&url) && matches!(reach.found, Found::Missing { .. }) {
                     reach.found = Found::NotNeeded;

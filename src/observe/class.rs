@@ -76,6 +76,9 @@ pub enum Cooldown {
     Hint(Duration, Duration),
     /// For this long.
     Fixed(Duration),
+    /// Not after one alone: after so many in a row for the first duration, doubling up to the second. An endpoint that
+    /// fails again right after its pause is left alone again at once.
+    InARow(u32, Duration, Duration),
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -209,6 +212,9 @@ impl ErrorClass {
             Self::Overloaded => Cooldown::Hint(Duration::from_secs(10), Duration::from_secs(300)),
             Self::RateLimited => Cooldown::Hint(Duration::from_secs(5), Duration::from_secs(300)),
             Self::Quota | Self::Auth | Self::Forbidden | Self::NotFound => Cooldown::Fixed(HOUR),
+            Self::ProviderFault | Self::ProviderTimeout | Self::StreamBroken | Self::Unreachable => {
+                Cooldown::InARow(3, Duration::from_secs(2), Duration::from_secs(60))
+            }
             _ => Cooldown::None,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// The fewest samples that can certify a median at 95 % confidence (`metrics.md` 1.6).
 pub const MEDIAN_FLOOR: usize = 8;
 
@@ -18,11 +20,14 @@ pub struct Measured {
     pub faults: u32,
     /// Rate-limited attempts.
     pub limited: u32,
+    /// When the newest attempt began.
+    pub newest: Option<Timestamp>,
 }
 
 impl Measured {
     /// Adds one attempt.
-    pub fn add(&mut self, class: super::ErrorClass, ttft_us: Option<u64>, speed: Option<f64>) {
+    pub fn add(&mut self, at: Timestamp, class: super::ErrorClass, ttft_us: Option<u64>, speed: Option<f64>) {
+        self.newest = self.newest.max(Some(at));
         self.ttft_us.extend(ttft_us);
         self.speeds.extend(speed);
         self.successes += u32::from(class.is_success());
@@ -38,6 +43,14 @@ impl Measured {
         median(&sorted).map(Duration::from_micros)
     }
 
+    /// The 95th percentile of the time to first token; `None` below 93 samples.
+    #[must_use]
+    pub fn ttft_p95(&self) -> Option<Duration> {
+        let mut sorted = self.ttft_us.clone();
+        sorted.sort_unstable();
+        super::Percentile::P95.of(&sorted).map(Duration::from_micros)
+    }
+
     /// Median decode speed in tokens per second; `None` below eight samples.
     #[must_use]
     pub fn speed_p50(&self) -> Option<f64> {
@@ -50,6 +63,25 @@ impl Measured {
     #[must_use]
     pub const fn judged(&self) -> u32 {
         self.successes + self.faults
+    }
+
+    /// The 95 % interval of that share (Wilson's); `None` without any.
+    #[must_use]
+    pub fn availability_interval(&self) -> Option<(f64, f64)> {
+        super::wilson(u64::from(self.successes), u64::from(self.judged()))
+    }
+
+    /// What that share means in a word, as far as the sample allows one.
+    #[must_use]
+    pub fn health(&self) -> super::Health {
+        super::Health::of(u64::from(self.successes), u64::from(self.judged()))
+    }
+
+    /// The share of all attempts that came too fast for the provider; `None` without any.
+    #[must_use]
+    pub fn limited_share(&self) -> Option<f64> {
+        let all = self.judged() + self.limited;
+        (all > 0).then(|| f64::from(self.limited) / f64::from(all))
     }
 
     /// The share of them that were whole answers; `None` without any.
@@ -76,10 +108,10 @@ mod tests {
     fn there_is_no_median_below_its_floor() {
         let mut measured = Measured::default();
         for at in 1..=7_u64 {
-            measured.add(ErrorClass::Ok, Some(at * 1000), None);
+            measured.add(Timestamp::UNIX_EPOCH, ErrorClass::Ok, Some(at * 1000), None);
         }
         assert_eq!(measured.ttft_p50(), None);
-        measured.add(ErrorClass::ProviderFault, Some(8000), None);
+        measured.add(Timestamp::UNIX_EPOCH, ErrorClass::ProviderFault, Some(8000), None);
         assert_eq!(measured.ttft_p50(), Some(Duration::from_millis(4)));
         assert_eq!(measured.availability(), Some(0.875));
         assert_eq!(Measured::default().availability(), None, "unknown is not zero");

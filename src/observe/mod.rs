@@ -2,7 +2,9 @@
 //! attempts ([`EndpointStats`]), read at a given `now`. No clock, no I/O.
 
 mod class;
+pub mod ledger;
 mod measured;
+mod statistics;
 mod stats;
 
 use std::time::Duration;
@@ -11,6 +13,7 @@ use jiff::Timestamp;
 
 pub use class::{Cooldown, ErrorClass, Failover};
 pub use measured::{MEDIAN_FLOOR, Measured};
+pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
 pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed, speed_of};
 
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};

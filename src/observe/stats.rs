@@ -94,8 +94,10 @@ pub struct StatsState {
     pub speed: Moments,
     /// Decayed attempts, from which the rate per hour follows.
     pub attempts: f64,
-    /// Cooling failures in a row.
+    /// Failures in a row that the provider is left alone for, sooner or later.
     pub failures_in_row: u32,
+    /// Pauses in a row, without a success between them.
+    pub ejections: u32,
     /// Whether it is being left alone.
     pub cooling: Option<Cooling>,
     /// When it last succeeded.
@@ -120,6 +122,7 @@ impl StatsState {
             speed: Moments::default(),
             attempts: 0.0,
             failures_in_row: 0,
+            ejections: 0,
             cooling: None,
             last_success: None,
             last_fault: None,
@@ -156,6 +159,7 @@ impl StatsState {
         if seen.class.is_success() {
             self.successes += 1.0;
             self.failures_in_row = 0;
+            self.ejections = 0;
             self.cooling = None;
             self.last_success = Some(seen.at);
         } else if seen.class.is_provider_fault() {
@@ -175,15 +179,21 @@ impl StatsState {
 
     /// Cool-downs only lengthen.
     fn cool(&mut self, seen: &Observation) {
+        let doubled = |base: Duration, most: Duration| base.saturating_mul(1 << self.ejections.min(8)).min(most);
+        let in_row = self.failures_in_row.saturating_add(1);
         let pause = match seen.class.cooldown() {
             Cooldown::None => return,
-            Cooldown::Fixed(pause) => pause,
+            Cooldown::Fixed(pause) => Some(pause),
             Cooldown::Hint(base, most) => {
-                let doubled = base.saturating_mul(1 << self.failures_in_row.min(8)).min(most);
-                seen.retry_after.map_or(doubled, |asked| asked.max(Duration::from_secs(1)))
+                let asked = seen.retry_after.map(|asked| asked.max(Duration::from_secs(1)));
+                Some(asked.unwrap_or(doubled(base, most)))
             }
+            // What has failed its trial after a pause need not fail three times more.
+            Cooldown::InARow(least, base, most) => (in_row >= least || self.ejections > 0).then(|| doubled(base, most)),
         };
-        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.failures_in_row = in_row;
+        let Some(pause) = pause else { return };
+        self.ejections = self.ejections.saturating_add(1);
         let ended = seen.timings.e2e.unwrap_or_default();
         let until = seen.at.checked_add(ended).and_then(|at| at.checked_add(pause)).unwrap_or(seen.at);
         if self.cooling.is_none_or(|cooling| until > cooling.until) {
@@ -276,6 +286,24 @@ pub(crate) mod tests {
         assert_eq!(state.at(at("2026-11-24T10:00:20Z")).cooling, None);
         state.observe(&seen("2026-11-24T10:00:10Z", ErrorClass::Ok));
         assert_eq!(state.at(at("2026-11-24T10:00:11Z")).cooling, None);
+    }
+
+    #[test]
+    fn faults_in_a_row_open_the_breaker_and_a_failed_trial_opens_it_longer() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let mut state = StatsState::new(at("2026-11-24T10:00:00Z"));
+        for class in [ErrorClass::ProviderFault, ErrorClass::ProviderTimeout] {
+            state.observe(&seen("2026-11-24T10:00:00Z", class));
+            assert_eq!(state.at(at("2026-11-24T10:00:00Z")).cooling, None);
+        }
+        state.observe(&seen("2026-11-24T10:00:00Z", ErrorClass::Unreachable));
+        let until = |state: &StatsState| state.cooling.unwrap().until;
+        assert_eq!(until(&state), at("2026-11-24T10:00:02Z"));
+        state.observe(&seen("2026-11-24T10:00:05Z", ErrorClass::StreamBroken));
+        assert_eq!(until(&state), at("2026-11-24T10:00:09Z"));
+        state.observe(&seen("2026-11-24T10:00:09Z", ErrorClass::Ok));
+        state.observe(&seen("2026-11-24T10:00:10Z", ErrorClass::ProviderFault));
+        assert_eq!(state.cooling, None);
     }
 
     #[test]

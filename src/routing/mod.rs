@@ -23,7 +23,7 @@ pub use policy::{Constraints, Policy, Preset};
 pub use score::{Basis, Estimate, Expectation, Score, Term, TermKind};
 
 use crate::catalog::price::Item;
-use crate::catalog::{Endpoint, EndpointId, ModelId, Pricing, ProviderKind, Usage};
+use crate::catalog::{Endpoint, EndpointId, ModelId, ProviderKind};
 use crate::observe::EndpointStats;
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
@@ -143,24 +143,8 @@ impl Candidate<'_> {
         let Some(pricing) = &self.endpoint.pricing else {
             return (self.kind == ProviderKind::Local).then_some(Usd::ZERO);
         };
-        worst_case(pricing, request.input_bound, output)
+        pricing.worst_case(request.input_bound, output)
     }
-}
-
-/// The most that so many tokens can cost on a sheet: input at the dearest of its plain, cache-write and tier rates,
-/// output at the dearest of its rates, both times the sheet's multiplier, plus the fee of one request.
-fn worst_case(pricing: &Pricing, input: Tokens, output: Tokens) -> Option<Usd> {
-    let dearest = |items: &[Item]| {
-        let rates = items.iter().filter_map(|item| pricing.rates.get(item));
-        rates.map(|rate| rate.dearest(input, output)).max()
-    };
-    let inputs = dearest(&[Item::Input, Item::CacheWrite])?;
-    let outputs = dearest(&[Item::Output, Item::Reasoning])?;
-    pricing.base(Item::Input)?;
-    pricing.base(Item::Output)?;
-    let nothing = Usage::default();
-    let fees = pricing.cost(&nothing, Timestamp::UNIX_EPOCH).ok()?.total;
-    Some((inputs * input + outputs * output).times(pricing.multiplier) + fees)
 }
 
 /// Decides which endpoint serves a request, and in which order the others follow.

@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{ObservationStore, StateKey, StoreError};
+use super::{ObservationStore, Reservation, StateKey, StoreError};
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, Measured, Observation, StatsState, decode_speed};
+use crate::units::Usd;
 
 /// Observations of one process, and their fold.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Memory {
 struct Inner {
     states: BTreeMap<StateKey, StatsState>,
     observations: Vec<Observation>,
+    /// Scope, day, and what is set aside or spent.
+    budgets: Vec<(String, i64, Usd)>,
     seed: u64,
 }
 
@@ -59,9 +62,35 @@ impl ObservationStore for Memory {
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
         for seen in self.lock().observations.iter().filter(|seen| seen.at >= since) {
             let ttft = seen.timings.ttft.and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
-            found.entry(seen.endpoint.clone()).or_default().add(seen.class, ttft, decode_speed(seen));
+            found.entry(seen.endpoint.clone()).or_default().add(seen.at, seen.class, ttft, decode_speed(seen));
         }
         Ok(found)
+    }
+
+    fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        let inner = self.lock();
+        Ok(inner.observations.iter().filter(|seen| since <= seen.at && seen.at < until).cloned().collect())
+    }
+
+    fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {
+        let mut inner = self.lock();
+        let day = at.as_second().div_euclid(86_400);
+        let used = inner.budgets.iter().filter(|(name, on, _)| name == scope && *on == day);
+        let used: Usd = used.map(|(.., amount)| *amount).sum();
+        if used + bound > cap {
+            return Ok(Reservation::Exceeded(used));
+        }
+        inner.budgets.push((scope.to_owned(), day, bound));
+        Ok(Reservation::Granted(i64::try_from(inner.budgets.len()).unwrap_or(i64::MAX)))
+    }
+
+    fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        let place = usize::try_from(reservation).ok().and_then(|number| number.checked_sub(1));
+        if let Some((.., amount)) = place.and_then(|place| inner.budgets.get_mut(place)) {
+            *amount = spent;
+        }
+        Ok(())
     }
 
     fn peek_seed(&self) -> Result<u64, StoreError> {

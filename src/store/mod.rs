@@ -4,6 +4,7 @@
 
 mod memory;
 mod schema;
+mod spool;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub use memory::Memory;
 
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, Measured, Observation};
+use crate::units::Usd;
 
 /// Why the store could not be read or written. It never fails a chat.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +29,15 @@ pub struct StateKey {
     pub endpoint: EndpointId,
     /// The fingerprint of the key; empty without one.
     pub key_fingerprint: String,
+}
+
+/// What became of a wish to set money aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// It is set aside under this number.
+    Granted(i64),
+    /// It would exceed the cap: so much is spent or set aside already.
+    Exceeded(Usd),
 }
 
 /// Keeps observations and gives back their fold.
@@ -48,6 +59,25 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read.
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError>;
+
+    /// Every attempt from one moment to before another, oldest first.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
+
+    /// Sets money aside for what is about to be sent, so that processes side by side keep one cap: granted where what is
+    /// set aside and spent in `scope` on the day (UTC) of `at` stays within `cap`.
+    ///
+    /// # Errors
+    /// It could not be written: nothing may be sent on it.
+    fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError>;
+
+    /// Replaces what was set aside by what was spent.
+    ///
+    /// # Errors
+    /// It could not be written; what was set aside counts as spent.
+    fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError>;
 
     /// The seed that the next decision will use.
     ///

@@ -1,7 +1,12 @@
-//! The store of a machine: one SQLite file that many processes share. The only file that names rusqlite.
+//! The store of a machine: one SQLite file that many processes share. The only folder that names rusqlite.
 //!
 //! One short transaction an attempt, `BEGIN IMMEDIATE` from the start; waiting for another process is jittered, because
-//! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat (`metrics.md` 3).
+//! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat: what cannot be written in time
+//! goes to the spool beside the file, and whoever writes next takes it in (`metrics.md` 3).
+
+mod ledger;
+mod rows;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,20 +15,49 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::schema;
-use super::{ObservationStore, StateKey, StoreError};
+use super::spool::Spool;
+use super::{ObservationStore, Reservation, StateKey, StoreError, schema};
 use crate::catalog::EndpointId;
-use crate::observe::{
-    Cooling, CostState, EndpointStats, ErrorClass, Measured, Moments, Observation, Phase, Source, StatsState, speed_of,
-};
+use crate::observe::{EndpointStats, ErrorClass, Measured, Observation, StatsState, speed_of};
+use crate::units::Usd;
+use rows::read_state;
 
 /// An open observation store.
 #[derive(Debug)]
 pub struct Sqlite {
     path: PathBuf,
+    spool: Spool,
     connection: Mutex<Connection>,
+}
+
+/// Why an attempt was not written.
+enum Refused {
+    Busy,
+    Other(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<rusqlite::Error> for Refused {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Self::Busy,
+            _ => Self::Other(error.into()),
+        }
+    }
+}
+
+fn write(connection: &mut Connection, seen: &Observation) -> Result<(), Refused> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    rows::keep(&transaction, seen)?;
+    transaction.commit()?;
+    Ok(())
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -90,7 +124,7 @@ impl Sqlite {
     }
 
     fn of(path: &Path, connection: Connection) -> Self {
-        Self { path: path.to_owned(), connection: Mutex::new(connection) }
+        Self { path: path.to_owned(), spool: Spool::beside(path), connection: Mutex::new(connection) }
     }
 
     /// Where the file is.
@@ -101,11 +135,11 @@ impl Sqlite {
 
     fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
         let mut connection = Connection::open(path)?;
-        connection.busy_handler(Some(jittered))?;
+        connection.busy_handler(Some(patient))?;
         // The switch to WAL does not ask the busy handler while another process makes the same file.
         let mut tries = 0;
         while let Err(error) = connection.execute_batch(schema::PRAGMAS) {
-            if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy) || !jittered(tries) {
+            if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy) || !patient(tries) {
                 return Err(error);
             }
             tries += 1;
@@ -122,6 +156,7 @@ impl Sqlite {
             }
             transaction.commit()?;
         }
+        connection.busy_handler(Some(jittered))?;
         Ok(connection)
     }
 
@@ -147,9 +182,19 @@ fn readable(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     Err(StoreError(format!("{path} was written by a newer openmux (schema {version}, this one knows {known})")))
 }
 
-/// Random 0.5 to 5 ms sleeps, about 2 s in all. Sixty-four writers wait for 0.2 s at worst (`metrics.md` 3); an attempt
-/// that is given up earlier is lost, because nothing else keeps it.
+/// Random 0.5 to 5 ms sleeps, about 250 ms in all: sixty-four writers wait for 0.2 s at worst (`metrics.md` 3).
 fn jittered(tries: i32) -> bool {
+    pause();
+    tries < 90
+}
+
+/// The same for about 5 s: where there is no other place to write to, and no answer is waited for.
+fn patient(tries: i32) -> bool {
+    pause();
+    tries < 1800
+}
+
+fn pause() {
     // Two processes differ in their id, two threads of one in the number of the call.
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
@@ -157,7 +202,6 @@ fn jittered(tries: i32) -> bool {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     std::thread::sleep(Duration::from_micros(500 + (z >> 32) % 4500));
-    tries < 720
 }
 
 #[cfg(unix)]
@@ -175,13 +219,19 @@ fn restrict(_: &Path) -> std::io::Result<()> {
 impl ObservationStore for Sqlite {
     fn record(&self, seen: &Observation) -> Result<(), StoreError> {
         let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let endpoint = endpoint_row(&transaction, seen)?;
-        insert(&transaction, endpoint, seen)?;
-        let mut state = read_state(&transaction, endpoint)?.unwrap_or_else(|| StatsState::new(seen.at));
-        state.observe(seen);
-        write_state(&transaction, endpoint, &state)?;
-        transaction.commit()?;
+        match write(&mut connection, seen) {
+            Ok(()) => {}
+            // Another process holds the file for longer than a chat may wait.
+            Err(Refused::Busy) => return self.spool.append(seen),
+            Err(Refused::Other(error)) => return Err(error),
+        }
+        // What others could not write in time, and what has grown old: neither may fail the attempt that was kept.
+        if let Err(error) = upkeep::take_in(&mut connection, &self.spool) {
+            tracing::debug!(%error, "the spool was not taken in");
+        }
+        if let Err(error) = upkeep::prune(&mut connection, seen.at) {
+            tracing::debug!(%error, "old rows were not removed");
+        }
         Ok(())
     }
 
@@ -215,7 +265,7 @@ impl ObservationStore for Sqlite {
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT endpoint.provider, endpoint.upstream_model, class, ttft_us, decode_us, out_tok, reads
+            "SELECT endpoint.provider, endpoint.upstream_model, class, ttft_us, decode_us, out_tok, reads, ts_ms
              FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1",
         )?;
         let rows = statement.query_map([since.as_millisecond()], |row| {
@@ -225,18 +275,39 @@ impl ObservationStore for Sqlite {
             let whole = |column: usize| {
                 row.get::<_, Option<i64>>(column).map(|value| value.and_then(|v| u64::try_from(v).ok()))
             };
-            Ok((endpoint, row.get::<_, i64>(2)?, whole(3)?, whole(4)?, whole(5)?, row.get::<_, u32>(6)?))
+            Ok((
+                endpoint,
+                row.get::<_, i64>(2)?,
+                whole(3)?,
+                whole(4)?,
+                whole(5)?,
+                row.get::<_, u32>(6)?,
+                row.get::<_, i64>(7)?,
+            ))
         })?;
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
         for row in rows {
-            let (endpoint, class, ttft, decode, output, reads) = row?;
+            let (endpoint, class, ttft, decode, output, reads, millis) = row?;
+            let at = Timestamp::from_millisecond(millis).unwrap_or(since);
             let Some(class) = ErrorClass::from_number(class) else { continue };
             let speed = decode
                 .zip(output)
                 .and_then(|(decode, output)| speed_of(class, Duration::from_micros(decode), output, reads));
-            found.entry(endpoint).or_default().add(class, ttft, speed);
+            found.entry(endpoint).or_default().add(at, class, ttft, speed);
         }
         Ok(found)
+    }
+
+    fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        ledger::attempts(&self.lock(), since, until)
+    }
+
+    fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {
+        ledger::reserve(&mut self.lock(), scope, at, bound, cap)
+    }
+
+    fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
+        ledger::settle(&mut self.lock(), reservation, spent)
     }
 
     fn peek_seed(&self) -> Result<u64, StoreError> {
@@ -263,139 +334,6 @@ impl ObservationStore for Sqlite {
         }
         Ok(salt)
     }
-}
-
-fn endpoint_row(transaction: &Transaction<'_>, seen: &Observation) -> Result<i64, StoreError> {
-    let values = named_params! {
-        ":provider": seen.endpoint.provider.as_str(), ":host": seen.host, ":protocol": seen.protocol.name(),
-        ":upstream": seen.endpoint.upstream_model, ":model": seen.model.as_str(), ":key": seen.key_fingerprint,
-    };
-    transaction.execute(
-        "INSERT INTO endpoint(provider, host, protocol, upstream_model, model, key_fp)
-         VALUES (:provider, :host, :protocol, :upstream, :model, :key)
-         ON CONFLICT(provider, host, protocol, upstream_model, variant, key_fp) DO UPDATE SET model = excluded.model",
-        values,
-    )?;
-    let id = transaction.query_row(
-        "SELECT id FROM endpoint WHERE provider = ?1 AND host = ?2 AND protocol = ?3 AND upstream_model = ?4
-         AND variant = '' AND key_fp = ?5",
-        params![
-            seen.endpoint.provider.as_str(),
-            seen.host,
-            seen.protocol.name(),
-            seen.endpoint.upstream_model,
-            seen.key_fingerprint
-        ],
-        |row| row.get(0),
-    )?;
-    Ok(id)
-}
-
-/// Bits of `obs.flags`.
-const FLAG_REUSED: i64 = 1;
-
-fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> Result<(), StoreError> {
-    let micros = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_micros()).ok());
-    let millis = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_millis()).ok());
-    let usage = seen.usage.clone().unwrap_or_default();
-    let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
-    let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
-    transaction.execute(
-        "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
-           in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
-           cost_pd, bill_pd, cost_state, connect_us)
-         VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
-           :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
-           :cost, :bill, :state, :connect)",
-        named_params! {
-            ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
-            ":src": match seen.source { Source::Probe => 0, Source::Chat => 1, Source::Gateway => 2 },
-            ":class": seen.class.number(), ":http": seen.http_status, ":code": seen.code,
-            ":phase": phase_number(seen.phase), ":head": micros(seen.timings.head),
-            ":ttft": micros(seen.timings.ttft), ":ttfa": micros(seen.timings.ttfa),
-            ":decode": micros(seen.timings.decode), ":e2e": micros(seen.timings.e2e),
-            ":input": count(usage.input), ":cached": count(usage.cache_read), ":cw5": count(five_minutes),
-            ":cw1h": count(usage.cache_write_1h), ":output": count(usage.output), ":reason": count(usage.reasoning),
-            ":events": seen.events, ":reads": seen.reads, ":finish": seen.finish,
-            ":retry": millis(seen.retry_after), ":flags": if seen.reused { FLAG_REUSED } else { 0 },
-            ":cost": seen.cost.and_then(crate::units::Usd::to_pico),
-            ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
-            ":state": match seen.cost_state { CostState::Exact => 0, CostState::None => 1, CostState::Unknown => 2 },
-            ":connect": micros(seen.timings.connect),
-        },
-    )?;
-    Ok(())
-}
-
-const fn phase_number(phase: Phase) -> i64 {
-    match phase {
-        Phase::Dns => 0,
-        Phase::Tcp => 1,
-        Phase::Tls => 2,
-        Phase::Send => 3,
-        Phase::Head => 4,
-        Phase::FirstToken => 5,
-        Phase::Stream => 6,
-        Phase::Done => 7,
-    }
-}
-
-/// All sums of an endpoint lie in stratum 0 until strata by input size join.
-const STRATUM: i64 = 0;
-
-fn read_state(connection: &Connection, endpoint: i64) -> Result<Option<StatsState>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT upd_ms, a, b, r, wt, mt, st, wd, md, sd, lam, fails, cool_until_ms, cool_why, last_ok_ms, last_fail_ms
-         FROM state WHERE ep = ?1 AND stratum = ?2",
-    )?;
-    let moment = |millis: i64| Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
-    let state = statement.query_row(params![endpoint, STRATUM], |row| {
-        let until: i64 = row.get(12)?;
-        let why = row.get::<_, Option<i64>>(13)?.and_then(ErrorClass::from_number);
-        Ok(StatsState {
-            updated: moment(row.get(0)?),
-            successes: row.get(1)?,
-            faults: row.get(2)?,
-            limited: row.get(3)?,
-            ttft: Moments { weight: row.get(4)?, mean: row.get(5)?, squares: row.get(6)? },
-            speed: Moments { weight: row.get(7)?, mean: row.get(8)?, squares: row.get(9)? },
-            attempts: row.get(10)?,
-            failures_in_row: row.get(11)?,
-            cooling: why.map(|class| Cooling { until: moment(until), class }),
-            last_success: row.get::<_, Option<i64>>(14)?.map(moment),
-            last_fault: row.get::<_, Option<i64>>(15)?.map(moment),
-        })
-    });
-    Ok(state.optional()?)
-}
-
-fn write_state(transaction: &Transaction<'_>, endpoint: i64, state: &StatsState) -> Result<(), StoreError> {
-    transaction.execute(
-        "INSERT OR REPLACE INTO state(ep, stratum, upd_ms, a, b, r, af, bf, wt, mt, st, wd, md, sd, lam, fails,
-           ejections, cool_until_ms, cool_why, last_ok_ms, last_fail_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0, ?15, ?16, ?17, ?18)",
-        params![
-            endpoint,
-            STRATUM,
-            state.updated.as_millisecond(),
-            state.successes,
-            state.faults,
-            state.limited,
-            state.ttft.weight,
-            state.ttft.mean,
-            state.ttft.squares,
-            state.speed.weight,
-            state.speed.mean,
-            state.speed.squares,
-            state.attempts,
-            state.failures_in_row,
-            state.cooling.map_or(0, |cooling| cooling.until.as_millisecond()),
-            state.cooling.map(|cooling| cooling.class.number()),
-            state.last_success.map(Timestamp::as_millisecond),
-            state.last_fault.map(Timestamp::as_millisecond),
-        ],
-    )?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -436,6 +374,57 @@ mod tests {
         drop(disk);
         let again = Sqlite::open_existing(&path).unwrap().unwrap();
         assert_eq!(again.stats(&keys, now).unwrap(), memory.stats(&keys, now).unwrap());
+    }
+
+    #[test]
+    fn sqlite_and_memory_give_the_same_attempts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+        let memory = Memory::new();
+        let mut full = sample("2026-11-24T10:00:00.123Z", ErrorClass::StreamBroken);
+        full.usage = Some(crate::catalog::Usage {
+            cache_read: Some(crate::units::Tokens::new(3)),
+            cache_write: Some(crate::units::Tokens::new(7)),
+            cache_write_1h: Some(crate::units::Tokens::new(2)),
+            ..crate::catalog::Usage::text(10, 20)
+        });
+        full.cost = Some("0.000000000001".parse().unwrap());
+        full.billed = Some("0.5".parse().unwrap());
+        full.cost_state = crate::observe::CostState::Unknown;
+        full.source = crate::observe::Source::Probe;
+        full.group = [9; 16];
+        full.reused = true;
+        full.code = Some("overloaded".into());
+        full.retry_after = Some(Duration::from_millis(1500));
+        for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok)] {
+            disk.record(seen).unwrap();
+            memory.record(seen).unwrap();
+        }
+        let since = "2026-11-24T10:00:00Z".parse().unwrap();
+        let whole = "2026-11-24T11:00:00Z".parse().unwrap();
+        assert_eq!(disk.attempts(since, whole).unwrap(), memory.attempts(since, whole).unwrap());
+        let first = "2026-11-24T10:20:00Z".parse().unwrap();
+        assert_eq!(disk.attempts(since, first).unwrap(), [full]);
+    }
+
+    #[test]
+    fn what_is_set_aside_never_exceeds_its_cap() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+        let at: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        let usd = |text: &str| text.parse::<Usd>().unwrap();
+        for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+            let ask = |bound: &str| store.reserve("probe", at, usd(bound), usd("0.05")).unwrap();
+            let Reservation::Granted(first) = ask("0.03") else { panic!("there is room") };
+            assert_eq!(ask("0.03"), Reservation::Exceeded(usd("0.03")));
+            store.settle(first, usd("0.01")).unwrap();
+            assert!(matches!(ask("0.04"), Reservation::Granted(_)));
+            assert_eq!(ask("0.000000000001"), Reservation::Exceeded(usd("0.05")));
+            let tomorrow = at + Duration::from_secs(86_400);
+            let other_day = store.reserve("probe", tomorrow, usd("0.05"), usd("0.05")).unwrap();
+            assert!(matches!(other_day, Reservation::Granted(_)));
+            assert!(matches!(store.reserve("chat", at, usd("0.05"), usd("0.05")).unwrap(), Reservation::Granted(_)));
+        }
     }
 
     #[test]

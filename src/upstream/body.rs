@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::{Call, DecodeError, EncodeError, classify};
@@ -12,6 +13,22 @@ pub(super) fn merge(body: &mut Map<String, Value>, extra: &Map<String, Value>, r
     for (name, value) in extra.iter().filter(|(name, _)| !reserved.contains(&name.as_str())) {
         body.insert(name.clone(), value.clone());
     }
+}
+
+/// Signs that a model id may hold in a path as they are; all others are percent-encoded.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
+
+/// A model id as one segment of a path: `@` stays, `:` becomes `%3A`.
+///
+/// # Errors
+/// It could lead elsewhere: it is empty, or holds `..`, `/`, `\`, `%`, `?`, `#`, a space or a control character.
+pub(super) fn path_segment(id: &str) -> Result<String, EncodeError> {
+    let leads_elsewhere =
+        |sign: char| matches!(sign, '/' | '\\' | '%' | '?' | '#') || sign.is_whitespace() || sign.is_control();
+    if id.is_empty() || id == "." || id.contains("..") || id.contains(leads_elsewhere) {
+        return Err(EncodeError::UnsafeModelId(id.to_owned()));
+    }
+    Ok(utf8_percent_encode(id, PLAIN).to_string())
 }
 
 /// A POST of a JSON body to a path below the base URL, with the provider's headers and no credential.
@@ -51,4 +68,24 @@ pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> DecodeError {
 /// The in-band failure of a provider.
 pub(super) fn failed(family: ErrorFamily, body: &str) -> DecodeError {
     DecodeError::Upstream(classify::in_band(family, body.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_id_stays_one_segment() {
+        for (id, segment) in [
+            ("claude-sonnet-4@20250514", "claude-sonnet-4@20250514"),
+            ("claude-sonnet-5@default", "claude-sonnet-5@default"),
+            ("a:b;c=d", "a%3Ab%3Bc%3Dd"),
+            ("modèle", "mod%C3%A8le"),
+        ] {
+            assert_eq!(path_segment(id).as_deref(), Ok(segment));
+        }
+        for id in ["", ".", "..", "a/../b", "a..b", "a/b", "a%2Fb", "a?b", "a#b", "a\\b", "a b", "a\nb"] {
+            assert_eq!(path_segment(id), Err(EncodeError::UnsafeModelId(id.to_owned())), "{id}");
+        }
+    }
 }

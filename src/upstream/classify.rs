@@ -3,8 +3,10 @@
 //! The knowledge is data: words in `rules`, shapes in `envelope`. There is no clock here: a hint that names a moment is
 //! read against the response's own `date` header.
 
+mod aws;
 mod envelope;
 mod hints;
+mod overflows;
 mod rules;
 mod text;
 
@@ -18,6 +20,8 @@ use crate::catalog::ErrorFamily;
 use crate::observe::ErrorClass;
 use envelope::Envelope;
 
+pub use aws::{event as aws_event, response as aws};
+
 /// A hint is trusted this far; a longer wait is a used-up quota.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 const MESSAGE_CHARS: usize = 300;
@@ -28,13 +32,8 @@ const REQUEST_ID_CHARS: usize = 128;
 #[must_use]
 pub fn response(family: ErrorFamily, head: &Parts, body: &[u8]) -> UpstreamError {
     let envelope = Envelope::read(body);
-    let status = head.status.as_u16();
-    let mut error = assemble(family, Some(status), &head.headers, &envelope);
-    if error.message.is_empty() {
-        let reason = head.status.canonical_reason().unwrap_or("no further word");
-        error.message = format!("HTTP {status} ({reason})");
-    }
-    error
+    let error = assemble(family, Some(head.status.as_u16()), &head.headers, &envelope, None);
+    finished(error, Some(head.status))
 }
 
 /// What a failure means that arrived inside a response that began well: an error event, or an error envelope under
@@ -42,11 +41,7 @@ pub fn response(family: ErrorFamily, head: &Parts, body: &[u8]) -> UpstreamError
 #[must_use]
 pub fn in_band(family: ErrorFamily, body: &[u8]) -> UpstreamError {
     let envelope = Envelope::read(body);
-    let mut error = assemble(family, envelope.status(), &HeaderMap::new(), &envelope);
-    if error.message.is_empty() {
-        "the provider reported a failure without saying which".clone_into(&mut error.message);
-    }
-    error
+    finished(assemble(family, envelope.status(), &HeaderMap::new(), &envelope, None), None)
 }
 
 /// The class of an HTTP status when the body says nothing more.
@@ -58,9 +53,31 @@ pub fn status(status: u16) -> ErrorClass {
         .map_or(ErrorClass::ProviderFault, |&(_, _, class)| class)
 }
 
-fn assemble(family: ErrorFamily, status: Option<u16>, headers: &HeaderMap, envelope: &Envelope) -> UpstreamError {
-    let hint = hints::explicit(headers).or(envelope.retry_after);
-    let (class, retry_after) = settle(class_of(family, status, hint, envelope), status, hint, headers);
+/// The failure with words, whatever the provider left out.
+fn finished(mut error: UpstreamError, status: Option<http::StatusCode>) -> UpstreamError {
+    if error.message.is_empty() {
+        error.message = match status {
+            Some(status) => {
+                let reason = status.canonical_reason().unwrap_or("no further word");
+                format!("HTTP {} ({reason})", status.as_u16())
+            }
+            None => "the provider reported a failure without saying which".to_owned(),
+        };
+    }
+    error
+}
+
+/// `known` is the class, where it is settled already.
+fn assemble(
+    family: ErrorFamily,
+    status: Option<u16>,
+    headers: &HeaderMap,
+    envelope: &Envelope,
+    known: Option<ErrorClass>,
+) -> UpstreamError {
+    let hint = hints::explicit(headers).or(envelope.retry_after.filter(|_| !envelope.is_daily));
+    let class = known.unwrap_or_else(|| class_of(family, status, hint, envelope));
+    let (class, retry_after) = settle(class, status, hint, headers);
     UpstreamError {
         class,
         message: text::one_line(&envelope.message, MESSAGE_CHARS),
@@ -105,13 +122,16 @@ fn class_of(family: ErrorFamily, status: Option<u16>, hint: Option<Duration>, en
         return class;
     }
     // A code of a used-up quota wins over a broader type beside it, and the other way round.
-    if codes().any(|code| rules::code(&code) == Some(ErrorClass::Quota)) {
+    if envelope.is_daily || codes().any(|code| rules::code(&code) == Some(ErrorClass::Quota)) {
         return ErrorClass::Quota;
     }
     // A daily quota without a wait is used up; with one, the window moves on.
     let waits = hint.is_some_and(|wait| wait <= LONGEST_WAIT);
     if status == Some(429) && !waits && rules::says_used_up(&said) {
         return ErrorClass::Quota;
+    }
+    if codes().any(|code| rules::refuses_key(&code, &said)) {
+        return ErrorClass::Auth;
     }
     if let Some(class) = codes().find_map(|code| rules::code(&code)) {
         return class;

@@ -6,9 +6,12 @@
 
 pub mod anthropic;
 pub mod auth;
+pub mod bedrock;
 mod body;
+pub mod check;
 pub mod classify;
 pub mod exchange;
+pub mod gemini;
 pub mod openai;
 pub mod steer;
 pub mod transport;
@@ -145,12 +148,23 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
     match protocol {
         Protocol::OpenaiChat => Some(&openai::OpenaiChat),
         Protocol::AnthropicMessages => Some(&anthropic::AnthropicMessages),
+        Protocol::VertexAnthropic => Some(&anthropic::VertexAnthropic),
+        Protocol::Gemini => Some(&gemini::Gemini::Studio),
+        Protocol::VertexGemini => Some(&gemini::Gemini::Vertex),
+        Protocol::BedrockConverse => Some(&bedrock::BedrockConverse),
         _ => None,
     }
 }
 
 /// The protocols that this version can speak.
-pub const BUILT: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
+pub const BUILT: [Protocol; 6] = [
+    Protocol::OpenaiChat,
+    Protocol::AnthropicMessages,
+    Protocol::VertexAnthropic,
+    Protocol::Gemini,
+    Protocol::VertexGemini,
+    Protocol::BedrockConverse,
+];
 
 /// The largest event or body that is accepted, in bytes.
 pub const MAX_FRAME: usize = 32 * 1024 * 1024;

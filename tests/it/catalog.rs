@@ -3,7 +3,10 @@
 use openmux::catalog::file::Overlay;
 use openmux::catalog::price::Item;
 use openmux::catalog::resolve::{ResolveError, Resolved, resolve};
-use openmux::catalog::{Auth, Capability, Catalog, Endpoint, ModelId, ModelKind, ProviderId, ProviderKind, Status};
+use openmux::catalog::{
+    Auth, Capability, Catalog, Endpoint, ModelId, ModelKind, Protocol, ProviderId, ProviderKind, Status,
+};
+use openmux::upstream::auth::{Address, Vars, address};
 
 use crate::generated::FACTS;
 
@@ -387,4 +390,24 @@ fn what_is_wrong_with_an_overlay_is_told_with_its_place() {
     1: endpoint: should be an array of tables, not a number
     1: unclosed array, expected `]`
     "##);
+}
+
+#[test]
+fn claude_at_vertex_has_a_dialect_and_an_address() {
+    let catalog = Catalog::builtin();
+    let provider = catalog.provider(&ProviderId::new("google-vertex")).unwrap();
+    let settings = [("VERTEX_PROJECT_ID", "p"), ("CLOUD_ML_REGION", "global")];
+    let vars = Vars::new(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let is_claude = |e: &&Endpoint| e.id.provider == provider.id && e.model.author() == "anthropic";
+    let mut seen = 0;
+    for endpoint in FACTS.endpoints.iter().filter(is_claude) {
+        assert_eq!(endpoint.protocol, Some(Protocol::VertexAnthropic), "{}", endpoint.id);
+        let (template, auth) = catalog.base_url(endpoint, &provider, Protocol::VertexAnthropic).unwrap();
+        assert_eq!(auth, Auth::Google);
+        let url = "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/anthropic".to_owned();
+        let known = address(&provider, Protocol::VertexAnthropic, &template, &vars);
+        assert_eq!(known, Address::Known { url, overridden_by: None }, "{}", endpoint.id);
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen}");
 }

@@ -9,6 +9,7 @@ use openmux::upstream::{DecodeError, EncodeError};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::dialects;
 use crate::fixtures::{self, Case, decode, frames, lines, outcome, world};
 
 fn sse(event: &str, data: impl Into<String>) -> Frame {
@@ -17,8 +18,33 @@ fn sse(event: &str, data: impl Into<String>) -> Frame {
 
 /// The JSON of a frame, where it has some.
 fn json(frame: &Frame) -> Option<Value> {
-    let Frame::Sse { data, .. } = frame else { return None };
-    serde_json::from_str::<Value>(data).ok().filter(Value::is_object)
+    serde_json::from_slice::<Value>(data(frame)?).ok().filter(Value::is_object)
+}
+
+/// What a frame carries.
+fn data(frame: &Frame) -> Option<&[u8]> {
+    match frame {
+        Frame::Sse { data, .. } => Some(data.as_bytes()),
+        Frame::Event { payload, .. } => Some(payload),
+        Frame::Comment => None,
+    }
+}
+
+/// The same frame with other data.
+fn with(frame: &Frame, data: String) -> Frame {
+    match frame {
+        Frame::Sse { event, .. } => sse(event, data),
+        Frame::Event { message_type, name, .. } => {
+            Frame::Event { message_type: message_type.clone(), name: name.clone(), payload: data.into() }
+        }
+        Frame::Comment => Frame::Comment,
+    }
+}
+
+/// Whether the frame reports a failure, every word of which is shown.
+fn is_failure(frame: &Frame, value: &Value) -> bool {
+    matches!(frame, Frame::Event { message_type, .. } if message_type != "event")
+        || value.get("error").is_some_and(|error| !error.is_null())
 }
 
 fn is_finished(event: &ChatEvent) -> bool {
@@ -27,13 +53,19 @@ fn is_finished(event: &ChatEvent) -> bool {
 
 /// Whether the provider's own end is among these frames: the rule of the protocol, told independently of its decoder.
 fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
+    if matches!(protocol, Protocol::Gemini | Protocol::VertexGemini) {
+        return dialects::gemini::end_seen(frames);
+    }
+    if protocol == Protocol::BedrockConverse {
+        return dialects::bedrock::end_was_seen(frames);
+    }
     frames.iter().any(|frame| {
         let Frame::Sse { data, .. } = frame else { return false };
         match protocol {
             Protocol::OpenaiChat => {
                 data == "[DONE]" || json(frame).is_some_and(|chunk| chunk["choices"][0]["finish_reason"].is_string())
             }
-            _ => json(frame).is_some_and(|event| event["type"] == "message_stop"),
+            _ => dialects::anthropic::end_seen(std::slice::from_ref(frame)),
         }
     })
 }
@@ -49,11 +81,11 @@ fn every_response_gives_its_events() {
 fn any_split_of_the_bytes_gives_the_same_events() {
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
-        let whole = frames([bytes]);
-        assert_eq!(frames(bytes.chunks(1)), whole, "{}", case.name);
-        assert_eq!(lines(&decode(case, &frames(bytes.chunks(1)))), case.expect, "{}", case.name);
+        let whole = frames(case, [bytes]);
+        assert_eq!(frames(case, bytes.chunks(1)), whole, "{}", case.name);
+        assert_eq!(lines(&decode(case, &frames(case, bytes.chunks(1)))), case.expect, "{}", case.name);
         for cut in 0..bytes.len() {
-            assert_eq!(frames([&bytes[..cut], &bytes[cut..]]), whole, "{} cut at {cut}", case.name);
+            assert_eq!(frames(case, [&bytes[..cut], &bytes[cut..]]), whole, "{} cut at {cut}", case.name);
         }
     }
 }
@@ -63,7 +95,7 @@ fn a_cut_stream_is_never_a_finished_one() {
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
         for cut in 0..bytes.len() {
-            let left = frames([&bytes[..cut]]);
+            let left = frames(case, [&bytes[..cut]]);
             let (events, end) = decode(case, &left);
             let finished = events.iter().filter(|event| is_finished(event)).count();
             if !end_was_seen(case.protocol, &left) {
@@ -85,22 +117,19 @@ fn a_cut_stream_is_never_a_finished_one() {
 #[test]
 fn whatever_is_unknown_changes_nothing() {
     let strangers = |protocol| match protocol {
-        Protocol::OpenaiChat => [
+        Protocol::BedrockConverse => dialects::bedrock::strangers(),
+        Protocol::OpenaiChat => vec![
             Frame::Comment,
             sse("", r#"{"object":"chat.completion.novelty","novelty":{"deep":[1,"choices"]}}"#),
             sse("novelty", "not JSON"),
             sse("", ""),
         ],
-        _ => [
-            Frame::Comment,
-            sse("novelty", r#"{"type":"novelty","index":0,"delta":{"type":"text_delta","text":"x"}}"#),
-            sse("novelty", "not JSON"),
-            sse("ping", r#"{"type":"ping"}"#),
-        ],
+        Protocol::Gemini | Protocol::VertexGemini => dialects::gemini::strangers().to_vec(),
+        _ => dialects::anthropic::strangers().to_vec(),
     };
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
-        let whole = frames([bytes]);
+        let whole = frames(case, [bytes]);
         for stranger in strangers(case.protocol) {
             for at in 0..=whole.len() {
                 let mut mixed = whole.clone();
@@ -115,19 +144,16 @@ fn whatever_is_unknown_changes_nothing() {
 
 /// The frame with fields in it that nobody knows, but for errors, whose every word is shown.
 fn widen(frame: &Frame) -> Frame {
-    let (Frame::Sse { event, .. }, Some(mut value)) = (frame, json(frame)) else { return frame.clone() };
-    if value.get("error").is_some_and(|error| !error.is_null()) {
-        return frame.clone();
-    }
+    let Some(mut value) = json(frame).filter(|value| !is_failure(frame, value)) else { return frame.clone() };
     add_novelty(&mut value);
-    sse(event, value.to_string())
+    with(frame, value.to_string())
 }
 
 fn add_novelty(value: &mut Value) {
     match value {
         Value::Object(object) => {
             // The arguments of a call are the model's own words.
-            let ours = object.iter_mut().filter(|(key, _)| !matches!(key.as_str(), "arguments" | "input"));
+            let ours = object.iter_mut().filter(|(key, _)| !matches!(key.as_str(), "arguments" | "input" | "args"));
             ours.for_each(|(_, inner)| add_novelty(inner));
             object.insert("novelty".to_owned(), serde_json::json!({ "text": ["x"], "type": 1 }));
         }
@@ -137,8 +163,9 @@ fn add_novelty(value: &mut Value) {
 }
 
 /// Fields that this version reads, and the values that they cannot have.
-fn corrupted(protocol: Protocol, value: &Value) -> Vec<Value> {
+fn corrupted(protocol: Protocol, frame: &Frame, value: &Value) -> Vec<Value> {
     let paths: &[&str] = match protocol {
+        Protocol::BedrockConverse => dialects::bedrock::fields(frame),
         Protocol::OpenaiChat => &[
             "/choices",
             "/choices/0",
@@ -152,13 +179,8 @@ fn corrupted(protocol: Protocol, value: &Value) -> Vec<Value> {
             "/usage/prompt_tokens",
             "/usage/completion_tokens",
         ],
-        _ => match value["type"].as_str() {
-            Some("message_start") => &["/message", "/message/usage", "/message/usage/input_tokens"],
-            Some("content_block_start") => &["/index", "/content_block", "/content_block/type"],
-            Some("content_block_delta") => &["/index", "/delta", "/delta/type"],
-            Some("message_delta") => &["/delta", "/delta/stop_reason", "/usage/output_tokens"],
-            _ => &[],
-        },
+        Protocol::Gemini | Protocol::VertexGemini => &dialects::gemini::TYPED_FIELDS,
+        _ => dialects::anthropic::typed_fields(value),
     };
     let wrong = |path: &&str| {
         let mut copy = value.clone();
@@ -174,23 +196,26 @@ fn a_known_event_that_is_corrupt_is_an_error() {
     let mut tried = 0;
     for case in &fixtures::all() {
         let Some(bytes) = case.streamed() else { continue };
-        let whole = frames([bytes]);
+        let whole = frames(case, [bytes]);
         for (at, frame) in whole.iter().enumerate() {
-            let (Frame::Sse { event, data }, Some(value)) = (frame, json(frame)) else { continue };
-            let known = case.protocol == Protocol::OpenaiChat || !corrupted(case.protocol, &value).is_empty();
-            if !known || value.get("error").is_some_and(|error| !error.is_null()) {
+            let (Some(data), Some(value)) = (data(frame), json(frame)) else { continue };
+            let data = String::from_utf8_lossy(data);
+            let wrong = corrupted(case.protocol, frame, &value);
+            let known = case.protocol == Protocol::OpenaiChat || !wrong.is_empty();
+            if !known || is_failure(frame, &value) {
                 continue;
             }
-            let mut broken: Vec<String> = corrupted(case.protocol, &value).iter().map(Value::to_string).collect();
+            let mut broken: Vec<String> = wrong.iter().map(Value::to_string).collect();
             broken.push(data[..data.len() - 1].to_owned());
             broken.push(format!("[{data}]"));
             broken.push("{]".to_owned());
             for data in broken {
                 let mut mixed = whole.clone();
-                mixed[at] = sse(event, data.clone());
+                mixed[at] = with(frame, data.clone());
                 let (events, end) = decode(case, &mixed);
-                // What merely stops is cut off; everything else is corrupt.
-                let is_cut = serde_json::from_str::<Value>(&data).is_err_and(|error| error.is_eof());
+                // What merely stops is cut off, but for what had a checksum; everything else is corrupt.
+                let is_cut = matches!(frame, Frame::Sse { .. })
+                    && serde_json::from_str::<Value>(&data).is_err_and(|error| error.is_eof());
                 let as_it_should = match end {
                     Err(DecodeError::Truncated) => is_cut,
                     Err(DecodeError::Corrupt(_)) => !is_cut,
@@ -307,6 +332,19 @@ fn what_cannot_be_sent_is_refused() {
     }
 }
 
+/// Where the model's id is a part of the path, it leads nowhere else.
+#[test]
+fn an_id_that_would_change_the_path_is_refused() {
+    for protocol in [Protocol::VertexAnthropic] {
+        for id in ["../../secret", "a%2Fb", "a?key=1", "a#b", "publishers/x", ""] {
+            let call = serde_json::json!({ "call": { "model": id, "max_tokens": 1, "messages": [] } });
+            let case = Case { request: Some(call), protocol, ..fixtures::all().swap_remove(0) };
+            let encoded = case.adapter().encode(&world(&case).call());
+            assert_eq!(encoded.unwrap_err(), EncodeError::UnsafeModelId(id.to_owned()), "{}", protocol.name());
+        }
+    }
+}
+
 proptest! {
     // Nothing is kept on disk: a failure becomes a fixture or a test of its own.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -320,7 +358,7 @@ proptest! {
         CASES.with(|cases| -> Result<(), TestCaseError> {
             let case = pick.get(cases);
             let mut bytes = case.response.clone().unwrap_or_default();
-            for (at, byte) in edits {
+            for &(at, byte) in &edits {
                 if !bytes.is_empty() {
                     let at = at.index(bytes.len());
                     bytes[at] = byte;
@@ -330,8 +368,21 @@ proptest! {
             let mut out = Vec::new();
             // Failing is fine; panicking is not, and neither is an end that comes twice.
             let _ = case.adapter().whole(&world.call(), &bytes, &mut out);
-            let (events, _) = decode(case, &frames([&bytes[..]]));
+            let (events, _) = decode(case, &frames(case, [&bytes[..]]));
             prop_assert!(events.iter().filter(|event| is_finished(event)).count() <= 1);
+            // A checksum keeps broken bytes from the decoder: it is given broken data in whole frames too.
+            if let Some(bytes) = case.streamed() {
+                let mut whole = frames(case, [bytes]);
+                for (at, byte) in edits {
+                    let frame = at.get_mut(&mut whole);
+                    let Some(mut data) = data(frame).map(<[u8]>::to_vec).filter(|data| !data.is_empty()) else { continue };
+                    let at = at.index(data.len());
+                    data[at] = byte;
+                    *frame = with(frame, String::from_utf8_lossy(&data).into_owned());
+                }
+                let (events, _) = decode(case, &whole);
+                prop_assert!(events.iter().filter(|event| is_finished(event)).count() <= 1);
+            }
             Ok(())
         })?;
     }

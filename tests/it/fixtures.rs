@@ -16,8 +16,7 @@ use openmux::chat::{
     ToolChoice, ToolResult,
 };
 use openmux::units::Tokens;
-use openmux::upstream::wire::Frame;
-use openmux::upstream::wire::sse::SseFramer;
+use openmux::upstream::wire::{Frame, Framer};
 use openmux::upstream::{Adapter, BUILT, Call, DecodeError, UpstreamError, adapter};
 use serde_json::{Map, Value};
 
@@ -71,7 +70,8 @@ fn read(protocol: Protocol, folder: &Path) -> Case {
     let mut headers: Vec<_> =
         headers.into_iter().map(|(key, value)| (key, value.as_str().unwrap().to_owned())).collect();
     headers.extend(text("content_type").map(|value| ("content-type".to_owned(), value)));
-    let response = ["response.sse", "response.txt"].iter().find_map(|file| std::fs::read(folder.join(file)).ok());
+    let response =
+        ["response.sse", "response.bin", "response.txt"].iter().find_map(|file| std::fs::read(folder.join(file)).ok());
     let request = std::fs::read(folder.join("request.json")).ok();
     let case = Case {
         source: text("source").unwrap(),
@@ -255,7 +255,7 @@ fn endpoint(provider: &ProviderId, call: &Value, protocol: Protocol) -> Endpoint
             provider: provider.clone(),
             upstream_model: call["model"].as_str().unwrap_or("model-1").to_owned(),
         },
-        model: ModelId::new("example/model"),
+        model: ModelId::new(call["maker"].as_str().unwrap_or("example/model")),
         aka: Vec::new(),
         kind: ModelKind::Chat,
         protocol: Some(protocol),
@@ -265,7 +265,7 @@ fn endpoint(provider: &ProviderId, call: &Value, protocol: Protocol) -> Endpoint
         quant: None,
         region: None,
         upstream: None,
-        context: None,
+        context: call["context"].as_u64().map(Tokens::new),
         max_input: None,
         max_output: call["max_output"].as_u64().map(Tokens::new),
         input: BTreeSet::new(),
@@ -284,14 +284,15 @@ fn endpoint(provider: &ProviderId, call: &Value, protocol: Protocol) -> Endpoint
     }
 }
 
-/// The frames of some bytes, given in pieces.
-pub(crate) fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
-    let mut framer = SseFramer::new(1 << 20);
+/// The frames of some bytes, given in pieces, in the framing that the case's content type names. Bytes that no frame can be
+/// made of end them.
+pub(crate) fn frames<'a>(case: &Case, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
+    let kind = case.headers.iter().find(|(name, _)| name == "content-type").map_or("", |(_, value)| value);
+    let mut framer = Framer::of(kind, 1 << 20);
     let mut out = Vec::new();
-    for piece in pieces {
-        framer.push(piece, &mut out).unwrap();
+    if pieces.into_iter().all(|piece| framer.push(piece, &mut out).is_ok()) {
+        framer.finish(&mut out);
     }
-    framer.finish(&mut out);
     out
 }
 
@@ -313,7 +314,7 @@ pub(crate) fn decode(case: &Case, frames: &[Frame]) -> (Vec<ChatEvent>, Result<(
 pub(crate) fn outcome(case: &Case) -> (Vec<ChatEvent>, Result<(), DecodeError>) {
     let body = case.response.as_deref().unwrap_or_default();
     if case.streamed().is_some() {
-        return decode(case, &frames([body]));
+        return decode(case, &frames(case, [body]));
     }
     let world = world(case);
     if case.status == 200 {

@@ -78,13 +78,19 @@ pub(crate) fn top(path: &str) -> PathBuf {
 /// The file has this content, or gets it.
 #[expect(clippy::disallowed_methods, reason = "the generators' switch and their output")]
 pub(crate) fn held(path: &Path, wanted: &str) {
-    if std::fs::read_to_string(path).is_ok_and(|committed| committed == wanted) {
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    if committed == wanted {
         return;
     }
-    let place = path.display();
+    let same = committed.lines().zip(wanted.lines()).take_while(|(old, new)| old == new).count();
+    let line = |text: &str| text.lines().nth(same).unwrap_or("(the end)").to_owned();
     assert!(
         std::env::var_os("UPDATE").is_some(),
-        "{place} is not what its generator writes: run UPDATE=1 cargo test --test it"
+        "{}:{} is not what its generator writes: run UPDATE=1 cargo test --test it\n- {}\n+ {}",
+        path.display(),
+        same + 1,
+        line(&committed),
+        line(wanted)
     );
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, wanted).unwrap();

@@ -77,6 +77,9 @@ fn every_example_runs() {
 /// A chat becomes a dry run or stays in the sandbox; a server is stopped once it is ready.
 #[cfg(unix)]
 fn without_network(example: &str) -> String {
+    if example.contains("openmux providers check") {
+        return "openmux --sandbox providers check".to_owned();
+    }
     if example.contains("openmux sandbox") {
         let (before, _) = example.split_once(" --port").unwrap_or((example, ""));
         let wait = "while ! grep -q '^# anthropic' ready; do sleep 0.05; done; kill -TERM $!; wait $! || test $? -eq 143";

@@ -48,7 +48,7 @@ const CONFINED: [(&str, &[&str]); 27] = [
             "cli/render/",
         ],
     ),
-    ("rusqlite", &["store/sqlite.rs"]),
+    ("rusqlite", &["store/sqlite"]),
     ("reqwest", &["upstream/transport.rs"]),
     ("tower_layer", &["upstream/transport.rs"]),
     ("tower_service", &["upstream/transport.rs"]),

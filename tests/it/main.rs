@@ -1,10 +1,13 @@
 //! Every integration test, in one binary: each further one would link the whole program again.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails; the lint's own exception misses helpers")]
 
+mod bedrock;
 mod catalog;
+mod classes;
 mod classify;
 mod cli;
 mod conformance;
+mod dialects;
 mod failover;
 mod fixtures;
 mod generated;

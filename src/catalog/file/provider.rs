@@ -115,6 +115,10 @@ impl ProviderPatch {
                 return Err(self.place.error("protocol", message));
             }
         };
+        if self.base_url.is_some() {
+            // The catalog's list is elsewhere, and is not to see a key that is meant for this address.
+            provider.models_url = None;
+        }
         let has_key = !provider.env_names("key").is_empty();
         if !has_key && matches!(self.auth, Some(Auth::Bearer | Auth::Header(_))) {
             return Err(self.place.error("auth", "needs key_env: the name of the variable that holds the key"));

@@ -10,16 +10,16 @@ use crate::units::Tokens;
 
 /// A file that is being read.
 #[derive(Debug)]
-pub(super) struct Source<'t> {
+pub(crate) struct Source<'t> {
     /// Its name.
-    pub(super) file: Arc<str>,
+    pub(crate) file: Arc<str>,
     /// Its text.
-    pub(super) text: &'t str,
+    pub(crate) text: &'t str,
 }
 
 impl<'t> Source<'t> {
     /// The text as a table with places.
-    pub(super) fn document(&self) -> Result<Spanned<DeTable<'t>>, OverlayError> {
+    pub(crate) fn document(&self) -> Result<Spanned<DeTable<'t>>, OverlayError> {
         DeTable::parse(self.text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             self.error(offset, String::new(), error.message().to_owned())
@@ -37,7 +37,7 @@ impl<'t> Source<'t> {
 }
 
 /// `; did you mean "x"?`, or nothing where no known word is close.
-pub(in super::super) fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> String {
+pub(crate) fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> String {
     let near = known.map(|known| (strsim::damerau_levenshtein(word, known), known));
     match near.min().filter(|&(distance, known)| distance <= 2.max(known.len() / 3) && distance < known.len()) {
         Some((_, known)) => format!("; did you mean \"{known}\"?"),
@@ -56,7 +56,7 @@ pub(super) struct Place {
 
 impl Place {
     /// A complaint about a key of the table, or about the whole table where it has no such key.
-    pub(super) fn error(&self, key: &str, message: impl Into<String>) -> OverlayError {
+    pub(crate) fn error(&self, key: &str, message: impl Into<String>) -> OverlayError {
         let line = self.keys.iter().find(|(known, _)| known == key).map_or(self.line, |&(_, line)| line);
         OverlayError {
             file: self.file.to_string(),
@@ -69,7 +69,7 @@ impl Place {
 
 /// One table of a file.
 #[derive(Debug)]
-pub(super) struct Reader<'a, 't> {
+pub(crate) struct Reader<'a, 't> {
     source: &'a Source<'t>,
     path: String,
     table: &'a DeTable<'t>,
@@ -78,12 +78,12 @@ pub(super) struct Reader<'a, 't> {
 
 impl<'a, 't> Reader<'a, 't> {
     /// The whole file.
-    pub(super) fn root(source: &'a Source<'t>, table: &'a DeTable<'t>) -> Self {
+    pub(crate) fn root(source: &'a Source<'t>, table: &'a DeTable<'t>) -> Self {
         Self { source, path: String::new(), table, offset: 0 }
     }
 
     /// The line on which the table begins.
-    pub(super) fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         self.source.line(self.offset)
     }
 
@@ -99,13 +99,13 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// A complaint about a key, or about the whole table where it has no such key.
-    pub(super) fn error(&self, key: &str, message: impl Into<String>) -> OverlayError {
+    pub(crate) fn error(&self, key: &str, message: impl Into<String>) -> OverlayError {
         let offset = self.table.get_key_value(key).map_or(self.offset, |(key, _)| key.span().start);
         self.source.error(offset, self.path_to(key), message.into())
     }
 
     /// That there is no key but these.
-    pub(super) fn known(&self, keys: &[&str]) -> Result<(), OverlayError> {
+    pub(crate) fn known(&self, keys: &[&str]) -> Result<(), OverlayError> {
         let unknown = self.table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref()));
         match unknown.min_by_key(|key| key.span().start) {
             None => Ok(()),
@@ -122,12 +122,30 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// A string that is not empty.
-    pub(super) fn text(&self, key: &str) -> Result<Option<String>, OverlayError> {
+    pub(crate) fn text(&self, key: &str) -> Result<Option<String>, OverlayError> {
         match self.table.get(key).map(Spanned::get_ref) {
             None => Ok(None),
             Some(DeValue::String(text)) if text.trim().is_empty() => Err(self.error(key, "is empty")),
             Some(DeValue::String(text)) => Ok(Some(text.to_string())),
             Some(other) => Err(self.error(key, format!("should be a string, not {}", kind(other)))),
+        }
+    }
+
+    /// The words of a command: a program and its arguments.
+    pub(crate) fn argv(&self, key: &str) -> Result<Option<Vec<String>>, OverlayError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let DeValue::Array(items) = value.get_ref() else {
+            let message = "should be a list of words, as no shell is involved: [\"program\", \"argument\"]";
+            return Err(self.error(key, message));
+        };
+        let words = items.iter().map(|item| match item.get_ref() {
+            DeValue::String(text) => Ok(text.to_string()),
+            other => Err(self.error(key, format!("should hold strings, not {}", kind(other)))),
+        });
+        let words: Vec<String> = words.collect::<Result<_, _>>()?;
+        match words.first().map(|program| program.trim().is_empty()) {
+            Some(false) => Ok(Some(words)),
+            _ => Err(self.error(key, "names no program")),
         }
     }
 
@@ -198,7 +216,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// A table.
-    pub(super) fn table(&self, key: &str) -> Result<Option<Reader<'a, 't>>, OverlayError> {
+    pub(crate) fn table(&self, key: &str) -> Result<Option<Reader<'a, 't>>, OverlayError> {
         let Some((name, value)) = self.table.get_key_value(key) else { return Ok(None) };
         match value.get_ref() {
             DeValue::Table(table) => Ok(Some(self.inner(self.path_to(key), table, name.span().start))),
@@ -207,7 +225,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// The tables inside this one, in the order of the file.
-    pub(super) fn members(&self) -> Result<Vec<(String, Reader<'a, 't>)>, OverlayError> {
+    pub(crate) fn members(&self) -> Result<Vec<(String, Reader<'a, 't>)>, OverlayError> {
         let mut keys: Vec<_> = self.table.keys().collect();
         keys.sort_by_key(|key| key.span().start);
         let mut found = Vec::new();

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Shape, date, days, per_mtok, preset, shape, timestamp, tokens};
+use super::values::{Limit, Shape, date, days, duration, per_mtok, preset, shape, timestamp, tokens};
 use crate::units::{Tokens, UsdPerMtok};
 
 /// How a list is ordered, cut and laid out.
@@ -137,7 +137,8 @@ pub enum Unit {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples\n  \
     openmux providers list --kind cloud\n  \
-    openmux providers list --callable -o ids")]
+    openmux providers list --callable -o ids\n  \
+    openmux providers list --local")]
 pub struct ProvidersList {
     /// All must occur in the id or the name.
     pub words: Vec<String>,
@@ -147,6 +148,31 @@ pub struct ProvidersList {
     /// A key is set, or none is needed.
     #[arg(long, help_heading = "Filter")]
     pub callable: bool,
+    /// Look for servers on this machine (ollama, lmstudio, llamacpp, vllm, your own) and say how to use what runs.
+    #[arg(long, conflicts_with_all = ["kind", "callable"], help_heading = "Filter")]
+    pub local: bool,
+    /// Layout.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// `openmux providers check`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "A list of models is fetched, which costs nothing. `ok` is exit 0. Where several fail, the exit code \
+    is the first of these that occurs: 4 (key), 5 (set-up), 3, 6, 7 (limits), 9 (time), 8 (unreachable).\n\n\
+    Examples\n  \
+    openmux providers check\n  \
+    openmux providers check anthropic openai -o json\n  \
+    openmux --sandbox providers check"
+)]
+pub struct ProvidersCheck {
+    /// Providers by id [default: every one that has a key].
+    #[arg(value_name = "PROVIDER")]
+    pub providers: Vec<String>,
+    /// One provider's answer: 30s, 500ms; 0 is no limit.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Limits")]
+    pub timeout: Limit,
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,

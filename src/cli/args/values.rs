@@ -63,6 +63,24 @@ pub(crate) fn duration(text: &str) -> Result<Limit, String> {
     }
 }
 
+/// A span back from now, `12h` or `7d`, or a day.
+pub(crate) fn span(text: &str) -> Result<super::Since, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let units = [("d", 86_400_u64), ("h", 3_600), ("m", 60)];
+    let ago = units.iter().find_map(|(unit, factor)| {
+        lower
+            .strip_suffix(unit)?
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(*factor)
+            .filter(|seconds| *seconds <= 20 * 365 * 86_400)
+    });
+    match ago {
+        Some(seconds) => Ok(super::Since::Ago(seconds)),
+        None => date(text).map(super::Since::Day).map_err(|_| "not a span such as 12h or 7d, nor a day".to_owned()),
+    }
+}
+
 pub(crate) fn days(text: &str) -> Result<u32, String> {
     text.strip_suffix('d').unwrap_or(text).parse().map_err(|_| "not a number of days, such as 90d".to_owned())
 }

@@ -45,7 +45,7 @@ impl Cell {
     }
 
     /// The bare value for delimited text.
-    fn bare(&self) -> String {
+    pub(crate) fn bare(&self) -> String {
         let mut out = String::new();
         self.write_bare(&mut out);
         out
@@ -111,6 +111,8 @@ pub(crate) enum Show {
     Dollars,
     /// `620 ms`.
     Millis,
+    /// `2 h`: how long ago.
+    Seconds,
     /// `99.1 %`.
     Percent,
     /// `yes`, or nothing.
@@ -162,6 +164,7 @@ impl Column {
             (Cell::Money(amount), Show::Price) => money::price(*amount),
             (Cell::Money(amount), Show::Dollars) => money::dollars(crate::units::Usd::from_decimal(*amount)),
             (Cell::Count(millis), Show::Millis) => text::duration(std::time::Duration::from_millis(*millis)),
+            (Cell::Count(seconds), Show::Seconds) => text::age(std::time::Duration::from_secs(*seconds)),
             (Cell::Figure(share, _), Show::Percent) => format!("{:.1} %", share * 100.0),
             (Cell::Words(names), Show::Letters) => letters(names),
             (Cell::Flag(flag), Show::Mark) => if *flag { "yes" } else { "" }.to_owned(),
@@ -172,8 +175,8 @@ impl Column {
 
     /// Whether its cells stand at the right.
     pub(crate) fn is_right(&self) -> bool {
-        use Show::{Dollars, Millis, Number, Percent, Price, Tokens};
-        matches!(self.show, Tokens | Price | Dollars | Millis | Percent | Number)
+        use Show::{Dollars, Millis, Number, Percent, Price, Seconds, Tokens};
+        matches!(self.show, Tokens | Price | Dollars | Millis | Seconds | Percent | Number)
     }
 }
 

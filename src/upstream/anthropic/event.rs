@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::catalog::{ErrorFamily, Usage};
+use super::usage::Counts;
+use crate::catalog::ErrorFamily;
 use crate::chat::{ChatEvent, Finish};
 use crate::upstream::DecodeError;
 use crate::upstream::body::{failed, unreadable};
-use crate::upstream::openai::{service_tier, tokens};
+
+/// What stands before the data of a redacted thought in [`ChatEvent::Signature`], and in the signature of the thought that
+/// is made of it: so it comes back as what it was. The API's own signatures are Base64, which has no colon.
+pub(super) const REDACTED: &str = "redacted_thinking:";
 
 /// A message as far as it has been read.
 #[derive(Debug)]
@@ -27,6 +31,7 @@ pub(super) struct Answer {
 struct Tag {
     #[serde(rename = "type")]
     kind: Option<String>,
+    error: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,7 +45,7 @@ struct Message {
     model: Option<String>,
     content: Option<Vec<Value>>,
     stop_reason: Option<String>,
-    usage: Option<Counts>,
+    usage: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +78,16 @@ struct ThinkingPiece {
 }
 
 #[derive(Debug, Deserialize)]
+struct SignaturePiece {
+    signature: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Redacted {
+    data: String,
+}
+
+#[derive(Debug, Deserialize)]
 struct JsonPiece {
     partial_json: String,
 }
@@ -80,41 +95,12 @@ struct JsonPiece {
 #[derive(Debug, Deserialize)]
 struct MessageDelta {
     delta: Stop,
-    usage: Option<Counts>,
+    usage: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Stop {
     stop_reason: Option<String>,
-}
-
-/// Usage as the dialect counts it: cached and written input lie beside `input_tokens`, and every count only grows.
-#[derive(Debug, Default, Deserialize)]
-struct Counts {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_creation: Option<Lifetimes>,
-    output_tokens_details: Option<OutputDetails>,
-    server_tool_use: Option<ServerTools>,
-    service_tier: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Lifetimes {
-    ephemeral_5m_input_tokens: Option<u64>,
-    ephemeral_1h_input_tokens: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct OutputDetails {
-    thinking_tokens: Option<u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct ServerTools {
-    web_search_requests: Option<u32>,
 }
 
 impl Answer {
@@ -139,6 +125,8 @@ impl Answer {
             Err(error) => return Err(error),
         };
         match tag.kind.as_deref().unwrap_or(name) {
+            // Google wraps a failure in an envelope of its own, without a type.
+            "" if tag.error.is_some() => Err(failed(self.family, data)),
             "error" => Err(failed(self.family, data)),
             "message_start" => self.message_start(parse(data, "message_start")?, out),
             "content_block_start" => self.block_start(parse(data, "content_block_start")?, out),
@@ -160,6 +148,10 @@ impl Answer {
         if text.is_empty() {
             return Err(DecodeError::Truncated);
         }
+        // Google wraps an error in a list.
+        if text.starts_with('[') && text.contains("\"error\"") && serde_json::from_str::<Value>(text).is_ok() {
+            return Err(failed(self.family, text));
+        }
         let value: Value = parse(text, "the message")?;
         let is_error = value.get("type").and_then(Value::as_str) == Some("error");
         if is_error || value.get("error").is_some_and(|error| !error.is_null()) {
@@ -174,10 +166,7 @@ impl Answer {
         for (index, block) in (0..).zip(message.content.unwrap_or_default()) {
             self.block_start(BlockStart { index, content_block: block }, out)?;
         }
-        if let Some(counts) = message.usage {
-            self.counts.grow(counts);
-            out.push(ChatEvent::Usage(self.counts.canonical()?));
-        }
+        self.used(message.usage, false, out);
         let stop_reason = message.stop_reason.ok_or(DecodeError::Truncated)?;
         out.push(finished(Some(stop_reason)));
         Ok(())
@@ -186,11 +175,8 @@ impl Answer {
     fn message_start(&mut self, start: MessageStart, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         let message = start.message;
         out.push(ChatEvent::Started { id: message.id, model: message.model });
-        if let Some(counts) = message.usage {
-            // Its output is a placeholder: the truth comes with `message_delta`.
-            self.counts.grow(Counts { output_tokens: None, ..counts });
-            out.push(ChatEvent::Usage(self.counts.canonical()?));
-        }
+        // Its output is a placeholder: the truth comes with `message_delta`.
+        self.used(message.usage, true, out);
         Ok(())
     }
 
@@ -200,7 +186,13 @@ impl Answer {
         match kind(&block)? {
             "text" => push(ChatEvent::Text, from::<TextPiece>(block, "a text block")?.text, out),
             "thinking" => {
+                let signature = block.get("signature").and_then(Value::as_str).unwrap_or_default().to_owned();
                 push(ChatEvent::Reasoning, from::<ThinkingPiece>(block, "a thinking block")?.thinking, out);
+                push(signed, signature, out);
+            }
+            "redacted_thinking" => {
+                let data = from::<Redacted>(block, "a redacted_thinking block")?.data;
+                out.push(signed(format!("{REDACTED}{data}")));
             }
             "tool_use" => {
                 let tool: ToolUse = from(block, "a tool_use block")?;
@@ -214,7 +206,7 @@ impl Answer {
                 call = Some(self.calls);
                 self.calls = self.calls.saturating_add(1);
             }
-            // Tools that the server runs itself, redacted thinking, and whatever comes to exist.
+            // Tools that the server runs itself, and whatever comes to exist.
             _ => {}
         }
         self.blocks.insert(index, call);
@@ -228,6 +220,9 @@ impl Answer {
             "thinking_delta" => {
                 push(ChatEvent::Reasoning, from::<ThinkingPiece>(delta, "a thinking_delta")?.thinking, out);
             }
+            "signature_delta" => {
+                push(signed, from::<SignaturePiece>(delta, "a signature_delta")?.signature, out);
+            }
             "input_json_delta" => {
                 let arguments = from::<JsonPiece>(delta, "an input_json_delta")?.partial_json;
                 let block = self.blocks.get(&index);
@@ -236,7 +231,7 @@ impl Answer {
                     out.push(ChatEvent::ToolCall { index: call, id: None, name: None, arguments });
                 }
             }
-            // `signature_delta`, `citations_delta`, and whatever comes to exist.
+            // `citations_delta`, and whatever comes to exist.
             _ => {}
         }
         Ok(())
@@ -244,48 +239,22 @@ impl Answer {
 
     fn message_delta(&mut self, delta: MessageDelta, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         self.stop_reason = delta.delta.stop_reason.or(self.stop_reason.take());
-        if let Some(counts) = delta.usage {
-            self.counts.grow(counts);
-            out.push(ChatEvent::Usage(self.counts.canonical()?));
-        }
+        self.used(delta.usage, false, out);
         Ok(())
     }
-}
 
-impl Counts {
-    /// Takes later counts in. They are cumulative, so a smaller one is some server's placeholder.
-    fn grow(&mut self, later: Self) {
-        self.input_tokens = self.input_tokens.max(later.input_tokens);
-        self.output_tokens = self.output_tokens.max(later.output_tokens);
-        self.cache_read_input_tokens = self.cache_read_input_tokens.max(later.cache_read_input_tokens);
-        self.cache_creation_input_tokens = self.cache_creation_input_tokens.max(later.cache_creation_input_tokens);
-        self.cache_creation = later.cache_creation.or(self.cache_creation.take());
-        self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details.take());
-        self.server_tool_use = later.server_tool_use.or(self.server_tool_use.take());
-        self.service_tier = later.service_tier.or(self.service_tier.take());
-    }
-
-    /// The canonical form, in which `input` holds what is cached and written as well.
-    fn canonical(&self) -> Result<Usage, DecodeError> {
-        let lifetimes = self.cache_creation.as_ref();
-        let hour = lifetimes.and_then(|written| written.ephemeral_1h_input_tokens);
-        let minutes = lifetimes.and_then(|written| written.ephemeral_5m_input_tokens);
-        let by_lifetime =
-            (hour.is_some() || minutes.is_some()).then(|| hour.unwrap_or(0).saturating_add(minutes.unwrap_or(0)));
-        let written = self.cache_creation_input_tokens.or(by_lifetime);
-        let beside = self.cache_read_input_tokens.unwrap_or(0).saturating_add(written.unwrap_or(0));
-        let tools = self.server_tool_use.as_ref();
-        Ok(Usage {
-            input: tokens(self.input_tokens.map(|input| input.saturating_add(beside)))?,
-            output: tokens(self.output_tokens)?,
-            cache_read: tokens(self.cache_read_input_tokens)?,
-            cache_write: tokens(written)?,
-            cache_write_1h: tokens(hour)?,
-            reasoning: tokens(self.output_tokens_details.as_ref().and_then(|details| details.thinking_tokens))?,
-            web_searches: tools.and_then(|tools| tools.web_search_requests).unwrap_or(0),
-            service_tier: self.service_tier.as_deref().and_then(service_tier),
-            ..Usage::default()
-        })
+    /// Takes in what was used so far. Counts that no answer can have are dropped: what they would replace is unknown then.
+    fn used(&mut self, usage: Option<Value>, is_start: bool, out: &mut Vec<ChatEvent>) {
+        let Some(usage) = usage else { return };
+        match Counts::read(usage) {
+            Some(counts) if is_start => self.counts.grow(counts.without_output()),
+            Some(counts) => self.counts.grow(counts),
+            None if self.counts.output_tokens.take().is_none() => return,
+            None => {}
+        }
+        if let Ok(usage) = self.counts.canonical() {
+            out.push(ChatEvent::Usage(usage));
+        }
     }
 }
 
@@ -300,6 +269,10 @@ fn is_known(name: &str) -> bool {
 fn kind(block: &Value) -> Result<&str, DecodeError> {
     let kind = block.get("type").and_then(Value::as_str);
     kind.ok_or_else(|| DecodeError::Corrupt("a block or a delta has no type".to_owned()))
+}
+
+fn signed(signature: String) -> ChatEvent {
+    ChatEvent::Signature { index: None, signature }
 }
 
 fn push(event: fn(String) -> ChatEvent, text: String, out: &mut Vec<ChatEvent>) {

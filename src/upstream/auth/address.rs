@@ -17,30 +17,79 @@ pub enum Address {
     Missing(Vec<String>),
 }
 
-/// Fills in a base URL: an override from the environment wins, then `{VARIABLE}` placeholders are replaced.
+/// Fills in a base URL: an override from the environment wins, then `{VARIABLE}` placeholders are replaced. Of an address
+/// with a project in its path (Google's clouds) an override replaces what comes before; the project stays.
 #[must_use]
 pub fn address(provider: &Provider, protocol: Protocol, template: &str, vars: &Vars) -> Address {
-    if let Some((name, value)) = base_override(provider, vars) {
-        return Address::Known { url: overridden(protocol, value), overridden_by: Some(name) };
-    }
+    let Some((name, value)) = base_override(provider, protocol, vars) else {
+        return match filled(provider, template, vars) {
+            Ok(url) => Address::Known { url, overridden_by: None },
+            Err(missing) => Address::Missing(missing),
+        };
+    };
+    let url = match project_path(template).filter(|_| !value.contains(PROJECT)) {
+        None => overridden(protocol, value),
+        Some((version, path)) => match filled(provider, path, vars) {
+            Ok(path) => moved(value, version, &path),
+            Err(missing) => return Address::Missing(missing),
+        },
+    };
+    Address::Known { url, overridden_by: Some(name) }
+}
+
+/// Where the part of Google's addresses begins that names a project.
+const PROJECT: &str = "/projects/";
+
+/// The version of an address with a project in its path, and the path from the project on.
+fn project_path(template: &str) -> Option<(&str, &str)> {
+    let at = template.find(PROJECT)?;
+    let (before, path) = template.split_at_checked(at)?;
+    Some((before.rsplit('/').next().unwrap_or_default(), path))
+}
+
+/// An override and the rest of the path. Some SDKs' overrides end in the version (`ANTHROPIC_VERTEX_BASE_URL`), some
+/// leave it out (`GOOGLE_VERTEX_BASE_URL`).
+fn moved(value: &str, version: &str, path: &str) -> String {
+    let base = with_scheme(value);
+    if ends_in_version(&base) { format!("{base}{path}") } else { format!("{base}/{version}{path}") }
+}
+
+/// A template with its variables filled in and without a trailing slash, or the variables that are not set.
+fn filled(provider: &Provider, template: &str, vars: &Vars) -> Result<String, Vec<String>> {
     let mut url = String::new();
     let mut missing = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, tail)) = after.split_once('}') else { break };
         url.push_str(before);
+        rest = tail;
         match setting(provider, name, vars) {
-            Some(value) => url.push_str(value),
+            Some(value) => match regional(&url, value, tail) {
+                Some((host, tail)) => {
+                    url.push_str(&host);
+                    rest = tail;
+                }
+                None => url.push_str(value),
+            },
             None if missing.iter().any(|known| known == name) => {}
             None => missing.push(name.to_owned()),
         }
-        rest = tail;
     }
     url.push_str(rest);
-    if missing.is_empty() {
-        Address::Known { url: url.trim_end_matches('/').to_owned(), overridden_by: None }
-    } else {
-        Address::Missing(missing)
+    if missing.is_empty() { Ok(url.trim_end_matches('/').to_owned()) } else { Err(missing) }
+}
+
+/// The host of a Google service whose name begins with the location, where the location is not a single region:
+/// `global` has no prefix, and the multi-regions have hosts of their own. With it, the template behind the host.
+fn regional<'a>(before: &str, location: &str, tail: &'a str) -> Option<(String, &'a str)> {
+    const DOMAIN: &str = ".googleapis.com";
+    let at = tail.find('/').unwrap_or(tail.len());
+    let (host, tail) = tail.split_at_checked(at)?;
+    let service = host.strip_prefix('-')?.strip_suffix(DOMAIN).filter(|_| before.ends_with("://"))?;
+    match location {
+        "global" => Some((format!("{service}{DOMAIN}"), tail)),
+        "us" | "eu" => Some((format!("{service}.{location}.rep{DOMAIN}"), tail)),
+        _ => None,
     }
 }
 
@@ -51,10 +100,11 @@ fn setting<'a>(provider: &Provider, name: &str, vars: &'a Vars) -> Option<&'a st
     std::iter::once(name).chain(alternatives).find_map(|name| vars.plain(name))
 }
 
-/// `ANTHROPIC_BASE_URL`, `OPENAI_BASE_URL`, and so on for every provider: the catalog's `base` variables, then the
-/// provider's id in upper case with `_BASE_URL`.
-fn base_override<'a>(provider: &Provider, vars: &'a Vars) -> Option<(String, &'a str)> {
-    let names = provider.env_names("base").iter().cloned().chain([base_variable(&provider.id)]);
+/// `ANTHROPIC_BASE_URL`, `OPENAI_BASE_URL`, and so on for every provider: the catalog's variables for this protocol
+/// (`base vertex-anthropic`), then those for all (`base`), then the provider's id in upper case with `_BASE_URL`.
+fn base_override<'a>(provider: &Provider, protocol: Protocol, vars: &'a Vars) -> Option<(String, &'a str)> {
+    let own = provider.env_names(&format!("base {}", protocol.name()));
+    let names = own.iter().chain(provider.env_names("base")).cloned().chain([base_variable(&provider.id)]);
     names.into_iter().find_map(|name| vars.plain(&name).map(|value| (name, value)))
 }
 
@@ -71,16 +121,33 @@ pub fn base_variable(provider: &ProviderId) -> String {
 /// Whether the environment says where a provider is reached.
 #[must_use]
 pub fn is_overridden(provider: &Provider, vars: &Vars) -> bool {
-    base_override(provider, vars).is_some()
+    let names = provider.env_names("base").iter().cloned().chain([base_variable(&provider.id)]);
+    names.into_iter().any(|name| vars.plain(&name).is_some())
 }
 
-/// An override as its SDK means it: Anthropic's leaves out `/v1`, Ollama's may be a bare `host:port`.
+/// An override as its SDK means it: Anthropic's and Google's leave out the version, Ollama's may be a bare `host:port`.
 fn overridden(protocol: Protocol, value: &str) -> String {
+    let url = with_scheme(value);
+    match protocol {
+        Protocol::Gemini if !ends_in_version(&url) => format!("{url}/v1beta"),
+        Protocol::Gemini => url,
+        _ => {
+            let needs_version = !value.contains("://") || protocol == Protocol::AnthropicMessages;
+            if needs_version && !url.ends_with("/v1") { format!("{url}/v1") } else { url }
+        }
+    }
+}
+
+/// Whether the last piece of an address is a version: `v1`, `v1beta`.
+fn ends_in_version(url: &str) -> bool {
+    let last = url.rsplit('/').next().unwrap_or_default();
+    last.strip_prefix('v').is_some_and(|rest| rest.starts_with(|sign: char| sign.is_ascii_digit()))
+}
+
+/// An override as a URL without a trailing slash.
+fn with_scheme(value: &str) -> String {
     let value = value.trim_end_matches('/');
-    let bare = !value.contains("://");
-    let url = if bare { format!("http://{value}") } else { value.to_owned() };
-    let needs_version = bare || protocol == Protocol::AnthropicMessages;
-    if needs_version && !url.ends_with("/v1") { format!("{url}/v1") } else { url }
+    if value.contains("://") { value.to_owned() } else { format!("http://{value}") }
 }
 
 /// The variables that name an AWS region, in the order in which AWS's tools read them.
@@ -108,6 +175,7 @@ fn region_of(host: &str) -> Option<&str> {
 mod tests {
     use super::super::tests::{provider, vars};
     use super::*;
+    use crate::catalog::Catalog;
 
     #[test]
     fn placeholders_are_filled_by_any_variable_of_their_role_and_never_guessed() {
@@ -136,9 +204,109 @@ mod tests {
 
     #[test]
     fn overrides_follow_the_convention_of_their_sdk() {
-        assert_eq!(overridden(Protocol::AnthropicMessages, "http://127.0.0.1:1/"), "http://127.0.0.1:1/v1");
-        assert_eq!(overridden(Protocol::AnthropicMessages, "http://127.0.0.1:1/v1"), "http://127.0.0.1:1/v1");
-        assert_eq!(overridden(Protocol::OpenaiChat, "http://127.0.0.1:1/v1/"), "http://127.0.0.1:1/v1");
-        assert_eq!(overridden(Protocol::OpenaiChat, "127.0.0.1:11434"), "http://127.0.0.1:11434/v1");
+        for (protocol, value, expected) in [
+            (Protocol::AnthropicMessages, "http://127.0.0.1:1/", "http://127.0.0.1:1/v1"),
+            (Protocol::AnthropicMessages, "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
+            (Protocol::OpenaiChat, "http://127.0.0.1:1/v1/", "http://127.0.0.1:1/v1"),
+            (Protocol::OpenaiChat, "127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
+            (Protocol::Gemini, "http://127.0.0.1:1", "http://127.0.0.1:1/v1beta"),
+            (Protocol::Gemini, "https://proxy.example/gemini/", "https://proxy.example/gemini/v1beta"),
+            (Protocol::Gemini, "https://proxy.example/gemini/v1", "https://proxy.example/gemini/v1"),
+            (Protocol::Gemini, "127.0.0.1:1", "http://127.0.0.1:1/v1beta"),
+        ] {
+            assert_eq!(overridden(protocol, value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn google_is_reached_where_its_own_variables_say() {
+        let of = |id| Catalog::builtin().provider(&ProviderId::new(id)).unwrap();
+        let at = |id, pairs: &[(&str, &str)]| {
+            let provider = of(id);
+            let entry = &provider.protocols[0];
+            address(&provider, entry.protocol, &entry.base_url, &vars(pairs))
+        };
+        let known =
+            |url: &str, by: Option<&str>| Address::Known { url: url.to_owned(), overridden_by: by.map(str::to_owned) };
+        assert_eq!(at("google", &[]), known("https://generativelanguage.googleapis.com/v1beta", None));
+        for name in ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_BASE_URL"] {
+            assert_eq!(at("google", &[(name, "http://[::1]:9")]), known("http://[::1]:9/v1beta", Some(name)));
+        }
+        let place = [("GOOGLE_CLOUD_PROJECT", "p1"), ("GOOGLE_CLOUD_LOCATION", "us-central1")];
+        let path = "/v1/projects/p1/locations/us-central1/publishers/google";
+        let regional = format!("https://us-central1-aiplatform.googleapis.com{path}");
+        assert_eq!(at("google-vertex", &place), known(&regional, None));
+        let proxied = [place[0], place[1], ("GOOGLE_VERTEX_BASE_URL", "http://127.0.0.1:9")];
+        assert_eq!(
+            at("google-vertex", &proxied),
+            known(&format!("http://127.0.0.1:9{path}"), Some("GOOGLE_VERTEX_BASE_URL"))
+        );
+        for (location, host) in [
+            ("global", "aiplatform.googleapis.com"),
+            ("eu", "aiplatform.eu.rep.googleapis.com"),
+            ("us", "aiplatform.us.rep.googleapis.com"),
+        ] {
+            let url = format!("https://{host}/v1/projects/p1/locations/{location}/publishers/google");
+            assert_eq!(at("google-vertex", &[place[0], ("VERTEX_LOCATION", location)]), known(&url, None));
+        }
+        assert_eq!(at("google-vertex", &[place[1]]), Address::Missing(vec!["GOOGLE_CLOUD_PROJECT".to_owned()]));
+    }
+
+    const VERTEX: &str = "https://{GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com/v1/projects/{GOOGLE_CLOUD_PROJECT}/locations/{GOOGLE_CLOUD_LOCATION}/publishers/anthropic";
+
+    fn vertex() -> Provider {
+        let env: &[(&str, &[&str])] = &[
+            ("project", &["GOOGLE_CLOUD_PROJECT"]),
+            ("location", &["GOOGLE_CLOUD_LOCATION"]),
+            ("base vertex-anthropic", &["ANTHROPIC_VERTEX_BASE_URL"]),
+        ];
+        Provider { id: ProviderId::new("google-vertex"), ..provider(env) }
+    }
+
+    #[test]
+    fn the_location_decides_about_googles_host() {
+        for (location, host) in [
+            ("us-east5", "us-east5-aiplatform.googleapis.com"),
+            ("global", "aiplatform.googleapis.com"),
+            ("eu", "aiplatform.eu.rep.googleapis.com"),
+            ("us", "aiplatform.us.rep.googleapis.com"),
+        ] {
+            let vars = vars(&[("GOOGLE_CLOUD_PROJECT", "p"), ("GOOGLE_CLOUD_LOCATION", location)]);
+            let url = format!("https://{host}/v1/projects/p/locations/{location}/publishers/anthropic");
+            let known = address(&vertex(), Protocol::VertexAnthropic, VERTEX, &vars);
+            assert_eq!(known, Address::Known { url, overridden_by: None });
+        }
+        // Elsewhere a location is only a word.
+        let azure = address(&vertex(), Protocol::OpenaiChat, "https://{A}-x.example.com/v1", &vars(&[("A", "global")]));
+        let url = "https://global-x.example.com/v1".to_owned();
+        assert_eq!(azure, Address::Known { url, overridden_by: None });
+    }
+
+    #[test]
+    fn an_override_of_googles_cloud_keeps_the_project() {
+        let path = "projects/p/locations/global/publishers/anthropic";
+        for (name, value, url) in [
+            ("ANTHROPIC_VERTEX_BASE_URL", "http://127.0.0.1:1/v1/", format!("http://127.0.0.1:1/v1/{path}")),
+            ("ANTHROPIC_VERTEX_BASE_URL", "https://proxy/vertex", format!("https://proxy/vertex/v1/{path}")),
+            ("GOOGLE_VERTEX_BASE_URL", "http://127.0.0.1:1", format!("http://127.0.0.1:1/v1/{path}")),
+            ("GOOGLE_VERTEX_BASE_URL", "https://proxy/v1beta1", format!("https://proxy/v1beta1/{path}")),
+            ("GOOGLE_VERTEX_BASE_URL", "https://proxy/v1/projects/q", "https://proxy/v1/projects/q".to_owned()),
+        ] {
+            let vars = [("GOOGLE_CLOUD_PROJECT", "p"), ("GOOGLE_CLOUD_LOCATION", "global"), (name, value)];
+            let known = address(&vertex(), Protocol::VertexAnthropic, VERTEX, &super::super::tests::vars(&vars));
+            assert_eq!(known, Address::Known { url, overridden_by: Some(name.to_owned()) });
+        }
+        let bare = vars(&[("ANTHROPIC_VERTEX_BASE_URL", "http://127.0.0.1:1/v1")]);
+        let missing = vec!["GOOGLE_CLOUD_PROJECT".to_owned(), "GOOGLE_CLOUD_LOCATION".to_owned()];
+        assert_eq!(address(&vertex(), Protocol::VertexAnthropic, VERTEX, &bare), Address::Missing(missing));
+        // Another dialect of the same provider has another variable.
+        let gemini = VERTEX.replace("anthropic", "google");
+        let set = vars(&[
+            ("GOOGLE_CLOUD_PROJECT", "p"),
+            ("GOOGLE_CLOUD_LOCATION", "us-east5"),
+            ("ANTHROPIC_VERTEX_BASE_URL", "http://127.0.0.1:1/v1"),
+        ]);
+        let known = address(&vertex(), Protocol::VertexGemini, &gemini, &set);
+        assert!(matches!(known, Address::Known { overridden_by: None, .. }), "{known:?}");
     }
 }

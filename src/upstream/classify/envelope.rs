@@ -19,6 +19,10 @@ pub(super) struct Envelope {
     pub(super) retry_after: Option<Duration>,
     /// Whether the error is about the parameter `model`.
     pub(super) names_model: bool,
+    /// Whether it names a quota of the day that is used up; a wait beside it is of a smaller window.
+    pub(super) is_daily: bool,
+    /// What AWS calls the failure (`__type`).
+    pub(super) aws_type: Option<String>,
     /// Whether there was no body at all.
     pub(super) is_empty: bool,
 }
@@ -26,11 +30,14 @@ pub(super) struct Envelope {
 /// What marks a number of MiniMax's among the codes.
 const MINIMAX: &str = "minimax:";
 /// Where a message may lie in an object, in the order in which it is believed.
-const MESSAGE_KEYS: [&str; 7] = ["message", "msg", "status_msg", "detail", "error", "error_message", "title"];
+const MESSAGE_KEYS: [&str; 8] =
+    ["message", "Message", "msg", "status_msg", "detail", "error", "error_message", "title"];
 /// Where a code may lie in an object, the most specific first.
 const CODE_KEYS: [&str; 6] = ["code", "error_code", "type", "error_type", "status", "reason"];
 /// Objects inside an error that hold a code more specific than its own.
 const INNER_KEYS: [&str; 4] = ["availability", "details", "innererror", "metadata"];
+/// What names a quota in Google's `QuotaFailure`.
+const QUOTA_KEYS: [&str; 2] = ["quotaId", "quotaMetric"];
 
 impl Envelope {
     pub(super) fn read(body: &[u8]) -> Self {
@@ -68,6 +75,7 @@ impl Envelope {
 
     fn take_outer(&mut self, outer: &Map<String, Value>) {
         self.request_id = ["request_id", "requestId", "trace_id"].iter().find_map(|key| text_of(outer.get(*key)?));
+        self.aws_type = outer.get("__type").and_then(text_of);
         let base = outer.get("base_resp").and_then(Value::as_object);
         let number = base.and_then(|base| text_of(base.get("status_code")?)).filter(|number| number != "0");
         if let (Some(base), Some(number)) = (base, number) {
@@ -112,6 +120,10 @@ impl Envelope {
         }
         if let Some(wait) = inner.get("retryDelay").and_then(Value::as_str) {
             self.retry_after = self.retry_after.or(hints::span(wait));
+        }
+        if let Some(violations) = inner.get("violations").and_then(Value::as_array) {
+            let named = violations.iter().flat_map(|one| QUOTA_KEYS.iter().filter_map(|key| one.get(*key)?.as_str()));
+            self.is_daily |= named.into_iter().any(|quota| quota.contains("PerDay") || quota.contains("per_day"));
         }
         // OpenRouter quotes the words of whoever serves it, which say more than its own.
         if let Some(raw) = inner.get("raw").and_then(Value::as_str).filter(|raw| !raw.is_empty()) {

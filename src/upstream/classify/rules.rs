@@ -1,5 +1,6 @@
 //! The tables: statuses, codes and wordings, and the class that each stands for. All words are lower case.
 
+use super::overflows::{ABOUT_RATES, OVERFLOWS};
 use crate::catalog::ErrorFamily;
 use crate::observe::ErrorClass;
 
@@ -93,6 +94,10 @@ const CODES: [(ErrorClass, &[&str]); 12] = [
             "invalid_authentication_error",
             "incorrect_api_key",
             "unauthorized",
+            "unauthenticated",
+            "access_token_expired",
+            "access_token_scope_insufficient",
+            "credentials_missing",
             "minimax:1004",
             "minimax:2049",
         ],
@@ -102,6 +107,14 @@ const CODES: [(ErrorClass, &[&str]); 12] = [
         &[
             "permission_error",
             "permission_denied",
+            "iam_permission_denied",
+            "service_disabled",
+            "billing_disabled",
+            "api_key_service_blocked",
+            "api_key_http_referrer_blocked",
+            "api_key_ip_address_blocked",
+            // Google's word for a region that it does not serve, and for a project without billing.
+            "failed_precondition",
             "access_denied",
             "unsupported_country_region_territory",
             "ip_not_authorized",
@@ -209,13 +222,23 @@ const CODES: [(ErrorClass, &[&str]); 12] = [
 ];
 
 /// Codes that say less than a status: they decide only where there is none.
-const BROAD_CODES: [(ErrorClass, &[&str]); 3] = [
+const BROAD_CODES: [(ErrorClass, &[&str]); 6] = [
     (
         ErrorClass::Invalid,
-        &["invalid_request_error", "invalid_request", "invalid_params", "invalid_parameter_error", "bad_request"],
+        &[
+            "invalid_request_error",
+            "invalid_request",
+            "invalid_params",
+            "invalid_parameter_error",
+            "bad_request",
+            "invalid_argument",
+        ],
     ),
-    (ErrorClass::RateLimited, &["requests", "tokens"]),
-    (ErrorClass::ProviderFault, &["server_error", "api_error", "internal_server_error", "provider_error"]),
+    (ErrorClass::RateLimited, &["requests", "tokens", "resource_exhausted"]),
+    (ErrorClass::ProviderFault, &["server_error", "api_error", "internal_server_error", "provider_error", "internal"]),
+    (ErrorClass::Overloaded, &["unavailable"]),
+    (ErrorClass::NotFound, &["not_found"]),
+    (ErrorClass::Aborted, &["cancelled"]),
 ];
 
 /// Where a wording is believed.
@@ -302,6 +325,11 @@ const WORDINGS: [(ErrorClass, Where, &[&[&str]]); 11] = [
             &["extra inputs are not permitted"],
             &["extra_forbidden"],
             &["is not supported with this model"],
+            // Gemini's.
+            &["is not supported by this model"],
+            &["is not supported for this model"],
+            &["is not enabled for"],
+            &["only works in thinking mode"],
             &["does not support parameters"],
             &["does not support tools"],
             &["no endpoints found that support"],
@@ -330,45 +358,6 @@ const WORDINGS: [(ErrorClass, Where, &[&[&str]]); 11] = [
     (ErrorClass::RateLimited, Where::Request, &[&["rate limit exceeded"], &["too many requests"]]),
 ];
 
-/// How providers and servers say that a prompt does not fit into the context window.
-const OVERFLOWS: &[&[&str]] = &[
-    // Anthropic, Z.AI, Ollama, ZenMux.
-    &["prompt is too long"],
-    &["prompt too long"],
-    &["prompt exceeds max length"],
-    &["exceeds the maximum size"],
-    // OpenAI, LiteLLM and what imitates them.
-    &["exceeds the context window"],
-    &["exceed", "maximum context length"],
-    &["maximum context length is"],
-    &["context length exceeded"],
-    &["context window exceeded"],
-    &["context_length_exceeded"],
-    // Google, Amazon, xAI, Groq, Mistral, Together, MiniMax, Moonshot, DashScope, Copilot.
-    &["input token count", "exceeds the maximum"],
-    &["input is too long for requested model"],
-    &["maximum prompt length is"],
-    &["reduce the length of the messages"],
-    &["too large for model with", "maximum context length"],
-    &["is longer than the model", "context length"],
-    &["context window exceeds limit"],
-    &["exceeded model token limit"],
-    &["range of input length should be"],
-    &["token count of", "exceeds the limit of"],
-    &["exceeds the maximum allowed input length"],
-    // llama.cpp, LM Studio, and other servers of one's own.
-    &["exceeds the available context size"],
-    &["greater than the context length"],
-    &["but the configured context size is"],
-    &["context size has been exceeded"],
-    // Whoever else.
-    &["too many tokens"],
-    &["token limit exceeded"],
-];
-
-/// Signs that a wording about tokens is about their rate, not about the window.
-const ABOUT_RATES: [&str; 4] = ["rate limit", "too many requests", "per minute", "please wait"];
-
 /// How a 429 says that it is more than a rate: it lasts for the rest of the day, or until someone pays.
 const USED_UP: [&str; 12] = [
     "per day",
@@ -395,6 +384,11 @@ pub(super) fn code(code: &str) -> Option<ErrorClass> {
     CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|&(class, _)| class)
 }
 
+/// Whether a refusal is about the key itself: Google denies permission to a leaked or a missing one.
+pub(super) fn refuses_key(code: &str, said: &str) -> bool {
+    code == "permission_denied" && said.contains("api key")
+}
+
 /// The class of a code that says less than a status would.
 pub(super) fn broad_code(code: &str) -> Option<ErrorClass> {
     BROAD_CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|&(class, _)| class)
@@ -415,7 +409,8 @@ pub(super) fn says_used_up(said: &str) -> bool {
     USED_UP.iter().any(|sign| said.contains(sign))
 }
 
-fn says(said: &str, parts: &[&str]) -> bool {
+/// Whether all parts occur in a message, in this order.
+pub(super) fn says(said: &str, parts: &[&str]) -> bool {
     let mut rest = said;
     parts.iter().all(|part| match rest.split_once(part) {
         Some((_, after)) => {

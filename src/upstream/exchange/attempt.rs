@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::transport::{Incoming, Transport, WireError, WireErrorKind};
-use super::super::wire::{Frame, sse::SseFramer};
+use super::super::wire::{Frame, Framer};
 use super::super::{Adapter, Call, DecodeError, Decoder, MAX_FRAME, UpstreamError};
 use super::{Limit, Limits, Sink};
 use crate::catalog::Usage;
@@ -108,7 +108,8 @@ impl Attempt {
             return End::BadBody(format!("an HTML page instead of an answer: {}", fold_html(&body)));
         }
         if call.request.stream && !kind.starts_with("application/json") {
-            self.stream(&mut incoming, adapter.decoder(call), sink).await
+            let framer = Framer::of(&kind, MAX_FRAME);
+            self.stream(&mut incoming, framer, adapter.decoder(call), sink).await
         } else {
             self.whole(&mut incoming, adapter, call, sink).await
         }
@@ -124,14 +125,20 @@ impl Attempt {
             self.connect = Some(up.saturating_duration_since(began));
             self.ready = up.max(self.started);
         }
-        let id = ["x-request-id", "request-id"].iter().find_map(|name| incoming.head.headers.get(*name));
+        let id =
+            ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| incoming.head.headers.get(*name));
         tracing::debug!(status = incoming.head.status.as_u16(), reused = incoming.connected.is_none(), "head");
         self.request_id = id.and_then(|value| value.to_str().ok()).map(|text| text.chars().take(64).collect());
     }
 
-    async fn stream(&mut self, incoming: &mut Incoming, mut decoder: Box<dyn Decoder>, sink: &mut Sink<'_>) -> End {
+    async fn stream(
+        &mut self,
+        incoming: &mut Incoming,
+        mut framer: Framer,
+        mut decoder: Box<dyn Decoder>,
+        sink: &mut Sink<'_>,
+    ) -> End {
         self.phase = Phase::FirstToken;
-        let mut framer = SseFramer::new(MAX_FRAME);
         let mut frames = Vec::new();
         loop {
             let chunk = match self.guard(incoming.chunk()).await {
@@ -150,19 +157,22 @@ impl Attempt {
             let stamp = Instant::now();
             self.last_read = stamp;
             let ended = chunk.is_none();
-            match chunk {
-                Some(bytes) => {
-                    if framer.push(&bytes, &mut frames).is_err() {
-                        return End::BadBody("an event larger than this version accepts".to_owned());
-                    }
+            let framed = match chunk {
+                Some(bytes) => framer.push(&bytes, &mut frames),
+                None => {
+                    framer.finish(&mut frames);
+                    Ok(())
                 }
-                None => framer.finish(&mut frames),
-            }
+            };
             if let Err(error) = self.decode(&mut *decoder, &mut frames, stamp, sink) {
                 return End::Decode(error);
             }
             if self.stopped {
                 return End::Cancelled;
+            }
+            // What was whole before the stream broke still counts, and may even be the end.
+            if let (Err(error), false) = (framed, decoder.ended()) {
+                return End::BadBody(error.to_string());
             }
             if decoder.ended() || ended {
                 let mut events = Vec::new();

@@ -1,9 +1,13 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
 
+mod check;
 mod environment;
 mod failover;
 mod faults;
 mod formats;
+mod gemini;
+mod keys;
+mod local;
 mod offline;
 mod secrets;
 mod signals;

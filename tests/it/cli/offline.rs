@@ -46,14 +46,14 @@ fn lists_are_tables_for_people() {
     insta::assert_snapshot!(page("providers list --kind local -o table"), @r"
     exit: 0
     --- stdout
-    PROVIDER     NAME                      KIND   KEY         MODELS
-    atomic-chat  Atomic Chat               local  -                5
-    lemonade     lemonade                  local  -                5
-    llamacpp     llama.cpp server (local)  local  not needed       0
-    lmstudio     LM Studio (local)         local  not needed       3
-    ollama       Ollama (local)            local  not needed      21
-    qvac         QVAC                      local  -                9
-    vllm         vLLM (local)              local  not needed       0
+    PROVIDER     NAME                      KIND   KEY         KEY FROM  MODELS
+    atomic-chat  Atomic Chat               local  -           -              5
+    lemonade     lemonade                  local  -           -              5
+    llamacpp     llama.cpp server (local)  local  not needed  -              0
+    lmstudio     LM Studio (local)         local  not needed  -              3
+    ollama       Ollama (local)            local  not needed  -             21
+    qvac         QVAC                      local  -           -              9
+    vllm         vLLM (local)              local  not needed  -              0
 
     --- stderr
     ");
@@ -202,17 +202,15 @@ fn a_decision_explains_itself() {
 
          PROVIDER                  PRICE    + WAIT    + RISK   = TOTAL
       1  llmgateway             $0.04500  $0.01454  $0.00007  $0.05961  chosen
-      2  anthropic              $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      3  cloudflare-ai-gateway  $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      4  digitalocean           $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      5  openrouter             $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      6  vercel                 $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      -  amazon-bedrock         needs bedrock-converse, which this version lacks
+      2  amazon-bedrock         $0.04500  $0.01454  $0.00007  $0.05961  +0 %
+      3  anthropic              $0.04500  $0.01454  $0.00007  $0.05961  +0 %
+      4  cloudflare-ai-gateway  $0.04500  $0.01454  $0.00007  $0.05961  +0 %
+      5  digitalocean           $0.04500  $0.01454  $0.00007  $0.05961  +0 %
+      6  openrouter             $0.04500  $0.01454  $0.00007  $0.05961  +0 %
+      7  vercel                 $0.04500  $0.01454  $0.00007  $0.05961  +0 %
       -  sap-ai-core            no address known: set SAP_AI_CORE_BASE_URL
-      -  google-vertex          retired 2025-08-01; needs vertex-anthropic, which
-                                this version lacks
 
-    Margin   $0 behind it: anthropic; 6 within 2 %, seed 1 chose
+    Margin   $0 behind it: amazon-bedrock; 7 within 2 %, seed 1 chose
     At most  $0.32595 for this call at llmgateway
     Status   unlisted at llmgateway
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
@@ -238,8 +236,8 @@ fn a_decision_explains_itself() {
       -  aihubmix        no key: set AIHUBMIX_API_KEY
       -  cortecs         no key: set CORTECS_API_KEY
       -  crossmodel      no key: set CROSSMODEL_API_KEY
-      -  48 more: 31 no credential, 5 protocol unsupported, 5 missing setting, 5 no
-         base url, 2 retired; --all shows them
+      -  48 more: 31 no credential, 6 missing setting, 6 no base url, 3 protocol
+         unsupported, 2 retired; --all shows them
 
     Margin   $0 behind it: anthropic; 2 within 2 %, seed 1 chose
     At most  $0.33 for this call at openrouter

@@ -119,6 +119,8 @@ fn endpoint(
         problems.add(name, problem);
     }
     let protocol = record.protocol.as_deref().and_then(|text| named(text, Protocol::parse, name, problems));
+    let protocol = protocol.map(|protocol| corrected(protocol, &record));
+    let protocol = protocol.map(|protocol| if base_url.is_none() { spoken(protocol, provider) } else { protocol });
     // A plan's figures are token equivalents, not what anybody pays.
     let priced = !record.price_unknown && provider.kind != ProviderKind::Plan;
     let stated = record.price.as_ref().filter(|_| priced);
@@ -159,6 +161,26 @@ fn endpoint(
         overlay: None,
         model: ModelId::new(record.model),
         id: EndpointId { provider: ProviderId::new(record.provider), upstream_model: record.id },
+    }
+}
+
+/// Dialects that the snapshot gets wrong: whose models, where, what it says, and what they speak.
+const CORRECTED: &[(&str, &str, Protocol, Protocol)] =
+    &[("google-vertex", "anthropic/", Protocol::OpenaiChat, Protocol::VertexAnthropic)];
+
+fn corrected(stated: Protocol, record: &Record) -> Protocol {
+    let is_it = |(provider, author, wrong, _): &&(&str, &str, Protocol, Protocol)| {
+        record.provider == *provider && record.model.starts_with(author) && stated == *wrong
+    };
+    CORRECTED.iter().find(is_it).map_or(stated, |&(.., right)| right)
+}
+
+/// The dialect, or its twin where the provider speaks only that: some sources say "gemini" of Vertex AI too.
+fn spoken(protocol: Protocol, provider: &Provider) -> Protocol {
+    let speaks = |protocol| provider.protocols.iter().any(|entry| entry.protocol == protocol);
+    match protocol {
+        Protocol::Gemini if !speaks(Protocol::Gemini) && speaks(Protocol::VertexGemini) => Protocol::VertexGemini,
+        protocol => protocol,
     }
 }
 

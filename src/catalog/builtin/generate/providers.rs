@@ -46,6 +46,14 @@ struct ProtocolRecord {
 /// Variables that no shell can export, and the names that stand in for them.
 const RENAMED: &[(&str, &str)] = &[("302AI_API_KEY", "AI302_API_KEY")];
 
+/// Variables that official SDKs honour and the snapshot does not know, by provider and role. `base PROTOCOL` is where one
+/// dialect alone is reached.
+const FURTHER_ENV: &[(&str, &str, &[&str])] = &[
+    ("google-vertex", "base vertex-anthropic", &["ANTHROPIC_VERTEX_BASE_URL"]),
+    ("google-vertex", "project", &["ANTHROPIC_VERTEX_PROJECT_ID"]),
+    ("google-vertex", "location", &["CLOUD_ML_REGION"]),
+];
+
 /// Endings of variables that hold a piece of the address, never a key, and the role they have.
 const ADDRESS_ROLES: &[(&str, &str)] = &[
     ("_ACCOUNT_ID", "account"),
@@ -56,6 +64,9 @@ const ADDRESS_ROLES: &[(&str, &str)] = &[
     ("_REGION", "region"),
     ("_RESOURCE_NAME", "resource"),
 ];
+
+/// Variables with which a provider's own SDK is sent elsewhere, where the input does not name them.
+const BASES: &[(&str, &str)] = &[("google", "GOOGLE_GEMINI_BASE_URL")];
 
 /// Their reasoning is billed but not streamed.
 const HIDES_REASONING: &[&str] = &["azure", "openai"];
@@ -115,7 +126,11 @@ fn provider(record: Record, urls: &BTreeSet<(String, String)>, problems: &mut Pr
     let protocols = protocols(id, &record.protocols, problems);
     let own = urls.iter().filter(|(provider, _)| provider == id).map(|(_, url)| url.as_str());
     let addresses: Vec<&str> = protocols.iter().map(|entry| entry.base_url.as_str()).chain(own).collect();
-    let env = env(id, record.env, &addresses, problems);
+    let mut variables = record.env;
+    for (_, role, names) in FURTHER_ENV.iter().filter(|(provider, ..)| *provider == id) {
+        variables.entry((*role).to_owned()).or_default().extend(names.iter().map(|name| (*name).to_owned()));
+    }
+    let env = env(id, variables, &addresses, problems);
     let mut quirks = record.q;
     let output_limit = output_limit(quirks.remove("max"));
     let quirks = quirks.into_iter().filter_map(|(name, value)| match value {
@@ -216,6 +231,9 @@ fn env(
             let role = if role == "key" { address_role(renamed).unwrap_or("key") } else { &role };
             env.entry(role.to_owned()).or_default().push(renamed.to_owned());
         }
+    }
+    for (_, name) in BASES.iter().filter(|(provider, _)| *provider == id) {
+        env.entry("base".to_owned()).or_default().push((*name).to_owned());
     }
     for name in addresses.iter().flat_map(|url| variables(url)) {
         if env.values().flatten().any(|known| known == name) {

@@ -1,0 +1,79 @@
+//! What was typed of the commands that show what was measured and spent.
+
+use clap::Args;
+
+use super::lists::ListArgs;
+use super::values::span;
+
+/// `openmux usage`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Days are UTC. Attempts that may have been billed without anybody saying how much are counted, \
+    never guessed.\n\nExamples\n  \
+    openmux usage\n  \
+    openmux usage --since 30d --by day,provider\n  \
+    openmux usage --by model -o csv > spend.csv"
+)]
+pub struct UsageArgs {
+    /// Sum by these: day, model, provider, source.
+    #[arg(long, value_name = "K,K", value_delimiter = ',', default_value = "provider,model")]
+    pub by: Vec<String>,
+    /// From this long ago, or this day on: 12h, 7d, 2026-11-01.
+    #[arg(long, value_name = "SPAN|DATE", value_parser = span, default_value = "30d", help_heading = "Filter")]
+    pub since: Since,
+    /// Until the end of this day.
+    #[arg(long, value_name = "DATE", value_parser = super::values::date, help_heading = "Filter")]
+    pub until: Option<String>,
+    /// Of these models.
+    #[arg(long, value_name = "M,M", value_delimiter = ',', help_heading = "Filter")]
+    pub model: Vec<String>,
+    /// At these providers.
+    #[arg(long, value_name = "P,P", value_delimiter = ',', help_heading = "Filter")]
+    pub provider: Vec<String>,
+    /// From these: chat, probe, gateway.
+    #[arg(long, value_name = "S,S", value_delimiter = ',', help_heading = "Filter")]
+    pub source: Vec<String>,
+    /// Layout.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// `openmux providers history`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux providers history anthropic\n  \
+    openmux providers history claude-sonnet-5 --since 12h --by hour")]
+pub struct ProvidersHistory {
+    /// A provider, or a model.
+    #[arg(value_name = "PROVIDER|MODEL")]
+    pub of: String,
+    /// From this long ago, or this day on: 12h, 7d, 2026-11-01.
+    #[arg(long, value_name = "SPAN|DATE", value_parser = span, default_value = "7d")]
+    pub since: Since,
+    /// Rows of an hour or a day (UTC).
+    #[arg(long, value_enum, value_name = "SPAN", default_value = "day")]
+    pub by: Step,
+    /// Unit of throughput.
+    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
+    pub unit: super::Unit,
+    /// Layout.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// Where a span begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// So many seconds ago.
+    Ago(u64),
+    /// At the beginning of this day, UTC.
+    Day(String),
+}
+
+/// How long a row of a history lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "each is the span of its name")]
+pub enum Step {
+    Hour,
+    Day,
+}

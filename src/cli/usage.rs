@@ -1,0 +1,171 @@
+//! `openmux usage`: what was spent, by day, model, provider or source, from the attempts that this machine kept.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::args::{Since, UsageArgs};
+use super::contract::Exit;
+use super::error::{CliError, nearest};
+use super::offline::{Offline, column_names};
+use super::render::sheet::{Cell, Column, Sheet, Show};
+use super::settings::Settings;
+use super::{Outcome, facts, note};
+use crate::observe::ledger::{self, By, Line};
+use crate::observe::{Observation, Source};
+use crate::units::Usd;
+
+/// The columns after the keys.
+const COLUMNS: [Column; 13] = [
+    Column::new("requests", "", "REQUESTS", Show::Number, 1),
+    Column::new("attempts", "", "ATTEMPTS", Show::Number, 4),
+    Column::new("successes", "", "OK", Show::Number, 5),
+    Column::new("input_tokens", "input", "IN", Show::Tokens, 2),
+    Column::new("cached_tokens", "cached", "CACHED", Show::Tokens, 6),
+    Column::new("output_tokens", "output", "OUT", Show::Tokens, 2),
+    Column::new("reasoning_tokens", "reasoning", "THOUGHT", Show::Tokens, 7),
+    Column::new("cost_usd", "cost", "COST", Show::Dollars, 0),
+    Column::new("sheet_usd", "", "BY THE SHEET", Show::Dollars, 10),
+    Column::new("billed_usd", "", "BILLED", Show::Dollars, 10),
+    Column::new("drift_usd", "", "DRIFT", Show::Dollars, 10),
+    Column::new("unknown_cost", "unknown", "COST UNKNOWN", Show::Number, 3),
+    Column::new("unknown_cost_failed", "", "OF FAILURES", Show::Number, 10),
+];
+
+/// Runs the command.
+///
+/// # Errors
+/// A key, a source or a field does not exist, or the measurements cannot be read.
+pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
+    let format = settings.list_format()?;
+    let by = keys(&args.by)?;
+    let sources = sources(&args.source)?;
+    let offline = Offline::open(settings, None)?;
+    let models = args
+        .model
+        .iter()
+        .map(|name| facts::model(&offline.catalog, name).map(|found| found.model))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (since, until) = (begins(&args.since, offline.now), ends(args.until.as_deref(), offline.now));
+    let attempts = offline.store.attempts(since, until).map_err(|error| {
+        CliError::new(Exit::Config, "store", "the measurements cannot be read").fact("reason", error.to_string())
+    })?;
+    let wanted = |seen: &Observation| {
+        (models.is_empty() || models.contains(&seen.model))
+            && (args.provider.is_empty() || args.provider.iter().any(|id| id == seen.endpoint.provider.as_str()))
+            && (sources.is_empty() || sources.contains(&seen.source))
+    };
+    let attempts: Vec<Observation> = attempts.into_iter().filter(wanted).collect();
+    let total = ledger::sum(&attempts, &[]).into_iter().next().unwrap_or_default();
+    let mut columns: Vec<Column> = by.iter().map(|by| key_column(*by)).collect();
+    columns.extend(COLUMNS);
+    let rows = ledger::sum(&attempts, &by).into_iter().map(row).collect();
+    let mut sheet = Sheet { schema: "usage/1", command: "usage", columns, rows, marked: Vec::new() };
+    let mut sort = column_names(&args.list.sort);
+    let mut reverse = args.list.reverse;
+    // The dearest first, unless the rows are a calendar.
+    if sort.is_empty() && by.first() != Some(&By::Day) {
+        sort.push("cost_usd".to_owned());
+        reverse = !reverse;
+    }
+    let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, reverse)?;
+    if found == 0 {
+        note(settings, "nothing was sent in that time");
+    }
+    if total.unknown > 0 {
+        note(settings, &unknown(&total));
+    }
+    let legend = format!(
+        "{} requests, {} attempts, ${} from {} to {} UTC. COST is the provider's own bill where it gave one, else the \
+         catalog's sheet at the time of the call.",
+        total.requests,
+        total.attempts,
+        total.spent.exact(),
+        day(since),
+        day(until)
+    );
+    offline.close(&printed.text, format, &legend, &printed.hidden)
+}
+
+fn unknown(total: &Line) -> String {
+    let attempts = if total.unknown == 1 { "attempt" } else { "attempts" };
+    format!(
+        "{} {attempts} may have been billed and nobody said how much ({} of them failed); they are not in COST",
+        total.unknown, total.unknown_failed
+    )
+}
+
+fn keys(typed: &[String]) -> Result<Vec<By>, CliError> {
+    let names = By::ALL.map(By::name);
+    let key = |name: &String| {
+        By::parse(name).ok_or_else(|| {
+            let error = CliError::usage(format!("usage is not summed by \"{name}\""));
+            let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
+            error.fact("keys", names.join(" "))
+        })
+    };
+    typed.iter().map(key).collect()
+}
+
+fn sources(typed: &[String]) -> Result<Vec<Source>, CliError> {
+    let all = [Source::Chat, Source::Probe, Source::Gateway];
+    let source = |name: &String| {
+        all.into_iter().find(|source| source.name() == name).ok_or_else(|| {
+            CliError::usage(format!("there is no source \"{name}\"")).fact("sources", all.map(Source::name).join(" "))
+        })
+    };
+    typed.iter().map(source).collect()
+}
+
+const fn key_column(by: By) -> Column {
+    match by {
+        By::Day => Column::new("day", "", "DAY", Show::Plain, 0),
+        By::Model => Column::new("model", "", "MODEL", Show::Plain, 0),
+        By::Provider => Column::new("provider", "", "PROVIDER", Show::Plain, 0),
+        By::Source => Column::new("source", "", "SOURCE", Show::Plain, 0),
+    }
+}
+
+fn row(line: Line) -> Vec<Cell> {
+    let money = |amount: Usd| Cell::Money(amount.decimal());
+    let mut cells: Vec<Cell> = line.keys.into_iter().map(Cell::Text).collect();
+    let drift = line.billed.map(|(billed, cost)| billed.decimal() - cost.decimal());
+    cells.extend([
+        Cell::Count(line.requests),
+        Cell::Count(line.attempts),
+        Cell::Count(line.successes),
+        Cell::Count(line.input.count()),
+        Cell::Count(line.cached.count()),
+        Cell::Count(line.output.count()),
+        Cell::Count(line.reasoning.count()),
+        money(line.spent),
+        money(line.cost),
+        Cell::money(line.billed.map(|(billed, _)| billed.decimal())),
+        Cell::money(drift),
+        Cell::Count(line.unknown),
+        Cell::Count(line.unknown_failed),
+    ]);
+    cells
+}
+
+/// The moment at which a span begins.
+pub(crate) fn begins(since: &Since, now: Timestamp) -> Timestamp {
+    match since {
+        Since::Ago(seconds) => now.checked_sub(Duration::from_secs(*seconds)).unwrap_or(Timestamp::UNIX_EPOCH),
+        Since::Day(day) => midnight(day).unwrap_or(Timestamp::UNIX_EPOCH),
+    }
+}
+
+/// The moment before which it ends: the midnight after a day, or just after now.
+fn ends(until: Option<&str>, now: Timestamp) -> Timestamp {
+    let after = until.and_then(midnight).and_then(|at| at.checked_add(Duration::from_secs(86_400)).ok());
+    after.unwrap_or_else(|| now.checked_add(Duration::from_secs(1)).unwrap_or(now))
+}
+
+fn midnight(day: &str) -> Option<Timestamp> {
+    format!("{day}T00:00:00Z").parse().ok()
+}
+
+fn day(at: Timestamp) -> String {
+    at.to_string().chars().take(10).collect()
+}

@@ -1,0 +1,7 @@
+//! Measuring providers with calls of our own: what is sent ([`plan`]), when enough is known ([`verdict`]), and the driver.
+//!
+//! Rounds visit every endpoint once, in fresh random order, one call in flight at a time, without retries; what it can
+//! cost at most is known before the first byte is sent.
+
+pub mod plan;
+pub mod verdict;

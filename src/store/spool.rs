@@ -1,0 +1,280 @@
+//! The spool: attempts that could not be written in time, one JSON object a line, until somebody takes them in.
+//!
+//! Writers and takers hold a lock of the operating system on the file. It is emptied, never removed, so that no writer is
+//! left with a file that nobody will read.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
+use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
+use crate::units::{Tokens, Usd};
+
+/// A spool file.
+#[derive(Debug)]
+pub(super) struct Spool {
+    path: PathBuf,
+}
+
+/// What lay in the spool, which stays locked until this is dropped.
+#[derive(Debug)]
+pub(super) struct Taken {
+    file: File,
+    text: String,
+}
+
+impl Spool {
+    /// The spool of a store.
+    pub(super) fn beside(store: &Path) -> Self {
+        Self { path: store.with_extension("spool.jsonl") }
+    }
+
+    /// Keeps one attempt.
+    pub(super) fn append(&self, seen: &Observation) -> Result<(), StoreError> {
+        let failed = |error: std::io::Error| StoreError(format!("{}: {error}", self.path.display()));
+        let line = serde_json::to_string(&Line::of(seen)).map_err(|error| StoreError(error.to_string()))?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&self.path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        // Not on a line that a dying process left half-written.
+        file.write_all(format!("\n{line}\n").as_bytes()).map_err(failed)
+    }
+
+    /// What lies there; `None` where that is nothing, or somebody else is at it.
+    pub(super) fn take(&self) -> Result<Option<Taken>, StoreError> {
+        let failed = |error: std::io::Error| StoreError(format!("{}: {error}", self.path.display()));
+        if !self.path.metadata().is_ok_and(|about| about.len() > 0) {
+            return Ok(None);
+        }
+        let mut file = OpenOptions::new().read(true).write(true).open(&self.path).map_err(failed)?;
+        if file.try_lock().is_err() {
+            return Ok(None);
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(failed)?;
+        Ok((!text.is_empty()).then_some(Taken { file, text }))
+    }
+}
+
+impl Taken {
+    /// The attempts that are not in the store yet. `done` is the mark of the last spool that was taken in: where this one
+    /// begins with it, it was not emptied after that.
+    pub(super) fn unseen(&self, done: Option<&str>) -> Vec<Observation> {
+        let begins = |(length, hash): (usize, &str)| {
+            self.text.as_bytes().get(..length).is_some_and(|head| digest(head) == hash).then_some(length)
+        };
+        let mark =
+            done.and_then(|mark| mark.split_once(' ')).and_then(|(length, hash)| Some((length.parse().ok()?, hash)));
+        let rest = &self.text[mark.and_then(begins).unwrap_or(0)..];
+        // A line that a dying process left half-written is nobody's attempt any more.
+        rest.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()?.seen()).collect()
+    }
+
+    /// What tells this spool, as it is, apart from any other.
+    pub(super) fn mark(&self) -> String {
+        format!("{} {}", self.text.len(), digest(self.text.as_bytes()))
+    }
+
+    /// Empties the spool.
+    pub(super) fn empty(mut self) -> Result<(), StoreError> {
+        let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
+        emptied.map_err(|error| StoreError(format!("the spool cannot be emptied: {error}")))
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// One attempt as a line: the columns of the store, by their names there.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    ts_ms: i64,
+    provider: String,
+    upstream_model: String,
+    model: String,
+    host: String,
+    protocol: String,
+    key_fp: String,
+    grp: [u8; 16],
+    src: u8,
+    class: i64,
+    phase: u8,
+    http: Option<u16>,
+    code: Option<String>,
+    connect_us: Option<u64>,
+    head_us: Option<u64>,
+    ttft_us: Option<u64>,
+    ttfa_us: Option<u64>,
+    decode_us: Option<u64>,
+    e2e_us: Option<u64>,
+    in_tok: Option<u64>,
+    cached_tok: Option<u64>,
+    cw_tok: Option<u64>,
+    cw1h_tok: Option<u64>,
+    out_tok: Option<u64>,
+    reason_tok: Option<u64>,
+    has_usage: bool,
+    events: u32,
+    reads: u32,
+    retry_after_ms: Option<u64>,
+    cost_pd: Option<i64>,
+    bill_pd: Option<i64>,
+    cost_state: u8,
+    finish: Option<String>,
+    reused: bool,
+}
+
+const SOURCES: [Source; 3] = [Source::Probe, Source::Chat, Source::Gateway];
+const PHASES: [Phase; 8] =
+    [Phase::Dns, Phase::Tcp, Phase::Tls, Phase::Send, Phase::Head, Phase::FirstToken, Phase::Stream, Phase::Done];
+const COST_STATES: [CostState; 3] = [CostState::Exact, CostState::None, CostState::Unknown];
+
+fn place<T: PartialEq>(all: &[T], value: &T) -> u8 {
+    all.iter().position(|known| known == value).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+}
+
+impl Line {
+    fn of(seen: &Observation) -> Self {
+        let micros = |time: Option<Duration>| time.and_then(|time| u64::try_from(time.as_micros()).ok());
+        let usage = seen.usage.clone().unwrap_or_default();
+        let count = |tokens: Option<Tokens>| tokens.map(Tokens::count);
+        Self {
+            ts_ms: seen.at.as_millisecond(),
+            provider: seen.endpoint.provider.as_str().to_owned(),
+            upstream_model: seen.endpoint.upstream_model.clone(),
+            model: seen.model.as_str().to_owned(),
+            host: seen.host.clone(),
+            protocol: seen.protocol.name().to_owned(),
+            key_fp: seen.key_fingerprint.clone(),
+            grp: seen.group,
+            src: place(&SOURCES, &seen.source),
+            class: seen.class.number(),
+            phase: place(&PHASES, &seen.phase),
+            http: seen.http_status,
+            code: seen.code.clone(),
+            connect_us: micros(seen.timings.connect),
+            head_us: micros(seen.timings.head),
+            ttft_us: micros(seen.timings.ttft),
+            ttfa_us: micros(seen.timings.ttfa),
+            decode_us: micros(seen.timings.decode),
+            e2e_us: micros(seen.timings.e2e),
+            in_tok: count(usage.input),
+            cached_tok: count(usage.cache_read),
+            cw_tok: count(usage.cache_write),
+            cw1h_tok: count(usage.cache_write_1h),
+            out_tok: count(usage.output),
+            reason_tok: count(usage.reasoning),
+            has_usage: seen.usage.is_some(),
+            events: seen.events,
+            reads: seen.reads,
+            retry_after_ms: seen.retry_after.and_then(|wait| u64::try_from(wait.as_millis()).ok()),
+            cost_pd: seen.cost.and_then(Usd::to_pico),
+            bill_pd: seen.billed.and_then(Usd::to_pico),
+            cost_state: place(&COST_STATES, &seen.cost_state),
+            finish: seen.finish.clone(),
+            reused: seen.reused,
+        }
+    }
+
+    fn seen(self) -> Option<Observation> {
+        let time = |micros: Option<u64>| micros.map(Duration::from_micros);
+        let tokens = |count: Option<u64>| count.map(Tokens::new);
+        let usage = Usage {
+            input: tokens(self.in_tok),
+            output: tokens(self.out_tok),
+            cache_read: tokens(self.cached_tok),
+            cache_write: tokens(self.cw_tok),
+            cache_write_1h: tokens(self.cw1h_tok),
+            reasoning: tokens(self.reason_tok),
+            ..Usage::default()
+        };
+        Some(Observation {
+            at: Timestamp::from_millisecond(self.ts_ms).ok()?,
+            endpoint: EndpointId { provider: ProviderId::new(self.provider), upstream_model: self.upstream_model },
+            model: ModelId::new(self.model),
+            host: self.host,
+            protocol: Protocol::parse(&self.protocol)?,
+            key_fingerprint: self.key_fp,
+            group: self.grp,
+            source: *SOURCES.get(usize::from(self.src))?,
+            class: ErrorClass::from_number(self.class)?,
+            phase: *PHASES.get(usize::from(self.phase))?,
+            http_status: self.http,
+            code: self.code,
+            timings: Timings {
+                connect: time(self.connect_us),
+                head: time(self.head_us),
+                ttft: time(self.ttft_us),
+                ttfa: time(self.ttfa_us),
+                decode: time(self.decode_us),
+                e2e: time(self.e2e_us),
+            },
+            usage: self.has_usage.then_some(usage),
+            events: self.events,
+            reads: self.reads,
+            retry_after: self.retry_after_ms.map(Duration::from_millis),
+            cost: self.cost_pd.map(Usd::from_pico),
+            billed: self.bill_pd.map(Usd::from_pico),
+            cost_state: *COST_STATES.get(usize::from(self.cost_state))?,
+            finish: self.finish,
+            reused: self.reused,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::tests_support::seen;
+
+    #[test]
+    fn what_is_spooled_is_taken_once_and_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::beside(&folder.path().join("obs.db"));
+        assert!(spool.take().unwrap().is_none());
+        let mut first = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+        first.usage = Some(Usage::text(10, 20));
+        first.timings.ttft = Some(Duration::from_millis(420));
+        first.cost = Some("0.0006".parse().unwrap());
+        first.finish = Some("stop".into());
+        let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
+        spool.append(&first).unwrap();
+        let taken = spool.take().unwrap().unwrap();
+        assert_eq!(taken.unseen(None), [first.clone()]);
+        let mark = taken.mark();
+        assert!(spool.take().unwrap().is_none(), "it is locked");
+        drop(taken);
+        // The taker died between its commit and emptying the file; somebody else wrote on.
+        spool.append(&second).unwrap();
+        let taken = spool.take().unwrap().unwrap();
+        assert_eq!(taken.unseen(Some(&mark)), std::slice::from_ref(&second));
+        assert_eq!(taken.unseen(Some("12 of-another-spool")), [first, second.clone()]);
+        taken.empty().unwrap();
+        assert!(spool.take().unwrap().is_none());
+        spool.append(&second).unwrap();
+        assert_eq!(spool.take().unwrap().unwrap().unseen(Some(&mark)), [second]);
+    }
+
+    #[test]
+    fn half_a_line_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::beside(&folder.path().join("obs.db"));
+        let one = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+        spool.append(&one).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&spool.path).unwrap();
+        file.write_all(b"{\"ts_ms\": 12, \"prov").unwrap();
+        spool.append(&one).unwrap();
+        assert_eq!(spool.take().unwrap().unwrap().unseen(None), [one.clone(), one]);
+    }
+}

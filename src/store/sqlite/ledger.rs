@@ -1,0 +1,157 @@
+//! What was spent, and what is set aside: read whole, and reserved in one transaction that survives a loss of power.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+
+use super::super::{Reservation, StoreError};
+use super::patient;
+use super::rows::{COST_STATES, FLAG_REUSED, PHASES, SOURCES};
+use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
+use crate::observe::{ErrorClass, Observation, Timings};
+use crate::units::{Tokens, Usd};
+
+const DAY: i64 = 86_400;
+
+/// Every attempt of a span, oldest first. A row that a newer version wrote in words of its own is left out.
+pub(super) fn attempts(
+    connection: &Connection,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Observation>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT ts_ms, provider, upstream_model, model, host, protocol, key_fp, grp, src, class, phase, http, code,
+                connect_us, head_us, ttft_us, ttfa_us, decode_us, e2e_us, in_tok, cached_tok, cw5_tok, cw1h_tok,
+                out_tok, reason_tok, events, reads, retry_after_ms, cost_pd, bill_pd, cost_state, finish, flags
+         FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id",
+    )?;
+    let mut rows = statement.query(params![since.as_millisecond(), until.as_millisecond()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(attempt(row)?);
+    }
+    Ok(found)
+}
+
+fn attempt(row: &Row<'_>) -> Result<Option<Observation>, rusqlite::Error> {
+    let whole = |column: usize| -> Result<Option<u64>, rusqlite::Error> {
+        Ok(row.get::<_, Option<i64>>(column)?.and_then(|value| u64::try_from(value).ok()))
+    };
+    let micros = |column: usize| Ok::<_, rusqlite::Error>(whole(column)?.map(Duration::from_micros));
+    let tokens = |column: usize| Ok::<_, rusqlite::Error>(whole(column)?.map(Tokens::new));
+    let pico = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Usd::from_pico));
+    let place = |column: usize| -> Result<usize, rusqlite::Error> {
+        Ok(row.get::<_, Option<i64>>(column)?.and_then(|value| usize::try_from(value).ok()).unwrap_or(usize::MAX))
+    };
+    let known = (
+        Timestamp::from_millisecond(row.get(0)?).ok(),
+        Protocol::parse(&row.get::<_, String>(5)?),
+        SOURCES.get(place(8)?).copied(),
+        ErrorClass::from_number(row.get(9)?),
+        PHASES.get(place(10)?).copied(),
+        COST_STATES.get(place(30)?).copied(),
+    );
+    let (Some(at), Some(protocol), Some(source), Some(class), Some(phase), Some(cost_state)) = known else {
+        return Ok(None);
+    };
+    let (five_minutes, hour) = (tokens(21)?, tokens(22)?);
+    let usage = Usage {
+        input: tokens(19)?,
+        cache_read: tokens(20)?,
+        cache_write: five_minutes.map(|short| short + hour.unwrap_or_default()).or(hour),
+        cache_write_1h: hour,
+        output: tokens(23)?,
+        reasoning: tokens(24)?,
+        ..Usage::default()
+    };
+    let group: Option<Vec<u8>> = row.get(7)?;
+    Ok(Some(Observation {
+        at,
+        endpoint: EndpointId { provider: ProviderId::new(row.get::<_, String>(1)?), upstream_model: row.get(2)? },
+        model: ModelId::new(row.get::<_, String>(3)?),
+        host: row.get(4)?,
+        protocol,
+        key_fingerprint: row.get(6)?,
+        group: group.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
+        source,
+        class,
+        phase,
+        http_status: row.get(11)?,
+        code: row.get(12)?,
+        timings: Timings {
+            connect: micros(13)?,
+            head: micros(14)?,
+            ttft: micros(15)?,
+            ttfa: micros(16)?,
+            decode: micros(17)?,
+            e2e: micros(18)?,
+        },
+        usage: (usage != Usage::default()).then_some(usage),
+        events: row.get(25)?,
+        reads: row.get(26)?,
+        retry_after: whole(27)?.map(Duration::from_millis),
+        cost: pico(28)?,
+        billed: pico(29)?,
+        cost_state,
+        finish: row.get(31)?,
+        reused: row.get::<_, i64>(32)? & FLAG_REUSED != 0,
+    }))
+}
+
+/// Sets money aside. What nobody settled counts as spent.
+pub(super) fn reserve(
+    connection: &mut Connection,
+    scope: &str,
+    at: Timestamp,
+    bound: Usd,
+    cap: Usd,
+) -> Result<Reservation, StoreError> {
+    let day = at.as_second().div_euclid(DAY);
+    let pico = |amount: Usd| {
+        amount.to_pico().ok_or_else(|| StoreError(format!("{} USD cannot be set aside exactly", amount.exact())))
+    };
+    let (bound_pd, cap_pd) = (pico(bound)?, pico(cap)?);
+    durably(connection, |transaction| {
+        let used: i64 = transaction.query_row(
+            "SELECT COALESCE(SUM(COALESCE(spent_pd, reserved_pd)), 0) FROM budget WHERE scope = ?1 AND day = ?2",
+            params![scope, day],
+            |row| row.get(0),
+        )?;
+        if used.saturating_add(bound_pd) > cap_pd {
+            return Ok(Reservation::Exceeded(Usd::from_pico(used)));
+        }
+        transaction.execute(
+            "INSERT INTO budget(day, made_ms, scope, reserved_pd) VALUES (?1, ?2, ?3, ?4)",
+            params![day, at.as_millisecond(), scope, bound_pd],
+        )?;
+        Ok(Reservation::Granted(transaction.last_insert_rowid()))
+    })
+}
+
+/// Replaces what was set aside by what was spent.
+pub(super) fn settle(connection: &mut Connection, reservation: i64, spent: Usd) -> Result<(), StoreError> {
+    // Finer than a pico-dollar is spent as the next whole one.
+    let spent = spent.to_pico().or_else(|| spent.rounded().to_pico()).unwrap_or(i64::MAX);
+    durably(connection, |transaction| {
+        transaction.execute("UPDATE budget SET spent_pd = ?2 WHERE id = ?1", params![reservation, spent])?;
+        Ok(())
+    })
+}
+
+/// A transaction about money: it waits for others, and is on the disk when it returns.
+fn durably<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<T, StoreError> {
+    connection.busy_handler(Some(patient))?;
+    connection.execute_batch("PRAGMA synchronous=FULL")?;
+    let done = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    });
+    connection.execute_batch("PRAGMA synchronous=NORMAL")?;
+    connection.busy_handler(Some(super::jittered))?;
+    Ok(done?)
+}
