@@ -151,9 +151,8 @@ pub(crate) async fn listen(
         CliError::new(Exit::Config, "sandbox", format!("cannot listen on 127.0.0.1:{port}")).fact("reason", reason)
     };
     let clock = Some(Arc::new(settings::now) as crate::sandbox::Clock);
-    let running = Sandbox::start_on(scenario, providers, port, clock)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    let running =
+        Sandbox::start_on(scenario, providers, port, clock).await.map_err(|error| failed(error.to_string()))?;
     let sandboxed = sandboxed(&running, behind_proxy(&settings.keys.vars)).map_err(failed)?;
     Ok((running, sandboxed))
 }
@@ -221,7 +220,12 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
                 // Clients of Anthropic's add the version themselves, and so does openmux.
                 let is_anthropic = running.protocols.get(id) == Some(&Protocol::AnthropicMessages);
                 let url = if is_anthropic { url.trim_end_matches("/v1") } else { url };
-                lines += &exports(&provider, url, credential);
+                // Google's own clients ask their own server for an authorised user's token, whatever the document says.
+                let document = match credential {
+                    Credential::Google { .. } => running.service_account(id).ok(),
+                    _ => None,
+                };
+                lines += &exports(&provider, url, credential, document.as_deref());
             }
         }
         print(&lines)?;
@@ -229,8 +233,8 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
     })
 }
 
-/// What to say in another shell to call one provider from there.
-fn exports(provider: &Provider, url: &str, credential: &Credential) -> String {
+/// What to say in another shell to call one provider from there; `document` is in place of the credential's own.
+fn exports(provider: &Provider, url: &str, credential: &Credential, document: Option<&str>) -> String {
     let mut lines = format!("# {}: {}\n", provider.id, provider.name);
     let mut export = |name: &str, value: &str| lines += &format!("export {name}={value}\n");
     let base = provider.env_names("base").first().cloned().unwrap_or_else(|| base_variable(&provider.id));
@@ -245,13 +249,15 @@ fn exports(provider: &Provider, url: &str, credential: &Credential) -> String {
             export("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url);
             export("AWS_ACCESS_KEY_ID", access_key_id);
             export("AWS_SECRET_ACCESS_KEY", secret_access_key);
+            // Some of AWS's clients read the one, some the other.
             export("AWS_REGION", region);
+            export("AWS_DEFAULT_REGION", region);
         }
-        Credential::Google { document } => {
+        Credential::Google { document: own } => {
             export("GOOGLE_CLOUD_PROJECT", GOOGLE_PLACE.0);
             export("GOOGLE_CLOUD_LOCATION", GOOGLE_PLACE.1);
             export("GOOGLE_APPLICATION_CREDENTIALS", "openmux-sandbox-google.json");
-            lines += &format!("echo '{document}' > openmux-sandbox-google.json\n");
+            lines += &format!("printf '%s\\n' '{}' > openmux-sandbox-google.json\n", document.unwrap_or(own));
         }
         Credential::NotNeeded => {}
     }

@@ -43,12 +43,18 @@ impl Dialect for BedrockConverse {
     fn failure(&self, failure: &Failure, _request_id: &str) -> Envelope {
         let (status, kind, message) = told(failure);
         let mut envelope = Envelope::new(status, json!({ "message": format!("[sandbox] {message}") }));
-        envelope.headers.push(("x-amzn-errortype", format!("{kind}:http://internal.amazon.com/coral/com.amazon.bedrock/")));
+        envelope
+            .headers
+            .push(("x-amzn-errortype", format!("{kind}:http://internal.amazon.com/coral/com.amazon.bedrock/")));
         envelope
     }
 
     fn models(&self) -> Value {
         json!({"modelSummaries": [{"modelId": "sandbox", "modelName": "Sandbox (answers to any name)"}]})
+    }
+
+    fn shown(&self, path: &str) -> Option<Value> {
+        (path == "/foundation-models").then(|| self.models())
     }
 
     fn whole(&self, answer: &Answer<'_>) -> Value {
@@ -122,7 +128,8 @@ impl Dialect for BedrockConverse {
         let (_, kind, message) = told(failure);
         // The members of the stream are named as their exceptions, in lower case.
         let mut letters = kind.chars();
-        let name = letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter().chain(letters).collect::<String>();
+        let name =
+            letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter().chain(letters).collect::<String>();
         let event = Event::named(name, &json!({ "message": format!("[sandbox] {message}") }));
         vec![Event { is_exception: true, ..event }]
     }
@@ -141,7 +148,9 @@ fn delta_event(index: usize, delta: &Value, length: usize) -> Event {
 fn told(failure: &Failure) -> (u16, &str, String) {
     match failure {
         Failure::NoKey => (403, "MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()),
-        Failure::WrongKey => (403, "AccessDeniedException", "Authentication failed: the API key is not valid.".to_owned()),
+        Failure::WrongKey => {
+            (403, "AccessDeniedException", "Authentication failed: the API key is not valid.".to_owned())
+        }
         Failure::Denied { code, message } => (403, code, message.clone()),
         Failure::NoSuchPath { .. } => (404, "UnknownOperationException", "Unknown operation".to_owned()),
         Failure::NoSuchModel { model } => {

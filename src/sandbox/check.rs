@@ -1,7 +1,7 @@
 //! What reading a request has in common: fields, sizes, files, and the beginning that is marked for the cache.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde_json::Value;
 
 use super::dialect::Mark;
@@ -54,7 +54,9 @@ fn text_bytes(content: &Value) -> usize {
     match content {
         Value::String(text) => text.len(),
         Value::Array(parts) => parts.iter().map(text_bytes).sum(),
-        Value::Object(part) => ["text", "content", "parts"].iter().filter_map(|key| part.get(*key)).map(text_bytes).sum(),
+        Value::Object(part) => {
+            ["text", "content", "parts"].iter().filter_map(|key| part.get(*key)).map(text_bytes).sum()
+        }
         _ => 0,
     }
 }
@@ -64,15 +66,26 @@ pub(super) fn mark(pieces: &[Option<&Value>], word: &str, input_tokens: u64) -> 
     let all: String = pieces.iter().flatten().map(|piece| piece.to_string()).collect();
     let end = all.rfind(&format!("\"{word}\""))?;
     // FNV-1a.
-    let hash = all.bytes().take(end).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = all
+        .bytes()
+        .take(end)
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     Some(Mark { hash, tokens: (end as u64).div_ceil(4).min(input_tokens) })
 }
 
 /// The bytes of a file, or why there are none, as a fragment.
 pub(super) fn decoded(data: &str) -> Result<Vec<u8>, &'static str> {
     match STANDARD.decode(data) {
+        Ok(bytes) if bytes.is_empty() => Err("is empty"),
+        Ok(bytes) => Ok(bytes),
+        Err(_) => Err("is not valid base64"),
+    }
+}
+
+/// The same in proto JSON, which takes both alphabets, padded or not.
+pub(super) fn decoded_either(data: &str) -> Result<Vec<u8>, &'static str> {
+    let text = data.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    match STANDARD_NO_PAD.decode(text) {
         Ok(bytes) if bytes.is_empty() => Err("is empty"),
         Ok(bytes) => Ok(bytes),
         Err(_) => Err("is not valid base64"),
@@ -138,7 +151,8 @@ fn thousands(number: usize) -> String {
 
 /// Whether a name is one that tools may have: 1 to `longest` letters, digits, `_` and `-`.
 pub(super) fn is_tool_name(name: &str, longest: usize) -> bool {
-    (1..=longest).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    (1..=longest).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 #[cfg(test)]
@@ -155,6 +169,8 @@ mod tests {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(decoded("!"), Err("is not valid base64"));
         assert_eq!(decoded(""), Err("is empty"));
+        assert_eq!(decoded_either("_-8"), Ok(vec![0xff, 0xef]));
+        assert_eq!(decoded_either("/+8="), Ok(vec![0xff, 0xef]));
         assert!(data_url("https://x").is_none());
         assert_eq!(data_url("data:image/png;base64,AAAA").unwrap().unwrap(), ("image/png".to_owned(), vec![0, 0, 0]));
     }

@@ -1,6 +1,6 @@
 //! What all protocols have in common: what is asked, what is answered, and how a failure is told.
 
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use serde_json::Value;
 
 use super::anthropic::AnthropicMessages;
@@ -333,6 +333,11 @@ pub(super) trait Dialect: Send + Sync {
     /// The list of models.
     fn models(&self) -> Value;
 
+    /// What a `GET` of the path below the provider's address shows: the list of models, for one.
+    fn shown(&self, path: &str) -> Option<Value> {
+        path.ends_with("/models").then(|| self.models())
+    }
+
     /// The body of an answer that is not streamed.
     fn whole(&self, answer: &Answer<'_>) -> Value;
 
@@ -346,11 +351,6 @@ pub(super) trait Dialect: Send + Sync {
     fn framing(&self) -> Framing {
         Framing::Sse
     }
-}
-
-/// Whether a request lists models: `GET` of the path `models`, at the end of any version or publisher.
-pub(super) fn lists_models(method: &Method, path: &str) -> bool {
-    method == Method::GET && (path.ends_with("/models") || path == "/foundation-models")
 }
 
 /// The dialect of a protocol; `None` where the sandbox does not speak it.

@@ -59,8 +59,17 @@ impl Dialect for Gemini {
         models(if self.on_vertex { "publishers/google/models/sandbox" } else { "models/sandbox" })
     }
 
+    fn shown(&self, path: &str) -> Option<Value> {
+        if self.on_vertex {
+            shown_on_vertex(path, self.models())
+        } else {
+            path.ends_with("/models").then(|| self.models())
+        }
+    }
+
     fn whole(&self, answer: &Answer<'_>) -> Value {
-        let parts: Vec<Value> = answer.blocks.iter().enumerate().map(|(at, block)| whole_part(answer, at, block)).collect();
+        let parts: Vec<Value> =
+            answer.blocks.iter().enumerate().map(|(at, block)| whole_part(answer, at, block)).collect();
         response(answer, &parts, true)
     }
 
@@ -103,6 +112,17 @@ pub(super) fn below_publisher<'a>(path: &'a str, publisher: &str) -> Option<(Str
     if is_version && is_project && is_location && is_publisher { model_and_method(rest) } else { None }
 }
 
+/// What Vertex AI shows of a path: a location of a project, or the models of a publisher.
+pub(super) fn shown_on_vertex(path: &str, models: Value) -> Option<Value> {
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts[..] {
+        ["", "v1" | "v1beta1", "projects", project, "locations", location] => {
+            Some(json!({"name": format!("projects/{project}/locations/{location}"), "locationId": location}))
+        }
+        _ => path.ends_with("/models").then_some(models),
+    }
+}
+
 /// `MODEL:METHOD`, the model decoded.
 fn model_and_method(rest: &str) -> Option<(String, &str)> {
     let (model, method) = rest.rsplit_once(':')?;
@@ -123,9 +143,7 @@ pub(super) fn models(name: &str) -> Value {
 /// The envelope of a failure: a status of Google's, and details where they help.
 pub(super) fn told(failure: &Failure, on_vertex: bool) -> Envelope {
     let mut details = Vec::new();
-    let info = |reason: &str| {
-        json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"})
-    };
+    let info = |reason: &str| json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"});
     let (code, status, message) = match failure {
         Failure::NoKey | Failure::WrongKey if on_vertex => {
             details.push(info("ACCESS_TOKEN_TYPE_UNSUPPORTED"));
@@ -164,9 +182,7 @@ pub(super) fn told(failure: &Failure, on_vertex: bool) -> Envelope {
             (429, "RESOURCE_EXHAUSTED", message.to_owned())
         }
         Failure::Server => (500, "INTERNAL", "An internal error has occurred.".to_owned()),
-        Failure::Overloaded => {
-            (503, "UNAVAILABLE", "The model is overloaded. Please try again later.".to_owned())
-        }
+        Failure::Overloaded => (503, "UNAVAILABLE", "The model is overloaded. Please try again later.".to_owned()),
     };
     let mut error = json!({"code": code, "message": format!("[sandbox] {message}"), "status": status});
     if !details.is_empty() {

@@ -167,7 +167,9 @@ impl Google {
         };
         let is_current = now.is_none_or(|now| (made - 60..until + 60).contains(&now.as_second()));
         if !is_current || until - made > LIFETIME + 60 {
-            return Err("Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.".into());
+            return Err(
+                "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.".into()
+            );
         }
         Ok(())
     }
@@ -181,7 +183,10 @@ fn fields(body: &[u8]) -> BTreeMap<String, String> {
     }
     let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let text = String::from_utf8_lossy(body);
-    text.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (decoded(name), decoded(value))).collect()
+    text.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
 }
 
 #[cfg(test)]

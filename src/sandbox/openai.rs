@@ -5,9 +5,7 @@ mod ask;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::dialect::{
-    Answer, Ask, Block, CREATED, Dialect, Envelope, Event, Failure, Finish, Kind, Route, Stream,
-};
+use super::dialect::{Answer, Ask, Block, CREATED, Dialect, Envelope, Event, Failure, Finish, Kind, Route, Stream};
 
 /// OpenAI Chat Completions.
 #[derive(Debug)]
@@ -35,8 +33,7 @@ impl Dialect for OpenaiChat {
     }
 
     fn whole(&self, answer: &Answer<'_>) -> Value {
-        let text: String =
-            answer.blocks.iter().filter(|block| block.kind == Kind::Text).map(Block::text).collect();
+        let text: String = answer.blocks.iter().filter(|block| block.kind == Kind::Text).map(Block::text).collect();
         let content = if text.is_empty() { Value::Null } else { text.into() };
         let mut message = json!({"role": "assistant", "content": content, "refusal": null});
         for (index, block) in answer.blocks.iter().enumerate() {
@@ -131,9 +128,7 @@ pub(super) fn told(failure: &Failure) -> Envelope {
             None,
             Some("model_not_found"),
         ),
-        Failure::Invalid { parameter, message } => {
-            (400, message.clone(), "invalid_request_error", *parameter, None)
-        }
+        Failure::Invalid { parameter, message } => (400, message.clone(), "invalid_request_error", *parameter, None),
         Failure::Unsupported { parameter } => (
             400,
             format!("Unsupported parameter: '{parameter}' is not supported with this model."),

@@ -79,7 +79,7 @@ pub(super) fn reply(asked: Asked<'_>, script: &Script, fault: Option<Fault>, mut
         Some(Fault::NotFound) => Some(Failure::NoSuchModel { model: ask.model.clone() }),
         Some(Fault::RateLimit) => {
             Some(Failure::RateLimited { model: ask.model.clone(), retry_after_s: script.retry_after_s })
-        },
+        }
         Some(Fault::Quota) => Some(Failure::Quota),
         Some(Fault::ServerError) => Some(Failure::Server),
         Some(Fault::Overloaded) => Some(Failure::Overloaded),
@@ -182,10 +182,7 @@ fn streamed(
     let framing = dialect.framing();
     let mut response = Response {
         status: 200,
-        headers: vec![
-            ("content-type", framing.content_type().to_owned()),
-            ("cache-control", "no-cache".to_owned()),
-        ],
+        headers: vec![("content-type", framing.content_type().to_owned()), ("cache-control", "no-cache".to_owned())],
         head_after,
         parts: Vec::new(),
         end: End::Clean,

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::access::{Access, Credential};
 use super::answer::Draw;
-use super::dialect::{Ask, Dialect, Failure, dialect, lists_models};
+use super::dialect::{Ask, Dialect, Failure, dialect};
 use super::fault::Fault;
 use super::play::{Stage, play, until_stopped};
 use super::reply::{Asked, Reply, Response, refusal, reply};
@@ -281,8 +281,8 @@ async fn answer(shared: &Shared, request: Request) -> Reply {
     if let Err(failure) = local.access.check(arrived, now) {
         return shared.refusal(local, ordinal, &failure);
     }
-    if lists_models(&head.method, below) {
-        return Reply::Response(Response::json(200, local.dialect.models().to_string().into(), Duration::ZERO));
+    if let Some(shown) = local.dialect.shown(below).filter(|_| head.method == Method::GET) {
+        return Reply::Response(Response::json(200, shown.to_string().into(), Duration::ZERO));
     }
     let Some(route) = route else {
         let failure = Failure::NoSuchPath { method: head.method.to_string(), path: path.to_owned() };

@@ -46,15 +46,18 @@ pub(super) fn is_signed(headers: &HeaderMap) -> bool {
 pub(super) fn verify(arrived: Arrived<'_>, key: KeyPair<'_>, now: Option<Timestamp>) -> Result<(), Failure> {
     let authorization = header(arrived.headers, "authorization").unwrap_or_default();
     let parts = Parts::read(&authorization)?;
-    let date = header(arrived.headers, "x-amz-date")
-        .ok_or_else(|| incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."))?;
+    let date = header(arrived.headers, "x-amz-date").ok_or_else(|| {
+        incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    })?;
     let signed_at = instant(&date)
         .ok_or_else(|| incomplete("Date must be in ISO-8601 'basic format', e.g. '20130524T000000Z'."))?;
     if parts.key_id != key.id {
         return Err(denied("UnrecognizedClientException", "The security token included in the request is invalid."));
     }
     if date.get(..8) != Some(parts.day) {
-        return Err(invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."));
+        return Err(invalid(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.",
+        ));
     }
     if parts.region != key.region {
         return Err(invalid(&format!("Credential should be scoped to a valid region, not '{}'.", parts.region)));

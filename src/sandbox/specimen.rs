@@ -76,8 +76,11 @@ fn object(schema: &Value, inner: impl Fn(&Value) -> Value) -> Value {
     let required: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let wanted = |name: &str| required.is_empty() || required.contains(&name);
-    let mut members: Map<String, Value> =
-        properties.iter().filter(|(name, _)| wanted(name)).map(|(name, schema)| (name.clone(), inner(schema))).collect();
+    let mut members: Map<String, Value> = properties
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, schema)| (name.clone(), inner(schema)))
+        .collect();
     for name in required.into_iter().filter(|name| !properties.contains_key(*name)) {
         members.insert(name.to_owned(), json!("sandbox"));
     }

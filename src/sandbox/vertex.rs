@@ -36,8 +36,8 @@ impl Dialect for VertexAnthropic {
     }
 
     fn ask(&self, route: &Route, _headers: &HeaderMap, body: &Value) -> Result<Ask, Failure> {
-        let version = text(body, "anthropic_version")
-            .ok_or_else(|| Failure::invalid("anthropic_version: Field required"))?;
+        let version =
+            text(body, "anthropic_version").ok_or_else(|| Failure::invalid("anthropic_version: Field required"))?;
         if !VERSIONS.contains(&version) {
             return Err(Failure::invalid(format!("anthropic_version: \"{version}\" is not a valid version")));
         }
@@ -66,6 +66,10 @@ impl Dialect for VertexAnthropic {
 
     fn models(&self) -> Value {
         gemini::models("publishers/anthropic/models/sandbox")
+    }
+
+    fn shown(&self, path: &str) -> Option<Value> {
+        gemini::shown_on_vertex(path, self.models())
     }
 
     fn whole(&self, answer: &Answer<'_>) -> Value {

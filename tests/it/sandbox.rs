@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use asking::{ask, exchanged, frames, signed};
+use futures_util::future::join_all;
 use openmux::catalog::{Auth, Protocol, ProviderId};
 use openmux::sandbox::{Credential, Fault, HEADER, KEY, Running, Sandbox, SandboxProvider, Scenario};
 use reqwest::{Client, RequestBuilder, Response};

@@ -18,9 +18,28 @@ const REFUSABLE: [&str; 4] = ["temperature", "top_p", "top_k", "thinking"];
 const MARKS: usize = 4;
 
 const FIELDS: [&str; 22] = [
-    "model", "messages", "max_tokens", "system", "stream", "temperature", "top_p", "top_k", "stop_sequences", "tools",
-    "tool_choice", "thinking", "output_config", "output_format", "metadata", "service_tier", "container",
-    "context_management", "mcp_servers", "cache_control", "inference_geo", "speed",
+    "model",
+    "messages",
+    "max_tokens",
+    "system",
+    "stream",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stop_sequences",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "output_config",
+    "output_format",
+    "metadata",
+    "service_tier",
+    "container",
+    "context_management",
+    "mcp_servers",
+    "cache_control",
+    "inference_geo",
+    "speed",
 ];
 
 /// Where the protocol is spoken.
@@ -97,7 +116,8 @@ fn tools(body: &Value, wants: &mut Wants) -> Result<(), Failure> {
             return Err(Failure::field("tools", message));
         }
         let schema = tool.get("input_schema").filter(|schema| schema.is_object());
-        let schema = schema.ok_or_else(|| Failure::field("tools", format!("tools.{at}.input_schema: Field required")))?;
+        let schema =
+            schema.ok_or_else(|| Failure::field("tools", format!("tools.{at}.input_schema: Field required")))?;
         if text(schema, "type") != Some("object") {
             let message = format!("tools.{at}.custom.input_schema.type: Input should be 'object'");
             return Err(Failure::field("tools", message));
@@ -140,11 +160,15 @@ fn thinking(body: &Value, limit: u64, wants: &mut Wants) -> Result<(), Failure> 
                 return Err(Failure::field("thinking", message));
             }
             if budget >= limit {
-                return Err(Failure::field("max_tokens", "`max_tokens` must be greater than `thinking.budget_tokens`."));
+                return Err(Failure::field(
+                    "max_tokens",
+                    "`max_tokens` must be greater than `thinking.budget_tokens`.",
+                ));
             }
         }
         _ => {
-            let message = "thinking: Input tag does not match any of the expected tags: 'adaptive', 'disabled', 'enabled'";
+            let message =
+                "thinking: Input tag does not match any of the expected tags: 'adaptive', 'disabled', 'enabled'";
             return Err(Failure::field("thinking", message));
         }
     }
@@ -240,7 +264,9 @@ fn result(block: &Value, path: &str, wants: &mut Wants) -> Result<String, Failur
         None | Some(Value::Null) => return Ok(String::new()),
         Some(Value::String(text)) => return Ok(text.clone()),
         Some(Value::Array(parts)) => parts,
-        Some(_) => return Err(Failure::field("messages", format!("{path}.tool_result.content: Input should be a list"))),
+        Some(_) => {
+            return Err(Failure::field("messages", format!("{path}.tool_result.content: Input should be a list")));
+        }
     };
     let mut all = String::new();
     for (at, part) in parts.iter().enumerate() {

@@ -10,15 +10,35 @@ use crate::sandbox::dialect::{Ask, Failure, Route};
 use crate::sandbox::wants::{Choice, Offered, Wants};
 
 const FIELDS: [&str; 13] = [
-    "messages", "system", "inferenceConfig", "toolConfig", "guardrailConfig", "projectIdentifier",
-    "additionalModelRequestFields", "promptVariables", "additionalModelResponseFieldPaths", "requestMetadata",
-    "performanceConfig", "serviceTier", "outputConfig",
+    "messages",
+    "system",
+    "inferenceConfig",
+    "toolConfig",
+    "guardrailConfig",
+    "projectIdentifier",
+    "additionalModelRequestFields",
+    "promptVariables",
+    "additionalModelResponseFieldPaths",
+    "requestMetadata",
+    "performanceConfig",
+    "serviceTier",
+    "outputConfig",
 ];
 const INFERENCE: [&str; 4] = ["maxTokens", "temperature", "topP", "stopSequences"];
 /// What a block is; exactly one of these.
 const BLOCKS: [&str; 12] = [
-    "text", "image", "document", "video", "audio", "toolUse", "toolResult", "guardContent", "cachePoint",
-    "reasoningContent", "citationsContent", "searchResult",
+    "text",
+    "image",
+    "document",
+    "video",
+    "audio",
+    "toolUse",
+    "toolResult",
+    "guardContent",
+    "cachePoint",
+    "reasoningContent",
+    "citationsContent",
+    "searchResult",
 ];
 
 /// What is asked, or what is wrong with it.
@@ -37,7 +57,9 @@ pub(super) fn read(route: &Route, body: &Value) -> Result<Ask, Failure> {
     let limit = output_limit(inference, "maxTokens").map_err(too_small)?;
     let messages = list(body, "messages");
     if messages.is_empty() {
-        return Err(Failure::invalid("A conversation must start with a user message. Try again with a conversation that starts with a user message."));
+        return Err(Failure::invalid(
+            "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
+        ));
     }
     for block in list(body, "system") {
         let _ = union(block, &["text", "guardContent", "cachePoint"], "system")?;
@@ -110,7 +132,8 @@ fn tools(body: &Value, wants: &mut Wants) -> Result<(), Failure> {
         }
         let parameters = spec.pointer("/inputSchema/json").filter(|schema| text(schema, "type") == Some("object"));
         let Some(parameters) = parameters else {
-            let message = format!("The value at {place}.toolSpec.inputSchema.json.type must be one of the following: object.");
+            let message =
+                format!("The value at {place}.toolSpec.inputSchema.json.type must be one of the following: object.");
             return Err(Failure::invalid(message));
         };
         wants.tools.push(Offered { name: name.to_owned(), parameters: parameters.clone() });
@@ -121,7 +144,9 @@ fn tools(body: &Value, wants: &mut Wants) -> Result<(), Failure> {
         "tool" => {
             let name = choice.pointer("/tool/name").and_then(Value::as_str).unwrap_or_default();
             if !wants.tools.iter().any(|tool| tool.name == name) {
-                return Err(Failure::invalid(format!("The tool '{name}' of toolConfig.toolChoice is not in toolConfig.tools.")));
+                return Err(Failure::invalid(format!(
+                    "The tool '{name}' of toolConfig.toolChoice is not in toolConfig.tools."
+                )));
             }
             Choice::Named(name.to_owned())
         }
@@ -134,12 +159,15 @@ fn tools(body: &Value, wants: &mut Wants) -> Result<(), Failure> {
 fn thinks(body: &Value, limit: Option<u64>, wants: &Wants) -> Result<bool, Failure> {
     let fields = body.get("additionalModelRequestFields").unwrap_or(&Value::Null);
     let word = |pointer: &str| fields.pointer(pointer).and_then(Value::as_str);
-    let kind = word("/thinking/type").or_else(|| word("/reasoning_config/type")).or_else(|| word("/reasoningConfig/type"));
+    let kind =
+        word("/thinking/type").or_else(|| word("/reasoning_config/type")).or_else(|| word("/reasoningConfig/type"));
     let effort = word("/output_config/effort").or_else(|| word("/reasoning_effort")).filter(|effort| *effort != "none");
     let is_on = match kind {
         Some("enabled" | "adaptive") => true,
         Some("disabled") => false,
-        Some(other) => return Err(Failure::invalid(format!("thinking: '{other}' is none of adaptive, disabled, enabled"))),
+        Some(other) => {
+            return Err(Failure::invalid(format!("thinking: '{other}' is none of adaptive, disabled, enabled")));
+        }
         None => effort.is_some() || body.pointer("/outputConfig/effort").is_some(),
     };
     let budget = fields.pointer("/thinking/budget_tokens").and_then(Value::as_u64);
@@ -170,7 +198,9 @@ fn turns(messages: &[Value], has_tools: bool, wants: &mut Wants) -> Result<(), F
         let role = text(message, "role").unwrap_or_default();
         if !["user", "assistant"].contains(&role) {
             let rule = "Member must satisfy enum value set: [user, assistant]";
-            return Err(Failure::invalid(format!("Value '{role}' at 'messages.{at}.role' failed to satisfy constraint: {rule}")));
+            return Err(Failure::invalid(format!(
+                "Value '{role}' at 'messages.{at}.role' failed to satisfy constraint: {rule}"
+            )));
         }
         if role == last {
             return Err(Failure::invalid(if at == 0 {
@@ -182,7 +212,9 @@ fn turns(messages: &[Value], has_tools: bool, wants: &mut Wants) -> Result<(), F
         last = role;
         let blocks = list(message, "content");
         if blocks.is_empty() {
-            return Err(Failure::invalid(format!("The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the content field and try again.")));
+            return Err(Failure::invalid(format!(
+                "The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the content field and try again."
+            )));
         }
         wants.result = None;
         let mut calls = Vec::new();
@@ -191,21 +223,29 @@ fn turns(messages: &[Value], has_tools: bool, wants: &mut Wants) -> Result<(), F
             let kind = union(block, &BLOCKS, &place)?;
             let inner = &block[kind];
             if ["toolUse", "toolResult"].contains(&kind) && !has_tools {
-                return Err(Failure::invalid("The toolConfig field must be defined when using toolUse and toolResult content blocks."));
+                return Err(Failure::invalid(
+                    "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
+                ));
             }
             match kind {
                 "toolUse" => {
-                    let (Some(id), Some(_), true) =
-                        (text(inner, "toolUseId"), text(inner, "name"), inner.get("input").is_some_and(Value::is_object))
-                    else {
-                        return Err(Failure::invalid(format!("{place}.toolUse: toolUseId, name and input are required.")));
+                    let (Some(id), Some(_), true) = (
+                        text(inner, "toolUseId"),
+                        text(inner, "name"),
+                        inner.get("input").is_some_and(Value::is_object),
+                    ) else {
+                        return Err(Failure::invalid(format!(
+                            "{place}.toolUse: toolUseId, name and input are required."
+                        )));
                     };
                     calls.push(id);
                 }
                 "toolResult" => {
                     let id = text(inner, "toolUseId").unwrap_or_default();
                     let Some(known) = called.iter().position(|known| *known == id) else {
-                        return Err(Failure::invalid(format!("The number of toolResult blocks at messages.{at}.content exceeds the number of toolUse blocks of previous turn.")));
+                        return Err(Failure::invalid(format!(
+                            "The number of toolResult blocks at messages.{at}.content exceeds the number of toolUse blocks of previous turn."
+                        )));
                     };
                     called.remove(known);
                     wants.result = Some(result(inner, &place, wants)?);
@@ -218,7 +258,9 @@ fn turns(messages: &[Value], has_tools: bool, wants: &mut Wants) -> Result<(), F
             return Err(Failure::invalid("A text block is required when a document block is included in the request."));
         }
         if let [first, ..] = called[..] {
-            return Err(Failure::invalid(format!("Expected toolResult blocks at messages.{at}.content for the following Ids: {first}")));
+            return Err(Failure::invalid(format!(
+                "Expected toolResult blocks at messages.{at}.content for the following Ids: {first}"
+            )));
         }
         called = calls;
     }
@@ -300,7 +342,9 @@ fn file(kind: &str, file: &Value) -> Result<Option<String>, String> {
 fn document_name(name: &str) -> Result<(), String> {
     let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || " -()[]".contains(letter);
     if name.is_empty() || name.len() > 200 || !name.chars().all(is_allowed) || name.contains("  ") {
-        return Err("the name may hold alphanumeric characters, single spaces, hyphens, parentheses and square brackets".into());
+        return Err(
+            "the name may hold alphanumeric characters, single spaces, hyphens, parentheses and square brackets".into(),
+        );
     }
     Ok(())
 }

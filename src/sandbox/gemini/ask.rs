@@ -3,38 +3,99 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::check::{decoded, first_of, input_tokens, is_tool_name, remark, remark_url, text};
+use crate::sandbox::check::{decoded_either, first_of, input_tokens, is_tool_name, remark, remark_url, text};
 use crate::sandbox::dialect::{Ask, Failure, Route};
 use crate::sandbox::wants::{Choice, Offered, Wants};
 
 const FIELDS: [&str; 11] = [
-    "contents", "tools", "toolConfig", "systemInstruction", "generationConfig", "safetySettings", "cachedContent",
-    "model", "store", "labels", "serviceTier",
+    "contents",
+    "tools",
+    "toolConfig",
+    "systemInstruction",
+    "generationConfig",
+    "safetySettings",
+    "cachedContent",
+    "model",
+    "store",
+    "labels",
+    "serviceTier",
 ];
 const CONFIG: [&str; 24] = [
-    "stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema", "responseModalities", "candidateCount",
-    "maxOutputTokens", "temperature", "topP", "topK", "seed", "presencePenalty", "frequencyPenalty", "responseLogprobs",
-    "logprobs", "enableEnhancedCivicAnswers", "speechConfig", "thinkingConfig", "imageConfig", "mediaResolution",
-    "audioTimestamp", "routingConfig", "modelConfig", "responseFormat",
+    "stopSequences",
+    "responseMimeType",
+    "responseSchema",
+    "responseJsonSchema",
+    "responseModalities",
+    "candidateCount",
+    "maxOutputTokens",
+    "temperature",
+    "topP",
+    "topK",
+    "seed",
+    "presencePenalty",
+    "frequencyPenalty",
+    "responseLogprobs",
+    "logprobs",
+    "enableEnhancedCivicAnswers",
+    "speechConfig",
+    "thinkingConfig",
+    "imageConfig",
+    "mediaResolution",
+    "audioTimestamp",
+    "routingConfig",
+    "modelConfig",
+    "responseFormat",
 ];
 const THINKING: [&str; 3] = ["includeThoughts", "thinkingBudget", "thinkingLevel"];
 const CONTENT: [&str; 2] = ["role", "parts"];
 /// What a part is; exactly one of these.
-const KINDS: [&str; 7] = [
-    "text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode", "codeExecutionResult",
-];
+const KINDS: [&str; 7] =
+    ["text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode", "codeExecutionResult"];
 const PART: [&str; 12] = [
-    "text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode", "codeExecutionResult",
-    "thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata",
+    "text",
+    "inlineData",
+    "fileData",
+    "functionCall",
+    "functionResponse",
+    "executableCode",
+    "codeExecutionResult",
+    "thought",
+    "thoughtSignature",
+    "videoMetadata",
+    "mediaResolution",
+    "partMetadata",
 ];
-const DECLARATION: [&str; 7] = [
-    "name", "description", "parameters", "parametersJsonSchema", "behavior", "response", "responseJsonSchema",
-];
+const DECLARATION: [&str; 7] =
+    ["name", "description", "parameters", "parametersJsonSchema", "behavior", "response", "responseJsonSchema"];
 /// What Gemini's own form of a schema knows, which is less than JSON Schema does.
 const SCHEMA: [&str; 27] = [
-    "type", "format", "title", "description", "nullable", "enum", "maxItems", "minItems", "properties", "required",
-    "minProperties", "maxProperties", "minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering",
-    "default", "items", "minimum", "maximum", "additionalProperties", "ref", "defs", "prefixItems", "const",
+    "type",
+    "format",
+    "title",
+    "description",
+    "nullable",
+    "enum",
+    "maxItems",
+    "minItems",
+    "properties",
+    "required",
+    "minProperties",
+    "maxProperties",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "example",
+    "anyOf",
+    "propertyOrdering",
+    "default",
+    "items",
+    "minimum",
+    "maximum",
+    "additionalProperties",
+    "ref",
+    "defs",
+    "prefixItems",
+    "const",
 ];
 
 /// What is asked, or what is wrong with it.
@@ -51,9 +112,12 @@ pub(super) fn read(route: &Route, body: &Value, on_vertex: bool) -> Result<Ask, 
     known(config, &CONFIG, "generation_config")?;
     let limit = match config.get("maxOutputTokens") {
         None | Some(Value::Null) => None,
-        Some(limit) => Some(limit.as_u64().filter(|limit| *limit > 0).ok_or_else(|| {
-            Failure::field("max_output_tokens", "max_output_tokens must be positive.")
-        })?),
+        Some(limit) => Some(
+            limit
+                .as_u64()
+                .filter(|limit| *limit > 0)
+                .ok_or_else(|| Failure::field("max_output_tokens", "max_output_tokens must be positive."))?,
+        ),
     };
     let mut wants = Wants { thinks: thinks(config)?, schema: schema(config)?, ..Wants::default() };
     tools(body, &mut wants)?;
@@ -76,9 +140,8 @@ pub(super) fn read(route: &Route, body: &Value, on_vertex: bool) -> Result<Ask, 
 
 /// A body whose names are in `camelCase`; what a caller defines (schemas, arguments, results) stays as it is.
 fn camel(value: &Value) -> Value {
-    const OPAQUE: [&str; 7] = [
-        "args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema", "labels",
-    ];
+    const OPAQUE: [&str; 7] =
+        ["args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema", "labels"];
     match value {
         Value::Object(members) => {
             let members = members.iter().map(|(name, value)| {
@@ -115,7 +178,8 @@ fn items<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 
 /// Refuses names that there are not, at any depth, as Google does.
 fn known(value: &Value, names: &[&str], place: &str) -> Result<(), Failure> {
-    let stranger = value.as_object().into_iter().flatten().map(|(name, _)| name).find(|name| !names.contains(&name.as_str()));
+    let stranger =
+        value.as_object().into_iter().flatten().map(|(name, _)| name).find(|name| !names.contains(&name.as_str()));
     let Some(name) = stranger else { return Ok(()) };
     let at = if place.is_empty() { String::new() } else { format!(" at '{place}'") };
     Err(Failure::invalid(format!("Invalid JSON payload received. Unknown name \"{name}\"{at}: Cannot find field.")))
@@ -254,7 +318,8 @@ fn turns(contents: &[Value], on_vertex: bool, wants: &mut Wants) -> Result<(), F
                         Failure::invalid(format!("Invalid value at '{place}.function_response.response' (Struct)"))
                     })?;
                     let words = |key: &str| response.get(key).and_then(Value::as_str).map(str::to_owned);
-                    wants.result = Some(words("output").or_else(|| words("result")).unwrap_or_else(|| response.to_string()));
+                    wants.result =
+                        Some(words("output").or_else(|| words("result")).unwrap_or_else(|| response.to_string()));
                 }
                 [] => {
                     let message = "required oneof field 'data' must have one initialized field";
@@ -293,7 +358,7 @@ fn file(part: &Value, place: &str) -> Result<String, Failure> {
     }
     let inline = &part["inlineData"];
     let (mime, data) = (text(inline, "mimeType").unwrap_or_default(), text(inline, "data").unwrap_or_default());
-    let bytes = decoded(data).map_err(|why| bad(format!("(TYPE_BYTES), Base64 decoding failed: it {why}")))?;
+    let bytes = decoded_either(data).map_err(|why| bad(format!("(TYPE_BYTES), Base64 decoding failed: it {why}")))?;
     remark(mime, &bytes).map_err(bad)
 }
 

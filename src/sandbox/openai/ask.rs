@@ -13,19 +13,76 @@ const REFUSABLE: [&str; 5] = ["temperature", "top_p", "seed", "reasoning_effort"
 
 /// Every field of OpenAI's own.
 const OWN: [&str; 36] = [
-    "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
-    "max_tokens", "messages", "metadata", "modalities", "model", "moderation", "n", "parallel_tool_calls", "prediction",
-    "presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning_effort",
-    "response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream", "stream_options",
-    "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity",
+    "audio",
+    "frequency_penalty",
+    "function_call",
+    "functions",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "metadata",
+    "modalities",
+    "model",
+    "moderation",
+    "n",
+    "parallel_tool_calls",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "reasoning_effort",
+    "response_format",
+    "safety_identifier",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "user",
+    "verbosity",
 ];
 
 /// Fields that hosts and gateways with this protocol take beside them.
 const OTHERS: [&str; 30] = [
-    "chat_template_args", "chat_template_kwargs", "cache_control", "enable_thinking", "extra_body", "guided_json",
-    "include_reasoning", "min_p", "models", "options", "plugins", "preset", "prompt_mode", "provider", "providerOptions",
-    "random_seed", "reasoning", "reasoning_format", "reasoning_split", "repetition_penalty", "route", "safe_prompt",
-    "search_parameters", "thinking", "thinking_budget", "top_a", "top_k", "transforms", "usage", "web_search_options",
+    "chat_template_args",
+    "chat_template_kwargs",
+    "cache_control",
+    "enable_thinking",
+    "extra_body",
+    "guided_json",
+    "include_reasoning",
+    "min_p",
+    "models",
+    "options",
+    "plugins",
+    "preset",
+    "prompt_mode",
+    "provider",
+    "providerOptions",
+    "random_seed",
+    "reasoning",
+    "reasoning_format",
+    "reasoning_split",
+    "repetition_penalty",
+    "route",
+    "safe_prompt",
+    "search_parameters",
+    "thinking",
+    "thinking_budget",
+    "top_a",
+    "top_k",
+    "transforms",
+    "usage",
+    "web_search_options",
 ];
 
 /// What is asked, or what is wrong with it.
@@ -43,8 +100,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         return Err(Failure::field("messages", "[] is too short - 'messages'"));
     }
     let limit = |field| {
-        output_limit(body, field)
-            .map_err(|()| Failure::field(field, format!("Invalid '{field}': below minimum 1.")))
+        output_limit(body, field).map_err(|()| Failure::field(field, format!("Invalid '{field}': below minimum 1.")))
     };
     let (old, new) = (limit("max_tokens")?, limit("max_completion_tokens")?);
     if old.is_some() && new.is_some() {
@@ -78,8 +134,11 @@ fn thinks(body: &Value) -> bool {
     let on = |pointer: &str| body.pointer(pointer).and_then(Value::as_bool);
     let effort = word("/reasoning_effort").or_else(|| word("/reasoning/effort"));
     let switches = [
-        "/reasoning/enabled", "/enable_thinking", "/chat_template_kwargs/enable_thinking",
-        "/chat_template_args/enable_thinking", "/reasoning_split",
+        "/reasoning/enabled",
+        "/enable_thinking",
+        "/chat_template_kwargs/enable_thinking",
+        "/chat_template_args/enable_thinking",
+        "/reasoning_split",
     ];
     effort.is_some_and(|effort| effort != "none")
         || word("/thinking/type") == Some("enabled")
@@ -98,7 +157,8 @@ fn tools(body: &Value, wants: &mut Wants) -> Result<(), Failure> {
         let name = text(function, "name")
             .ok_or_else(|| bad(format!("Missing required parameter: 'tools[{at}].function.name'.")))?;
         if !is_tool_name(name, 64) {
-            let pattern = "string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'";
+            let pattern =
+                "string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'";
             return Err(bad(format!("Invalid 'tools[{at}].function.name': {pattern}.")));
         }
         let parameters = function.get("parameters").cloned().unwrap_or_else(|| serde_json::json!({"type": "object"}));
@@ -169,8 +229,12 @@ fn turns(messages: &[Value], wants: &mut Wants) -> Result<(), Failure> {
                 };
                 open.remove(place);
             }
-            other => return Err(bad(format!("Invalid value: '{other}'. Supported values are: 'system', 'assistant', \
-                 'user', 'function', 'tool', and 'developer'."))),
+            other => {
+                return Err(bad(format!(
+                    "Invalid value: '{other}'. Supported values are: 'system', 'assistant', \
+                 'user', 'function', 'tool', and 'developer'."
+                )));
+            }
         }
         for call in list(message, "tool_calls") {
             let function = call.get("function").unwrap_or(&Value::Null);

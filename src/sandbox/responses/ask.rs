@@ -9,11 +9,40 @@ use crate::sandbox::dialect::{Ask, Failure};
 use crate::sandbox::wants::{Choice, Offered, Wants};
 
 const FIELDS: [&str; 34] = [
-    "background", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens",
-    "max_tool_calls", "metadata", "model", "moderation", "parallel_tool_calls", "previous_response_id", "prompt",
-    "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier",
-    "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs",
-    "top_p", "truncation", "user", "provider", "models", "plugins",
+    "background",
+    "context_management",
+    "conversation",
+    "include",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "metadata",
+    "model",
+    "moderation",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "prompt",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "reasoning",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "truncation",
+    "user",
+    "provider",
+    "models",
+    "plugins",
 ];
 /// What not every model takes.
 const REFUSABLE: [&str; 3] = ["temperature", "top_p", "reasoning"];
@@ -22,15 +51,13 @@ const SMALLEST: u64 = 16;
 
 /// What is asked, or what is wrong with it.
 pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
-    let model =
-        model(body).ok_or_else(|| Failure::field("model", "Missing required parameter: 'model'."))?;
+    let model = model(body).ok_or_else(|| Failure::field("model", "Missing required parameter: 'model'."))?;
     if let Some(name) = stranger(body, &FIELDS) {
         return Err(Failure::invalid(format!("Unknown parameter: '{name}'.")));
     }
     let too_small = || {
-        let message = format!(
-            "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= {SMALLEST}."
-        );
+        let message =
+            format!("Invalid 'max_output_tokens': integer below minimum value. Expected a value >= {SMALLEST}.");
         Failure::field("max_output_tokens", message)
     };
     let limit = output_limit(body, "max_output_tokens").map_err(|()| too_small())?;
@@ -101,9 +128,8 @@ fn schema(body: &Value) -> Result<Option<Value>, Failure> {
         Some("text") => Ok(None),
         Some("json_object") => Ok(Some(json!({"type": "object", "properties": {"answer": {}}}))),
         Some("json_schema") => {
-            let missing = |field: &str| {
-                Failure::field("text", format!("Missing required parameter: 'text.format.{field}'."))
-            };
+            let missing =
+                |field: &str| Failure::field("text", format!("Missing required parameter: 'text.format.{field}'."));
             text(format, "name").filter(|name| is_tool_name(name, 64)).ok_or_else(|| missing("name"))?;
             let schema = format.get("schema").filter(|schema| schema.is_object()).ok_or_else(|| missing("schema"))?;
             Ok(Some(schema.clone()))

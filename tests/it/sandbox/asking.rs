@@ -60,10 +60,9 @@ pub(super) async fn exchanged(document: &str) -> String {
     let mut fields: Value = serde_json::from_str(document).unwrap();
     fields["grant_type"] = json!("refresh_token");
     let url = fields["token_uri"].as_str().unwrap().to_owned();
-    let told: Value = serde_json::from_str(
-        &client().post(url).body(fields.to_string()).send().await.unwrap().text().await.unwrap(),
-    )
-    .unwrap();
+    let told: Value =
+        serde_json::from_str(&client().post(url).body(fields.to_string()).send().await.unwrap().text().await.unwrap())
+            .unwrap();
     told["access_token"].as_str().unwrap().to_owned()
 }
 

@@ -40,7 +40,8 @@ async fn bedrock_takes_what_aws_s_library_signs() {
         panic!("AWS's")
     };
     let vars = |secret: &str| {
-        let pairs = [("AWS_ACCESS_KEY_ID", access_key_id.as_str()), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_REGION", region)];
+        let pairs =
+            [("AWS_ACCESS_KEY_ID", access_key_id.as_str()), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_REGION", region)];
         Vars::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
     };
     let good = Signer::new(vars(secret_access_key));

@@ -146,8 +146,11 @@ fn arguments(protocol: Protocol, answer: &Value) -> Value {
         Value::Object(_) => value.clone(),
         _ => Value::Null,
     };
-    let whole = ["/content/0/input", "/output/message/content/0/toolUse/input",
-        "/candidates/0/content/parts/0/functionCall/args"];
+    let whole = [
+        "/content/0/input",
+        "/output/message/content/0/toolUse/input",
+        "/candidates/0/content/parts/0/functionCall/args",
+    ];
     if let Some(found) = whole.iter().find_map(|place| answer.pointer(place)).filter(|value| value.is_object()) {
         return args(found);
     }
@@ -256,7 +259,8 @@ async fn files_are_seen_and_must_be_what_they_are_said_to_be() {
         for stream in [false, true] {
             let extra = merged(files(protocol, &png, &pdf), json!({ "stream": stream }));
             let answer = answer(&sandbox, protocol, extra).await;
-            let names = if protocol == Protocol::OpenaiResponses && stream { &["delta"][..] } else { &["text", "content"] };
+            let names =
+                if protocol == Protocol::OpenaiResponses && stream { &["delta"][..] } else { &["text", "content"] };
             let said = strings(&answer, names);
             let remarks = "I see a PNG image of 1,234 bytes. I see a PDF document of 18 bytes.";
             assert!(said.contains(remarks), "{}: {said}", protocol.name());
@@ -372,17 +376,33 @@ async fn what_is_wrong_with_a_request_is_told_in_the_provider_s_envelope() {
     let (chat, claude, responses, gemini) = (ALL[0], ALL[1], ALL[2], ALL[3]);
     let bedrock = Protocol::BedrockConverse;
     note("role", chat, json!({"messages": [{"role": "human", "content": "x"}]})).await;
-    note("open call", chat, json!({"messages": [{"role": "assistant", "tool_calls": [
-        {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}]})).await;
+    note(
+        "open call",
+        chat,
+        json!({"messages": [{"role": "assistant", "tool_calls": [
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}]}),
+    )
+    .await;
     note("choice", chat, json!({"tool_choice": "auto"})).await;
     note("part", chat, json!({"messages": [{"role": "user", "content": [{"type": "image"}]}]})).await;
-    note("base64", chat, json!({"messages": [{"role": "user", "content": [
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,!"}}]}]})).await;
+    note(
+        "base64",
+        chat,
+        json!({"messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,!"}}]}]}),
+    )
+    .await;
     note("first role", claude, json!({"messages": [{"role": "assistant", "content": "x"}]})).await;
-    note("empty text", claude, json!({"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]})).await;
-    note("open call", claude, json!({"messages": [{"role": "user", "content": "x"},
+    note("empty text", claude, json!({"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]}))
+        .await;
+    note(
+        "open call",
+        claude,
+        json!({"messages": [{"role": "user", "content": "x"},
         {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]},
-        {"role": "user", "content": "x"}]})).await;
+        {"role": "user", "content": "x"}]}),
+    )
+    .await;
     note("budget", claude, json!({"thinking": {"type": "enabled", "budget_tokens": 2000}})).await;
     note("no schema", claude, json!({"tools": [{"name": "f"}]})).await;
     note("model in the body", Protocol::VertexAnthropic, json!({"model": "m"})).await;
@@ -392,14 +412,34 @@ async fn what_is_wrong_with_a_request_is_told_in_the_provider_s_envelope() {
     note("part", responses, json!({"input": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]})).await;
     note("nested field", gemini, json!({"generationConfig": {"maxTokens": 3}})).await;
     note("role", gemini, json!({"contents": [{"role": "assistant", "parts": [{"text": "x"}]}]})).await;
-    note("schema", gemini, json!({"generationConfig": {"responseMimeType": "application/json",
-        "responseSchema": {"type": "object", "$schema": "x"}}})).await;
-    note("two roles", bedrock, json!({"messages": [{"role": "user", "content": [{"text": "a"}]},
-        {"role": "user", "content": [{"text": "a"}]}]})).await;
+    note(
+        "schema",
+        gemini,
+        json!({"generationConfig": {"responseMimeType": "application/json",
+        "responseSchema": {"type": "object", "$schema": "x"}}}),
+    )
+    .await;
+    note(
+        "two roles",
+        bedrock,
+        json!({"messages": [{"role": "user", "content": [{"text": "a"}]},
+        {"role": "user", "content": [{"text": "a"}]}]}),
+    )
+    .await;
     note("blank", bedrock, json!({"messages": [{"role": "user", "content": [{"text": " "}]}]})).await;
-    note("document alone", bedrock, json!({"messages": [{"role": "user", "content": [
-        {"document": {"format": "txt", "name": "a", "source": {"bytes": "YQ=="}}}]}]})).await;
-    note("document name", bedrock, json!({"messages": [{"role": "user", "content": [{"text": "a"},
-        {"document": {"format": "txt", "name": "a.txt", "source": {"bytes": "YQ=="}}}]}]})).await;
+    note(
+        "document alone",
+        bedrock,
+        json!({"messages": [{"role": "user", "content": [
+        {"document": {"format": "txt", "name": "a", "source": {"bytes": "YQ=="}}}]}]}),
+    )
+    .await;
+    note(
+        "document name",
+        bedrock,
+        json!({"messages": [{"role": "user", "content": [{"text": "a"},
+        {"document": {"format": "txt", "name": "a.txt", "source": {"bytes": "YQ=="}}}]}]}),
+    )
+    .await;
     insta::assert_snapshot!(all);
 }

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use super::*;
 
 /// Headers that are not replayed: those that the client here sets itself, and credentials.
-const LEFT_OUT: [&str; 6] = ["host", "connection", "content-length", "authorization", "x-goog-api-key", "accept-encoding"];
+const LEFT_OUT: [&str; 6] =
+    ["host", "connection", "content-length", "authorization", "x-goog-api-key", "accept-encoding"];
 
 fn captured(name: &str) -> Vec<Value> {
     let path = format!("{}/tests/fixtures/sdk/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
