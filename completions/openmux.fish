@@ -49,7 +49,7 @@ complete -c openmux -n "__fish_openmux_needs_command" -f -a "route" -d 'Which pr
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "chat" -d 'Send one prompt, stream the answer'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "usage" -d 'What was spent, by day, model, provider or source. Works offline'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "sandbox" -d 'Run simulated providers on this machine until Ctrl-C'
-complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, routing'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, routing, messages'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -282,10 +282,17 @@ complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -f -a "explain" -d 'Which provider a call would use, and why, before anything is sent. Works offline'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s m -l model -d 'The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s s -l system -d 'Instructions for the whole conversation, or @FILE' -r
-complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l messages -d 'A JSON array of messages to begin with: [{"role": "user", "content": "..."}]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s a -l attach -d 'A file that goes along: PNG, JPEG, GIF, WebP, PDF or UTF-8 text, told by its bytes; a URL is fetched, `-` is stdin; repeatable' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l messages -d 'A JSON array of messages to begin with, in OpenAI\'s form, or `-`: [{"role": "user", "content": "..."}]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l tool -d 'Tools that the model may call: a JSON object or array in OpenAI\'s or Anthropic\'s form; repeatable' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l tool-choice -d 'Whether it must call one: auto, none, required, or the name of the one' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l schema -d 'The JSON Schema that the answer must satisfy; it is checked here too, and asked for once more where it fails' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l effort -d 'How hard to think: none, minimal, low, medium, high, xhigh, max, or a number of tokens' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-tokens -d 'The most tokens the answer may have' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l temperature -d 'Sampling temperature' -r
-complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_p=0.9' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l top-p -d 'The share of probability that is sampled from' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l stop -d 'A text at which the answer ends; repeatable' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_k=40' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l stdin-timeout -d 'How long stdin may stay silent' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l order -d 'Try these first, in this order' -r
@@ -313,6 +320,8 @@ complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_s
 always\t''
 never\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l no-parallel-tools -d 'At most one call in an answer'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l cache -d 'Mark the beginning of the conversation for the provider\'s prompt cache, where that must be asked for'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l no-stdin -d 'Do not read stdin'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l no-gateways -d 'Never use gateways'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l allow-unpriced -d 'Use endpoints whose price is not known'
@@ -325,10 +334,17 @@ complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_s
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s m -l model -d 'The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s s -l system -d 'Instructions for the whole conversation, or @FILE' -r
-complete -c openmux -n "__fish_openmux_using_subcommand chat" -l messages -d 'A JSON array of messages to begin with: [{"role": "user", "content": "..."}]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -s a -l attach -d 'A file that goes along: PNG, JPEG, GIF, WebP, PDF or UTF-8 text, told by its bytes; a URL is fetched, `-` is stdin; repeatable' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l messages -d 'A JSON array of messages to begin with, in OpenAI\'s form, or `-`: [{"role": "user", "content": "..."}]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l tool -d 'Tools that the model may call: a JSON object or array in OpenAI\'s or Anthropic\'s form; repeatable' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l tool-choice -d 'Whether it must call one: auto, none, required, or the name of the one' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l schema -d 'The JSON Schema that the answer must satisfy; it is checked here too, and asked for once more where it fails' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l effort -d 'How hard to think: none, minimal, low, medium, high, xhigh, max, or a number of tokens' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-tokens -d 'The most tokens the answer may have' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l temperature -d 'Sampling temperature' -r
-complete -c openmux -n "__fish_openmux_using_subcommand chat" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_p=0.9' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l top-p -d 'The share of probability that is sampled from' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l stop -d 'A text at which the answer ends; repeatable' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_k=40' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l stdin-timeout -d 'How long stdin may stay silent' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l order -d 'Try these first, in this order' -r
@@ -341,6 +357,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-price-out -
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-cost -d 'Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l region -d 'The region to prefer where a provider has several [env: OPENMUX_REGION]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l seed -d 'Settle near-ties with this seed [default: a counter of your calls]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l record -d 'Write every exchange, without its secrets, as a test fixture into a folder of this one' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l retries -d 'Further tries of a provider, once no other is left' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l timeout -d 'The whole request: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l connect-timeout -d 'Making a connection' -r
@@ -359,6 +376,8 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -l color -d 'When 
 always\t''
 never\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-parallel-tools -d 'At most one call in an answer'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l cache -d 'Mark the beginning of the conversation for the provider\'s prompt cache, where that must be asked for'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-stdin -d 'Do not read stdin'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-gateways -d 'Never use gateways'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l allow-unpriced -d 'Use endpoints whose price is not known'
@@ -366,7 +385,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-stream -d 'A
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s n -l dry-run -d 'Print the route, the request without its key, and the cost bound; send nothing'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s u -l usage -d 'Print provider, tokens, cost and time on stderr at the end [default: on a terminal]'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-usage -d 'Do not print that line'
-complete -c openmux -n "__fish_openmux_using_subcommand chat" -l strict -d 'Treat an answer that is cut off as a failure (exit 10)'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l strict -d 'Treat an answer that is cut off, or does not satisfy --schema, as a failure (exit 10)'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l show-reasoning -d 'Print the model\'s reasoning on stderr, where it streams any'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s q -l quiet -d 'Say nothing but errors on stderr'

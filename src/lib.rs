@@ -50,7 +50,7 @@
 //! | near-ties | `routing/balance.rs` |
 //! | what is tried next, when, how often | `routing/failover.rs` |
 //! | tables on disk | `store/{schema,sqlite}.rs` |
-//! | a wire dialect | `upstream/{openai,anthropic,gemini}.rs`: encode, decode |
+//! | a wire dialect | `upstream/{openai,responses,anthropic,gemini,bedrock}.rs`: encode, decode |
 //! | what a provider's error means | `upstream/classify/`: tables |
 //! | bytes to frames | `upstream/wire/` |
 //! | one attempt: sending, stamps, limits | `upstream/exchange.rs` |

@@ -218,7 +218,8 @@ pub struct Endpoint {
     pub kind: ModelKind,
     /// The dialect that the sources name for it; `None` where none is known.
     pub protocol: Option<Protocol>,
-    /// A dialect of the same provider that serves it too and may be used where the first is not built.
+    /// A dialect of the same provider that serves it too, and is used where the first is not built or cannot carry what
+    /// is asked.
     pub alternate: Option<Protocol>,
     /// An address of its own, where it differs from its provider's.
     pub base_url: Option<String>,

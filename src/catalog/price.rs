@@ -96,16 +96,21 @@ pub enum CostError {
 }
 
 impl Pricing {
-    /// The most that so many tokens can cost on this sheet: input at the dearest of its plain, cache-write and tier
-    /// rates, output at the dearest of its rates, both times the sheet's multiplier, plus the fee of one request;
-    /// `None` where the price of plain input or output is not known.
+    /// The most that so many tokens can cost on this sheet: input at the dearest of its plain, cache-write, tier and
+    /// (with `media`) image rates, output at the dearest of its rates, both times the sheet's multiplier, plus the fee of
+    /// one request; `None` where the price of plain input or output is not known, or where images are billed apiece too:
+    /// how many a document holds is not known.
     #[must_use]
-    pub fn worst_case(&self, input: Tokens, output: Tokens) -> Option<Usd> {
+    pub fn worst_case(&self, input: Tokens, output: Tokens, media: bool) -> Option<Usd> {
+        if media && self.fees.contains_key(&FeeItem::InputImages) {
+            return None;
+        }
         let dearest = |items: &[Item]| {
             let rates = items.iter().filter_map(|item| self.rates.get(item));
             rates.map(|rate| rate.dearest(input, output)).max()
         };
-        let inputs = dearest(&[Item::Input, Item::CacheWrite])?;
+        let plain = [Item::Input, Item::CacheWrite, Item::InputImage];
+        let inputs = dearest(if media { &plain } else { &plain[..2] })?;
         let outputs = dearest(&[Item::Output, Item::Reasoning])?;
         self.base(Item::Input)?;
         self.base(Item::Output)?;

@@ -34,7 +34,7 @@ const STYLES: Styles = Styles::styled()
         openmux models list --tools --max-price 1\n  \
         openmux providers compare claude-sonnet-5\n  \
         openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n\n\
-        More: openmux <COMMAND> -h, openmux help output|exit-codes|environment|routing",
+        More: openmux <COMMAND> -h, openmux help output|exit-codes|environment|routing|messages",
     styles = STYLES,
     max_term_width = 100,
     disable_help_subcommand = true,
@@ -134,7 +134,7 @@ pub enum Command {
     Usage(UsageArgs),
     /// Run simulated providers on this machine until Ctrl-C.
     Sandbox(SandboxArgs),
-    /// Help on a command or a topic: output, exit-codes, environment, routing.
+    /// Help on a command or a topic: output, exit-codes, environment, routing, messages.
     Help(HelpArgs),
 }
 

@@ -1,26 +1,29 @@
 //! `openmux chat`: one prompt, one answer, and the truth about how it went.
 
-use std::time::Duration;
+mod close;
+mod send;
+mod shape;
 
-use serde_json::Value;
-use tokio::sync::watch;
+use std::time::Duration;
 
 use super::args::{ChatArgs, Format};
 use super::contract::Exit;
 use super::error::CliError;
 use super::out;
 use super::printer::Printer;
-use super::render::chat as render;
+use super::record::Recorder;
 use super::render::explain::{View, human};
+use super::render::request as render;
 use super::settings::Settings;
 use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
 use crate::catalog::resolve::Resolved;
 use crate::chat::ChatRequest;
-use crate::dispatch::{ChatReport, Dispatcher, Plan, Reach, Wire, route_request};
-use crate::observe::{ErrorClass, Source};
+use crate::dispatch::{Dispatcher, Reach, route_request};
 use crate::routing::Limits;
 use crate::upstream::auth::Signer;
 use crate::upstream::transport::Transport;
+use send::Session;
+use shape::Shaped;
 
 /// The longest wait between two tries of one provider.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -72,7 +75,7 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
     let name = prompt::model_name(settings, args.ask.model.as_ref())?;
     let resolved = facts::model(&catalog, &name)?;
     let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
-    let request = prompt::request(settings, &resolved, &args.prompt, &args.ask, !args.no_stream)?;
+    let request = prompt::request(settings, &resolved.model, &args.prompt, &args.ask, !args.no_stream)?;
     prompt::bounded(&request, &constraints)?;
     if settings.offline && settings.sandbox.is_none() && !args.dry_run {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
@@ -126,7 +129,8 @@ impl Asked<'_> {
     async fn run(&self, dispatcher: &Dispatcher<'_>) -> Outcome {
         let (settings, args) = (self.settings, self.args);
         let store = dispatcher.store;
-        let reaches = dispatcher.reach(&self.resolved.model, self.resolved.variant.as_deref(), false);
+        let variant = self.resolved.variant.as_deref();
+        let reaches = dispatcher.reach_for(&self.resolved.model, variant, false, Some(self.request));
         let counted = if args.dry_run { store.peek_seed() } else { store.take_seed() };
         let seed = args.ask.choice.seed.unwrap_or_else(|| counted.unwrap_or(0));
         let mut policy = prompt::policy(&args.ask.choice);
@@ -157,11 +161,18 @@ impl Asked<'_> {
         self.cautions(first, &reaches);
         let hidden = reaches.iter().any(|reach| reach.endpoint.id == first.endpoint && reach.hides_reasoning());
         let default_first = Duration::from_secs(if hidden { 180 } else { 60 });
-        let plan = Plan {
-            request: self.request,
+        let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
+            CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
+        })?;
+        // In the sandbox the clouds' chains see nothing of the real environment.
+        let vars = dispatcher.sandbox.map_or(&settings.keys.vars, |sandbox| &sandbox.vars);
+        let signer = Signer::new(vars.clone());
+        let shaped = self.request.schema.is_some();
+        let mut session = Session {
+            dispatcher,
             reaches: &reaches,
-            decision,
-            route_limits: Limits {
+            wire: crate::dispatch::Wire { transport: &transport, signer: &signer },
+            limits: Limits {
                 max_attempts: policy.max_attempts,
                 retries: policy.retries,
                 first_token: args.first_token_timeout.map_or(Some(default_first), |limit| limit.0),
@@ -169,37 +180,22 @@ impl Asked<'_> {
             },
             idle: args.idle_timeout.0,
             total: settings.total_timeout(args.timeout)?,
-            hold: args.no_stream || self.format == Format::Json,
-            group: group(),
-            source: Source::Chat,
+            // What may have to be asked for once more is shown to nobody before.
+            hold: args.no_stream || self.format == Format::Json || shaped,
+            signalled: None,
         };
-        let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
-            CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
-        })?;
-        // In the sandbox the clouds' chains see nothing of the real environment.
-        let vars = dispatcher.sandbox.map_or(&settings.keys.vars, |sandbox| &sandbox.vars);
-        let signer = Signer::new(vars.clone());
-        let wire = Wire { transport: &transport, signer: &signer };
-        let (stop, stopped) = watch::channel(false);
         let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);
         printer.show_reasoning = args.show_reasoning;
-        let mut signalled = None;
-        let report = {
-            let chatting = dispatcher.chat(&plan, wire, stopped, &mut printer);
-            tokio::pin!(chatting);
-            let signal = stop_signal();
-            tokio::pin!(signal);
-            loop {
-                tokio::select! {
-                    report = &mut chatting => break report,
-                    exit = &mut signal, if signalled.is_none() => {
-                        signalled = Some(exit);
-                        let _ = stop.send(true);
-                    }
-                }
-            }
+        printer.recorder = match &args.record {
+            Some(folder) => Some(Recorder::open(folder)?),
+            None => None,
         };
-        self.close(printer, &report, decision, signalled)
+        let told = if shaped {
+            shape::ask(self, &mut session, decision, (&policy, seed), &mut printer).await?
+        } else {
+            Shaped::plain(session.send(self.request, decision, &mut printer).await)
+        };
+        self.close(printer, &told, decision, session.signalled)
     }
 
     /// What a person should know before it is sent: a model that is on its way out, a key in the clear.
@@ -236,88 +232,6 @@ impl Asked<'_> {
         match decision.chosen() {
             Some(_) => Ok(Exit::Ok),
             None => Err(report::unroutable(decision, &self.resolved.model)),
-        }
-    }
-
-    /// After the last attempt: the end of the answer, the closing line, the exit code.
-    fn close(
-        &self,
-        mut printer: Printer<'_>,
-        report: &ChatReport,
-        decision: &crate::routing::Decision,
-        signalled: Option<Exit>,
-    ) -> Outcome {
-        let settings = self.settings;
-        let simulated = settings.sandbox.is_some();
-        if let Some(outcome) = printer.unread() {
-            return outcome;
-        }
-        let answered = report.answered();
-        match self.format {
-            Format::Json if answered.is_some() => {
-                let document = render::json(self.request, decision, report, &printer.answer, simulated);
-                printer.write(&format!("{}\n", Value::Object(document)));
-            }
-            Format::Jsonl if answered.is_some() => {
-                let mut end = render::end_event(report, simulated);
-                end.insert("attempts".to_owned(), render::attempts_json(report));
-                printer.write(&format!("{}\n", Value::Object(end)));
-            }
-            _ => printer.finish_text(answered.is_some()),
-        }
-        if let Some(outcome) = printer.unread() {
-            return outcome;
-        }
-        let wants_line = self.args.usage || ((settings.err_is_terminal || simulated) && !self.args.no_usage);
-        let line = render::closing_line(&self.request.model, report, simulated);
-        if let Some(line) = line.filter(|_| wants_line && self.format == Format::Text && !settings.quiet) {
-            out::talk(&format!("{}\n", settings.err.dim(&line)));
-        }
-        if let Some(exit) = signalled {
-            return Ok(exit);
-        }
-        let Some(attempt) = answered else {
-            // What was held back never reached stdout.
-            let shown = self.format == Format::Text && !self.args.no_stream;
-            let error = report::failed(report, decision, &self.request.model, shown);
-            return Err(match settings.proxy() {
-                Some(proxy) if error.exit == Exit::Unavailable => error.fact("through the proxy", proxy),
-                _ => error,
-            });
-        };
-        self.judge(attempt.outcome.class, attempt)
-    }
-
-    /// A whole answer may still be less than what was asked for.
-    fn judge(&self, class: ErrorClass, attempt: &crate::dispatch::AttemptReport) -> Outcome {
-        let strict = self.args.strict;
-        let cut = match self.request.max_tokens {
-            Some(most) => format!("cut off at --max-tokens {most}"),
-            None => "cut off at the model's longest answer".to_owned(),
-        };
-        match class {
-            ErrorClass::OkTruncated if strict => {
-                Err(CliError::new(Exit::Incomplete, "length", format!("the answer was {cut}"))
-                    .fix("--max-tokens with a larger number"))
-            }
-            ErrorClass::OkTruncated => {
-                warn(self.settings, &format!("{cut} (with --strict this is exit 10)"));
-                Ok(Exit::Ok)
-            }
-            ErrorClass::OkNoAnswer if strict => Err(CliError::new(
-                Exit::Incomplete,
-                "no_answer",
-                "the model spent all its tokens on reasoning and gave no answer",
-            )),
-            ErrorClass::OkNoAnswer => {
-                warn(
-                    self.settings,
-                    "the model spent all its tokens on reasoning and gave no answer (with --strict this is exit 10)",
-                );
-                Ok(Exit::Ok)
-            }
-            ErrorClass::OkFiltered => Err(report::filtered(attempt)),
-            _ => Ok(Exit::Ok),
         }
     }
 }

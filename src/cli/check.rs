@@ -12,7 +12,7 @@ use super::render::text::{one_line, wrap};
 use super::report::{better_key, is_variable};
 use super::settings::{self, Settings};
 use super::{Outcome, facts, note, print, prompt, sandbox, warn};
-use crate::catalog::{Auth, Provider, ProviderProtocol, is_loopback};
+use crate::catalog::{Provider, is_loopback};
 use crate::dispatch::{Checked, Dispatcher, Health, Reach, Sandboxed, Wire};
 use crate::observe::ErrorClass;
 use crate::sandbox::SandboxProvider;
@@ -127,13 +127,11 @@ async fn simulate(
     }
     let mut providers: Vec<SandboxProvider> = Vec::new();
     for provider in named {
-        let built = crate::upstream::BUILT;
-        let spoken = provider.protocols.iter().find(|spoken| built.contains(&spoken.protocol));
         let twice = providers.iter().any(|known| known.id == provider.id);
-        let checkable = |spoken: &&ProviderProtocol| !matches!(spoken.auth, Auth::Unsupported(_));
-        if let Some(spoken) = spoken.filter(|_| !twice).filter(checkable) {
-            let (protocol, auth) = (spoken.protocol, spoken.auth.clone());
-            providers.push(SandboxProvider { id: provider.id.clone(), protocol, auth, name: provider.name.clone() });
+        let spoken = provider.protocols.iter().map(|spoken| (spoken.protocol, spoken.auth.clone()));
+        let spoken = sandbox::playable(spoken);
+        if !twice && !spoken.is_empty() {
+            providers.push(SandboxProvider { id: provider.id.clone(), name: provider.name.clone(), spoken });
         }
     }
     sandbox::listen(offline.settings, scenario, providers, 0).await

@@ -9,6 +9,7 @@ use super::render::explain::{View, human};
 use super::render::json::head;
 use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
+use crate::chat::{Message, Role};
 use crate::dispatch::{route_request, shape};
 use crate::routing::RouteRequest;
 use crate::units::Tokens;
@@ -34,16 +35,18 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     let resolved = facts::model(&offline.catalog, &name)?;
     let constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.ask.choice)?;
     let named = sandbox::named(&constraints);
-    let (request, chat) = if shaped && args.ask.messages.is_none() {
+    let (request, chat) = if shaped && args.ask.messages.is_none() && args.ask.attach.is_empty() {
         let asked = args.tokens.unwrap_or(DEFAULT_SHAPE);
+        // Without a prompt; what else is wished for still decides who can do it.
+        let chat = prompt::wishes(&resolved.model, &args.ask, vec![Message::text(Role::User, "")], true)?;
         let request = RouteRequest {
             max_output: args.ask.max_tokens,
-            needs: crate::routing::Needs { temperature: args.ask.temperature.is_some(), ..Default::default() },
+            needs: route_request(&chat, constraints.clone()).needs,
             ..shape(&resolved.model, asked.input, asked.output, asked.cached, constraints)
         };
-        (request, None)
+        (request, chat)
     } else {
-        let chat = prompt::request(settings, &resolved, words, &args.ask, true)?;
+        let chat = prompt::request(settings, &resolved.model, words, &args.ask, true)?;
         let mut request = route_request(&chat, constraints);
         if let Some(asked) = args.tokens {
             request.input = asked.input;
@@ -51,14 +54,14 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
             request.expected_output = asked.output;
             request.cached = asked.cached;
         }
-        (request, Some(chat))
+        (request, chat)
     };
     let simulated = sandbox::pretended(settings, &offline.catalog, &resolved, &named);
     let dispatcher = offline.dispatcher(simulated.as_ref(), args.ask.choice.region.as_deref());
-    let reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), args.all);
+    let reaches = dispatcher.reach_for(&resolved.model, resolved.variant.as_deref(), args.all, chat.as_ref());
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));
     let policy = prompt::policy(&args.ask.choice);
-    let routed = dispatcher.route(&request, chat.as_ref(), &reaches, &policy, seed, !args.strict);
+    let routed = dispatcher.route(&request, Some(&chat), &reaches, &policy, seed, !args.strict);
     let offline = offline.warned(routed.warning.clone());
     let no_key = routed.decision.chosen().is_none()
         && routed

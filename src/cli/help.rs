@@ -34,7 +34,7 @@ pub(crate) fn short(style: Style) -> String {
            openmux providers compare claude-sonnet-5\n  \
            openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
            git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing\n",
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages\n",
         heading("Usage:"),
         heading("No key needed"),
         heading("Key needed"),
@@ -49,6 +49,7 @@ pub(crate) fn topics() -> Vec<(&'static str, String)> {
         ("exit-codes", exit_codes()),
         ("environment", environment()),
         ("routing", ROUTING.to_owned()),
+        ("messages", MESSAGES.to_owned()),
     ]
 }
 
@@ -110,11 +111,62 @@ Money in JSON is an exact decimal number. Unknown is null in JSON, empty
 in TSV and CSV, and - in tables; free is 0. Within one schema number,
 members are only ever added. --fields chooses and orders columns.
 
-chat -o json is one object: text, model, provider, finish, usage,
-cost_usd, ttft_ms, attempts[]. chat -o jsonl is events: start, text,
-reasoning, tool_call, end; without an end the answer is incomplete. With
+chat -o text prints the answer as it comes, then each tool call as a
+line: {\"tool_call\": {\"id\", \"name\", \"arguments\": {...}}}. On a terminal
+control characters of the answer are shown as signs.
+
+chat -o json is one object: text, reasoning, tool_calls[] (id, name,
+arguments), schema_valid, message, model, provider, upstream_model,
+finish, finish_native, usage, cost_usd, cost_basis, list_price_usd,
+ttft_ms, connect_ms, elapsed_ms, simulated, attempts[], decision.
+reasoning, tool_calls and schema_valid are left out where there is
+nothing to say. message is the model's turn in the form of --messages,
+with the signatures that its provider wants back: append it and the
+tools' results, and go on.
+usage and cost_usd are those of all requests, where --schema took two.
+
+chat -o jsonl is events: start, text, reasoning, signature, tool_call,
+end; without an end the answer is incomplete. end has message too. With
 -o json or jsonl a failure is one line on stderr:
 {\"error\": {\"code\": ..., \"exit\": ..., ...}}.
+";
+
+const MESSAGES: &str = "\
+chat --messages FILE takes a conversation as a JSON array, in the form
+of OpenAI's Chat Completions; - is stdin. What is attached, the words
+and stdin become one more message of the user.
+
+  {\"role\": \"system\", \"content\": \"...\"}        also \"developer\"
+  {\"role\": \"user\", \"content\": \"...\" or [PART, ...]}
+  {\"role\": \"assistant\", \"content\": \"...\", \"tool_calls\": [
+    {\"id\": \"c1\", \"type\": \"function\",
+     \"function\": {\"name\": \"w\", \"arguments\": \"{\\\"a\\\": 1}\"}}]}
+  {\"role\": \"tool\", \"tool_call_id\": \"c1\", \"content\": \"...\"}
+
+An assistant's message may also have reasoning and its signature, and a
+tool call a signature: what `chat -o json` gave under message goes back
+as it is. A tool's message may have \"is_error\": true. A PART is one of
+
+  {\"type\": \"text\", \"text\": \"...\"}
+  {\"type\": \"image_url\",
+   \"image_url\": {\"url\": \"data:...;base64,...\" or \"https:...\"}}
+  {\"type\": \"file\",
+   \"file\": {\"filename\": \"a.pdf\", \"file_data\": \"data:...;base64,...\"}}
+  {\"type\": \"image\", \"source\": {\"type\": \"base64\", \"data\": \"...\"}}
+  {\"type\": \"document\", \"source\": {\"type\": \"url\", \"url\": \"https:...\"}}
+
+What a file is is told by its bytes. An address in a conversation is
+fetched by the provider, one given to -a by openmux. Anything that
+cannot be sent is an error with its place, such as [2].content[0].type.
+
+chat --tool FILE takes one tool or an array of them, each as
+
+  {\"type\": \"function\", \"function\":
+    {\"name\": ..., \"description\": ..., \"parameters\": {...}}}
+  {\"name\": ..., \"description\": ..., \"parameters\": {...}}
+  {\"name\": ..., \"description\": ..., \"input_schema\": {...}}
+
+parameters is the JSON Schema of an object.
 ";
 
 const ROUTING: &str = "\
@@ -225,7 +277,7 @@ mod tests {
             let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
             assert!(longest <= WIDTH, "{topic}: {longest} columns");
         }
-        for text in [OUTPUT, ROUTING, &short(Style::default())] {
+        for text in [OUTPUT, ROUTING, MESSAGES, &short(Style::default())] {
             assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
         }
     }

@@ -21,6 +21,7 @@ mod out;
 mod printer;
 mod prompt;
 mod providers;
+mod record;
 mod render;
 mod report;
 mod sandbox;

@@ -5,12 +5,14 @@ use serde_json::{Map, Value};
 use super::args::Format;
 use super::contract::Exit;
 use super::out::{self, Reader};
-use super::render::chat as render;
+use super::record::Recorder;
+use super::render::answer::Answer;
+use super::render::text::{harmless, harmless_json};
 use super::settings::Settings;
 use super::{Outcome, note, unwritable, warn};
 use crate::catalog::{EndpointId, ModelId};
 use crate::chat::ChatEvent;
-use crate::dispatch::{Notice, Observer, Reach};
+use crate::dispatch::{Notice, Observer, Reach, Recording};
 use crate::observe::ErrorClass;
 
 /// What was said so far, and where it goes.
@@ -26,7 +28,9 @@ pub(crate) struct Printer<'a> {
     /// The endpoints that the decision weighed, to name the key that one of them rejects.
     pub reaches: &'a [Reach],
     /// What was said, put together.
-    pub answer: render::Answer,
+    pub answer: Answer,
+    /// Keeps what goes over the wire, where that was asked for.
+    pub recorder: Option<Recorder>,
     current: Option<EndpointId>,
     started: bool,
     ends_with_newline: bool,
@@ -43,7 +47,8 @@ impl<'a> Printer<'a> {
             model,
             show_reasoning: false,
             reaches,
-            answer: render::Answer::default(),
+            answer: Answer::default(),
+            recorder: None,
             current: None,
             started: false,
             ends_with_newline: true,
@@ -52,9 +57,19 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Writes data.
+    /// Whose answer is told from now on.
+    pub(crate) fn told_by(&mut self, endpoint: &EndpointId) {
+        self.current = Some(endpoint.clone());
+    }
+
+    /// Writes data. What a model says must not steer a terminal; into a pipe it goes as it is.
     pub(crate) fn write(&mut self, text: &str) {
-        match out::data(text) {
+        let written = match (self.settings.out_is_terminal, self.format) {
+            (false, _) => out::data(text),
+            (true, Format::Text) => out::data(&harmless(text)),
+            (true, _) => out::data(&harmless_json(text)),
+        };
+        match written {
             Ok(Reader::Listening) => {}
             Ok(Reader::Gone) => self.gone = true,
             Err(error) => {
@@ -94,7 +109,7 @@ impl<'a> Printer<'a> {
         self.event_line("start", &members);
     }
 
-    /// The answer ends with exactly one newline on a terminal, or where its text lacks one.
+    /// The text ends with exactly one newline; then each tool call is a line of JSON.
     pub(crate) fn finish_text(&mut self, whole: bool) {
         if self.format != Format::Text {
             return;
@@ -102,9 +117,12 @@ impl<'a> Printer<'a> {
         if !self.ends_with_newline {
             self.write("\n");
         }
-        if whole && self.answer.text.is_empty() && !self.answer.calls.is_empty() {
-            let calls: String = self.answer.calls_json().into_iter().map(|call| format!("{call}\n")).collect();
-            self.write(&calls);
+        if whole {
+            let line = |call| format!("{}\n", Value::from(Map::from_iter([("tool_call".to_owned(), call)])));
+            let calls: String = self.answer.calls_json().into_iter().map(line).collect();
+            if !calls.is_empty() {
+                self.write(&calls);
+            }
         }
     }
 }
@@ -118,7 +136,8 @@ impl Observer for Printer<'_> {
                 self.write(text);
             }
             (ChatEvent::Reasoning(text), Format::Text) if self.show_reasoning && !self.settings.quiet => {
-                out::talk(&self.settings.err.dim(text));
+                let shown = if self.settings.err_is_terminal { harmless(text) } else { text.clone() };
+                out::talk(&self.settings.err.dim(&shown));
             }
             (_, Format::Jsonl) => {
                 self.start_line();
@@ -134,12 +153,31 @@ impl Observer for Printer<'_> {
                             ("arguments", arguments.as_str().into()),
                         ],
                     ),
-                    _ => {}
+                    ChatEvent::Signature { index, signature } => self.event_line(
+                        "signature",
+                        &[("index", index.map_or(Value::Null, Value::from)), ("signature", signature.as_str().into())],
+                    ),
+                    ChatEvent::Started { .. }
+                    | ChatEvent::Usage(_)
+                    | ChatEvent::Billed(_)
+                    | ChatEvent::Finished { .. } => {}
                 }
             }
             _ => {}
         }
         !self.gone
+    }
+
+    fn records(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    fn recorded(&mut self, recording: Recording) {
+        let Some(recorder) = &mut self.recorder else { return };
+        let reach = self.reaches.iter().find(|reach| reach.endpoint.id == recording.endpoint);
+        if let Some(Err(why)) = reach.map(|reach| recorder.keep(&recording, reach)) {
+            warn(self.settings, &format!("this exchange was not kept: {why}"));
+        }
     }
 
     fn notice(&mut self, notice: Notice) {

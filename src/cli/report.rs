@@ -1,11 +1,13 @@
 //! From a decision without a candidate, or a chat without an answer, to one error: class, owner, one fix.
 
+mod unsupported;
+
 use std::collections::BTreeSet;
 
 use super::contract::Exit;
 use super::error::CliError;
 use super::render::chat::attempts_json;
-use super::render::explain::reason;
+use super::render::explain::{reason, unbounded};
 use super::render::money::dollars;
 use super::render::text::{duration, first_of, grouped, one_line};
 use crate::catalog::ModelId;
@@ -14,6 +16,7 @@ use crate::observe::ErrorClass;
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
 use crate::upstream::auth::AuthError;
 use crate::upstream::exchange::Limit;
+use unsupported::{lacking, unsupported};
 
 /// Why no provider may be used.
 pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
@@ -26,6 +29,9 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
     else {
         return nobody(decision, model);
     };
+    if let Some(parameter) = lacking(&wanted) {
+        return unsupported(parameter, model, true).with("model", model.as_str());
+    }
     let provider = &nearest.endpoint.provider;
     let Some(first) = nearest.reasons.iter().min_by_key(|reason| priority(reason)) else {
         return nobody(decision, model);
@@ -41,8 +47,12 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
         .fact("bound", bound_text(decision))
         .fix(format!("--max-tokens with a smaller number, or --max-cost {}", bound.exact())),
         Rejection::UnboundedCost { .. } => {
-            CliError::new(Exit::Refused, "max_cost", "not sent: no bound on its cost is known".to_owned())
-                .fix("--max-tokens N")
+            let why = unbounded(&decision.request);
+            let error = CliError::new(Exit::Refused, "max_cost", "not sent: no bound on its cost is known");
+            match why.strip_prefix("give ") {
+                Some(flag) => error.fix(format!("{flag} N")),
+                None => error.fact("reason", why).fix("leave out --max-cost, or the attachment"),
+            }
         }
         Rejection::AboveMaxPrice { .. } => {
             CliError::new(Exit::Refused, "max_price", format!("no provider of {model} is cheap enough"))
@@ -66,10 +76,7 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
             format!("no provider of {model} gives an answer of {} tokens", grouped(needed.count())),
         )
         .fix(format!("--max-tokens {}", limit.count())),
-        Rejection::Unsupported { parameter } => {
-            CliError::new(Exit::Rejected, "unsupported", format!("no usable provider of {model} takes {parameter}"))
-                .fix(format!("leave out --{parameter}"))
-        }
+        Rejection::Unsupported { parameter } => unsupported(parameter, model, false),
         Rejection::Retired { since } => {
             let when = since.as_ref().map(|day| format!(" on {day}")).unwrap_or_default();
             CliError::new(Exit::NotFound, "retired", format!("{model} was retired{when} at {provider}{others}"))
@@ -208,6 +215,9 @@ fn bound_text(decision: &Decision) -> String {
     let output = request
         .max_output
         .map_or_else(|| "the model's longest answer".to_owned(), |most| format!("{} out", grouped(most.count())));
+    if request.input_bound == crate::units::Tokens::MAX {
+        return format!("the whole window in, since what is in a PDF cannot be counted, + {output}");
+    }
     format!("at most {} tokens in + {output}", grouped(request.input_bound.count()))
 }
 

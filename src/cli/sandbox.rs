@@ -10,10 +10,11 @@ use super::settings::{self, Settings, read_text};
 use super::{Outcome, facts, out, print};
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Auth, Catalog, Protocol, Provider, ProviderId, Status};
-use crate::dispatch::{Dispatcher, Reach, Sandboxed, Simulated};
+use crate::dispatch::{Dispatcher, Sandboxed, Simulated};
 use crate::routing::Constraints;
-use crate::sandbox::{Credential, GOOGLE_PLACE, KEY, Running, Sandbox, SandboxProvider, Scenario};
+use crate::sandbox::{Credential, GOOGLE_PLACE, KEY, Place, Running, Sandbox, SandboxProvider, Scenario};
 use crate::store::Memory;
+use crate::upstream::BUILT;
 use crate::upstream::auth::{Found, Lazy, Secret, Vars, base_variable};
 
 /// How many providers of a model are simulated, beside those that were asked for by name.
@@ -39,41 +40,58 @@ pub(crate) fn scenario(name: &str) -> Result<Scenario, CliError> {
     Err(error.fact("scenarios", format!("{}, or a .toml file", names.join(" "))))
 }
 
-/// A provider that can be simulated, and how it wants its credential.
-struct Playable {
-    reach: Reach,
-    protocol: Protocol,
-    auth: Auth,
+/// What of this can be simulated: protocols that the client speaks, with credentials that it has.
+pub(crate) fn playable(spoken: impl Iterator<Item = (Protocol, Auth)>) -> Vec<(Protocol, Auth)> {
+    let mut playable: Vec<(Protocol, Auth)> = Vec::new();
+    for (protocol, auth) in spoken {
+        let twice = playable.iter().any(|(known, _)| *known == protocol);
+        if !twice && BUILT.contains(&protocol) && !matches!(auth, Auth::Unsupported(_)) {
+            playable.push((protocol, auth));
+        }
+    }
+    playable
 }
 
 /// The providers of a model that are simulated: its author's own, the clouds, then gateways and others by name; and
 /// whichever were `named`.
-fn simulated(catalog: &Catalog, model: &Resolved, named: &[ProviderId]) -> Vec<Playable> {
+fn simulated(catalog: &Catalog, model: &Resolved, named: &[ProviderId]) -> Vec<SandboxProvider> {
     let store = Memory::new();
     let keys = crate::upstream::auth::Keyring::default();
     let now = || jiff::Timestamp::UNIX_EPOCH;
     let dispatcher = Dispatcher { catalog, store: &store, keys: &keys, now: &now, sandbox: None, region: None };
-    let reaches = dispatcher.reach(&model.model, model.variant.as_deref(), false);
+    let mut reaches = dispatcher.reach(&model.model, model.variant.as_deref(), true);
+    reaches.retain(|reach| {
+        reach.protocol.is_some() && reach.endpoint.pricing.is_some() && reach.endpoint.status != Status::Retired
+    });
+    let mut usable: Vec<SandboxProvider> = Vec::new();
+    for reach in &reaches {
+        if usable.iter().any(|known| known.id == reach.provider.id) {
+            continue;
+        }
+        // Its regions may differ in what they speak.
+        let all = reaches.iter().filter(|other| other.provider.id == reach.provider.id);
+        let spoken = all.flat_map(|other| {
+            let here = |protocol| Some((protocol, catalog.base_url(&other.endpoint, &other.provider, protocol)?.1));
+            other.endpoint.protocols().filter_map(here).collect::<Vec<_>>()
+        });
+        let spoken = playable(spoken);
+        if !spoken.is_empty() {
+            usable.push(SandboxProvider { id: reach.provider.id.clone(), name: reach.provider.name.clone(), spoken });
+        }
+    }
     let own = Catalog::own_provider(model.model.author());
-    let playable = |reach: Reach| {
-        let protocol = reach.protocol?;
-        let (_, auth) = catalog.base_url(&reach.endpoint, &reach.provider, protocol)?;
-        let is_offered = reach.endpoint.pricing.is_some() && reach.endpoint.status != Status::Retired;
-        (is_offered && !matches!(auth, Auth::Unsupported(_))).then_some(Playable { reach, protocol, auth })
-    };
-    let mut usable: Vec<Playable> = reaches.into_iter().filter_map(playable).collect();
-    usable.sort_by_key(|playable| {
-        let id = playable.reach.provider.id.as_str();
+    usable.sort_by_key(|provider| {
+        let id = provider.id.as_str();
         let place = if own == Some(id) {
             0
         } else {
             let known = ["google-vertex", "amazon-bedrock", "openrouter", "vercel"];
             known.iter().position(|known| *known == id).map_or(9, |at| at + 1)
         };
-        (place, playable.reach.provider.id.clone())
+        (place, provider.id.clone())
     });
     let rest = usable.split_off(SIMULATED.min(usable.len()));
-    usable.extend(rest.into_iter().filter(|playable| named.contains(&playable.reach.provider.id)));
+    usable.extend(rest.into_iter().filter(|provider| named.contains(&provider.id)));
     usable
 }
 
@@ -85,9 +103,10 @@ pub(crate) fn pretended(
     named: &[ProviderId],
 ) -> Option<Sandboxed> {
     settings.sandbox.as_ref()?;
-    let pretend = |playable: Playable| {
+    let pretend = |provider: SandboxProvider| {
         let found = Found::Key { source: source(), secret: Secret::new(KEY), auth: Auth::Bearer };
-        (playable.reach.provider.id, Simulated { base_url: "http://127.0.0.1".to_owned(), found })
+        let simulated = Simulated { base_url: "http://127.0.0.1".to_owned(), found };
+        (provider.id, provider.spoken.into_iter().map(|(protocol, _)| (protocol, simulated.clone())).collect())
     };
     let providers = simulated(catalog, model, named).into_iter().map(pretend).collect();
     Some(Sandboxed { providers, vars: Vars::default() })
@@ -119,21 +138,15 @@ pub(crate) async fn start(
     model: &Resolved,
     stage: Stage<'_>,
 ) -> Result<(Running, Sandboxed), CliError> {
-    let playable = simulated(catalog, model, stage.named);
-    if playable.is_empty() {
+    let providers = simulated(catalog, model, stage.named);
+    if providers.is_empty() {
         return Err(CliError::new(
             Exit::NotFound,
             "sandbox",
             format!("the sandbox can simulate no provider of {}", model.model),
         ));
     }
-    let providers = playable.into_iter().map(|playable| SandboxProvider {
-        id: playable.reach.provider.id,
-        protocol: playable.protocol,
-        auth: playable.auth,
-        name: playable.reach.provider.name,
-    });
-    listen(settings, stage.scenario, providers.collect(), stage.port).await
+    listen(settings, stage.scenario, providers, stage.port).await
 }
 
 /// Starts these simulated providers.
@@ -165,12 +178,13 @@ fn behind_proxy(vars: &Vars) -> bool {
 /// The credentials as the client takes them; `alone` is where no token can be exchanged, so that assertions are signed.
 fn sandboxed(running: &Running, alone: bool) -> Result<Sandboxed, String> {
     let mut sandboxed = Sandboxed::default();
-    for (id, base_url) in &running.base_urls {
-        let found = match running.credentials.get(id) {
-            Some(Credential::Key { key, auth }) => {
+    let places = running.places.iter().flat_map(|(id, places)| places.iter().map(move |place| (id, place)));
+    for (id, place) in places {
+        let found = match &place.credential {
+            Credential::Key { key, auth } => {
                 Found::Key { source: source(), secret: Secret::new(key.clone()), auth: auth.clone() }
             }
-            Some(Credential::Aws { access_key_id, secret_access_key, region }) => {
+            Credential::Aws { access_key_id, secret_access_key, region } => {
                 let pairs = [
                     ("AWS_ACCESS_KEY_ID", access_key_id),
                     ("AWS_SECRET_ACCESS_KEY", secret_access_key),
@@ -179,13 +193,14 @@ fn sandboxed(running: &Running, alone: bool) -> Result<Sandboxed, String> {
                 sandboxed.vars = Vars::new(pairs.map(|(name, value)| (name.to_owned(), value.clone())));
                 Found::Lazy { source: source(), lazy: Lazy::Aws }
             }
-            Some(Credential::Google { document }) => {
+            Credential::Google { document } => {
                 let document = if alone { running.service_account(id)? } else { document.clone() };
                 Found::Lazy { source: source(), lazy: Lazy::GoogleDocument(Secret::new(document)) }
             }
-            Some(Credential::NotNeeded) | None => Found::NotNeeded,
+            Credential::NotNeeded => Found::NotNeeded,
         };
-        sandboxed.providers.insert(id.clone(), Simulated { base_url: base_url.clone(), found });
+        let simulated = Simulated { base_url: place.base_url.clone(), found };
+        sandboxed.providers.entry(id.clone()).or_default().insert(place.protocol, simulated);
     }
     Ok(sandboxed)
 }
@@ -215,18 +230,14 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
             ));
         }
         let mut lines = String::new();
-        for (id, url) in &running.base_urls {
-            if let (Some(provider), Some(credential)) = (catalog.provider(id), running.credentials.get(id)) {
-                // Clients of Anthropic's add the version themselves, and so does openmux.
-                let is_anthropic = running.protocols.get(id) == Some(&Protocol::AnthropicMessages);
-                let url = if is_anthropic { url.trim_end_matches("/v1") } else { url };
-                // Google's own clients ask their own server for an authorised user's token, whatever the document says.
-                let document = match credential {
-                    Credential::Google { .. } => running.service_account(id).ok(),
-                    _ => None,
-                };
-                lines += &exports(&provider, url, credential, document.as_deref());
-            }
+        for (id, places) in &running.places {
+            let (Some(provider), Some(place)) = (catalog.provider(id), places.first()) else { continue };
+            // Google's own clients ask their own server for an authorised user's token, whatever the document says.
+            let document = match place.credential {
+                Credential::Google { .. } => running.service_account(id).ok(),
+                _ => None,
+            };
+            lines += &exports(&provider, place, document.as_deref());
         }
         print(&lines)?;
         Ok(stopped.await)
@@ -234,12 +245,15 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
 }
 
 /// What to say in another shell to call one provider from there; `document` is in place of the credential's own.
-fn exports(provider: &Provider, url: &str, credential: &Credential, document: Option<&str>) -> String {
-    let mut lines = format!("# {}: {}\n", provider.id, provider.name);
+fn exports(provider: &Provider, place: &Place, document: Option<&str>) -> String {
+    let mut lines = format!("# {}: {}, {}\n", provider.id, provider.name, place.protocol.name());
     let mut export = |name: &str, value: &str| lines += &format!("export {name}={value}\n");
     let base = provider.env_names("base").first().cloned().unwrap_or_else(|| base_variable(&provider.id));
+    // Clients of Anthropic's add the version themselves, and so does openmux.
+    let is_anthropic = place.protocol == Protocol::AnthropicMessages;
+    let url = if is_anthropic { place.base_url.trim_end_matches("/v1") } else { &place.base_url };
     export(&base, url);
-    match credential {
+    match &place.credential {
         Credential::Key { key, .. } => {
             if let Some(name) = provider.env_names("key").first() {
                 export(name, key);

@@ -78,6 +78,28 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
     })
 }
 
+/// The bytes of a regular file of at most so many; a pipe or a device could be waited for without end.
+///
+/// # Errors
+/// There is none, it is something else, it is too large, or it cannot be read.
+pub(crate) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
+    let failed = |error: std::io::Error| {
+        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
+        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
+    };
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if !about.is_file() {
+        let kind = if about.is_dir() { "a folder" } else { "a pipe or a device" };
+        let error = CliError::usage(format!("{} is {kind}, not a file", path.display()));
+        return Err(if about.is_dir() { error } else { error.fix("pipe it into stdin, as -a -") });
+    }
+    // One byte more than is allowed tells a file that is too large, or grows.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, most + 1), &mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
 /// The operating system's words without its number.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::signing::{Called, within};
-use super::{Dispatcher, Reach};
+use super::{Dispatcher, Reach, Recording};
 use crate::catalog::price::{Cost, CostError, Item};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
@@ -56,6 +56,14 @@ pub trait Observer {
     fn event(&mut self, event: ChatEvent) -> bool;
     /// Something happened between attempts.
     fn notice(&mut self, notice: Notice);
+    /// Whether it wants the bytes of each attempt.
+    fn records(&self) -> bool {
+        false
+    }
+    /// The bytes of one attempt that was sent, where it wants them.
+    fn recorded(&mut self, recording: Recording) {
+        let _ = recording;
+    }
 }
 
 /// What carries a chat out: the connections and the credentials.
@@ -206,6 +214,8 @@ impl Dispatcher<'_> {
         observer: &mut dyn Observer,
     ) -> AttemptReport {
         let at = (self.now)();
+        let taped = observer.records().then(|| wire.transport.taped());
+        let wire = Wire { transport: taped.as_ref().map_or(wire.transport, |(transport, _)| transport), ..wire };
         let mut held = Vec::new();
         let mut sink = |event: ChatEvent| {
             if plan.hold {
@@ -215,9 +225,16 @@ impl Dispatcher<'_> {
                 observer.event(event)
             }
         };
-        let Called { mut outcome, spent, unsigned } =
-            call(plan.request, reach, (wire, at), limits, cancel, &mut sink).await;
+        let mut sent = None;
+        let copy = taped.is_some().then_some(&mut sent);
+        let called = call(plan.request, reach, (wire, at), limits, cancel, (&mut sink, copy)).await;
+        let Called { mut outcome, spent, unsigned } = called;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
+        if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
+            let id = (reach.endpoint.id.clone(), protocol);
+            let (went, came) = ((plan.request, &sent), tape.take());
+            observer.recorded(Recording::new(id, (at, outcome.class), went, came, &spent));
+        }
         if outcome.class.is_success() {
             for event in held {
                 if !observer.event(event) {
@@ -289,14 +306,14 @@ impl Dispatcher<'_> {
     }
 }
 
-/// Encodes, signs and sends one attempt.
+/// Encodes, signs and sends one attempt; gives a copy of the request where one is wanted.
 async fn call(
     request: &ChatRequest,
     reach: &Reach,
     (wire, at): (Wire<'_>, Timestamp),
     limits: Limits,
     cancel: watch::Receiver<bool>,
-    sink: &mut dyn FnMut(ChatEvent) -> bool,
+    (sink, copy): (&mut dyn FnMut(ChatEvent) -> bool, Option<&mut Option<http::Request<bytes::Bytes>>>),
 ) -> Called {
     let Some(adapter) = reach.protocol.and_then(adapter) else {
         let message = "this version does not speak the endpoint's protocol".to_owned();
@@ -313,6 +330,9 @@ async fn call(
         Ok(spent) => spent,
         Err(why) => return why.into(),
     };
+    if let Some(copy) = copy {
+        *copy = Some(encoded.clone());
+    }
     let limits = Limits { total: limits.total.map(|total| total.saturating_sub(began.elapsed())), ..limits };
     let outcome = exchange(wire.transport, adapter, &call, encoded, limits, cancel, sink).await;
     Called { outcome, spent, unsigned: None }

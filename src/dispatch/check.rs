@@ -68,7 +68,7 @@ impl Dispatcher<'_> {
     pub fn reach_provider(&self, provider: &Provider) -> Option<Reach> {
         let spoken = || provider.protocols.iter().map(|spoken| spoken.protocol);
         let protocol = spoken().find(|protocol| BUILT.contains(protocol)).or_else(|| spoken().next());
-        self.reach_one(anything(provider, protocol))
+        self.reach_one(anything(provider, protocol), None)
     }
 
     /// Checks providers, at most eight at once, each within `limit`; the results are in the order of `reaches`. Anybody's

@@ -6,16 +6,20 @@
 mod chat;
 mod check;
 mod reach;
+mod record;
 mod signing;
+mod weigh;
 
 use jiff::Timestamp;
 
 pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use reach::{Reach, Sandboxed, Simulated};
+pub use record::{RecordedResponse, Recording};
+pub use weigh::route_request;
 
 use crate::catalog::{Catalog, ModelId};
-use crate::chat::{ChatRequest, MediaKind};
+use crate::chat::ChatRequest;
 use crate::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, RouteRequest, decide};
 use crate::store::{ObservationStore, StateKey};
 use crate::units::Tokens;
@@ -99,37 +103,6 @@ impl Dispatcher<'_> {
             })
             .collect();
         Routed { decision: decide(request, &candidates, policy, now, seed), supposed, warning }
-    }
-}
-
-/// What routing needs to know of a chat: lengths, needs and limits; no prompt text.
-///
-/// Input tokens are estimated as one for every four characters, at least one a message; the bound is the UTF-8 bytes of
-/// all text plus 64 for the chat template, since a token is at least one byte.
-#[must_use]
-pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRequest {
-    let mut bytes = 0_u64;
-    let mut characters = 0_u64;
-    for message in &request.messages {
-        let text = message.joined();
-        bytes += u64::try_from(text.len()).unwrap_or(u64::MAX / 2);
-        characters += u64::try_from(text.chars().count()).unwrap_or(u64::MAX / 2);
-    }
-    let messages = u64::try_from(request.messages.len()).unwrap_or(0);
-    RouteRequest {
-        input: Tokens::new(characters.div_ceil(4) + 4 * messages),
-        input_estimated: true,
-        input_bound: Tokens::new(bytes + 64),
-        expected_output: EXPECTED_OUTPUT,
-        max_output: request.max_tokens.map(Tokens::new),
-        stream: request.stream,
-        needs: Needs {
-            temperature: request.temperature.is_some(),
-            tools: !request.tools.is_empty() || request.extra.contains_key("tools"),
-            images: request.media().any(|media| media.kind == MediaKind::Image),
-            pdfs: request.media().any(|media| media.kind == MediaKind::Pdf),
-        },
-        ..shape(&request.model, Tokens::ZERO, EXPECTED_OUTPUT, Tokens::ZERO, constraints)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::catalog::geo::{geographies, is_out_of_reach};
 use crate::catalog::{
     Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback,
 };
+use crate::chat::ChatRequest;
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Lazy, Vars, address, find_key, is_overridden};
 use crate::upstream::{BUILT, Call, adapter};
@@ -15,13 +16,13 @@ use crate::upstream::{BUILT, Call, adapter};
 /// The simulated providers of a sandboxed command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sandboxed {
-    /// Where each simulated provider listens, and the credential that it takes.
-    pub providers: BTreeMap<ProviderId, Simulated>,
+    /// Where each simulated provider listens by its protocols, and the credential that it takes there.
+    pub providers: BTreeMap<ProviderId, BTreeMap<Protocol, Simulated>>,
     /// What the clouds' own chains of credentials read in place of the environment.
     pub vars: Vars,
 }
 
-/// One simulated provider.
+/// One protocol of a simulated provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Simulated {
     /// Where it listens.
@@ -72,7 +73,7 @@ impl Reach {
 
     /// What a request asks for that cannot be said to it.
     #[must_use]
-    pub fn lacks(&self, request: &crate::chat::ChatRequest) -> Vec<&'static str> {
+    pub fn lacks(&self, request: &ChatRequest) -> Vec<&'static str> {
         let Some(adapter) = self.protocol.and_then(adapter) else { return Vec::new() };
         adapter.lacks(&Call { endpoint: &self.endpoint, provider: &self.provider, base_url: &self.base_url, request })
     }
@@ -98,6 +99,19 @@ impl Dispatcher<'_> {
     /// for), one a provider; with `all`, every region and twin of them.
     #[must_use]
     pub fn reach(&self, model: &ModelId, variant: Option<&str>, all: bool) -> Vec<Reach> {
+        self.reach_for(model, variant, all, None)
+    }
+
+    /// As [`Dispatcher::reach`], each in the first of its dialects that can carry what is asked; where none can, in the
+    /// first.
+    #[must_use]
+    pub fn reach_for(
+        &self,
+        model: &ModelId,
+        variant: Option<&str>,
+        all: bool,
+        asked: Option<&ChatRequest>,
+    ) -> Vec<Reach> {
         let wanted = |endpoint: &Endpoint| match variant {
             None => endpoint.is_plain(),
             Some(name) => endpoint.variant.iter().any(|known| known == name),
@@ -117,7 +131,7 @@ impl Dispatcher<'_> {
             }
         }
         kept.extend(best.into_values().map(|endpoint| (endpoint.id.clone(), endpoint)));
-        kept.into_values().filter_map(|endpoint| self.reach_one(endpoint)).collect()
+        kept.into_values().filter_map(|endpoint| self.reach_one(endpoint, asked)).collect()
     }
 
     /// Of several endpoints of one provider the lowest stands for it: living, in the configured region or the narrowest
@@ -157,12 +171,30 @@ impl Dispatcher<'_> {
     }
 
     /// How one endpoint would be called; `None` where its provider is not in the catalog.
-    pub(super) fn reach_one(&self, endpoint: Endpoint) -> Option<Reach> {
+    pub(super) fn reach_one(&self, endpoint: Endpoint, asked: Option<&ChatRequest>) -> Option<Reach> {
         let provider = self.catalog.provider(&endpoint.id.provider)?;
-        let spoken = endpoint.protocols().filter(|protocol| BUILT.contains(protocol)).find_map(|protocol| {
-            let (url, auth) = self.catalog.base_url(&endpoint, &provider, protocol)?;
-            Some((protocol, url, auth))
-        });
+        let mut spoken: Vec<_> = endpoint
+            .protocols()
+            .filter(|protocol| BUILT.contains(protocol))
+            .filter_map(|protocol| {
+                let (url, auth) = self.catalog.base_url(&endpoint, &provider, protocol)?;
+                Some((protocol, url, auth))
+            })
+            .collect();
+        // Another server than the catalog's: what they nearly all speak is OpenAI's older dialect.
+        if is_overridden(&provider, &self.keys.vars) {
+            spoken.sort_by_key(|(protocol, ..)| *protocol == Protocol::OpenaiResponses);
+        }
+        let carries = |(protocol, base_url, _): &&(Protocol, String, Auth)| {
+            let (endpoint, provider) = (&endpoint, &provider);
+            let lacks = |request| {
+                adapter(*protocol).map(|adapter| adapter.lacks(&Call { endpoint, provider, base_url, request }))
+            };
+            asked.and_then(lacks).is_none_or(|lacks| lacks.is_empty())
+        };
+        // A simulated provider speaks one dialect alone.
+        let fitting = spoken.iter().find(carries).filter(|_| self.sandbox.is_none());
+        let spoken = fitting.or(spoken.first()).cloned();
         // An address that the catalog does not know may still be the user's to give.
         let given =
             endpoint.protocols().find(|protocol| BUILT.contains(protocol) && is_overridden(&provider, &self.keys.vars));
@@ -196,7 +228,8 @@ impl Dispatcher<'_> {
     }
 
     fn call_at(&self, reach: &mut Reach, protocol: Protocol, template: &str, auth: &Auth) {
-        if let Some(simulated) = self.sandbox.and_then(|sandbox| sandbox.providers.get(&reach.provider.id)) {
+        let played = self.sandbox.and_then(|sandbox| sandbox.providers.get(&reach.provider.id));
+        if let Some(simulated) = played.and_then(|protocols| protocols.get(&protocol)) {
             reach.base_url.clone_from(&simulated.base_url);
             reach.found = simulated.found.clone();
             return;
@@ -237,5 +270,47 @@ impl Dispatcher<'_> {
         {
             reach.missing_settings.extend(lazy.missing(&reach.base_url, &self.keys.vars).map(str::to_owned));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::chat::{Message, Role};
+    use crate::store::Memory;
+    use crate::upstream::auth::{Keyring, Vars};
+
+    /// In which dialect OpenAI itself would be asked.
+    fn dialect(change: impl Fn(&mut ChatRequest), vars: &[(&str, &str)]) -> Option<Protocol> {
+        let model = ModelId::new("openai/gpt-5-mini");
+        let (catalog, store) = (Catalog::builtin(), Memory::new());
+        let vars = Vars::new(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let keys = Keyring { vars, ..Keyring::default() };
+        let now = || jiff::Timestamp::UNIX_EPOCH;
+        let dispatcher =
+            Dispatcher { catalog: &catalog, store: &store, keys: &keys, now: &now, sandbox: None, region: None };
+        let mut asked = ChatRequest::new(model.clone(), vec![Message::text(Role::User, "hi")]);
+        change(&mut asked);
+        let reaches = dispatcher.reach_for(&model, None, false, Some(&asked));
+        reaches.into_iter().find(|reach| reach.provider.id.as_str() == "openai")?.protocol
+    }
+
+    #[test]
+    fn an_endpoint_is_asked_in_the_first_dialect_that_can_carry_the_request() {
+        assert_eq!(dialect(|_| {}, &[]), Some(Protocol::OpenaiResponses));
+        assert_eq!(dialect(|asked| asked.stop.push("END".to_owned()), &[]), Some(Protocol::OpenaiChat));
+        assert_eq!(dialect(|asked| asked.seed = Some(7), &[]), Some(Protocol::OpenaiChat));
+        assert_eq!(dialect(|asked| asked.max_tokens = Some(5), &[]), Some(Protocol::OpenaiChat));
+        assert_eq!(dialect(|asked| asked.max_tokens = Some(16), &[]), Some(Protocol::OpenaiResponses));
+        // Neither can: the first one's reasons are told.
+        let neither = |asked: &mut ChatRequest| asked.effort = Some(crate::chat::Effort::Budget(4096));
+        assert_eq!(dialect(neither, &[]), Some(Protocol::OpenaiResponses));
+    }
+
+    #[test]
+    fn a_server_in_the_place_of_the_catalogs_is_asked_in_the_older_dialect() {
+        let vars = [("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")];
+        assert_eq!(dialect(|_| {}, &vars), Some(Protocol::OpenaiChat));
     }
 }

@@ -58,7 +58,8 @@ pub struct RouteRequest {
     pub input: Tokens,
     /// Whether `input` is an estimate.
     pub input_estimated: bool,
-    /// More input tokens than the text can have: its UTF-8 bytes plus 64.
+    /// More input tokens than the request can have; [`Tokens::MAX`] where nothing but the endpoint's own window bounds
+    /// them (documents).
     pub input_bound: Tokens,
     /// Of `input`, what any endpoint's prompt cache would serve.
     pub cached: Tokens,
@@ -143,7 +144,16 @@ impl Candidate<'_> {
         let Some(pricing) = &self.endpoint.pricing else {
             return (self.kind == ProviderKind::Local).then_some(Usd::ZERO);
         };
-        pricing.worst_case(request.input_bound, output)
+        let media = request.needs.images || request.needs.pdfs;
+        pricing.worst_case(self.input_bound(request)?, output, media)
+    }
+
+    /// The most input tokens that this request can have here: no endpoint takes more than its window.
+    fn input_bound(&self, request: &RouteRequest) -> Option<Tokens> {
+        if request.input_bound < Tokens::MAX {
+            return Some(request.input_bound);
+        }
+        self.endpoint.max_input.or(self.endpoint.context)
     }
 }
 

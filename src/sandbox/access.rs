@@ -1,6 +1,6 @@
 //! Who may ask: each provider's own authentication, checked as the provider checks it.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
@@ -50,17 +50,17 @@ pub(super) enum Access {
     /// A signature, or the key as a bearer token.
     Aws,
     /// A token from the provider's own token endpoint, or a signed assertion.
-    Google(Mutex<Google>),
+    Google(Arc<Mutex<Google>>),
 }
 
 impl Access {
-    /// How a provider that carries its credential so checks it; `None` where the sandbox cannot.
-    pub(super) fn new(protocol: Protocol, auth: &Auth, provider: &str, seed: u64) -> Option<Self> {
+    /// How a provider that carries its credential so checks it, with its token endpoint; `None` where the sandbox cannot.
+    pub(super) fn new(protocol: Protocol, auth: &Auth, google: &Arc<Mutex<Google>>) -> Option<Self> {
         let by_header = || Auth::Header("x-api-key".to_owned());
         Some(match auth {
             Auth::Optional => Self::Open,
             Auth::Aws => Self::Aws,
-            Auth::Google => Self::Google(Mutex::new(Google::new(provider, seed))),
+            Auth::Google => Self::Google(Arc::clone(google)),
             // Anthropic's own clients have carried their key in both ways.
             Auth::Bearer if protocol == Protocol::AnthropicMessages => Self::Key(vec![Auth::Bearer, by_header()]),
             Auth::Header(name) if protocol == Protocol::AnthropicMessages && name == "x-api-key" => {
@@ -109,7 +109,7 @@ impl Access {
     }
 
     /// The token endpoint, where the provider has one and this is a request to it.
-    pub(super) fn token_endpoint(&self, method: &Method, path: &str) -> Option<&Mutex<Google>> {
+    pub(super) fn token_endpoint(&self, method: &Method, path: &str) -> Option<&Arc<Mutex<Google>>> {
         match self {
             Self::Google(google) if method == Method::POST && path == "/token" => Some(google),
             _ => None,

@@ -36,7 +36,7 @@ mod wants;
 pub use access::Credential;
 pub use fault::Fault;
 pub use scenario::{Scenario, ScenarioError};
-pub use server::{Clock, Running, Sandbox, SandboxProvider};
+pub use server::{Clock, Place, Running, Sandbox, SandboxProvider};
 
 /// The one key that every local provider with keys accepts. It is no secret.
 pub const KEY: &str = "openmux-sandbox";

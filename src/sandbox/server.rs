@@ -22,8 +22,9 @@ use tokio::time::Instant;
 
 use super::access::{Access, Credential};
 use super::answer::Draw;
-use super::dialect::{Ask, Dialect, Failure, dialect};
+use super::dialect::{Ask, Dialect, Failure, Route, dialect};
 use super::fault::Fault;
+use super::oauth::Google;
 use super::play::{Stage, play, until_stopped};
 use super::reply::{Asked, Reply, Response, refusal, reply};
 use super::scenario::{Scenario, Script};
@@ -38,12 +39,22 @@ const BODY_LIMIT: usize = 32 * 1024 * 1024;
 pub struct SandboxProvider {
     /// Its id, which is also the first part of its path: letters, digits, `.`, `_` and `-`.
     pub id: ProviderId,
-    /// What it speaks.
-    pub protocol: Protocol,
-    /// How it wants its credential carried, as the catalog says.
-    pub auth: Auth,
     /// Its name for people, which the answers mention.
     pub name: String,
+    /// What it speaks, the preferred first, each with how it wants its credential carried, as the catalog says.
+    pub spoken: Vec<(Protocol, Auth)>,
+}
+
+/// Where one protocol of a local provider is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// What a client appends the protocol's path to (`/chat/completions`, `/messages`, `/models/ID:generateContent`,
+    /// `/model/ID/converse`); no trailing slash.
+    pub base_url: String,
+    /// What a client must show.
+    pub credential: Credential,
 }
 
 /// Says what time it is: signatures and tokens run out.
@@ -99,22 +110,17 @@ impl Sandbox {
                 tracing::debug!(%error, "the sandbox stopped");
             }
         });
-        let mut running = Running {
-            addr,
-            base_urls: BTreeMap::new(),
-            protocols: BTreeMap::new(),
-            credentials: BTreeMap::new(),
-            shared: Arc::clone(&shared),
-            _stop: stop,
-        };
-        for (name, local) in &shared.locals {
-            let id = &local.provider.id;
+        let places = shared.locals.iter().map(|(name, local)| {
             let address = format!("http://{addr}/{name}");
-            running.base_urls.insert(id.clone(), format!("{address}{}", local.dialect.base()));
-            running.protocols.insert(id.clone(), local.provider.protocol);
-            running.credentials.insert(id.clone(), local.access.credential(&format!("{address}/token")));
-        }
-        Ok(running)
+            let place = |voice: &Voice| Place {
+                protocol: voice.protocol,
+                base_url: format!("{address}{}", voice.dialect.base()),
+                credential: voice.access.credential(&format!("{address}/token")),
+            };
+            (local.provider.clone(), local.voices.iter().map(place).collect())
+        });
+        let places = places.collect();
+        Ok(Running { addr, places, shared, _stop: stop })
     }
 }
 
@@ -127,16 +133,24 @@ fn locals(providers: Vec<SandboxProvider>, seed: u64) -> io::Result<BTreeMap<Str
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
             return Err(invalid(format!("the provider id \"{id}\" cannot be a part of a path")));
         }
-        let Some(dialect) = dialect(provider.protocol) else {
-            return Err(invalid(format!("the sandbox does not speak {} ({id})", provider.protocol.name())));
-        };
-        let Some(access) = Access::new(provider.protocol, &provider.auth, &id, seed) else {
-            return Err(invalid(format!("the sandbox cannot check the credential of {id}")));
-        };
+        let google = Arc::new(Mutex::new(Google::new(&id, seed)));
+        let mut voices = Vec::new();
+        for (protocol, auth) in provider.spoken {
+            let Some(dialect) = dialect(protocol) else {
+                return Err(invalid(format!("the sandbox does not speak {} ({id})", protocol.name())));
+            };
+            let Some(access) = Access::new(protocol, &auth, &google) else {
+                return Err(invalid(format!("the sandbox cannot check the credential of {id}")));
+            };
+            voices.push(Voice { protocol, dialect, access });
+        }
+        if voices.is_empty() {
+            return Err(invalid(format!("the provider {id} speaks nothing")));
+        }
         let local = Local {
-            provider,
-            dialect,
-            access,
+            provider: provider.id,
+            name: provider.name,
+            voices,
             requests: AtomicU64::new(0),
             faults: AtomicU64::new(0),
             cache: Mutex::new(BTreeSet::new()),
@@ -153,13 +167,8 @@ fn locals(providers: Vec<SandboxProvider>, seed: u64) -> io::Result<BTreeMap<Str
 pub struct Running {
     /// Where they listen.
     pub addr: SocketAddr,
-    /// What a client appends its protocol's path to (`/chat/completions`, `/messages`, `/models/ID:generateContent`,
-    /// `/model/ID/converse`), by provider; no trailing slash.
-    pub base_urls: BTreeMap<ProviderId, String>,
-    /// What each provider speaks.
-    pub protocols: BTreeMap<ProviderId, Protocol>,
-    /// What a client must show, by provider.
-    pub credentials: BTreeMap<ProviderId, Credential>,
+    /// Where each provider is, the preferred protocol first; never empty.
+    pub places: BTreeMap<ProviderId, Vec<Place>>,
     shared: Arc<Shared>,
     /// Dropping it stops the listener and every reply under way.
     _stop: watch::Sender<()>,
@@ -169,7 +178,7 @@ impl Running {
     /// How many chat requests have reached each provider, those with a bad key or body included.
     #[must_use]
     pub fn requests(&self) -> BTreeMap<ProviderId, u64> {
-        let count = |local: &Local| (local.provider.id.clone(), local.requests.load(Ordering::SeqCst));
+        let count = |local: &Local| (local.provider.clone(), local.requests.load(Ordering::SeqCst));
         self.shared.locals.values().map(count).collect()
     }
 
@@ -179,10 +188,12 @@ impl Running {
     /// # Errors
     /// The provider has no such credentials, or no key can be made; as a sentence.
     pub fn service_account(&self, provider: &ProviderId) -> Result<String, String> {
-        let google = match self.shared.locals.get(provider.as_str()).map(|local| &local.access) {
-            Some(Access::Google(google)) => google,
-            _ => return Err(format!("{provider} has no service accounts")),
-        };
+        let voices = self.shared.locals.get(provider.as_str()).map_or(&[][..], |local| &local.voices);
+        let google = voices.iter().find_map(|voice| match &voice.access {
+            Access::Google(google) => Some(google),
+            _ => None,
+        });
+        let google = google.ok_or_else(|| format!("{provider} has no service accounts"))?;
         let token_uri = format!("http://{}/{provider}/token", self.addr);
         google.lock().map_err(|_| "the sandbox has broken down".to_owned())?.service_account(&token_uri)
     }
@@ -208,10 +219,18 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-struct Local {
-    provider: SandboxProvider,
+/// One protocol of a provider.
+struct Voice {
+    protocol: Protocol,
     dialect: &'static dyn Dialect,
     access: Access,
+}
+
+struct Local {
+    provider: ProviderId,
+    name: String,
+    /// Never none.
+    voices: Vec<Voice>,
     /// Chat requests so far; the number of a request is what its randomness is drawn from.
     requests: AtomicU64,
     /// Requests that the provider's fault has hit, where the scenario limits them.
@@ -221,6 +240,22 @@ struct Local {
 }
 
 impl Local {
+    /// What a path below the provider's address is, and in which of its protocols; a path that is nothing is so in the
+    /// preferred one.
+    fn meant(&self, method: &Method, path: &str, query: &str) -> Option<(&Voice, Meant<'_>)> {
+        let meant = |voice: &'_ Voice| match *method {
+            Method::POST => voice.dialect.route(path, query).map(Meant::Chat),
+            Method::GET => voice.dialect.shown(path).map(Meant::Look),
+            _ => None,
+        };
+        let token = self.voices.iter().find_map(|voice| Some((voice, voice.access.token_endpoint(method, path)?)));
+        if let Some((voice, google)) = token {
+            return Some((voice, Meant::Token(google)));
+        }
+        let found = self.voices.iter().find_map(|voice| Some((voice, meant(voice)?)));
+        found.or_else(|| Some((self.voices.first()?, Meant::Nothing)))
+    }
+
     /// Whether the marked beginning of a request was in the cache; afterwards it is.
     fn cached(&self, ask: &Ask) -> bool {
         let Some(mark) = ask.mark else { return false };
@@ -228,17 +263,27 @@ impl Local {
     }
 }
 
+/// What a request is about.
+enum Meant<'a> {
+    Chat(Route),
+    /// Something to look at.
+    Look(Value),
+    /// A token that is asked for.
+    Token(&'a Mutex<Google>),
+    Nothing,
+}
+
 impl Shared {
     /// What the request with that number is drawn from.
     fn draw(&self, local: &Local, ordinal: u64) -> Draw {
-        Draw::new(self.scenario.seed(), local.provider.id.as_str(), ordinal)
+        Draw::new(self.scenario.seed(), local.provider.as_str(), ordinal)
     }
 
     /// The reply to a request that is refused before the scenario is asked.
-    fn refusal(&self, local: &Local, ordinal: u64, failure: &Failure) -> Reply {
-        let script = self.scenario.script(&local.provider.id, false);
+    fn refusal(&self, local: &Local, dialect: &dyn Dialect, ordinal: u64, failure: &Failure) -> Reply {
+        let script = self.scenario.script(&local.provider, false);
         let id = format!("{:016x}", self.draw(local, ordinal).next());
-        Reply::Response(refusal(local.dialect, failure, &script, &id, Duration::ZERO))
+        Reply::Response(refusal(dialect, failure, &script, &id, Duration::ZERO))
     }
 
     /// The fault that hits this request, counted where the scenario limits its number.
@@ -267,39 +312,44 @@ async fn answer(shared: &Shared, request: Request) -> Reply {
         return Reply::Response(Response::json(404, Bytes::from_static(body.as_bytes()), Duration::ZERO));
     };
     let below = path.get(id.len() + 1..).unwrap_or_default();
+    let Some((voice, meant)) = local.meant(&head.method, below, query) else { return Reply::Silence };
+    let refuse = |ordinal, failure| shared.refusal(local, voice.dialect, ordinal, &failure);
     let now = shared.clock.as_ref().map(|clock| clock());
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return shared.refusal(local, 0, &Failure::TooLarge);
+        return refuse(0, Failure::TooLarge);
     };
-    if let Some(google) = local.access.token_endpoint(&head.method, below) {
+    if let Meant::Token(google) = meant {
         let granted = google.lock().map(|mut google| google.exchange(&body, now));
-        return granted.map_or_else(|_| shared.refusal(local, 0, &Failure::Server), Reply::Response);
+        return granted.map_or_else(|_| refuse(0, Failure::Server), Reply::Response);
     }
-    let route = local.dialect.route(below, query).filter(|_| head.method == Method::POST);
-    let ordinal = if route.is_some() { local.requests.fetch_add(1, Ordering::SeqCst) } else { 0 };
+    let is_chat = matches!(meant, Meant::Chat(_));
+    let ordinal = if is_chat { local.requests.fetch_add(1, Ordering::SeqCst) } else { 0 };
     let arrived = Arrived { method: head.method.as_str(), path, query, headers: &head.headers, body: &body };
-    if let Err(failure) = local.access.check(arrived, now) {
-        return shared.refusal(local, ordinal, &failure);
+    if let Err(failure) = voice.access.check(arrived, now) {
+        return refuse(ordinal, failure);
     }
-    if let Some(shown) = local.dialect.shown(below).filter(|_| head.method == Method::GET) {
-        return Reply::Response(Response::json(200, shown.to_string().into(), Duration::ZERO));
-    }
-    let Some(route) = route else {
-        let failure = Failure::NoSuchPath { method: head.method.to_string(), path: path.to_owned() };
-        return shared.refusal(local, ordinal, &failure);
+    let route = match meant {
+        Meant::Chat(route) => route,
+        Meant::Look(shown) => {
+            return Reply::Response(Response::json(200, shown.to_string().into(), Duration::ZERO));
+        }
+        Meant::Token(_) | Meant::Nothing => {
+            let failure = Failure::NoSuchPath { method: head.method.to_string(), path: path.to_owned() };
+            return refuse(ordinal, failure);
+        }
     };
     let ask = match serde_json::from_slice::<Value>(&body).ok().filter(Value::is_object) {
-        Some(body) => local.dialect.ask(&route, &head.headers, &body),
+        Some(body) => voice.dialect.ask(&route, &head.headers, &body),
         None => Err(Failure::invalid("We could not parse the JSON body of your request.")),
     };
     let ask = match ask {
         Ok(ask) => ask,
-        Err(failure) => return shared.refusal(local, ordinal, &failure),
+        Err(failure) => return refuse(ordinal, failure),
     };
     let first = shared.scenario.singles_out_the_first() && !shared.first_taken.swap(true, Ordering::SeqCst);
-    let script = shared.scenario.script(&local.provider.id, first);
+    let script = shared.scenario.script(&local.provider, first);
     let fault = shared.fault(local, &script, ask.refusable.is_some());
     let cached = local.cached(&ask);
-    let asked = Asked { dialect: local.dialect, provider: &local.provider.name, ask: &ask, cached };
+    let asked = Asked { dialect: voice.dialect, provider: &local.name, ask: &ask, cached };
     reply(asked, &script, fault, shared.draw(local, ordinal))
 }

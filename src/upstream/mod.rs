@@ -13,6 +13,7 @@ pub mod classify;
 pub mod exchange;
 pub mod gemini;
 pub mod openai;
+pub mod responses;
 pub mod steer;
 pub mod transport;
 pub mod wire;
@@ -147,6 +148,7 @@ pub trait Decoder: Send {
 pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
     match protocol {
         Protocol::OpenaiChat => Some(&openai::OpenaiChat),
+        Protocol::OpenaiResponses => Some(&responses::OpenaiResponses),
         Protocol::AnthropicMessages => Some(&anthropic::AnthropicMessages),
         Protocol::VertexAnthropic => Some(&anthropic::VertexAnthropic),
         Protocol::Gemini => Some(&gemini::Gemini::Studio),
@@ -157,8 +159,9 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
 }
 
 /// The protocols that this version can speak.
-pub const BUILT: [Protocol; 6] = [
+pub const BUILT: [Protocol; 7] = [
     Protocol::OpenaiChat,
+    Protocol::OpenaiResponses,
     Protocol::AnthropicMessages,
     Protocol::VertexAnthropic,
     Protocol::Gemini,

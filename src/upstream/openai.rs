@@ -1,9 +1,14 @@
 //! OpenAI Chat Completions, as OpenAI and the many who imitate it speak it.
 //!
-//! Every provider's own placing of usage, reasoning and errors is read wherever it occurs, so that a provider of this
-//! dialect takes a catalog entry and no code. `<think>` tags in the text stay in the text.
+//! Every provider's own placing of usage, reasoning and errors is read wherever it occurs, and its own words for asking
+//! are quirks, so that a provider of this dialect takes a catalog entry and no code. `<think>` tags in the text stay in
+//! the text. Prompts are cached without being marked, so a wish for that says nothing.
 
 mod chunk;
+mod messages;
+mod parts;
+mod schema;
+mod thinking;
 mod usage;
 
 use bytes::Bytes;
@@ -14,9 +19,12 @@ use super::body::{merge, post};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
 use crate::catalog::OutputLimitField;
-use crate::chat::{ChatEvent, Role};
+use crate::chat::{ChatEvent, ChatRequest, Tool, ToolChoice};
 use chunk::Answer;
-pub(super) use usage::{service_tier, tokens};
+pub(super) use chunk::{finish_of, is_said};
+pub(super) use parts::{address, arguments, file_name, misplaced, once, result_text, role};
+pub(super) use schema::is_strict;
+pub(super) use usage::{WireUsage, service_tier, tokens};
 
 /// The dialect of `POST {base_url}/chat/completions`.
 #[derive(Debug)]
@@ -27,19 +35,19 @@ const RESERVED: [&str; 3] = ["model", "messages", "stream"];
 const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 impl Adapter for OpenaiChat {
+    fn lacks(&self, call: &Call<'_>) -> Vec<&'static str> {
+        let effort = thinking::say(call, &mut Map::new()).err();
+        once(messages::lacks(call.request).chain(effort))
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Request<Bytes>, EncodeError> {
+        if let Some(lack) = self.lacks(call).first() {
+            return Err(EncodeError::Inexpressible(lack));
+        }
         let request = call.request;
         let mut body = Map::new();
         body.insert("model".into(), call.endpoint.id.upstream_model.as_str().into());
-        let messages = request.messages.iter().map(|message| {
-            let role = match message.role {
-                Role::System | Role::Developer => "system",
-                Role::User => "user",
-                Role::Assistant => "assistant",
-            };
-            json!({ "role": role, "content": message.joined() })
-        });
-        body.insert("messages".into(), messages.collect());
+        body.insert("messages".into(), messages::messages(request, &call.provider.quirks).into());
         if request.stream {
             body.insert("stream".into(), true.into());
             body.insert("stream_options".into(), json!({ "include_usage": true }));
@@ -53,19 +61,33 @@ impl Adapter for OpenaiChat {
             };
             body.insert(field.into(), limit.into());
         }
-        if let Some(temperature) = &request.temperature {
-            body.insert("temperature".into(), Value::Number(temperature.clone()));
+        sampling(request, &mut body);
+        if let Some(seed) = request.seed {
+            body.insert("seed".into(), seed.into());
         }
+        if !request.stop.is_empty() {
+            body.insert("stop".into(), request.stop.clone().into());
+        }
+        if !request.tools.is_empty() {
+            body.insert("tools".into(), request.tools.iter().map(tool).collect());
+        }
+        calling(request, |name| json!({ "type": "function", "function": { "name": name } }), &mut body);
+        if let Some(answer) = &request.schema {
+            let strict = is_strict(&answer.schema);
+            let schema = json!({ "name": answer.name, "schema": answer.schema, "strict": strict });
+            body.insert("response_format".into(), json!({ "type": "json_schema", "json_schema": schema }));
+        }
+        thinking::say(call, &mut body).map_err(EncodeError::Inexpressible)?;
         merge(&mut body, &request.extra, &RESERVED);
         post(call, "/chat/completions", &body)
     }
 
     fn decoder(&self, call: &Call<'_>) -> Box<dyn Decoder> {
-        Box::new(ChatDecoder { answer: Answer::new(call.provider.quirks.errors), ended: false })
+        Box::new(ChatDecoder { answer: Answer::new(&call.provider.quirks), ended: false })
     }
 
     fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        let mut answer = Answer::new(call.provider.quirks.errors);
+        let mut answer = Answer::new(&call.provider.quirks);
         answer.read(&String::from_utf8_lossy(body), false, out)?;
         answer.finish(out)
     }
@@ -73,6 +95,48 @@ impl Adapter for OpenaiChat {
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError {
         classify::response(call.provider.quirks.errors, head, body)
     }
+}
+
+/// How the answer's tokens are sampled, as exact literals.
+pub(super) fn sampling(request: &ChatRequest, body: &mut Map<String, Value>) {
+    for (name, literal) in [("temperature", &request.temperature), ("top_p", &request.top_p)] {
+        if let Some(literal) = literal {
+            body.insert(name.into(), Value::Number(literal.clone()));
+        }
+    }
+}
+
+/// Whether tools must be called, and several at once. `named` is the dialect's form of one tool's name.
+///
+/// Without tools, the wishes that hold anyway are not sent: OpenAI refuses them there.
+pub(super) fn calling(request: &ChatRequest, named: impl Fn(&str) -> Value, body: &mut Map<String, Value>) {
+    let has_tools = !request.tools.is_empty() || request.extra.contains_key("tools");
+    let choice = match &request.tool_choice {
+        Some(ToolChoice::Auto) if has_tools => Some("auto".into()),
+        Some(ToolChoice::None) if has_tools => Some("none".into()),
+        Some(ToolChoice::Required) => Some("required".into()),
+        Some(ToolChoice::Named(name)) => Some(named(name)),
+        _ => None,
+    };
+    if let Some(choice) = choice {
+        body.insert("tool_choice".into(), choice);
+    }
+    if let Some(parallel) = request.parallel_tools.filter(|_| has_tools) {
+        body.insert("parallel_tool_calls".into(), parallel.into());
+    }
+}
+
+fn tool(tool: &Tool) -> Value {
+    let mut function = Map::new();
+    function.insert("name".into(), tool.name.as_str().into());
+    if let Some(description) = &tool.description {
+        function.insert("description".into(), description.as_str().into());
+    }
+    function.insert("parameters".into(), tool.parameters.clone());
+    if let Some(strict) = tool.strict {
+        function.insert("strict".into(), strict.into());
+    }
+    json!({ "type": "function", "function": function })
 }
 
 /// Reads `data:` payloads until `[DONE]`.

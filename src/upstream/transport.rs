@@ -68,6 +68,21 @@ struct ConnectLog {
 pub struct Transport {
     client: reqwest::Client,
     log: Arc<ConnectLog>,
+    tape: Option<Tape>,
+}
+
+/// What came back over a transport, as far as it was read: see [`Transport::taped`].
+#[derive(Debug, Clone, Default)]
+pub struct Tape(Arc<Mutex<(Option<http::response::Parts>, Vec<u8>)>>);
+
+impl Tape {
+    /// The last response's head and the bytes of its body; `None` where no response came.
+    #[must_use]
+    pub fn take(&self) -> Option<(http::response::Parts, Vec<u8>)> {
+        let mut tape = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (head, body) = std::mem::take(&mut *tape);
+        head.map(|head| (head, body))
+    }
 }
 
 /// A response whose body is still to be read.
@@ -78,6 +93,7 @@ pub struct Incoming {
     /// When the connection that carried it began to be made and when it was up; `None` where it was reused.
     pub connected: Option<(Instant, Instant)>,
     body: reqwest::Response,
+    tape: Option<Tape>,
 }
 
 impl Transport {
@@ -107,7 +123,14 @@ impl Transport {
                 builder = builder.add_root_certificate(root);
             }
         }
-        Ok(Self { client: builder.build().map_err(failed)?, log })
+        Ok(Self { client: builder.build().map_err(failed)?, log, tape: None })
+    }
+
+    /// The same client, and a tape of what comes back over it.
+    #[must_use]
+    pub fn taped(&self) -> (Self, Tape) {
+        let tape = Tape::default();
+        (Self { tape: Some(tape.clone()), ..self.clone() }, tape)
     }
 
     /// Sends a request and waits for the response's head.
@@ -123,7 +146,11 @@ impl Transport {
         *head.status_mut() = response.status();
         *head.version_mut() = response.version();
         *head.headers_mut() = response.headers().clone();
-        Ok(Incoming { head: head.into_parts().0, connected, body: response })
+        let head = head.into_parts().0;
+        if let Some(tape) = &self.tape {
+            *tape.0.lock().unwrap_or_else(PoisonError::into_inner) = (Some(head.clone()), Vec::new());
+        }
+        Ok(Incoming { head, connected, body: response, tape: self.tape.clone() })
     }
 }
 
@@ -133,7 +160,11 @@ impl Incoming {
     /// # Errors
     /// The connection broke.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, WireError> {
-        self.body.chunk().await.map_err(|error| wire_error(&error))
+        let chunk = self.body.chunk().await.map_err(|error| wire_error(&error))?;
+        if let (Some(tape), Some(bytes)) = (&self.tape, &chunk) {
+            tape.0.lock().unwrap_or_else(PoisonError::into_inner).1.extend_from_slice(bytes);
+        }
+        Ok(chunk)
     }
 }
 

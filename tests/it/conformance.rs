@@ -65,6 +65,7 @@ fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
             Protocol::OpenaiChat => {
                 data == "[DONE]" || json(frame).is_some_and(|chunk| chunk["choices"][0]["finish_reason"].is_string())
             }
+            Protocol::OpenaiResponses => dialects::responses::end_seen(std::slice::from_ref(frame)),
             _ => dialects::anthropic::end_seen(std::slice::from_ref(frame)),
         }
     })
@@ -73,7 +74,12 @@ fn end_was_seen(protocol: Protocol, frames: &[Frame]) -> bool {
 #[test]
 fn every_response_gives_its_events() {
     for case in fixtures::all().iter().filter(|case| case.response.is_some()) {
-        assert_eq!(lines(&outcome(case)), case.expect, "{}", case.name);
+        let lines = lines(&outcome(case));
+        if case.expect.is_empty() {
+            // One that `chat --record` wrote: whoever adds it reads what is filled in, and runs the suite again.
+            fixtures::fill_in(case, &lines);
+        }
+        assert_eq!(lines, case.expect, "{}: UPDATE=1 fills in what a recording lacks", case.name);
     }
 }
 
@@ -124,6 +130,7 @@ fn whatever_is_unknown_changes_nothing() {
             sse("novelty", "not JSON"),
             sse("", ""),
         ],
+        Protocol::OpenaiResponses => dialects::responses::strangers().to_vec(),
         Protocol::Gemini | Protocol::VertexGemini => dialects::gemini::strangers().to_vec(),
         _ => dialects::anthropic::strangers().to_vec(),
     };
@@ -175,10 +182,8 @@ fn corrupted(protocol: Protocol, frame: &Frame, value: &Value) -> Vec<Value> {
             "/choices/0/delta/tool_calls/0/function",
             "/choices/0/delta/reasoning_content",
             "/choices/0/finish_reason",
-            "/usage",
-            "/usage/prompt_tokens",
-            "/usage/completion_tokens",
         ],
+        Protocol::OpenaiResponses => dialects::responses::typed_fields(value),
         Protocol::Gemini | Protocol::VertexGemini => &dialects::gemini::TYPED_FIELDS,
         _ => dialects::anthropic::typed_fields(value),
     };

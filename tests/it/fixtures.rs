@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use openmux::catalog::{
     Capability, Endpoint, EndpointId, ErrorFamily, ModelId, ModelKind, OutputLimitField, Protocol, Provider,
     ProviderId, ProviderKind, Quirks, Status, Thinking, Usage,
@@ -89,6 +91,17 @@ fn read(protocol: Protocol, folder: &Path) -> Case {
     assert!(case.source.len() > 20, "{} does not say where it comes from", case.name);
     assert!(case.response.is_some() || case.request.is_some(), "{} is empty", case.name);
     case
+}
+
+/// With `UPDATE`, writes the expected events of a case that has none.
+pub(crate) fn fill_in(case: &Case, lines: &[String]) {
+    if std::env::var_os("UPDATE").is_none() {
+        return;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(&case.name).join("case.toml");
+    let mut table: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+    table.insert("expect".to_owned(), lines.to_vec().into());
+    std::fs::write(path, toml::to_string_pretty(&table).unwrap()).unwrap();
 }
 
 /// Everything that a [`Call`] borrows.
@@ -208,7 +221,8 @@ fn message(value: &Value) -> Message {
     Message { role, parts }
 }
 
-/// A string is text; an object has one member: `media` (`kind`, `mime`, `text` for its bytes or `url`, `name`), `call`
+/// A string is text; an object has one member: `media` (`kind`, `mime`, `text` or
+/// `base64` for its bytes or `url`, `name`), `call`
 /// (`id`, `name`, `arguments`, `signature`), `result` (`id`, `name`, `content`, `is_error`), `reasoning` (`text`,
 /// `signature`).
 fn part(value: &Value) -> Part {
@@ -219,7 +233,10 @@ fn part(value: &Value) -> Part {
     if let Some(media) = value.get("media") {
         let source = match string(&media["url"]) {
             Some(url) => MediaSource::Url(url),
-            None => MediaSource::Bytes(string(&media["text"]).unwrap().into_bytes().into()),
+            None => MediaSource::Bytes(match string(&media["base64"]) {
+                Some(base64) => STANDARD.decode(base64).unwrap().into(),
+                None => string(&media["text"]).unwrap().into_bytes().into(),
+            }),
         };
         let kind = if media["kind"] == "pdf" { MediaKind::Pdf } else { MediaKind::Image };
         return Part::Media(Media {

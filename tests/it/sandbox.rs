@@ -39,7 +39,7 @@ fn provider(id: &str, protocol: Protocol) -> SandboxProvider {
         Protocol::BedrockConverse => Auth::Aws,
         _ => Auth::Bearer,
     };
-    SandboxProvider { id: ProviderId::new(id), protocol, auth, name: id.to_owned() }
+    SandboxProvider { id: ProviderId::new(id), name: id.to_owned(), spoken: vec![(protocol, auth)] }
 }
 
 async fn start(scenario: &str, providers: &[(&str, Protocol)]) -> Running {
@@ -252,7 +252,7 @@ async fn what_a_real_provider_refuses_is_refused() {
     };
     for (id, protocol) in [("a", BOTH[0]), ("b", BOTH[1])] {
         let good = |extra: Value| ask(&sandbox, id, protocol, &extra).bearer_auth(KEY);
-        let base = &sandbox.base_urls[&ProviderId::new(id)];
+        let base = &sandbox.places[&ProviderId::new(id)][0].base_url;
         note("no key", ask(&sandbox, id, protocol, &json!({}))).await;
         note("empty key", ask(&sandbox, id, protocol, &json!({})).bearer_auth("")).await;
         note("other header", ask(&sandbox, id, protocol, &json!({"model": null})).header("x-api-key", KEY)).await;
@@ -270,7 +270,7 @@ async fn what_a_real_provider_refuses_is_refused() {
     let mut new = new.build().unwrap();
     new.headers_mut().remove("anthropic-version");
     note("no version", RequestBuilder::from_parts(client(), new)).await;
-    let new = client().post(format!("{}/messages", sandbox.base_urls[&ProviderId::new("b")])).bearer_auth(KEY);
+    let new = client().post(format!("{}/messages", sandbox.places[&ProviderId::new("b")][0].base_url)).bearer_auth(KEY);
     let body = json!({"model": "m", "max_tokens": 1, "top_p": 1, "messages": [{"role": "user", "content": "x"}]});
     note("new version", new.header("anthropic-version", "2026-10-21").body(body.to_string())).await;
     note("no provider", client().post(format!("http://{}/c/v1/messages", sandbox.addr))).await;
@@ -386,7 +386,8 @@ async fn what_it_cannot_play_is_refused_at_the_start() {
         started.map(|_| ()).unwrap_err().to_string()
     };
     assert_eq!(refusal(vec![provider("a", Protocol::Ollama)]).await, "the sandbox does not speak ollama (a)");
-    let unknown = SandboxProvider { auth: Auth::Unsupported("exchange".into()), ..provider("a", BOTH[0]) };
+    let unknown =
+        SandboxProvider { spoken: vec![(BOTH[0], Auth::Unsupported("exchange".into()))], ..provider("a", BOTH[0]) };
     assert_eq!(refusal(vec![unknown]).await, "the sandbox cannot check the credential of a");
     assert_eq!(refusal(vec![provider("a/b", BOTH[0])]).await, "the provider id \"a/b\" cannot be a part of a path");
     assert_eq!(refusal(vec![provider("a", BOTH[0]), provider("a", BOTH[1])]).await, "the provider a is there twice");

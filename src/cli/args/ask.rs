@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::lists::At;
-use super::values::{Limit, Shape, duration, number, per_mtok, preset, set, shape, tokens, usd};
+use super::values::{Limit, Shape, duration, effort, number, per_mtok, preset, set, shape, tokens, tool_choice, usd};
+use crate::chat::{Effort, ToolChoice};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// What is asked of a model; `chat` and `route explain` share it.
@@ -17,16 +18,44 @@ pub struct Ask {
     /// Instructions for the whole conversation, or @FILE.
     #[arg(short, long, value_name = "TEXT|@FILE")]
     pub system: Option<String>,
-    /// A JSON array of messages to begin with: [{"role": "user", "content": "..."}].
-    #[arg(long, value_name = "FILE")]
+    /// A file that goes along: PNG, JPEG, GIF, WebP, PDF or UTF-8 text, told by its bytes; a URL is fetched, `-` is
+    /// stdin; repeatable.
+    #[arg(short, long, value_name = "FILE|URL|-")]
+    pub attach: Vec<String>,
+    /// A JSON array of messages to begin with, in OpenAI's form, or `-`: [{"role": "user", "content": "..."}].
+    #[arg(long, value_name = "FILE|-")]
     pub messages: Option<PathBuf>,
+    /// Tools that the model may call: a JSON object or array in OpenAI's or Anthropic's form; repeatable.
+    #[arg(long, value_name = "FILE", help_heading = "Tools and shape")]
+    pub tool: Vec<PathBuf>,
+    /// Whether it must call one: auto, none, required, or the name of the one.
+    #[arg(long, value_name = "CHOICE", value_parser = tool_choice, requires = "tool", help_heading = "Tools and shape")]
+    pub tool_choice: Option<ToolChoice>,
+    /// At most one call in an answer.
+    #[arg(long, requires = "tool", help_heading = "Tools and shape")]
+    pub no_parallel_tools: bool,
+    /// The JSON Schema that the answer must satisfy; it is checked here too, and asked for once more where it fails.
+    #[arg(long, value_name = "FILE|JSON", help_heading = "Tools and shape")]
+    pub schema: Option<String>,
+    /// How hard to think: none, minimal, low, medium, high, xhigh, max, or a number of tokens.
+    #[arg(long, value_name = "EFFORT", value_parser = effort)]
+    pub effort: Option<Effort>,
     /// The most tokens the answer may have.
     #[arg(long, value_name = "N", value_parser = tokens)]
     pub max_tokens: Option<Tokens>,
     /// Sampling temperature.
     #[arg(long, value_name = "T", value_parser = number, allow_negative_numbers = true)]
     pub temperature: Option<serde_json::Number>,
-    /// A further parameter of the provider's own API, as JSON or plain text: seed=7, top_p=0.9.
+    /// The share of probability that is sampled from.
+    #[arg(long, value_name = "P", value_parser = number)]
+    pub top_p: Option<serde_json::Number>,
+    /// A text at which the answer ends; repeatable.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub stop: Vec<String>,
+    /// Mark the beginning of the conversation for the provider's prompt cache, where that must be asked for.
+    #[arg(long)]
+    pub cache: bool,
+    /// A further parameter of the provider's own API, as JSON or plain text: seed=7, top_k=40.
     #[arg(long, value_name = "KEY=JSON", value_parser = set)]
     pub set: Vec<(String, serde_json::Value)>,
     /// Do not read stdin.
@@ -120,7 +149,9 @@ pub struct RouteExplain {
     openmux chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
     git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n  \
     openmux --sandbox=outage chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
-    openmux chat -m claude-sonnet-5 -o json \"Hello!\" | jq -r .text")]
+    openmux chat -m claude-sonnet-5 -o json \"Hello!\" | jq -r .text\n  \
+    git diff | openmux chat -m claude-sonnet-5 -a - \"Is anything wrong here?\"\n  \
+    openmux chat -m gpt-5 --schema '{\"type\":\"object\"}' \"A city, as JSON\"")]
 pub struct ChatArgs {
     /// The prompt; `-` is stdin.
     pub prompt: Vec<String>,
@@ -139,12 +170,15 @@ pub struct ChatArgs {
     /// Do not print that line.
     #[arg(long, help_heading = "Answer")]
     pub no_usage: bool,
-    /// Treat an answer that is cut off as a failure (exit 10).
+    /// Treat an answer that is cut off, or does not satisfy --schema, as a failure (exit 10).
     #[arg(long, help_heading = "Answer")]
     pub strict: bool,
     /// Print the model's reasoning on stderr, where it streams any.
     #[arg(long, help_heading = "Answer")]
     pub show_reasoning: bool,
+    /// Write every exchange, without its secrets, as a test fixture into a folder of this one.
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run", help_heading = "Answer")]
+    pub record: Option<PathBuf>,
     /// Further tries of a provider, once no other is left.
     #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Limits")]
     pub retries: u32,
@@ -181,6 +215,6 @@ pub struct SandboxArgs {
 /// `openmux help`.
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {
-    /// A command, or: output, exit-codes, environment, routing.
+    /// A command, or: output, exit-codes, environment, routing, messages.
     pub topic: Vec<String>,
 }

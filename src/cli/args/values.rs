@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::chat::{Effort, ToolChoice};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// A time limit; `None` is no limit.
@@ -111,6 +112,25 @@ pub(crate) fn number(text: &str) -> Result<serde_json::Number, String> {
     text.parse().map_err(|_| "not a number".to_owned())
 }
 
+pub(crate) fn effort(text: &str) -> Result<Effort, String> {
+    let word = text.trim().to_ascii_lowercase();
+    let level = Effort::WORDS.into_iter().find(|level| level.word() == Some(word.as_str()));
+    level.or_else(|| tokens(&word).ok().map(|budget| Effort::Budget(budget.count()))).ok_or_else(|| {
+        let words: Vec<&str> = Effort::WORDS.into_iter().filter_map(Effort::word).collect();
+        format!("not one of {}, nor a number of tokens", words.join(", "))
+    })
+}
+
+pub(crate) fn tool_choice(text: &str) -> Result<ToolChoice, String> {
+    match text {
+        "" => Err("not auto, none, required or the name of a tool".to_owned()),
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "required" => Ok(ToolChoice::Required),
+        name => Ok(ToolChoice::Named(name.to_owned())),
+    }
+}
+
 pub(crate) fn set(text: &str) -> Result<(String, serde_json::Value), String> {
     let (key, value) = text.split_once('=').ok_or("not KEY=JSON")?;
     if key.is_empty() {
@@ -132,6 +152,9 @@ mod tests {
         assert_eq!(duration("0"), Ok(Limit(None)));
         assert!(duration("soon").is_err());
         assert!(shape("10/5/20").is_err());
+        assert_eq!((effort("High"), effort("8k")), (Ok(Effort::High), Ok(Effort::Budget(8000))));
+        assert!(effort("hard").unwrap_err().starts_with("not one of none, minimal"));
+        assert_eq!(tool_choice("look_up"), Ok(ToolChoice::Named("look_up".to_owned())));
         assert_eq!(set("a=[1.50]").unwrap().1.to_string(), "[1.50]");
         assert_eq!(set("a=b c").unwrap().1, "b c");
     }

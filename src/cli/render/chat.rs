@@ -2,65 +2,18 @@
 
 use serde_json::{Map, Value};
 
-use super::decision;
+use super::answer::Answer;
 use super::json::literal;
 use super::money::dollars;
 use super::text::{duration, grouped};
 use crate::catalog::{ModelId, Usage};
-use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{AttemptReport, ChatReport, Reach};
+use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::CostState;
 use crate::routing::Decision;
 use crate::units::{Tokens, Usd};
-use crate::upstream::{Call, adapter};
 
-/// What was said, put together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
-    /// The answer's text.
-    pub text: String,
-    /// The reasoning, where it streams.
-    pub reasoning: String,
-    /// Tool calls: id, name, arguments.
-    pub calls: Vec<(String, String, String)>,
-}
-
-impl Answer {
-    /// Takes one event in.
-    pub(crate) fn add(&mut self, event: &ChatEvent) {
-        match event {
-            ChatEvent::Text(text) => self.text.push_str(text),
-            ChatEvent::Reasoning(text) => self.reasoning.push_str(text),
-            ChatEvent::ToolCall { index, id, name, arguments } => {
-                let at = usize::try_from(*index).unwrap_or(0).min(127);
-                if self.calls.len() <= at {
-                    self.calls.resize(at + 1, Default::default());
-                }
-                let call = &mut self.calls[at];
-                call.0.push_str(id.as_deref().unwrap_or_default());
-                call.1.push_str(name.as_deref().unwrap_or_default());
-                call.2.push_str(arguments);
-            }
-            _ => {}
-        }
-    }
-
-    /// The tool calls as JSON.
-    pub(crate) fn calls_json(&self) -> Vec<Value> {
-        let call = |(id, name, arguments): &(String, String, String)| {
-            let mut object = Map::new();
-            object.insert("id".to_owned(), id.as_str().into());
-            object.insert("name".to_owned(), name.as_str().into());
-            let parsed = serde_json::from_str(arguments).unwrap_or_else(|_| arguments.as_str().into());
-            object.insert("arguments".to_owned(), parsed);
-            Value::from(object)
-        };
-        self.calls.iter().map(call).collect()
-    }
-}
-
-/// The exact cost of an attempt: the provider's own bill where it sends one, else the price sheet's.
-fn cost(attempt: &AttemptReport) -> Option<(Usd, &'static str)> {
+/// The exact cost of one attempt: the provider's own bill where it sends one, else the price sheet's.
+pub(crate) fn cost(attempt: &AttemptReport) -> Option<(Usd, &'static str)> {
     if let Some(billed) = attempt.outcome.billed {
         return Some((billed, "provider"));
     }
@@ -70,37 +23,101 @@ fn cost(attempt: &AttemptReport) -> Option<(Usd, &'static str)> {
     }
 }
 
-/// `anthropic/claude-sonnet-5 at anthropic: 1,204 in, 41 out, $0.0014, 1.1 s`.
-pub(crate) fn closing_line(model: &ModelId, report: &ChatReport, simulated: bool) -> Option<String> {
-    let attempt = report.attempts.last()?;
-    if report.answered().is_none() && attempt.cost_state == CostState::None {
+/// What several requests of one chat came to: those that answered count, and what failed before them may be billed.
+struct Total {
+    cost: Option<(Usd, &'static str)>,
+    /// Why there is no cost, where a sheet says so.
+    why: Option<String>,
+    list_price: Option<Usd>,
+    usage: Option<Usage>,
+}
+
+fn total(report: &ChatReport) -> Total {
+    let answered: Vec<&AttemptReport> =
+        report.attempts.iter().filter(|attempt| attempt.outcome.class.is_success()).collect();
+    let counted = if answered.is_empty() { report.attempts.last().into_iter().collect() } else { answered };
+    let costs: Option<Vec<(Usd, &'static str)>> = counted.iter().map(|attempt| cost(attempt)).collect();
+    let summed = costs.filter(|costs| !costs.is_empty()).map(|costs| {
+        let amount = costs.iter().fold(Usd::ZERO, |sum, (amount, _)| sum + *amount);
+        let basis = costs[0].1;
+        (amount, if costs.iter().all(|(_, other)| *other == basis) { basis } else { "mixed" })
+    });
+    let listed = |attempt: &&AttemptReport| match &attempt.cost {
+        Some(Ok(cost)) => Some(cost.total),
+        _ => None,
+    };
+    let list: Option<Vec<Usd>> = counted.iter().map(listed).collect();
+    let usages: Option<Vec<&Usage>> = counted.iter().map(|attempt| attempt.outcome.usage.as_ref()).collect();
+    Total {
+        cost: summed,
+        why: counted.iter().find_map(|attempt| match &attempt.cost {
+            Some(Err(error)) => Some(error.to_string()),
+            _ => None,
+        }),
+        list_price: list.filter(|list| !list.is_empty()).map(|list| list.into_iter().fold(Usd::ZERO, |a, b| a + b)),
+        usage: usages.filter(|usages| !usages.is_empty()).map(|usages| sum(&usages)),
+    }
+}
+
+/// The counts that are shown, added up; what one of them does not report is not known of all.
+fn sum(usages: &[&Usage]) -> Usage {
+    let add = |count: fn(&Usage) -> Option<Tokens>| {
+        let counts: Option<Vec<Tokens>> = usages.iter().map(|usage| count(usage)).collect();
+        counts.map(|counts| counts.into_iter().fold(Tokens::ZERO, |one, other| one + other))
+    };
+    Usage {
+        input: add(|usage| usage.input),
+        output: add(|usage| usage.output),
+        cache_read: add(|usage| usage.cache_read),
+        cache_write: add(|usage| usage.cache_write),
+        reasoning: add(|usage| usage.reasoning),
+        ..Usage::default()
+    }
+}
+
+/// `anthropic/claude-sonnet-5 at anthropic: 1,204 in, 41 out, $0.0014, 1.1 s`; `told` is the attempt that is shown.
+pub(crate) fn closing_line(
+    model: &ModelId,
+    report: &ChatReport,
+    told: &AttemptReport,
+    simulated: bool,
+) -> Option<String> {
+    let answered = told.outcome.class.is_success();
+    if !answered && told.cost_state == CostState::None {
         return None;
     }
     let mark = if simulated { " (simulated)" } else { "" };
-    let usage = attempt.outcome.usage.as_ref();
+    let total = total(report);
     let count = |tokens: Option<Tokens>| tokens.map_or_else(|| "?".to_owned(), |tokens| grouped(tokens.count()));
-    let mut parts = match usage {
+    let mut parts = match &total.usage {
         Some(usage) => vec![format!("{} in, {} out", count(usage.input), count(usage.output))],
         None => vec!["usage not reported".to_owned()],
     };
-    if let Some(cached) = usage.and_then(|usage| usage.cache_read).filter(|cached| *cached > Tokens::ZERO) {
-        parts.push(format!("{} cached", grouped(cached.count())));
+    if let Some(usage) = &total.usage {
+        let further =
+            [(usage.cache_read, "cached"), (usage.cache_write, "written to the cache"), (usage.reasoning, "reasoning")];
+        for (tokens, what) in further {
+            if let Some(tokens) = tokens.filter(|tokens| *tokens > Tokens::ZERO) {
+                parts.push(format!("{} {what}", grouped(tokens.count())));
+            }
+        }
     }
-    parts.push(match cost(attempt) {
+    parts.push(match total.cost {
         Some((amount, "provider")) => format!("{} by the provider's bill", dollars(amount)),
         Some((amount, _)) => format!("{}{}", dollars(amount), if simulated { " at list price, not spent" } else { "" }),
-        None => match &attempt.cost {
-            Some(Err(error)) => format!("cost unknown ({error})"),
-            _ => "cost unknown".to_owned(),
-        },
+        None => total.why.map_or_else(|| "cost unknown".to_owned(), |why| format!("cost unknown ({why})")),
     });
+    let requests = report.attempts.iter().filter(|attempt| attempt.outcome.class.is_success()).count();
+    if requests > 1 {
+        parts.push(format!("{requests} requests"));
+    }
     parts.push(duration(report.elapsed));
-    let unknown =
-        report.attempts.iter().rev().skip(1).filter(|attempt| attempt.cost_state == CostState::Unknown).count();
+    let unknown = |attempt: &&AttemptReport| attempt.cost_state == CostState::Unknown && !std::ptr::eq(*attempt, told);
+    let unknown = report.attempts.iter().filter(unknown).filter(|attempt| !attempt.outcome.class.is_success()).count();
     if unknown > 0 {
         parts.push(format!("{unknown} failed before it that may be billed"));
     }
-    Some(format!("{model} at {}{mark}: {}", attempt.endpoint.provider, parts.join(", ")))
+    Some(format!("{model} at {}{mark}: {}", told.endpoint.provider, parts.join(", ")))
 }
 
 fn millis(time: std::time::Duration) -> Value {
@@ -147,123 +164,83 @@ pub(crate) fn attempts_json(report: &ChatReport) -> Value {
     report.attempts.iter().map(attempt_json).collect::<Vec<_>>().into()
 }
 
-/// The members that close an answer: finish, usage, cost, times.
-pub(crate) fn end_event(report: &ChatReport, simulated: bool) -> Map<String, Value> {
+/// The event that closes an answer: finish, usage, cost, times, and the turn for `--messages`.
+pub(crate) fn end_event(
+    report: &ChatReport,
+    told: &AttemptReport,
+    said: &Said<'_>,
+    simulated: bool,
+) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("type".to_owned(), "end".into());
-    closing_members(&mut object, report, simulated);
+    if let Some(valid) = said.valid {
+        object.insert("schema_valid".to_owned(), valid.into());
+    }
+    closing_members(&mut object, report, told, simulated);
+    object.insert("message".to_owned(), said.answer.message());
+    object.insert("attempts".to_owned(), attempts_json(report));
     object
 }
 
-fn closing_members(object: &mut Map<String, Value>, report: &ChatReport, simulated: bool) {
-    let Some(attempt) = report.attempts.last() else { return };
+fn closing_members(object: &mut Map<String, Value>, report: &ChatReport, told: &AttemptReport, simulated: bool) {
+    let total = total(report);
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
     };
-    let outcome = &attempt.outcome;
+    let outcome = &told.outcome;
     let finish = outcome.finish.as_ref();
     put("finish", finish.map_or(Value::Null, |(finish, _)| finish.name().into()));
     put("finish_native", finish.map_or(Value::Null, |(_, native)| native.as_str().into()));
-    put("usage", usage_json(outcome.usage.as_ref()));
-    let known = cost(attempt);
-    put("cost_usd", known.map_or(Value::Null, |(amount, _)| literal(&amount.exact())));
-    put("cost_basis", known.map_or(Value::Null, |(_, basis)| basis.into()));
-    let ours = match &attempt.cost {
-        Some(Ok(cost)) => literal(&cost.total.exact()),
-        _ => Value::Null,
-    };
-    put("list_price_usd", ours);
+    put("usage", usage_json(total.usage.as_ref()));
+    put("cost_usd", total.cost.map_or(Value::Null, |(amount, _)| literal(&amount.exact())));
+    put("cost_basis", total.cost.map_or(Value::Null, |(_, basis)| basis.into()));
+    put("list_price_usd", total.list_price.map_or(Value::Null, |amount| literal(&amount.exact())));
     put("ttft_ms", outcome.timings.ttft.map_or(Value::Null, millis));
     put("connect_ms", outcome.timings.connect.map_or(Value::Null, millis));
     put("elapsed_ms", millis(report.elapsed));
     put("simulated", simulated.into());
 }
 
-/// The whole answer as one document.
+/// What was said, and whether it has the shape that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    /// What was said.
+    pub answer: &'a Answer,
+    /// Whether it satisfies the schema; `None` where there is none, or where tools were called instead.
+    pub valid: Option<bool>,
+}
+
+/// The whole answer as one document; `told` is the attempt that gave it.
 pub(crate) fn json(
-    request: &ChatRequest,
+    model: &ModelId,
     decision: &Decision,
     report: &ChatReport,
-    answer: &Answer,
+    told: &AttemptReport,
+    said: &Said<'_>,
     simulated: bool,
 ) -> Map<String, Value> {
+    let answer = said.answer;
     let mut object = Map::new();
     object.insert("schema".to_owned(), "chat/1".into());
     object.insert("text".to_owned(), answer.text.as_str().into());
     if !answer.reasoning.is_empty() {
         object.insert("reasoning".to_owned(), answer.reasoning.as_str().into());
     }
-    if !answer.calls.is_empty() {
+    if answer.calls_tools() {
         object.insert("tool_calls".to_owned(), answer.calls_json().into());
     }
-    object.insert("model".to_owned(), request.model.as_str().into());
-    if let Some(attempt) = report.attempts.last() {
-        object.insert("provider".to_owned(), attempt.endpoint.provider.as_str().into());
-        object.insert("upstream_model".to_owned(), attempt.endpoint.upstream_model.as_str().into());
+    if let Some(valid) = said.valid {
+        object.insert("schema_valid".to_owned(), valid.into());
     }
-    closing_members(&mut object, report, simulated);
+    object.insert("message".to_owned(), answer.message());
+    object.insert("model".to_owned(), model.as_str().into());
+    object.insert("provider".to_owned(), told.endpoint.provider.as_str().into());
+    object.insert("upstream_model".to_owned(), told.endpoint.upstream_model.as_str().into());
+    closing_members(&mut object, report, told, simulated);
     object.insert("attempts".to_owned(), attempts_json(report));
     let mut decided = Map::new();
     decided.insert("at".to_owned(), decision.at.to_string().into());
     decided.insert("seed".to_owned(), decision.seed.into());
     object.insert("decision".to_owned(), decided.into());
     object
-}
-
-/// The request as it would be sent, without its key.
-pub(crate) fn request_text(request: &ChatRequest, reach: &Reach) -> String {
-    let Some(encoded) = encoded(request, reach) else { return String::new() };
-    let mut text = format!("\n{} {}\n", encoded.method(), encoded.uri());
-    for (name, value) in encoded.headers() {
-        text += &format!("{name}: {}\n", value.to_str().unwrap_or("[binary]"));
-    }
-    if let crate::upstream::auth::Found::Key { source, .. } = &reach.found {
-        text += &format!("(the key from {source} is added when it is sent)\n");
-    }
-    let body: Value = serde_json::from_slice(encoded.body()).unwrap_or_default();
-    text + "\n" + &serde_json::to_string_pretty(&body).unwrap_or_default() + "\n"
-}
-
-/// The same for programs.
-pub(crate) fn request_json(request: &ChatRequest, reach: &Reach) -> Value {
-    let Some(encoded) = encoded(request, reach) else { return Value::Null };
-    let mut object = Map::new();
-    object.insert("method".to_owned(), encoded.method().as_str().into());
-    object.insert("url".to_owned(), encoded.uri().to_string().into());
-    object.insert("body".to_owned(), serde_json::from_slice(encoded.body()).unwrap_or_default());
-    object.into()
-}
-
-fn encoded(request: &ChatRequest, reach: &Reach) -> Option<http::Request<bytes::Bytes>> {
-    let call = Call { endpoint: &reach.endpoint, provider: &reach.provider, base_url: &reach.base_url, request };
-    adapter(reach.protocol?)?.encode(&call).ok()
-}
-
-/// A dry run for programs.
-pub(crate) fn dry_run_json(decided: &Decision, supposed: bool, request: Option<Value>) -> String {
-    let mut object = Map::new();
-    object.insert("schema".to_owned(), "chat.dry_run/1".into());
-    object.insert("decision".to_owned(), decision::json(decided, supposed).into());
-    object.insert("request".to_owned(), request.unwrap_or_default());
-    format!("{}\n", Value::Object(object))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_of_a_tool_call_are_put_together() {
-        let mut answer = Answer::default();
-        let piece = |id: Option<&str>, name: Option<&str>, arguments: &str| ChatEvent::ToolCall {
-            index: 0,
-            id: id.map(str::to_owned),
-            name: name.map(str::to_owned),
-            arguments: arguments.to_owned(),
-        };
-        answer.add(&piece(Some("c1"), Some("look"), ""));
-        answer.add(&piece(None, None, "{\"a\":"));
-        answer.add(&piece(None, None, "1.50}"));
-        assert_eq!(answer.calls_json()[0].to_string(), r#"{"id":"c1","name":"look","arguments":{"a":1.50}}"#);
-    }
 }

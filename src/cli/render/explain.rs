@@ -260,6 +260,7 @@ pub(crate) fn reason(rejection: &Rejection, provider: &ProviderId) -> String {
         Rejection::OutputTooSmall { needed, limit } => {
             format!("--max-tokens {} of at most {}", grouped(needed.count()), grouped(limit.count()))
         }
+        Rejection::Unsupported { parameter } if parameter.contains(" input") => format!("cannot carry {parameter}"),
         Rejection::Unsupported { parameter } => format!("does not take {parameter}"),
         Rejection::Unpriced { missing: None } => "price not known: --allow-unpriced uses it".to_owned(),
         Rejection::Unpriced { missing: Some(item) } => format!("{item} price not known: --allow-unpriced uses it"),
@@ -279,6 +280,16 @@ pub(crate) fn reason(rejection: &Rejection, provider: &ProviderId) -> String {
         Rejection::Gateway => "left out by --no-gateways".to_owned(),
         Rejection::CoolingDown { until, class } => format!("cooling down until {until} after {}", class.name()),
         Rejection::NotSimulated => "not simulated by the sandbox".to_owned(),
+    }
+}
+
+/// What would make a bound of the cost known.
+pub(crate) fn unbounded(request: &RouteRequest) -> &'static str {
+    match (request.needs.pdfs, request.needs.images) {
+        _ if request.max_output.is_none() => "give --max-tokens",
+        (true, _) => "what is in a PDF cannot be counted, and no window is known",
+        (false, true) => "images are billed apiece here",
+        (false, false) => "its price sheet does not say enough",
     }
 }
 
@@ -315,7 +326,8 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
         notes.push(("Cooling", "every usable provider is cooling down: the earliest to reopen goes first".to_owned()));
     }
     if let Some(first) = decision.chosen() {
-        let bound = first.bound.map_or_else(|| "not known (give --max-tokens)".to_owned(), dollars);
+        let unknown = || format!("not known ({})", unbounded(&decision.request));
+        let bound = first.bound.map_or_else(unknown, dollars);
         notes.push(("At most", format!("{bound} for this call at {}", first.endpoint.provider)));
         notes.push(("Status", format!("{} at {}", first.status.name(), first.endpoint.provider)));
         if first.status == crate::catalog::Status::Active {

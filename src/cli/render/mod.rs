@@ -1,11 +1,13 @@
 //! Pure value to `String`: tables for people, delimited text and JSON for programs. Nothing here writes.
 
+pub(crate) mod answer;
 pub(crate) mod chat;
 pub(crate) mod decision;
 pub(crate) mod explain;
 pub(crate) mod json;
 pub(crate) mod model;
 pub(crate) mod money;
+pub(crate) mod request;
 pub(crate) mod sheet;
 pub(crate) mod table;
 pub(crate) mod text;

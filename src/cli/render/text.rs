@@ -172,6 +172,27 @@ pub(crate) fn one_line(text: &str) -> String {
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A model's text for a terminal: what could steer it (cursor, colours, title, clipboard) is shown as a sign instead.
+pub(crate) fn harmless(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+        '\x7f' => '\u{2421}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
+/// JSON for a terminal: the control characters that JSON itself lets through are escaped, so that it stays the same.
+pub(crate) fn harmless_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c > '\x1f' { out += &format!("\\u{:04x}", u32::from(c)) } else { out.push(c) }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +210,12 @@ mod tests {
         assert_eq!(cut_middle("openrouter/deepseek/deepseek-r1:free", 20), "openroute…ek-r1:free");
         assert_eq!(cut_middle("short", 20), "short");
         assert_eq!(width(&cut_middle("日本語日本語日本語", 8)), 7);
+    }
+
+    #[test]
+    fn a_model_cannot_steer_a_terminal() {
+        assert_eq!(harmless("a\x1b[31m\tb\r\n\x07\u{9b}\x7fé"), "a\u{241b}[31m\tb\u{240d}\n\u{2407}\u{fffd}\u{2421}é");
+        assert_eq!(harmless_json("{\"a\":\"\u{9b}é\x7f\"}\n"), "{\"a\":\"\\u009bé\\u007f\"}\n");
     }
 
     #[test]

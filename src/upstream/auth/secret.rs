@@ -48,6 +48,27 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Replaces the key wherever it occurs in some bytes.
+    #[must_use]
+    pub fn redact_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let key = self.0.as_bytes();
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut rest = bytes;
+        while !key.is_empty() && rest.len() >= key.len() {
+            if rest.starts_with(key) {
+                out.extend_from_slice(b"[redacted]");
+                rest = &rest[key.len()..];
+            } else {
+                out.push(rest[0]);
+                rest = &rest[1..];
+            }
+        }
+        out.extend_from_slice(rest);
+        out
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret([redacted])")
@@ -114,6 +135,10 @@ mod tests {
         assert_eq!(secret.ending(), Some("6789"));
         assert_eq!(Secret::new("short").ending(), None);
         assert_eq!(secret.redact("no sk-canary-0123456789 here"), "no [redacted] here");
+        assert_eq!(
+            secret.redact_bytes(b"\xff sk-canary-0123456789sk-canary-0123456789."),
+            b"\xff [redacted][redacted]."
+        );
         assert_ne!(secret.fingerprint(&[1; 16]), secret.fingerprint(&[2; 16]));
         assert_eq!(secret.fingerprint(&[1; 16]).len(), 8);
     }

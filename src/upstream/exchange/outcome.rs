@@ -1,5 +1,8 @@
 //! From how an attempt stopped to its class.
 
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
 use super::super::transport::{WireError, WireErrorKind};
@@ -8,6 +11,9 @@ use super::attempt::{Attempt, End};
 use super::{Limit, Outcome};
 use crate::chat::Finish;
 use crate::observe::{ErrorClass, Phase, Timings};
+
+/// What a tool is called with: an object of anything.
+type Arguments = BTreeMap<String, IgnoredAny>;
 
 impl Attempt {
     pub(super) fn outcome(self, end: End, loopback: bool) -> Outcome {
@@ -77,15 +83,19 @@ impl Attempt {
             let class = self.broken();
             (class, Some(plain_error(class, message.to_owned())))
         };
-        let truncated =
-            |text: &String| !text.is_empty() && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err();
+        let cut = |text: &String| serde_json::from_str::<IgnoredAny>(text).is_err_and(|error| error.is_eof());
+        // An empty text is `{}`.
+        let broken = |text: &String| !text.is_empty() && serde_json::from_str::<Arguments>(text).is_err();
         match self.finish {
             None => fault("the answer ended without a finish reason"),
             Some((Finish::Error, _)) => fault("the provider finished the answer with an error"),
             Some((Finish::Filter, _)) => (ErrorClass::OkFiltered, None),
             Some((Finish::Length, _)) if self.answered => (ErrorClass::OkTruncated, None),
             Some((Finish::Length, _)) => (ErrorClass::OkNoAnswer, None),
-            Some(_) if self.tool_calls.iter().any(truncated) => fault("a tool call was cut off"),
+            Some(_) if self.tool_calls.iter().any(broken) => match self.tool_calls.iter().any(cut) {
+                true => fault("a tool call was cut off"),
+                false => fault("the arguments of a tool call are not a JSON object"),
+            },
             Some(_) if self.answered => (ErrorClass::Ok, None),
             Some(_) if self.first_token.is_some() => (ErrorClass::OkNoAnswer, None),
             Some(_) => fault("the answer is empty"),

@@ -1,12 +1,10 @@
 //! One chunk of a streamed answer, or a whole answer: the same shape but for `delta` and `message`.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::usage::{self, WireUsage};
-use crate::catalog::{ErrorFamily, Usage};
+use crate::catalog::{ErrorFamily, Quirks, Usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::units::Usd;
 use crate::upstream::DecodeError;
@@ -16,15 +14,25 @@ use crate::upstream::body::{failed, unreadable};
 #[derive(Debug)]
 pub(super) struct Answer {
     family: ErrorFamily,
+    output_excludes_reasoning: bool,
     started: bool,
     /// Held back until the end, because usage comes after it.
     finish: Option<(Finish, String)>,
     usage: Option<Usage>,
     billed: Option<Usd>,
     service_tier: Option<String>,
-    /// By index, whether a call's id and name have been told.
-    calls: BTreeMap<u32, (bool, bool)>,
-    last_call: u32,
+    /// The calls, in the order in which they began.
+    calls: Vec<Call>,
+    last_call: usize,
+}
+
+/// What has been told of a tool call.
+#[derive(Debug, Default)]
+struct Call {
+    /// Its index on the wire.
+    index: Option<u64>,
+    id: Option<String>,
+    is_named: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -33,7 +41,7 @@ struct Chunk {
     model: Option<String>,
     object: Option<String>,
     choices: Option<Vec<Choice>>,
-    usage: Option<WireUsage>,
+    usage: Option<Value>,
     x_groq: Option<Groq>,
     service_tier: Option<String>,
     error: Option<Value>,
@@ -44,7 +52,7 @@ struct Chunk {
 
 #[derive(Debug, Deserialize)]
 struct Groq {
-    usage: Option<WireUsage>,
+    usage: Option<Value>,
     /// Why the stream was stopped early.
     error: Option<String>,
 }
@@ -62,7 +70,7 @@ struct Choice {
     finish_reason: Option<String>,
     native_finish_reason: Option<String>,
     /// Moonshot's place for usage.
-    usage: Option<WireUsage>,
+    usage: Option<Value>,
     error: Option<Value>,
 }
 
@@ -92,15 +100,16 @@ struct Function {
 }
 
 impl Answer {
-    pub(super) fn new(family: ErrorFamily) -> Self {
+    pub(super) fn new(quirks: &Quirks) -> Self {
         Self {
-            family,
+            family: quirks.errors,
+            output_excludes_reasoning: quirks.output_excludes_reasoning,
             started: false,
             finish: None,
             usage: None,
             billed: None,
             service_tier: None,
-            calls: BTreeMap::new(),
+            calls: Vec::new(),
             last_call: 0,
         }
     }
@@ -146,10 +155,10 @@ impl Answer {
             self.note_finish(choice.finish_reason, choice.native_finish_reason);
             reported = reported.or(choice.usage);
         }
-        match reported.or(groq.and_then(|groq| groq.usage)) {
-            Some(reported) => self.tell_usage(&reported, out),
-            None => Ok(()),
+        if let Some(reported) = reported.or(groq.and_then(|groq| groq.usage)) {
+            self.tell_usage(&reported, out);
         }
+        Ok(())
     }
 
     /// The provider's terminator was seen: the end, even where it gave no reason.
@@ -204,29 +213,55 @@ impl Answer {
     fn tool_call(&mut self, call: ToolCall, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
         let id = said(call.id);
-        let index = match call.index {
-            Some(index) => {
-                u32::try_from(index).map_err(|_| DecodeError::Corrupt(format!("a tool call has the index {index}")))?
-            }
-            // Without an index, an id begins the next call.
-            None if id.is_some() => self.calls.keys().next_back().map_or(0, |last| last.saturating_add(1)),
-            None => self.last_call,
-        };
-        self.last_call = index;
         let function = call.function.unwrap_or(Function { name: None, arguments: None });
+        let name = said(function.name);
         let arguments = match function.arguments {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(text)) => text,
             Some(object @ Value::Object(_)) => object.to_string(),
             Some(_) => return Err(DecodeError::Corrupt("the arguments of a tool call are not text".to_owned())),
         };
-        let (id_told, name_told) = self.calls.entry(index).or_default();
-        let id = id.filter(|_| !std::mem::replace(id_told, true));
-        let name = said(function.name).filter(|_| !std::mem::replace(name_told, true));
+        let at = self.which(call.index, id.as_deref(), name.is_some());
+        if at == self.calls.len() {
+            self.calls.push(Call { index: call.index, ..Call::default() });
+        }
+        self.last_call = at;
+        let index = u32::try_from(at).map_err(|_| DecodeError::Corrupt("too many tool calls".to_owned()))?;
+        let known = &mut self.calls[at];
+        let id = id.filter(|_| known.id.is_none());
+        known.id = known.id.take().or_else(|| id.clone());
+        let name = name.filter(|_| !std::mem::replace(&mut known.is_named, true));
         if id.is_some() || name.is_some() || !arguments.is_empty() {
             out.push(ChatEvent::ToolCall { index, id, name, arguments });
         }
         Ok(())
+    }
+
+    /// Which call a piece belongs to; the number of calls is a new one.
+    ///
+    /// A piece with an index belongs to the latest call of that index, unless it begins another: Gemini's own imitation
+    /// gives every call the index 0. A new id alone begins none, since older vLLM makes one up for every piece. Without
+    /// an index an id that is not known begins a call, and so does a name without any id.
+    fn which(&self, index: Option<u64>, id: Option<&str>, is_named: bool) -> usize {
+        let next = self.calls.len();
+        let by_id = || self.calls.iter().rposition(|call| call.id.as_deref() == id);
+        let Some(index) = index else {
+            return match id {
+                Some(_) => by_id().unwrap_or(next),
+                None if is_named && self.calls.get(self.last_call).is_some_and(|call| call.is_named) => next,
+                None => self.last_call,
+            };
+        };
+        let latest = self.calls.iter().rposition(|call| call.index == Some(index));
+        let begins = |at: usize| {
+            let differs = id.is_some() && self.calls[at].id.as_deref().is_some_and(|known| Some(known) != id);
+            differs && is_named && self.calls[at].is_named
+        };
+        match latest {
+            Some(at) if begins(at) => by_id().unwrap_or(next),
+            Some(at) => at,
+            None => next,
+        }
     }
 
     fn note_finish(&mut self, reason: Option<String>, native: Option<String>) {
@@ -240,8 +275,10 @@ impl Answer {
         }
     }
 
-    fn tell_usage(&mut self, reported: &WireUsage, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        if let Some(usage) = reported.canonical()? {
+    /// Counts that no answer can have are as good as none: the answer itself is fine.
+    fn tell_usage(&mut self, reported: &Value, out: &mut Vec<ChatEvent>) {
+        let Some(reported) = WireUsage::read(reported) else { return };
+        if let Some(usage) = reported.canonical(self.output_excludes_reasoning) {
             let usage = Usage { service_tier: self.service_tier.clone(), ..usage };
             if self.usage.as_ref() != Some(&usage) {
                 out.push(ChatEvent::Usage(usage.clone()));
@@ -252,7 +289,6 @@ impl Answer {
             out.push(ChatEvent::Billed(billed));
             self.billed = Some(billed);
         }
-        Ok(())
     }
 }
 
@@ -276,7 +312,7 @@ fn is_listed_error(text: &str) -> bool {
 }
 
 /// Whether a field of an error says anything: `"error": null` is no error.
-fn is_said(value: &Value) -> bool {
+pub(in crate::upstream) fn is_said(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.is_empty(),
@@ -320,7 +356,7 @@ fn text_in(value: &Value) -> String {
 }
 
 /// The normalised reason for a provider's own word.
-fn finish_of(native: &str) -> Finish {
+pub(in crate::upstream) fn finish_of(native: &str) -> Finish {
     match native.to_ascii_lowercase().as_str() {
         "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "complete" => Finish::Stop,
         "length" | "max_tokens" | "max_output_tokens" | "model_length" | "model_context_window_exceeded" => {

@@ -10,7 +10,7 @@ use crate::upstream::DecodeError;
 
 /// The `usage` object of an answer.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct WireUsage {
+pub(in crate::upstream) struct WireUsage {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     total_tokens: Option<u64>,
@@ -49,20 +49,29 @@ struct ServerTools {
 }
 
 impl WireUsage {
-    /// The canonical form; `None` where no total is reported at all.
-    ///
-    /// # Errors
-    /// A count that no answer can have.
-    pub(super) fn canonical(&self) -> Result<Option<Usage>, DecodeError> {
+    /// Reads what was reported; `None` where a count is not one (negative, a fraction, a text).
+    pub(in crate::upstream) fn read(reported: &Value) -> Option<Self> {
+        // Serde would read a list as the fields in order.
+        reported.is_object().then(|| Self::deserialize(reported).ok())?
+    }
+
+    /// The canonical form; `None` where no total is reported at all, or a count is beyond anything that an answer can
+    /// have: then none of them can be believed. `excludes_reasoning` is what the provider is known to do where its
+    /// total does not tell.
+    pub(in crate::upstream) fn canonical(&self, excludes_reasoning: bool) -> Option<Usage> {
         if self.prompt_tokens.is_none() && self.completion_tokens.is_none() {
-            return Ok(None);
+            return None;
         }
+        self.counted(excludes_reasoning).ok()
+    }
+
+    fn counted(&self, excludes_reasoning: bool) -> Result<Usage, DecodeError> {
         let input = self.prompt_tokens_details.as_ref();
         let output = self.completion_tokens_details.as_ref();
         let cached = input.and_then(|details| details.cached_tokens);
-        Ok(Some(Usage {
+        Ok(Usage {
             input: tokens(self.prompt_tokens)?,
-            output: tokens(self.output_total())?,
+            output: tokens(self.output_total(excludes_reasoning))?,
             cache_read: tokens(cached.or(self.prompt_cache_hit_tokens).or(self.cached_tokens))?,
             cache_write: tokens(input.and_then(|details| details.cache_write_tokens))?,
             input_audio: tokens(input.and_then(|details| details.audio_tokens))?,
@@ -73,11 +82,11 @@ impl WireUsage {
             output_image: tokens(output.and_then(|details| details.image_tokens))?,
             web_searches: self.searches(),
             ..Usage::default()
-        }))
+        })
     }
 
     /// What the provider says that it bills: exact, or to the picodollar where it writes more digits than that.
-    pub(super) fn billed(&self) -> Option<Usd> {
+    pub(in crate::upstream) fn billed(&self) -> Option<Usd> {
         let cost = match self.cost.as_ref()? {
             Value::Object(parts) => parts.get("total_cost")?,
             cost => cost,
@@ -100,16 +109,17 @@ impl WireUsage {
     }
 
     /// All output: xAI counts its reasoning outside `completion_tokens`, which the total gives away.
-    fn output_total(&self) -> Option<u64> {
+    fn output_total(&self, excludes_reasoning: bool) -> Option<u64> {
         let output = self.completion_tokens?;
         let Some(reasoning) = self.reasoning() else { return Some(output) };
         let with_reasoning = output.saturating_add(reasoning);
-        let reasoning_is_outside = match (self.total_tokens, self.prompt_tokens) {
-            (Some(total), Some(input)) => {
-                total != input.saturating_add(output) && total == input.saturating_add(with_reasoning)
-            }
-            // Without a total, only a part that is larger than its whole gives it away.
-            _ => reasoning > output,
+        let sum = |output: u64| self.prompt_tokens.map(|input| input.saturating_add(output));
+        let reasoning_is_outside = match self.total_tokens {
+            Some(total) if sum(output) == Some(total) => false,
+            Some(total) if sum(with_reasoning) == Some(total) => true,
+            // A total that nothing explains tells nothing; a part that is larger than its whole does.
+            Some(_) => excludes_reasoning,
+            None => excludes_reasoning || reasoning > output,
         };
         Some(if reasoning_is_outside { with_reasoning } else { output })
     }
@@ -148,7 +158,7 @@ mod tests {
     use super::*;
 
     fn usage(text: &str) -> Usage {
-        serde_json::from_str::<WireUsage>(text).unwrap().canonical().unwrap().unwrap()
+        WireUsage::read(&serde_json::from_str(text).unwrap()).unwrap().canonical(false).unwrap()
     }
 
     #[test]
@@ -198,9 +208,33 @@ mod tests {
     }
 
     #[test]
-    fn a_count_beyond_reason_is_corrupt() {
-        let text = r#"{"prompt_tokens":18446744073709551615,"completion_tokens":1}"#;
-        assert!(matches!(serde_json::from_str::<WireUsage>(text).unwrap().canonical(), Err(DecodeError::Corrupt(_))));
-        assert_eq!(serde_json::from_str::<WireUsage>(r#"{"prompt_tokens":null}"#).unwrap().canonical(), Ok(None));
+    fn the_total_wins_over_what_a_provider_is_known_to_do() {
+        let with = |total: &str| {
+            let text = format!(
+                r#"{{"prompt_tokens":10,"completion_tokens":5{total},"completion_tokens_details":{{"reasoning_tokens":3}}}}"#
+            );
+            let usage = WireUsage::read(&serde_json::from_str(&text).unwrap()).unwrap();
+            usage.canonical(true).unwrap().output
+        };
+        assert_eq!(with(""), Some(Tokens::new(8)));
+        assert_eq!(with(r#","total_tokens":18"#), Some(Tokens::new(8)));
+        assert_eq!(with(r#","total_tokens":15"#), Some(Tokens::new(5)));
+    }
+
+    #[test]
+    fn counts_that_no_answer_can_have_are_none() {
+        let read =
+            |text: &str| WireUsage::read(&serde_json::from_str(text).unwrap()).and_then(|usage| usage.canonical(false));
+        for text in [
+            r#"{"prompt_tokens":18446744073709551615,"completion_tokens":1}"#,
+            r#"{"prompt_tokens":-1,"completion_tokens":1}"#,
+            r#"{"prompt_tokens":1,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":-1}}"#,
+            r#"{"prompt_tokens":null}"#,
+            r#"[1,2]"#,
+            "-3",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read(r#"{"prompt_tokens":1,"completion_tokens":2}"#), Some(Usage::text(1, 2)));
     }
 }

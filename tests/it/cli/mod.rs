@@ -1,5 +1,6 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
 
+mod attach;
 mod check;
 mod environment;
 mod failover;
@@ -9,11 +10,14 @@ mod gemini;
 mod keys;
 mod local;
 mod offline;
+mod record;
+mod schema;
 mod secrets;
 mod signals;
 mod stdin;
 mod stdout;
 mod store;
+mod tools;
 mod usage;
 
 use std::fmt::Write as _;

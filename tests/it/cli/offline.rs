@@ -254,9 +254,9 @@ fn a_decision_explains_itself() {
     --- stdout
 
     --- stderr
-    error: no key for any of 38 providers
+    error: no key for any of 39 providers
       looked in  ANTHROPIC_API_KEY, OPENROUTER_API_KEY, ABACUS_API_KEY,
-                 AI302_API_KEY and 33 more (not set)
+                 AI302_API_KEY and 34 more (not set)
       fix:       export ANTHROPIC_API_KEY=... or try it without a key: openmux
                  --sandbox chat ...
     ");

@@ -39,8 +39,10 @@ fn page(command: &Command, name: &str, names: &[String]) -> String {
         text.add(|out| man.render_subcommands_section(out));
     }
     text.roff(|page| {
-        if name == "openmux" {
-            topics(page);
+        match name {
+            "openmux" => topics(page, |_| true),
+            "openmux-chat" => topics(page, |topic| ["output", "messages"].contains(&topic)),
+            _ => {}
         }
         exit_status(page);
         environment(page);
@@ -74,8 +76,8 @@ impl Text {
 }
 
 /// The help topics that have no section of their own.
-fn topics(page: &mut Roff) {
-    for (topic, text) in openmux::cli::topics() {
+fn topics(page: &mut Roff, wanted: impl Fn(&str) -> bool) {
+    for (topic, text) in openmux::cli::topics().into_iter().filter(|(topic, _)| wanted(topic)) {
         let heading = match topic {
             "exit-codes" | "environment" => continue,
             "output" => "OUTPUT FORMATS".to_owned(),

@@ -40,14 +40,14 @@ pub(super) fn ask(sandbox: &Running, id: &str, protocol: Protocol, extra: &Value
     for (key, value) in extra.as_object().unwrap().iter().filter(|(key, _)| !in_path || *key != "stream") {
         body[key] = value.clone();
     }
-    let url = format!("{}/{path}", sandbox.base_urls[&ProviderId::new(id)]);
+    let url = format!("{}/{path}", sandbox.places[&ProviderId::new(id)][0].base_url);
     client().post(url).header("anthropic-version", "2023-06-01").body(body.to_string())
 }
 
 /// The same with the credential of its provider; a token is exchanged first where it takes one.
 pub(super) async fn signed(sandbox: &Running, id: &str, protocol: Protocol, extra: &Value) -> RequestBuilder {
     let request = ask(sandbox, id, protocol, extra);
-    match &sandbox.credentials[&ProviderId::new(id)] {
+    match &sandbox.places[&ProviderId::new(id)][0].credential {
         Credential::Key { key, auth: Auth::Header(name) } => request.header(name, key),
         Credential::Google { document } => request.bearer_auth(exchanged(document).await),
         // A signature is tried elsewhere.

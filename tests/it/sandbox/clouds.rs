@@ -35,7 +35,8 @@ async fn sent(sandbox: &Running, protocol: Protocol, signer: &Signer, lazy: Lazy
 #[tokio::test]
 async fn bedrock_takes_what_aws_s_library_signs() {
     let sandbox = sandbox(Protocol::BedrockConverse).await;
-    let Credential::Aws { access_key_id, secret_access_key, region } = sandbox.credentials.values().next().unwrap()
+    let Credential::Aws { access_key_id, secret_access_key, region } =
+        &sandbox.places.values().next().unwrap()[0].credential
     else {
         panic!("AWS's")
     };
@@ -58,7 +59,9 @@ async fn bedrock_takes_what_aws_s_library_signs() {
 async fn vertex_takes_what_google_s_library_exchanges_or_signs() {
     for protocol in [Protocol::VertexAnthropic, Protocol::VertexGemini] {
         let sandbox = sandbox(protocol).await;
-        let Credential::Google { document } = sandbox.credentials.values().next().unwrap() else { panic!("Google's") };
+        let Credential::Google { document } = &sandbox.places.values().next().unwrap()[0].credential else {
+            panic!("Google's")
+        };
         let signer = Signer::new(Vars::default());
         let lazy = Lazy::GoogleDocument(Secret::new(document.clone()));
         let (status, text) = sent(&sandbox, protocol, &signer, lazy).await;

@@ -92,9 +92,13 @@ fn signature(path: &str, headers: &[(&str, &str)], date: &str, body: &str) -> St
 #[tokio::test]
 async fn requests_of_the_official_clients_are_accepted_as_they_are_sent() {
     let sandbox = everyone().await;
-    let Credential::Google { document } = &sandbox.credentials[&ProviderId::new("vertex")] else { panic!("Google's") };
+    let Credential::Google { document } = &sandbox.places[&ProviderId::new("vertex")][0].credential else {
+        panic!("Google's")
+    };
     let vertex = exchanged(document).await;
-    let Credential::Google { document } = &sandbox.credentials[&ProviderId::new("claude")] else { panic!("Google's") };
+    let Credential::Google { document } = &sandbox.places[&ProviderId::new("claude")][0].credential else {
+        panic!("Google's")
+    };
     let claude = exchanged(document).await;
     let mut accepted = std::collections::BTreeMap::<&str, u32>::new();
     for request in ["openai", "anthropic", "bedrock", "vertex"].into_iter().flat_map(captured) {

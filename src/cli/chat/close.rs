@@ -1,0 +1,103 @@
+//! After the last attempt: the end of the answer, the closing line, the exit code.
+
+use serde_json::Value;
+
+use super::super::args::Format;
+use super::super::contract::Exit;
+use super::super::error::CliError;
+use super::super::printer::Printer;
+use super::super::render::chat::{self as render, Said};
+use super::super::{Outcome, out, report, warn};
+use super::Asked;
+use super::shape::Shaped;
+use crate::dispatch::AttemptReport;
+use crate::observe::ErrorClass;
+use crate::routing::Decision;
+
+impl Asked<'_> {
+    /// Ends the output and says how it went.
+    pub(super) fn close(
+        &self,
+        mut printer: Printer<'_>,
+        told: &Shaped,
+        decision: &Decision,
+        signalled: Option<Exit>,
+    ) -> Outcome {
+        let settings = self.settings;
+        let simulated = settings.sandbox.is_some();
+        if let Some(outcome) = printer.unread() {
+            return outcome;
+        }
+        let (report, answered, model) = (&told.report, told.answered(), &self.request.model);
+        match (self.format, answered) {
+            (Format::Json, Some(attempt)) => {
+                let said = Said { answer: &printer.answer, valid: told.valid };
+                let document = render::json(model, decision, report, attempt, &said, simulated);
+                printer.write(&format!("{}\n", Value::Object(document)));
+            }
+            (Format::Jsonl, Some(attempt)) => {
+                let said = Said { answer: &printer.answer, valid: told.valid };
+                let end = render::end_event(report, attempt, &said, simulated);
+                printer.write(&format!("{}\n", Value::Object(end)));
+            }
+            _ => printer.finish_text(answered.is_some()),
+        }
+        if let Some(outcome) = printer.unread() {
+            return outcome;
+        }
+        let wants_line = self.args.usage || ((settings.err_is_terminal || simulated) && !self.args.no_usage);
+        let shown = answered.or(report.attempts.last());
+        let line = shown.and_then(|shown| render::closing_line(model, report, shown, simulated));
+        if let Some(line) = line.filter(|_| wants_line && self.format == Format::Text && !settings.quiet) {
+            out::talk(&format!("{}\n", settings.err.dim(&line)));
+        }
+        if let Some(exit) = signalled {
+            return Ok(exit);
+        }
+        let Some(attempt) = answered else {
+            // What was held back never reached stdout.
+            let shown = self.format == Format::Text && !self.args.no_stream && self.request.schema.is_none();
+            let error = report::failed(report, decision, model, shown);
+            return Err(match settings.proxy() {
+                Some(proxy) if error.exit == Exit::Unavailable => error.fact("through the proxy", proxy),
+                _ => error,
+            });
+        };
+        self.judge(attempt.outcome.class, attempt, told)
+    }
+
+    /// A whole answer may still be less than what was asked for.
+    fn judge(&self, class: ErrorClass, attempt: &AttemptReport, told: &Shaped) -> Outcome {
+        let strict = self.args.strict;
+        let cut = match self.request.max_tokens {
+            Some(most) => format!("cut off at --max-tokens {most}"),
+            None => "cut off at the model's longest answer".to_owned(),
+        };
+        let no_answer = "the model spent all its tokens on reasoning and gave no answer";
+        match class {
+            ErrorClass::OkTruncated if strict => {
+                return Err(CliError::new(Exit::Incomplete, "length", format!("the answer was {cut}"))
+                    .fix("--max-tokens with a larger number"));
+            }
+            ErrorClass::OkTruncated => warn(self.settings, &format!("{cut} (with --strict this is exit 10)")),
+            ErrorClass::OkNoAnswer if strict => {
+                return Err(CliError::new(Exit::Incomplete, "no_answer", no_answer));
+            }
+            ErrorClass::OkNoAnswer => warn(self.settings, &format!("{no_answer} (with --strict this is exit 10)")),
+            ErrorClass::OkFiltered => return Err(report::filtered(attempt)),
+            _ => {}
+        }
+        if told.valid != Some(false) {
+            return Ok(Exit::Ok);
+        }
+        let wrong = told.wrong.iter().take(3).cloned().collect::<Vec<_>>();
+        if strict {
+            return Err(CliError::new(Exit::Incomplete, "schema", "the answer does not satisfy the schema")
+                .fact("reason", wrong.join("\n"))
+                .fix("run it again, or with a model of openmux models list --structured"));
+        }
+        let why = wrong.join("; ");
+        warn(self.settings, &format!("the answer does not satisfy the schema: {why} (with --strict this is exit 10)"));
+        Ok(Exit::Ok)
+    }
+}

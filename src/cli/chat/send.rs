@@ -1,0 +1,103 @@
+//! One request carried out: its attempts, until one answers, a limit fires or a signal comes.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::super::contract::Exit;
+use super::{group, stop_signal};
+use crate::chat::{ChatEvent, ChatRequest};
+use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Wire};
+use crate::observe::Source;
+use crate::routing::{Decision, Limits};
+
+/// What all requests of one command have in common.
+pub(super) struct Session<'a> {
+    /// Decides, and carries decisions out.
+    pub(super) dispatcher: &'a Dispatcher<'a>,
+    /// The endpoints that are weighed.
+    pub(super) reaches: &'a [Reach],
+    /// Connections and credentials.
+    pub(super) wire: Wire<'a>,
+    /// Limits over all attempts of one request.
+    pub(super) limits: Limits,
+    /// The longest silence within an answer.
+    pub(super) idle: Option<Duration>,
+    /// What is left of the time for all of them; `None` is no limit.
+    pub(super) total: Option<Duration>,
+    /// Whether nothing is shown before an answer is whole.
+    pub(super) hold: bool,
+    /// Which signal came, if one did.
+    pub(super) signalled: Option<Exit>,
+}
+
+impl Session<'_> {
+    /// Carries one request out.
+    pub(super) async fn send(
+        &mut self,
+        request: &ChatRequest,
+        decision: &Decision,
+        observer: &mut dyn Observer,
+    ) -> ChatReport {
+        let plan = Plan {
+            request,
+            reaches: self.reaches,
+            decision,
+            route_limits: self.limits,
+            idle: self.idle,
+            total: self.total,
+            hold: self.hold,
+            group: group(),
+            source: Source::Chat,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let chatting = self.dispatcher.chat(&plan, self.wire, stopped, observer);
+        tokio::pin!(chatting);
+        let signal = stop_signal();
+        tokio::pin!(signal);
+        let report = loop {
+            tokio::select! {
+                report = &mut chatting => break report,
+                exit = &mut signal, if self.signalled.is_none() => {
+                    self.signalled = Some(exit);
+                    let _ = stop.send(true);
+                }
+            }
+        };
+        self.total = self.total.map(|total| total.saturating_sub(report.elapsed));
+        report
+    }
+}
+
+/// Keeps the events of an answer back; everything else passes.
+pub(super) struct Held<'a> {
+    /// The events so far.
+    pub(super) events: Vec<ChatEvent>,
+    rest: &'a mut dyn Observer,
+}
+
+impl<'a> Held<'a> {
+    /// Nothing was kept yet.
+    pub(super) fn new(rest: &'a mut dyn Observer) -> Self {
+        Self { events: Vec::new(), rest }
+    }
+}
+
+impl Observer for Held<'_> {
+    fn event(&mut self, event: ChatEvent) -> bool {
+        self.events.push(event);
+        true
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.rest.notice(notice);
+    }
+
+    fn records(&self) -> bool {
+        self.rest.records()
+    }
+
+    fn recorded(&mut self, recording: Recording) {
+        self.rest.recorded(recording);
+    }
+}

@@ -1,0 +1,71 @@
+//! Reading JSON that a person wrote: every mistake is placed, and nothing in it is passed over.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::super::error::{CliError, nearest};
+
+/// What is wrong, with the place in the document before it: `[0].role: missing`.
+pub(super) type Wrong = String;
+
+/// The error of a whole file.
+pub(super) fn in_file(path: &Path, wrong: &str) -> CliError {
+    let name = if path.as_os_str() == "-" { "stdin".into() } else { path.display().to_string() };
+    CliError::usage(format!("{name}: {wrong}"))
+}
+
+/// The document in a text.
+pub(super) fn parse(text: &str) -> Result<Value, Wrong> {
+    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
+}
+
+/// An object.
+pub(super) fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, Wrong> {
+    value.as_object().ok_or_else(|| format!("{at}: not an object"))
+}
+
+/// A member that is a text; absent and null are none.
+pub(super) fn text<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> Result<Option<&'a str>, Wrong> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("{at}.{key}: not a text")),
+    }
+}
+
+/// A member that must be a text and hold something.
+pub(super) fn needed<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> Result<&'a str, Wrong> {
+    match text(object, key, at)? {
+        Some("") => Err(format!("{at}.{key}: empty")),
+        Some(text) => Ok(text),
+        None => Err(format!("{at}.{key}: missing")),
+    }
+}
+
+/// A member that is true or false.
+pub(super) fn flag(object: &Map<String, Value>, key: &str, at: &str) -> Result<Option<bool>, Wrong> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(format!("{at}.{key}: neither true nor false")),
+    }
+}
+
+/// Refuses members that would be dropped. What says nothing (null, an empty list or object) is no loss.
+pub(super) fn only(object: &Map<String, Value>, at: &str, known: &[&str]) -> Result<(), Wrong> {
+    let empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    };
+    let stranger = object.iter().find(|(key, value)| !known.contains(&key.as_str()) && !empty(value));
+    match stranger {
+        None => Ok(()),
+        Some((key, _)) => {
+            let hint = nearest(key, known).map(|near| format!("; did you mean {near}")).unwrap_or_default();
+            Err(format!("{at}.{key}: this version cannot send it{hint}"))
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Conversations from files, in OpenAI's form, and with Anthropic's blocks for images and documents.
+//!
+//! `help messages` and the man page describe the form; [`super::super::render::answer`] writes the model's turn in it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::attach::{MOST, Sniffed, sniff};
+use super::json::{Wrong, flag, needed, object, only, parse, text};
+use super::tools::is_name;
+use crate::chat::{Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
+
+/// The messages of a document.
+///
+/// # Errors
+/// What is wrong, with its place.
+pub(super) fn read(document: &str) -> Result<Vec<Message>, Wrong> {
+    let Value::Array(items) = parse(document)? else {
+        return Err("not a JSON array of messages".to_owned());
+    };
+    if items.is_empty() {
+        return Err("holds no message".to_owned());
+    }
+    // Which tool each call named, for the results that name the call alone.
+    let mut calls = BTreeMap::new();
+    items.iter().enumerate().map(|(at, item)| message(item, &format!("[{at}]"), &mut calls)).collect()
+}
+
+fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {
+    let fields = object(value, at)?;
+    let role = match needed(fields, "role", at)? {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => return assistant(fields, at, calls),
+        "tool" => return tool(fields, at, calls),
+        other => {
+            return Err(format!("{at}.role: \"{other}\" is none of system, developer, user, assistant, tool"));
+        }
+    };
+    only(fields, at, &["role", "content"])?;
+    let parts = content(fields, at)?;
+    if parts.is_empty() {
+        return Err(format!("{at}.content: empty"));
+    }
+    if role != Role::User && parts.iter().any(|part| !matches!(part, Part::Text(_))) {
+        return Err(format!("{at}.content: only text, where instructions are given"));
+    }
+    Ok(Message { role, parts })
+}
+
+/// The model's own turn: what it thought, what it said, what it called.
+fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {
+    let known = ["role", "content", "reasoning", "reasoning_content", "signature", "tool_calls", "refusal"];
+    only(fields, at, &known)?;
+    let mut parts = reasoning(fields, at)?;
+    if !matches!(fields.get("content"), None | Some(Value::Null)) {
+        parts.extend(content(fields, at)?);
+    }
+    if let Some(refusal) = text(fields, "refusal", at)?.filter(|text| !text.is_empty()) {
+        parts.push(Part::Text(refusal.to_owned()));
+    }
+    match fields.get("tool_calls") {
+        None | Some(Value::Null) => {}
+        Some(Value::Array(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                let call = call(item, &format!("{at}.tool_calls[{index}]"))?;
+                let twin = |part: &Part| matches!(part, Part::ToolCall(other) if other.id == call.id);
+                if parts.iter().any(twin) {
+                    return Err(format!("{at}.tool_calls[{index}].id: \"{}\" is there twice", call.id));
+                }
+                // Some providers count their calls from 0 in each turn: the last of an id is meant.
+                calls.insert(call.id.clone(), call.name.clone());
+                parts.push(Part::ToolCall(call));
+            }
+        }
+        Some(_) => return Err(format!("{at}.tool_calls: not an array")),
+    }
+    if parts.is_empty() {
+        return Err(format!("{at}.content: missing, and no tool_calls either"));
+    }
+    Ok(Message { role: Role::Assistant, parts })
+}
+
+/// What the model thought before it spoke: `reasoning` and its `signature`.
+fn reasoning(fields: &Map<String, Value>, at: &str) -> Result<Vec<Part>, Wrong> {
+    let plain = match (text(fields, "reasoning", at)?, text(fields, "reasoning_content", at)?) {
+        (Some(_), Some(_)) => {
+            return Err(format!("{at}: reasoning and reasoning_content say the same thing twice"));
+        }
+        (one, other) => one.or(other).unwrap_or_default(),
+    };
+    let signature = text(fields, "signature", at)?.filter(|text| !text.is_empty());
+    if plain.is_empty() && signature.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Part::Reasoning { text: plain.to_owned(), signature: signature.map(str::to_owned) }])
+}
+
+fn call(value: &Value, at: &str) -> Result<ToolCall, Wrong> {
+    let fields = object(value, at)?;
+    only(fields, at, &["id", "type", "index", "function", "signature"])?;
+    if let Some(other) = text(fields, "type", at)?.filter(|kind| *kind != "function") {
+        return Err(format!("{at}.type: \"{other}\" is not \"function\""));
+    }
+    let inner = format!("{at}.function");
+    let function = object(fields.get("function").unwrap_or(&Value::Null), &inner)?;
+    only(function, &inner, &["name", "arguments"])?;
+    let name = needed(function, "name", &inner)?;
+    if !is_name(name) {
+        return Err(format!("{inner}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
+    }
+    let arguments = match function.get("arguments") {
+        None | Some(Value::Null) => "{}".to_owned(),
+        Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
+        Some(Value::String(text)) => {
+            serde_json::from_str::<Map<String, Value>>(text)
+                .map_err(|error| format!("{inner}.arguments: not the text of a JSON object: {error}"))?;
+            text.clone()
+        }
+        Some(object @ Value::Object(_)) => object.to_string(),
+        Some(_) => return Err(format!("{inner}.arguments: not the text of a JSON object")),
+    };
+    Ok(ToolCall {
+        id: needed(fields, "id", at)?.to_owned(),
+        name: name.to_owned(),
+        arguments,
+        signature: text(fields, "signature", at)?.map(str::to_owned),
+    })
+}
+
+/// What a tool answered.
+fn tool(fields: &Map<String, Value>, at: &str, calls: &BTreeMap<String, String>) -> Result<Message, Wrong> {
+    only(fields, at, &["role", "tool_call_id", "name", "content", "is_error"])?;
+    let id = needed(fields, "tool_call_id", at)?;
+    let Some(called) = calls.get(id) else {
+        return Err(format!("{at}.tool_call_id: \"{id}\" is no call of an assistant's message before it"));
+    };
+    let name = text(fields, "name", at)?.unwrap_or(called);
+    if name != called {
+        return Err(format!("{at}.name: the call \"{id}\" is of {called}, not of {name}"));
+    }
+    let content = match fields.get("content") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(_) => content(fields, at)?,
+    };
+    if content.iter().any(|part| matches!(part, Part::Reasoning { .. })) {
+        return Err(format!("{at}.content: a tool does not reason"));
+    }
+    let is_error = flag(fields, "is_error", at)?.unwrap_or(false);
+    let result = ToolResult { call_id: id.to_owned(), name: Some(name.to_owned()), content, is_error };
+    Ok(Message { role: Role::User, parts: vec![Part::ToolResult(result)] })
+}
+
+/// `content`: a text, or an array of parts.
+fn content(fields: &Map<String, Value>, at: &str) -> Result<Vec<Part>, Wrong> {
+    match fields.get("content") {
+        Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
+        Some(Value::String(text)) => Ok(vec![Part::Text(text.clone())]),
+        Some(Value::Array(items)) => {
+            items.iter().enumerate().map(|(index, item)| part(item, &format!("{at}.content[{index}]"))).collect()
+        }
+        Some(_) => Err(format!("{at}.content: neither text nor an array of parts")),
+        None => Err(format!("{at}.content: missing")),
+    }
+}
+
+fn part(value: &Value, at: &str) -> Result<Part, Wrong> {
+    let fields = object(value, at)?;
+    match needed(fields, "type", at)? {
+        "text" => {
+            only(fields, at, &["type", "text"])?;
+            let text = text(fields, "text", at)?.ok_or_else(|| format!("{at}.text: missing"))?;
+            Ok(Part::Text(text.to_owned()))
+        }
+        "reasoning" => {
+            only(fields, at, &["type", "text", "signature"])?;
+            reasoning_part(fields, at)
+        }
+        "image_url" => {
+            only(fields, at, &["type", "image_url"])?;
+            image_url(fields.get("image_url").unwrap_or(&Value::Null), &format!("{at}.image_url"))
+        }
+        "file" => {
+            only(fields, at, &["type", "file"])?;
+            let at = format!("{at}.file");
+            let file = object(fields.get("file").unwrap_or(&Value::Null), &at)?;
+            only(file, &at, &["filename", "file_data"])?;
+            let name = text(file, "filename", &at)?.map(str::to_owned);
+            located(needed(file, "file_data", &at)?, None, name, &format!("{at}.file_data"))
+        }
+        kind @ ("image" | "document") => {
+            only(fields, at, &["type", "source", "title"])?;
+            let name = text(fields, "title", at)?.map(str::to_owned);
+            source(kind, fields.get("source").unwrap_or(&Value::Null), name, &format!("{at}.source"))
+        }
+        other => Err(format!("{at}.type: \"{other}\" is none of text, image_url, file, image, document, reasoning")),
+    }
+}
+
+fn reasoning_part(fields: &Map<String, Value>, at: &str) -> Result<Part, Wrong> {
+    let plain = text(fields, "text", at)?.unwrap_or_default().to_owned();
+    let signature = text(fields, "signature", at)?.map(str::to_owned);
+    if plain.is_empty() && signature.is_none() {
+        return Err(format!("{at}.text: missing, and no signature either"));
+    }
+    Ok(Part::Reasoning { text: plain, signature })
+}
+
+/// OpenAI's image: an address, or an object with one. `detail` other than `auto` is no part of the canonical form.
+fn image_url(value: &Value, at: &str) -> Result<Part, Wrong> {
+    let url = match value {
+        Value::String(url) => url.as_str(),
+        _ => {
+            let fields = object(value, at)?;
+            only(fields, at, &["url", "detail"])?;
+            if let Some(detail) = text(fields, "detail", at)?.filter(|detail| *detail != "auto") {
+                return Err(format!("{at}.detail: \"{detail}\" cannot be asked for, only \"auto\""));
+            }
+            needed(fields, "url", at)?
+        }
+    };
+    located(url, Some(MediaKind::Image), None, &format!("{at}.url"))
+}
+
+/// Anthropic's source: base64, an address, or (for documents) text.
+fn source(kind: &str, value: &Value, name: Option<String>, at: &str) -> Result<Part, Wrong> {
+    let fields = object(value, at)?;
+    only(fields, at, &["type", "media_type", "data", "url"])?;
+    let wanted = if kind == "image" { MediaKind::Image } else { MediaKind::Pdf };
+    match needed(fields, "type", at)? {
+        "base64" => decoded(needed(fields, "data", at)?, Some(wanted), name, &format!("{at}.data")),
+        "url" => located(needed(fields, "url", at)?, Some(wanted), name, &format!("{at}.url")),
+        "text" if kind == "document" => Ok(Part::Text(needed(fields, "data", at)?.to_owned())),
+        other => Err(format!("{at}.type: \"{other}\" is neither base64 nor url")),
+    }
+}
+
+/// A `data:` URL, an address that the provider fetches, or bare base64.
+fn located(place: &str, wanted: Option<MediaKind>, name: Option<String>, at: &str) -> Result<Part, Wrong> {
+    let lower = place.get(..8).unwrap_or(place).to_ascii_lowercase();
+    if lower.starts_with("data:") {
+        let (head, data) = place.split_once(',').ok_or_else(|| format!("{at}: a data: URL without data"))?;
+        if !head.ends_with(";base64") {
+            return Err(format!("{at}: a data: URL that is not base64"));
+        }
+        return decoded(data, wanted, name, at);
+    }
+    if lower.starts_with("http://") || lower.starts_with("https://") {
+        let address: http::Uri = place.parse().map_err(|_| format!("{at}: not an address"))?;
+        let kind = wanted.unwrap_or(MediaKind::Pdf);
+        let mime = mime_of(address.path(), kind).to_owned();
+        return Ok(Part::Media(Media { kind, mime, source: MediaSource::Url(place.to_owned()), name }));
+    }
+    if wanted == Some(MediaKind::Image) {
+        return Err(format!("{at}: neither a data: URL nor an http address"));
+    }
+    decoded(place, wanted, name, at)
+}
+
+/// The type of what lies elsewhere, by its ending; nobody has looked at the bytes.
+fn mime_of(path: &str, kind: MediaKind) -> &'static str {
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
+    match (kind, ending.as_str()) {
+        (MediaKind::Pdf, _) => "application/pdf",
+        (MediaKind::Image, "png") => "image/png",
+        (MediaKind::Image, "gif") => "image/gif",
+        (MediaKind::Image, "webp") => "image/webp",
+        (MediaKind::Image, _) => "image/jpeg",
+    }
+}
+
+/// Base64 that is what it should be, by its bytes.
+fn decoded(data: &str, wanted: Option<MediaKind>, name: Option<String>, at: &str) -> Result<Part, Wrong> {
+    let compact: String = data.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(compact).map_err(|error| format!("{at}: not base64: {error}"))?;
+    if u64::try_from(bytes.len()).is_ok_and(|count| count > MOST) {
+        return Err(format!("{at}: more than {MOST} bytes"));
+    }
+    match sniff(&bytes) {
+        Sniffed::Media(kind, mime) if wanted.is_none_or(|wanted| wanted == kind) => {
+            Ok(Part::Media(Media { kind, mime: mime.to_owned(), source: MediaSource::Bytes(Bytes::from(bytes)), name }))
+        }
+        Sniffed::Media(_, mime) => Err(format!("{at}: its bytes are {mime}")),
+        Sniffed::Text(_) => Err(format!("{at}: its bytes are text")),
+        Sniffed::Other(found) => Err(format!("{at}: it is {found}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PNG: &str =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+    fn part_of(json: &str) -> Result<Part, Wrong> {
+        read(&format!(r#"[{{"role":"user","content":[{json}]}}]"#))
+            .map(|mut messages| messages.remove(0).parts.remove(0))
+    }
+
+    #[test]
+    fn a_whole_conversation_is_read() {
+        let messages = read(
+            r#"[{"role":"developer","content":"Be brief."},
+                {"role":"user","content":[{"type":"text","text":"Weather?"}]},
+                {"role":"assistant","content":null,"reasoning":"Hm.","signature":"s1","refusal":null,"annotations":[],
+                 "tool_calls":[{"id":"c1","type":"function","signature":"s2",
+                                "function":{"name":"w","arguments":"{\"city\":\"Oslo\"}"}},
+                               {"id":"c2","function":{"name":"now","arguments":""}}]},
+                {"role":"tool","tool_call_id":"c1","content":"rain"},
+                {"role":"tool","tool_call_id":"c2","content":[],"is_error":true},
+                {"role":"assistant","content":"Rain."}]"#,
+        );
+        let messages = messages.unwrap();
+        let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
+        use Role::{Assistant, Developer, User};
+        assert_eq!(roles, [Developer, User, Assistant, User, User, Assistant]);
+        let call = |id: &str, name: &str, arguments: &str, signature: Option<&str>| {
+            Part::ToolCall(ToolCall {
+                id: id.to_owned(),
+                name: name.to_owned(),
+                arguments: arguments.to_owned(),
+                signature: signature.map(str::to_owned),
+            })
+        };
+        assert_eq!(
+            messages[2].parts,
+            [
+                Part::Reasoning { text: "Hm.".to_owned(), signature: Some("s1".to_owned()) },
+                call("c1", "w", "{\"city\":\"Oslo\"}", Some("s2")),
+                call("c2", "now", "{}", None),
+            ]
+        );
+        let Part::ToolResult(result) = &messages[4].parts[0] else { panic!() };
+        assert_eq!((result.name.as_deref(), result.is_error, result.content.len()), (Some("now"), true, 0));
+    }
+
+    #[test]
+    fn images_and_documents_come_in_several_forms() {
+        let image = |part: Part| match part {
+            Part::Media(media) => {
+                (media.kind.name(), media.mime, matches!(media.source, MediaSource::Url(_)), media.name)
+            }
+            other => panic!("{other:?}"),
+        };
+        let here = ("image", "image/png".to_owned(), false, None);
+        for json in [
+            format!(r#"{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{PNG}","detail":"auto"}}}}"#),
+            // What it says it is does not matter; its bytes do.
+            format!(r#"{{"type":"image_url","image_url":"data:image/jpeg;base64,{PNG}"}}"#),
+            format!(r#"{{"type":"image","source":{{"type":"base64","media_type":"image/png","data":"{PNG}"}}}}"#),
+            format!(r#"{{"type":"file","file":{{"file_data":"{PNG}"}}}}"#),
+        ] {
+            assert_eq!(image(part_of(&json).unwrap()), here, "{json}");
+        }
+        let there = part_of(r#"{"type":"image_url","image_url":{"url":"https://example.com/a.webp?x=1"}}"#).unwrap();
+        assert_eq!(image(there), ("image", "image/webp".to_owned(), true, None));
+        let pdf = part_of(r#"{"type":"document","title":"t","source":{"type":"url","url":"https://example.com/a"}}"#);
+        assert_eq!(image(pdf.unwrap()), ("pdf", "application/pdf".to_owned(), true, Some("t".to_owned())));
+        let pdf = part_of(
+            r#"{"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,JVBERi0xLjQK"}}"#,
+        );
+        assert_eq!(image(pdf.unwrap()), ("pdf", "application/pdf".to_owned(), false, Some("a.pdf".to_owned())));
+    }
+
+    #[test]
+    fn mistakes_are_placed() {
+        for (text, wrong) in [
+            (r#"{"role":"user"}"#, "not a JSON array of messages"),
+            ("[]", "holds no message"),
+            (r#"[{"content":"x"}]"#, "[0].role: missing"),
+            (r#"[{"role":"robot"}]"#, "[0].role: \"robot\" is none of system, developer, user, assistant, tool"),
+            (r#"[{"role":"user"}]"#, "[0].content: missing"),
+            (r#"[{"role":"user","content":3}]"#, "[0].content: neither text nor an array of parts"),
+            (r#"[{"role":"user","content":"a","name":"Bo"}]"#, "[0].name: this version cannot send it"),
+            (r#"[{"role":"assistant","content":null}]"#, "[0].content: missing, and no tool_calls either"),
+            (
+                r#"[{"role":"tool","tool_call_id":"c9","content":"x"}]"#,
+                "[0].tool_call_id: \"c9\" is no call of an assistant's message before it",
+            ),
+            (
+                r#"[{"role":"assistant","tool_calls":[{"id":"c1","function":{"name":"w","arguments":"[1]"}}]}]"#,
+                "[0].tool_calls[0].function.arguments: not the text of a JSON object: invalid type: sequence, expected a map at line 1 column 0",
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err(), wrong, "{text}");
+        }
+        for (json, wrong) in [
+            (
+                r#"{"type":"video"}"#,
+                "[0].content[0].type: \"video\" is none of text, image_url, file, image, document, reasoning",
+            ),
+            (r#"{"type":"image_url"}"#, "[0].content[0].image_url: not an object"),
+            (
+                r#"{"type":"image_url","image_url":"cat.png"}"#,
+                "[0].content[0].image_url.url: neither a data: URL nor an http address",
+            ),
+            (
+                r#"{"type":"image_url","image_url":{"url":"https://example.com/a.png","detail":"high"}}"#,
+                "[0].content[0].image_url.detail: \"high\" cannot be asked for, only \"auto\"",
+            ),
+            (
+                r#"{"type":"image","source":{"type":"base64","data":"JVBERi0xLjQK"}}"#,
+                "[0].content[0].source.data: its bytes are application/pdf",
+            ),
+            (
+                r#"{"type":"file","file":{"file_id":"f1"}}"#,
+                "[0].content[0].file.file_id: this version cannot send it; did you mean file_data",
+            ),
+            (
+                r#"{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}"#,
+                "[0].content[0].cache_control: this version cannot send it",
+            ),
+        ] {
+            assert_eq!(part_of(json).unwrap_err(), wrong, "{json}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Tool definitions from files, in the forms in which people have them: OpenAI's two, Anthropic's, or a plain object.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::super::args::Ask;
+use super::super::error::{CliError, nearest};
+use super::super::settings::read_text;
+use super::json::{Wrong, flag, in_file, needed, object, only, parse, text};
+use super::schema;
+use crate::chat::{Tool, ToolChoice};
+
+/// The tools of all files, in order, and the choice among them.
+///
+/// # Errors
+/// A file cannot be read, holds no tools, two tools have one name, or the choice names none of them.
+pub(super) fn read(ask: &Ask) -> Result<(Vec<Tool>, Option<ToolChoice>), CliError> {
+    let mut tools: Vec<Tool> = Vec::new();
+    for path in &ask.tool {
+        for tool in of(path, &read_text(path)?)? {
+            if tools.iter().any(|known| known.name == tool.name) {
+                return Err(in_file(path, &format!("there are two tools called \"{}\"", tool.name)));
+            }
+            tools.push(tool);
+        }
+    }
+    if let Some(ToolChoice::Named(name)) = &ask.tool_choice
+        && !tools.iter().any(|tool| tool.name == *name)
+    {
+        let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+        let error = CliError::usage(format!("--tool-choice: no tool is called \"{name}\""));
+        let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
+        return Err(error.fact("tools", names.join(" ")));
+    }
+    Ok((tools, ask.tool_choice.clone()))
+}
+
+fn of(path: &PathBuf, text: &str) -> Result<Vec<Tool>, CliError> {
+    tools(text).map_err(|wrong| in_file(Path::new(path), &wrong))
+}
+
+fn tools(text: &str) -> Result<Vec<Tool>, Wrong> {
+    match parse(text)? {
+        Value::Array(items) if items.is_empty() => Err("holds no tool".to_owned()),
+        Value::Array(items) => items.iter().enumerate().map(|(at, item)| tool(item, &format!("[{at}]"))).collect(),
+        item @ Value::Object(_) => Ok(vec![tool(&item, "")?]),
+        _ => Err("neither a tool nor a JSON array of tools".to_owned()),
+    }
+}
+
+fn tool(value: &Value, at: &str) -> Result<Tool, Wrong> {
+    let outer = object(value, at)?;
+    match text(outer, "type", at)? {
+        None | Some("function" | "custom") => {}
+        Some(other) => return Err(format!("{at}.type: \"{other}\" is run by a provider; only functions can be given")),
+    }
+    if let Some(inner) = outer.get("function") {
+        only(outer, at, &["type", "function"])?;
+        let at = format!("{at}.function");
+        return function(object(inner, &at)?, &at);
+    }
+    function(outer, at)
+}
+
+fn function(tool: &Map<String, Value>, at: &str) -> Result<Tool, Wrong> {
+    only(tool, at, &["type", "name", "description", "parameters", "input_schema", "strict"])?;
+    let name = needed(tool, "name", at)?;
+    if !is_name(name) {
+        return Err(format!("{at}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
+    }
+    let (key, parameters) = match (tool.get("parameters"), tool.get("input_schema")) {
+        (Some(_), Some(_)) => return Err(format!("{at}: parameters and input_schema say the same thing twice")),
+        (Some(parameters), None) => ("parameters", parameters.clone()),
+        (None, Some(parameters)) => ("input_schema", parameters.clone()),
+        // A tool that takes nothing.
+        (None, None) => ("parameters", json!({ "type": "object", "properties": {} })),
+    };
+    let place = format!("{at}.{key}");
+    let is_object = object(&parameters, &place)?.get("type").is_none_or(|kind| kind == "object");
+    if !is_object {
+        return Err(format!("{place}.type: arguments are always an \"object\""));
+    }
+    schema::compile(&parameters).map_err(|(inner, why)| format!("{place}{inner}: {why}"))?;
+    Ok(Tool {
+        name: name.to_owned(),
+        description: text(tool, "description", at)?.map(str::to_owned),
+        parameters,
+        strict: flag(tool, "strict", at)?,
+    })
+}
+
+/// What every provider takes as a name.
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: &str = r#"{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"#;
+
+    #[test]
+    fn four_forms_say_the_same() {
+        let forms = [
+            format!(r#"{{"type":"function","function":{{"name":"w","description":"d","parameters":{SCHEMA}}}}}"#),
+            format!(r#"{{"type":"function","name":"w","description":"d","parameters":{SCHEMA},"strict":null}}"#),
+            format!(r#"[{{"name":"w","description":"d","input_schema":{SCHEMA}}}]"#),
+            format!(r#"{{"name":"w","description":"d","parameters":{SCHEMA}}}"#),
+        ];
+        let expected = vec![Tool {
+            name: "w".to_owned(),
+            description: Some("d".to_owned()),
+            parameters: SCHEMA.parse().unwrap(),
+            strict: None,
+        }];
+        for form in forms {
+            assert_eq!(tools(&form).as_ref(), Ok(&expected), "{form}");
+        }
+        let bare = tools(r#"{"name":"now","strict":true}"#).unwrap().remove(0);
+        assert_eq!(
+            (bare.parameters.to_string().as_str(), bare.strict),
+            (r#"{"type":"object","properties":{}}"#, Some(true))
+        );
+    }
+
+    #[test]
+    fn mistakes_are_placed() {
+        for (text, wrong) in [
+            ("[]", "holds no tool"),
+            ("3", "neither a tool nor a JSON array of tools"),
+            ("{", "not JSON: EOF while parsing an object at line 1 column 1"),
+            (r#"[{"name":"a"},{"name":"b c"}]"#, "[1].name: \"b c\" is not 1 to 64 of A-Z a-z 0-9 _ -"),
+            (r#"{"description":"d"}"#, ".name: missing"),
+            (r#"{"name":"a","parameters":"x"}"#, ".parameters: not an object"),
+            (r#"{"name":"a","parameters":{"type":"array"}}"#, ".parameters.type: arguments are always an \"object\""),
+            (
+                r#"{"name":"a","parametres":{"type":"object"}}"#,
+                ".parametres: this version cannot send it; did you mean parameters",
+            ),
+            (r#"{"type":"web_search"}"#, ".type: \"web_search\" is run by a provider; only functions can be given"),
+        ] {
+            assert_eq!(tools(text).unwrap_err(), wrong, "{text}");
+        }
+        let schema = r#"[{"name":"a","input_schema":{"type":"object","properties":{"b":{"type":"integr"}}}}]"#;
+        let wrong = tools(schema).unwrap_err();
+        assert!(wrong.starts_with("[0].input_schema.properties.b.type: "), "{wrong}");
+    }
+}

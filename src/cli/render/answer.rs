@@ -1,0 +1,241 @@
+//! What a model said, put together from its events: text, reasoning, tool calls, and the turn that a script sends back.
+
+use serde_json::{Map, Value};
+
+use crate::chat::ChatEvent;
+
+/// A call of a tool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Call {
+    id: String,
+    name: String,
+    arguments: String,
+    signature: Option<String>,
+}
+
+/// What a turn is made of, in the order in which it came; calls stand apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Block {
+    Text(String),
+    Reasoning { text: String, signature: Option<String> },
+}
+
+/// What was said, put together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The answer's text.
+    pub text: String,
+    /// The reasoning, where it streams.
+    pub reasoning: String,
+    blocks: Vec<Block>,
+    calls: Vec<Call>,
+}
+
+impl Answer {
+    /// The answer that some events make.
+    pub(crate) fn of(events: &[ChatEvent]) -> Self {
+        let mut answer = Self::default();
+        events.iter().for_each(|event| answer.add(event));
+        answer
+    }
+
+    /// Takes one event in.
+    pub(crate) fn add(&mut self, event: &ChatEvent) {
+        match event {
+            ChatEvent::Text(text) => {
+                self.text.push_str(text);
+                match self.blocks.last_mut() {
+                    Some(Block::Text(last)) => last.push_str(text),
+                    _ => self.blocks.push(Block::Text(text.clone())),
+                }
+            }
+            ChatEvent::Reasoning(text) => {
+                self.reasoning.push_str(text);
+                match self.blocks.last_mut() {
+                    // A signature ends a block: what follows is another.
+                    Some(Block::Reasoning { text: last, signature: None }) => last.push_str(text),
+                    _ => self.blocks.push(Block::Reasoning { text: text.clone(), signature: None }),
+                }
+            }
+            ChatEvent::ToolCall { index, id, name, arguments } => {
+                let call = self.call(*index);
+                call.id.push_str(id.as_deref().unwrap_or_default());
+                call.name.push_str(name.as_deref().unwrap_or_default());
+                call.arguments.push_str(arguments);
+            }
+            ChatEvent::Signature { index: Some(index), signature } => {
+                self.call(*index).signature.get_or_insert_default().push_str(signature);
+            }
+            ChatEvent::Signature { index: None, signature } => match self.blocks.last_mut() {
+                Some(Block::Reasoning { signature: last @ None, .. }) => *last = Some(signature.clone()),
+                _ => self.blocks.push(Block::Reasoning { text: String::new(), signature: Some(signature.clone()) }),
+            },
+            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
+        }
+    }
+
+    fn call(&mut self, index: u32) -> &mut Call {
+        let at = usize::try_from(index).unwrap_or(0).min(127);
+        if self.calls.len() <= at {
+            self.calls.resize(at + 1, Call::default());
+        }
+        &mut self.calls[at]
+    }
+
+    /// Whether the model wants tools called.
+    pub(crate) fn calls_tools(&self) -> bool {
+        self.said_calls().next().is_some()
+    }
+
+    /// The calls, each with an id, which some providers do not give; a number that a provider left out is no call.
+    fn said_calls(&self) -> impl Iterator<Item = Call> {
+        let named = |(at, call): (usize, &Call)| {
+            let id = if call.id.is_empty() { format!("call_{at}") } else { call.id.clone() };
+            (!call.name.is_empty()).then(|| Call { id, ..call.clone() })
+        };
+        self.calls.iter().enumerate().filter_map(named)
+    }
+
+    /// The tool calls as JSON: `id`, `name`, and `arguments` as an object.
+    pub(crate) fn calls_json(&self) -> Vec<Value> {
+        let call = |call: Call| {
+            let mut object = Map::new();
+            object.insert("id".to_owned(), call.id.as_str().into());
+            object.insert("name".to_owned(), call.name.as_str().into());
+            object.insert("arguments".to_owned(), arguments(&call.arguments));
+            Value::from(object)
+        };
+        self.said_calls().map(call).collect()
+    }
+
+    /// The turn in the form that `--messages` reads, so that a script can append it and go on.
+    pub(crate) fn message(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("role".to_owned(), "assistant".into());
+        match self.blocks.as_slice() {
+            [Block::Reasoning { text, signature }, rest @ ..] if !rest.iter().any(is_reasoning) => {
+                object.insert("content".to_owned(), content(rest));
+                if !text.is_empty() {
+                    object.insert("reasoning".to_owned(), text.as_str().into());
+                }
+                if let Some(signature) = signature {
+                    object.insert("signature".to_owned(), signature.as_str().into());
+                }
+            }
+            blocks => {
+                object.insert("content".to_owned(), content(blocks));
+            }
+        }
+        let calls: Vec<Value> = self.said_calls().map(call_json).collect();
+        if !calls.is_empty() {
+            object.insert("tool_calls".to_owned(), calls.into());
+        }
+        object.into()
+    }
+}
+
+fn is_reasoning(block: &Block) -> bool {
+    matches!(block, Block::Reasoning { .. })
+}
+
+/// Text alone is a text; with reasoning in between it is a list of parts; nothing is null.
+fn content(blocks: &[Block]) -> Value {
+    if blocks.is_empty() {
+        return Value::Null;
+    }
+    if !blocks.iter().any(is_reasoning) {
+        let text = |block: &Block| match block {
+            Block::Text(text) => text.clone(),
+            Block::Reasoning { .. } => String::new(),
+        };
+        return blocks.iter().map(text).collect::<String>().into();
+    }
+    let part = |block: &Block| {
+        let mut object = Map::new();
+        let (kind, text) = match block {
+            Block::Text(text) => ("text", text),
+            Block::Reasoning { text, .. } => ("reasoning", text),
+        };
+        object.insert("type".to_owned(), kind.into());
+        object.insert("text".to_owned(), text.as_str().into());
+        if let Block::Reasoning { signature: Some(signature), .. } = block {
+            object.insert("signature".to_owned(), signature.as_str().into());
+        }
+        Value::from(object)
+    };
+    blocks.iter().map(part).collect::<Vec<_>>().into()
+}
+
+/// A call as OpenAI writes it: the arguments are a text.
+fn call_json(call: Call) -> Value {
+    let mut function = Map::new();
+    function.insert("name".to_owned(), call.name.as_str().into());
+    let arguments = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.as_str() };
+    function.insert("arguments".to_owned(), arguments.into());
+    let mut object = Map::new();
+    object.insert("id".to_owned(), call.id.as_str().into());
+    object.insert("type".to_owned(), "function".into());
+    object.insert("function".to_owned(), function.into());
+    if let Some(signature) = call.signature {
+        object.insert("signature".to_owned(), signature.into());
+    }
+    object.into()
+}
+
+/// Arguments as an object; an answer with others has failed before it came here.
+fn arguments(text: &str) -> Value {
+    if text.trim().is_empty() {
+        return Map::new().into();
+    }
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(id: Option<&str>, name: Option<&str>, arguments: &str) -> ChatEvent {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        ChatEvent::ToolCall { index: 0, id: owned(id), name: owned(name), arguments: arguments.to_owned() }
+    }
+
+    fn signature(index: Option<u32>, text: &str) -> ChatEvent {
+        ChatEvent::Signature { index, signature: text.to_owned() }
+    }
+
+    #[test]
+    fn pieces_of_a_tool_call_are_put_together() {
+        let mut answer = Answer::of(&[
+            piece(Some("c1"), Some("look"), ""),
+            piece(None, None, "{\"a\":"),
+            piece(None, None, "1.50}"),
+        ]);
+        assert_eq!(answer.calls_json()[0].to_string(), r#"{"id":"c1","name":"look","arguments":{"a":1.50}}"#);
+        answer.add(&signature(Some(0), "s"));
+        assert_eq!(
+            answer.message().to_string(),
+            r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"look","arguments":"{\"a\":1.50}"},"signature":"s"}]}"#
+        );
+        let empty = Answer::of(&[piece(Some("c1"), Some("now"), "")]);
+        assert_eq!(empty.calls_json()[0]["arguments"].to_string(), "{}");
+    }
+
+    #[test]
+    fn reasoning_goes_back_with_its_signature() {
+        let think = |text: &str| ChatEvent::Reasoning(text.to_owned());
+        let say = |text: &str| ChatEvent::Text(text.to_owned());
+        let plain = Answer::of(&[think("a"), think("b"), signature(None, "s"), say("c"), say("d")]);
+        assert_eq!(
+            plain.message().to_string(),
+            r#"{"role":"assistant","content":"cd","reasoning":"ab","signature":"s"}"#
+        );
+        let hidden = Answer::of(&[signature(None, "s"), say("c")]);
+        assert_eq!(hidden.message().to_string(), r#"{"role":"assistant","content":"c","signature":"s"}"#);
+        let twice = Answer::of(&[think("a"), signature(None, "s"), think("b"), signature(None, "t"), say("c")]);
+        assert_eq!(
+            twice.message()["content"].to_string(),
+            r#"[{"type":"reasoning","text":"a","signature":"s"},{"type":"reasoning","text":"b","signature":"t"},{"type":"text","text":"c"}]"#
+        );
+        assert_eq!((twice.reasoning.as_str(), twice.text.as_str()), ("ab", "c"));
+    }
+}
