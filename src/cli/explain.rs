@@ -58,7 +58,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     };
     let simulated = sandbox::pretended(settings, &offline.catalog, &resolved, &named);
     let dispatcher = offline.dispatcher(simulated.as_ref(), args.ask.choice.region.as_deref());
-    let reaches = dispatcher.reach_for(&resolved.model, resolved.variant.as_deref(), args.all, chat.as_ref());
+    let reaches = dispatcher.reach_for(&resolved.model, resolved.variant.as_deref(), args.all, Some(&chat));
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));
     let policy = prompt::policy(&args.ask.choice);
     let routed = dispatcher.route(&request, Some(&chat), &reaches, &policy, seed, !args.strict);

@@ -56,7 +56,11 @@ pub(crate) fn constraints(
     })
 }
 
-fn provider(catalog: &Catalog, name: &str) -> Result<ProviderId, CliError> {
+/// The provider of that name, in any case.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn provider(catalog: &Catalog, name: &str) -> Result<ProviderId, CliError> {
     let id = ProviderId::new(name.to_lowercase());
     if catalog.provider(&id).is_some() {
         return Ok(id);

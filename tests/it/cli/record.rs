@@ -38,7 +38,7 @@ fn text(world: &World, name: &str) -> String {
 fn an_exchange_is_kept_as_a_fixture_that_its_owner_alone_can_read() {
     for protocol in BOTH {
         let world = World::new(protocol, vec![Server::start(vec![answer(protocol)])]);
-        let output = world.chat(["--record", "rec", "--temperature", "0.70", "--set", "seed=7"]).run();
+        let output = world.chat(["--record", "rec", "--temperature", "0.70", "--top-p", "0.5"]).run();
         assert_eq!((output.code, output.stdout.as_str()), (Some(0), "Hello, you.\n"), "{}", output.snapshot());
         let files = files(&world.home.path().join("rec"));
         let [(top, 0o700), (case, 0o700), (toml, 0o600), (request, 0o600), (response, 0o600)] = files.as_slice() else {
@@ -54,7 +54,7 @@ fn an_exchange_is_kept_as_a_fixture_that_its_owner_alone_can_read() {
         assert_eq!(table["content_type"].as_str(), Some("text/event-stream"));
         let request: Value = serde_json::from_str(&text(&world, request)).unwrap();
         assert_eq!(request["call"]["messages"], json!([{"role": "user", "content": "hi"}]));
-        assert_eq!((&request["call"]["temperature"], &request["call"]["seed"]), (&json!("0.70"), &json!(7)));
+        assert_eq!((&request["call"]["temperature"], &request["call"]["top_p"]), (&json!("0.70"), &json!("0.5")));
         assert_eq!(request["expect"]["body"], world.servers[0].requests()[0].json());
         assert_eq!(request["expect"]["headers"]["content-type"], "application/json");
         assert!(text(&world, response).contains("Hello"));
