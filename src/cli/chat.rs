@@ -89,7 +89,11 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let started = match &settings.sandbox {
-            Some(scenario) => Some(sandbox::start(&catalog, &resolved, scenario, 0).await?),
+            Some(scenario) => {
+                let named = sandbox::named(&constraints);
+                let stage = sandbox::Stage { scenario, port: 0, named: &named };
+                Some(sandbox::start(settings, &catalog, &resolved, stage).await?)
+            }
             None => None,
         };
         if started.is_some() {
@@ -160,7 +164,9 @@ impl Asked<'_> {
         let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
             CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
         })?;
-        let signer = Signer::new(settings.keys.vars.clone());
+        // In the sandbox the clouds' chains see nothing of the real environment.
+        let vars = dispatcher.sandbox.map_or(&settings.keys.vars, |sandbox| &sandbox.vars);
+        let signer = Signer::new(vars.clone());
         let shaped = self.request.schema.is_some();
         let mut session = Session {
             dispatcher,

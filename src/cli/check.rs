@@ -12,7 +12,7 @@ use super::render::text::{one_line, wrap};
 use super::report::{better_key, is_variable};
 use super::settings::{self, Settings};
 use super::{Outcome, facts, note, print, prompt, sandbox, warn};
-use crate::catalog::{Catalog, Provider, is_loopback};
+use crate::catalog::{Provider, is_loopback};
 use crate::dispatch::{Checked, Dispatcher, Health, Reach, Sandboxed, Wire};
 use crate::observe::ErrorClass;
 use crate::sandbox::SandboxProvider;
@@ -83,7 +83,7 @@ pub(crate) fn check(settings: &Settings, args: &ProvidersCheck) -> Outcome {
 async fn ask(offline: &Offline<'_>, args: &ProvidersCheck, named: Vec<Provider>) -> Result<Vec<Row>, CliError> {
     let settings = offline.settings;
     let started = match &settings.sandbox {
-        Some(scenario) => Some(simulate(&offline.catalog, scenario, &named).await?),
+        Some(scenario) => Some(simulate(offline, scenario, &named).await?),
         None => None,
     };
     let simulated = started.as_ref().map(|(_, simulated)| simulated);
@@ -107,7 +107,8 @@ async fn ask(offline: &Offline<'_>, args: &ProvidersCheck, named: Vec<Provider>)
     let transport = Transport::new(&settings.transport(Some(limit))?).map_err(|error| {
         CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
     })?;
-    let signer = Signer::new(settings.keys.vars.clone());
+    let vars = simulated.map_or(&settings.keys.vars, |simulated| &simulated.vars);
+    let signer = Signer::new(vars.clone());
     let wire = Wire { transport: &transport, signer: &signer };
     let checked = dispatcher.check(&reaches, wire, limit, false).await;
     Ok(rows(&reaches, checked, chosen))
@@ -115,23 +116,25 @@ async fn ask(offline: &Offline<'_>, args: &ProvidersCheck, named: Vec<Provider>)
 
 /// Simulates those that are named, or else some of one model.
 async fn simulate(
-    catalog: &Catalog,
+    offline: &Offline<'_>,
     scenario: &str,
     named: &[Provider],
 ) -> Result<(crate::sandbox::Running, Sandboxed), CliError> {
     if named.is_empty() {
-        return sandbox::start(catalog, &facts::model(catalog, SANDBOX_MODEL)?, scenario, 0).await;
+        let model = facts::model(&offline.catalog, SANDBOX_MODEL)?;
+        let stage = sandbox::Stage { scenario, port: 0, named: &[] };
+        return sandbox::start(offline.settings, &offline.catalog, &model, stage).await;
     }
     let mut providers: Vec<SandboxProvider> = Vec::new();
     for provider in named {
-        let built = crate::upstream::BUILT;
-        let protocol = provider.protocols.iter().map(|spoken| spoken.protocol).find(|known| built.contains(known));
         let twice = providers.iter().any(|known| known.id == provider.id);
-        if let Some(protocol) = protocol.filter(|_| !twice) {
-            providers.push(SandboxProvider { id: provider.id.clone(), protocol, name: provider.name.clone() });
+        let spoken = provider.protocols.iter().map(|spoken| (spoken.protocol, spoken.auth.clone()));
+        let spoken = sandbox::playable(spoken);
+        if !twice && !spoken.is_empty() {
+            providers.push(SandboxProvider { id: provider.id.clone(), name: provider.name.clone(), spoken });
         }
     }
-    sandbox::listen(scenario, providers, 0).await
+    sandbox::listen(offline.settings, scenario, providers, 0).await
 }
 
 /// Whether it is checked without being named.

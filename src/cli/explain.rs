@@ -34,6 +34,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     };
     let resolved = facts::model(&offline.catalog, &name)?;
     let constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.ask.choice)?;
+    let named = sandbox::named(&constraints);
     let (request, chat) = if shaped && args.ask.messages.is_none() && args.ask.attach.is_empty() {
         let asked = args.tokens.unwrap_or(DEFAULT_SHAPE);
         // Without a prompt; what else is wished for still decides who can do it.
@@ -55,7 +56,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         }
         (request, chat)
     };
-    let simulated = sandbox::pretended(settings, &offline.catalog, &resolved);
+    let simulated = sandbox::pretended(settings, &offline.catalog, &resolved, &named);
     let dispatcher = offline.dispatcher(simulated.as_ref(), args.ask.choice.region.as_deref());
     let reaches = dispatcher.reach_for(&resolved.model, resolved.variant.as_deref(), args.all, Some(&chat));
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));

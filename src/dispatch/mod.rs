@@ -7,14 +7,14 @@ mod chat;
 mod check;
 mod reach;
 mod record;
-mod weigh;
 mod signing;
+mod weigh;
 
 use jiff::Timestamp;
 
 pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
-pub use reach::{Reach, Sandboxed};
+pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
 pub use weigh::route_request;
 

@@ -10,16 +10,25 @@ use crate::catalog::{
 };
 use crate::chat::ChatRequest;
 use crate::store::StateKey;
-use crate::upstream::auth::{Address, Found, Lazy, Secret, address, find_key, is_overridden};
+use crate::upstream::auth::{Address, Found, Lazy, Vars, address, find_key, is_overridden};
 use crate::upstream::{BUILT, Call, adapter};
 
-/// The simulated providers of a sandboxed command: provider to base URL.
+/// The simulated providers of a sandboxed command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sandboxed {
-    /// Where each simulated provider listens.
-    pub base_urls: BTreeMap<ProviderId, String>,
-    /// The key that they accept.
-    pub key: String,
+    /// Where each simulated provider listens by its protocols, and the credential that it takes there.
+    pub providers: BTreeMap<ProviderId, BTreeMap<Protocol, Simulated>>,
+    /// What the clouds' own chains of credentials read in place of the environment.
+    pub vars: Vars,
+}
+
+/// One protocol of a simulated provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Simulated {
+    /// Where it listens.
+    pub base_url: String,
+    /// The credential that it takes.
+    pub found: Found,
 }
 
 /// An endpoint and how it would be called.
@@ -203,7 +212,7 @@ impl Dispatcher<'_> {
             endpoint,
             provider,
         };
-        let simulated = self.sandbox.map(|sandbox| sandbox.base_urls.contains_key(&reach.provider.id));
+        let simulated = self.sandbox.map(|sandbox| sandbox.providers.contains_key(&reach.provider.id));
         match spoken {
             // The sandbox is all there is: why else it could not be called does not matter.
             _ if simulated == Some(false) => {
@@ -219,11 +228,10 @@ impl Dispatcher<'_> {
     }
 
     fn call_at(&self, reach: &mut Reach, protocol: Protocol, template: &str, auth: &Auth) {
-        if let Some(sandbox) = self.sandbox {
-            reach.base_url = sandbox.base_urls.get(&reach.provider.id).cloned().unwrap_or_default();
-            let auth = if matches!(auth, Auth::Header(_)) { auth.clone() } else { Auth::Bearer };
-            let secret = Secret::new(sandbox.key.clone());
-            reach.found = Found::Key { source: "sandbox".to_owned(), secret, auth };
+        let played = self.sandbox.and_then(|sandbox| sandbox.providers.get(&reach.provider.id));
+        if let Some(simulated) = played.and_then(|protocols| protocols.get(&protocol)) {
+            reach.base_url.clone_from(&simulated.base_url);
+            reach.found = simulated.found.clone();
             return;
         }
         if let Auth::Unsupported(scheme) = auth {

@@ -1,7 +1,13 @@
-//! The text of a simulated answer, and the numbers that everything random here is drawn from.
+//! The parts of a simulated answer, and the numbers that everything random here is drawn from.
+
+use super::dialect::{Block, Kind};
+use super::wants::{Task, Wants};
 
 /// How an answer begins, with the provider's name in the middle. No reader may take the text for a model's.
 const PREFIX: (&str, &str) = ("[sandbox] This is a simulated answer from ", " (no model was called).");
+
+/// What a simulated model thinks, where its thinking is asked for.
+const THOUGHT: &str = "[sandbox] Nobody thinks here, but a real model would begin like this.";
 
 const PROSE: [&str; 20] = [
     "Its words are drawn from a short list and say nothing about the question.",
@@ -61,25 +67,61 @@ impl Draw {
     }
 }
 
+/// The parts of an answer of `tokens` tokens; the thinking before it is not counted among them, and what is made to
+/// measure (a call, a document) is as long as it is.
+pub(super) fn blocks(provider: &str, wants: &Wants, tokens: u64, draw: &mut Draw) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if wants.thinks {
+        blocks.push(Block { kind: Kind::Reasoning, pieces: words(THOUGHT) });
+    }
+    blocks.push(match wants.task() {
+        Task::Prose => Block { kind: Kind::Text, pieces: pieces(provider, &wants.said(), tokens, draw) },
+        Task::Document(value) => Block { kind: Kind::Text, pieces: slices(&value.to_string()) },
+        Task::Call { name, arguments } => Block { kind: Kind::Call { name }, pieces: slices(&arguments.to_string()) },
+    });
+    blocks
+}
+
+/// Cuts an answer down to `limit` tokens, at least one; whether there was anything to cut.
+pub(super) fn limited(blocks: &mut Vec<Block>, limit: u64) -> bool {
+    let mut left = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+    let mut cut = false;
+    for block in blocks.iter_mut() {
+        cut |= block.pieces.len() > left;
+        block.pieces.truncate(left);
+        left -= block.pieces.len();
+    }
+    blocks.retain(|block| !block.pieces.is_empty());
+    cut
+}
+
 /// The text as the pieces that are streamed, each of which is one token. There are `tokens` of them, and at least one:
-/// the first is `[sandbox]`, so that even an answer of one token says what it is.
-pub(super) fn pieces(provider: &str, tokens: u64, draw: &mut Draw) -> Vec<String> {
-    let wanted = usize::try_from(tokens.max(1)).unwrap_or(usize::MAX);
-    let prefix = format!("{}{provider}{}", PREFIX.0, PREFIX.1);
-    let mut pieces: Vec<String> = Vec::new();
-    let mut sentence = prefix.as_str();
+/// the first is `[sandbox]`, so that even an answer of one token says what it is. What is `said` of the request is
+/// never left out.
+fn pieces(provider: &str, said: &str, tokens: u64, draw: &mut Draw) -> Vec<String> {
+    let mut pieces = words(&format!("{}{provider}{} {said}", PREFIX.0, PREFIX.1));
+    let least = if said.is_empty() { 1 } else { pieces.len() };
+    let wanted = usize::try_from(tokens).unwrap_or(usize::MAX).max(least);
     let mut at = usize::try_from(draw.within(0, PROSE.len() as u64 - 1)).unwrap_or(0);
-    loop {
-        for word in sentence.split_whitespace() {
-            if pieces.len() == wanted {
-                return pieces;
-            }
-            pieces.push(if pieces.is_empty() { word.to_owned() } else { format!(" {word}") });
-        }
-        sentence = PROSE[at % PROSE.len()];
+    while pieces.len() < wanted {
+        pieces.extend(PROSE[at % PROSE.len()].split_whitespace().map(|word| format!(" {word}")));
         // A step of one to three sentences never lands on the one just said.
         at += usize::try_from(draw.within(1, 3)).unwrap_or(1);
     }
+    pieces.truncate(wanted);
+    pieces
+}
+
+/// Words with the space before each.
+fn words(text: &str) -> Vec<String> {
+    let word = |(at, word): (usize, &str)| if at == 0 { word.to_owned() } else { format!(" {word}") };
+    text.split_whitespace().enumerate().map(word).collect()
+}
+
+/// Slices of a few characters, at least one; their bounds fall within words, numbers and escapes.
+fn slices(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    characters.chunks(6).map(|chunk| chunk.iter().collect()).collect()
 }
 
 #[cfg(test)]
@@ -89,15 +131,26 @@ mod tests {
     #[test]
     fn an_answer_says_what_it_is_however_short() {
         for tokens in [0, 1, 2, 7, 60, 1000] {
-            let pieces = pieces("Anthropic", tokens, &mut Draw::new(1, "anthropic", 0));
+            let pieces = pieces("Anthropic", "", tokens, &mut Draw::new(1, "anthropic", 0));
             assert_eq!(pieces.len() as u64, tokens.max(1));
             assert_eq!(pieces[0], "[sandbox]");
         }
-        let text = pieces("Anthropic", 30, &mut Draw::new(1, "anthropic", 0)).concat();
+        let text = pieces("Anthropic", "", 30, &mut Draw::new(1, "anthropic", 0)).concat();
         assert!(
             text.starts_with("[sandbox] This is a simulated answer from Anthropic (no model was called). "),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_is_said_of_the_request_is_never_left_out() {
+        let wants = Wants { thinks: true, remarks: vec!["I see a picture.".to_owned()], ..Wants::default() };
+        let mut all = blocks("Anthropic", &wants, 4, &mut Draw::new(1, "anthropic", 0));
+        assert_eq!(all[0].kind, Kind::Reasoning);
+        assert!(all[1].text().ends_with("(no model was called). I see a picture."), "{}", all[1].text());
+        assert!(!limited(&mut all.clone(), 1000));
+        assert!(limited(&mut all, 3));
+        assert_eq!((all.len(), all[0].pieces.len()), (1, 3));
     }
 
     #[test]

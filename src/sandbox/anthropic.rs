@@ -1,89 +1,34 @@
 //! The provider's side of Anthropic Messages.
 
+mod ask;
+
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::dialect::{Answer, Ask, Dialect, Failure, Finish, first_of, input_tokens, model, output_limit};
-
-/// The API version that no longer takes sampling parameters.
-const WITHOUT_SAMPLING: &str = "2026-10-21";
-const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
-/// What not every model takes.
-const REFUSABLE: [&str; 4] = ["temperature", "top_p", "top_k", "thinking"];
+use super::dialect::{Answer, Ask, Block, Dialect, Envelope, Event, Failure, Finish, Kind, Route, Stream};
+pub(super) use ask::{Host, read};
 
 /// Anthropic Messages.
 #[derive(Debug)]
 pub(super) struct AnthropicMessages;
 
 impl Dialect for AnthropicMessages {
-    fn chat_path(&self) -> &'static str {
-        "/messages"
+    fn route(&self, path: &str, _query: &str) -> Option<Route> {
+        (path == "/v1/messages").then_some(Route::PLAIN)
     }
 
     fn request_id_header(&self) -> &'static str {
         "request-id"
     }
 
-    fn ask(&self, headers: &HeaderMap, body: &Value) -> Result<Ask, Failure> {
-        let invalid = |parameter, message: String| Failure::Invalid { parameter, message };
+    fn ask(&self, _route: &Route, headers: &HeaderMap, body: &Value) -> Result<Ask, Failure> {
         let version = headers.get("anthropic-version").and_then(|version| version.to_str().ok());
-        let version = version.ok_or_else(|| invalid(None, "anthropic-version: header is required".to_owned()))?;
-        let missing = |field: &'static str| invalid(Some(field), format!("{field}: Field required"));
-        let model = model(body).ok_or_else(|| missing("model"))?;
-        let messages = body.get("messages").and_then(Value::as_array).ok_or_else(|| missing("messages"))?;
-        if messages.is_empty() {
-            return Err(invalid(Some("messages"), "messages: at least one message is required".to_owned()));
-        }
-        if messages.iter().any(|message| message.get("role").and_then(Value::as_str) == Some("system")) {
-            let message = "messages: Unexpected role \"system\". Use the top-level `system` parameter.".to_owned();
-            return Err(invalid(Some("messages"), message));
-        }
-        let too_small = |()| {
-            let message = "max_tokens: Input should be greater than or equal to 1".to_owned();
-            invalid(Some("max_tokens"), message)
-        };
-        let max_tokens = output_limit(body, "max_tokens").map_err(too_small)?.ok_or_else(|| missing("max_tokens"))?;
-        match first_of(body, &SAMPLING) {
-            Some(field) if version == WITHOUT_SAMPLING => {
-                return Err(invalid(Some(field), format!("{field}: Extra inputs are not permitted")));
-            }
-            _ => {}
-        }
-        let contents = messages.iter().filter_map(|message| message.get("content"));
-        Ok(Ask {
-            model: model.to_owned(),
-            stream: body.get("stream").and_then(Value::as_bool).unwrap_or(false),
-            stream_usage: true,
-            max_tokens: Some(max_tokens),
-            input_tokens: input_tokens(contents.chain(body.get("system"))),
-            refusable: first_of(body, &REFUSABLE),
-        })
+        let version = version.ok_or_else(|| Failure::invalid("anthropic-version: header is required"))?;
+        read(body, &Host { model: None, version, in_body: false })
     }
 
-    fn failure(&self, failure: &Failure, request_id: &str) -> (u16, Value) {
-        let (status, kind, message) = match failure {
-            Failure::NoKey => (401, "authentication_error", "x-api-key header is required".to_owned()),
-            Failure::WrongKey => (401, "authentication_error", "invalid x-api-key".to_owned()),
-            Failure::NoSuchPath { .. } => (404, "not_found_error", "Not found".to_owned()),
-            Failure::NoSuchModel { model } => (404, "not_found_error", format!("model: {model}")),
-            Failure::Invalid { message, .. } => (400, "invalid_request_error", message.clone()),
-            Failure::Unsupported { parameter } => {
-                (400, "invalid_request_error", format!("{parameter}: Extra inputs are not permitted"))
-            }
-            Failure::TooLarge => (413, "request_too_large", "Request exceeds the maximum size".to_owned()),
-            Failure::RateLimited { .. } => {
-                let message = "This request would exceed your organization's rate limit of requests per minute.";
-                (429, "rate_limit_error", message.to_owned())
-            }
-            Failure::Quota => {
-                let message = "Your credit balance is too low to access the Anthropic API.";
-                (402, "billing_error", message.to_owned())
-            }
-            Failure::Server => (500, "api_error", "Internal server error".to_owned()),
-            Failure::Overloaded => (529, "overloaded_error", "Overloaded".to_owned()),
-        };
-        let message = format!("[sandbox] {message}");
-        (status, json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}))
+    fn failure(&self, failure: &Failure, request_id: &str) -> Envelope {
+        told(failure, request_id)
     }
 
     fn models(&self) -> Value {
@@ -101,41 +46,117 @@ impl Dialect for AnthropicMessages {
     }
 
     fn whole(&self, answer: &Answer<'_>) -> Value {
-        let content = json!([{"type": "text", "text": answer.pieces.concat()}]);
-        message(answer, &content, stop_reason(answer.finish), answer.output_tokens())
+        whole(answer)
     }
 
-    fn opening(&self, answer: &Answer<'_>) -> String {
-        let start = json!({"type": "message_start", "message": message(answer, &json!([]), None, 1)});
-        let block = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}});
-        [event(&start), event(&block), event(&json!({"type": "ping"}))].concat()
+    fn stream(&self, answer: &Answer<'_>) -> Stream {
+        stream(answer)
     }
 
-    fn token(&self, _answer: &Answer<'_>, piece: &str) -> String {
-        event(&json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}))
-    }
-
-    fn closing(&self, answer: &Answer<'_>) -> String {
-        let mut delta = json!({
-            "type": "message_delta",
-            "delta": {"stop_reason": stop_reason(answer.finish), "stop_sequence": null},
-        });
-        if answer.reports_usage {
-            delta["usage"] = usage(answer, answer.output_tokens());
-        }
-        let stop = json!({"type": "content_block_stop", "index": 0});
-        [event(&stop), event(&delta), event(&json!({"type": "message_stop"}))].concat()
-    }
-
-    fn error_event(&self, failure: &Failure, request_id: &str) -> String {
-        event(&self.failure(failure, request_id).1)
+    fn error_events(&self, failure: &Failure, request_id: &str, _events: usize) -> Vec<Event> {
+        vec![event(&told(failure, request_id).body)]
     }
 }
 
+/// The envelope of a failure.
+pub(super) fn told(failure: &Failure, request_id: &str) -> Envelope {
+    let (status, kind, message) = match failure {
+        Failure::NoKey => (401, "authentication_error", "x-api-key header is required".to_owned()),
+        Failure::WrongKey => (401, "authentication_error", "invalid x-api-key".to_owned()),
+        Failure::Denied { message, .. } => (403, "permission_error", message.clone()),
+        Failure::NoSuchPath { .. } => (404, "not_found_error", "Not found".to_owned()),
+        Failure::NoSuchModel { model } => (404, "not_found_error", format!("model: {model}")),
+        Failure::Invalid { message, .. } => (400, "invalid_request_error", message.clone()),
+        Failure::Unsupported { parameter } => {
+            (400, "invalid_request_error", format!("{parameter}: Extra inputs are not permitted"))
+        }
+        Failure::TooLarge => (413, "request_too_large", "Request exceeds the maximum size".to_owned()),
+        Failure::RateLimited { .. } => {
+            let message = "This request would exceed your organization's rate limit of requests per minute.";
+            (429, "rate_limit_error", message.to_owned())
+        }
+        Failure::Quota => {
+            let message = "Your credit balance is too low to access the Anthropic API.";
+            (402, "billing_error", message.to_owned())
+        }
+        Failure::Server => (500, "api_error", "Internal server error".to_owned()),
+        Failure::Overloaded => (529, "overloaded_error", "Overloaded".to_owned()),
+    };
+    let message = format!("[sandbox] {message}");
+    let body = json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id});
+    Envelope::new(status, body)
+}
+
+/// An answer that is not streamed.
+pub(super) fn whole(answer: &Answer<'_>) -> Value {
+    let block = |(index, block): (usize, &Block)| match &block.kind {
+        Kind::Reasoning => json!({"type": "thinking", "thinking": block.text(), "signature": answer.signature(index)}),
+        Kind::Text => json!({"type": "text", "text": block.text()}),
+        Kind::Call { name } => {
+            let id = answer.call_id("toolu_", index);
+            json!({"type": "tool_use", "id": id, "name": name, "input": block.arguments()})
+        }
+    };
+    let content: Vec<Value> = answer.blocks.iter().enumerate().map(block).collect();
+    message(answer, &Value::Array(content), stop_reason(answer.finish), answer.output_tokens())
+}
+
+/// A streamed answer.
+pub(super) fn stream(answer: &Answer<'_>) -> Stream {
+    let start = json!({"type": "message_start", "message": message(answer, &json!([]), None, 1)});
+    let mut stream = Stream { opening: vec![event(&start)], ..Stream::default() };
+    for (index, block) in answer.blocks.iter().enumerate() {
+        let begin = event(&begin(answer, index, block));
+        for (at, piece) in block.pieces.iter().enumerate() {
+            let delta = match &block.kind {
+                Kind::Reasoning => json!({"type": "thinking_delta", "thinking": piece}),
+                Kind::Text => json!({"type": "text_delta", "text": piece}),
+                Kind::Call { .. } => json!({"type": "input_json_delta", "partial_json": piece}),
+            };
+            let delta = event(&json!({"type": "content_block_delta", "index": index, "delta": delta}));
+            // The first block begins before its first token is due.
+            let begins = at == 0 && index > 0;
+            stream.tokens.push(if begins { vec![begin.clone(), delta] } else { vec![delta] });
+        }
+        if index == 0 {
+            stream.opening.extend([begin, event(&json!({"type": "ping"}))]);
+        }
+        let mut end = Vec::new();
+        if block.kind == Kind::Reasoning {
+            let delta = json!({"type": "signature_delta", "signature": answer.signature(index)});
+            end.push(event(&json!({"type": "content_block_delta", "index": index, "delta": delta})));
+        }
+        end.push(event(&json!({"type": "content_block_stop", "index": index})));
+        match stream.tokens.last_mut() {
+            Some(last) if index + 1 < answer.blocks.len() => last.extend(end),
+            _ => stream.closing.extend(end),
+        }
+    }
+    let mut delta = json!({
+        "type": "message_delta",
+        "delta": {"stop_reason": stop_reason(answer.finish), "stop_sequence": null},
+    });
+    if answer.reports_usage {
+        delta["usage"] = usage(answer, answer.output_tokens());
+    }
+    stream.closing.extend([event(&delta), event(&json!({"type": "message_stop"}))]);
+    stream
+}
+
+fn begin(answer: &Answer<'_>, index: usize, block: &Block) -> Value {
+    let block = match &block.kind {
+        Kind::Reasoning => json!({"type": "thinking", "thinking": "", "signature": ""}),
+        Kind::Text => json!({"type": "text", "text": ""}),
+        Kind::Call { name } => {
+            json!({"type": "tool_use", "id": answer.call_id("toolu_", index), "name": name, "input": {}})
+        }
+    };
+    json!({"type": "content_block_start", "index": index, "content_block": block})
+}
+
 /// Every event is named after the `type` of its payload.
-fn event(data: &Value) -> String {
-    let name = data.get("type").and_then(Value::as_str).unwrap_or_default();
-    format!("event: {name}\ndata: {data}\n\n")
+fn event(data: &Value) -> Event {
+    Event::named(data.get("type").and_then(Value::as_str).unwrap_or_default(), data)
 }
 
 fn message(answer: &Answer<'_>, content: &Value, stop_reason: Option<&str>, output_tokens: u64) -> Value {
@@ -157,6 +178,7 @@ fn message(answer: &Answer<'_>, content: &Value, stop_reason: Option<&str>, outp
 fn stop_reason(finish: Finish) -> Option<&'static str> {
     match finish {
         Finish::Stop => Some("end_turn"),
+        Finish::ToolCalls => Some("tool_use"),
         Finish::Length => Some("max_tokens"),
         Finish::Unsaid => None,
     }
@@ -164,9 +186,9 @@ fn stop_reason(finish: Finish) -> Option<&'static str> {
 
 fn usage(answer: &Answer<'_>, output_tokens: u64) -> Value {
     json!({
-        "input_tokens": answer.ask.input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+        "input_tokens": answer.uncached(),
+        "cache_creation_input_tokens": answer.cache_write(),
+        "cache_read_input_tokens": answer.cache_read(),
         "output_tokens": output_tokens,
     })
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::answer::{Draw, pieces};
-use super::dialect::{Answer, Ask, Dialect, Failure, Finish};
+use super::answer::{Draw, blocks, limited};
+use super::dialect::{Answer, Ask, Dialect, Event, Failure, Finish, Kind};
 use super::fault::Fault;
 use super::scenario::Script;
 
@@ -55,15 +55,20 @@ pub(super) enum End {
 const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
      <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>openmux-sandbox</center>\r\n</body>\r\n</html>\r\n";
 
-/// The reply to a request that is well formed. `fault` is the script's, unless its number of times is used up.
-pub(super) fn reply(
-    dialect: &dyn Dialect,
-    provider: &str,
-    ask: &Ask,
-    script: &Script,
-    fault: Option<Fault>,
-    mut draw: Draw,
-) -> Reply {
+/// One request that is well formed, and who answers it.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) dialect: &'a dyn Dialect,
+    /// The provider's name for people.
+    pub(super) provider: &'a str,
+    pub(super) ask: &'a Ask,
+    /// Whether its marked beginning is in the prompt cache.
+    pub(super) cached: bool,
+}
+
+/// The reply to a request. `fault` is the script's, unless its number of times is used up.
+pub(super) fn reply(asked: Asked<'_>, script: &Script, fault: Option<Fault>, mut draw: Draw) -> Reply {
+    let Asked { dialect, provider, ask, cached } = asked;
     let pace = Pace::new(script, &mut draw);
     let id = format!("{:016x}", draw.next());
     let failed = |failure| Reply::Response(refusal(dialect, &failure, script, &id, pace.ttft / 4));
@@ -72,7 +77,9 @@ pub(super) fn reply(
         Some(Fault::Html502) => return Reply::Response(html_502(pace.ttft / 4)),
         Some(Fault::Unauthorized) => Some(Failure::WrongKey),
         Some(Fault::NotFound) => Some(Failure::NoSuchModel { model: ask.model.clone() }),
-        Some(Fault::RateLimit) => Some(Failure::RateLimited { model: ask.model.clone() }),
+        Some(Fault::RateLimit) => {
+            Some(Failure::RateLimited { model: ask.model.clone(), retry_after_s: script.retry_after_s })
+        }
         Some(Fault::Quota) => Some(Failure::Quota),
         Some(Fault::ServerError) => Some(Failure::Server),
         Some(Fault::Overloaded) => Some(Failure::Overloaded),
@@ -84,19 +91,16 @@ pub(super) fn reply(
     }
     let limit = ask.max_tokens.unwrap_or(u64::MAX);
     let cut = fault.filter(|fault| *fault == Fault::Length).and(script.fault_after_tokens).unwrap_or(u64::MAX);
+    let mut blocks = blocks(provider, &ask.wants, script.tokens, &mut draw);
+    let is_cut = limited(&mut blocks, limit.min(cut));
     let finish = match fault {
         Some(Fault::EndWithoutDone) => Finish::Unsaid,
         Some(Fault::Length) => Finish::Length,
-        _ if limit < script.tokens => Finish::Length,
+        _ if is_cut => Finish::Length,
+        _ if blocks.iter().any(|block| matches!(block.kind, Kind::Call { .. })) => Finish::ToolCalls,
         _ => Finish::Stop,
     };
-    let answer = Answer {
-        ask,
-        pieces: pieces(provider, script.tokens.min(limit).min(cut), &mut draw),
-        id,
-        finish,
-        reports_usage: script.reports_usage,
-    };
+    let answer = Answer { ask, id, blocks, finish, reports_usage: script.reports_usage, cached };
     let mut response = if ask.stream {
         streamed(dialect, &answer, script, fault, &pace)
     } else {
@@ -115,10 +119,13 @@ pub(super) fn refusal(
     after: Duration,
 ) -> Response {
     let request_id = format!("req_{id}");
-    let (status, envelope) = dialect.failure(failure, &request_id);
-    let mut response = Response::json(status, envelope.to_string().into(), after);
+    let envelope = dialect.failure(failure, &request_id);
+    let mut response = Response::json(envelope.status, envelope.body.to_string().into(), after);
+    response.headers.extend(envelope.headers);
     response.headers.push((dialect.request_id_header(), request_id));
-    if let (Failure::RateLimited { .. } | Failure::Overloaded, Some(seconds)) = (failure, script.retry_after_s) {
+    if let (Failure::RateLimited { .. } | Failure::Overloaded, Some(seconds)) = (failure, script.retry_after_s)
+        && dialect.has_retry_after()
+    {
         response.headers.push(("retry-after", seconds.to_string()));
     }
     response
@@ -172,12 +179,10 @@ fn streamed(
     pace: &Pace,
 ) -> Response {
     let head_after = pace.ttft / 2;
+    let framing = dialect.framing();
     let mut response = Response {
         status: 200,
-        headers: vec![
-            ("content-type", "text/event-stream; charset=utf-8".to_owned()),
-            ("cache-control", "no-cache".to_owned()),
-        ],
+        headers: vec![("content-type", framing.content_type().to_owned()), ("cache-control", "no-cache".to_owned())],
         head_after,
         parts: Vec::new(),
         end: End::Clean,
@@ -191,7 +196,8 @@ fn streamed(
         }
         _ => {}
     }
-    let all = answer.pieces.len();
+    let stream = dialect.stream(answer);
+    let all = stream.tokens.len();
     let set = script.fault_after_tokens.map(|tokens| usize::try_from(tokens).unwrap_or(usize::MAX).min(all));
     let half = set.unwrap_or(all / 2);
     let sent = match fault {
@@ -199,15 +205,19 @@ fn streamed(
         Some(Fault::EndWithoutDone) => set.unwrap_or(all),
         _ => all,
     };
-    let broken = (fault == Some(Fault::Malformed)).then_some(half.min(all - 1));
-
-    response.parts.push(Part { after: head_after, bytes: dialect.opening(answer).into() });
-    for (index, piece) in answer.pieces.iter().take(sent).enumerate() {
-        let mut event = dialect.token(answer, piece);
-        if broken == Some(index) {
-            event = break_json(&event);
+    let (before, broken) = (stream.events_before(sent), fault == Some(Fault::Malformed));
+    let mut tokens = stream.tokens;
+    if broken {
+        break_one(&mut tokens, half.min(all.saturating_sub(1)));
+    }
+    let mut push = |after: Duration, events: &[Event]| {
+        if !events.is_empty() {
+            response.parts.push(Part { after, bytes: framing.bytes(events).into() });
         }
-        response.parts.push(Part { after: pace.token(index), bytes: event.into() });
+    };
+    push(head_after, &stream.opening);
+    for (index, events) in tokens.iter().take(sent).enumerate() {
+        push(pace.token(index), events);
     }
     response.end_after = pace.token(sent);
     let tail = match fault {
@@ -220,21 +230,31 @@ fn streamed(
             return response;
         }
         Some(Fault::EndWithoutDone) => return response,
-        Some(Fault::ErrorEventMidStream) => dialect.error_event(&Failure::Overloaded, &format!("req_{}", answer.id)),
+        Some(Fault::ErrorEventMidStream) => {
+            dialect.error_events(&Failure::Overloaded, &format!("req_{}", answer.id), before)
+        }
         _ => {
             // A complete answer ends right after its last token.
             response.end_after = pace.token(sent.saturating_sub(1));
-            dialect.closing(answer)
+            stream.closing
         }
     };
-    response.parts.push(Part { after: response.end_after, bytes: tail.into() });
+    response.parts.push(Part { after: response.end_after, bytes: framing.bytes(&tail).into() });
     response
 }
 
+/// Breaks the payload of one event: the last one of the token at `index`, or of the first after it that sends any.
+fn break_one(tokens: &mut [Vec<Event>], index: usize) {
+    let Some(events) = tokens.iter_mut().skip(index).find(|events| !events.is_empty()) else { return };
+    if let Some(event) = events.pop() {
+        events.push(event.broken());
+    }
+}
+
 fn unstreamed(dialect: &dyn Dialect, answer: &Answer<'_>, fault: Option<Fault>, pace: &Pace) -> Response {
-    let after = pace.token(answer.pieces.len() - 1);
+    let after = pace.token(usize::try_from(answer.output_tokens()).unwrap_or(usize::MAX).saturating_sub(1));
     let body = match fault {
-        Some(Fault::ErrorEventMidStream) => dialect.failure(&Failure::Overloaded, &format!("req_{}", answer.id)).1,
+        Some(Fault::ErrorEventMidStream) => dialect.failure(&Failure::Overloaded, &format!("req_{}", answer.id)).body,
         _ => dialect.whole(answer),
     };
     let body = Bytes::from(body.to_string());
@@ -260,12 +280,4 @@ fn unstreamed(dialect: &dyn Dialect, answer: &Answer<'_>, fault: Option<Fault>, 
         _ => {}
     }
     response
-}
-
-/// An event whose JSON stops half-way, still framed as an event.
-fn break_json(event: &str) -> String {
-    let json = event.find('{').unwrap_or(0);
-    let end = json + (event.len() - json) / 2;
-    let end = (0..=end).rev().find(|at| event.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}\n\n", &event[..end])
 }

@@ -1,96 +1,101 @@
 //! The listener: finds the provider by its path, checks the key, and plays the planned reply on the clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method};
 use axum::response::Response as HttpResponse;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
-use futures_util::stream;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
+use super::access::{Access, Credential};
 use super::answer::Draw;
-use super::dialect::{Dialect, Failure, dialect};
+use super::dialect::{Ask, Dialect, Failure, Route, dialect};
 use super::fault::Fault;
-use super::reply::{End, Part, Reply, Response, refusal, reply};
+use super::oauth::Google;
+use super::play::{Stage, play, until_stopped};
+use super::reply::{Asked, Reply, Response, refusal, reply};
 use super::scenario::{Scenario, Script};
-use super::{HEADER, KEY};
-use crate::catalog::{Protocol, ProviderId};
+use super::sigv4::Arrived;
+use crate::catalog::{Auth, Protocol, ProviderId};
 
 /// The largest request body, in bytes.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
-
-/// How long before a cut the bytes ahead of it have for leaving the process.
-const BEFORE_CUT: Duration = Duration::from_millis(5);
 
 /// One provider that the sandbox plays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxProvider {
     /// Its id, which is also the first part of its path: letters, digits, `.`, `_` and `-`.
     pub id: ProviderId,
-    /// What it speaks: [`Protocol::OpenaiChat`] or [`Protocol::AnthropicMessages`].
-    pub protocol: Protocol,
     /// Its name for people, which the answers mention.
     pub name: String,
+    /// What it speaks, the preferred first, each with how it wants its credential carried, as the catalog says.
+    pub spoken: Vec<(Protocol, Auth)>,
 }
+
+/// Where one protocol of a local provider is spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// What a client appends the protocol's path to (`/chat/completions`, `/messages`, `/models/ID:generateContent`,
+    /// `/model/ID/converse`); no trailing slash.
+    pub base_url: String,
+    /// What a client must show.
+    pub credential: Credential,
+}
+
+/// Says what time it is: signatures and tokens run out.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Starts local providers.
 #[derive(Debug)]
 pub struct Sandbox;
 
 impl Sandbox {
-    /// Serves `providers` as `scenario` says, on a free port of 127.0.0.1.
+    /// Serves `providers` as `scenario` says, on a free port of 127.0.0.1, without a clock.
     ///
     /// # Errors
     /// As [`Sandbox::start_on`].
     pub async fn start(scenario: Scenario, providers: Vec<SandboxProvider>) -> io::Result<Running> {
-        Self::start_on(scenario, providers, 0).await
+        Self::start_on(scenario, providers, 0, None).await
     }
 
-    /// Serves `providers` as `scenario` says, on `port` of 127.0.0.1; 0 is any free port. Needs a tokio runtime with
-    /// I/O and time.
+    /// Serves `providers` as `scenario` says, on `port` of 127.0.0.1; 0 is any free port. Without a `clock` no signature
+    /// and no token ever runs out. Needs a tokio runtime with I/O and time.
     ///
     /// # Errors
-    /// The port cannot be had, or (`InvalidInput`) a protocol is not spoken here, an id cannot be a part of a path or is
-    /// there twice.
-    pub async fn start_on(scenario: Scenario, providers: Vec<SandboxProvider>, port: u16) -> io::Result<Running> {
-        let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidInput, message);
-        let mut locals = BTreeMap::new();
-        for provider in providers {
-            let id = provider.id.as_str().to_owned();
-            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
-                return Err(invalid(format!("the provider id \"{id}\" cannot be a part of a path")));
-            }
-            let Some(dialect) = dialect(provider.protocol) else {
-                return Err(invalid(format!("the sandbox does not speak {} ({id})", provider.protocol.name())));
-            };
-            let local = Local { provider, dialect, requests: AtomicU64::new(0), faults: AtomicU64::new(0) };
-            if locals.insert(id.clone(), local).is_some() {
-                return Err(invalid(format!("the provider {id} is there twice")));
-            }
-        }
+    /// The port cannot be had, or (`InvalidInput`) a protocol is not spoken here, a credential cannot be checked here, an
+    /// id cannot be a part of a path or is there twice.
+    pub async fn start_on(
+        scenario: Scenario,
+        providers: Vec<SandboxProvider>,
+        port: u16,
+        clock: Option<Clock>,
+    ) -> io::Result<Running> {
+        let locals = locals(providers, scenario.seed())?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let addr = listener.local_addr()?;
         let (stop, stopped) = watch::channel(());
         let header = HeaderValue::from_str(scenario.name()).unwrap_or(HeaderValue::from_static("custom"));
         let shared = Arc::new(Shared {
             scenario,
-            header,
+            clock,
             locals,
             first_taken: AtomicBool::new(false),
-            active: AtomicUsize::new(0),
-            stopped: stopped.clone(),
+            stage: Arc::new(Stage { header, active: AtomicUsize::new(0), stopped: stopped.clone() }),
         });
         let app = Router::new().fallback(serve).with_state(Arc::clone(&shared));
         // Without nodelay the first small chunk of a stream waits 40 ms for the peer's delayed acknowledgement.
@@ -105,10 +110,56 @@ impl Sandbox {
                 tracing::debug!(%error, "the sandbox stopped");
             }
         });
-        let base_url = |local: &Local| (local.provider.id.clone(), format!("http://{addr}/{}/v1", local.provider.id));
-        let base_urls = shared.locals.values().map(base_url).collect();
-        Ok(Running { addr, base_urls, shared, _stop: stop })
+        let places = shared.locals.iter().map(|(name, local)| {
+            let address = format!("http://{addr}/{name}");
+            let place = |voice: &Voice| Place {
+                protocol: voice.protocol,
+                base_url: format!("{address}{}", voice.dialect.base()),
+                credential: voice.access.credential(&format!("{address}/token")),
+            };
+            (local.provider.clone(), local.voices.iter().map(place).collect())
+        });
+        let places = places.collect();
+        Ok(Running { addr, places, shared, _stop: stop })
     }
+}
+
+/// Every provider by its id, ready to be asked.
+fn locals(providers: Vec<SandboxProvider>, seed: u64) -> io::Result<BTreeMap<String, Local>> {
+    let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidInput, message);
+    let mut locals = BTreeMap::new();
+    for provider in providers {
+        let id = provider.id.as_str().to_owned();
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+            return Err(invalid(format!("the provider id \"{id}\" cannot be a part of a path")));
+        }
+        let google = Arc::new(Mutex::new(Google::new(&id, seed)));
+        let mut voices = Vec::new();
+        for (protocol, auth) in provider.spoken {
+            let Some(dialect) = dialect(protocol) else {
+                return Err(invalid(format!("the sandbox does not speak {} ({id})", protocol.name())));
+            };
+            let Some(access) = Access::new(protocol, &auth, &google) else {
+                return Err(invalid(format!("the sandbox cannot check the credential of {id}")));
+            };
+            voices.push(Voice { protocol, dialect, access });
+        }
+        if voices.is_empty() {
+            return Err(invalid(format!("the provider {id} speaks nothing")));
+        }
+        let local = Local {
+            provider: provider.id,
+            name: provider.name,
+            voices,
+            requests: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+            cache: Mutex::new(BTreeSet::new()),
+        };
+        if locals.insert(id.clone(), local).is_some() {
+            return Err(invalid(format!("the provider {id} is there twice")));
+        }
+    }
+    Ok(locals)
 }
 
 /// Local providers that are being served, until this is dropped.
@@ -116,8 +167,8 @@ impl Sandbox {
 pub struct Running {
     /// Where they listen.
     pub addr: SocketAddr,
-    /// What a client appends `/chat/completions`, `/messages` or `/models` to, by provider; no trailing slash.
-    pub base_urls: BTreeMap<ProviderId, String>,
+    /// Where each provider is, the preferred protocol first; never empty.
+    pub places: BTreeMap<ProviderId, Vec<Place>>,
     shared: Arc<Shared>,
     /// Dropping it stops the listener and every reply under way.
     _stop: watch::Sender<()>,
@@ -127,24 +178,39 @@ impl Running {
     /// How many chat requests have reached each provider, those with a bad key or body included.
     #[must_use]
     pub fn requests(&self) -> BTreeMap<ProviderId, u64> {
-        let count = |local: &Local| (local.provider.id.clone(), local.requests.load(Ordering::SeqCst));
+        let count = |local: &Local| (local.provider.clone(), local.requests.load(Ordering::SeqCst));
         self.shared.locals.values().map(count).collect()
+    }
+
+    /// The key file of a service account, whose signed assertions a provider with Google's credentials takes as well; its
+    /// key is made at the first call.
+    ///
+    /// # Errors
+    /// The provider has no such credentials, or no key can be made; as a sentence.
+    pub fn service_account(&self, provider: &ProviderId) -> Result<String, String> {
+        let voices = self.shared.locals.get(provider.as_str()).map_or(&[][..], |local| &local.voices);
+        let google = voices.iter().find_map(|voice| match &voice.access {
+            Access::Google(google) => Some(google),
+            _ => None,
+        });
+        let google = google.ok_or_else(|| format!("{provider} has no service accounts"))?;
+        let token_uri = format!("http://{}/{provider}/token", self.addr);
+        google.lock().map_err(|_| "the sandbox has broken down".to_owned())?.service_account(&token_uri)
     }
 
     /// How many replies are under way. A reply whose client went away is not.
     #[must_use]
     pub fn active(&self) -> usize {
-        self.shared.active.load(Ordering::SeqCst)
+        self.shared.stage.active.load(Ordering::SeqCst)
     }
 }
 
 struct Shared {
     scenario: Scenario,
-    header: HeaderValue,
+    clock: Option<Clock>,
     locals: BTreeMap<String, Local>,
     first_taken: AtomicBool,
-    active: AtomicUsize,
-    stopped: watch::Receiver<()>,
+    stage: Arc<Stage>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -153,16 +219,73 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-struct Local {
-    provider: SandboxProvider,
+/// One protocol of a provider.
+struct Voice {
+    protocol: Protocol,
     dialect: &'static dyn Dialect,
+    access: Access,
+}
+
+struct Local {
+    provider: ProviderId,
+    name: String,
+    /// Never none.
+    voices: Vec<Voice>,
     /// Chat requests so far; the number of a request is what its randomness is drawn from.
     requests: AtomicU64,
     /// Requests that the provider's fault has hit, where the scenario limits them.
     faults: AtomicU64,
+    /// The marked beginnings that its prompt cache holds.
+    cache: Mutex<BTreeSet<u64>>,
+}
+
+impl Local {
+    /// What a path below the provider's address is, and in which of its protocols; a path that is nothing is so in the
+    /// preferred one.
+    fn meant(&self, method: &Method, path: &str, query: &str) -> Option<(&Voice, Meant<'_>)> {
+        let meant = |voice: &'_ Voice| match *method {
+            Method::POST => voice.dialect.route(path, query).map(Meant::Chat),
+            Method::GET => voice.dialect.shown(path).map(Meant::Look),
+            _ => None,
+        };
+        let token = self.voices.iter().find_map(|voice| Some((voice, voice.access.token_endpoint(method, path)?)));
+        if let Some((voice, google)) = token {
+            return Some((voice, Meant::Token(google)));
+        }
+        let found = self.voices.iter().find_map(|voice| Some((voice, meant(voice)?)));
+        found.or_else(|| Some((self.voices.first()?, Meant::Nothing)))
+    }
+
+    /// Whether the marked beginning of a request was in the cache; afterwards it is.
+    fn cached(&self, ask: &Ask) -> bool {
+        let Some(mark) = ask.mark else { return false };
+        self.cache.lock().is_ok_and(|mut cache| !cache.insert(mark.hash))
+    }
+}
+
+/// What a request is about.
+enum Meant<'a> {
+    Chat(Route),
+    /// Something to look at.
+    Look(Value),
+    /// A token that is asked for.
+    Token(&'a Mutex<Google>),
+    Nothing,
 }
 
 impl Shared {
+    /// What the request with that number is drawn from.
+    fn draw(&self, local: &Local, ordinal: u64) -> Draw {
+        Draw::new(self.scenario.seed(), local.provider.as_str(), ordinal)
+    }
+
+    /// The reply to a request that is refused before the scenario is asked.
+    fn refusal(&self, local: &Local, dialect: &dyn Dialect, ordinal: u64, failure: &Failure) -> Reply {
+        let script = self.scenario.script(&local.provider, false);
+        let id = format!("{:016x}", self.draw(local, ordinal).next());
+        Reply::Response(refusal(dialect, failure, &script, &id, Duration::ZERO))
+    }
+
     /// The fault that hits this request, counted where the scenario limits its number.
     fn fault(&self, local: &Local, script: &Script, refusable: bool) -> Option<Fault> {
         let fault = script.fault.filter(|fault| *fault != Fault::RefuseParameter || refusable)?;
@@ -173,160 +296,60 @@ impl Shared {
     }
 }
 
-/// Ends once the [`Running`] is gone.
-async fn until_stopped(mut stopped: watch::Receiver<()>) {
-    // Nothing is ever sent; an error says that the sender was dropped.
-    while stopped.changed().await.is_ok() {}
-}
-
 async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> HttpResponse {
     let arrived = Instant::now();
     let reply = answer(&shared, request).await;
-    play(shared, reply, arrived).await
+    play(Arc::clone(&shared.stage), reply, arrived).await
 }
 
 /// Which reply the request gets.
 async fn answer(shared: &Shared, request: Request) -> Reply {
     let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let place = path.strip_prefix('/').and_then(|path| path.split_once('/'));
-    let Some((local, rest)) = place.and_then(|(id, rest)| shared.locals.get(id).map(|local| (local, rest))) else {
+    let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+    let id = path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or_default();
+    let Some(local) = shared.locals.get(id) else {
         let body = "{\"error\":{\"message\":\"[sandbox] no such provider here\"}}";
         return Reply::Response(Response::json(404, Bytes::from_static(body.as_bytes()), Duration::ZERO));
     };
-    let dialect = local.dialect;
-    let script = shared.scenario.script(&local.provider.id, false);
-    let is_chat = head.method == Method::POST && rest.strip_prefix("v1") == Some(dialect.chat_path());
-    let ordinal = if is_chat { local.requests.fetch_add(1, Ordering::SeqCst) } else { 0 };
-    let draw = Draw::new(shared.scenario.seed(), local.provider.id.as_str(), ordinal);
-    let refuse = |failure: Failure| {
-        let id = format!("{:016x}", draw.clone().next());
-        Reply::Response(refusal(dialect, &failure, &script, &id, Duration::ZERO))
-    };
-    if let Err(failure) = check_key(&head.headers) {
-        return refuse(failure);
-    }
-    if head.method == Method::GET && rest == "v1/models" {
-        return Reply::Response(Response::json(200, dialect.models().to_string().into(), Duration::ZERO));
-    }
-    if !is_chat {
-        return refuse(Failure::NoSuchPath { method: head.method.to_string(), path: path.to_owned() });
-    }
+    let below = path.get(id.len() + 1..).unwrap_or_default();
+    let Some((voice, meant)) = local.meant(&head.method, below, query) else { return Reply::Silence };
+    let refuse = |ordinal, failure| shared.refusal(local, voice.dialect, ordinal, &failure);
+    let now = shared.clock.as_ref().map(|clock| clock());
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return refuse(Failure::TooLarge);
+        return refuse(0, Failure::TooLarge);
     };
-    let Some(body) = serde_json::from_slice::<Value>(&body).ok().filter(Value::is_object) else {
-        let message = "We could not parse the JSON body of your request.".to_owned();
-        return refuse(Failure::Invalid { parameter: None, message });
+    if let Meant::Token(google) = meant {
+        let granted = google.lock().map(|mut google| google.exchange(&body, now));
+        return granted.map_or_else(|_| refuse(0, Failure::Server), Reply::Response);
+    }
+    let is_chat = matches!(meant, Meant::Chat(_));
+    let ordinal = if is_chat { local.requests.fetch_add(1, Ordering::SeqCst) } else { 0 };
+    let arrived = Arrived { method: head.method.as_str(), path, query, headers: &head.headers, body: &body };
+    if let Err(failure) = voice.access.check(arrived, now) {
+        return refuse(ordinal, failure);
+    }
+    let route = match meant {
+        Meant::Chat(route) => route,
+        Meant::Look(shown) => {
+            return Reply::Response(Response::json(200, shown.to_string().into(), Duration::ZERO));
+        }
+        Meant::Token(_) | Meant::Nothing => {
+            let failure = Failure::NoSuchPath { method: head.method.to_string(), path: path.to_owned() };
+            return refuse(ordinal, failure);
+        }
     };
-    let ask = match dialect.ask(&head.headers, &body) {
+    let ask = match serde_json::from_slice::<Value>(&body).ok().filter(Value::is_object) {
+        Some(body) => voice.dialect.ask(&route, &head.headers, &body),
+        None => Err(Failure::invalid("We could not parse the JSON body of your request.")),
+    };
+    let ask = match ask {
         Ok(ask) => ask,
-        Err(failure) => return refuse(failure),
+        Err(failure) => return refuse(ordinal, failure),
     };
     let first = shared.scenario.singles_out_the_first() && !shared.first_taken.swap(true, Ordering::SeqCst);
-    let script = shared.scenario.script(&local.provider.id, first);
+    let script = shared.scenario.script(&local.provider, first);
     let fault = shared.fault(local, &script, ask.refusable.is_some());
-    reply(dialect, &local.provider.name, &ask, &script, fault, draw.clone())
-}
-
-/// Both protocols take a key from either header, as their present clients send it.
-fn check_key(headers: &HeaderMap) -> Result<(), Failure> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-    match bearer.or_else(|| text("x-api-key")).filter(|key| !key.is_empty()) {
-        Some(KEY) => Ok(()),
-        Some(_) => Err(Failure::WrongKey),
-        None => Err(Failure::NoKey),
-    }
-}
-
-/// Counts a reply as under way until it is dropped: at its end, or because the client went away.
-struct Active(Arc<Shared>);
-
-impl Active {
-    fn new(shared: Arc<Shared>) -> Self {
-        shared.active.fetch_add(1, Ordering::SeqCst);
-        Self(shared)
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Plays a reply: the head at its time, then the body. A client that goes away drops this, and with it all work.
-async fn play(shared: Arc<Shared>, reply: Reply, arrived: Instant) -> HttpResponse {
-    let active = Active::new(shared);
-    let shared = &active.0;
-    let (header, stopped) = (shared.header.clone(), until_stopped(shared.stopped.clone()));
-    let Reply::Response(response) = reply else {
-        stopped.await;
-        return stopping(header);
-    };
-    tokio::select! {
-        () = sleep_until(arrived + response.head_after) => {}
-        () = stopped => return stopping(header),
-    }
-    let mut http = HttpResponse::new(Body::empty());
-    *http.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in &response.headers {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            http.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    }
-    http.headers_mut().insert(HeaderName::from_static(HEADER), header);
-    *http.body_mut() = body(active, response, arrived);
-    http
-}
-
-/// What a client sees that was still waiting for a head when the sandbox was stopped.
-fn stopping(header: HeaderValue) -> HttpResponse {
-    let mut http = HttpResponse::new(Body::from("the sandbox is stopping\n"));
-    *http.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    http.headers_mut().insert(HeaderName::from_static(HEADER), header);
-    http
-}
-
-fn body(active: Active, response: Response, arrived: Instant) -> Body {
-    let Response { parts, end, end_after, .. } = response;
-    let state = (active, parts.into_iter(), false);
-    Body::from_stream(stream::unfold(state, move |(active, mut parts, cut)| async move {
-        if cut {
-            return None;
-        }
-        let stopped = until_stopped(active.0.stopped.clone());
-        let next = async {
-            match parts.next() {
-                Some(Part { after, bytes }) => {
-                    sleep_until(arrived + after).await;
-                    Some(Ok(bytes))
-                }
-                None => finish(end, arrived + end_after).await,
-            }
-        };
-        let item = tokio::select! {
-            item = next => item?,
-            () = stopped => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
-        };
-        let cut = item.is_err();
-        Some((item, (active, parts, cut)))
-    }))
-}
-
-/// Waits for the end of a body; an error makes the server close the socket in the middle of it.
-async fn finish(end: End, at: Instant) -> Option<io::Result<Bytes>> {
-    match end {
-        End::Clean => {
-            sleep_until(at).await;
-            None
-        }
-        End::Cut => {
-            sleep_until(at).await;
-            sleep(BEFORE_CUT).await;
-            Some(Err(io::Error::from(io::ErrorKind::ConnectionReset)))
-        }
-        End::Hang => std::future::pending().await,
-    }
+    let cached = local.cached(&ask);
+    let asked = Asked { dialect: voice.dialect, provider: &local.name, ask: &ask, cached };
+    reply(asked, &script, fault, shared.draw(local, ordinal))
 }

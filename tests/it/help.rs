@@ -82,7 +82,8 @@ fn without_network(example: &str) -> String {
     }
     if example.contains("openmux sandbox") {
         let (before, _) = example.split_once(" --port").unwrap_or((example, ""));
-        let wait = "while ! grep -q '^anthropic' ready; do sleep 0.05; done; kill -TERM $!; wait $! || test $? -eq 143";
+        let wait =
+            "while ! grep -q '^# anthropic' ready; do sleep 0.05; done; kill -TERM $!; wait $! || test $? -eq 143";
         return format!("{before} --port 0 >ready 2>/dev/null & {wait}");
     }
     if example.contains("| jq") || example.contains("--sandbox") {

@@ -1,23 +1,45 @@
 //! The local providers over real HTTP: every fault to the byte, determinism, and what a client may rely on.
 
+mod asking;
+mod clouds;
+mod content;
+mod wire;
+
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use asking::{ask, exchanged, frames, signed};
 use futures_util::future::join_all;
-use openmux::catalog::{Protocol, ProviderId};
-use openmux::sandbox::{Fault, HEADER, KEY, Running, Sandbox, SandboxProvider, Scenario};
+use openmux::catalog::{Auth, Protocol, ProviderId};
+use openmux::sandbox::{Credential, Fault, HEADER, KEY, Running, Sandbox, SandboxProvider, Scenario};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 const BOTH: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
 
+/// What came later than the two.
+const NEW: [Protocol; 5] = [
+    Protocol::OpenaiResponses,
+    Protocol::Gemini,
+    Protocol::VertexGemini,
+    Protocol::VertexAnthropic,
+    Protocol::BedrockConverse,
+];
+
 /// As fast as it gets, with answers of four tokens.
 const FAST: &str = "seed = 1\n[default]\nttft_ms = 0\ntokens_per_second = 10000\ntokens = 4\n";
 
 fn provider(id: &str, protocol: Protocol) -> SandboxProvider {
-    SandboxProvider { id: ProviderId::new(id), protocol, name: id.to_owned() }
+    let auth = match protocol {
+        Protocol::AnthropicMessages => Auth::Header("x-api-key".to_owned()),
+        Protocol::Gemini => Auth::Header("x-goog-api-key".to_owned()),
+        Protocol::VertexGemini | Protocol::VertexAnthropic => Auth::Google,
+        Protocol::BedrockConverse => Auth::Aws,
+        _ => Auth::Bearer,
+    };
+    SandboxProvider { id: ProviderId::new(id), name: id.to_owned(), spoken: vec![(protocol, auth)] }
 }
 
 async fn start(scenario: &str, providers: &[(&str, Protocol)]) -> Running {
@@ -33,22 +55,8 @@ fn client() -> Client {
     CLIENT.get_or_init(make).clone()
 }
 
-/// A request that is well formed, without its key.
-fn ask(sandbox: &Running, id: &str, protocol: Protocol, extra: &Value) -> RequestBuilder {
-    let (path, mut body) = match protocol {
-        Protocol::OpenaiChat => ("chat/completions", json!({"model": "m/1", "temperature": 1})),
-        _ => ("messages", json!({"model": "m/1", "max_tokens": 100, "temperature": 1})),
-    };
-    body["messages"] = json!([{"role": "user", "content": "How are you?"}]);
-    for (key, value) in extra.as_object().unwrap() {
-        body[key] = value.clone();
-    }
-    let url = format!("{}/{path}", sandbox.base_urls[&ProviderId::new(id)]);
-    client().post(url).header("anthropic-version", "2023-06-01").body(body.to_string())
-}
-
 async fn chat(sandbox: &Running, id: &str, protocol: Protocol, extra: &Value) -> Response {
-    ask(sandbox, id, protocol, extra).bearer_auth(KEY).send().await.unwrap()
+    signed(sandbox, id, protocol, extra).await.send().await.unwrap()
 }
 
 /// Head, body and end of a response as one text; `quiet` is the silence that counts as none coming any more.
@@ -62,14 +70,17 @@ async fn transcript(request: RequestBuilder, quiet: Duration) -> String {
         }
     }
     text.push('\n');
+    let mut body = Vec::new();
     let end = loop {
         match timeout(quiet, response.chunk()).await {
-            Ok(Ok(Some(bytes))) => text.push_str(std::str::from_utf8(&bytes).unwrap()),
+            Ok(Ok(Some(bytes))) => body.extend_from_slice(&bytes),
             Ok(Ok(None)) => break "end",
             Ok(Err(_)) => break "closed in the middle",
             Err(_) => break "silence",
         }
     };
+    let framed = text.contains("vnd.amazon.eventstream");
+    text += &if framed { frames(&body) } else { String::from_utf8(body).unwrap() };
     if !text.ends_with('\n') {
         text.push('\n');
     }
@@ -101,17 +112,18 @@ async fn every_fault(protocol: Protocol, stream: bool) -> String {
     let transcripts = join_all(Fault::ALL.iter().map(|fault| async {
         let hangs = matches!(fault, Fault::NeverAnswer | Fault::HangAfterHeaders | Fault::StallMidStream);
         let quiet = Duration::from_secs(if hangs { 2 } else { 30 });
-        let request = ask(&sandbox, fault.name(), protocol, &extra).bearer_auth(KEY);
+        let request = signed(&sandbox, fault.name(), protocol, &extra).await;
         format!("=== {}\n{}", fault.name(), transcript(request, quiet).await)
     }));
     transcripts.await.concat()
 }
 
-/// All four at once: three faults of each are told from a slow machine by two seconds of silence.
+/// All at once: three faults of each are told from a slow machine by two seconds of silence.
 #[tokio::test]
 async fn every_fault_to_the_byte() {
-    let kinds = [(BOTH[0], true), (BOTH[0], false), (BOTH[1], true), (BOTH[1], false)];
-    let transcripts = join_all(kinds.map(|(protocol, stream)| every_fault(protocol, stream))).await;
+    let all = [BOTH[0], BOTH[1], NEW[0], NEW[1], NEW[3], NEW[4]];
+    let kinds: Vec<_> = all.into_iter().flat_map(|protocol| [(protocol, true), (protocol, false)]).collect();
+    let transcripts = join_all(kinds.iter().map(|(protocol, stream)| every_fault(*protocol, *stream))).await;
     for ((protocol, stream), transcript) in kinds.into_iter().zip(transcripts) {
         let kind = if stream { "stream" } else { "whole" };
         insta::assert_snapshot!(format!("every_fault_{}_{kind}", protocol.name()), transcript);
@@ -239,10 +251,11 @@ async fn what_a_real_provider_refuses_is_refused() {
         writeln!(all, "{what}: {status} {}", response.text().await.unwrap()).unwrap();
     };
     for (id, protocol) in [("a", BOTH[0]), ("b", BOTH[1])] {
-        let good = |extra: Value| ask(&sandbox, id, protocol, &extra).header("x-api-key", KEY);
-        let base = &sandbox.base_urls[&ProviderId::new(id)];
+        let good = |extra: Value| ask(&sandbox, id, protocol, &extra).bearer_auth(KEY);
+        let base = &sandbox.places[&ProviderId::new(id)][0].base_url;
         note("no key", ask(&sandbox, id, protocol, &json!({}))).await;
-        note("empty key", ask(&sandbox, id, protocol, &json!({})).header("x-api-key", "")).await;
+        note("empty key", ask(&sandbox, id, protocol, &json!({})).bearer_auth("")).await;
+        note("other header", ask(&sandbox, id, protocol, &json!({"model": null})).header("x-api-key", KEY)).await;
         note("wrong key", ask(&sandbox, id, protocol, &json!({})).bearer_auth("sk-real")).await;
         note("models", client().get(format!("{base}/models")).bearer_auth(KEY)).await;
         note("wrong path", client().post(format!("{base}/embeddings")).bearer_auth(KEY)).await;
@@ -257,7 +270,7 @@ async fn what_a_real_provider_refuses_is_refused() {
     let mut new = new.build().unwrap();
     new.headers_mut().remove("anthropic-version");
     note("no version", RequestBuilder::from_parts(client(), new)).await;
-    let new = client().post(format!("{}/messages", sandbox.base_urls[&ProviderId::new("b")])).bearer_auth(KEY);
+    let new = client().post(format!("{}/messages", sandbox.places[&ProviderId::new("b")][0].base_url)).bearer_auth(KEY);
     let body = json!({"model": "m", "max_tokens": 1, "top_p": 1, "messages": [{"role": "user", "content": "x"}]});
     note("new version", new.header("anthropic-version", "2026-10-21").body(body.to_string())).await;
     note("no provider", client().post(format!("http://{}/c/v1/messages", sandbox.addr))).await;
@@ -372,7 +385,10 @@ async fn what_it_cannot_play_is_refused_at_the_start() {
         let started = Sandbox::start(Scenario::builtin("calm").unwrap(), providers).await;
         started.map(|_| ()).unwrap_err().to_string()
     };
-    assert_eq!(refusal(vec![provider("a", Protocol::Gemini)]).await, "the sandbox does not speak gemini (a)");
+    assert_eq!(refusal(vec![provider("a", Protocol::Ollama)]).await, "the sandbox does not speak ollama (a)");
+    let unknown =
+        SandboxProvider { spoken: vec![(BOTH[0], Auth::Unsupported("exchange".into()))], ..provider("a", BOTH[0]) };
+    assert_eq!(refusal(vec![unknown]).await, "the sandbox cannot check the credential of a");
     assert_eq!(refusal(vec![provider("a/b", BOTH[0])]).await, "the provider id \"a/b\" cannot be a part of a path");
     assert_eq!(refusal(vec![provider("a", BOTH[0]), provider("a", BOTH[1])]).await, "the provider a is there twice");
 }
