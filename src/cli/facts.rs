@@ -17,6 +17,7 @@ use crate::dispatch::Reach;
 use crate::observe::Measured;
 use crate::store::ObservationStore;
 use crate::units::Usd;
+use crate::upstream::BUILT;
 use crate::upstream::auth::Found;
 
 /// How far back measured figures reach (`decisions.md` 25).
@@ -102,7 +103,7 @@ pub(crate) fn abilities(can: &BTreeSet<Capability>, takes: &BTreeSet<Modality>) 
 pub(crate) fn compatibility(protocol: Option<Protocol>) -> &'static str {
     match protocol {
         Some(Protocol::OpenaiChat) => "native",
-        Some(Protocol::AnthropicMessages) => "converted",
+        Some(protocol) if BUILT.contains(&protocol) => "converted",
         _ => "unsupported",
     }
 }
@@ -200,5 +201,21 @@ pub(crate) fn measured_cells(measured: Option<&Measured>, unit: Unit, now: Times
                 .and_then(|at| u64::try_from(now.as_second().saturating_sub(at.as_second())).ok()),
         ),
         samples: Cell::count(known.map(|known| u64::from(known.judged() + known.limited))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_that_is_spoken_is_converted_to() {
+        assert_eq!(compatibility(Some(Protocol::OpenaiChat)), "native");
+        for protocol in Protocol::ALL.into_iter().filter(|protocol| *protocol != Protocol::OpenaiChat) {
+            let expected = if BUILT.contains(&protocol) { "converted" } else { "unsupported" };
+            assert_eq!(compatibility(Some(protocol)), expected, "{}", protocol.name());
+        }
+        assert_eq!(compatibility(Some(Protocol::BedrockConverse)), "converted");
+        assert_eq!(compatibility(None), "unsupported");
     }
 }
