@@ -192,9 +192,11 @@ impl Dispatcher<'_> {
             };
             asked.and_then(lacks).is_none_or(|lacks| lacks.is_empty())
         };
-        // A simulated provider speaks one dialect alone.
-        let fitting = spoken.iter().find(carries).filter(|_| self.sandbox.is_none());
-        let spoken = fitting.or(spoken.first()).cloned();
+        // What the sandbox does not play is not called: nothing leaves this machine.
+        if let Some(played) = self.sandbox.and_then(|sandbox| sandbox.providers.get(&provider.id)) {
+            spoken.retain(|(protocol, ..)| played.contains_key(protocol));
+        }
+        let spoken = spoken.iter().find(carries).or(spoken.first()).cloned();
         // An address that the catalog does not know may still be the user's to give.
         let given =
             endpoint.protocols().find(|protocol| BUILT.contains(protocol) && is_overridden(&provider, &self.keys.vars));
@@ -306,6 +308,37 @@ mod tests {
         // Neither can: the first one's reasons are told.
         let neither = |asked: &mut ChatRequest| asked.effort = Some(crate::chat::Effort::Budget(4096));
         assert_eq!(dialect(neither, &[]), Some(Protocol::OpenaiResponses));
+    }
+
+    #[test]
+    fn in_the_sandbox_a_dialect_that_it_does_not_play_is_never_called() {
+        let model = ModelId::new("openai/gpt-5-mini");
+        let (catalog, store, keys) = (Catalog::builtin(), Memory::new(), Keyring::default());
+        let now = || jiff::Timestamp::UNIX_EPOCH;
+        let mut asked = ChatRequest::new(model.clone(), vec![Message::text(Role::User, "hi")]);
+        asked.stop.push("END".to_owned());
+        let called = |played: &[Protocol]| {
+            let place = |protocol: &Protocol| {
+                let base_url = format!("http://127.0.0.1/{}", protocol.name());
+                (*protocol, Simulated { base_url, found: Found::NotNeeded })
+            };
+            let providers = BTreeMap::from([(ProviderId::new("openai"), played.iter().map(place).collect())]);
+            let sandbox = Sandboxed { providers, vars: Vars::default() };
+            let dispatcher = Dispatcher {
+                catalog: &catalog,
+                store: &store,
+                keys: &keys,
+                now: &now,
+                sandbox: Some(&sandbox),
+                region: None,
+            };
+            let reaches = dispatcher.reach_for(&model, None, false, Some(&asked));
+            reaches.into_iter().find(|reach| reach.provider.id.as_str() == "openai").unwrap().base_url
+        };
+        let both = [Protocol::OpenaiResponses, Protocol::OpenaiChat];
+        assert_eq!(called(&both), "http://127.0.0.1/openai-chat");
+        assert_eq!(called(&[Protocol::OpenaiResponses]), "http://127.0.0.1/openai-responses");
+        assert_eq!(called(&[]), "");
     }
 
     #[test]
