@@ -38,7 +38,7 @@ pub(super) fn thinking(call: &Call<'_>, limit: Option<u64>) -> Result<Thinking, 
     match steer(endpoint, call.request.effort, limit)? {
         Steer::Leave => Ok(Thinking::default()),
         Steer::Off | Steer::Level(Effort::None) => Ok(thinking(json!({ "type": "disabled" }))),
-        Steer::On => Ok(thinking(json!({ "type": "adaptive" }))),
+        Steer::On => Ok(thinking(adaptive())),
         Steer::Budget(tokens) => Ok(thinking(enabled(tokens, limit, is_exact)?)),
         Steer::Level(level) => {
             let effort = match level {
@@ -50,13 +50,18 @@ pub(super) fn thinking(call: &Call<'_>, limit: Option<u64>) -> Result<Thinking, 
             let ways = Ways::of(endpoint);
             let decides_itself = ways.budget.is_none() || ways.levels.contains(&Effort::Max);
             let thinking = if decides_itself {
-                json!({ "type": "adaptive" })
+                adaptive()
             } else {
                 enabled(level.budget(limit.unwrap_or(32_000)), limit, is_exact)?
             };
             Ok(Thinking { thinking: Some(thinking), effort })
         }
     }
+}
+
+/// Thinking as long as the model likes. Without `display` newer models think in silence and send only the signature.
+fn adaptive() -> Value {
+    json!({ "type": "adaptive", "display": "summarized" })
 }
 
 /// Thinking within a budget, which must be smaller than the output limit; only one that nobody asked for to the token is
