@@ -4,6 +4,7 @@ use serde_json::{Map, Number, Value, json};
 
 use super::turns::{Turns, text_block};
 use super::vendor::{Vendor, vendor};
+use crate::catalog::Capability;
 use crate::chat::{Message, Part, Role, ToolChoice};
 use crate::upstream::Call;
 
@@ -99,6 +100,10 @@ impl Draft {
         }
         for (name, value) in [("temperature", &request.temperature), ("topP", &request.top_p)] {
             let Some(value) = value else { continue };
+            // Who refuses a temperature refuses the other parameters of sampling too.
+            if call.endpoint.can(Capability::NoTemperature) {
+                self.lack(if name == "topP" { "top_p" } else { name });
+            }
             if exceeds_one(value) {
                 self.lack("a temperature or top_p above 1");
             }
