@@ -260,7 +260,8 @@ fn exports(provider: &Provider, place: &Place, document: Option<&str>) -> String
             }
         }
         Credential::Aws { access_key_id, secret_access_key, region } => {
-            export("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url);
+            // What AWS's own clients call it.
+            export("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", &place.base_url);
             export("AWS_ACCESS_KEY_ID", access_key_id);
             export("AWS_SECRET_ACCESS_KEY", secret_access_key);
             // Some of AWS's clients read the one, some the other.

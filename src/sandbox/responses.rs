@@ -126,13 +126,10 @@ fn placed(answer: &Answer<'_>, index: usize, block: &Block, mut data: Value) -> 
 fn begin(numbered: &mut Numbered, answer: &Answer<'_>, index: usize, block: &Block) -> Vec<Event> {
     let item = item(answer, index, block, false);
     let mut events = vec![numbered.event("response.output_item.added", json!({"output_index": index, "item": item}))];
-    match part(&block.kind, "") {
-        Some((kind, part)) => {
-            let mut data = placed(answer, index, block, json!({ "part": part }));
-            remove(&mut data, "logprobs");
-            events.push(numbered.event(&format!("response.{kind}.added"), data));
-        }
-        None => {}
+    if let Some((kind, part)) = part(&block.kind, "") {
+        let mut data = placed(answer, index, block, json!({ "part": part }));
+        remove(&mut data, "logprobs");
+        events.push(numbered.event(&format!("response.{kind}.added"), data));
     }
     events
 }
