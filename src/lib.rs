@@ -55,8 +55,8 @@
 //! | bytes to frames | `upstream/wire/` |
 //! | one attempt: sending, stamps, limits | `upstream/exchange.rs` |
 //! | the HTTP client | `upstream/transport.rs` |
-//! | keys and addresses | `upstream/auth/` |
-//! | where keys come from beside the environment: the user's `config.toml` | `cli/config.rs` |
+//! | keys and addresses; obtaining a credential and signing | `upstream/auth/` |
+//! | where keys come from beside the environment: the user's `config.toml`; signs of a cloud's credentials | `cli/{config,clouds}.rs` |
 //! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
 //! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
 //! | simulated providers | [`sandbox`] |
@@ -84,7 +84,7 @@
 //!    (`--no-stream`, `-o json`) a break may still fail over, and what it may have cost is reported.
 //! 7. Preferences are loud: what an endpoint cannot honour rejects it, with the reason.
 //! 8. The library prints nothing and reads no clock, environment or file on its own; `.clippy.toml` says where each is
-//!    banned, and the few files that may say so.
+//!    banned, and the few files that may say so. The clouds' own libraries do, as [`upstream::auth`] tells.
 //! 9. A secret cannot be printed ([`upstream::auth::Secret`]), and goes to its own provider alone: redirects are not
 //!    followed.
 //! 10. [`routing::RouteRequest`] and [`routing::Decision`] hold no prompt text.

@@ -187,7 +187,7 @@ impl Asked<'_> {
         let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);
         printer.show_reasoning = args.show_reasoning;
         printer.recorder = match &args.record {
-            Some(folder) => Some(Recorder::open(folder)?),
+            Some(folder) => Some(Recorder::open(folder, settings.sandbox.is_some())?),
             None => None,
         };
         let told = if shaped {

@@ -15,7 +15,8 @@ use crate::upstream::auth::{Clouds, Keyring, Secret, Vars};
 const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 
 /// The variables that name a Google project.
-const PROJECT: [&str; 3] = ["GOOGLE_CLOUD_PROJECT", "GOOGLE_VERTEX_PROJECT", "VERTEX_PROJECT_ID"];
+const PROJECT: [&str; 4] =
+    ["GOOGLE_CLOUD_PROJECT", "GOOGLE_VERTEX_PROJECT", "VERTEX_PROJECT_ID", "ANTHROPIC_VERTEX_PROJECT_ID"];
 
 /// Settings of an AWS profile that lead to credentials.
 const LEADS: [&str; 6] =

@@ -76,7 +76,7 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
         .map_err(|error| {
         CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
     })?;
-    let signer = Signer::default();
+    let signer = Signer::new(settings.keys.vars.clone());
     let wire = Wire { transport: &transport, signer: &signer };
     let runtime = super::chat::runtime()?;
     let asked = runtime.block_on(async {

@@ -14,6 +14,7 @@ use crate::catalog::{EndpointId, ModelId};
 use crate::chat::ChatEvent;
 use crate::dispatch::{Notice, Observer, Reach, Recording};
 use crate::observe::ErrorClass;
+use crate::upstream::auth::Found;
 
 /// What was said so far, and where it goes.
 pub(crate) struct Printer<'a> {
@@ -188,8 +189,14 @@ impl Observer for Printer<'_> {
                 note(settings, &format!("failing over from {} to {}: {}", from.provider, to.provider, class.name()));
                 if class == ErrorClass::Auth {
                     let source = self.reaches.iter().find(|reach| reach.endpoint.id == from).map(|reach| &reach.found);
-                    if let Some(crate::upstream::auth::Found::Key { source, .. }) = source {
-                        warn(settings, &format!("{} rejected the key from {source}", from.provider));
+                    match source {
+                        Some(Found::Key { source, .. }) => {
+                            warn(settings, &format!("{} rejected the key from {source}", from.provider));
+                        }
+                        Some(Found::Lazy { source, .. }) => {
+                            warn(settings, &format!("signing in to {} with {source} failed", from.provider));
+                        }
+                        _ => {}
                     }
                 }
                 self.current = Some(to);

@@ -19,26 +19,27 @@ use crate::units::Tokens;
 /// What stands where a secret was: such a header says nothing.
 const GONE: &str = "[redacted]";
 /// Headers that are made anew for each request, or by each version.
-const PASSING: [&str; 5] = ["user-agent", "host", "x-amz-date", "x-amz-content-sha256", "date"];
+const PASSING: [&str; 6] = ["user-agent", "host", "x-amz-date", "x-amz-content-sha256", "date", "transfer-encoding"];
 
 /// Writes recordings below one folder.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     folder: PathBuf,
+    simulated: bool,
     count: u32,
 }
 
 impl Recorder {
-    /// Makes the folder where it is not there.
+    /// Makes the folder where it is not there. What is `simulated` says so as its source.
     ///
     /// # Errors
     /// It cannot be made.
-    pub(crate) fn open(folder: &Path) -> Result<Self, CliError> {
+    pub(crate) fn open(folder: &Path, simulated: bool) -> Result<Self, CliError> {
         make(folder, true).map_err(|error| {
             CliError::new(Exit::Config, "record", format!("cannot make the folder {}", folder.display()))
                 .fact("reason", reason(&error))
         })?;
-        Ok(Self { folder: folder.to_owned(), count: 0 })
+        Ok(Self { folder: folder.to_owned(), simulated, count: 0 })
     }
 
     /// Writes one exchange.
@@ -52,7 +53,7 @@ impl Recorder {
         let folder = self.folder.join(recording.protocol.name());
         let case = folder.join(name);
         let written = make(&folder, true).and_then(|()| make(&case, false)).and_then(|()| {
-            write(&case.join("case.toml"), case_toml(recording).as_bytes())?;
+            write(&case.join("case.toml"), case_toml(recording, self.simulated).as_bytes())?;
             let request = serde_json::to_string_pretty(&request_json(recording, reach))?;
             write(&case.join("request.json"), (request + "\n").as_bytes())?;
             match &recording.response {
@@ -99,14 +100,16 @@ fn response_name(response: &RecordedResponse) -> &'static str {
 }
 
 /// Where it comes from and what came, without the events that are expected: the suite writes those.
-fn case_toml(recording: &Recording) -> String {
+fn case_toml(recording: &Recording, simulated: bool) -> String {
     let mut table = toml::Table::new();
     let mut put = |key: &str, value: toml::Value| {
         table.insert(key.to_owned(), value);
     };
     let (day, version) = (recording.at.strftime("%Y-%m-%d"), env!("CARGO_PKG_VERSION"));
     let id = &recording.endpoint;
-    put("source", format!("recorded by openmux {version} on {day}: {} of {}", id.upstream_model, id.provider).into());
+    let whose = if simulated { "the sandbox in the place of " } else { "" };
+    let source = format!("recorded by openmux {version} on {day}: {} of {whose}{}", id.upstream_model, id.provider);
+    put("source", source.into());
     put("provider", id.provider.as_str().into());
     if let Some(response) = &recording.response {
         let kind = content_type(response);

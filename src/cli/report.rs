@@ -281,8 +281,9 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             let source = attempt.key_source.as_deref().unwrap_or("the environment");
             let ending =
                 attempt.key_ending.as_ref().map(|ending| format!(" (ends in ...{ending})")).unwrap_or_default();
+            let cure = attempt.key_cure.map_or_else(|| better_key(attempt.key_source.as_deref()), str::to_owned);
             CliError::new(Exit::Auth, "rejected_key", format!("{provider} rejected the key from {source}{ending}"))
-                .fix(better_key(attempt.key_source.as_deref()))
+                .fix(cure)
         }
         ErrorClass::Forbidden => {
             CliError::new(Exit::Auth, "forbidden", format!("{provider} does not permit this key to do that"))

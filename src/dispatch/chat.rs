@@ -15,7 +15,7 @@ use crate::observe::{CostState, ErrorClass, Observation, Phase, Source};
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
 use crate::store::StateKey;
 use crate::units::Usd;
-use crate::upstream::auth::{AuthError, Secret, Signer};
+use crate::upstream::auth::{AuthError, Found, Secret, Signer};
 use crate::upstream::exchange::{Limit, Limits, Outcome, exchange};
 use crate::upstream::transport::Transport;
 use crate::upstream::{Call, adapter};
@@ -107,6 +107,8 @@ pub struct AttemptReport {
     pub key_source: Option<String>,
     /// The last characters of the key.
     pub key_ending: Option<String>,
+    /// What to do where it is rejected, for credentials that are obtained.
+    pub key_cure: Option<&'static str>,
     /// The host that was called.
     pub host: String,
     /// When it began.
@@ -225,10 +227,10 @@ impl Dispatcher<'_> {
                 observer.event(event)
             }
         };
-        let mut sent = None;
+        let mut sent: Sent = None;
         let copy = taped.is_some().then_some(&mut sent);
-        let called = call(plan.request, reach, (wire, at), limits, cancel, (&mut sink, copy)).await;
-        let Called { mut outcome, spent, unsigned } = called;
+        let Called { mut outcome, spent, unsigned } =
+            call(plan.request, reach, (wire, at), limits, cancel, &mut sink, copy).await;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
         if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
             let id = (reach.endpoint.id.clone(), protocol);
@@ -244,18 +246,17 @@ impl Dispatcher<'_> {
         }
         let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
         let cost_state = if unsigned.is_some() { CostState::None } else { cost_state(&outcome, cost.as_ref()) };
-        let (key_source, key_ending) = match &reach.found {
-            crate::upstream::auth::Found::Key { source, secret, .. } => {
-                (Some(source.clone()), secret.ending().map(str::to_owned))
-            }
-            crate::upstream::auth::Found::Lazy { source, .. } => (Some(source.clone()), None),
-            _ => (None, None),
+        let (key_source, key_ending, key_cure) = match &reach.found {
+            Found::Key { source, secret, .. } => (Some(source.clone()), secret.ending().map(str::to_owned), None),
+            Found::Lazy { source, lazy } => (Some(source.clone()), None, Some(lazy.cure())),
+            _ => (None, None, None),
         };
         let host = host_of(&reach.base_url);
         let report = AttemptReport {
             endpoint: reach.endpoint.id.clone(),
             key_source,
             key_ending,
+            key_cure,
             host,
             at,
             outcome,
@@ -306,14 +307,18 @@ impl Dispatcher<'_> {
     }
 }
 
-/// Encodes, signs and sends one attempt; gives a copy of the request where one is wanted.
+/// A request as it went out, where somebody wants a copy.
+type Sent = Option<http::Request<bytes::Bytes>>;
+
+/// Encodes, signs and sends one attempt, and leaves a copy of the request where one is wanted.
 async fn call(
     request: &ChatRequest,
     reach: &Reach,
     (wire, at): (Wire<'_>, Timestamp),
     limits: Limits,
     cancel: watch::Receiver<bool>,
-    (sink, copy): (&mut dyn FnMut(ChatEvent) -> bool, Option<&mut Option<http::Request<bytes::Bytes>>>),
+    sink: &mut dyn FnMut(ChatEvent) -> bool,
+    copy: Option<&mut Sent>,
 ) -> Called {
     let Some(adapter) = reach.protocol.and_then(adapter) else {
         let message = "this version does not speak the endpoint's protocol".to_owned();

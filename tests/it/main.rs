@@ -16,6 +16,7 @@ mod laws;
 mod layering;
 mod readme;
 mod sandbox;
+mod signing;
 mod store;
 mod support;
 mod vectors;

@@ -9,25 +9,42 @@ use super::text::grouped;
 use crate::chat::{ChatRequest, MediaSource};
 use crate::dispatch::Reach;
 use crate::routing::Decision;
-use crate::upstream::{Call, adapter};
+use crate::upstream::auth::{Found, Lazy};
+use crate::upstream::{Call, EncodeError, adapter};
 
 /// The request as it would be sent, without its key.
 pub(crate) fn request_text(request: &ChatRequest, reach: &Reach) -> String {
-    let Some(encoded) = encoded(request, reach) else { return String::new() };
+    let encoded = match encoded(request, reach) {
+        Some(Ok(encoded)) => encoded,
+        Some(Err(error)) => return format!("\nIt would not be sent: {error}.\n"),
+        None => return String::new(),
+    };
     let mut text = format!("\n{} {}\n", encoded.method(), encoded.uri());
     for (name, value) in encoded.headers() {
         text += &format!("{name}: {}\n", value.to_str().unwrap_or("[binary]"));
     }
-    if let crate::upstream::auth::Found::Key { source, .. } = &reach.found {
-        text += &format!("(the key from {source} is added when it is sent)\n");
+    match &reach.found {
+        Found::Key { source, .. } => text += &format!("(the key from {source} is added when it is sent)\n"),
+        Found::Lazy { source, lazy: Lazy::Aws } => {
+            text += &format!("(it is signed with the credential from {source} when it is sent)\n");
+        }
+        Found::Lazy { source, .. } => text += &format!("(the credential from {source} is added when it is sent)\n"),
+        Found::NotNeeded | Found::Missing { .. } => {}
     }
     text + "\n" + &serde_json::to_string_pretty(&body(request, &encoded)).unwrap_or_default() + "\n"
 }
 
 /// The same for programs.
 pub(crate) fn request_json(request: &ChatRequest, reach: &Reach) -> Value {
-    let Some(encoded) = encoded(request, reach) else { return Value::Null };
     let mut object = Map::new();
+    let encoded = match encoded(request, reach) {
+        Some(Ok(encoded)) => encoded,
+        Some(Err(error)) => {
+            object.insert("error".to_owned(), error.to_string().into());
+            return object.into();
+        }
+        None => return Value::Null,
+    };
     object.insert("method".to_owned(), encoded.method().as_str().into());
     object.insert("url".to_owned(), encoded.uri().to_string().into());
     object.insert("body".to_owned(), body(request, &encoded));
@@ -60,9 +77,9 @@ fn shorten(value: &mut Value, base64: &str) {
     }
 }
 
-fn encoded(request: &ChatRequest, reach: &Reach) -> Option<http::Request<bytes::Bytes>> {
+fn encoded(request: &ChatRequest, reach: &Reach) -> Option<Result<http::Request<bytes::Bytes>, EncodeError>> {
     let call = Call { endpoint: &reach.endpoint, provider: &reach.provider, base_url: &reach.base_url, request };
-    adapter(reach.protocol?)?.encode(&call).ok()
+    Some(adapter(reach.protocol?)?.encode(&call))
 }
 
 /// A dry run for programs.

@@ -121,7 +121,10 @@ fn refused(error: &CredentialsError, vars: &Vars) -> AuthError {
     let sso = reason.to_ascii_lowercase().contains("sso");
     let fix = if sso { "aws sso login" } else { "aws sts get-caller-identity" };
     let reason = match error {
-        CredentialsError::CredentialsNotLoaded(_) => "no key, profile, token or role was found".to_owned(),
+        CredentialsError::CredentialsNotLoaded(_) => match vars.plain("AWS_PROFILE") {
+            Some(name) => format!("the profile \"{name}\" leads to none, and nothing else was found"),
+            None => "no key, profile, token or role was found".to_owned(),
+        },
         _ => reason,
     };
     AuthError::Refused { cloud: "AWS", reason, fix: format!("{fix}{profile}") }

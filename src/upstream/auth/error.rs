@@ -103,22 +103,42 @@ pub(super) fn one_line(text: &str) -> String {
     folded.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
-/// What an error and its causes say, the general before the particular, without what repeats or says nothing.
+/// The causes of an error that say nothing by themselves, by how they begin.
+#[cfg(any(feature = "bedrock", feature = "vertex"))]
+const EMPTY: [&str; 9] = [
+    "an error occurred while loading",
+    "service error",
+    "unhandled error",
+    "dispatch failure",
+    "io error",
+    "client error",
+    "cannot create auth",
+    "cannot create the auth",
+    "Fetching the token resulted",
+];
+
+/// What an error and its causes come to: whom it was about, where that is told, and the innermost cause.
 #[cfg(any(feature = "bedrock", feature = "vertex"))]
 pub(super) fn words(error: &(dyn std::error::Error + 'static)) -> String {
-    const EMPTY: [&str; 4] =
-        ["an error occurred while loading credentials", "service error", "unhandled error", "dispatch failure"];
-    let mut told: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        next = error.source();
-        let said = told.iter().any(|before| before.contains(&text));
-        if !said && (next.is_none() || !EMPTY.contains(&text.as_str())) {
-            told.push(text);
-        }
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let told: Vec<String> = chain.map(ToString::to_string).filter(|text| !text.is_empty()).collect();
+    let speaks = |text: &&String| !EMPTY.iter().any(|start| text.starts_with(start));
+    let last = told.iter().rfind(speaks).or(told.last()).map(|text| said(text)).unwrap_or_default();
+    let whom = told.iter().find_map(|text| text.split_once(" url (")?.1.split([')', '?']).next());
+    match whom.filter(|url| !last.contains(url)) {
+        Some(url) => one_line(&format!("{url}: {last}")),
+        None => one_line(&last),
     }
-    one_line(&told.join(": "))
+}
+
+/// The words of AWS's servers out of how its library quotes them, and the system's without its numbers.
+#[cfg(any(feature = "bedrock", feature = "vertex"))]
+fn said(text: &str) -> String {
+    let field = |name: &str| Some(text.split_once(&format!("{name}: \""))?.1.split('"').next()?.to_owned());
+    match (text.starts_with("Error {"), field("code"), field("message")) {
+        (true, Some(code), Some(message)) => format!("{code}: {message}"),
+        _ => text.split(" (os error").next().unwrap_or_default().to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl Tokens {
             None => Builder::default().with_scopes([SCOPE]).build_access_token_credentials(),
             Some(document) => of_document(document, vars.plain("GOOGLE_CLOUD_QUOTA_PROJECT"))?,
         };
-        let credentials = built.map_err(|error| unusable(document, &words(&error)))?;
+        let credentials = built.map_err(|error| unusable(document, &one_line(&error.to_string())))?;
         held.push((document.cloned(), credentials.clone()));
         Ok(credentials)
     }

@@ -2,6 +2,12 @@
 //!
 //! Finding is pure: [`find_key`] says what would be used without asking anyone. Obtaining is [`Signer`]'s, lazily and only
 //! for the provider about to be called: it runs a command of the user's, or asks a cloud's own library.
+//!
+//! Those libraries read more than they are given. AWS's takes our snapshot of the environment and reads the files of its
+//! profiles and the clock; a `credential_process` runs in the process's own environment. Google's takes a document, and
+//! without one looks in the process's environment and files by itself; it reads the clock too. Requests of either go
+//! through the proxy of the process's environment. A Google service account signs its own tokens, so that the `token_uri`
+//! of its key file is not asked; an authorised user's and an external account's are.
 
 mod address;
 #[cfg(feature = "bedrock")]
@@ -106,6 +112,16 @@ pub enum Lazy {
 }
 
 impl Lazy {
+    /// What to do where the provider rejects what was obtained.
+    #[must_use]
+    pub const fn cure(&self) -> &'static str {
+        match self {
+            Self::Command { .. } => "see what key_cmd prints: the provider takes it for no valid key",
+            Self::Aws => "aws sts get-caller-identity   shows who you are; ask for access to the model",
+            Self::Google | Self::GoogleDocument(_) => "gcloud auth application-default login",
+        }
+    }
+
     /// What this build cannot sign in with, where that is so: the clouds' libraries are features of the package.
     #[must_use]
     pub const fn unsupported(&self) -> Option<&'static str> {

@@ -272,8 +272,9 @@ fn in_the_sandbox_nothing_is_fetched_from_elsewhere() {
 fn what_nobody_can_carry_is_an_error_that_names_it() {
     let world = World::of(Vec::new());
     bytes(&world, "a.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3");
-    let overlay = std::fs::read_to_string(world.home.path().join("config/catalog.d/private.toml")).unwrap();
-    world.home.write("config/catalog.d/private.toml", &format!("{overlay}\ninput = [\"text\", \"image\"]\n"));
+    // A later overlay corrects the endpoint of the first.
+    let endpoint = "[[endpoint]]\nprovider = \"alpha\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\n";
+    world.home.write("config/catalog.d/text.toml", &format!("{endpoint}input = [\"text\", \"image\"]\n"));
     insta::assert_snapshot!(world.chat(["-a", "a.pdf"]).run().snapshot(), @r"
     exit: 6
     --- stdout

@@ -30,6 +30,7 @@ fn files(root: &std::path::Path) -> Vec<(String, u32)> {
     found.iter().map(|path| (path.strip_prefix(root).unwrap().to_string_lossy().into_owned(), mode(path))).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test reads what the command wrote")]
 fn text(world: &World, name: &str) -> String {
     std::fs::read_to_string(world.home.path().join("rec").join(name)).unwrap()
 }
