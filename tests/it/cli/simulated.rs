@@ -34,8 +34,9 @@ fn each_provider_answers_over_its_own_protocol_and_takes_its_own_credential() {
         let common = ["--sandbox", "-q", "chat", "-m", MODEL, "--provider", id];
         let output = home.openmux(common.iter().copied().chain(["-a", "a.png", "Hello!"])).run();
         let text = output.stdout.as_str();
-        let start =
-            format!("[sandbox] This is a simulated answer from {name} (no model was called). I see a PNG image of 29");
+        let start = format!(
+            "[sandbox] This is a simulated answer from {name} (no model was called). I see a PNG image of 33 bytes"
+        );
         assert!(text.starts_with(&start), "{}", output.snapshot());
 
         let output =
