@@ -208,6 +208,7 @@ fn a_decision_explains_itself() {
       5  digitalocean           $0.04500  $0.01454  $0.00007  $0.05961  +0 %
       6  openrouter             $0.04500  $0.01454  $0.00007  $0.05961  +0 %
       7  vercel                 $0.04500  $0.01454  $0.00007  $0.05961  +0 %
+      -  google-vertex          retired 2025-08-01
       -  sap-ai-core            no address known: set SAP_AI_CORE_BASE_URL
 
     Margin   $0 behind it: amazon-bedrock; 7 within 2 %, seed 1 chose
