@@ -266,6 +266,40 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// A plain chat offer of which nothing more is known.
+    #[must_use]
+    pub fn new(id: EndpointId, model: ModelId) -> Self {
+        Self {
+            id,
+            model,
+            aka: Vec::new(),
+            kind: ModelKind::Chat,
+            protocol: None,
+            alternate: None,
+            base_url: None,
+            variant: Vec::new(),
+            quant: None,
+            region: None,
+            upstream: None,
+            context: None,
+            max_input: None,
+            max_output: None,
+            input: BTreeSet::new(),
+            output: BTreeSet::new(),
+            capabilities: BTreeSet::new(),
+            reasoning_options: Vec::new(),
+            reasoning_field: None,
+            cache_min: None,
+            pricing: None,
+            dispute: None,
+            status: Status::Active,
+            sunset: None,
+            floating: false,
+            released: None,
+            overlay: None,
+        }
+    }
+
     /// Whether it is a plain offer: reached without a suffix.
     #[must_use]
     pub fn is_plain(&self) -> bool {

@@ -158,7 +158,12 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 pub const PROVIDER_ENVIRONMENT: &str = "\
 Keys come from each provider's own variables (ANTHROPIC_API_KEY, OPENAI_API_KEY, ...); `openmux providers list -o wide` \
 names them all, and says which one is used. Where none is set, key_cmd, key_file and key in config.toml are looked \
-at, in this order. PROVIDER_BASE_URL (ANTHROPIC_BASE_URL, OPENAI_BASE_URL, ...) sends a provider's requests elsewhere.";
+at, in this order. PROVIDER_BASE_URL (ANTHROPIC_BASE_URL, OPENAI_BASE_URL, ...) sends a provider's requests elsewhere. \
+Amazon Bedrock takes AWS_BEARER_TOKEN_BEDROCK, else it signs with what AWS's own chain gives (AWS_ACCESS_KEY_ID, \
+AWS_PROFILE with single sign-on and roles, web identity, container and instance roles), in AWS_REGION or the profile's \
+region. Google Vertex AI takes application default credentials (GOOGLE_APPLICATION_CREDENTIALS, the log-in of gcloud, a \
+machine of Google's) with GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION. A region, project or location that is not set \
+is an error, never guessed. A cloud is asked for nothing before its provider is about to be called.";
 
 /// Files that openmux reads or writes, and what each is for.
 pub const FILES: &[(&str, &str)] = &[
@@ -176,7 +181,8 @@ pub const FILES: &[(&str, &str)] = &[
     ),
     (
         "$XDG_STATE_HOME/openmux/obs.db",
-        "what was measured of your own calls: times, token counts, costs and outcomes; no prompt, no answer, no key \
+        "what was measured of your own calls: times, token counts, costs and outcomes; no prompt, no answer, no key. \
+         What another process kept it from taking in time lies beside it in obs.spool.jsonl until the next call \
          ($XDG_STATE_HOME is ~/.local/state where it is not set)",
     ),
 ];

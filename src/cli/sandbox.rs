@@ -45,7 +45,14 @@ pub(crate) fn playable(spoken: impl Iterator<Item = (Protocol, Auth)>) -> Vec<(P
     let mut playable: Vec<(Protocol, Auth)> = Vec::new();
     for (protocol, auth) in spoken {
         let twice = playable.iter().any(|(known, _)| *known == protocol);
-        if !twice && BUILT.contains(&protocol) && !matches!(auth, Auth::Unsupported(_)) {
+        // A build may lack a cloud's library.
+        let can_sign = match auth {
+            Auth::Unsupported(_) => false,
+            Auth::Aws => Lazy::Aws.unsupported().is_none(),
+            Auth::Google => Lazy::Google.unsupported().is_none(),
+            _ => true,
+        };
+        if !twice && can_sign && BUILT.contains(&protocol) {
             playable.push((protocol, auth));
         }
     }
@@ -260,7 +267,8 @@ fn exports(provider: &Provider, place: &Place, document: Option<&str>) -> String
             }
         }
         Credential::Aws { access_key_id, secret_access_key, region } => {
-            export("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url);
+            // What AWS's own clients call it.
+            export("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", &place.base_url);
             export("AWS_ACCESS_KEY_ID", access_key_id);
             export("AWS_SECRET_ACCESS_KEY", secret_access_key);
             // Some of AWS's clients read the one, some the other.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::chat::{Wire, host_of};
 use super::{Dispatcher, Reach};
-use crate::catalog::{Capability, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, Status, is_loopback};
+use crate::catalog::{Endpoint, EndpointId, ModelId, Protocol, Provider, is_loopback};
 use crate::observe::ErrorClass;
 use crate::upstream::auth::{Found, Secret};
 use crate::upstream::check::{Question, Verdict, question, verdict};
@@ -146,35 +146,8 @@ impl Dispatcher<'_> {
 
 /// An endpoint that stands for all of a provider's.
 fn anything(provider: &Provider, protocol: Option<Protocol>) -> Endpoint {
-    Endpoint {
-        id: EndpointId { provider: provider.id.clone(), upstream_model: String::new() },
-        model: ModelId::new(""),
-        aka: Vec::new(),
-        kind: ModelKind::Chat,
-        protocol,
-        alternate: None,
-        base_url: None,
-        variant: Vec::new(),
-        quant: None,
-        region: None,
-        upstream: None,
-        context: None,
-        max_input: None,
-        max_output: None,
-        input: std::collections::BTreeSet::new(),
-        output: std::collections::BTreeSet::new(),
-        capabilities: std::collections::BTreeSet::<Capability>::new(),
-        reasoning_options: Vec::new(),
-        reasoning_field: None,
-        cache_min: None,
-        pricing: None,
-        dispute: None,
-        status: Status::Active,
-        sunset: None,
-        floating: false,
-        released: None,
-        overlay: None,
-    }
+    let id = EndpointId { provider: provider.id.clone(), upstream_model: String::new() };
+    Endpoint { protocol, ..Endpoint::new(id, ModelId::new("")) }
 }
 
 /// Whether the same list comes without a key. Where that cannot be told the key has the benefit of the doubt.

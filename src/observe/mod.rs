@@ -58,6 +58,8 @@ pub enum CostState {
 pub struct Timings {
     /// From the first attempt to connect until the connection was up; `None` on a reused connection.
     pub connect: Option<Duration>,
+    /// Looking the name up, within `connect`; `None` where no name was looked up.
+    pub dns: Option<Duration>,
     /// From the connection being up to the response head.
     pub head: Option<Duration>,
     /// From the connection being up to the first token-bearing read.

@@ -113,6 +113,8 @@ struct Line {
     http: Option<u16>,
     code: Option<String>,
     connect_us: Option<u64>,
+    #[serde(default)]
+    dns_us: Option<u64>,
     head_us: Option<u64>,
     ttft_us: Option<u64>,
     ttfa_us: Option<u64>,
@@ -164,6 +166,7 @@ impl Line {
             http: seen.http_status,
             code: seen.code.clone(),
             connect_us: micros(seen.timings.connect),
+            dns_us: micros(seen.timings.dns),
             head_us: micros(seen.timings.head),
             ttft_us: micros(seen.timings.ttft),
             ttfa_us: micros(seen.timings.ttfa),
@@ -214,6 +217,7 @@ impl Line {
             code: self.code,
             timings: Timings {
                 connect: time(self.connect_us),
+                dns: time(self.dns_us),
                 head: time(self.head_us),
                 ttft: time(self.ttft_us),
                 ttfa: time(self.ttfa_us),

@@ -348,7 +348,8 @@ mod tests {
 
     fn sample(at: &str, class: ErrorClass) -> Observation {
         let mut seen = crate::observe::tests_support::seen(at, class);
-        seen.timings = Timings { ttft: Some(Duration::from_millis(420)), ..Timings::default() };
+        let (ttft, dns) = (Some(Duration::from_millis(420)), Some(Duration::from_micros(77)));
+        seen.timings = Timings { ttft, dns, ..Timings::default() };
         seen
     }
 

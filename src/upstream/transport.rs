@@ -61,6 +61,15 @@ pub enum WireErrorKind {
 #[derive(Debug, Default)]
 struct ConnectLog {
     last: Mutex<Option<(Instant, Instant)>>,
+    dns: Mutex<Option<Duration>>,
+}
+
+impl ConnectLog {
+    /// What was noted since the last time; `None` where no connection was made, or no name was looked up.
+    fn take(&self) -> (Option<(Instant, Instant)>, Option<Duration>) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        (last, self.dns.lock().unwrap_or_else(PoisonError::into_inner).take())
+    }
 }
 
 /// A pooled HTTP client.
@@ -92,6 +101,8 @@ pub struct Incoming {
     pub head: http::response::Parts,
     /// When the connection that carried it began to be made and when it was up; `None` where it was reused.
     pub connected: Option<(Instant, Instant)>,
+    /// How long looking the name up took, within that; `None` where none was.
+    pub dns: Option<Duration>,
     body: reqwest::Response,
     tape: Option<Tape>,
 }
@@ -108,6 +119,7 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_idle_timeout(Duration::from_secs(30))
+            .dns_resolver(Arc::new(TimedResolver(Arc::clone(&log))))
             .connector_layer(TimedLayer(Arc::clone(&log)));
         if let Some(limit) = config.connect_timeout {
             builder = builder.connect_timeout(limit);
@@ -133,15 +145,23 @@ impl Transport {
         (Self { tape: Some(tape.clone()), ..self.clone() }, tape)
     }
 
-    /// Sends a request and waits for the response's head.
+    /// Sends a request and waits for the response's head. Where a kept connection turns out to have been closed by the
+    /// other side, it is sent once more, on another: servers promise to keep connections and close them (`llama-server`
+    /// after 5 s, or after a streamed answer), which is nobody's fault and no attempt.
     ///
     /// # Errors
     /// No response came.
     pub async fn send(&self, request: http::Request<Bytes>) -> Result<Incoming, WireError> {
-        let request = reqwest::Request::try_from(request).map_err(|error| wire_error(&error))?;
-        self.log.last.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let response = self.client.execute(request).await.map_err(|error| wire_error(&error))?;
-        let connected = self.log.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.log.take();
+        let again = request.clone();
+        let mut sent = self.execute(request).await;
+        let (mut connected, mut dns) = self.log.take();
+        if connected.is_none() && sent.as_ref().is_err_and(|error| error.kind == WireErrorKind::Broken) {
+            tracing::debug!("a kept connection was closed by the other side: sending on another");
+            sent = self.execute(again).await;
+            (connected, dns) = self.log.take();
+        }
+        let response = sent?;
         let mut head = http::Response::new(());
         *head.status_mut() = response.status();
         *head.version_mut() = response.version();
@@ -150,7 +170,12 @@ impl Transport {
         if let Some(tape) = &self.tape {
             *tape.0.lock().unwrap_or_else(PoisonError::into_inner) = (Some(head.clone()), Vec::new());
         }
-        Ok(Incoming { head, connected, body: response, tape: self.tape.clone() })
+        Ok(Incoming { head, connected, dns, body: response, tape: self.tape.clone() })
+    }
+
+    async fn execute(&self, request: http::Request<Bytes>) -> Result<reqwest::Response, WireError> {
+        let request = reqwest::Request::try_from(request).map_err(|error| wire_error(&error))?;
+        self.client.execute(request).await.map_err(|error| wire_error(&error))
     }
 }
 
@@ -208,6 +233,23 @@ fn chain_mentions(error: &dyn std::error::Error, word: &str) -> bool {
         cause = error.source();
     }
     false
+}
+
+/// The system's resolver, with a stamp.
+#[derive(Debug)]
+struct TimedResolver(Arc<ConnectLog>);
+
+impl reqwest::dns::Resolve for TimedResolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let log = Arc::clone(&self.0);
+        Box::pin(async move {
+            let began = Instant::now();
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            *log.dns.lock().unwrap_or_else(PoisonError::into_inner) = Some(began.elapsed());
+            let addresses: Vec<_> = found.map_err(|error| format!("dns error: {error}"))?.collect();
+            Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
 }
 
 #[derive(Debug, Clone)]

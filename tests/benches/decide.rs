@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use openmux::catalog::{Endpoint, EndpointId, ModelId, ModelKind, Pricing, ProviderId, ProviderKind, Status};
+use openmux::catalog::{Endpoint, EndpointId, ModelId, Pricing, ProviderId, ProviderKind};
 use openmux::observe::{EndpointStats, Moments};
 use openmux::routing::{Candidate, Constraints, Credential, Policy, RouteRequest, decide};
 use openmux::units::Tokens;
@@ -18,34 +18,12 @@ fn endpoints(many: usize) -> Vec<Endpoint> {
         let mut pricing = Pricing::default();
         let prices = [("input", format!("{}.{at:04}", 1 + at % 5)), ("output", format!("1{}.5", at % 7))];
         let usable = prices.iter().all(|(key, price)| pricing.set(key, price) == Ok(true));
+        let id = EndpointId { provider: ProviderId::new(format!("provider-{at}")), upstream_model: "model".to_owned() };
         Endpoint {
-            id: EndpointId { provider: ProviderId::new(format!("provider-{at}")), upstream_model: "model".to_owned() },
-            model: ModelId::new("author/model"),
-            aka: Vec::new(),
-            kind: ModelKind::Chat,
-            protocol: None,
-            alternate: None,
-            base_url: None,
-            variant: Vec::new(),
-            quant: None,
-            region: None,
-            upstream: None,
             context: Some(Tokens::new(if at % 9 == 8 { 100 } else { 200_000 })),
-            max_input: None,
             max_output: Some(Tokens::new(64_000)),
-            input: [].into(),
-            output: [].into(),
-            capabilities: [].into(),
-            reasoning_options: Vec::new(),
-            reasoning_field: None,
-            cache_min: None,
             pricing: usable.then_some(pricing),
-            dispute: None,
-            status: Status::Active,
-            sunset: None,
-            floating: false,
-            released: None,
-            overlay: None,
+            ..Endpoint::new(id, ModelId::new("author/model"))
         }
     };
     (0..many).map(of).collect()

@@ -3,15 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers are tests")]
 #![expect(clippy::disallowed_methods, reason = "fixtures are files, and tests read them")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openmux::catalog::{
-    Capability, Endpoint, EndpointId, ErrorFamily, ModelId, ModelKind, OutputLimitField, Protocol, Provider,
-    ProviderId, ProviderKind, Quirks, Status, Thinking, Usage,
+    Capability, Endpoint, EndpointId, ErrorFamily, ModelId, OutputLimitField, Protocol, Provider, ProviderId,
+    ProviderKind, Quirks, Thinking, Usage,
 };
 use openmux::chat::{
     AnswerSchema, ChatEvent, ChatRequest, Effort, Media, MediaKind, MediaSource, Message, Part, Role, Tool, ToolCall,
@@ -267,37 +267,17 @@ fn part(value: &Value) -> Part {
 }
 
 fn endpoint(provider: &ProviderId, call: &Value, protocol: Protocol) -> Endpoint {
+    let id = EndpointId {
+        provider: provider.clone(),
+        upstream_model: call["model"].as_str().unwrap_or("model-1").to_owned(),
+    };
     Endpoint {
-        id: EndpointId {
-            provider: provider.clone(),
-            upstream_model: call["model"].as_str().unwrap_or("model-1").to_owned(),
-        },
-        model: ModelId::new(call["maker"].as_str().unwrap_or("example/model")),
-        aka: Vec::new(),
-        kind: ModelKind::Chat,
         protocol: Some(protocol),
-        alternate: None,
-        base_url: None,
-        variant: Vec::new(),
-        quant: None,
-        region: None,
-        upstream: None,
         context: call["context"].as_u64().map(Tokens::new),
-        max_input: None,
         max_output: call["max_output"].as_u64().map(Tokens::new),
-        input: BTreeSet::new(),
-        output: BTreeSet::new(),
         capabilities: texts(&call["capabilities"]).iter().map(|word| Capability::parse(word).unwrap()).collect(),
         reasoning_options: texts(&call["reasoning_options"]),
-        reasoning_field: None,
-        cache_min: None,
-        pricing: None,
-        dispute: None,
-        status: Status::Active,
-        sunset: None,
-        floating: false,
-        released: None,
-        overlay: None,
+        ..Endpoint::new(id, ModelId::new(call["maker"].as_str().unwrap_or("example/model")))
     }
 }
 

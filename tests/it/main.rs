@@ -19,4 +19,5 @@ mod sandbox;
 mod signing;
 mod store;
 mod support;
+mod transport;
 mod vectors;

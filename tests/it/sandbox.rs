@@ -1,6 +1,7 @@
 //! The local providers over real HTTP: every fault to the byte, determinism, and what a client may rely on.
 
 mod asking;
+#[cfg(all(feature = "bedrock", feature = "vertex"))]
 mod clouds;
 mod content;
 mod wire;

@@ -7,9 +7,7 @@ use super::prices::PricePatch;
 use super::provider::{read_base_url, read_protocol};
 use super::reader::{Place, Reader};
 use super::{OverlayError, checks};
-use crate::catalog::{
-    Capability, Endpoint, EndpointId, Modality, ModelId, ModelKind, Protocol, Provider, ProviderId, Status,
-};
+use crate::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Protocol, Provider, ProviderId, Status};
 use crate::units::Tokens;
 
 const KEYS: [&str; 19] = [
@@ -174,35 +172,7 @@ impl EndpointPatch {
         let Some(protocol) = self.protocol.or(provider.protocols.first().map(|entry| entry.protocol)) else {
             return Err(self.error("protocol", format!("is missing: the catalog knows none for {place}")));
         };
-        Ok(Endpoint {
-            id: self.id.clone(),
-            model,
-            aka: Vec::new(),
-            kind: ModelKind::Chat,
-            protocol: Some(protocol),
-            alternate: None,
-            base_url: None,
-            variant: Vec::new(),
-            quant: None,
-            region: None,
-            upstream: None,
-            context: None,
-            max_input: None,
-            max_output: None,
-            input: BTreeSet::new(),
-            output: BTreeSet::new(),
-            capabilities: BTreeSet::new(),
-            reasoning_options: Vec::new(),
-            reasoning_field: None,
-            cache_min: None,
-            pricing: None,
-            dispute: None,
-            status: Status::Active,
-            sunset: None,
-            floating: false,
-            released: None,
-            overlay: None,
-        })
+        Ok(Endpoint { protocol: Some(protocol), ..Endpoint::new(self.id.clone(), model) })
     }
 }
 

@@ -16,7 +16,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// What is piped in, as text without its byte-order mark; `None` where there is none.
 ///
 /// # Errors
-/// As [`bytes`]; or it is not UTF-8.
+/// As [`fn@bytes`]; or it is not UTF-8.
 pub(super) fn text(settings: &Settings, demanded: Option<&str>, limit: Limit) -> Result<Option<String>, CliError> {
     let Some(bytes) = bytes(settings, demanded, limit)? else { return Ok(None) };
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);

@@ -23,7 +23,7 @@ pub(super) fn attempts(
     let mut statement = connection.prepare_cached(
         "SELECT ts_ms, provider, upstream_model, model, host, protocol, key_fp, grp, src, class, phase, http, code,
                 connect_us, head_us, ttft_us, ttfa_us, decode_us, e2e_us, in_tok, cached_tok, cw5_tok, cw1h_tok,
-                out_tok, reason_tok, events, reads, retry_after_ms, cost_pd, bill_pd, cost_state, finish, flags
+                out_tok, reason_tok, events, reads, retry_after_ms, cost_pd, bill_pd, cost_state, finish, flags, dns_us
          FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id",
     )?;
     let mut rows = statement.query(params![since.as_millisecond(), until.as_millisecond()])?;
@@ -81,6 +81,7 @@ fn attempt(row: &Row<'_>) -> Result<Option<Observation>, rusqlite::Error> {
         code: row.get(12)?,
         timings: Timings {
             connect: micros(13)?,
+            dns: micros(33)?,
             head: micros(14)?,
             ttft: micros(15)?,
             ttfa: micros(16)?,

@@ -102,10 +102,10 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     transaction.execute(
         "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
            in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
-           cost_pd, bill_pd, cost_state, connect_us)
+           cost_pd, bill_pd, cost_state, connect_us, dns_us)
          VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
            :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
-           :cost, :bill, :state, :connect)",
+           :cost, :bill, :state, :connect, :dns)",
         named_params! {
             ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
             ":src": place(&SOURCES, &seen.source),
@@ -120,7 +120,7 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
             ":cost": seen.cost.and_then(crate::units::Usd::to_pico),
             ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
             ":state": place(&COST_STATES, &seen.cost_state),
-            ":connect": micros(seen.timings.connect),
+            ":connect": micros(seen.timings.connect), ":dns": micros(seen.timings.dns),
         },
     )?;
     Ok(())

@@ -34,6 +34,7 @@ pub(super) struct Attempt {
     pub(super) request_id: Option<String>,
     pub(super) ready: Instant,
     pub(super) connect: Option<Duration>,
+    pub(super) dns: Option<Duration>,
     pub(super) head: Option<Instant>,
     pub(super) first_token: Option<Instant>,
     pub(super) first_answer: Option<Instant>,
@@ -62,6 +63,7 @@ impl Attempt {
             request_id: None,
             ready: started,
             connect: None,
+            dns: None,
             head: None,
             first_token: None,
             first_answer: None,
@@ -123,6 +125,7 @@ impl Attempt {
         self.status = Some(incoming.head.status.as_u16());
         if let Some((began, up)) = incoming.connected {
             self.connect = Some(up.saturating_duration_since(began));
+            self.dns = incoming.dns;
             self.ready = up.max(self.started);
         }
         let id =

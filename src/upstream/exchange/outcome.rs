@@ -21,6 +21,7 @@ impl Attempt {
         let since = |moment: Option<Instant>| moment.map(|moment| moment.saturating_duration_since(self.ready));
         let timings = Timings {
             connect: self.connect,
+            dns: self.dns,
             head: since(self.head),
             ttft: since(self.first_token),
             ttfa: since(self.first_answer),

@@ -14,6 +14,7 @@ mod record;
 mod schema;
 mod secrets;
 mod signals;
+mod simulated;
 mod stdin;
 mod stdout;
 mod store;

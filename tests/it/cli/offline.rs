@@ -237,7 +237,7 @@ fn a_decision_explains_itself() {
       -  aihubmix        no key: set AIHUBMIX_API_KEY
       -  cortecs         no key: set CORTECS_API_KEY
       -  crossmodel      no key: set CROSSMODEL_API_KEY
-      -  48 more: 31 no credential, 6 missing setting, 6 no base url, 3 protocol
+      -  48 more: 32 no credential, 6 missing setting, 6 no base url, 2 protocol
          unsupported, 2 retired; --all shows them
 
     Margin   $0 behind it: anthropic; 2 within 2 %, seed 1 chose

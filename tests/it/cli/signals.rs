@@ -83,9 +83,10 @@ fn the_sandbox_serves_without_a_reader_until_it_is_stopped() {
     let home = Home::new();
     let (reader, writer) = std::io::pipe().unwrap();
     let running = home.openmux(["sandbox"]).stdout(writer).timeout(Duration::from_secs(20)).spawn();
-    let lines: Vec<String> = BufReader::new(reader).lines().take(3).map(Result::unwrap).collect();
-    assert_eq!((&*lines[0], &*lines[2]), ("# anthropic: Anthropic", "export ANTHROPIC_API_KEY=openmux-sandbox"));
-    let address = lines[1].strip_prefix("export ANTHROPIC_BASE_URL=http://").unwrap();
+    let lines: Vec<String> = BufReader::new(reader).lines().take(14).map(Result::unwrap).collect();
+    let at = lines.iter().position(|line| line == "# anthropic: Anthropic, anthropic-messages").expect("it is there");
+    assert_eq!(lines[at + 2], "export ANTHROPIC_API_KEY=openmux-sandbox");
+    let address = lines[at + 1].strip_prefix("export ANTHROPIC_BASE_URL=http://").unwrap();
     let address = address.strip_suffix("/anthropic").unwrap();
     std::net::TcpStream::connect(address).expect("it listens");
     running.signal("TERM");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use openmux::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, Tier};
-use openmux::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, ModelKind, Pricing, ProviderId};
+use openmux::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId};
 use openmux::catalog::{ProviderKind, Status};
 use openmux::observe::{Cooling, EndpointStats, ErrorClass, Moments};
 use openmux::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, Preset, RouteRequest, Warm};
@@ -238,35 +238,7 @@ fn spec(genes: &mut Genes<'_>, id: &EndpointId) -> Spec {
 
 /// An endpoint of which little is known.
 pub(crate) fn plain(id: &EndpointId) -> Endpoint {
-    Endpoint {
-        id: id.clone(),
-        model: ModelId::new("a/m"),
-        aka: Vec::new(),
-        kind: ModelKind::Chat,
-        protocol: None,
-        alternate: None,
-        base_url: None,
-        variant: Vec::new(),
-        quant: None,
-        region: None,
-        upstream: None,
-        context: None,
-        max_input: None,
-        max_output: None,
-        input: [].into(),
-        output: [].into(),
-        capabilities: [].into(),
-        reasoning_options: Vec::new(),
-        reasoning_field: None,
-        cache_min: None,
-        pricing: None,
-        dispute: None,
-        status: Status::Active,
-        sunset: None,
-        floating: false,
-        released: None,
-        overlay: None,
-    }
+    Endpoint::new(id.clone(), ModelId::new("a/m"))
 }
 
 fn pricing(genes: &mut Genes<'_>) -> Pricing {

@@ -31,7 +31,6 @@ async fn sent(sandbox: &Running, protocol: Protocol, signer: &Signer, lazy: Lazy
     (sent.status().as_u16(), sent.text().await.unwrap())
 }
 
-#[cfg(feature = "bedrock")]
 #[tokio::test]
 async fn bedrock_takes_what_aws_s_library_signs() {
     let sandbox = sandbox(Protocol::BedrockConverse).await;
@@ -54,7 +53,6 @@ async fn bedrock_takes_what_aws_s_library_signs() {
     assert!(text.contains("The request signature we calculated does not match"), "{text}");
 }
 
-#[cfg(feature = "vertex")]
 #[tokio::test]
 async fn vertex_takes_what_google_s_library_exchanges_or_signs() {
     for protocol in [Protocol::VertexAnthropic, Protocol::VertexGemini] {

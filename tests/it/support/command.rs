@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::canary::Canaries;
+
 /// How long a run may take unless the test says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
@@ -16,12 +18,13 @@ const POLL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Home {
     dir: TempDir,
+    canaries: Canaries,
 }
 
 impl Home {
     /// An empty home.
     pub(crate) fn new() -> Self {
-        let home = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        let home = Self { dir: tempfile::tempdir().expect("a temporary directory"), canaries: Canaries::default() };
         for part in ["config", "data"] {
             std::fs::create_dir(home.path().join(part)).expect("a directory");
         }
@@ -40,6 +43,7 @@ impl Home {
             std::fs::create_dir_all(parent).expect("a directory");
         }
         std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("a file");
+        self.canaries.file(&path, text);
         path
     }
 
@@ -86,7 +90,8 @@ impl Home {
             .env("NO_GCE_CHECK", "true")
             .env("TZ", "UTC")
             .env("LC_ALL", "C.UTF-8");
-        Run { command, home: path.to_owned(), stdin: Stdin::Null, stdout: None, timeout: TIMEOUT }
+        let canaries = self.canaries.clone();
+        Run { command, home: path.to_owned(), canaries, stdin: Stdin::Null, stdout: None, timeout: TIMEOUT }
     }
 }
 
@@ -107,6 +112,7 @@ pub(crate) enum Stdin {
 pub(crate) struct Run {
     command: Command,
     home: PathBuf,
+    canaries: Canaries,
     stdin: Stdin,
     stdout: Option<PipeWriter>,
     timeout: Duration,
@@ -115,6 +121,7 @@ pub(crate) struct Run {
 impl Run {
     /// Sets an environment variable.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.canaries.variable(name, &value.as_ref().to_string_lossy());
         self.command.env(name, value);
         self
     }
@@ -183,7 +190,16 @@ impl Run {
         let stdout = child.stdout.take().map(drain);
         let stderr = drain(child.stderr.take().expect("a pipe"));
         let what = format!("{:?}", self.command);
-        Running { child, what, stdin, stdout, stderr: Some(stderr), home: self.home, timeout: self.timeout }
+        Running {
+            child,
+            what,
+            stdin,
+            stdout,
+            stderr: Some(stderr),
+            home: self.home,
+            canaries: self.canaries,
+            timeout: self.timeout,
+        }
     }
 }
 
@@ -196,6 +212,7 @@ pub(crate) struct Running {
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<Vec<u8>>>,
     home: PathBuf,
+    canaries: Canaries,
     timeout: Duration,
 }
 
@@ -212,7 +229,8 @@ impl Running {
         assert!(kill.expect("a shell can be run").success(), "SIG{name} was sent");
     }
 
-    /// Waits for its end. Panics with what it had printed where that takes too long.
+    /// Waits for its end. Panics with what it had printed where that takes too long, and where a secret of the test's came
+    /// out: on stdout, on stderr or in a file that the test did not write.
     pub(crate) fn wait(mut self) -> Output {
         let mut waited = Duration::ZERO;
         let status = loop {
@@ -238,6 +256,8 @@ impl Running {
         let Some(status) = status else {
             panic!("killed after {:?}: {}\n--- stdout\n{stdout}\n--- stderr\n{stderr}", self.timeout, self.what);
         };
+        let outputs = [("stdout", stdout.as_bytes()), ("stderr", stderr.as_bytes())];
+        self.canaries.assert_unseen(&self.home, &outputs, &self.what);
         Output { stdout, stderr: without_age(&stderr), code: status.code(), home: self.home.clone() }
     }
 }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use super::canary::Shown;
 use super::gate::Gate;
 
 /// How long [`Server::wait_hits`] waits before it gives up.
@@ -134,6 +135,7 @@ pub(crate) struct Server {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    shown: Shown,
 }
 
 #[derive(Debug)]
@@ -195,7 +197,7 @@ impl Server {
 
     fn run(scripts: Vec<Script>, repeats: bool) -> Self {
         let state = State { scripts: scripts.into(), repeats, requests: Vec::new(), unscripted: 0, left: 0 };
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), shown: Shown::new() });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
         let addr = listener.local_addr().expect("a listener has an address");
@@ -237,6 +239,7 @@ impl Shared {
     }
 
     fn next(&self, request: Recorded) -> Script {
+        self.shown.note(&request.headers, &request.path, &request.body);
         let mut state = self.lock();
         state.requests.push(request);
         self.changed.notify_all();
