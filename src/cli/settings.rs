@@ -107,7 +107,16 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
 }
 
 /// The text of a file that the user named.
+///
+/// # Errors
+/// It cannot be read, is not UTF-8, or is a pipe by name, whose writer could be waited for without end; the shell's own
+/// (`<(...)`) has one.
 pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
+    let about = std::fs::metadata(path);
+    let is_ours = ["/dev/", "/proc/"].into_iter().any(|folder| path.starts_with(folder));
+    if !is_ours && about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        return Err(CliError::usage(format!("{} is a pipe or a device, not a file", path.display())));
+    }
     String::from_utf8(read_file(path)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display()))
@@ -245,7 +254,7 @@ impl Settings {
     pub(crate) fn catalog(&self) -> Result<(Catalog, usize), CliError> {
         let mut overlays = Vec::new();
         for path in self.overlay_files()? {
-            let text = read_text(&path)?;
+            let text = read_text(&path).map_err(|error| CliError { exit: Exit::Config, ..error })?;
             let overlay = Overlay::parse(&path.display().to_string(), &text).map_err(broken_overlay)?;
             overlays.push(overlay);
         }

@@ -383,7 +383,10 @@ fn cost_state(outcome: &Outcome, cost: Option<&Result<Cost, CostError>>) -> Cost
 }
 
 pub(super) fn host_of(base_url: &str) -> String {
-    base_url.parse::<http::Uri>().ok().and_then(|uri| uri.authority().map(|host| host.to_string())).unwrap_or_default()
+    let uri = base_url.parse::<http::Uri>().ok();
+    // Not with a user and password, which an override may hold.
+    let place = |host: &http::uri::Authority| host.as_str().rsplit('@').next().unwrap_or_default().to_owned();
+    uri.as_ref().and_then(http::Uri::authority).map(place).unwrap_or_default()
 }
 
 fn announce(attempts: &[AttemptReport], endpoint: &EndpointId, at_once: bool, observer: &mut dyn Observer) {

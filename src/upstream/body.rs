@@ -34,11 +34,12 @@ pub(super) fn path_segment(id: &str) -> Result<String, EncodeError> {
 /// A POST of a JSON body to a path below the base URL, with the provider's headers and no credential.
 pub(super) fn post(call: &Call<'_>, path: &str, body: &Map<String, Value>) -> Result<Request<Bytes>, EncodeError> {
     let url = format!("{}{path}", call.base_url);
-    let bad_url = || EncodeError::BadUrl(url.clone());
+    let bad_url = || EncodeError::BadUrl(shown(call.base_url));
     let uri: http::Uri = url.parse().map_err(|_| bad_url())?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
-    // A query or a fragment in the base would swallow the path.
-    if !is_http || call.base_url.contains(['?', '#']) {
+    // A query or a fragment in the base would swallow the path; a password in it would be shown wherever the URL is.
+    let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    if !is_http || has_user || call.base_url.contains(['?', '#']) {
         return Err(bad_url());
     }
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
@@ -57,6 +58,16 @@ pub(super) fn post(call: &Call<'_>, path: &str, body: &Map<String, Value>) -> Re
     Ok(request)
 }
 
+/// A URL for people, without what may be secret in it: a user and password, a query, a fragment.
+pub(super) fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    let (place, more) = rest.find(['?', '#']).map_or((rest, ""), |at| (rest.get(..at).unwrap_or_default(), "?…"));
+    let (authority, path) = place.find('/').map_or((place, ""), |at| place.split_at(at));
+    let host = authority.rsplit_once('@').map_or_else(|| authority.to_owned(), |(_, host)| format!("…@{host}"));
+    format!("{scheme}{host}{path}{more}")
+}
+
 /// An error of the decoder about a piece of JSON: one that merely stops is cut off, any other is corrupt.
 pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> DecodeError {
     if error.is_eof() {
@@ -73,6 +84,19 @@ pub(super) fn failed(family: ErrorFamily, body: &str) -> DecodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_secret_in_a_url_is_not_shown() {
+        for (url, expected) in [
+            ("http://h:1/v1", "http://h:1/v1"),
+            ("h/v1?key=canary", "h/v1?…"),
+            ("https://u:canary@h/v1#canary", "https://…@h/v1?…"),
+            ("u:canary@h", "…@h"),
+            ("", ""),
+        ] {
+            assert_eq!(shown(url), expected);
+        }
+    }
 
     #[test]
     fn a_model_id_stays_one_segment() {

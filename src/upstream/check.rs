@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, Method, Request, header};
 use serde_json::Value;
 
 use super::auth::{Address, Vars, address};
+use super::body::shown;
 use super::{EncodeError, UpstreamError, classify};
 use crate::catalog::{Protocol, Provider};
 use crate::observe::ErrorClass;
@@ -55,9 +56,10 @@ pub fn question(
     let Some((url, stated, lists)) = place(provider, protocol, base_url, catalogued, vars) else { return Ok(None) };
     let mut request = Request::new(Bytes::new());
     *request.method_mut() = Method::GET;
-    *request.uri_mut() = url.parse().map_err(|_| EncodeError::BadUrl(url.clone()))?;
-    if request.uri().host().is_none_or(str::is_empty) {
-        return Err(EncodeError::BadUrl(url));
+    *request.uri_mut() = url.parse().map_err(|_| EncodeError::BadUrl(shown(&url)))?;
+    let has_user = request.uri().authority().is_some_and(|authority| authority.as_str().contains('@'));
+    if has_user || request.uri().host().is_none_or(str::is_empty) {
+        return Err(EncodeError::BadUrl(shown(&url)));
     }
     let headers = request.headers_mut();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));

@@ -54,8 +54,8 @@ pub enum EncodeError {
     /// The wire id would change the path of the URL.
     #[error("the model id \"{0}\" cannot be a part of a URL")]
     UnsafeModelId(String),
-    /// The base URL and the path do not make a URL.
-    #[error("\"{0}\" is not a URL")]
+    /// The base URL and the path do not make a URL; without what may be secret in it.
+    #[error("\"{0}\" is no base URL: http or https, without user, query or fragment")]
     BadUrl(String),
     /// A header of the provider's cannot be sent.
     #[error("the header \"{0}\" of the provider cannot be sent")]

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::lists::At;
-use super::values::{Limit, Shape, duration, effort, number, per_mtok, preset, set, shape, tokens, tool_choice, usd};
+use super::values::{
+    Limit, Shape, duration, effort, number, per_mtok, preset, set, shape, some_tokens, tool_choice, usd,
+};
 use crate::chat::{Effort, ToolChoice};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
@@ -41,7 +43,7 @@ pub struct Ask {
     #[arg(long, value_name = "EFFORT", value_parser = effort)]
     pub effort: Option<Effort>,
     /// The most tokens the answer may have.
-    #[arg(long, value_name = "N", value_parser = tokens)]
+    #[arg(long, value_name = "N", value_parser = some_tokens)]
     pub max_tokens: Option<Tokens>,
     /// Sampling temperature.
     #[arg(long, value_name = "T", value_parser = number, allow_negative_numbers = true)]

@@ -30,6 +30,14 @@ pub(crate) fn tokens(text: &str) -> Result<Tokens, String> {
     value.ok_or_else(|| "not a number of tokens, such as 8000, 200k or 1m".to_owned())
 }
 
+/// At least one token: a limit of none is refused by some providers and ignored by others.
+pub(crate) fn some_tokens(text: &str) -> Result<Tokens, String> {
+    match tokens(text)? {
+        Tokens::ZERO => Err("at least 1".to_owned()),
+        count => Ok(count),
+    }
+}
+
 pub(crate) fn shape(text: &str) -> Result<Shape, String> {
     let parts: Vec<&str> = text.split('/').collect();
     let (input, output, cached) = match parts[..] {
@@ -146,6 +154,7 @@ mod tests {
     #[test]
     fn values_are_read_as_people_write_them() {
         assert_eq!(tokens("200k"), Ok(Tokens::new(200_000)));
+        assert!(some_tokens("0").is_err() && some_tokens("1").is_ok());
         assert!(tokens("-1").is_err() && tokens("99999999999").is_err());
         assert_eq!(duration("2m"), Ok(Limit(Some(Duration::from_secs(120)))));
         assert_eq!(duration("1.5"), Ok(Limit(Some(Duration::from_millis(1500)))));

@@ -1,15 +1,19 @@
 //! A key from a command of the user's: its words without a shell, once, within a limit.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::process::Command;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
-use super::error::one_line;
+use super::error::{masked, one_line};
 use super::{AuthError, Secret};
+
+/// No key is longer, in bytes.
+const LARGEST: usize = 64 * 1024;
 
 /// The keys that commands printed, by their words: each runs once, however many requests wait for it. A failure is not
 /// kept.
@@ -42,14 +46,17 @@ async fn run(argv: &[String], limit: Duration) -> Result<Secret, AuthError> {
     // Dropped at the limit, or where nobody waits for the answer any more, it is killed.
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let child = command.spawn().map_err(|error| failed(one_line(&error.to_string())))?;
-    let Ok(ended) = tokio::time::timeout(limit, child.wait_with_output()).await else {
+    let Ok(ended) = tokio::time::timeout(limit, output_of(child)).await else {
         return Err(AuthError::Command {
             program: program.clone(),
             reason: format!("printed nothing for {} ms and was stopped", limit.as_millis()),
         });
     };
     let output = ended.map_err(|error| failed(one_line(&error.to_string())))?;
-    let complaint = one_line(&String::from_utf8_lossy(&output.stderr));
+    if output.stdout.len() > LARGEST {
+        return Err(failed("printed more than 64 KiB".to_owned()));
+    }
+    let complaint = unquoted(&String::from_utf8_lossy(&output.stderr), &String::from_utf8_lossy(&output.stdout));
     let with_complaint =
         |what: String| failed(if complaint.is_empty() { what } else { one_line(&format!("{what}: {complaint}")) });
     if !output.status.success() {
@@ -61,8 +68,32 @@ async fn run(argv: &[String], limit: Duration) -> Result<Secret, AuthError> {
     let printed = String::from_utf8(output.stdout).map_err(|_| failed("printed what is not UTF-8".to_owned()))?;
     match printed.trim() {
         "" => Err(with_complaint("printed nothing".to_owned())),
+        several if several.contains('\n') => Err(failed("printed more than one line".to_owned())),
         key => Ok(Secret::new(key)),
     }
+}
+
+/// Waits for a command to end, and keeps no more of what it prints than a key can be long.
+async fn output_of(mut child: Child) -> std::io::Result<Output> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr) = tokio::try_join!(beginning(stdout), beginning(stderr))?;
+    // Whoever still writes is told by a closed pipe that nobody reads.
+    Ok(Output { status: child.wait().await?, stdout, stderr })
+}
+
+async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        let most = u64::try_from(LARGEST + 1).unwrap_or(u64::MAX);
+        pipe.take(most).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+/// A complaint as one line, without what looks like a key and without the words that were printed as one.
+fn unquoted(complaint: &str, printed: &str) -> String {
+    let clean = printed.split_whitespace().fold(complaint.to_owned(), |text, word| Secret::new(word).redact(&text));
+    one_line(&masked(&clean))
 }
 
 #[cfg(all(test, unix))]
@@ -97,6 +128,17 @@ mod tests {
         assert!(gone.to_string().starts_with("key_cmd /no/such/program: No such file"), "{gone}");
         assert!(!format!("{gone:?}").contains("sk-argument"));
         assert_eq!(run(&[], LIMIT).await.unwrap_err().class(), crate::observe::ErrorClass::Auth);
+    }
+
+    #[tokio::test]
+    async fn no_complaint_quotes_the_key_and_nothing_is_read_without_end() {
+        assert_eq!(
+            complaint("echo plain-secret-words; echo no plain-secret-words here, nor sk-canary-0123456789 >&2; exit 1")
+                .await,
+            "key_cmd /bin/sh: ended with exit code 1: no [redacted] here, nor [redacted]"
+        );
+        assert_eq!(complaint("echo one; echo two").await, "key_cmd /bin/sh: printed more than one line");
+        assert_eq!(complaint("exec cat /dev/zero").await, "key_cmd /bin/sh: printed more than 64 KiB");
     }
 
     #[tokio::test]

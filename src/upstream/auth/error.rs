@@ -93,6 +93,31 @@ fn is_variable(source: &str) -> bool {
     source.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
+/// How keys and tokens of well-known kinds begin.
+const BEGINNINGS: [&str; 10] = ["sk-", "sk_", "AIza", "ya29", "eyJ", "AKIA", "ASIA", "ghp_", "gsk_", "xai-"];
+
+/// Somebody else's words without what looks like a key: by how it begins, or because nobody writes words so.
+pub(super) fn masked(text: &str) -> String {
+    let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '=' | '~');
+    let has = |run: &str, is: fn(&char) -> bool| run.chars().any(|c| is(&c));
+    let is_key = |run: &str| {
+        let known = run.len() >= 12 && BEGINNINGS.iter().any(|start| run.starts_with(start));
+        let mixed =
+            has(run, char::is_ascii_digit) && has(run, char::is_ascii_lowercase) && has(run, char::is_ascii_uppercase);
+        known || (run.len() >= 20 && mixed)
+    };
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(of_key) {
+        let (before, from) = rest.split_at(at);
+        let (run, after) = from.split_at(from.find(|c| !of_key(c)).unwrap_or(from.len()));
+        out.push_str(before);
+        out.push_str(if is_key(run) { "[redacted]" } else { run });
+        rest = after;
+    }
+    out + rest
+}
+
 /// Somebody else's words as one line without control characters, at most 300 characters.
 pub(super) fn one_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -126,8 +151,8 @@ pub(super) fn words(error: &(dyn std::error::Error + 'static)) -> String {
     let last = told.iter().rfind(speaks).or(told.last()).map(|text| said(text)).unwrap_or_default();
     let whom = told.iter().find_map(|text| text.split_once(" url (")?.1.split([')', '?']).next());
     match whom.filter(|url| !last.contains(url)) {
-        Some(url) => one_line(&format!("{url}: {last}")),
-        None => one_line(&last),
+        Some(url) => one_line(&masked(&format!("{url}: {last}"))),
+        None => one_line(&masked(&last)),
     }
 }
 
@@ -151,6 +176,19 @@ mod tests {
         let long = one_line(&"ä".repeat(400));
         assert_eq!(long.chars().count(), 300);
         assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn what_looks_like_a_key_is_masked_and_words_are_not() {
+        for kept in [
+            "sts:AssumeRoleWithWebIdentity on arn:aws:iam::123456789012:role/r",
+            "asia-southeast1-aiplatform.googleapis.com: refused",
+            "/home/user/.password-store/openai-2026-11-24.gpg: No such file",
+        ] {
+            assert_eq!(masked(kept), kept);
+        }
+        assert_eq!(masked("key 'sk-canary-0123456789' is bad"), "key '[redacted]' is bad");
+        assert_eq!(masked("wJalrXUtnFEMI7K7MDENGbPxRfiCY=ä"), "[redacted]ä");
     }
 
     #[test]

@@ -134,6 +134,13 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
     assert!(output.stderr.contains("key_file ~/pipe (is not a plain file)"), "{}", output.snapshot());
     let output = world.home.openmux(["models", "list"]).env("OPENMUX_CONFIG_DIR", "pipes").run();
     assert_eq!(output.code, Some(5), "{}", output.snapshot());
+    let output = world.openmux(["chat", "-m", "acme/tiny", "-s", "@pipe", "hi"]).run();
+    assert_eq!(output.code, Some(2), "{}", output.snapshot());
+    assert!(output.stderr.contains("pipe is a pipe or a device"), "{}", output.snapshot());
+    let made = world.home.shell_line("mkfifo config/catalog.d/x.toml").run();
+    assert_eq!(made.code, Some(0), "{}", made.snapshot());
+    let output = world.home.openmux(["models", "list"]).run();
+    assert_eq!(output.code, Some(5), "{}", output.snapshot());
 }
 
 #[test]

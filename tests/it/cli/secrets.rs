@@ -146,3 +146,84 @@ fn a_key_that_no_header_can_carry_is_named_and_not_shown() {
       fix:    export ALPHA_KEY=... with a valid key
     ");
 }
+
+/// What a key command prints beside the key is somebody else's text.
+#[test]
+#[cfg(unix)]
+fn a_command_that_complains_of_its_key_does_not_show_it() {
+    let world = World::of(Vec::new());
+    let script = format!("echo {PREFIXED}; echo 'the key {PREFIXED} has run out' >&2; exit 3");
+    world.home.write("config/config.toml", &format!("[providers.alpha]\nkey_cmd = [\"sh\", \"-c\", \"{script}\"]\n"));
+    for more in [&["-vv"][..], &["-o", "json"]] {
+        let output = world.home.openmux(["chat", "-m", "acme/tiny", "hi"].into_iter().chain(more.iter().copied()));
+        let output = output.env("PATH", "/usr/bin:/bin").run();
+        assert_eq!(output.code, Some(4), "{}", output.snapshot());
+        assert!(output.stderr.contains("the key [redacted] has run out"), "{}", output.snapshot());
+        assert_silent(PREFIXED, &output, "key_cmd");
+    }
+}
+
+#[test]
+fn what_is_secret_in_a_base_url_is_not_shown() {
+    let world = World::of(Vec::new());
+    for url in ["http://user:canary-0123456789@127.0.0.1:9/v1", "http://127.0.0.1:9/v1?key=canary-0123456789"] {
+        for args in [&["chat", "-m", "acme/tiny", "hi", "-vv"][..], &["providers", "check", "alpha"]] {
+            let output = world.openmux(args.iter().copied()).env("ALPHA_BASE_URL", url).run();
+            assert_ne!(output.code, Some(0), "{}", output.snapshot());
+            assert!(!format!("{}{}", output.stdout, output.stderr).contains("canary"), "{}", output.snapshot());
+        }
+    }
+}
+
+/// A chat with `acme/tiny` at a server of this protocol, whose overlay gives the model this id.
+fn called(protocol: &str, id: &str, server: &Server) -> Output {
+    let home = Home::new();
+    let overlay = format!(
+        "[provider.alpha]\nprotocol = \"{protocol}\"\nbase_url = \"{}/v1\"\nkey_env = \"ALPHA_KEY\"\n\
+         [[endpoint]]\nprovider = \"alpha\"\nmodel = \"acme/tiny\"\nid = \"{id}\"\nmax_output = 100\n\
+         price = {{ input = \"1\", output = \"2\" }}",
+        server.base_url()
+    );
+    home.write("config/catalog.d/private.toml", &overlay);
+    home.openmux(["chat", "-m", "acme/tiny", "hi"]).env("ALPHA_KEY", PREFIXED).run()
+}
+
+/// An overlay can set any id; one that would lead elsewhere is told before anything is sent.
+#[test]
+fn an_id_that_would_change_the_path_is_not_sent() {
+    let server = Server::start(Vec::new());
+    for protocol in ["gemini", "vertex-gemini", "vertex-anthropic", "bedrock-converse"] {
+        for id in ["../../x", "a/../b", "a%2Fb", "a?b=c", "a#b"] {
+            let output = called(protocol, id, &server);
+            assert_eq!(output.code, Some(5), "{}", output.snapshot());
+            assert!(output.stderr.contains("cannot be a wire id"), "{protocol} {}", output.snapshot());
+        }
+    }
+    for protocol in ["vertex-gemini", "vertex-anthropic"] {
+        let output = called(protocol, "other/model", &server);
+        assert_eq!(output.code, Some(5), "{}", output.snapshot());
+        assert!(output.stderr.contains("cannot be a part of a URL"), "{protocol} {}", output.snapshot());
+    }
+    assert_eq!(server.hits(), 0);
+}
+
+#[test]
+fn an_id_arrives_as_one_segment_of_the_path() {
+    let arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-x-v1:0";
+    let escaped = "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.anthropic.claude-x-v1%3A0";
+    for (protocol, id, path) in [
+        ("bedrock-converse", arn, format!("/v1/model/{escaped}/converse-stream")),
+        ("vertex-anthropic", "claude-x@20260101", "/v1/models/claude-x@20260101:streamRawPredict".to_owned()),
+    ] {
+        let server = Server::start(vec![Script::json(404, &json!({"message": "no such model"}))]);
+        let output = called(protocol, id, &server);
+        assert_eq!(output.code, Some(3), "{}", output.snapshot());
+        assert_eq!(server.requests()[0].path, path);
+    }
+}
+
+#[test]
+fn an_output_of_no_tokens_is_not_asked_for() {
+    let output = World::of(Vec::new()).chat(["--max-tokens", "0"]).run();
+    assert_eq!(output.code, Some(2), "{}", output.snapshot());
+}
