@@ -3,6 +3,7 @@
 mod ask;
 mod lists;
 mod measured;
+mod probe;
 mod values;
 
 use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
+pub use probe::ProvidersProbe;
 pub(crate) use values::duration;
 pub use values::{Limit, Shape};
 
@@ -154,6 +156,8 @@ pub enum Providers {
     List(ProvidersList),
     /// Whether providers answer and take their keys; spends nothing.
     Check(ProvidersCheck),
+    /// How fast providers answer now, measured by calls of its own; their cost is bounded and said first.
+    Probe(Box<ProvidersProbe>),
     /// Who serves a model, at what price, how fast; best first. Works offline.
     Compare(ProvidersCompare),
     /// How a provider or a model did, by hour or day, as this machine saw it. Works offline.

@@ -237,7 +237,7 @@ impl Asked<'_> {
 }
 
 /// Sixteen bytes that tell this request's attempts apart from others'.
-fn group() -> [u8; 16] {
+pub(crate) fn group() -> [u8; 16] {
     use std::hash::{BuildHasher, Hasher};
     let mut bytes = [0; 16];
     for half in bytes.chunks_mut(8) {

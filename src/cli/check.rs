@@ -44,7 +44,7 @@ const COLUMNS: [Column; 11] = [
 const PAGE: [&str; 5] = ["status", "provider", "key_source", "models", "elapsed_ms"];
 
 /// Where several fail, the first of these that occurs is the exit code: what no retry cures comes first.
-const ORDER: [Exit; 7] =
+pub(crate) const ORDER: [Exit; 7] =
     [Exit::Auth, Exit::Config, Exit::NotFound, Exit::Rejected, Exit::Limited, Exit::Timeout, Exit::Unavailable];
 
 /// Runs the command.
@@ -245,7 +245,8 @@ fn words(error: &UpstreamError, status: Option<u16>) -> String {
     format!("{class}: {}{status}", error.message)
 }
 
-const fn exit(class: ErrorClass) -> Exit {
+/// The exit code of a failure that is the answer, not an accident on the way to one.
+pub(crate) const fn exit(class: ErrorClass) -> Exit {
     match class {
         ErrorClass::Auth | ErrorClass::Forbidden => Exit::Auth,
         ErrorClass::LocalConfig | ErrorClass::LocalNetwork => Exit::Config,

@@ -28,7 +28,8 @@ pub(crate) fn short(style: Style) -> String {
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
-           providers check      Do providers answer, and take their keys\n\n\
+           providers check      Do providers answer, and take their keys\n  \
+           providers probe      How fast they answer now, at a bounded cost\n\n\
          {}\n  \
            openmux models list --tools --max-price 1\n  \
            openmux providers compare claude-sonnet-5\n  \

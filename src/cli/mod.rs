@@ -19,6 +19,7 @@ mod models;
 mod offline;
 mod out;
 mod printer;
+mod probe;
 mod prompt;
 mod providers;
 mod record;
@@ -111,7 +112,10 @@ fn configured(settings: Settings, command: &Command) -> Result<Settings, CliErro
         return Ok(settings);
     }
     let (settings, cautions) = settings.configured()?;
-    let uses_keys = matches!(command, Command::Chat(_) | Command::Providers(Providers::List(_) | Providers::Check(_)));
+    let uses_keys = matches!(
+        command,
+        Command::Chat(_) | Command::Providers(Providers::List(_) | Providers::Check(_) | Providers::Probe(_))
+    );
     for caution in cautions.iter().filter(|_| uses_keys && settings.sandbox.is_none()) {
         warn(&settings, caution);
     }
@@ -124,6 +128,7 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Models(Models::Show(args)) => show::show(settings, &args),
         Command::Providers(Providers::List(args)) => providers::list(settings, &args),
         Command::Providers(Providers::Check(args)) => check::check(settings, &args),
+        Command::Providers(Providers::Probe(args)) => probe::probe(settings, &args),
         Command::Providers(Providers::Compare(args)) => compare::compare(settings, &args),
         Command::Providers(Providers::History(args)) => history::history(settings, &args),
         Command::Usage(args) => usage::usage(settings, &args),

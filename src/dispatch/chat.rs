@@ -2,23 +2,17 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::signing::{Called, within};
-use super::{Dispatcher, Reach, Recording};
-use crate::catalog::price::{Cost, CostError, Item};
-use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
+use super::{AttemptReport, Dispatcher, Once, Reach, Recording};
+use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{CostState, ErrorClass, Observation, Phase, Source};
+use crate::observe::{ErrorClass, Source};
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
-use crate::store::StateKey;
-use crate::units::Usd;
-use crate::upstream::auth::{AuthError, Found, Secret, Signer};
-use crate::upstream::exchange::{Limit, Limits, Outcome, exchange};
+use crate::upstream::auth::Signer;
+use crate::upstream::exchange::{Limit, Limits};
 use crate::upstream::transport::Transport;
-use crate::upstream::{Call, adapter};
 
 /// What happens between attempts, for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,31 +92,6 @@ pub struct Plan<'a> {
     pub source: Source,
 }
 
-/// One attempt, as it is reported.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AttemptReport {
-    /// Which endpoint.
-    pub endpoint: EndpointId,
-    /// The variable that held the key, if one was used.
-    pub key_source: Option<String>,
-    /// The last characters of the key.
-    pub key_ending: Option<String>,
-    /// What to do where it is rejected, for credentials that are obtained.
-    pub key_cure: Option<&'static str>,
-    /// The host that was called.
-    pub host: String,
-    /// When it began.
-    pub at: Timestamp,
-    /// What it came to.
-    pub outcome: Outcome,
-    /// Why its credential could not be obtained or carried, where that is why nothing was sent.
-    pub unsigned: Option<AuthError>,
-    /// Its bill, or why there is none.
-    pub cost: Option<Result<Cost, CostError>>,
-    /// What is known of its cost.
-    pub cost_state: CostState,
-}
-
 /// What a chat came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatReport {
@@ -184,7 +153,9 @@ impl Dispatcher<'_> {
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
-                    let report = self.attempt(plan, reach, wire, limits, cancel.clone(), observer).await;
+                    let (request, hold) = (plan.request, plan.hold);
+                    let once = Once { request, reach, wire, limits, hold, group: plan.group, source: plan.source };
+                    let report = self.once(&once, cancel.clone(), observer).await;
                     let class = report.outcome.class;
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
                     let shown = report.outcome.shown && !plan.hold;
@@ -205,188 +176,6 @@ impl Dispatcher<'_> {
         };
         ChatReport { attempts, gave_up, elapsed: began.elapsed() }
     }
-
-    async fn attempt(
-        &self,
-        plan: &Plan<'_>,
-        reach: &Reach,
-        wire: Wire<'_>,
-        limits: Limits,
-        cancel: watch::Receiver<bool>,
-        observer: &mut dyn Observer,
-    ) -> AttemptReport {
-        let at = (self.now)();
-        let taped = observer.records().then(|| wire.transport.taped());
-        let wire = Wire { transport: taped.as_ref().map_or(wire.transport, |(transport, _)| transport), ..wire };
-        let mut held = Vec::new();
-        let mut sink = |event: ChatEvent| {
-            if plan.hold {
-                held.push(event);
-                true
-            } else {
-                observer.event(event)
-            }
-        };
-        let mut sent: Sent = None;
-        let copy = taped.is_some().then_some(&mut sent);
-        let Called { mut outcome, spent, unsigned } =
-            call(plan.request, reach, (wire, at), limits, cancel, &mut sink, copy).await;
-        spent.iter().for_each(|secret| redact(&mut outcome, secret));
-        if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
-            let id = (reach.endpoint.id.clone(), protocol);
-            let (went, came) = ((plan.request, &sent), tape.take());
-            observer.recorded(Recording::new(id, (at, outcome.class), went, came, &spent));
-        }
-        if outcome.class.is_success() {
-            for event in held {
-                if !observer.event(event) {
-                    break;
-                }
-            }
-        }
-        let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
-        let cost_state = if unsigned.is_some() { CostState::None } else { cost_state(&outcome, cost.as_ref()) };
-        let (key_source, key_ending, key_cure) = match &reach.found {
-            Found::Key { source, secret, .. } => (Some(source.clone()), secret.ending().map(str::to_owned), None),
-            Found::Lazy { source, lazy } => (Some(source.clone()), None, Some(lazy.cure())),
-            _ => (None, None, None),
-        };
-        let host = host_of(&reach.base_url);
-        let report = AttemptReport {
-            endpoint: reach.endpoint.id.clone(),
-            key_source,
-            key_ending,
-            key_cure,
-            host,
-            at,
-            outcome,
-            unsigned,
-            cost,
-            cost_state,
-        };
-        // Nothing was seen of the provider where there was no credential; the next log-in cures that at once.
-        if report.unsigned.is_none()
-            && let Err(error) = self.store.record(&self.observation(plan, reach, &report))
-        {
-            observer.notice(Notice::NotRecorded(error.to_string()));
-        }
-        report
-    }
-
-    fn observation(&self, plan: &Plan<'_>, reach: &Reach, report: &AttemptReport) -> Observation {
-        let StateKey { endpoint, key_fingerprint } = reach.state_key(self.store.salt().ok().as_ref());
-        let outcome = &report.outcome;
-        let total = match &report.cost {
-            Some(Ok(cost)) if report.cost_state == CostState::Exact => Some(cost.total),
-            _ => None,
-        };
-        Observation {
-            at: report.at,
-            endpoint,
-            model: reach.endpoint.model.clone(),
-            host: report.host.clone(),
-            protocol: reach.protocol.unwrap_or(Protocol::OpenaiChat),
-            key_fingerprint,
-            group: plan.group,
-            source: plan.source,
-            class: outcome.class,
-            phase: outcome.phase,
-            http_status: outcome.http_status,
-            code: outcome.error.as_ref().and_then(|error| error.code.clone()),
-            timings: outcome.timings,
-            usage: outcome.usage.clone(),
-            events: outcome.events,
-            reads: outcome.reads,
-            retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
-            cost: total,
-            billed: outcome.billed,
-            cost_state: report.cost_state,
-            finish: outcome.finish.as_ref().map(|(_, native)| native.chars().take(64).collect()),
-            reused: outcome.reused,
-        }
-    }
-}
-
-/// A request as it went out, where somebody wants a copy.
-type Sent = Option<http::Request<bytes::Bytes>>;
-
-/// Encodes, signs and sends one attempt, and leaves a copy of the request where one is wanted.
-async fn call(
-    request: &ChatRequest,
-    reach: &Reach,
-    (wire, at): (Wire<'_>, Timestamp),
-    limits: Limits,
-    cancel: watch::Receiver<bool>,
-    sink: &mut dyn FnMut(ChatEvent) -> bool,
-    copy: Option<&mut Sent>,
-) -> Called {
-    let Some(adapter) = reach.protocol.and_then(adapter) else {
-        let message = "this version does not speak the endpoint's protocol".to_owned();
-        return Called::refused(ErrorClass::Unsupported, message);
-    };
-    let call = Call { endpoint: &reach.endpoint, provider: &reach.provider, base_url: &reach.base_url, request };
-    let mut encoded = match adapter.encode(&call) {
-        Ok(encoded) => encoded,
-        Err(error) => return Called::refused(ErrorClass::LocalConfig, error.to_string()),
-    };
-    let began = Instant::now();
-    let signing = wire.signer.sign(&mut encoded, &reach.found, at);
-    let spent = match within(signing, limits.total, cancel.clone()).await {
-        Ok(spent) => spent,
-        Err(why) => return why.into(),
-    };
-    if let Some(copy) = copy {
-        *copy = Some(encoded.clone());
-    }
-    let limits = Limits { total: limits.total.map(|total| total.saturating_sub(began.elapsed())), ..limits };
-    let outcome = exchange(wire.transport, adapter, &call, encoded, limits, cancel, sink).await;
-    Called { outcome, spent, unsigned: None }
-}
-
-/// A provider may quote the key that it rejects.
-fn redact(outcome: &mut Outcome, secret: &Secret) {
-    let clean = |text: &mut Option<String>| *text = text.as_deref().map(|text| secret.redact(text));
-    clean(&mut outcome.request_id);
-    if let Some(error) = &mut outcome.error {
-        error.message = secret.redact(&error.message);
-        clean(&mut error.code);
-        clean(&mut error.request_id);
-    }
-}
-
-/// What the endpoint's sheet makes of a usage; `None` where it has no sheet.
-fn bill(reach: &Reach, usage: &Usage, at: Timestamp) -> Option<Result<Cost, CostError>> {
-    // What was not reported is not zero.
-    let unreported = [(usage.input, Item::Input), (usage.output, Item::Output)];
-    if let Some((_, item)) = unreported.into_iter().find(|(count, _)| count.is_none()) {
-        return Some(Err(CostError::MissingCount { item }));
-    }
-    match &reach.endpoint.pricing {
-        Some(pricing) => Some(pricing.cost(usage, at)),
-        None if reach.provider.kind == ProviderKind::Local => {
-            Some(Ok(Cost { items: Vec::new(), total: Usd::ZERO, inexact: false, notes: Vec::new() }))
-        }
-        None => None,
-    }
-}
-
-/// Exact where a whole answer reported its usage; none where the provider cannot have accepted the request.
-fn cost_state(outcome: &Outcome, cost: Option<&Result<Cost, CostError>>) -> CostState {
-    let refused = outcome.http_status.is_some_and(|status| !(200..300).contains(&status));
-    if outcome.class.is_success() && matches!(cost, Some(Ok(_))) {
-        CostState::Exact
-    } else if refused || (outcome.http_status.is_none() && outcome.phase < Phase::Head && outcome.limit.is_none()) {
-        CostState::None
-    } else {
-        CostState::Unknown
-    }
-}
-
-pub(super) fn host_of(base_url: &str) -> String {
-    let uri = base_url.parse::<http::Uri>().ok();
-    // Not with a user and password, which an override may hold.
-    let place = |host: &http::uri::Authority| host.as_str().rsplit('@').next().unwrap_or_default().to_owned();
-    uri.as_ref().and_then(http::Uri::authority).map(place).unwrap_or_default()
 }
 
 fn announce(attempts: &[AttemptReport], endpoint: &EndpointId, at_once: bool, observer: &mut dyn Observer) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::chat::{Wire, host_of};
-use super::{Dispatcher, Reach};
+use super::attempt::host_of;
+use super::{Dispatcher, Reach, Wire};
 use crate::catalog::{Endpoint, EndpointId, ModelId, Protocol, Provider, is_loopback};
 use crate::observe::ErrorClass;
 use crate::upstream::auth::{Found, Secret};

@@ -3,6 +3,7 @@
 //! It gathers candidates ([`Dispatcher::reach`]), asks `routing` for a decision ([`Dispatcher::route`]) and executes it
 //! ([`Dispatcher::chat`]), recording every attempt. What is explained and what is executed are the same [`Decision`].
 
+mod attempt;
 mod chat;
 mod check;
 mod reach;
@@ -12,7 +13,8 @@ mod weigh;
 
 use jiff::Timestamp;
 
-pub use chat::{AttemptReport, ChatReport, Notice, Observer, Plan, Wire};
+pub use attempt::{AttemptReport, Once};
+pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};

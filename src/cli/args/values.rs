@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::chat::{Effort, ToolChoice};
+use crate::probe::plan::Kind;
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// A time limit; `None` is no limit.
@@ -109,6 +110,10 @@ pub(crate) fn per_mtok(text: &str) -> Result<UsdPerMtok, String> {
 
 pub(crate) fn usd(text: &str) -> Result<Usd, String> {
     text.trim_start_matches('$').parse().map_err(|error: crate::units::MoneyError| error.to_string())
+}
+
+pub(crate) fn probe_kind(text: &str) -> Result<Kind, String> {
+    Kind::parse(text).ok_or_else(|| format!("not one of {}", Kind::ALL.map(Kind::name).join(", ")))
 }
 
 pub(crate) fn preset(text: &str) -> Result<crate::routing::Preset, String> {

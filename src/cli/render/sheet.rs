@@ -117,6 +117,8 @@ pub(crate) enum Show {
     Percent,
     /// `yes`, or nothing.
     Mark,
+    /// A sign where a difference is not settled, and nothing where it is.
+    Near,
     /// A plain figure, at the right.
     Number,
     /// A letter for each ability that has one.
@@ -158,7 +160,7 @@ impl Column {
     /// A cell for people.
     pub(crate) fn human(&self, cell: &Cell) -> String {
         match (cell, self.show) {
-            (Cell::Unknown, Show::Mark) => String::new(),
+            (Cell::Unknown, Show::Mark | Show::Near) => String::new(),
             (Cell::Unknown, _) => "-".to_owned(),
             (Cell::Count(count), Show::Tokens) => text::short_count(*count),
             (Cell::Money(amount), Show::Price) => money::price(*amount),
@@ -167,6 +169,7 @@ impl Column {
             (Cell::Count(seconds), Show::Seconds) => text::age(std::time::Duration::from_secs(*seconds)),
             (Cell::Figure(share, _), Show::Percent) => format!("{:.1} %", share * 100.0),
             (Cell::Words(names), Show::Letters) => letters(names),
+            (Cell::Flag(settled), Show::Near) => if *settled { "" } else { "≈" }.to_owned(),
             (Cell::Flag(flag), Show::Mark) => if *flag { "yes" } else { "" }.to_owned(),
             (Cell::Flag(flag), _) => if *flag { "yes" } else { "no" }.to_owned(),
             (cell, _) => cell.bare(),
