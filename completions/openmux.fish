@@ -136,7 +136,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
 jsonl\t''
@@ -145,19 +145,20 @@ tsv\t''
 md\t''
 ids\t''
 text\t''"
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -l json -d 'Short for -o json'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -s h -l help -d 'Print help'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -f -a "list" -d 'Every provider: kind, key, models, address. Works offline'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -f -a "check" -d 'Whether providers answer and take their keys; spends nothing'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -f -a "compare" -d 'Who serves a model, at what price, how fast; best first. Works offline'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check compare history" -f -a "history" -d 'How a provider or a model did, by hour or day, as this machine saw it. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -f -a "list" -d 'Every provider: kind, key, models, address. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -f -a "check" -d 'Whether providers answer and take their keys; spends nothing'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -f -a "probe" -d 'How fast providers answer now, measured by calls of its own; their cost is bounded and said first'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -f -a "compare" -d 'Who serves a model, at what price, how fast; best first. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -f -a "history" -d 'How a provider or a model did, by hour or day, as this machine saw it. Works offline'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l kind -d 'Kinds: lab, cloud, host, gateway, plan, local' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l sort -d 'Order by these columns; unknown values come last' -r
@@ -206,6 +207,39 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l provider -d 'Ask these only; one that needs no key is asked only where it is named' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l kind -d 'What is asked: ping (does it answer, how soon), speed (how fast too), long (after 10k tokens of input)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l rounds -d 'So many rounds [default: 10]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l every -d 'Begin a round at this fixed interval, whatever the answers take: 30s, 5m' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l seed -d 'Fix the order, the pauses and the prompts; a repeated prompt may come from a cache' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l max-cost -d 'The most that this run may cost in USD, in place of 1' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l quick -d 'Three rounds: does it answer, roughly how fast; no medians'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l precise -d 'As many rounds as it takes to know the median within 15 % or to settle the order; at most 30'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l yes -d 'Accept whatever bound is printed, also beyond $5 a day'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l allow-unpriced -d 'Also ask those whose price is not known; nothing bounds what they cost'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l dry-run -d 'Print whom it would ask and what it can cost at most; send nothing'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l tokens -d 'The call that is priced, in tokens: input, output, cached input' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l prefer -d 'What to favour: price, latency, throughput or balanced [default: balanced]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r

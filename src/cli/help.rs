@@ -130,6 +130,11 @@ chat -o jsonl is events: start, text, reasoning, signature, tool_call,
 end; without an end the answer is incomplete. end has message too. With
 -o json or jsonl a failure is one line on stderr:
 {\"error\": {\"code\": ..., \"exit\": ..., ...}}.
+
+providers probe -o json has a row for each endpoint, the fastest first:
+provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,
+cost_usd; medians are null below 8 samples; order_settled says whether
+the row is surely slower than the one above.
 ";
 
 const MESSAGES: &str = "\

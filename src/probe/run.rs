@@ -236,7 +236,7 @@ impl Run<'_> {
             let request = plan::request(kind, &target.model, &target.endpoint, plan::nonce(seed, self.calls));
             self.calls += 1;
             let sample = caller.call(at, &request, limits(&target.endpoint)).await;
-            self.report.spent = self.report.spent + sample.cost.unwrap_or(target.bound);
+            self.report.spent += sample.cost.unwrap_or(target.bound);
             self.states[at].take(sample);
         }
     }

@@ -53,6 +53,10 @@ pub fn question(
     catalogued: bool,
     vars: &Vars,
 ) -> Result<Option<Question>, EncodeError> {
+    // A query in the base would swallow the path, and would be shown wherever the address is.
+    if base_url.contains(['?', '#']) {
+        return Err(EncodeError::BadUrl(shown(base_url)));
+    }
     let Some((url, stated, lists)) = place(provider, protocol, base_url, catalogued, vars) else { return Ok(None) };
     let mut request = Request::new(Bytes::new());
     *request.method_mut() = Method::GET;

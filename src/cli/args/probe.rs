@@ -13,9 +13,9 @@ use crate::units::Usd;
     after_help = "Real calls are made, and cost money: what they can cost at most is printed before the first one and \
     set aside from $5 a day. Beyond $1 a run nothing is sent without --max-cost or --yes (exit 11). Ten rounds tell \
     twice as fast from as fast, and no more.\n\nExamples\n  \
-    openmux providers probe claude-sonnet-5 --dry-run\n  \
-    openmux providers probe claude-sonnet-5 --quick --provider anthropic,openrouter\n  \
-    openmux --sandbox providers probe anthropic/claude-sonnet-5"
+    openmux --sandbox providers probe claude-sonnet-5 --dry-run\n  \
+    openmux --sandbox providers probe claude-sonnet-5 --quick --kind ping\n  \
+    openmux --sandbox providers probe anthropic/claude-sonnet-5 --rounds 1"
 )]
 pub struct ProvidersProbe {
     /// A model, and the providers that are asked [default: all of the model's that have a key].

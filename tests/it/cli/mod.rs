@@ -10,6 +10,7 @@ mod gemini;
 mod keys;
 mod local;
 mod offline;
+mod probe;
 mod record;
 mod schema;
 mod secrets;
