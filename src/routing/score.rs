@@ -8,8 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Candidate, Policy, RouteRequest};
-use crate::catalog::price::Item;
-use crate::catalog::{ProviderKind, Usage};
+use crate::catalog::ProviderKind;
 use crate::observe::size_of;
 use crate::units::{Tokens, Usd};
 
@@ -273,17 +272,8 @@ fn mixed(one: Usd, other: Usd, share: f64) -> Usd {
 }
 
 fn price(candidate: &Candidate<'_>, input: Tokens, cached: Tokens, output: Tokens, now: Timestamp) -> Option<Usd> {
-    let usage = Usage {
-        input: Some(input),
-        output: Some(output),
-        cache_read: (cached > Tokens::ZERO).then_some(cached),
-        ..Usage::default()
-    };
     match &candidate.endpoint.pricing {
-        Some(pricing) if pricing.base(Item::Input).is_some() && pricing.base(Item::Output).is_some() => {
-            pricing.cost(&usage, now).ok().map(|cost| cost.total)
-        }
-        Some(_) => None,
+        Some(pricing) => pricing.of_text(input, cached, output, now),
         None => (candidate.kind == ProviderKind::Local).then_some(Usd::ZERO),
     }
 }
