@@ -79,6 +79,7 @@ fn assemble(
 ) -> UpstreamError {
     let hint = hints::explicit(headers).or(envelope.retry_after.filter(|_| !envelope.is_daily));
     let class = known.unwrap_or_else(|| class_of(family, status, hint, envelope));
+    let hint = hint.or_else(|| hints::said(&envelope.message).filter(|_| class == ErrorClass::RateLimited));
     let (class, retry_after) = settle(class, status, hint, headers);
     UpstreamError {
         class,

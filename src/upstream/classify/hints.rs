@@ -44,6 +44,21 @@ pub(super) fn explicit(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
+/// The wait that a sentence asks for: `Please try again in 1m2.5s.`, `retry after 12 seconds`.
+pub(super) fn said(message: &str) -> Option<Duration> {
+    let message = message.to_ascii_lowercase();
+    let (_, rest) = ["try again in ", "retry in ", "retry after ", "try again after "]
+        .iter()
+        .find_map(|words| message.split_once(words))?;
+    let mut words = rest.split_whitespace().map(|word| word.trim_end_matches(['.', ',', ';', '!', ')']));
+    let first = words.next()?;
+    match words.next() {
+        Some("s" | "second" | "seconds") => seconds(first),
+        Some("minute" | "minutes") => seconds(first)?.checked_mul(60),
+        _ => span(first),
+    }
+}
+
 /// The weaker hint of the rate-limit windows: when the last used-up one opens, or the first one if none is said to be.
 pub(super) fn windows(headers: &HeaderMap) -> Option<Duration> {
     let resets = WINDOWS.iter().filter_map(|(reset, remaining)| {
@@ -183,6 +198,21 @@ mod tests {
         ];
         for (pairs, expected) in cases {
             assert_eq!(explicit(&headers(pairs)), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_read_from_the_sentence_that_asks_for_it() {
+        let cases = [
+            ("Rate limit reached for gpt-5. Please try again in 1m2.5s. Visit us.", Some(62_500)),
+            ("Please try again in 340ms.", Some(340)),
+            ("Too many requests, retry after 12 seconds", Some(12_000)),
+            ("Please retry in 2 minutes.", Some(120_000)),
+            ("Please try again later", None),
+            ("try again in a while", None),
+        ];
+        for (message, millis) in cases {
+            assert_eq!(said(message), millis.map(Duration::from_millis), "{message}");
         }
     }
 

@@ -19,6 +19,7 @@ mod simulated;
 mod stdin;
 mod stdout;
 mod store;
+mod suite;
 mod tools;
 mod usage;
 
