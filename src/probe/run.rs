@@ -11,7 +11,7 @@ use super::plan::{self, Kind};
 use super::verdict::{self, LOOKS, Samples};
 use crate::catalog::{Capability, Endpoint, ModelId};
 use crate::chat::{ChatRequest, Effort};
-use crate::observe::ErrorClass;
+use crate::observe::{ErrorClass, Flags, Why};
 use crate::units::Usd;
 use crate::upstream::exchange::Limits;
 
@@ -38,23 +38,24 @@ pub struct Sample {
     pub ttft: Option<Duration>,
     /// From the connection being up to the end, or to the failure.
     pub total: Option<Duration>,
-    /// Tokens per second, where the answer was long enough to tell.
-    pub speed: Option<f64>,
+    /// Tokens per second from the first token to the last, or why that says nothing.
+    pub speed: Result<f64, Why>,
     /// The HTTP status, if there was one.
     pub http_status: Option<u16>,
     /// What the provider asked to wait.
     pub retry_after: Option<Duration>,
     /// What it cost, in USD; `None` where it may have cost something that nobody told.
     pub cost: Option<Usd>,
-    /// Whether a part of the prompt came from a cache, so that the wait says little.
-    pub cached: bool,
+    /// What is to be known before its times are believed.
+    pub flags: Flags,
 }
 
 impl Sample {
     /// The wait for the first token, where the call counts for it.
     #[must_use]
     pub fn counted_ttft(&self) -> Option<Duration> {
-        self.ttft.filter(|_| self.class.is_success() && !self.cached)
+        let untimed = Flags::CACHE_HIT | Flags::WARMUP | Flags::SUSPENDED | Flags::CLIENT_BUSY;
+        self.ttft.filter(|_| self.class.is_success() && !self.flags.has(untimed))
     }
 }
 
@@ -366,11 +367,11 @@ mod tests {
             class,
             ttft: class.is_success().then(|| Duration::from_millis(millis)),
             total: Some(Duration::from_millis(millis)),
-            speed: None,
+            speed: Err(Why::TooFewTokens),
             http_status: None,
             retry_after: None,
             cost: Some(Usd::from_pico(1_000)),
-            cached: false,
+            flags: Flags::NONE,
         };
         (millis, sample)
     }

@@ -64,13 +64,12 @@ impl Observer for Watcher<'_> {
 /// What an attempt says of the endpoint.
 fn sample(report: &AttemptReport) -> Sample {
     let outcome = &report.outcome;
-    let usage = outcome.usage.as_ref();
     let pace = outcome.pace(Source::Probe);
     Sample {
         class: outcome.class,
         ttft: pace.timings.ttft,
         total: outcome.timings.e2e,
-        speed: pace.decode_tps().ok(),
+        speed: pace.decode_tps(),
         http_status: outcome.http_status,
         retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
         cost: match (report.cost_state, &report.cost) {
@@ -78,7 +77,7 @@ fn sample(report: &AttemptReport) -> Sample {
             (CostState::None, _) => Some(Usd::ZERO),
             _ => None,
         },
-        cached: usage.and_then(|usage| usage.cache_read).is_some_and(|read| read.count() > 0),
+        flags: outcome.flags,
     }
 }
 
