@@ -28,19 +28,25 @@ pub(super) struct Live<'a> {
     pub(super) progress: Progress,
     /// Why a call could not be recorded, if one could not.
     pub(super) not_recorded: Option<String>,
+    /// By how much the next call begins too late.
+    pub(super) late: Option<std::time::Duration>,
 }
 
 impl Caller for Live<'_> {
     async fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> Sample {
         let reach = &self.reaches[target];
         let group = super::super::chat::group();
-        let marks = Marks { prompt_version: Some(PROMPT_VERSION), ..Marks::default() };
+        let marks = Marks { prompt_version: Some(PROMPT_VERSION), sched_lag: self.late, ..Marks::default() };
         let once = Once { request, reach, wire: self.wire, limits, hold: false, group, source: Source::Probe, marks };
         let mut watcher = Watcher { not_recorded: &mut self.not_recorded };
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;
         let sample = sample(&report);
         self.progress.advance(reach.provider.id.as_str(), &sample);
         sample
+    }
+
+    fn late(&mut self, late: Option<std::time::Duration>) {
+        self.late = late;
     }
 }
 
