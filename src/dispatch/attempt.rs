@@ -5,11 +5,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::signing::{Called, within};
+use super::watch::watched;
 use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
 use crate::catalog::price::{Cost, CostError, Item};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{Bucket, CostState, ErrorClass, Headroom, Observation, Phase, Source};
+use crate::observe::{Bucket, CostState, ErrorClass, Flags, Headroom, Observation, Phase, Source};
 use crate::store::StateKey;
 use crate::units::{Tokens, Usd};
 use crate::upstream::auth::{AuthError, Found, Secret};
@@ -34,6 +35,19 @@ pub struct Once<'a> {
     pub group: [u8; 16],
     /// Who asks.
     pub source: Source,
+    /// What the caller knows of it beside.
+    pub marks: Marks,
+}
+
+/// What the caller of an attempt knows of it, for whoever reads its times later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// The version of the prompt, where it is one of a probe.
+    pub prompt_version: Option<i64>,
+    /// By how much it begins later than a fixed schedule says.
+    pub sched_lag: Option<std::time::Duration>,
+    /// Further flags, e.g. that it is a warm-up.
+    pub flags: Flags,
     /// Input tokens that the endpoint's prompt cache may hold, where the conversation had been there before.
     pub warm: Option<Tokens>,
 }
@@ -86,9 +100,12 @@ impl Dispatcher<'_> {
         };
         let mut sent: Sent = None;
         let copy = taped.is_some().then_some(&mut sent);
-        let Called { mut outcome, spent, unsigned } =
-            call(request, reach, (wire, at), limits, cancel, &mut sink, copy).await;
+        let called = call(request, reach, (wire, at), limits, cancel, &mut sink, copy);
+        let (called, absent) = watched(self.now, once.source != Source::Gateway, called).await;
+        let Called { mut outcome, spent, unsigned } = called;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
+        outcome.flags = outcome.flags | once.marks.flags | absent;
+        outcome.timings.sched_lag = once.marks.sched_lag;
         if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
             let id = (reach.endpoint.id.clone(), protocol);
             let (went, came) = ((request, &sent), tape.take());
@@ -155,13 +172,16 @@ impl Dispatcher<'_> {
             usage: outcome.usage.clone(),
             events: outcome.events,
             reads: outcome.reads,
+            streamed: outcome.streamed,
+            effort: once.request.effort.map(|effort| effort.to_string()),
+            prompt_version: once.marks.prompt_version,
             retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
             cost: total,
             billed: outcome.billed,
             cost_state: report.cost_state,
             finish: outcome.finish.as_ref().map(|(_, native)| native.chars().take(64).collect()),
-            reused: outcome.reused,
-            warm: once.warm,
+            flags: outcome.flags,
+            warm: once.marks.warm,
             headroom: headroom(report),
         }
     }

@@ -9,11 +9,12 @@ mod check;
 mod reach;
 mod record;
 mod signing;
+mod watch;
 mod weigh;
 
 use jiff::Timestamp;
 
-pub use attempt::{AttemptReport, Once};
+pub use attempt::{AttemptReport, Marks, Once};
 pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use reach::{Reach, Sandboxed, Simulated};

@@ -6,9 +6,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::headroom::{self, Told};
-use super::super::transport::{Incoming, Transport, WireError, WireErrorKind};
+use super::super::transport::{Incoming, Noted, Stamps, Transport, WireError, WireErrorKind};
 use super::super::wire::{Frame, Framer};
 use super::super::{Adapter, Call, DecodeError, Decoder, MAX_FRAME, UpstreamError};
+use super::tally::Tally;
 use super::{Limit, Limits, Sink};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish};
@@ -34,18 +35,20 @@ pub(super) struct Attempt {
     pub(super) status: Option<u16>,
     pub(super) request_id: Option<String>,
     pub(super) ready: Instant,
-    pub(super) connect: Option<Duration>,
-    pub(super) dns: Option<Duration>,
+    pub(super) stamps: Stamps,
+    pub(super) reused: bool,
+    pub(super) http2: bool,
     pub(super) head: Option<Instant>,
     pub(super) first_token: Option<Instant>,
     pub(super) first_answer: Option<Instant>,
     pub(super) last_token: Option<Instant>,
     pub(super) last_read: Instant,
+    pub(super) streamed: bool,
+    pub(super) summarizes: bool,
+    pub(super) tally: Tally,
     pub(super) usage: Option<Usage>,
     pub(super) billed: Option<Usd>,
     pub(super) finish: Option<(Finish, String)>,
-    pub(super) events: u32,
-    pub(super) reads: u32,
     pub(super) held: Vec<ChatEvent>,
     pub(super) shown: bool,
     pub(super) answered: bool,
@@ -55,7 +58,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn new(started: Instant, limits: Limits, cancel: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(started: Instant, limits: Limits, cancel: watch::Receiver<bool>, summarizes: bool) -> Self {
         Self {
             started,
             limits,
@@ -64,18 +67,20 @@ impl Attempt {
             status: None,
             request_id: None,
             ready: started,
-            connect: None,
-            dns: None,
+            stamps: Stamps::default(),
+            reused: false,
+            http2: false,
             head: None,
             first_token: None,
             first_answer: None,
             last_token: None,
             last_read: started,
+            streamed: false,
+            summarizes,
+            tally: Tally::default(),
             usage: None,
             billed: None,
             finish: None,
-            events: 0,
-            reads: 0,
             held: Vec::new(),
             shown: false,
             answered: false,
@@ -95,8 +100,11 @@ impl Attempt {
     ) -> End {
         // The URL of a chat holds no key in the built protocols; headers are never logged.
         tracing::debug!(provider = %call.provider.id, url = %request.uri(), bytes = request.body().len(), "send");
-        let sending = transport.send(request);
-        let mut incoming = match self.guard(sending).await {
+        let noted = Noted::default();
+        let sent = self.guard(transport.send_noting(request, &noted)).await;
+        self.stamps = noted.stamps();
+        self.phase = self.stamps.phase();
+        let mut incoming = match sent {
             Ok(Ok(incoming)) => incoming,
             Ok(Err(error)) if error.kind == WireErrorKind::ConnectTimeout => return End::Limit(Limit::Connect),
             Ok(Err(error)) => return End::Wire(error),
@@ -127,14 +135,14 @@ impl Attempt {
         self.last_read = now;
         self.status = Some(incoming.head.status.as_u16());
         self.headroom = headroom::told(&incoming.head.headers);
-        if let Some((began, up)) = incoming.connected {
-            self.connect = Some(up.saturating_duration_since(began));
-            self.dns = incoming.dns;
+        self.reused = incoming.connected.is_none();
+        self.http2 = incoming.head.version == http::Version::HTTP_2;
+        if let Some((_, up)) = incoming.connected {
             self.ready = up.max(self.started);
         }
         let id =
             ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| incoming.head.headers.get(*name));
-        tracing::debug!(status = incoming.head.status.as_u16(), reused = incoming.connected.is_none(), "head");
+        tracing::debug!(status = incoming.head.status.as_u16(), reused = self.reused, "head");
         self.request_id = id.and_then(|value| value.to_str().ok()).map(|text| text.chars().take(64).collect());
     }
 
@@ -146,9 +154,17 @@ impl Attempt {
         sink: &mut Sink<'_>,
     ) -> End {
         self.phase = Phase::FirstToken;
+        self.streamed = true;
         let mut frames = Vec::new();
         loop {
-            let chunk = match self.guard(incoming.chunk()).await {
+            // Whatever had arrived along with the last read is handed over first; what has to be waited for is another.
+            tokio::task::yield_now().await;
+            let mut waited = false;
+            let chunk = self.guard(noticing(incoming.chunk(), &mut waited)).await;
+            if waited {
+                self.tally.end_read();
+            }
+            let chunk = match chunk {
                 Ok(Ok(chunk)) => chunk,
                 Ok(Err(error)) => return End::Wire(error),
                 Err(end) => {
@@ -281,11 +297,9 @@ impl Attempt {
     }
 
     fn take(&mut self, events: Vec<ChatEvent>, stamp: Instant, sink: &mut Sink<'_>) {
-        let mut bore_tokens = false;
         for event in events {
+            self.tally.add(&event);
             if event.bears_tokens() {
-                bore_tokens = true;
-                self.events += 1;
                 self.phase = Phase::Stream;
                 self.first_token.get_or_insert(stamp);
                 self.last_token = Some(stamp);
@@ -297,7 +311,6 @@ impl Attempt {
             self.note(&event);
             self.pass(event, sink);
         }
-        self.reads += u32::from(bore_tokens);
     }
 
     fn note(&mut self, event: &ChatEvent) {
@@ -333,6 +346,17 @@ impl Attempt {
             }
         }
     }
+}
+
+/// The same future; `waited` turns true where it is not ready at once.
+async fn noticing<T>(future: impl Future<Output = T>, waited: &mut bool) -> T {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        let polled = future.as_mut().poll(context);
+        *waited |= polled.is_pending();
+        polled
+    })
+    .await
 }
 
 fn content_type(head: &http::response::Parts) -> String {
