@@ -74,7 +74,12 @@ impl Script {
 
     /// 200 and server-sent events. Where the steps run out, the body ends as HTTP says it should.
     pub(crate) fn stream(steps: Vec<Step>) -> Self {
-        let headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
+        Self::stream_of("text/event-stream", steps)
+    }
+
+    /// 200 and a body of some type without a length.
+    pub(crate) fn stream_of(content_type: &str, steps: Vec<Step>) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self { head: Head::Chunked(200), headers, steps }
     }
 
