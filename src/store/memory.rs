@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{ObservationStore, Reservation, StateKey, StoreError};
+use super::{LEARNED_DAYS, ObservationStore, Reservation, StateKey, StoreError};
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, Measured, Observation, StatsState, decode_speed};
 use crate::units::Usd;
@@ -23,6 +23,8 @@ struct Inner {
     /// Scope, day, and what is set aside or spent.
     budgets: Vec<(String, i64, Usd)>,
     seed: u64,
+    /// By endpoint and host: when, and what.
+    learned: BTreeMap<(EndpointId, String), (Timestamp, Vec<String>)>,
 }
 
 impl Memory {
@@ -90,6 +92,18 @@ impl ObservationStore for Memory {
         if let Some((.., amount)) = place.and_then(|place| inner.budgets.get_mut(place)) {
             *amount = spent;
         }
+        Ok(())
+    }
+
+    fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let inner = self.lock();
+        let kept = inner.learned.get(&(endpoint.clone(), host.to_owned()));
+        let days = |from: Timestamp| now.as_second().div_euclid(86_400) - from.as_second().div_euclid(86_400);
+        Ok(kept.filter(|(at, _)| days(*at) <= LEARNED_DAYS).map(|(_, facts)| facts.clone()).unwrap_or_default())
+    }
+
+    fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError> {
+        self.lock().learned.insert((endpoint.clone(), host.to_owned()), (at, facts.to_vec()));
         Ok(())
     }
 

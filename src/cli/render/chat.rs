@@ -156,6 +156,13 @@ fn attempt_json(attempt: &AttemptReport) -> Value {
         CostState::Unknown => "unknown",
     };
     object.insert("cost_state".to_owned(), state.into());
+    if outcome.flags.has(Flags::UNCONFIRMED) {
+        object.insert("unconfirmed".to_owned(), true.into());
+    }
+    if !attempt.adapted.is_empty() {
+        let changes: Vec<String> = attempt.adapted.iter().map(ToString::to_string).collect();
+        object.insert("adapted".to_owned(), changes.into());
+    }
     object.into()
 }
 

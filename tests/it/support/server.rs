@@ -154,6 +154,12 @@ struct State {
     left: usize,
 }
 
+/// A port of this machine where nobody listens.
+pub(crate) fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("a listener has an address").port()
+}
+
 impl Server {
     /// Each request takes the next script.
     pub(crate) fn start(scripts: Vec<Script>) -> Self {
