@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::observe::{ErrorClass, Phase, Timings};
+use crate::observe::{ErrorClass, Flags, Phase, Streamed, Timings};
 use crate::upstream::UpstreamError;
 use crate::upstream::auth::{AuthError, Secret};
 use crate::upstream::exchange::{Limit, Outcome};
@@ -80,6 +80,7 @@ fn refused(class: ErrorClass, message: String) -> Outcome {
         error: Some(error),
         told: false,
         limit: None,
+        wire: None,
         phase: Phase::Dns,
         http_status: None,
         request_id: None,
@@ -89,8 +90,9 @@ fn refused(class: ErrorClass, message: String) -> Outcome {
         finish: None,
         events: 0,
         reads: 0,
+        streamed: Streamed::default(),
         shown: false,
-        reused: false,
+        flags: Flags::NONE,
     }
 }
 

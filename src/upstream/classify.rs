@@ -55,6 +55,12 @@ pub fn status(status: u16) -> ErrorClass {
         .map_or(ErrorClass::ProviderFault, |&(_, _, class)| class)
 }
 
+/// Whether a server of the user's own says that its model is not there yet.
+#[must_use]
+pub fn is_loading(error: &UpstreamError) -> bool {
+    error.class == ErrorClass::Overloaded && rules::says_loading(&error.message.to_lowercase())
+}
+
 /// The failure with words, whatever the provider left out.
 fn finished(mut error: UpstreamError, status: Option<http::StatusCode>) -> UpstreamError {
     if error.message.is_empty() {

@@ -10,6 +10,7 @@ use super::super::render::chat::{self as render, Said};
 use super::super::{Outcome, out, report, warn};
 use super::Asked;
 use super::shape::Shaped;
+use crate::chat::Finish;
 use crate::dispatch::AttemptReport;
 use crate::observe::ErrorClass;
 use crate::routing::Decision;
@@ -86,6 +87,14 @@ impl Asked<'_> {
             ErrorClass::OkNoAnswer => warn(self.settings, &format!("{no_answer} (with --strict this is exit 10)")),
             ErrorClass::OkFiltered => return Err(report::filtered(attempt)),
             _ => {}
+        }
+        if let Some((Finish::Other, native)) = &attempt.outcome.finish {
+            let provider = &attempt.endpoint.provider;
+            let why = match native.as_str() {
+                "[DONE]" => "without a reason".to_owned(),
+                native => format!("for a reason that is not known here, {native}"),
+            };
+            warn(self.settings, &format!("{provider} ended the answer {why}: it may be cut off"));
         }
         if told.valid != Some(false) {
             return Ok(Exit::Ok);

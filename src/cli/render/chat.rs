@@ -8,7 +8,7 @@ use super::money::dollars;
 use super::text::{duration, grouped};
 use crate::catalog::{ModelId, Usage};
 use crate::dispatch::{AttemptReport, ChatReport};
-use crate::observe::CostState;
+use crate::observe::{CostState, Flags};
 use crate::routing::Decision;
 use crate::units::{Tokens, Usd};
 
