@@ -299,12 +299,10 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             format!("{provider} says the account has no credit; waiting will not help"),
         )
         .fix("add credit there, or use another provider"),
-        ErrorClass::Overloaded if is_loading(attempt) => CliError::new(
-            Exit::Unavailable,
-            "loading",
-            format!("{provider} is still loading its model"),
-        )
-        .fix("run it again in a minute"),
+        ErrorClass::Overloaded if is_loading(attempt) => {
+            CliError::new(Exit::Unavailable, "loading", format!("{provider} is still loading its model"))
+                .fix("run it again in a minute")
+        }
         ErrorClass::Unreachable => {
             let error = CliError::new(Exit::Unavailable, "unreachable", format!("cannot reach {}", attempt.host));
             match attempt.fault {
@@ -328,7 +326,7 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
                 "stream_broken",
                 format!("the answer is incomplete: {provider} broke it off{kept}"),
             )
-            .fact("received", received(attempt))
+            .fact("received", received(attempt, text))
             .fix("run it again; --no-stream fails over even then")
         }
         ErrorClass::ClientBug => {
@@ -363,15 +361,16 @@ fn timed_out(
         Limit::Total => format!("{provider} was not done after {waited}"),
     };
     let error = CliError::new(Exit::Timeout, "limit", message);
-    let error = if attempt.outcome.shown && text { error.fact("received", received(attempt)) } else { error };
+    let error = if attempt.outcome.shown && text { error.fact("received", received(attempt, text)) } else { error };
     error.fix(format!("{} with a longer time", limit.flag())).with("limit", limit.flag())
 }
 
-fn received(attempt: &AttemptReport) -> String {
+fn received(attempt: &AttemptReport, text: bool) -> String {
     let outcome = &attempt.outcome;
     let pieces = if outcome.events == 1 { "1 piece".to_owned() } else { format!("{} pieces", outcome.events) };
     let time = outcome.timings.e2e.map(duration).unwrap_or_default();
-    format!("{pieces} of text in {time}; it may be billed")
+    let what = if text { "text" } else { "it" };
+    format!("{pieces} of {what} in {time}; it may be billed")
 }
 
 /// Whether a server of the user's own said that its model is not there yet.

@@ -88,7 +88,7 @@ impl Dispatcher<'_> {
     fn origins(&self, reach: &Reach, reaches: &[Reach]) -> Vec<String> {
         let mut hosts = BTreeSet::from([host_of(&reach.base_url)]);
         let mut urls = Vec::new();
-        let rest = self.catalog.providers().iter().filter_map(|provider| self.reach_provider(provider));
+        let rest = self.catalog.providers().into_iter().filter_map(|provider| self.reach_provider(&provider));
         for other in reaches.iter().cloned().chain(rest) {
             if urls.len() == ASKED {
                 break;

@@ -181,7 +181,9 @@ impl Transport {
 
     /// Whether a plain HTTP request goes to a proxy in place of its origin. Networks in `NO_PROXY` are left to the client.
     fn is_relayed(&self, uri: &http::Uri) -> bool {
-        let (Some(exempt), Some(host), Some("http")) = (&self.relay, uri.host(), uri.scheme_str()) else { return false };
+        let (Some(exempt), Some(host), Some("http")) = (&self.relay, uri.host(), uri.scheme_str()) else {
+            return false;
+        };
         let spared = |entry: &str| {
             let name = entry.trim().trim_start_matches('.');
             name == "*" || name == host || (!name.is_empty() && host.ends_with(&format!(".{name}")))

@@ -11,7 +11,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use openmux::catalog::{
-    Catalog, Endpoint, EndpointId, ModelId, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, Quirks,
+    Auth, Catalog, Endpoint, EndpointId, ModelId, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind,
+    Quirks,
 };
 use openmux::chat::{ChatEvent, ChatRequest, Message, Role};
 use openmux::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Wire, route_request};
@@ -31,7 +32,7 @@ fn reach(name: &str, base_url: String) -> Reach {
         kind: ProviderKind::Host,
         protocols: Vec::new(),
         env: BTreeMap::from([("key".to_owned(), vec![variable.clone()])]),
-        headers: Vec::new(),
+        headers: BTreeMap::new(),
         models_url: None,
         doc: None,
         output_limit: OutputLimitField::MaxTokens,
@@ -41,7 +42,7 @@ fn reach(name: &str, base_url: String) -> Reach {
     };
     let vars = Vars::new([(variable, format!("sk-{name}-0123456789"))]);
     let keys = Keyring { vars, ..Keyring::default() };
-    let found = find_key(&provider, &openmux::catalog::file::default_auth(Protocol::OpenaiChat), &keys);
+    let found = find_key(&provider, &Auth::Bearer, &keys);
     assert!(matches!(found, Found::Key { .. }));
     Reach {
         endpoint: Endpoint::new(id, ModelId::new("acme/tiny")),

@@ -57,10 +57,13 @@ impl Asked<'_> {
         }
         let Some(attempt) = answered else {
             // What was held back never reached stdout.
-            let shown = self.format == Format::Text && !self.args.no_stream && self.request.schema.is_none();
+            let streams = self.format == Format::Text && !self.args.no_stream && self.request.schema.is_none();
+            let shown = streams && !printer.answer.text.is_empty();
             let error = report::failed(report, decision, model, shown);
             return Err(match settings.proxy() {
-                Some(proxy) if error.exit == Exit::Unavailable => error.fact("through the proxy", proxy),
+                Some(proxy) if error.exit == Exit::Unavailable || error.code == "config.proxy" => {
+                    error.fact("through the proxy", proxy)
+                }
                 _ => error,
             });
         };

@@ -110,6 +110,8 @@ fn refused(error: &CredentialsError, vars: &Vars) -> AuthError {
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
     let known = secrets.into_iter().filter_map(|name| vars.secret(name));
     let reason = known.fold(words(error), |text, secret| secret.redact(&text));
+    let named = vars.plain("AWS_PROFILE");
+    let profile = named.map(|name| format!(" --profile {name}")).unwrap_or_default();
     // What is asked last is the instance's metadata, which says nothing of the profile that was meant.
     if let Some(name) = named.filter(|_| is_of_instance(error)) {
         let reason = format!("the profile \"{name}\" is not there, or leads to none");
@@ -122,8 +124,6 @@ fn refused(error: &CredentialsError, vars: &Vars) -> AuthError {
         _ if is_unreachable(error) => return AuthError::Unreachable { cloud: "AWS", reason },
         _ => {}
     }
-    let named = vars.plain("AWS_PROFILE");
-    let profile = named.map(|name| format!(" --profile {name}")).unwrap_or_default();
     let sso = reason.to_ascii_lowercase().contains("sso");
     let fix = if sso { "aws sso login" } else { "aws sts get-caller-identity" };
     let reason = match error {

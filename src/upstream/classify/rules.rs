@@ -353,7 +353,15 @@ const WORDINGS: [(ErrorClass, Where, &[&[&str]]); 11] = [
     (
         ErrorClass::Overloaded,
         Where::Busy,
-        &[&["overloaded"], &["at capacity"], &["capacity exceeded"], &["loading model"], &["model is loading"], &["still loading"], &["slow down"]],
+        &[
+            &["overloaded"],
+            &["at capacity"],
+            &["capacity exceeded"],
+            &["loading model"],
+            &["model is loading"],
+            &["still loading"],
+            &["slow down"],
+        ],
     ),
     (ErrorClass::RateLimited, Where::Request, &[&["rate limit exceeded"], &["too many requests"]]),
 ];

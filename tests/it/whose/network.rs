@@ -154,8 +154,7 @@ fn read(stream: &mut TcpStream) -> bool {
 
 fn say(stream: &mut TcpStream) {
     let body = wire::openai_events(&["Hello"], Some((7, 3))).concat();
-    let head =
-        format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all((head + &body).as_bytes()).unwrap();
 }
 

@@ -80,7 +80,8 @@ fn server(certificate: &str, date: &'static str) -> u16 {
             let mut request = [0; 4096];
             // A client that does not like the certificate goes.
             if matches!(stream.read(&mut request), Ok(1..)) {
-                let answer = format!("HTTP/1.1 404 No\r\ndate: {date}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let answer =
+                    format!("HTTP/1.1 404 No\r\ndate: {date}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 let _ = stream.write_all(answer.as_bytes());
             }
         }
