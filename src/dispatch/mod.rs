@@ -11,6 +11,7 @@ mod doubt;
 mod reach;
 mod record;
 mod signing;
+mod watch;
 mod weigh;
 
 use jiff::Timestamp;

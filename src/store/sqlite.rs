@@ -278,7 +278,7 @@ impl ObservationStore for Sqlite {
             let provider = crate::catalog::ProviderId::new(row.get::<_, String>(0)?);
             let endpoint = EndpointId { provider, upstream_model: row.get(1)? };
             let ttft = pace.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
-            found.entry(endpoint).or_default().add(at, pace.class, ttft, pace.decode_tps().ok());
+            found.entry(endpoint).or_default().add(at, pace.counted_class(), ttft, pace.decode_tps().ok());
         }
         Ok(found)
     }
