@@ -210,6 +210,12 @@ impl Observer for Printer<'_> {
                 };
                 note(settings, &format!("trying {} again {when}: {}", endpoint.provider, class.name()));
             }
+            Notice::Adapting { endpoint, change } => {
+                note(
+                    settings,
+                    &format!("asking {} again {change}: it refused the request as it was", endpoint.provider),
+                );
+            }
             Notice::NotRecorded(why) => warn(settings, &format!("this attempt was not recorded: {why}")),
         }
     }

@@ -1,5 +1,6 @@
 //! From a decision without a candidate, or a chat without an answer, to one error: class, owner, one fix.
 
+mod fault;
 mod keys;
 mod unsupported;
 
@@ -13,7 +14,7 @@ use super::render::money::dollars;
 use super::render::text::{duration, first_of, grouped, one_line};
 use crate::catalog::ModelId;
 use crate::dispatch::{AttemptReport, ChatReport};
-use crate::observe::ErrorClass;
+use crate::observe::{ErrorClass, Fault, Flags};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
 use crate::upstream::exchange::Limit;
 pub(crate) use keys::{better_key, is_variable};
@@ -246,6 +247,9 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
     let provider = attempt.endpoint.provider.as_str();
     let outcome = &attempt.outcome;
     let others = report.attempts.len() > 1;
+    if let Some(error) = fault::local(report, attempt) {
+        return error;
+    }
     if let Some((limit, waited)) = outcome.limit {
         return timed_out(provider, limit, waited, attempt, text);
     }
@@ -295,16 +299,18 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
             format!("{provider} says the account has no credit; waiting will not help"),
         )
         .fix("add credit there, or use another provider"),
-        ErrorClass::Unreachable if everyone_unreachable(report) => CliError::new(
-            Exit::Unavailable,
-            "no_network",
-            format!("no network: none of {} providers could be reached", report.attempts.len()),
-        )
-        .fact("offline works", "models, providers compare, route explain")
-        .fix("check the connection and the proxy settings"),
+        ErrorClass::Overloaded if is_loading(attempt) => {
+            CliError::new(Exit::Unavailable, "loading", format!("{provider} is still loading its model"))
+                .fix("run it again in a minute")
+        }
         ErrorClass::Unreachable => {
-            CliError::new(Exit::Unavailable, "unreachable", format!("cannot reach {}", attempt.host))
-                .fix("try again, or --ignore it")
+            let error = CliError::new(Exit::Unavailable, "unreachable", format!("cannot reach {}", attempt.host));
+            match attempt.fault {
+                Some(Fault::Unconfirmed) => error
+                    .fact("unconfirmed", "no other provider is set up that could tell whether it is your network")
+                    .fix("check the connection; a key for another provider would settle it"),
+                _ => error.fix("try again, or --ignore it"),
+            }
         }
         ErrorClass::LocalConfig => {
             CliError::new(Exit::Config, "local", format!("cannot call {provider} at {}", attempt.host))
@@ -320,7 +326,7 @@ fn by_class(report: &ChatReport, attempt: &AttemptReport, model: &ModelId, text:
                 "stream_broken",
                 format!("the answer is incomplete: {provider} broke it off{kept}"),
             )
-            .fact("received", received(attempt))
+            .fact("received", received(attempt, text))
             .fix("run it again; --no-stream fails over even then")
         }
         ErrorClass::ClientBug => {
@@ -355,20 +361,21 @@ fn timed_out(
         Limit::Total => format!("{provider} was not done after {waited}"),
     };
     let error = CliError::new(Exit::Timeout, "limit", message);
-    let error = if attempt.outcome.shown && text { error.fact("received", received(attempt)) } else { error };
+    let error = if attempt.outcome.shown && text { error.fact("received", received(attempt, text)) } else { error };
     error.fix(format!("{} with a longer time", limit.flag())).with("limit", limit.flag())
 }
 
-fn received(attempt: &AttemptReport) -> String {
+fn received(attempt: &AttemptReport, text: bool) -> String {
     let outcome = &attempt.outcome;
     let pieces = if outcome.events == 1 { "1 piece".to_owned() } else { format!("{} pieces", outcome.events) };
     let time = outcome.timings.e2e.map(duration).unwrap_or_default();
-    format!("{pieces} of text in {time}; it may be billed")
+    let what = if text { "text" } else { "it" };
+    format!("{pieces} of {what} in {time}; it may be billed")
 }
 
-fn everyone_unreachable(report: &ChatReport) -> bool {
-    let hosts: BTreeSet<&str> = report.attempts.iter().map(|attempt| attempt.host.as_str()).collect();
-    hosts.len() > 1 && report.attempts.iter().all(|attempt| attempt.outcome.class == ErrorClass::Unreachable)
+/// Whether a server of the user's own said that its model is not there yet.
+fn is_loading(attempt: &AttemptReport) -> bool {
+    attempt.outcome.flags.has(Flags::LOADING)
 }
 
 /// What the provider said, and the status it said it with.

@@ -390,6 +390,7 @@ impl Settings {
             http_proxy: proxy(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]),
             no_proxy: self.keys.vars.plain("NO_PROXY").or_else(|| self.keys.vars.plain("no_proxy")).map(str::to_owned),
             extra_roots,
+            ..TransportConfig::default()
         })
     }
 }

@@ -1,5 +1,7 @@
 //! One attempt at one endpoint: encoded, signed, sent, billed and recorded.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -10,13 +12,15 @@ use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
 use crate::catalog::price::{Cost, CostError, Item};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{Bucket, CostState, ErrorClass, Flags, Headroom, Observation, Phase, Source};
+use crate::observe::{
+    Bucket, CostState, ErrorClass, Fault, Flags, Headroom, Observation, Others, Phase, Source, WireErrorKind,
+};
 use crate::store::StateKey;
 use crate::units::{Tokens, Usd};
 use crate::upstream::auth::{AuthError, Found, Secret};
 use crate::upstream::exchange::{Limits, Outcome, exchange};
 use crate::upstream::headroom::Left;
-use crate::upstream::{Call, adapter};
+use crate::upstream::{Adaptation, Call, adapter};
 
 /// One attempt that is ready to be made.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +75,10 @@ pub struct AttemptReport {
     pub outcome: Outcome,
     /// Why its credential could not be obtained or carried, where that is why nothing was sent.
     pub unsigned: Option<AuthError>,
+    /// What was changed in the request for this endpoint, because it refused it as it was, now or earlier.
+    pub adapted: Vec<Adaptation>,
+    /// Whose fault it was that no response came; `None` where one came, or where nothing was sent.
+    pub fault: Option<Fault>,
     /// Its bill, or why there is none.
     pub cost: Option<Result<Cost, CostError>>,
     /// What is known of its cost.
@@ -78,10 +86,77 @@ pub struct AttemptReport {
 }
 
 impl Dispatcher<'_> {
-    /// Makes one attempt, without retries and failover, and records it. `cancel` turning true aborts it.
+    /// Makes one attempt, without retries and failover, and records it. `cancel` turning true aborts it. Where no
+    /// connection came up, others are asked whether it is the network, which takes two seconds at most.
     pub async fn once(
         &self,
         once: &Once<'_>,
+        cancel: watch::Receiver<bool>,
+        observer: &mut dyn Observer,
+    ) -> AttemptReport {
+        let mut report = self.attempt(once, cancel.clone(), observer).await;
+        self.settle(once, &mut report, &[], cancel).await;
+        self.keep(once, &report, observer);
+        report
+    }
+
+    /// Whose fault it was, where that is to be asked.
+    async fn settle(
+        &self,
+        once: &Once<'_>,
+        report: &mut AttemptReport,
+        reaches: &[Reach],
+        cancel: watch::Receiver<bool>,
+    ) {
+        // What broke after it was up is the provider's, and has its class.
+        let Some(kind) = report.outcome.wire.filter(|kind| *kind != WireErrorKind::Broken) else { return };
+        let others = match self.suspicion(once.reach, report) {
+            Some(kind) => self.others(once.wire.transport, once.reach, kind, reaches, cancel).await,
+            None => Others::Unknown,
+        };
+        report.take_fault(self.fault(once.reach, kind, others));
+    }
+
+    /// Makes one attempt and records nothing yet: whose fault a failure was may still be asked. A request that is refused
+    /// for a parameter that nobody wished for, or that has another name, is sent again at once, changed; that is learned,
+    /// and no attempt of its own.
+    pub(super) async fn attempt(
+        &self,
+        once: &Once<'_>,
+        cancel: watch::Receiver<bool>,
+        observer: &mut dyn Observer,
+    ) -> AttemptReport {
+        let host = host_of(&once.reach.base_url);
+        let id = &once.reach.endpoint.id;
+        let began = Instant::now();
+        let known = self.store.learned(id, &host, (self.now)()).unwrap_or_default();
+        let mut changes: Vec<Adaptation> = known.iter().filter_map(|fact| Adaptation::parse(fact)).collect();
+        let mut tried: Vec<Adaptation> = Vec::new();
+        loop {
+            let left = |limit: Option<Duration>| limit.map(|limit| limit.saturating_sub(began.elapsed()));
+            let (first_token, total) = (left(once.limits.first_token), left(once.limits.total));
+            let limits = Limits { first_token, total, ..once.limits };
+            let report = self.send(&Once { limits, ..*once }, &changes, cancel.clone(), observer).await;
+            let Some((change, wanted)) = change_after(once, &report.outcome, &changes, &tried) else { return report };
+            tried.push(change);
+            if wanted {
+                observer.notice(Notice::Adapting { endpoint: id.clone(), change });
+                changes.push(change);
+            } else {
+                changes.retain(|other| *other != change);
+            }
+            let facts: Vec<String> = changes.iter().map(ToString::to_string).collect();
+            if let Err(error) = self.store.learn(id, &host, (self.now)(), &facts) {
+                tracing::debug!(%error, "what was learned is not kept");
+            }
+        }
+    }
+
+    /// Sends one request and reads its answer.
+    async fn send(
+        &self,
+        once: &Once<'_>,
+        changes: &[Adaptation],
         cancel: watch::Receiver<bool>,
         observer: &mut dyn Observer,
     ) -> AttemptReport {
@@ -100,7 +175,7 @@ impl Dispatcher<'_> {
         };
         let mut sent: Sent = None;
         let copy = taped.is_some().then_some(&mut sent);
-        let called = call(request, reach, (wire, at), limits, cancel, &mut sink, copy);
+        let called = call((request, changes), reach, (wire, at), limits, cancel, &mut sink, copy);
         let (called, absent) = watched(self.now, once.source != Source::Gateway, called).await;
         let Called { mut outcome, spent, unsigned } = called;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
@@ -126,7 +201,7 @@ impl Dispatcher<'_> {
             _ => (None, None, None),
         };
         let host = host_of(&reach.base_url);
-        let report = AttemptReport {
+        AttemptReport {
             endpoint: reach.endpoint.id.clone(),
             key_source,
             key_ending,
@@ -135,16 +210,21 @@ impl Dispatcher<'_> {
             at,
             outcome,
             unsigned,
+            adapted: changes.to_vec(),
+            fault: None,
             cost,
             cost_state,
-        };
+        }
+    }
+
+    /// Records an attempt.
+    pub(super) fn keep(&self, once: &Once<'_>, report: &AttemptReport, observer: &mut dyn Observer) {
         // Nothing was seen of the provider where there was no credential; the next log-in cures that at once.
         if report.unsigned.is_none()
-            && let Err(error) = self.store.record(&self.observation(once, &report))
+            && let Err(error) = self.store.record(&self.observation(once, report))
         {
             observer.notice(Notice::NotRecorded(error.to_string()));
         }
-        report
     }
 
     fn observation(&self, once: &Once<'_>, report: &AttemptReport) -> Observation {
@@ -199,12 +279,30 @@ fn headroom(report: &AttemptReport) -> Headroom {
     Headroom { requests: bucket(told.requests), tokens: bucket(told.tokens) }
 }
 
+/// What to change in a request that was refused, and whether it is to be made or unmade; `None` where it stands as it is.
+fn change_after(
+    once: &Once<'_>,
+    outcome: &Outcome,
+    made: &[Adaptation],
+    tried: &[Adaptation],
+) -> Option<(Adaptation, bool)> {
+    let error = outcome.error.as_ref().filter(|_| matches!(outcome.http_status, Some(400 | 422)))?;
+    // What was learned of a server that was replaced.
+    let unmade = made.iter().copied().find(|change| change.is_refused(error));
+    let reach = once.reach;
+    let (endpoint, provider, base_url) = (&reach.endpoint, &reach.provider, reach.base_url.as_str());
+    let call = Call { endpoint, provider, base_url, request: once.request };
+    let fresh = || adapter(reach.protocol?)?.adapt(&call, error).filter(|change| !made.contains(change));
+    let change = unmade.map(|change| (change, false)).or_else(|| Some((fresh()?, true)))?;
+    (!tried.contains(&change.0)).then_some(change)
+}
+
 /// A request as it went out, where somebody wants a copy.
 type Sent = Option<http::Request<bytes::Bytes>>;
 
 /// Encodes, signs and sends one attempt, and leaves a copy of the request where one is wanted.
 async fn call(
-    request: &ChatRequest,
+    (request, changes): (&ChatRequest, &[Adaptation]),
     reach: &Reach,
     (wire, at): (Wire<'_>, Timestamp),
     limits: Limits,
@@ -221,6 +319,7 @@ async fn call(
         Ok(encoded) => encoded,
         Err(error) => return Called::refused(ErrorClass::LocalConfig, error.to_string()),
     };
+    changes.iter().for_each(|change| change.apply(&mut encoded));
     let began = Instant::now();
     let signing = wire.signer.sign(&mut encoded, &reach.found, at);
     let spent = match within(signing, limits.total, cancel.clone()).await {

@@ -5,12 +5,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use super::doubt::{Doubts, is_hopeless};
 use super::{AttemptReport, Dispatcher, Marks, Once, Reach, Recording};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
 use crate::units::Tokens;
+use crate::upstream::Adaptation;
 use crate::upstream::auth::Signer;
 use crate::upstream::exchange::{Limit, Limits};
 use crate::upstream::transport::Transport;
@@ -43,6 +45,14 @@ pub enum Notice {
         class: ErrorClass,
         /// The wait.
         wait: Duration,
+    },
+    /// An endpoint refused a parameter that nobody wished for, or knows it by another name: it is asked again at once,
+    /// and that is no attempt of its own.
+    Adapting {
+        /// Which.
+        endpoint: EndpointId,
+        /// What is changed.
+        change: Adaptation,
     },
     /// An attempt could not be recorded.
     NotRecorded(String),
@@ -127,6 +137,7 @@ impl Dispatcher<'_> {
         let began = Instant::now();
         let mut failover = Failover::new(plan.decision, plan.route_limits);
         let mut attempts: Vec<AttemptReport> = Vec::new();
+        let mut doubts = Doubts::default();
         let mut waited = Duration::ZERO;
         let gave_up = loop {
             match failover.next(began.elapsed()) {
@@ -165,17 +176,24 @@ impl Dispatcher<'_> {
                     let warm = (warm > Tokens::ZERO).then_some(warm);
                     let (group, source, marks) = (plan.group, plan.source, Marks { warm, ..Marks::default() });
                     let once = Once { request, reach, wire, limits, hold, group, source, marks };
-                    let report = self.once(&once, cancel.clone(), observer).await;
-                    let class = report.outcome.class;
+                    let report = self.attempt(&once, cancel.clone(), observer).await;
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
                     let shown = report.outcome.shown && !plan.hold;
                     let out_of_time = matches!(report.outcome.limit, Some((Limit::Total, _)));
                     attempts.push(report);
+                    doubts.add(self, once, &mut attempts, observer);
+                    if attempts.last().is_some_and(|last| doubts.matter(&failover, last, began.elapsed())) {
+                        doubts.settle(self, plan.reaches, cancel.clone(), &mut attempts, observer).await;
+                    }
+                    let Some(class) = attempts.last().map(|last| last.outcome.class) else { break None };
                     if class.is_success() {
                         break None;
                     }
                     if shown {
                         failover.committed();
+                    }
+                    if is_hopeless(&attempts) {
+                        break Some(GiveUp::Final);
                     }
                     if out_of_time {
                         break Some(GiveUp::Deadline);
@@ -184,6 +202,7 @@ impl Dispatcher<'_> {
                 }
             }
         };
+        doubts.settle(self, plan.reaches, cancel, &mut attempts, observer).await;
         ChatReport { attempts, gave_up, elapsed: began.elapsed() }
     }
 }

@@ -187,10 +187,11 @@ fn unanswered(reach: &Reach, error: &WireError) -> Health {
             bad(ErrorClass::LocalConfig, format!("nothing listens on {host}"))
         }
         WireErrorKind::ConnectTimeout => bad(ErrorClass::Unreachable, format!("{host} does not answer")),
-        WireErrorKind::Connect | WireErrorKind::Refused | WireErrorKind::Dns => {
-            bad(ErrorClass::Unreachable, format!("cannot reach {host}: {}", error.message))
-        }
         WireErrorKind::Broken => bad(ErrorClass::ProviderFault, format!("the connection broke: {}", error.message)),
+        WireErrorKind::ProxyUnreachable | WireErrorKind::ProxyRefused => {
+            bad(ErrorClass::LocalConfig, format!("the proxy does not lead to {host}: {}", error.message))
+        }
+        _ => bad(ErrorClass::Unreachable, format!("cannot reach {host}: {}", error.message)),
     }
 }
 

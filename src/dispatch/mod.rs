@@ -6,6 +6,8 @@
 mod attempt;
 mod chat;
 mod check;
+mod control;
+mod doubt;
 mod reach;
 mod record;
 mod signing;

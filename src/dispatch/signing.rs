@@ -80,6 +80,7 @@ fn refused(class: ErrorClass, message: String) -> Outcome {
         error: Some(error),
         told: false,
         limit: None,
+        wire: None,
         phase: Phase::Dns,
         http_status: None,
         request_id: None,

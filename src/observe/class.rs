@@ -210,6 +210,7 @@ impl ErrorClass {
     pub const fn cooldown(self) -> Cooldown {
         match self {
             Self::Overloaded => Cooldown::Hint(Duration::from_secs(10), Duration::from_secs(300)),
+            // The default of `routing.md`, which wins over the 5 to 300 s of `metrics.md` 4.1 (`decisions.md` 12).
             Self::RateLimited => Cooldown::Hint(Duration::from_millis(1500), Duration::from_secs(30)),
             Self::Quota | Self::Auth | Self::Forbidden | Self::NotFound => Cooldown::Fixed(HOUR),
             Self::ProviderFault | Self::ProviderTimeout | Self::StreamBroken | Self::Unreachable => {

@@ -7,7 +7,7 @@ use std::ops::BitOr;
 pub struct Flags(u16);
 
 /// Every mark and its word.
-const WORDS: [(Flags, &str); 10] = [
+const WORDS: [(Flags, &str); 11] = [
     (Flags::REUSED, "reused"),
     (Flags::WARMUP, "warmup"),
     (Flags::SUSPENDED, "suspended"),
@@ -18,6 +18,7 @@ const WORDS: [(Flags, &str); 10] = [
     (Flags::CENSORED, "censored"),
     (Flags::ABORTED, "aborted"),
     (Flags::UNCONFIRMED, "unconfirmed"),
+    (Flags::LOADING, "loading"),
 ];
 
 impl Flags {
@@ -43,6 +44,8 @@ impl Flags {
     pub const ABORTED: Self = Self(1 << 8);
     /// Nobody was reached who could tell whether it was the provider or the network.
     pub const UNCONFIRMED: Self = Self(1 << 9);
+    /// A server of the user's own was still loading its model: it will take a while, and is no outage.
+    pub const LOADING: Self = Self(1 << 10);
 
     /// The marks of either.
     #[must_use]

@@ -3,6 +3,7 @@
 
 mod breaker;
 mod class;
+mod fault;
 mod flags;
 mod headroom;
 mod learning;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 
 pub use breaker::{Breaker, Cooling, Window};
 pub use class::{Cooldown, ErrorClass, Failover};
+pub use fault::{Evidence, Fault, Others, WireErrorKind, blame};
 pub use flags::Flags;
 pub use headroom::{Bucket, Headroom};
 pub use learning::{Learning, Moments, censored};

@@ -217,6 +217,12 @@ impl Pace {
         self.timings.ttft.filter(|_| !cached && !blind)
     }
 
+    /// The class where it is counted: a failure that may as well be the network's is nobody's.
+    #[must_use]
+    pub fn counted_class(&self) -> ErrorClass {
+        if self.flags.has(Flags::UNCONFIRMED) { ErrorClass::LocalNetwork } else { self.class }
+    }
+
     /// Tokens after the first read and the time that they took, where that is a sample of the speed.
     fn gated(&self) -> Result<(u64, Duration), Why> {
         if !self.class.is_success() {
@@ -254,6 +260,12 @@ pub fn decode_speed(seen: &Observation) -> Option<f64> {
 }
 
 impl Observation {
+    /// The class where it is counted, as [`Pace::counted_class`] says.
+    #[must_use]
+    pub fn counted_class(&self) -> ErrorClass {
+        Pace::of(self).counted_class()
+    }
+
     /// The wait for the first token where it counts, as [`Pace::counted_ttft`] says.
     #[must_use]
     pub fn counted_ttft(&self) -> Option<Duration> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{ObservationStore, Reservation, StateKey, StoreError};
+use super::{LEARNED_DAYS, ObservationStore, Reservation, StateKey, StoreError};
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState, decode_speed};
 use crate::units::Usd;
@@ -23,6 +23,8 @@ struct Inner {
     /// Scope, day, and what is set aside or spent.
     budgets: Vec<(String, i64, Usd)>,
     seed: u64,
+    /// By endpoint and host: when, and what.
+    learned: BTreeMap<(EndpointId, String), (Timestamp, Vec<String>)>,
 }
 
 impl Memory {
@@ -77,7 +79,12 @@ impl ObservationStore for Memory {
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
         for seen in self.lock().observations.iter().filter(|seen| seen.at >= since) {
             let ttft = seen.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
-            found.entry(seen.endpoint.clone()).or_default().add(seen.at, seen.class, ttft, decode_speed(seen));
+            found.entry(seen.endpoint.clone()).or_default().add(
+                seen.at,
+                seen.counted_class(),
+                ttft,
+                decode_speed(seen),
+            );
         }
         Ok(found)
     }
@@ -105,6 +112,18 @@ impl ObservationStore for Memory {
         if let Some((.., amount)) = place.and_then(|place| inner.budgets.get_mut(place)) {
             *amount = spent;
         }
+        Ok(())
+    }
+
+    fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let inner = self.lock();
+        let kept = inner.learned.get(&(endpoint.clone(), host.to_owned()));
+        let days = |from: Timestamp| now.as_second().div_euclid(86_400) - from.as_second().div_euclid(86_400);
+        Ok(kept.filter(|(at, _)| days(*at) <= LEARNED_DAYS).map(|(_, facts)| facts.clone()).unwrap_or_default())
+    }
+
+    fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError> {
+        self.lock().learned.insert((endpoint.clone(), host.to_owned()), (at, facts.to_vec()));
         Ok(())
     }
 

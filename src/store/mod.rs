@@ -32,6 +32,9 @@ pub struct StateKey {
     pub key_fingerprint: String,
 }
 
+/// How long what was learned of an endpoint is believed, in days.
+pub const LEARNED_DAYS: i64 = 30;
+
 /// What became of a wish to set money aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservation {
@@ -87,6 +90,18 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be written; what was set aside counts as spent.
     fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError>;
+
+    /// What was learned of an endpoint at a host, within the last [`LEARNED_DAYS`]: each a word of `upstream`'s.
+    ///
+    /// # Errors
+    /// It could not be read: the endpoint is asked as the catalog says.
+    fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError>;
+
+    /// Keeps what was learned of an endpoint at a host in place of what was known; nothing forgets it.
+    ///
+    /// # Errors
+    /// It could not be written: the next process finds it out again.
+    fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError>;
 
     /// The seed that the next decision will use.
     ///

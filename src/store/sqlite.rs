@@ -4,6 +4,7 @@
 //! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat: what cannot be written in time
 //! goes to the spool beside the file, and whoever writes next takes it in (`metrics.md` 3).
 
+mod learned;
 mod ledger;
 mod rows;
 mod state;
@@ -304,7 +305,7 @@ impl ObservationStore for Sqlite {
             let provider = crate::catalog::ProviderId::new(row.get::<_, String>(0)?);
             let endpoint = EndpointId { provider, upstream_model: row.get(1)? };
             let ttft = pace.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
-            found.entry(endpoint).or_default().add(at, pace.class, ttft, pace.decode_tps().ok());
+            found.entry(endpoint).or_default().add(at, pace.counted_class(), ttft, pace.decode_tps().ok());
         }
         Ok(found)
     }
@@ -319,6 +320,14 @@ impl ObservationStore for Sqlite {
 
     fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
         ledger::settle(&mut self.lock(), reservation, spent)
+    }
+
+    fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        learned::read(&self.lock(), endpoint, host, now)
+    }
+
+    fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError> {
+        learned::write(&self.lock(), endpoint, host, at, facts)
     }
 
     fn peek_seed(&self) -> Result<u64, StoreError> {
@@ -441,6 +450,25 @@ mod tests {
             let other_day = store.reserve("probe", tomorrow, usd("0.05"), usd("0.05")).unwrap();
             assert!(matches!(other_day, Reservation::Granted(_)));
             assert!(matches!(store.reserve("chat", at, usd("0.05"), usd("0.05")).unwrap(), Reservation::Granted(_)));
+        }
+    }
+
+    #[test]
+    fn what_was_learned_is_kept_for_a_month_and_can_be_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+        let at: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        let days = |days: u64| at + Duration::from_secs(days * 86_400);
+        let endpoint = key(&sample("2026-11-24T10:00:00Z", ErrorClass::Ok)).endpoint;
+        let facts = ["without a".to_owned(), "with b in place of c".to_owned()];
+        for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+            assert!(store.learned(&endpoint, "h", at).unwrap().is_empty());
+            store.learn(&endpoint, "h", at, &facts).unwrap();
+            assert_eq!(store.learned(&endpoint, "h", days(30)).unwrap(), facts);
+            assert!(store.learned(&endpoint, "h", days(31)).unwrap().is_empty());
+            assert!(store.learned(&endpoint, "elsewhere", at).unwrap().is_empty());
+            store.learn(&endpoint, "h", at, &[]).unwrap();
+            assert!(store.learned(&endpoint, "h", at).unwrap().is_empty());
         }
     }
 

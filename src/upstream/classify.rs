@@ -26,6 +26,8 @@ pub use aws::{event as aws_event, response as aws};
 
 /// A hint is trusted this far; a longer wait is a used-up quota.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// How long a server of one's own that is loading its model is left alone, where it does not say.
+const LOADING_WAIT: Duration = Duration::from_secs(2);
 const MESSAGE_CHARS: usize = 300;
 const CODE_CHARS: usize = 64;
 const REQUEST_ID_CHARS: usize = 128;
@@ -55,6 +57,12 @@ pub fn status(status: u16) -> ErrorClass {
         .map_or(ErrorClass::ProviderFault, |&(_, _, class)| class)
 }
 
+/// Whether a server of the user's own says that its model is not there yet.
+#[must_use]
+pub fn is_loading(error: &UpstreamError) -> bool {
+    error.class == ErrorClass::Overloaded && rules::says_loading(&error.message.to_lowercase())
+}
+
 /// The failure with words, whatever the provider left out.
 fn finished(mut error: UpstreamError, status: Option<http::StatusCode>) -> UpstreamError {
     if error.message.is_empty() {
@@ -79,6 +87,8 @@ fn assemble(
 ) -> UpstreamError {
     let hint = hints::explicit(headers).or(envelope.retry_after.filter(|_| !envelope.is_daily));
     let class = known.unwrap_or_else(|| class_of(family, status, hint, envelope));
+    let loading = class == ErrorClass::Overloaded && rules::says_loading(&envelope.message.to_lowercase());
+    let hint = hint.or(loading.then_some(LOADING_WAIT));
     let hint = hint.or_else(|| hints::said(&envelope.message).filter(|_| class == ErrorClass::RateLimited));
     let (class, retry_after) = settle(class, status, hint, headers);
     UpstreamError {

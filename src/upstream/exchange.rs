@@ -17,7 +17,7 @@ use super::transport::Transport;
 use super::{Adapter, Call, UpstreamError};
 use crate::catalog::{Usage, is_loopback};
 use crate::chat::{ChatEvent, Finish};
-use crate::observe::{ErrorClass, Flags, Pace, Phase, Source, Streamed, Timings};
+use crate::observe::{ErrorClass, Flags, Pace, Phase, Source, Streamed, Timings, WireErrorKind};
 use crate::units::{Tokens, Usd};
 
 /// The limits of one attempt; `None` is no limit.
@@ -68,6 +68,8 @@ pub struct Outcome {
     pub told: bool,
     /// Which limit of ours fired, and after how long.
     pub limit: Option<(Limit, Duration)>,
+    /// What failed on the wire, where that is why it ended.
+    pub wire: Option<WireErrorKind>,
     /// How far it got.
     pub phase: Phase,
     /// The HTTP status, if a response came.

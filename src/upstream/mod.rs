@@ -4,6 +4,7 @@
 //! clock. `exchange` drives one adapter over one `transport`. A decoder never invents an end: a stream that stops
 //! without the provider's own end event is a truncated answer.
 
+pub mod adapt;
 pub mod anthropic;
 pub mod auth;
 pub mod bedrock;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use crate::catalog::{Endpoint, OutputLimitField, Protocol, Provider};
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::ErrorClass;
+pub use adapt::Adaptation;
 use wire::Frame;
 
 /// Everything that encoding one request needs.
@@ -129,6 +131,13 @@ pub trait Adapter: Send + Sync {
 
     /// What a response that is not a success means.
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError;
+
+    /// What to change in the request where it was refused (400, 422) for a parameter that nobody wished for, or that has
+    /// another name; `None` where it stands as it is.
+    fn adapt(&self, call: &Call<'_>, error: &UpstreamError) -> Option<Adaptation> {
+        let _ = (call, error);
+        None
+    }
 }
 
 /// Decodes one streamed answer, frame by frame.

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Map, Value, json};
 
+use super::adapt::{Adaptation, names, refuses};
 use super::body::{merge, post};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
@@ -99,6 +100,21 @@ impl Adapter for OpenaiChat {
 
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError {
         classify::response(call.provider.quirks.errors, head, body)
+    }
+
+    fn adapt(&self, call: &Call<'_>, error: &UpstreamError) -> Option<Adaptation> {
+        let (request, extra) = (call.request, &call.request.extra);
+        // Databricks, MLflow and older servers know no such field. In `extra` it is a wish.
+        if request.stream && !extra.contains_key("stream_options") && names(error, "stream_options") {
+            return Some(Adaptation::Without("stream_options"));
+        }
+        let is_ours = request.max_tokens.is_some() && !LIMITS.iter().any(|field| extra.contains_key(*field));
+        let [older, newer] = LIMITS;
+        let (of, put) = match call.output_limit_field() {
+            OutputLimitField::MaxTokens => (older, newer),
+            OutputLimitField::MaxCompletionTokens => (newer, older),
+        };
+        (is_ours && refuses(error, of, put)).then_some(Adaptation::Instead { of, put })
     }
 }
 

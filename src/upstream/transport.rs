@@ -5,6 +5,9 @@
 //! model's time.
 
 mod connect;
+mod fault;
+mod knock;
+mod names;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +17,10 @@ use tokio::time::Instant;
 
 pub use connect::Stamps;
 use connect::{TimedLayer, TimedResolver};
+use fault::{innermost, wire_error};
+pub use names::Names;
+
+pub use crate::observe::WireErrorKind;
 
 /// How to reach the outside.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +35,8 @@ pub struct TransportConfig {
     pub no_proxy: Option<String>,
     /// Further root certificates, PEM.
     pub extra_roots: Option<Vec<u8>>,
+    /// How names are looked up; by the system where nothing is said.
+    pub names: Names,
 }
 
 /// The client could not be made.
@@ -45,27 +54,15 @@ pub struct WireError {
     pub message: String,
 }
 
-/// What kind of failure of the wire it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WireErrorKind {
-    /// No connection: DNS, TCP or TLS.
-    Connect,
-    /// The connection was refused.
-    Refused,
-    /// The name does not resolve.
-    Dns,
-    /// The connection was not up in time.
-    ConnectTimeout,
-    /// The connection broke after the request went out.
-    Broken,
-    /// The request itself could not be made.
-    Request,
-}
-
 /// A pooled HTTP client.
 #[derive(Debug, Clone)]
 pub struct Transport {
     client: reqwest::Client,
+    names: Names,
+    /// Whether a proxy may stand in between.
+    has_proxy: bool,
+    /// Whose hosts a proxy for plain HTTP is not asked for; `None` without such a proxy.
+    relay: Option<String>,
     tape: Option<Tape>,
 }
 
@@ -119,7 +116,7 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_idle_timeout(Duration::from_secs(30))
-            .dns_resolver(Arc::new(TimedResolver))
+            .dns_resolver(Arc::new(TimedResolver(config.names.clone())))
             .tls_backend_preconfigured(connect::tls(config.extra_roots.as_deref())?)
             .connector_layer(TimedLayer);
         if let Some(limit) = config.connect_timeout {
@@ -131,7 +128,13 @@ impl Transport {
             let proxy = if https { reqwest::Proxy::https(url) } else { reqwest::Proxy::http(url) };
             builder = builder.proxy(proxy.map_err(failed)?.no_proxy(exempt.clone()));
         }
-        Ok(Self { client: builder.build().map_err(failed)?, tape: None })
+        Ok(Self {
+            client: builder.build().map_err(failed)?,
+            names: config.names.clone(),
+            has_proxy: config.https_proxy.is_some() || config.http_proxy.is_some(),
+            relay: config.http_proxy.as_ref().map(|_| config.no_proxy.clone().unwrap_or_default()),
+            tape: None,
+        })
     }
 
     /// The same client, and a tape of what comes back over it.
@@ -176,9 +179,22 @@ impl Transport {
         Ok(Incoming { head, connected: stamps.began.zip(stamps.up), stamps, body: response, tape: self.tape.clone() })
     }
 
+    /// Whether a plain HTTP request goes to a proxy in place of its origin. Networks in `NO_PROXY` are left to the client.
+    fn is_relayed(&self, uri: &http::Uri) -> bool {
+        let (Some(exempt), Some(host), Some("http")) = (&self.relay, uri.host(), uri.scheme_str()) else {
+            return false;
+        };
+        let spared = |entry: &str| {
+            let name = entry.trim().trim_start_matches('.');
+            name == "*" || name == host || (!name.is_empty() && host.ends_with(&format!(".{name}")))
+        };
+        !exempt.split(',').any(spared)
+    }
+
     async fn execute(&self, request: http::Request<Bytes>) -> Result<reqwest::Response, WireError> {
-        let request = reqwest::Request::try_from(request).map_err(|error| wire_error(&error))?;
-        self.client.execute(request).await.map_err(|error| wire_error(&error))
+        let relayed = self.is_relayed(request.uri());
+        let request = reqwest::Request::try_from(request).map_err(|error| wire_error(&error, relayed))?;
+        self.client.execute(request).await.map_err(|error| wire_error(&error, relayed))
     }
 }
 
@@ -188,52 +204,10 @@ impl Incoming {
     /// # Errors
     /// The connection broke.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, WireError> {
-        let chunk = self.body.chunk().await.map_err(|error| wire_error(&error))?;
+        let chunk = self.body.chunk().await.map_err(|error| wire_error(&error, false))?;
         if let (Some(tape), Some(bytes)) = (&self.tape, &chunk) {
             tape.0.lock().unwrap_or_else(PoisonError::into_inner).1.extend_from_slice(bytes);
         }
         Ok(chunk)
     }
-}
-
-fn wire_error(error: &reqwest::Error) -> WireError {
-    let message = innermost(error);
-    let refused = message.to_ascii_lowercase().contains("refused");
-    let kind = if error.is_builder() {
-        WireErrorKind::Request
-    } else if error.is_connect() && error.is_timeout() {
-        WireErrorKind::ConnectTimeout
-    } else if error.is_connect() && refused {
-        WireErrorKind::Refused
-    } else if error.is_connect() && chain_mentions(error, "dns") {
-        WireErrorKind::Dns
-    } else if error.is_connect() {
-        WireErrorKind::Connect
-    } else {
-        WireErrorKind::Broken
-    };
-    WireError { kind, message }
-}
-
-/// The message of the innermost cause, without the URL, which could hold a key.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let text = cause.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    // The system's number means nothing to people.
-    line.split(" (os error").next().unwrap_or_default().to_owned()
-}
-
-fn chain_mentions(error: &dyn std::error::Error, word: &str) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().to_ascii_lowercase().contains(word) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }

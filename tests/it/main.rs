@@ -21,3 +21,4 @@ mod store;
 mod support;
 mod transport;
 mod vectors;
+mod whose;

@@ -162,5 +162,8 @@ fn how_far_a_connection_came_is_known_where_it_fails() {
     assert_eq!(phase(url.clone()), (WireErrorKind::Connect, Phase::Tls));
     drop(server.join().unwrap());
     assert_eq!(phase(url), (WireErrorKind::Refused, Phase::Tcp));
-    assert_eq!(phase("http://name.invalid/".to_owned()), (WireErrorKind::Dns, Phase::Dns));
+    let (kind, phase) = phase("http://name.invalid/".to_owned());
+    // Where there is no network, nobody says that there is no such name.
+    assert!(matches!(kind, WireErrorKind::NoSuchName | WireErrorKind::Resolver), "{kind:?}");
+    assert_eq!(phase, Phase::Dns);
 }

@@ -11,6 +11,7 @@ use super::super::render::pace;
 use super::super::{Outcome, out, report, warn};
 use super::Asked;
 use super::shape::Shaped;
+use crate::chat::Finish;
 use crate::dispatch::AttemptReport;
 use crate::observe::ErrorClass;
 use crate::routing::Decision;
@@ -61,10 +62,13 @@ impl Asked<'_> {
         }
         let Some(attempt) = answered else {
             // What was held back never reached stdout.
-            let shown = self.format == Format::Text && !self.args.no_stream && self.request.schema.is_none();
+            let streams = self.format == Format::Text && !self.args.no_stream && self.request.schema.is_none();
+            let shown = streams && !printer.answer.text.is_empty();
             let error = report::failed(report, decision, model, shown);
             return Err(match settings.proxy() {
-                Some(proxy) if error.exit == Exit::Unavailable => error.fact("through the proxy", proxy),
+                Some(proxy) if error.exit == Exit::Unavailable || error.code == "config.proxy" => {
+                    error.fact("through the proxy", proxy)
+                }
                 _ => error,
             });
         };
@@ -91,6 +95,14 @@ impl Asked<'_> {
             ErrorClass::OkNoAnswer => warn(self.settings, &format!("{no_answer} (with --strict this is exit 10)")),
             ErrorClass::OkFiltered => return Err(report::filtered(attempt)),
             _ => {}
+        }
+        if let Some((Finish::Other, native)) = &attempt.outcome.finish {
+            let provider = &attempt.endpoint.provider;
+            let why = match native.as_str() {
+                "[DONE]" => "without a reason".to_owned(),
+                native => format!("for a reason that is not known here, {native}"),
+            };
+            warn(self.settings, &format!("{provider} ended the answer {why}: it may be cut off"));
         }
         if told.valid != Some(false) {
             return Ok(Exit::Ok);

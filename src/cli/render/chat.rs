@@ -9,7 +9,7 @@ use super::pace::timing;
 use super::text::{duration, grouped};
 use crate::catalog::{ModelId, Usage};
 use crate::dispatch::{AttemptReport, ChatReport};
-use crate::observe::CostState;
+use crate::observe::{CostState, Flags};
 use crate::routing::Decision;
 use crate::units::{Tokens, Usd};
 
@@ -158,6 +158,13 @@ fn attempt_json(attempt: &AttemptReport) -> Value {
     };
     object.insert("cost_state".to_owned(), state.into());
     object.insert("timing".to_owned(), timing(attempt));
+    if outcome.flags.has(Flags::UNCONFIRMED) {
+        object.insert("unconfirmed".to_owned(), true.into());
+    }
+    if !attempt.adapted.is_empty() {
+        let changes: Vec<String> = attempt.adapted.iter().map(ToString::to_string).collect();
+        object.insert("adapted".to_owned(), changes.into());
+    }
     object.into()
 }
 

@@ -110,6 +110,13 @@ fn refused(error: &CredentialsError, vars: &Vars) -> AuthError {
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
     let known = secrets.into_iter().filter_map(|name| vars.secret(name));
     let reason = known.fold(words(error), |text, secret| secret.redact(&text));
+    let named = vars.plain("AWS_PROFILE");
+    let profile = named.map(|name| format!(" --profile {name}")).unwrap_or_default();
+    // What is asked last is the instance's metadata, which says nothing of the profile that was meant.
+    if let Some(name) = named.filter(|_| is_of_instance(error)) {
+        let reason = format!("the profile \"{name}\" is not there, or leads to none");
+        return AuthError::Refused { cloud: "AWS", reason, fix: format!("aws sts get-caller-identity{profile}") };
+    }
     match error {
         CredentialsError::ProviderTimedOut(details) => {
             return AuthError::TimedOut { what: "AWS's chain".to_owned(), limit: details.timeout_duration() };
@@ -117,17 +124,21 @@ fn refused(error: &CredentialsError, vars: &Vars) -> AuthError {
         _ if is_unreachable(error) => return AuthError::Unreachable { cloud: "AWS", reason },
         _ => {}
     }
-    let profile = vars.plain("AWS_PROFILE").map(|name| format!(" --profile {name}")).unwrap_or_default();
     let sso = reason.to_ascii_lowercase().contains("sso");
     let fix = if sso { "aws sso login" } else { "aws sts get-caller-identity" };
     let reason = match error {
-        CredentialsError::CredentialsNotLoaded(_) => match vars.plain("AWS_PROFILE") {
-            Some(name) => format!("the profile \"{name}\" leads to none, and nothing else was found"),
+        CredentialsError::CredentialsNotLoaded(_) => match named {
+            Some(name) => format!("the profile \"{name}\" is not there, or leads to none"),
             None => "no key, profile, token or role was found".to_owned(),
         },
         _ => reason,
     };
     AuthError::Refused { cloud: "AWS", reason, fix: format!("{fix}{profile}") }
+}
+
+/// Whether it was the instance's metadata service that had nothing, which only its types tell.
+fn is_of_instance(error: &CredentialsError) -> bool {
+    format!("{error:?}").to_ascii_lowercase().contains("imds")
 }
 
 /// Whether a request of the chain's got no answer.

@@ -94,7 +94,7 @@ struct MessageStop {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
-    usage: Option<Counts>,
+    usage: Option<Value>,
     service_tier: Option<ServiceTier>,
 }
 
@@ -103,7 +103,7 @@ struct Metadata {
 struct Response {
     output: Output,
     stop_reason: Option<String>,
-    usage: Option<Counts>,
+    usage: Option<Value>,
     service_tier: Option<ServiceTier>,
 }
 
@@ -236,8 +236,8 @@ impl Answer {
         for content in response.output.message.content {
             self.content(content, out)?;
         }
-        if let Some(counts) = response.usage {
-            out.push(ChatEvent::Usage(counts.canonical(response.service_tier)?));
+        if let Some(usage) = response.usage.as_ref().and_then(|usage| Counts::read(usage, response.service_tier)) {
+            out.push(ChatEvent::Usage(usage));
         }
         self.stopped = Some(response.stop_reason.ok_or(DecodeError::Truncated)?);
         self.finish(out);
@@ -326,8 +326,8 @@ impl Answer {
     }
 
     fn metadata(&mut self, metadata: Metadata, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        if let Some(counts) = metadata.usage {
-            out.push(ChatEvent::Usage(counts.canonical(metadata.service_tier)?));
+        if let Some(usage) = metadata.usage.as_ref().and_then(|usage| Counts::read(usage, metadata.service_tier)) {
+            out.push(ChatEvent::Usage(usage));
         }
         self.has_metadata = true;
         if self.stopped.is_some() {
@@ -352,6 +352,14 @@ impl Answer {
 }
 
 impl Counts {
+    /// Reads what was reported, in the canonical form; `None` where a count is none that an answer can have: that costs
+    /// the usage, not the answer.
+    fn read(reported: &Value, tier: Option<ServiceTier>) -> Option<Usage> {
+        // Serde would read a list as the fields in order.
+        let counts = reported.is_object().then(|| Self::deserialize(reported).ok())??;
+        counts.canonical(tier).ok()
+    }
+
     /// The canonical form, in which `input` holds what is cached and written as well.
     fn canonical(&self, tier: Option<ServiceTier>) -> Result<Usage, DecodeError> {
         let (read, written) = (self.cache_read_input_tokens, self.cache_write_input_tokens);

@@ -353,7 +353,15 @@ const WORDINGS: [(ErrorClass, Where, &[&[&str]]); 11] = [
     (
         ErrorClass::Overloaded,
         Where::Busy,
-        &[&["overloaded"], &["at capacity"], &["capacity exceeded"], &["loading model"], &["slow down"]],
+        &[
+            &["overloaded"],
+            &["at capacity"],
+            &["capacity exceeded"],
+            &["loading model"],
+            &["model is loading"],
+            &["still loading"],
+            &["slow down"],
+        ],
     ),
     (ErrorClass::RateLimited, Where::Request, &[&["rate limit exceeded"], &["too many requests"]]),
 ];
@@ -373,6 +381,9 @@ const USED_UP: [&str; 12] = [
     "insufficient credit",
     "spend limit",
 ];
+
+/// How llama.cpp, LM Studio and vLLM say that the model is not there yet.
+const LOADING: [&str; 3] = ["loading model", "model is loading", "still loading"];
 
 /// The class of a code that is one provider's own.
 pub(super) fn own_code(family: ErrorFamily, code: &str) -> Option<ErrorClass> {
@@ -407,6 +418,11 @@ pub(super) fn words(status: Option<u16>, said: &str) -> Option<ErrorClass> {
 /// Whether a message speaks of a limit that lasts for the rest of the day, or until someone pays.
 pub(super) fn says_used_up(said: &str) -> bool {
     USED_UP.iter().any(|sign| said.contains(sign))
+}
+
+/// Whether a server of one's own is still loading its model: busy for a while, and nobody's fault.
+pub(super) fn says_loading(said: &str) -> bool {
+    LOADING.iter().any(|sign| said.contains(sign))
 }
 
 /// Whether all parts occur in a message, in this order.

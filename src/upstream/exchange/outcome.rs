@@ -6,12 +6,12 @@ use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
 use super::super::transport::{WireError, WireErrorKind};
-use super::super::{DecodeError, UpstreamError};
+use super::super::{DecodeError, UpstreamError, classify};
 use super::attempt::{Attempt, End};
 use super::tally::Tally;
 use super::{Limit, Outcome};
 use crate::chat::Finish;
-use crate::observe::{ErrorClass, Flags, Phase, Streamed, Timings};
+use crate::observe::{ErrorClass, Evidence, Flags, Others, Phase, Streamed, Timings, blame};
 
 /// What a tool is called with: an object of anything.
 type Arguments = BTreeMap<String, IgnoredAny>;
@@ -23,7 +23,7 @@ impl Attempt {
         // Printing what was read last is none of the provider's time.
         let ended = if matches!(end, End::Done) { self.last_read } else { now };
         let timings = self.timings(ended);
-        let mut limit = None;
+        let (mut limit, mut wire) = (None, None);
         let told = matches!(end, End::Status(_) | End::Decode(DecodeError::Upstream(_)));
         let (class, error) = match end {
             End::Done => self.finished(),
@@ -34,12 +34,16 @@ impl Attempt {
                     _ => now.saturating_duration_since(self.started),
                 };
                 limit = Some((fired, waited));
-                let class = if fired == Limit::Connect { ErrorClass::Unreachable } else { ErrorClass::ProviderTimeout };
+                let (class, kind) = self.limit_class(fired);
+                wire = kind;
                 (class, None)
             }
             End::Status(error) => (error.class, Some(error)),
             End::BadBody(message) => (ErrorClass::ProviderFault, Some(plain_error(ErrorClass::ProviderFault, message))),
-            End::Wire(error) => wire_class(&error, self.first_token.is_some(), loopback),
+            End::Wire(error) => {
+                wire = Some(error.kind);
+                wire_class(&error, self.first_token.is_some(), loopback)
+            }
             End::Decode(DecodeError::Upstream(error)) => {
                 let class = if self.first_token.is_some() { ErrorClass::StreamBroken } else { error.class };
                 (class, Some(error))
@@ -58,6 +62,7 @@ impl Attempt {
             .with_if(Flags::CACHE_HIT, cached.is_some_and(|read| read.count() > 0))
             .with_if(Flags::BURST, Tally::is_burst(&streamed))
             .with_if(Flags::CENSORED, limit.is_some() && self.first_token.is_none())
+            .with_if(Flags::LOADING, error.as_ref().is_some_and(classify::is_loading))
             .with_if(Flags::ABORTED, class == ErrorClass::Aborted);
         tracing::debug!(class = class.name(), events = self.tally.events(), reads = self.tally.reads(), "end");
         Outcome {
@@ -66,6 +71,7 @@ impl Attempt {
             error,
             told,
             limit,
+            wire,
             phase: if class.is_success() { Phase::Done } else { self.phase },
             http_status: self.status,
             headroom: self.headroom,
@@ -99,6 +105,18 @@ impl Attempt {
             ttfa: since(token(self.first_answer)),
             decode: first.zip(last).map(|(first, last)| last.saturating_duration_since(first)),
             e2e: Some(ended.saturating_duration_since(self.ready)),
+        }
+    }
+
+    /// The class where one of our limits fired. Before the connection was up, the request has not been sent: then a wait
+    /// that the provider was given is one for a connection, and a limit of the user's own is nobody's fault.
+    fn limit_class(&self, fired: Limit) -> (ErrorClass, Option<WireErrorKind>) {
+        let unsent = self.phase < Phase::Send;
+        match fired {
+            Limit::Total if unsent => (ErrorClass::Aborted, None),
+            Limit::FirstToken if unsent => (ErrorClass::Unreachable, Some(WireErrorKind::ConnectTimeout)),
+            Limit::Connect => (ErrorClass::Unreachable, Some(WireErrorKind::ConnectTimeout)),
+            Limit::FirstToken | Limit::Idle | Limit::Total => (ErrorClass::ProviderTimeout, None),
         }
     }
 
@@ -138,14 +156,10 @@ fn plain_error(class: ErrorClass, message: String) -> UpstreamError {
 
 fn wire_class(error: &WireError, tokens: bool, loopback: bool) -> (ErrorClass, Option<UpstreamError>) {
     let class = match error.kind {
-        WireErrorKind::Request => ErrorClass::LocalConfig,
-        // A server on this machine that does not run is never an outage.
-        WireErrorKind::Refused if loopback => ErrorClass::LocalConfig,
-        WireErrorKind::Connect | WireErrorKind::Refused | WireErrorKind::Dns | WireErrorKind::ConnectTimeout => {
-            ErrorClass::Unreachable
-        }
         WireErrorKind::Broken if tokens => ErrorClass::StreamBroken,
         WireErrorKind::Broken => ErrorClass::ProviderFault,
+        // What is seen from here alone; whoever has others to ask may find another.
+        kind => blame(&Evidence { kind, loopback, answered_before: true, others: Others::Unknown }).class(),
     };
     (class, Some(plain_error(class, error.message.clone())))
 }

@@ -38,7 +38,7 @@ struct Chunk {
     model_version: Option<String>,
     candidates: Option<Vec<Candidate>>,
     prompt_feedback: Option<Feedback>,
-    usage_metadata: Option<WireUsage>,
+    usage_metadata: Option<Value>,
     error: Option<Value>,
 }
 
@@ -182,8 +182,11 @@ impl Answer {
                 self.finish = Some((finish_of(&reason), reason));
             }
         }
-        if let Some(counts) = chunk.usage_metadata.map(|counts| counts.canonical()).transpose()?.flatten() {
-            self.counts = Some(counts);
+        match chunk.usage_metadata.as_ref().filter(|counts| !counts.is_null()).map(WireUsage::read) {
+            None | Some(Some(None)) => {}
+            Some(Some(Some(counts))) => self.counts = Some(counts),
+            // Counts that no answer can have are as good as none, also for those before: the answer itself is fine.
+            Some(None) => self.counts = self.counts.take().map(|_| Usage::default()),
         }
         self.tell_usage(out);
         Ok(())

@@ -1,6 +1,7 @@
 //! `usageMetadata`, brought into the canonical form (`metrics.md` 5.1.3).
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::catalog::Usage;
 use crate::upstream::DecodeError;
@@ -35,11 +36,19 @@ struct Share {
 }
 
 impl WireUsage {
+    /// Reads what was reported: the canonical form, which is none where no count is there. `None` where a count is not one
+    /// (negative, a fraction, a text) or beyond anything that an answer can have: then none of them can be believed.
+    pub(super) fn read(reported: &Value) -> Option<Option<Usage>> {
+        // Serde would read a list as the fields in order.
+        let counts = reported.is_object().then(|| Self::deserialize(reported).ok())??;
+        counts.canonical().ok()
+    }
+
     /// The canonical form; `None` where no count is reported at all.
     ///
     /// # Errors
     /// A count that no answer can have.
-    pub(super) fn canonical(&self) -> Result<Option<Usage>, DecodeError> {
+    fn canonical(&self) -> Result<Option<Usage>, DecodeError> {
         if self.prompt_token_count.is_none() && self.output().is_none() {
             return Ok(None);
         }
@@ -121,6 +130,19 @@ mod tests {
             ..Usage::text(57, 1000)
         };
         assert_eq!(told, Some(expected));
+    }
+
+    #[test]
+    fn a_count_that_no_answer_can_have_makes_all_of_them_unknown() {
+        for bad in [
+            r#"{"promptTokenCount":-5}"#,
+            r#"{"promptTokenCount":5,"candidatesTokenCount":1.5}"#,
+            r#"{"promptTokenCount":18446744073709551615}"#,
+            "[5, 3]",
+            "7",
+        ] {
+            assert_eq!(WireUsage::read(&serde_json::from_str(bad).unwrap()), None, "{bad}");
+        }
     }
 
     #[test]

@@ -277,7 +277,13 @@ impl Answer {
 
     /// Counts that no answer can have are as good as none: the answer itself is fine.
     fn tell_usage(&mut self, reported: &Value, out: &mut Vec<ChatEvent>) {
-        let Some(reported) = WireUsage::read(reported) else { return };
+        let Some(reported) = WireUsage::read(reported) else {
+            // Of those before, the last count is not known any more.
+            if !reported.is_null() && self.usage.take().is_some() {
+                out.push(ChatEvent::Usage(Usage::default()));
+            }
+            return;
+        };
         if let Some(usage) = reported.canonical(self.output_excludes_reasoning) {
             let usage = Usage { service_tier: self.service_tier.clone(), ..usage };
             if self.usage.as_ref() != Some(&usage) {

@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, NamedGroup};
 use tokio::time::Instant;
 
-use super::TransportError;
+use super::{Names, TransportError};
 use crate::observe::Phase;
 
 /// How far a connection came up, and when. Nothing is set where a kept one was used.
@@ -94,20 +94,20 @@ impl Log {
     }
 }
 
-/// The system's resolver, with a stamp.
+/// The resolver, with a stamp.
 #[derive(Debug)]
-pub(super) struct TimedResolver;
+pub(super) struct TimedResolver(pub(super) Names);
 
 impl reqwest::dns::Resolve for TimedResolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let names = self.0.clone();
         Box::pin(async move {
             let asked = Instant::now();
             Log::note(|stamps| stamps.asked = Some(asked));
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let found = names.look_up(name.as_str(), 0).await;
             let now = Instant::now();
             Log::note(|stamps| stamps.resolved = found.is_ok().then_some(now));
-            let addresses: Vec<_> = found.map_err(|error| format!("dns error: {error}"))?.collect();
-            Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
+            Ok(Box::new(found?.into_iter()) as reqwest::dns::Addrs)
         })
     }
 }

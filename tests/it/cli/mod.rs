@@ -22,6 +22,7 @@ mod store;
 mod suite;
 mod tools;
 mod usage;
+mod whose;
 
 use std::fmt::Write as _;
 

@@ -47,7 +47,6 @@ pub(crate) fn fields(frame: &Frame) -> &'static [&'static str] {
         ],
         "contentBlockStop" => &["/contentBlockIndex"],
         "messageStop" => &["/stopReason"],
-        "metadata" => &["/usage", "/usage/inputTokens", "/usage/outputTokens", "/usage/cacheReadInputTokens"],
         _ => &[],
     }
 }

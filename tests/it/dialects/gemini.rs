@@ -26,8 +26,9 @@ pub(crate) fn strangers() -> [Frame; 4] {
     ]
 }
 
-/// Fields that are read, and that cannot be a number below zero.
-pub(crate) const TYPED_FIELDS: [&str; 18] = [
+/// Fields that are read, and that cannot be a number below zero. Counts are not among them: wrong ones cost the usage, not
+/// the answer.
+pub(crate) const TYPED_FIELDS: [&str; 16] = [
     "/responseId",
     "/modelVersion",
     "/candidates",
@@ -44,6 +45,4 @@ pub(crate) const TYPED_FIELDS: [&str; 18] = [
     "/candidates/0/content/parts/0/functionCall/args",
     "/candidates/0/finishReason",
     "/promptFeedback",
-    "/usageMetadata",
-    "/usageMetadata/promptTokenCount",
 ];

@@ -142,6 +142,22 @@ async fn what_still_holds_is_used_where_nothing_newer_is_given() {
 }
 
 #[tokio::test]
+async fn a_profile_that_is_not_there_is_named_whatever_else_was_asked_after_it() {
+    let home = Home::new();
+    let nobody = format!("http://127.0.0.1:{}", super::super::support::server::closed_port());
+    for metadata in [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", nobody.as_str())] {
+        let path = home.path().to_string_lossy().into_owned();
+        let own = [("HOME", path.as_str()), ("AWS_REGION", "us-east-1"), ("AWS_PROFILE", "nowhere"), metadata];
+        let error = signed(&Signer::new(vars(&own)), URL, NOW).await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("the profile \"nowhere\""), "{metadata:?}: {said}");
+        assert!(!said.contains("127.0.0.1"), "{said}");
+        assert_eq!(error.class(), ErrorClass::Auth, "{said}");
+        assert_eq!(error.fix().as_deref(), Some("aws sts get-caller-identity --profile nowhere"));
+    }
+}
+
+#[tokio::test]
 async fn an_instances_role_is_found_by_its_metadata() {
     let home = Home::new();
     let server = Server::start(vec![

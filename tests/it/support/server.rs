@@ -74,7 +74,12 @@ impl Script {
 
     /// 200 and server-sent events. Where the steps run out, the body ends as HTTP says it should.
     pub(crate) fn stream(steps: Vec<Step>) -> Self {
-        let headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
+        Self::stream_of("text/event-stream", steps)
+    }
+
+    /// 200 and a body of some type without a length.
+    pub(crate) fn stream_of(content_type: &str, steps: Vec<Step>) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self { head: Head::Chunked(200), headers, steps }
     }
 
@@ -147,6 +152,12 @@ struct State {
     unscripted: usize,
     /// How many clients went away in the middle of a response.
     left: usize,
+}
+
+/// A port of this machine where nobody listens.
+pub(crate) fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("a listener has an address").port()
 }
 
 impl Server {
