@@ -86,7 +86,7 @@ const CONFINED: [(&str, &[&str]); 27] = [
             "upstream/auth/",
             "upstream/transport.rs",
             "upstream/exchange",
-            "probe/run.rs",
+            "probe/run",
             "sandbox/",
             "gateway/",
             "cli/",

@@ -1,66 +1,170 @@
 //! The calls of a probe, and the line on the terminal that shows how far it is.
 
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::super::out;
 use super::super::render::money::dollars;
 use super::super::render::text::duration;
 use super::super::settings::Settings;
-use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{AttemptReport, Dispatcher, Notice, Observer, Once, Reach, Wire};
+use super::super::{note, out};
+use crate::chat::ChatEvent;
+use crate::dispatch::{AttemptReport, Dispatcher, Health, Notice, Observer, Once, Reach, Wire};
 use crate::observe::{CostState, Source, speed_of};
-use crate::probe::run::{Caller, Sample};
+use crate::probe::run::{Caller, Due};
+use crate::probe::sample::Sample;
 use crate::units::Usd;
-use crate::upstream::exchange::Limits;
+use crate::upstream::auth::Signer;
+use crate::upstream::transport::{Transport, TransportConfig};
+
+/// How many endpoints are warmed at the same time.
+const AT_ONCE: usize = 8;
 
 /// Calls the endpoints themselves.
 pub(super) struct Live<'a> {
-    /// Makes and records the attempts.
-    pub(super) dispatcher: &'a Dispatcher<'a>,
-    /// How each target is called.
-    pub(super) reaches: &'a [Reach],
-    /// Connections and credentials.
-    pub(super) wire: Wire<'a>,
-    /// Turns true where it is to stop.
-    pub(super) cancel: watch::Receiver<bool>,
-    /// The line on the terminal.
-    pub(super) progress: Progress,
-    /// Why a call could not be recorded, if one could not.
-    pub(super) not_recorded: Option<String>,
+    dispatcher: &'a Dispatcher<'a>,
+    signer: &'a Signer,
+    lanes: Vec<Lanes<'a>>,
+    config: TransportConfig,
+    base: Transport,
+    cancel: watch::Receiver<bool>,
+    progress: RefCell<Progress>,
+    not_recorded: RefCell<Option<String>>,
+}
+
+/// How one endpoint is called.
+struct Lanes<'a> {
+    reach: &'a Reach,
+    /// Clients that nobody uses just now. Calls that overlap have a client each: stamps of one connection are then never
+    /// taken for those of another.
+    idle: RefCell<Vec<Transport>>,
+    /// How many calls there will be over connections that nothing has warmed.
+    cold: Cell<u32>,
+}
+
+impl<'a> Live<'a> {
+    /// Calls of these endpoints, so many at once to each; `base` was made by `config`.
+    pub(super) fn new(
+        dispatcher: &'a Dispatcher<'a>,
+        signer: &'a Signer,
+        reaches: &'a [Reach],
+        (base, config): (Transport, TransportConfig),
+        parallel: u32,
+        (cancel, progress): (watch::Receiver<bool>, Progress),
+    ) -> Self {
+        let (progress, not_recorded) = (RefCell::new(progress), RefCell::default());
+        let lane = |reach| Lanes { reach, idle: RefCell::default(), cold: Cell::new(parallel) };
+        let lanes = reaches.iter().map(lane).collect();
+        Self { dispatcher, signer, lanes, config, base, cancel, progress, not_recorded }
+    }
+
+    /// Opens the connections with a question that costs nothing, where a provider has one at the address of its calls.
+    /// Elsewhere the first calls are flagged, and left out of the times.
+    pub(super) async fn warm(&self, settings: &Settings, limit: Duration) {
+        let all = self.lanes.iter().map(|lanes| self.warm_one(settings, lanes, limit));
+        let all = futures_util::stream::iter(all).buffer_unordered(AT_ONCE).collect::<Vec<()>>();
+        let mut cancel = self.cancel.clone();
+        tokio::select! {
+            _ = all => {}
+            Ok(_) = cancel.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn warm_one(&self, settings: &Settings, lanes: &Lanes<'_>, limit: Duration) {
+        let ask = || async {
+            let transport = self.client(lanes);
+            let wire = Wire { transport: &transport, signer: self.signer };
+            let checked = self.dispatcher.check(std::slice::from_ref(lanes.reach), wire, limit, true).await;
+            (transport, checked.into_iter().next())
+        };
+        for (transport, checked) in join_all((0..lanes.cold.get()).map(|_| ask())).await {
+            lanes.idle.borrow_mut().push(transport);
+            let Some(checked) = checked else { continue };
+            let url = checked.url.as_deref().unwrap_or_default();
+            let warmed = checked.http_status.is_some() && is_same_origin(url, &lanes.reach.base_url);
+            if warmed {
+                lanes.cold.set(lanes.cold.get().saturating_sub(1));
+            }
+            if settings.verbose > 0 {
+                let provider = &lanes.reach.provider.id;
+                let said = match (warmed, checked.elapsed, &checked.health) {
+                    (true, Some(elapsed), _) => format!("the connection is warm after {}", duration(elapsed)),
+                    (_, _, Health::Bad(error)) => format!("nothing warmed the connection: {}", error.message),
+                    _ => "nothing warms the connection without spending".to_owned(),
+                };
+                note(settings, &format!("{provider}: {said}"));
+            }
+        }
+    }
+
+    /// A client that no other call uses.
+    fn client(&self, lanes: &Lanes<'_>) -> Transport {
+        let idle = lanes.idle.borrow_mut().pop();
+        // What could be made once is only lacking where the system lacks something by now.
+        idle.or_else(|| Transport::new(&self.config).ok()).unwrap_or_else(|| self.base.clone())
+    }
+
+    /// Takes the line on the terminal away, and says why a call could not be recorded, if one could not.
+    pub(super) fn finish(self) -> Option<String> {
+        self.progress.borrow().clear();
+        self.not_recorded.into_inner()
+    }
+}
+
+/// Whether two addresses share their connections.
+fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url: &str| {
+        let uri = url.parse::<http::Uri>().ok()?;
+        Some((uri.scheme_str()?.to_owned(), uri.host()?.to_owned(), uri.port_u16()))
+    };
+    origin(one).is_some_and(|one| origin(other) == Some(one))
 }
 
 impl Caller for Live<'_> {
-    async fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> Sample {
-        let reach = &self.reaches[target];
+    async fn call(&self, due: &Due) -> Sample {
+        let lanes = &self.lanes[due.target];
+        let transport = self.client(lanes);
+        let warmup = lanes.cold.get() > 0;
+        lanes.cold.set(lanes.cold.get().saturating_sub(1));
+        let wire = Wire { transport: &transport, signer: self.signer };
         let group = super::super::chat::group();
-        let once = Once { request, reach, wire: self.wire, limits, hold: false, group, source: Source::Probe };
-        let mut watcher = Watcher { not_recorded: &mut self.not_recorded };
+        let (request, limits, reach) = (&due.request, due.limits, lanes.reach);
+        let once = Once { request, reach, wire, limits, hold: false, group, source: Source::Probe };
+        let mut watcher = Watcher::default();
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;
-        let sample = sample(&report);
-        self.progress.advance(reach.provider.id.as_str(), &sample);
+        lanes.idle.borrow_mut().push(transport);
+        if watcher.not_recorded.is_some() {
+            self.not_recorded.replace(watcher.not_recorded);
+        }
+        let sample = sample(&report, warmup);
+        self.progress.borrow_mut().advance(reach.provider.id.as_str(), &sample);
         sample
     }
 }
 
 /// Hears of calls that could not be recorded, and of nothing else: what the answer is does not matter.
-struct Watcher<'a> {
-    not_recorded: &'a mut Option<String>,
+#[derive(Default)]
+struct Watcher {
+    not_recorded: Option<String>,
 }
 
-impl Observer for Watcher<'_> {
+impl Observer for Watcher {
     fn event(&mut self, _: ChatEvent) -> bool {
         true
     }
 
     fn notice(&mut self, notice: Notice) {
         if let Notice::NotRecorded(reason) = notice {
-            *self.not_recorded = Some(reason);
+            self.not_recorded = Some(reason);
         }
     }
 }
 
 /// What an attempt says of the endpoint.
-fn sample(report: &AttemptReport) -> Sample {
+fn sample(report: &AttemptReport, warmup: bool) -> Sample {
     let outcome = &report.outcome;
     let usage = outcome.usage.as_ref();
     let speed = || {
@@ -70,8 +174,10 @@ fn sample(report: &AttemptReport) -> Sample {
     Sample {
         class: outcome.class,
         ttft: outcome.timings.ttft,
+        ttfa: outcome.timings.ttfa,
         total: outcome.timings.e2e,
         speed: speed(),
+        limit: outcome.limit,
         http_status: outcome.http_status,
         retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
         cost: match (report.cost_state, &report.cost) {
@@ -80,6 +186,7 @@ fn sample(report: &AttemptReport) -> Sample {
             _ => None,
         },
         cached: usage.and_then(|usage| usage.cache_read).is_some_and(|read| read.count() > 0),
+        warmup,
     }
 }
 
@@ -111,9 +218,23 @@ impl Progress {
     }
 
     /// Takes the line away.
-    pub(super) fn clear(&self) {
+    fn clear(&self) {
         if self.shown && self.done > 0 {
             out::talk("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_scheme_host_and_port_share_connections() {
+        let same = |one, other| is_same_origin(one, other);
+        assert!(same("https://api.example/v1/models?limit=1", "https://api.example/v1"));
+        assert!(!same("https://bedrock.example/foundation-models", "https://bedrock-runtime.example"));
+        assert!(!same("http://127.0.0.1:1/v1/models", "http://127.0.0.1:2/v1"));
+        assert!(!same("", ""));
     }
 }
