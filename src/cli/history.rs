@@ -47,7 +47,7 @@ pub(crate) fn history(settings: &Settings, args: &ProvidersHistory) -> Outcome {
     for seen in attempts.iter().filter(|seen| of.holds(seen)) {
         let key = (span(seen.at, args.by), seen.endpoint.provider.clone(), seen.model.clone());
         let (measured, count) = spans.entry(key).or_default();
-        let ttft = seen.timings.ttft.and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
+        let ttft = seen.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
         measured.add(seen.at, seen.class, ttft, decode_speed(seen));
         *count += 1;
     }

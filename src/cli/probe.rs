@@ -19,7 +19,7 @@ use super::render::money::dollars;
 use super::render::text::listed;
 use super::settings::{self, Settings};
 use super::{Outcome, check, note, out, sandbox, warn};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, Wire};
 use crate::probe::report::{Line, lines};
 use crate::probe::plan::Kind;
 use crate::probe::run::{Report, Schedule, run};
@@ -100,8 +100,7 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
     for reach in found.reaches.iter().filter(|reach| reach.in_the_clear()) {
         warn(settings, &format!("{} is reached over plain http: its key travels in the clear", reach.provider.id));
     }
-    let config = settings.transport(Some(CONNECT))?;
-    let transport = Transport::new(&config).map_err(|error| {
+    let transport = Transport::new(&settings.transport(Some(CONNECT))?).map_err(|error| {
         CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
     })?;
     let signer = Signer::new(simulated.map_or(&settings.keys.vars, |simulated| &simulated.vars).clone());
@@ -120,8 +119,9 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
     }
     let (stop, stopped) = watch::channel(false);
     let calls = u64::from(rounds).saturating_mul(u64::from(found.parallel)).saturating_mul(found.targets.len() as u64);
-    let told = (stopped.clone(), live::Progress::new(settings, calls));
-    let live = Live::new(&dispatcher, &signer, &found.reaches, (transport, config), found.parallel, told);
+    let progress = live::Progress::new(settings, calls);
+    let wire = Wire { transport: &transport, signer: &signer };
+    let live = Live::new(&dispatcher, wire, &found.reaches, found.parallel, stopped.clone(), progress);
     let (report, signalled) = {
         let running = async {
             live.warm(settings, CONNECT).await;
@@ -162,7 +162,7 @@ fn close(
     let settings = offline.settings;
     let lines = lines(report);
     table::print(offline, args, format, found, &lines)?;
-    for told in told::told(found, &lines) {
+    for told in told::told(found, args.kind, &lines) {
         note(settings, &told);
     }
     let spent = lines.iter().map(|line| line.cost).sum::<Usd>();

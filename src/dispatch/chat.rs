@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{AttemptReport, Dispatcher, Once, Reach, Recording};
+use super::{AttemptReport, Dispatcher, Marks, Once, Reach, Recording};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
@@ -154,7 +154,8 @@ impl Dispatcher<'_> {
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
                     let (request, hold) = (plan.request, plan.hold);
-                    let once = Once { request, reach, wire, limits, hold, group: plan.group, source: plan.source };
+                    let (group, source, marks) = (plan.group, plan.source, Marks::default());
+                    let once = Once { request, reach, wire, limits, hold, group, source, marks };
                     let report = self.once(&once, cancel.clone(), observer).await;
                     let class = report.outcome.class;
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);

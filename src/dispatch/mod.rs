@@ -13,7 +13,7 @@ mod weigh;
 
 use jiff::Timestamp;
 
-pub use attempt::{AttemptReport, Once};
+pub use attempt::{AttemptReport, Marks, Once};
 pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use reach::{Reach, Sandboxed, Simulated};

@@ -2,8 +2,10 @@
 //! attempts ([`EndpointStats`]), read at a given `now`. No clock, no I/O.
 
 mod class;
+mod flags;
 pub mod ledger;
 mod measured;
+mod rates;
 mod statistics;
 mod stats;
 
@@ -12,9 +14,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use class::{Cooldown, ErrorClass, Failover};
+pub use flags::Flags;
 pub use measured::{MEDIAN_FLOOR, Measured};
+pub use rates::{
+    BURST_PM, ITL_TOKENS, Pace, RATE_READS, RATE_SPAN, RATE_TOKENS, Streamed, TokenSource, Why, decode_speed,
+};
 pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
-pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed, speed_of};
+pub use stats::{Cooling, EndpointStats, Moments, StatsState};
 
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};
 use crate::units::Usd;
@@ -60,15 +66,22 @@ pub struct Timings {
     pub connect: Option<Duration>,
     /// Looking the name up, within `connect`; `None` where no name was looked up.
     pub dns: Option<Duration>,
+    /// From the name being known to the TCP connection being up, within `connect`: about one round trip. Through a proxy
+    /// it is the way to the proxy, and the tunnel through it where there is one.
+    pub tcp: Option<Duration>,
+    /// From the TCP connection being up to the end of the TLS handshake, within `connect`; `None` without TLS.
+    pub tls: Option<Duration>,
+    /// By how much it began later than a fixed schedule said; `None` without one.
+    pub sched_lag: Option<Duration>,
     /// From the connection being up to the response head.
     pub head: Option<Duration>,
-    /// From the connection being up to the first token-bearing read.
+    /// From the connection being up to the first token-bearing read; `None` where the answer was not streamed.
     pub ttft: Option<Duration>,
     /// The same to the first answer-bearing read.
     pub ttfa: Option<Duration>,
     /// From the first to the last token-bearing read.
     pub decode: Option<Duration>,
-    /// From the connection being up to the protocol's end, or to the failure.
+    /// From the connection being up to the read with the protocol's end, or to the failure.
     pub e2e: Option<Duration>,
 }
 
@@ -103,10 +116,16 @@ pub struct Observation {
     pub timings: Timings,
     /// What was used, as reported.
     pub usage: Option<Usage>,
-    /// Token-bearing events.
+    /// Token-bearing events of the stream.
     pub events: u32,
-    /// Token-bearing reads.
+    /// Token-bearing reads of the stream; 0 where the answer was not streamed.
     pub reads: u32,
+    /// The tokens that were streamed.
+    pub streamed: Streamed,
+    /// The effort of reasoning that was asked for: its word, or a number of tokens.
+    pub effort: Option<String>,
+    /// The version of the prompt, where it is one of a probe.
+    pub prompt_version: Option<i64>,
     /// What the provider asked to wait before the next try.
     pub retry_after: Option<Duration>,
     /// What it cost, where that is exact.
@@ -117,8 +136,8 @@ pub struct Observation {
     pub cost_state: CostState,
     /// The native finish reason, if the answer ended.
     pub finish: Option<String>,
-    /// Whether the connection was reused.
-    pub reused: bool,
+    /// What is to be known before its times are believed.
+    pub flags: Flags,
 }
 
 /// Samples for the tests of other modules.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::run::Report;
 use super::sample::{Ended, Sample, Tally, Wait};
 use super::verdict::{Comparison, Samples};
-use crate::observe::{ErrorClass, Health, Percentile, median_ranks, wilson};
+use crate::observe::{ErrorClass, Flags, Health, Percentile, Why, median_ranks, wilson};
 use crate::units::Usd;
 
 /// Waits of one kind, as far as the sample allows.
@@ -53,6 +53,8 @@ pub struct Line {
     pub speed_p50: Option<f64>,
     /// The slow tail: nine of ten were faster; `None` below 46 rounds.
     pub speed_p10: Option<f64>,
+    /// Why answers say nothing of the speed, and of how many that is true, the most frequent first.
+    pub no_speed: Vec<(Why, u32)>,
     /// What it cost, in USD, as far as it was told.
     pub cost: Usd,
     /// Calls that may have cost something that nobody told.
@@ -61,6 +63,8 @@ pub struct Line {
     pub warmups: u32,
     /// Calls that are not in the times because a part of the prompt came from a cache.
     pub cached: u32,
+    /// Calls that are not in the times because this machine slept, or was too busy to read in time.
+    pub busy: u32,
     /// How it compares with the line above; `None` at the first one and where either has no sample.
     pub above: Option<Comparison>,
     /// Why it was not asked any more.
@@ -133,15 +137,29 @@ fn line(target: usize, tally: &Tally) -> Line {
         each_speed: tally.made().filter_map(Sample::counted_speed).collect(),
         speed_p50: Percentile::P50.of(&speeds),
         speed_p10: Percentile::P10.of(&speeds),
+        no_speed: no_speed(tally),
         cost: tally.made().filter_map(|sample| sample.cost).sum(),
         unknown_cost: count(|sample| sample.cost.is_none()),
-        warmups: count(|sample| sample.warmup),
-        cached: count(|sample| sample.cached && !sample.warmup),
+        warmups: count(|sample| sample.flags.has(Flags::WARMUP)),
+        cached: count(|sample| sample.flags.has(Flags::CACHE_HIT) && !sample.flags.has(Flags::WARMUP)),
+        busy: count(|sample| sample.flags.has(Flags::SUSPENDED | Flags::CLIENT_BUSY)),
         above: None,
         ended: tally.ended,
         late: tally.late,
         failures: of(|sample| !sample.class.is_success()).cloned().collect(),
     }
+}
+
+fn no_speed(tally: &Tally) -> Vec<(Why, u32)> {
+    let mut counts: Vec<(Why, u32)> = Vec::new();
+    for why in tally.made().filter(|sample| sample.class.is_success()).filter_map(|sample| sample.speed.err()) {
+        match counts.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((why, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 fn waits(tally: &Tally, of: fn(&Sample) -> Option<Wait>) -> Waits {
@@ -242,8 +260,8 @@ mod tests {
         let lines = report(vec![tally(&around(100, 3)), tally(&around(900, 3))]);
         assert!(!lines[1].above.unwrap().is_settled());
         let mut cached = tally(&around(100, 3));
-        cached.rounds[0][0].cached = true;
-        cached.rounds[1][0].warmup = true;
+        cached.rounds[0][0].flags = Flags::CACHE_HIT;
+        cached.rounds[1][0].flags = Flags::WARMUP;
         let line = report(vec![cached]).remove(0);
         assert_eq!((line.attempts, line.successes, line.cached, line.warmups), (3, 3, 1, 1));
         assert_eq!((line.each_ttft.len(), line.total.n, line.each_speed.len()), (1, 1, 2));

@@ -4,9 +4,14 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::verdict::Samples;
-use crate::observe::ErrorClass;
+use crate::observe::{ErrorClass, Flags, Why};
 use crate::units::Usd;
 use crate::upstream::exchange::Limit;
+
+/// Marks of calls that are in no time: nothing had warmed the connection, a part of the prompt came from a cache, or this
+/// machine was elsewhere.
+const UNCOUNTED: Flags =
+    Flags::WARMUP.with(Flags::CACHE_HIT).with(Flags::SUSPENDED).with(Flags::CLIENT_BUSY);
 
 /// A time that was waited. One that a limit cut off is a lower bound, and stays in the percentiles as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +33,8 @@ pub struct Sample {
     pub ttfa: Option<Duration>,
     /// From the connection being up to the end, or to the failure.
     pub total: Option<Duration>,
-    /// Tokens per second after the first, where the answer was long enough to tell.
-    pub speed: Option<f64>,
+    /// Tokens per second after the first read, or why there is no such rate.
+    pub speed: Result<f64, Why>,
     /// Which of our limits ended it, and after how long.
     pub limit: Option<(Limit, Duration)>,
     /// The HTTP status, if there was one.
@@ -38,10 +43,8 @@ pub struct Sample {
     pub retry_after: Option<Duration>,
     /// What it cost, in USD; `None` where it may have cost something that nobody told.
     pub cost: Option<Usd>,
-    /// Whether a part of the prompt came from a cache, so that its times say little.
-    pub cached: bool,
-    /// Whether it was the first over a connection that nothing had warmed, so that its times say little.
-    pub warmup: bool,
+    /// What is to be known before its times are believed.
+    pub flags: Flags,
 }
 
 impl Sample {
@@ -66,12 +69,12 @@ impl Sample {
     /// The speed, where the call counts for it.
     #[must_use]
     pub fn counted_speed(&self) -> Option<f64> {
-        self.speed.filter(|_| self.class.is_success() && !self.warmup)
+        self.speed.ok().filter(|_| !self.flags.has(Flags::WARMUP))
     }
 
     /// A moment as a wait. Where it never came because a limit ended the call, the wait was longer than the call.
     fn counted(&self, moment: Option<Duration>) -> Option<Wait> {
-        if self.warmup || self.cached {
+        if self.flags.has(UNCOUNTED) {
             return None;
         }
         match (moment, self.limit) {
@@ -181,13 +184,12 @@ pub(super) mod tests {
             ttft: class.is_success().then_some(time),
             ttfa: class.is_success().then_some(time),
             total: Some(2 * time),
-            speed: class.is_success().then_some(50.0),
+            speed: if class.is_success() { Ok(50.0) } else { Err(Why::Failed) },
             limit: None,
             http_status: None,
             retry_after: None,
             cost: Some(Usd::from_pico(1_000)),
-            cached: false,
-            warmup: false,
+            flags: Flags::NONE,
         }
     }
 
@@ -215,9 +217,11 @@ pub(super) mod tests {
     fn what_a_cold_connection_or_a_cache_did_is_not_counted() {
         let good = sample(ErrorClass::Ok, 300);
         assert!(good.counted_ttft().is_some() && good.counted_speed().is_some());
-        let cold = Sample { warmup: true, ..good.clone() };
+        let cold = Sample { flags: Flags::WARMUP, ..good.clone() };
         assert_eq!((cold.counted_ttft(), cold.counted_total(), cold.counted_speed()), (None, None, None));
-        let cached = Sample { cached: true, ..good };
+        let busy = Sample { flags: Flags::CLIENT_BUSY, ..good.clone() };
+        assert_eq!((busy.counted_ttft(), busy.counted_total()), (None, None));
+        let cached = Sample { flags: Flags::CACHE_HIT | Flags::REUSED, ..good };
         assert_eq!((cached.counted_ttft(), cached.counted_speed()), (None, Some(50.0)));
     }
 

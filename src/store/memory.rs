@@ -61,7 +61,7 @@ impl ObservationStore for Memory {
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
         for seen in self.lock().observations.iter().filter(|seen| seen.at >= since) {
-            let ttft = seen.timings.ttft.and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
+            let ttft = seen.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
             found.entry(seen.endpoint.clone()).or_default().add(seen.at, seen.class, ttft, decode_speed(seen));
         }
         Ok(found)

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::StoreError;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
+use crate::observe::{CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource};
 use crate::units::{Tokens, Usd};
 
 /// A spool file.
@@ -115,6 +115,12 @@ struct Line {
     connect_us: Option<u64>,
     #[serde(default)]
     dns_us: Option<u64>,
+    #[serde(default)]
+    tcp_us: Option<u64>,
+    #[serde(default)]
+    tls_us: Option<u64>,
+    #[serde(default)]
+    sched_lag_us: Option<u64>,
     head_us: Option<u64>,
     ttft_us: Option<u64>,
     ttfa_us: Option<u64>,
@@ -129,12 +135,25 @@ struct Line {
     has_usage: bool,
     events: u32,
     reads: u32,
+    #[serde(default)]
+    stream_tok: Option<u64>,
+    #[serde(default)]
+    n1_tok: Option<u64>,
+    #[serde(default)]
+    burst_pm: Option<u16>,
+    #[serde(default)]
+    tok_src: Option<i64>,
+    #[serde(default)]
+    effort: Option<String>,
+    #[serde(default)]
+    prompt_ver: Option<i64>,
     retry_after_ms: Option<u64>,
     cost_pd: Option<i64>,
     bill_pd: Option<i64>,
     cost_state: u8,
     finish: Option<String>,
-    reused: bool,
+    #[serde(default)]
+    flags: u16,
 }
 
 const SOURCES: [Source; 3] = [Source::Probe, Source::Chat, Source::Gateway];
@@ -167,6 +186,9 @@ impl Line {
             code: seen.code.clone(),
             connect_us: micros(seen.timings.connect),
             dns_us: micros(seen.timings.dns),
+            tcp_us: micros(seen.timings.tcp),
+            tls_us: micros(seen.timings.tls),
+            sched_lag_us: micros(seen.timings.sched_lag),
             head_us: micros(seen.timings.head),
             ttft_us: micros(seen.timings.ttft),
             ttfa_us: micros(seen.timings.ttfa),
@@ -181,12 +203,18 @@ impl Line {
             has_usage: seen.usage.is_some(),
             events: seen.events,
             reads: seen.reads,
+            stream_tok: seen.streamed.tokens,
+            n1_tok: seen.streamed.first,
+            burst_pm: seen.streamed.burst_pm,
+            tok_src: seen.streamed.source.map(TokenSource::number),
+            effort: seen.effort.clone(),
+            prompt_ver: seen.prompt_version,
             retry_after_ms: seen.retry_after.and_then(|wait| u64::try_from(wait.as_millis()).ok()),
             cost_pd: seen.cost.and_then(Usd::to_pico),
             bill_pd: seen.billed.and_then(Usd::to_pico),
             cost_state: place(&COST_STATES, &seen.cost_state),
             finish: seen.finish.clone(),
-            reused: seen.reused,
+            flags: seen.flags.bits(),
         }
     }
 
@@ -218,6 +246,9 @@ impl Line {
             timings: Timings {
                 connect: time(self.connect_us),
                 dns: time(self.dns_us),
+                tcp: time(self.tcp_us),
+                tls: time(self.tls_us),
+                sched_lag: time(self.sched_lag_us),
                 head: time(self.head_us),
                 ttft: time(self.ttft_us),
                 ttfa: time(self.ttfa_us),
@@ -227,12 +258,20 @@ impl Line {
             usage: self.has_usage.then_some(usage),
             events: self.events,
             reads: self.reads,
+            streamed: Streamed {
+                tokens: self.stream_tok,
+                first: self.n1_tok,
+                burst_pm: self.burst_pm,
+                source: self.tok_src.and_then(TokenSource::from_number),
+            },
+            effort: self.effort,
+            prompt_version: self.prompt_ver,
             retry_after: self.retry_after_ms.map(Duration::from_millis),
             cost: self.cost_pd.map(Usd::from_pico),
             billed: self.bill_pd.map(Usd::from_pico),
             cost_state: *COST_STATES.get(usize::from(self.cost_state))?,
             finish: self.finish,
-            reused: self.reused,
+            flags: Flags::from_bits(i64::from(self.flags)),
         })
     }
 }
@@ -241,6 +280,16 @@ impl Line {
 mod tests {
     use super::*;
     use crate::observe::tests_support::seen;
+
+    /// Everything that a stream leaves behind.
+    fn mark(seen: &mut Observation) {
+        let micros = |micros| Some(Duration::from_micros(micros));
+        (seen.timings.tcp, seen.timings.tls, seen.timings.sched_lag) = (micros(1), micros(2), micros(3));
+        seen.streamed =
+            Streamed { tokens: Some(4), first: Some(5), burst_pm: Some(6), source: Some(TokenSource::Characters) };
+        (seen.effort, seen.prompt_version) = (Some("low".to_owned()), Some(7));
+        seen.flags = Flags::REUSED | Flags::UNCONFIRMED;
+    }
 
     #[test]
     fn what_is_spooled_is_taken_once_and_whole() {
@@ -252,6 +301,7 @@ mod tests {
         first.timings.ttft = Some(Duration::from_millis(420));
         first.cost = Some("0.0006".parse().unwrap());
         first.finish = Some("stop".into());
+        mark(&mut first);
         let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
         spool.append(&first).unwrap();
         let taken = spool.take().unwrap().unwrap();

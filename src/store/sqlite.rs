@@ -20,7 +20,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::spool::Spool;
 use super::{ObservationStore, Reservation, StateKey, StoreError, schema};
 use crate::catalog::EndpointId;
-use crate::observe::{EndpointStats, ErrorClass, Measured, Observation, StatsState, speed_of};
+use crate::observe::{EndpointStats, Measured, Observation, StatsState};
 use crate::units::Usd;
 use rows::read_state;
 
@@ -265,35 +265,19 @@ impl ObservationStore for Sqlite {
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT endpoint.provider, endpoint.upstream_model, class, ttft_us, decode_us, out_tok, reads, ts_ms
+            "SELECT endpoint.provider, endpoint.upstream_model, ts_ms, class, flags, src, ttft_us, decode_us, out_tok,
+                    stream_tok, n1_tok, burst_pm, events, reads
              FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1",
         )?;
-        let rows = statement.query_map([since.as_millisecond()], |row| {
-            let provider: String = row.get(0)?;
-            let endpoint =
-                EndpointId { provider: crate::catalog::ProviderId::new(provider), upstream_model: row.get(1)? };
-            let whole = |column: usize| {
-                row.get::<_, Option<i64>>(column).map(|value| value.and_then(|v| u64::try_from(v).ok()))
-            };
-            Ok((
-                endpoint,
-                row.get::<_, i64>(2)?,
-                whole(3)?,
-                whole(4)?,
-                whole(5)?,
-                row.get::<_, u32>(6)?,
-                row.get::<_, i64>(7)?,
-            ))
-        })?;
+        let mut rows = statement.query([since.as_millisecond()])?;
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
-        for row in rows {
-            let (endpoint, class, ttft, decode, output, reads, millis) = row?;
-            let at = Timestamp::from_millisecond(millis).unwrap_or(since);
-            let Some(class) = ErrorClass::from_number(class) else { continue };
-            let speed = decode
-                .zip(output)
-                .and_then(|(decode, output)| speed_of(class, Duration::from_micros(decode), output, reads));
-            found.entry(endpoint).or_default().add(at, class, ttft, speed);
+        while let Some(row) = rows.next()? {
+            let Some(pace) = rows::pace(row)? else { continue };
+            let at = Timestamp::from_millisecond(row.get(2)?).unwrap_or(since);
+            let provider = crate::catalog::ProviderId::new(row.get::<_, String>(0)?);
+            let endpoint = EndpointId { provider, upstream_model: row.get(1)? };
+            let ttft = pace.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
+            found.entry(endpoint).or_default().add(at, pace.class, ttft, pace.decode_tps().ok());
         }
         Ok(found)
     }
@@ -339,7 +323,7 @@ impl ObservationStore for Sqlite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::Timings;
+    use crate::observe::{ErrorClass, Timings};
     use crate::store::Memory;
 
     fn key(seen: &Observation) -> StateKey {
@@ -394,7 +378,12 @@ mod tests {
         full.cost_state = crate::observe::CostState::Unknown;
         full.source = crate::observe::Source::Probe;
         full.group = [9; 16];
-        full.reused = true;
+        let micros = |micros| Some(Duration::from_micros(micros));
+        (full.timings.tcp, full.timings.tls, full.timings.sched_lag) = (micros(1), micros(2), micros(3));
+        let source = Some(crate::observe::TokenSource::Characters);
+        full.streamed = crate::observe::Streamed { tokens: Some(4), first: Some(5), burst_pm: Some(6), source };
+        (full.effort, full.prompt_version) = (Some("low".to_owned()), Some(7));
+        full.flags = crate::observe::Flags::REUSED | crate::observe::Flags::UNCONFIRMED;
         full.code = Some("overloaded".into());
         full.retry_after = Some(Duration::from_millis(1500));
         for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok)] {

@@ -12,13 +12,12 @@ use super::super::render::text::duration;
 use super::super::settings::Settings;
 use super::super::{note, out};
 use crate::chat::ChatEvent;
-use crate::dispatch::{AttemptReport, Dispatcher, Health, Notice, Observer, Once, Reach, Wire};
-use crate::observe::{CostState, Source, speed_of};
+use crate::dispatch::{AttemptReport, Dispatcher, Health, Marks, Notice, Observer, Once, Reach, Wire};
+use crate::observe::{CostState, Flags, Source};
+use crate::probe::plan::PROMPT_VERSION;
 use crate::probe::run::{Caller, Due};
 use crate::probe::sample::Sample;
 use crate::units::Usd;
-use crate::upstream::auth::Signer;
-use crate::upstream::transport::{Transport, TransportConfig};
 
 /// How many endpoints are warmed at the same time.
 const AT_ONCE: usize = 8;
@@ -26,45 +25,34 @@ const AT_ONCE: usize = 8;
 /// Calls the endpoints themselves.
 pub(super) struct Live<'a> {
     dispatcher: &'a Dispatcher<'a>,
-    signer: &'a Signer,
-    lanes: Vec<Lanes<'a>>,
-    config: TransportConfig,
-    base: Transport,
+    wire: Wire<'a>,
+    reaches: &'a [Reach],
+    /// How many calls there will be of each over connections that nothing has warmed.
+    cold: Vec<Cell<u32>>,
     cancel: watch::Receiver<bool>,
     progress: RefCell<Progress>,
     not_recorded: RefCell<Option<String>>,
 }
 
-/// How one endpoint is called.
-struct Lanes<'a> {
-    reach: &'a Reach,
-    /// Clients that nobody uses just now. Calls that overlap have a client each: stamps of one connection are then never
-    /// taken for those of another.
-    idle: RefCell<Vec<Transport>>,
-    /// How many calls there will be over connections that nothing has warmed.
-    cold: Cell<u32>,
-}
-
 impl<'a> Live<'a> {
-    /// Calls of these endpoints, so many at once to each; `base` was made by `config`.
+    /// Calls of these endpoints, so many at once to each.
     pub(super) fn new(
         dispatcher: &'a Dispatcher<'a>,
-        signer: &'a Signer,
+        wire: Wire<'a>,
         reaches: &'a [Reach],
-        (base, config): (Transport, TransportConfig),
         parallel: u32,
-        (cancel, progress): (watch::Receiver<bool>, Progress),
+        cancel: watch::Receiver<bool>,
+        progress: Progress,
     ) -> Self {
+        let cold = reaches.iter().map(|_| Cell::new(parallel)).collect();
         let (progress, not_recorded) = (RefCell::new(progress), RefCell::default());
-        let lane = |reach| Lanes { reach, idle: RefCell::default(), cold: Cell::new(parallel) };
-        let lanes = reaches.iter().map(lane).collect();
-        Self { dispatcher, signer, lanes, config, base, cancel, progress, not_recorded }
+        Self { dispatcher, wire, reaches, cold, cancel, progress, not_recorded }
     }
 
     /// Opens the connections with a question that costs nothing, where a provider has one at the address of its calls.
     /// Elsewhere the first calls are flagged, and left out of the times.
     pub(super) async fn warm(&self, settings: &Settings, limit: Duration) {
-        let all = self.lanes.iter().map(|lanes| self.warm_one(settings, lanes, limit));
+        let all = self.reaches.iter().zip(&self.cold).map(|(reach, cold)| self.warm_one(settings, reach, cold, limit));
         let all = futures_util::stream::iter(all).buffer_unordered(AT_ONCE).collect::<Vec<()>>();
         let mut cancel = self.cancel.clone();
         tokio::select! {
@@ -73,38 +61,24 @@ impl<'a> Live<'a> {
         }
     }
 
-    async fn warm_one(&self, settings: &Settings, lanes: &Lanes<'_>, limit: Duration) {
-        let ask = || async {
-            let transport = self.client(lanes);
-            let wire = Wire { transport: &transport, signer: self.signer };
-            let checked = self.dispatcher.check(std::slice::from_ref(lanes.reach), wire, limit, true).await;
-            (transport, checked.into_iter().next())
-        };
-        for (transport, checked) in join_all((0..lanes.cold.get()).map(|_| ask())).await {
-            lanes.idle.borrow_mut().push(transport);
-            let Some(checked) = checked else { continue };
+    async fn warm_one(&self, settings: &Settings, reach: &Reach, cold: &Cell<u32>, limit: Duration) {
+        // What is asked at the same time goes over connections of its own.
+        let asked = (0..cold.get()).map(|_| self.dispatcher.check(std::slice::from_ref(reach), self.wire, limit, true));
+        for checked in join_all(asked).await.into_iter().flatten() {
             let url = checked.url.as_deref().unwrap_or_default();
-            let warmed = checked.http_status.is_some() && is_same_origin(url, &lanes.reach.base_url);
+            let warmed = checked.http_status.is_some() && is_same_origin(url, &reach.base_url);
             if warmed {
-                lanes.cold.set(lanes.cold.get().saturating_sub(1));
+                cold.set(cold.get().saturating_sub(1));
             }
             if settings.verbose > 0 {
-                let provider = &lanes.reach.provider.id;
                 let said = match (warmed, checked.elapsed, &checked.health) {
                     (true, Some(elapsed), _) => format!("the connection is warm after {}", duration(elapsed)),
                     (_, _, Health::Bad(error)) => format!("nothing warmed the connection: {}", error.message),
                     _ => "nothing warms the connection without spending".to_owned(),
                 };
-                note(settings, &format!("{provider}: {said}"));
+                note(settings, &format!("{}: {said}", reach.provider.id));
             }
         }
-    }
-
-    /// A client that no other call uses.
-    fn client(&self, lanes: &Lanes<'_>) -> Transport {
-        let idle = lanes.idle.borrow_mut().pop();
-        // What could be made once is only lacking where the system lacks something by now.
-        idle.or_else(|| Transport::new(&self.config).ok()).unwrap_or_else(|| self.base.clone())
     }
 
     /// Takes the line on the terminal away, and says why a call could not be recorded, if one could not.
@@ -125,21 +99,25 @@ fn is_same_origin(one: &str, other: &str) -> bool {
 
 impl Caller for Live<'_> {
     async fn call(&self, due: &Due) -> Sample {
-        let lanes = &self.lanes[due.target];
-        let transport = self.client(lanes);
-        let warmup = lanes.cold.get() > 0;
-        lanes.cold.set(lanes.cold.get().saturating_sub(1));
-        let wire = Wire { transport: &transport, signer: self.signer };
-        let group = super::super::chat::group();
-        let (request, limits, reach) = (&due.request, due.limits, lanes.reach);
-        let once = Once { request, reach, wire, limits, hold: false, group, source: Source::Probe };
+        let (reach, cold) = (&self.reaches[due.target], &self.cold[due.target]);
+        let flags = Flags::NONE.with_if(Flags::WARMUP, cold.get() > 0);
+        cold.set(cold.get().saturating_sub(1));
+        let once = Once {
+            request: &due.request,
+            reach,
+            wire: self.wire,
+            limits: due.limits,
+            hold: false,
+            group: super::super::chat::group(),
+            source: Source::Probe,
+            marks: Marks { prompt_version: Some(PROMPT_VERSION), sched_lag: due.late, flags },
+        };
         let mut watcher = Watcher::default();
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;
-        lanes.idle.borrow_mut().push(transport);
         if watcher.not_recorded.is_some() {
             self.not_recorded.replace(watcher.not_recorded);
         }
-        let sample = sample(&report, warmup);
+        let sample = sample(&report);
         self.progress.borrow_mut().advance(reach.provider.id.as_str(), &sample);
         sample
     }
@@ -164,19 +142,14 @@ impl Observer for Watcher {
 }
 
 /// What an attempt says of the endpoint.
-fn sample(report: &AttemptReport, warmup: bool) -> Sample {
+fn sample(report: &AttemptReport) -> Sample {
     let outcome = &report.outcome;
-    let usage = outcome.usage.as_ref();
-    let speed = || {
-        let output = usage?.output?.count();
-        speed_of(outcome.class, outcome.timings.decode?, output, outcome.reads)
-    };
     Sample {
         class: outcome.class,
         ttft: outcome.timings.ttft,
         ttfa: outcome.timings.ttfa,
         total: outcome.timings.e2e,
-        speed: speed(),
+        speed: outcome.pace(Source::Probe).decode_tps(),
         limit: outcome.limit,
         http_status: outcome.http_status,
         retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
@@ -185,8 +158,7 @@ fn sample(report: &AttemptReport, warmup: bool) -> Sample {
             (CostState::None, _) => Some(Usd::ZERO),
             _ => None,
         },
-        cached: usage.and_then(|usage| usage.cache_read).is_some_and(|read| read.count() > 0),
-        warmup,
+        flags: outcome.flags,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::probe::plan;
 use crate::probe::report::Line;
 use crate::probe::sample::Wait;
 
-const COLUMNS: [Column; 41] = [
+const COLUMNS: [Column; 42] = [
     Column::new("provider", "id", "PROVIDER", Show::Plain, 0),
     Column::new("model", "", "MODEL", Show::Plain, 10),
     Column::new("order_settled", "settled", "≈", Show::Near, 0),
@@ -28,6 +28,7 @@ const COLUMNS: [Column; 41] = [
     Column::new("ttfa_p50_ms", "ttfa", "TTFA P50", Show::Millis, 10),
     Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 2),
     Column::new("decode_tps_p10", "tps_p10", "SLOW TAIL", Show::Number, 10),
+    Column::new("decode_why", "why", "NO TOK/S", Show::Plain, 10),
     Column::new("decode_tps", "each_tps", "TOK/S OF EACH", Show::Number, 11),
     Column::new("total_p50_ms", "total", "TOTAL P50", Show::Millis, 4),
     Column::new("ok", "", "OK", Show::Number, 0),
@@ -137,6 +138,8 @@ fn row(args: &ProvidersProbe, found: &Found, line: &Line) -> Vec<Cell> {
         wait(line.ttfa.p50),
         speed(line.speed_p50),
         speed(line.speed_p10),
+        // Why most answers have none, where a speed cannot be told at all.
+        Cell::text(line.no_speed.first().filter(|_| line.each_speed.is_empty()).map(|(why, _)| why.name())),
         each_speed(args.unit, &line.each_speed),
         wait(line.total.p50),
         Cell::Text(format!("{}/{}", line.successes, line.attempts)),

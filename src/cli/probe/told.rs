@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::render::text::duration;
 use super::Found;
-use crate::observe::ErrorClass;
+use crate::observe::{ErrorClass, Why};
+use crate::probe::plan::Kind as Asked;
 use crate::probe::report::Line;
 use crate::probe::sample::{Ended, Sample};
 use crate::upstream::exchange::Limit;
@@ -17,11 +18,12 @@ type Kind = (ErrorClass, Option<u16>, Option<&'static str>);
 const LATE: Duration = Duration::from_millis(50);
 
 /// Everything that is to be said of these lines, a sentence each.
-pub(super) fn told(found: &Found, lines: &[Line]) -> Vec<String> {
+pub(super) fn told(found: &Found, asked: Asked, lines: &[Line]) -> Vec<String> {
     let of = |line: &Line| {
         let endpoint = &found.targets[line.target].endpoint.id;
         let mut sentences = failures(&line.failures);
         sentences.extend(uncounted(line));
+        sentences.extend(no_speed(line).filter(|_| asked != Asked::Ping));
         sentences.extend(ended(line.ended));
         sentences.into_iter().map(move |said| format!("{}{said}", endpoint.provider)).collect::<Vec<_>>()
     };
@@ -79,6 +81,10 @@ fn uncounted(line: &Line) -> Vec<String> {
         let calls = calls(usize::try_from(line.cached).unwrap_or(usize::MAX));
         told.push(format!(": {calls} read a part of the prompt from a cache; not in the times"));
     }
+    if line.busy > 0 {
+        let calls = calls(usize::try_from(line.busy).unwrap_or(usize::MAX));
+        told.push(format!(": {calls} came while this machine slept or was too busy to read in time; not in the times"));
+    }
     if let Some(late) = line.late.filter(|late| *late >= LATE) {
         told.push(format!(": a call was sent {} later than planned", duration(late)));
     }
@@ -87,6 +93,20 @@ fn uncounted(line: &Line) -> Vec<String> {
         told.push(format!(": {calls} may have been billed and nobody said how much; not in COST"));
     }
     told
+}
+
+/// Why there is no speed, where there could be one.
+fn no_speed(line: &Line) -> Option<String> {
+    let (why, _) = line.no_speed.first().filter(|_| line.each_speed.is_empty())?;
+    let why = match why {
+        Why::Burst => "the answers came in bursts",
+        Why::TooFewTokens => "the answers were too short",
+        Why::TooShort => "the answers came too fast to time them",
+        Why::UsageMissing => "the answers did not say how many tokens they had",
+        Why::NotStreamed => "the answers were not streamed",
+        Why::Suspended | Why::ClientBusy | Why::Failed => return None,
+    };
+    Some(format!(": no speed: {why} ({})", line.no_speed.first()?.0.name()))
 }
 
 /// Why an endpoint was not asked to the end, if it was not.

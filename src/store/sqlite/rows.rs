@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 
 use super::super::StoreError;
-use crate::observe::{Cooling, CostState, ErrorClass, Moments, Observation, Phase, Source, StatsState, decode_speed};
+use crate::observe::{
+    Cooling, CostState, ErrorClass, Flags, Moments, Observation, Pace, Phase, Source, StatsState, Streamed, Timings,
+    TokenSource, decode_speed,
+};
 
 /// Keeps one attempt: its row, the fold of its endpoint, and the hourly sums that outlive the row.
 pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<(), StoreError> {
@@ -31,7 +34,7 @@ fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
          ON CONFLICT(ep, hour, class) DO UPDATE SET n = n + 1, cost_pd = cost_pd + excluded.cost_pd",
         params![endpoint, hour, seen.class.number(), cost],
     )?;
-    let ttft = seen.timings.ttft.map(|ttft| ttft.as_secs_f64() * 1e6);
+    let ttft = seen.counted_ttft().map(|ttft| ttft.as_secs_f64() * 1e6);
     let speed = decode_speed(seen).map(|speed| speed * 1e3);
     for (metric, value) in [(METRIC_TTFT, ttft), (METRIC_SPEED, speed)] {
         let Some(bin) = value.and_then(bin_of) else { continue };
@@ -81,8 +84,6 @@ fn endpoint_row(transaction: &Transaction<'_>, seen: &Observation) -> Result<i64
     Ok(id)
 }
 
-/// Bits of `obs.flags`.
-pub(super) const FLAG_REUSED: i64 = 1;
 /// The sources, phases and states of a cost; the position is the number in the store.
 pub(super) const SOURCES: [Source; 3] = [Source::Probe, Source::Chat, Source::Gateway];
 pub(super) const PHASES: [Phase; 8] =
@@ -98,14 +99,17 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     let millis = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_millis()).ok());
     let usage = seen.usage.clone().unwrap_or_default();
     let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
+    let whole = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
     let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
     transaction.execute(
         "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
            in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
-           cost_pd, bill_pd, cost_state, connect_us, dns_us)
+           cost_pd, bill_pd, cost_state, connect_us, dns_us, tcp_us, tls_us, sched_lag_us, stream_tok, n1_tok, burst_pm,
+           tok_src, effort, prompt_ver)
          VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
            :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
-           :cost, :bill, :state, :connect, :dns)",
+           :cost, :bill, :state, :connect, :dns, :tcp, :tls, :lag, :streamed, :first, :burst, :source, :effort,
+           :prompt)",
         named_params! {
             ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
             ":src": place(&SOURCES, &seen.source),
@@ -116,14 +120,39 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
             ":input": count(usage.input), ":cached": count(usage.cache_read), ":cw5": count(five_minutes),
             ":cw1h": count(usage.cache_write_1h), ":output": count(usage.output), ":reason": count(usage.reasoning),
             ":events": seen.events, ":reads": seen.reads, ":finish": seen.finish,
-            ":retry": millis(seen.retry_after), ":flags": if seen.reused { FLAG_REUSED } else { 0 },
+            ":retry": millis(seen.retry_after), ":flags": seen.flags.bits(),
             ":cost": seen.cost.and_then(crate::units::Usd::to_pico),
             ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
             ":state": place(&COST_STATES, &seen.cost_state),
             ":connect": micros(seen.timings.connect), ":dns": micros(seen.timings.dns),
+            ":tcp": micros(seen.timings.tcp), ":tls": micros(seen.timings.tls), ":lag": micros(seen.timings.sched_lag),
+            ":streamed": whole(seen.streamed.tokens), ":first": whole(seen.streamed.first),
+            ":burst": seen.streamed.burst_pm, ":source": seen.streamed.source.map(TokenSource::number),
+            ":effort": seen.effort, ":prompt": seen.prompt_version,
         },
     )?;
     Ok(())
+}
+
+/// What the rates of an attempt follow from, of a row with `class, flags, src, ttft_us, decode_us, out_tok, stream_tok,
+/// n1_tok, burst_pm, events, reads` from column 3 on. `None` where a newer version wrote words of its own.
+pub(super) fn pace(row: &Row<'_>) -> Result<Option<Pace>, rusqlite::Error> {
+    let whole = |column: usize| -> Result<Option<u64>, rusqlite::Error> {
+        Ok(row.get::<_, Option<i64>>(column)?.and_then(|value| u64::try_from(value).ok()))
+    };
+    let micros = |column: usize| Ok::<_, rusqlite::Error>(whole(column)?.map(Duration::from_micros));
+    let source = usize::try_from(row.get::<_, i64>(5)?).ok().and_then(|at| SOURCES.get(at).copied());
+    let (Some(class), Some(source)) = (ErrorClass::from_number(row.get(3)?), source) else { return Ok(None) };
+    Ok(Some(Pace {
+        source,
+        class,
+        flags: Flags::from_bits(row.get(4)?),
+        timings: Timings { ttft: micros(6)?, decode: micros(7)?, ..Timings::default() },
+        output: whole(8)?,
+        streamed: Streamed { tokens: whole(9)?, first: whole(10)?, burst_pm: row.get(11)?, source: None },
+        events: row.get(12)?,
+        reads: row.get(13)?,
+    }))
 }
 
 /// All sums of an endpoint lie in stratum 0 until strata by input size join.
