@@ -148,8 +148,7 @@ impl ProbeCaps {
         table.known(&["max_run_usd", "max_day_usd", "max_probes_per_day"])?;
         let usd = |key: &str| -> Result<Option<Usd>, OverlayError> {
             let Some(text) = table.amount(key)? else { return Ok(None) };
-            let amount = text.parse::<Usd>().map_err(|error| table.error(key, error.to_string()))?;
-            if amount < Usd::ZERO { Err(table.error(key, "is below 0")) } else { Ok(Some(amount)) }
+            text.parse().map(Some).map_err(|error: crate::units::MoneyError| table.error(key, error.to_string()))
         };
         let calls = match table.amount("max_probes_per_day")? {
             Some(text) => Some(text.parse().map_err(|_| table.error("max_probes_per_day", "should be a whole number"))?),
@@ -264,6 +263,10 @@ mod tests {
         c.toml:2: providers.openai.key_file: only "~/" stands for a home directory
         c.toml:2: providers.openai.key: should be a string, not a number
         c.toml:2: providers.openai: should be a table, not a string
+        c.toml:2: probe.max_usd: unknown key
+        c.toml:2: probe.max_run_usd: "-1" is negative
+        c.toml:2: probe.max_day_usd: "five" is not a decimal number
+        c.toml:2: probe.max_probes_per_day: should be a whole number
         "#);
     }
 

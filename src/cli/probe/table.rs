@@ -9,7 +9,7 @@ use super::super::render::sheet::{Cell, Column, Sheet, Show};
 use super::super::render::text::duration;
 use super::Found;
 use crate::observe::MEDIAN_FLOOR;
-use crate::probe::plan;
+use crate::probe::plan::{self, Kind};
 use crate::probe::report::Line;
 use crate::probe::sample::Wait;
 
@@ -79,6 +79,8 @@ pub(super) fn print(
             "model" if several => 0,
             // Medians that nobody may see are no columns.
             "ttft_ms" if few => 0,
+            // Two or three words have no speed.
+            "decode_tps" | "decode_tps_p50" if args.kind == Kind::Ping => 11,
             "decode_tps" if few => 2,
             "ttft_p50_ms" | "ttft_p50_low_ms" | "ttft_min_ms" | "decode_tps_p50" | "total_p50_ms" if few => 11,
             "ttfa_p50_ms" if thoughts => 2,
@@ -116,10 +118,7 @@ fn row(args: &ProvidersProbe, found: &Found, line: &Line) -> Vec<Cell> {
     let interval = line.availability_interval();
     let health = match line.health() {
         _ if line.judged() == 0 => Cell::Unknown,
-        health @ crate::observe::Health::Unknown => {
-            Cell::Text(health.name().to_owned()).told(format!("unknown (n={})", line.judged()))
-        }
-        health => Cell::Text(health.name().to_owned()),
+        health => Cell::Text(health.name().to_owned()).told(format!("{} (n={})", health.name(), line.judged())),
     };
     let speed = |speed: Option<f64>| in_unit(args.unit, figure(speed, 1), speed);
     let effort = plan::lowest_effort(&target.endpoint);

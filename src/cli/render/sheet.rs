@@ -79,9 +79,9 @@ impl Cell {
             Self::Money(amount) => write!(out, "{}", amount.normalize()),
             Self::Figure(value, places) => write!(out, "{value:.places$}"),
             Self::Flag(flag) => write!(out, "{flag}"),
-            Self::Words(words) => return between(words, out, |word, out| out.push_str(word)),
+            Self::Words(words) => return json::between(words, out, |word, out| out.push_str(word)),
             Self::Told(cell, _) => return cell.write_bare(out),
-            Self::List(cells) => return between(cells, out, Self::write_bare),
+            Self::List(cells) => return json::between(cells, out, Self::write_bare),
         };
     }
 
@@ -92,26 +92,16 @@ impl Cell {
             Self::Count(_) | Self::Money(_) | Self::Figure(..) | Self::Flag(_) => self.write_bare(out),
             Self::Words(words) => {
                 out.push('[');
-                between(words, out, |word, out| json::quote(word, out));
+                json::between(words, out, |word, out| json::quote(word, out));
                 out.push(']');
             }
             Self::Told(cell, _) => cell.json(out),
             Self::List(cells) => {
                 out.push('[');
-                between(cells, out, Self::json);
+                json::between(cells, out, Self::json);
                 out.push(']');
             }
         }
-    }
-}
-
-/// Several values with commas between them.
-fn between<T>(items: &[T], out: &mut String, write: impl Fn(&T, &mut String)) {
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        write(item, out);
     }
 }
 
