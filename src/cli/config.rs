@@ -6,6 +6,11 @@
 //!
 //! [providers.openai]
 //! key_file = "~/.secrets/openai"                           # one line
+//!
+//! [probe]                                                  # what `providers probe` may do; these are its defaults
+//! max_run_usd = 1                                          # what one run may cost at most, without --max-cost or --yes
+//! max_day_usd = 5                                          # the same of all runs of a day (UTC)
+//! max_probes_per_day = 200                                 # calls that one endpoint gets in a day (UTC)
 //! ```
 //!
 //! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::parse`].
@@ -19,6 +24,7 @@ use super::error::CliError;
 use super::settings::reason;
 use crate::catalog::file::{OverlayError, Reader, Source, suggestion};
 use crate::catalog::{Catalog, ProviderId};
+use crate::units::Usd;
 use crate::upstream::auth::{OwnKey, Secret};
 
 /// The file's name in the configuration folder.
@@ -32,6 +38,26 @@ const LARGEST_KEY: u64 = 64 * 1024;
 pub(crate) struct Config {
     /// `[providers.ID]`, in the order of the file.
     providers: Vec<ProviderTable>,
+    /// `[probe]`.
+    probe: ProbeCaps,
+}
+
+/// What `providers probe` may do unless the command line says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProbeCaps {
+    /// The most that one run may cost, in USD.
+    pub(crate) run: Usd,
+    /// The most that all runs of a day (UTC) may cost, in USD.
+    pub(crate) day: Usd,
+    /// The most calls that one endpoint gets in a day (UTC).
+    pub(crate) calls: u32,
+}
+
+impl Default for ProbeCaps {
+    fn default() -> Self {
+        const DOLLAR: i64 = 1_000_000_000_000;
+        Self { run: Usd::from_pico(DOLLAR), day: Usd::from_pico(5 * DOLLAR), calls: 200 }
+    }
 }
 
 /// One `[providers.ID]`.
@@ -54,14 +80,20 @@ impl Config {
         let source = Source { file: name.into(), text };
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
-        root.known(&["providers"])?;
+        root.known(&["providers", "probe"])?;
         let mut providers = Vec::new();
         if let Some(tables) = root.table("providers")? {
             for (id, table) in tables.members()? {
                 providers.push(ProviderTable::read(id, &tables, &table)?);
             }
         }
-        Ok(Self { providers })
+        let probe = root.table("probe")?.map(|table| ProbeCaps::read(&table)).transpose()?.unwrap_or_default();
+        Ok(Self { providers, probe })
+    }
+
+    /// What `providers probe` may do.
+    pub(crate) const fn probe(&self) -> ProbeCaps {
+        self.probe
     }
 
     /// That the catalog knows every provider that is named.
@@ -108,6 +140,28 @@ impl Config {
             said.extend(place(written, folder, home).ok().and_then(|place| open_to_others(&place, written)));
         }
         said
+    }
+}
+
+impl ProbeCaps {
+    fn read(table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
+        table.known(&["max_run_usd", "max_day_usd", "max_probes_per_day"])?;
+        let usd = |key: &str| -> Result<Option<Usd>, OverlayError> {
+            let Some(text) = table.amount(key)? else { return Ok(None) };
+            text.parse().map(Some).map_err(|error: crate::units::MoneyError| table.error(key, error.to_string()))
+        };
+        let calls = match table.amount("max_probes_per_day")? {
+            Some(text) => {
+                Some(text.parse().map_err(|_| table.error("max_probes_per_day", "should be a whole number"))?)
+            }
+            None => None,
+        };
+        let default = Self::default();
+        Ok(Self {
+            run: usd("max_run_usd")?.unwrap_or(default.run),
+            day: usd("max_day_usd")?.unwrap_or(default.day),
+            calls: calls.unwrap_or(default.calls),
+        })
     }
 }
 
@@ -196,6 +250,10 @@ mod tests {
             "[providers.openai]\nkey_file = \"~me/key\"",
             "[providers.openai]\nkey = 7",
             "[providers]\nopenai = \"sk\"",
+            "[probe]\nmax_usd = 1",
+            "[probe]\nmax_run_usd = -1",
+            "[probe]\nmax_day_usd = \"five\"",
+            "[probe]\nmax_probes_per_day = 1.5",
         ]
         .map(refused);
         insta::assert_snapshot!(said.join("\n"), @r#"
@@ -207,7 +265,20 @@ mod tests {
         c.toml:2: providers.openai.key_file: only "~/" stands for a home directory
         c.toml:2: providers.openai.key: should be a string, not a number
         c.toml:2: providers.openai: should be a table, not a string
+        c.toml:2: probe.max_usd: unknown key
+        c.toml:2: probe.max_run_usd: "-1" is negative
+        c.toml:2: probe.max_day_usd: "five" is not a decimal number
+        c.toml:2: probe.max_probes_per_day: should be a whole number
         "#);
+    }
+
+    #[test]
+    fn what_probes_may_do_is_the_decimal_that_is_written() {
+        let caps = |text: &str| Config::parse("c.toml", text).unwrap().probe();
+        let said = caps("[probe]\nmax_run_usd = 0.1\nmax_day_usd = \"2.50\"\nmax_probes_per_day = 40");
+        assert_eq!((said.run.exact(), said.day.exact(), said.calls), ("0.1".to_owned(), "2.5".to_owned(), 40));
+        assert_eq!(caps("[probe]\nmax_run_usd = 1"), ProbeCaps::default());
+        assert_eq!(caps(""), ProbeCaps::default());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
             return Err(CliError::usage("route explain has no such format").fact("formats", "table wide json"));
         }
     };
-    let offline = Offline::open(settings, args.at.at)?;
+    let offline = Offline::open(settings, args.at.at)?.deciding();
     let (name, words, shaped) = match (&args.ask.model, args.words.as_slice()) {
         (Some(name), words) => (name.clone(), words, words.is_empty() && args.tokens.is_some()),
         (None, [name, words @ ..]) => (name.clone(), words, words.is_empty()),

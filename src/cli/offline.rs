@@ -38,10 +38,18 @@ impl<'a> Offline<'a> {
         let now = at.unwrap_or_else(settings::now);
         let (catalog, overlays) = settings.catalog()?;
         settings::note_age(settings, &catalog, now);
-        let (store, warning) = settings.store_to_read();
+        let (store, warning) = settings.store_to_show();
         let opened =
             Self { settings, catalog, store, now, warnings: Vec::new(), overlays, clock: Box::new(move || now) };
         Ok(opened.warned(warning))
+    }
+
+    /// The same with what a chat would decide on: in a sandbox nothing that was measured before.
+    pub(crate) fn deciding(mut self) -> Self {
+        if self.settings.sandbox.is_some() {
+            self.store = self.settings.store_to_read().0;
+        }
+        self
     }
 
     /// The same with a further warning, said on stderr.

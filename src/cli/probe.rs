@@ -5,6 +5,7 @@ mod budget;
 mod live;
 mod table;
 mod targets;
+mod told;
 
 use std::time::Duration;
 
@@ -15,11 +16,14 @@ use super::contract::Exit;
 use super::error::CliError;
 use super::offline::Offline;
 use super::render::money::dollars;
+use super::render::text::listed;
 use super::settings::{self, Settings};
 use super::{Outcome, check, note, out, sandbox, warn};
 use crate::dispatch::{Dispatcher, Wire};
+use crate::probe::plan::Kind;
 use crate::probe::report::{Line, lines};
-use crate::probe::run::{Report, Schedule, Target, run};
+use crate::probe::run::{Report, Schedule, run};
+use crate::probe::sample::Ended;
 use crate::units::Usd;
 use crate::upstream::auth::Signer;
 use crate::upstream::transport::Transport;
@@ -46,10 +50,13 @@ pub(crate) fn probe(settings: &Settings, args: &ProvidersProbe) -> Outcome {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
             .fix("leave out --offline, see the cost with --dry-run, or try it with --sandbox"));
     }
+    if args.parallel.is_some() && args.kind != Kind::Burst {
+        return Err(CliError::usage("--parallel is for --kind burst; the other kinds make one call at a time"));
+    }
     let mut offline = Offline::open(settings, None)?;
     let wanted = Wanted::read(&offline.catalog, args)?;
     if !args.dry_run {
-        let (store, warning) = settings.store_to_write();
+        let (store, warning) = settings.store_for_probes();
         offline.store = store;
         offline = offline.warned(warning);
     }
@@ -73,7 +80,8 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
     if simulated.is_some() {
         note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
     }
-    let found = targets::find(&dispatcher, wanted, args)?;
+    let caps = settings.config.probe();
+    let found = targets::find(&dispatcher, wanted, args, if args.yes { u32::MAX } else { caps.calls })?;
     for left_out in &found.left_out {
         note(settings, left_out);
     }
@@ -82,7 +90,7 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
         (_, true) => PRECISE,
         _ => args.rounds.unwrap_or(DEFAULT),
     };
-    let bound = bound(&found.targets, rounds);
+    let bound = times(rounds, found.parallel, found.targets.iter().map(|target| target.bound).sum());
     if !settings.quiet || args.dry_run {
         out::talk(&format!("{}\n", announced(&found, rounds, bound)));
     }
@@ -96,12 +104,13 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
         CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
     })?;
     let signer = Signer::new(simulated.map_or(&settings.keys.vars, |simulated| &simulated.vars).clone());
-    let budget = Budget::reserve(dispatcher.store, bound, args)?;
+    let budget = Budget::reserve(dispatcher.store, bound, args, caps)?;
     let schedule = Schedule {
         kind: args.kind,
         rounds,
+        parallel: found.parallel,
         until_known: args.precise,
-        every: args.every.and_then(|every| every.0),
+        every: args.every,
         seed: args.seed.unwrap_or_else(fresh_seed),
         budget: bound,
     };
@@ -109,17 +118,15 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
         note(settings, &format!("seed {}", schedule.seed));
     }
     let (stop, stopped) = watch::channel(false);
-    let mut live = Live {
-        dispatcher: &dispatcher,
-        reaches: &found.reaches,
-        wire: Wire { transport: &transport, signer: &signer },
-        cancel: stopped.clone(),
-        progress: live::Progress::new(settings, u64::from(rounds).saturating_mul(found.targets.len() as u64)),
-        not_recorded: None,
-        late: None,
-    };
+    let calls = u64::from(rounds).saturating_mul(u64::from(found.parallel)).saturating_mul(found.targets.len() as u64);
+    let progress = live::Progress::new(settings, calls);
+    let wire = Wire { transport: &transport, signer: &signer };
+    let live = Live::new(&dispatcher, wire, &found.reaches, found.parallel, stopped.clone(), progress);
     let (report, signalled) = {
-        let running = run(&schedule, &found.targets, &mut live, stopped);
+        let running = async {
+            live.warm(settings, CONNECT).await;
+            run(&schedule, &found.targets, &live, stopped).await
+        };
         tokio::pin!(running);
         let signal = super::chat::stop_signal();
         tokio::pin!(signal);
@@ -134,8 +141,7 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
             }
         }
     };
-    live.progress.clear();
-    if let Some(reason) = &live.not_recorded {
+    if let Some(reason) = live.finish() {
         warn(settings, &format!("not all calls were recorded: {reason}"));
     }
     if let Err(error) = budget.settle(dispatcher.store, report.spent) {
@@ -156,11 +162,8 @@ fn close(
     let settings = offline.settings;
     let lines = lines(report);
     table::print(offline, args, format, found, &lines)?;
-    for told in table::told(found, &lines) {
+    for told in told::told(found, args.kind, &lines) {
         note(settings, &told);
-    }
-    if !report.late.is_zero() && report.late >= Duration::from_millis(50) {
-        note(settings, &format!("a round began {} late", super::render::text::duration(report.late)));
     }
     let spent = lines.iter().map(|line| line.cost).sum::<Usd>();
     note(settings, &format!("spent {} of at most {}", dollars(spent), dollars(bound)));
@@ -181,27 +184,35 @@ fn nobody(lines: &[Line]) -> CliError {
     let exits: Vec<Exit> =
         lines.iter().flat_map(|line| &line.failures).map(|sample| check::exit(sample.class)).collect();
     let exit = check::ORDER.into_iter().find(|exit| exits.contains(exit)).unwrap_or(Exit::Unavailable);
+    if !lines.is_empty() && lines.iter().all(|line| line.ended == Ended::Offline) {
+        return CliError::new(exit, "probe", "nobody could be reached")
+            .fix("look at this machine's network, VPN and proxy (HTTPS_PROXY)");
+    }
     CliError::new(exit, "probe", "no endpoint answered").fix("openmux providers check   (asks each without spending)")
 }
 
-/// The most that so many rounds can cost, in USD.
-fn bound(targets: &[Target], rounds: u32) -> Usd {
-    let round: Usd = targets.iter().map(|target| target.bound).sum();
-    (0..rounds).map(|_| round).sum()
+/// What so many rounds cost where a call of each endpoint together costs `one`, in USD.
+fn times(rounds: u32, parallel: u32, one: Usd) -> Usd {
+    (0..u64::from(rounds) * u64::from(parallel)).map(|_| one).sum()
 }
 
 fn announced(found: &Found, rounds: u32, bound: Usd) -> String {
     let names: Vec<String> = found.targets.iter().map(|target| target.endpoint.id.provider.to_string()).collect();
     let plural = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
+    // Without a price there is nothing to expect, and the sum of the others would be taken for all of it.
+    let expected: Option<Usd> = found.expected.iter().copied().sum();
+    let expected = expected.map(|one| format!(", expected {}", dollars(times(rounds, found.parallel, one))));
     let rounds = plural(usize::try_from(rounds).unwrap_or(usize::MAX), "round");
     let endpoints = plural(names.len(), "endpoint");
-    let names = super::render::text::first_of(&names, 8);
+    let names = listed(&names, 8);
+    let at_once = if found.parallel > 1 { format!(" x {} calls at once", found.parallel) } else { String::new() };
     let beyond = if found.unpriced == 0 {
         String::new()
     } else {
         format!(", beside what {} without a price may cost", plural(found.unpriced, "endpoint"))
     };
-    format!("{rounds} x {endpoints} ({names}): at most {}{beyond}", dollars(bound))
+    let expected = expected.unwrap_or_default();
+    format!("{rounds} x {endpoints}{at_once} ({names}): at most {}{expected}{beyond}", dollars(bound))
 }
 
 /// A seed that no other run has, so that no prompt was ever sent before.

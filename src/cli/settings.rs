@@ -1,6 +1,8 @@
 //! What the command line means, once the environment and the files are read: the one place that reads either.
 //! Arguments win over the environment, and the environment over defaults.
 
+mod stores;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -300,17 +302,13 @@ impl Settings {
         self.data_dir.as_ref().map(|folder| folder.join("obs.db"))
     }
 
-    /// What was measured, for commands that only read: an empty store where there is none. The second value says why it
-    /// could not be read.
+    /// What was measured, for commands that decide on it: an empty store where there is none, and in a sandbox, where
+    /// every call begins anew. The second value says why it could not be read.
     pub(crate) fn store_to_read(&self) -> (Box<dyn ObservationStore>, Option<String>) {
         if self.sandbox.is_some() {
             return (Box::new(Memory::new()), None);
         }
-        match self.store_path().map(|path| Sqlite::open_existing(&path)) {
-            None | Some(Ok(None)) => (Box::new(Memory::new()), None),
-            Some(Ok(Some(store))) => (Box::new(store), None),
-            Some(Err(error)) => (Box::new(Memory::new()), Some(format!("measurements cannot be read: {error}"))),
-        }
+        stores::opened(self.store_path().as_deref())
     }
 
     /// The store for commands that record; one that lives as long as the process where the disk cannot be written.

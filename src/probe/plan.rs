@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::catalog::{Capability, Endpoint, ModelId, ProviderKind};
+use jiff::Timestamp;
+
+use crate::catalog::{Capability, Endpoint, ModelId, ProviderKind, Usage};
 use crate::chat::{ChatRequest, Effort, Message, Role};
 use crate::units::{Tokens, Usd};
 use crate::upstream::steer::Ways;
@@ -19,11 +21,13 @@ pub enum Kind {
     Speed,
     /// The same after about ten thousand tokens of input.
     Long,
+    /// As `Speed`, several at once: how an endpoint bears the user's own concurrency.
+    Burst,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Ping, Self::Speed, Self::Long];
+    pub const ALL: [Self; 4] = [Self::Ping, Self::Speed, Self::Long, Self::Burst];
 
     /// Its word on the command line and in output.
     #[must_use]
@@ -32,6 +36,7 @@ impl Kind {
             Self::Ping => "ping",
             Self::Speed => "speed",
             Self::Long => "long",
+            Self::Burst => "burst",
         }
     }
 
@@ -44,15 +49,20 @@ impl Kind {
     /// The output cap at an endpoint, in tokens. What reasons needs room for its thoughts before it says a word.
     #[must_use]
     pub fn cap(self, endpoint: &Endpoint) -> u64 {
-        let thinks = endpoint.can(Capability::Reasoning) && lowest_effort(endpoint) != Some(Effort::None);
-        let cap = match (self, thinks) {
+        let cap = match (self, thinks(endpoint)) {
             (Self::Ping, false) => 16,
-            (Self::Speed, false) => 128,
+            (Self::Speed | Self::Burst, false) => 128,
             (Self::Long, false) => 256,
             (_, true) => 1024,
         };
         endpoint.max_output.map_or(cap, |most| cap.min(most.count()))
     }
+}
+
+/// Whether an endpoint reasons even at the least effort that it can be asked for.
+#[must_use]
+pub fn thinks(endpoint: &Endpoint) -> bool {
+    endpoint.can(Capability::Reasoning) && lowest_effort(endpoint) != Some(Effort::None)
 }
 
 /// The least effort that an endpoint can be asked for; `None` where nothing is to be said about it.
@@ -134,8 +144,11 @@ const TOPICS: [&str; 64] = [
     "a night train",
 ];
 
-/// Two tokens of anybody's are at least this many words of filler, so that `long` is about ten thousand tokens.
-const FILLER_WORDS: usize = 7_500;
+/// So many words of filler make `long` about ten thousand tokens: 1.19 tokens a word in o200k.
+const FILLER_WORDS: usize = 8_400;
+
+/// The most tokens that a `long` prompt has in o200k.
+const LONG_TOKENS: u64 = 10_100;
 
 /// The prompt of one probe. The nonce stands first, so that no prefix of it was ever cached.
 #[must_use]
@@ -143,7 +156,7 @@ pub fn prompt(kind: Kind, nonce: u64) -> String {
     let topic = TOPICS[usize::try_from(nonce % 64).unwrap_or(0)];
     match kind {
         Kind::Ping => format!("[{nonce:016x}] Say one short sentence about {topic}."),
-        Kind::Speed => {
+        Kind::Speed | Kind::Burst => {
             format!("[{nonce:016x}] Write one plain paragraph of about 180 words about {topic}. No lists, no headings.")
         }
         Kind::Long => {
@@ -170,13 +183,14 @@ pub fn request(kind: Kind, model: &ModelId, endpoint: &Endpoint, nonce: u64) -> 
     }
 }
 
-/// More input tokens than a probe can have: the bytes of its prompt and 64 for the chat template.
+/// More input tokens than a probe can have. A token is at least one byte, and 64 are for the chat template; of `long`,
+/// which is plain words, twice what o200k makes of it.
 #[must_use]
 pub fn input_bound(kind: Kind) -> Tokens {
-    let longest = match kind {
-        Kind::Long => prompt(kind, 0).len() + 4096,
-        _ => (0..64).map(|nonce| prompt(kind, nonce).len()).max().unwrap_or(0),
-    };
+    if kind == Kind::Long {
+        return Tokens::new(2 * LONG_TOKENS);
+    }
+    let longest = (0..64).map(|nonce| prompt(kind, nonce).len()).max().unwrap_or(0);
     Tokens::new(u64::try_from(longest).unwrap_or(u64::MAX / 2) + 64)
 }
 
@@ -187,6 +201,23 @@ pub fn bound(kind: Kind, endpoint: &Endpoint, provider: ProviderKind) -> Option<
         Some(pricing) => pricing.worst_case(input_bound(kind), Tokens::new(kind.cap(endpoint)), false),
         None => (provider == ProviderKind::Local).then_some(Usd::ZERO),
     }
+}
+
+/// What one probe costs at an endpoint if all goes as usual, in USD, at the prices of that moment: a short answer as long
+/// as it may be; half the room of one that begins with thoughts, whose length nobody knows. `None` where its price is
+/// not known.
+#[must_use]
+pub fn expected(kind: Kind, endpoint: &Endpoint, provider: ProviderKind, at: Timestamp) -> Option<Usd> {
+    let Some(pricing) = &endpoint.pricing else { return (provider == ProviderKind::Local).then_some(Usd::ZERO) };
+    let input = match kind {
+        Kind::Ping => 30,
+        Kind::Speed | Kind::Burst => 45,
+        Kind::Long => LONG_TOKENS,
+    };
+    let cap = kind.cap(endpoint);
+    let output = if thinks(endpoint) { cap.div_ceil(2) } else { cap };
+    let usage = Usage { input: Some(Tokens::new(input)), output: Some(Tokens::new(output)), ..Usage::default() };
+    pricing.cost(&usage, at).ok().map(|cost| cost.total)
 }
 
 /// The order in which a round visits `n` endpoints: fresh for every round, so that drift hits all alike.
@@ -201,15 +232,12 @@ pub fn order(seed: u64, round: u32, n: usize) -> Vec<usize> {
     order
 }
 
-/// The least time from one probe of an endpoint to the next.
-pub const POLITE: Duration = Duration::from_secs(1);
-
 /// The pause before a probe: 0.2 to 0.8 s, and at least a second after the last one at the same endpoint.
 #[must_use]
 pub fn pause(seed: u64, probe: u64, since_last: Option<Duration>) -> Duration {
     let mut state = seed ^ probe.rotate_left(17);
     let jittered = Duration::from_millis(200 + mix(&mut state) % 601);
-    let polite = since_last.map_or(Duration::ZERO, |since| POLITE.saturating_sub(since));
+    let polite = since_last.map_or(Duration::ZERO, |since| Duration::from_secs(1).saturating_sub(since));
     jittered.max(polite)
 }
 
@@ -258,12 +286,43 @@ mod tests {
                 let text = prompt(kind, nonce);
                 assert!(text.starts_with(&format!("[{nonce:016x}]")));
                 let bound = input_bound(kind).count();
-                assert!(u64::try_from(text.len()).unwrap() + 64 <= bound, "{} {} {bound}", kind.name(), text.len());
+                let bytes = u64::try_from(text.len()).unwrap();
+                // Plain English words are never shorter than this, in the tokens of anybody.
+                let least = if kind == Kind::Long { bytes / 4 } else { bytes + 64 };
+                assert!(least <= bound, "{} {bytes} {bound}", kind.name());
             }
             assert_ne!(prompt(kind, 1), prompt(kind, 65));
         }
         let words = prompt(Kind::Long, 3).split_whitespace().count();
-        assert!((7_500..9_000).contains(&words), "{words}");
+        assert!((8_400..8_450).contains(&words), "the tokens of this many words were counted: {words}");
+    }
+
+    #[test]
+    fn what_is_expected_is_below_the_bound_and_burst_is_speed() {
+        let at = Timestamp::UNIX_EPOCH;
+        let is_priced = |endpoint: &&Endpoint| bound(Kind::Ping, endpoint, ProviderKind::Host) > Some(Usd::ZERO);
+        for endpoint in endpoints().iter().filter(is_priced) {
+            for kind in Kind::ALL {
+                let bound = bound(kind, endpoint, ProviderKind::Host).unwrap();
+                let expected = expected(kind, endpoint, ProviderKind::Host, at).unwrap();
+                assert!(Usd::ZERO < expected && expected < bound, "{}: {expected:?} {bound:?}", kind.name());
+            }
+            assert_eq!(Kind::Burst.cap(endpoint), Kind::Speed.cap(endpoint));
+        }
+        assert_eq!(prompt(Kind::Burst, 9), prompt(Kind::Speed, 9));
+        // The figures of the methodology, at $3 and $15 per million: 20k tokens in, 256 out.
+        let mut endpoint = endpoints().remove(0);
+        endpoint.capabilities.remove(&Capability::Reasoning);
+        endpoint.reasoning_options.clear();
+        endpoint.max_output = None;
+        let mut pricing = endpoint.pricing.take().unwrap();
+        (pricing.rates, pricing.fees, pricing.off_peak) = Default::default();
+        pricing.set("input", "3").unwrap();
+        pricing.set("output", "15").unwrap();
+        endpoint.pricing = Some(pricing);
+        let long = |usd: Option<Usd>| usd.unwrap().exact();
+        assert_eq!(long(bound(Kind::Long, &endpoint, ProviderKind::Host)), "0.06444");
+        assert_eq!(long(expected(Kind::Long, &endpoint, ProviderKind::Host, at)), "0.03414");
     }
 
     #[test]

@@ -3,12 +3,30 @@
 
 use std::time::Duration;
 
-use super::run::{Ended, Report, Sample, Tally};
+use super::run::Report;
+use super::sample::{Ended, Sample, Tally, Wait};
 use super::verdict::{Comparison, Samples};
-use crate::observe::{Percentile, Why, median_ranks};
+use crate::observe::{ErrorClass, Flags, Health, Percentile, Why, median_ranks, wilson};
 use crate::units::Usd;
 
-/// One endpoint in the order of its speed.
+/// Waits of one kind, as far as the sample allows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Waits {
+    /// Of how many rounds.
+    pub n: usize,
+    /// The median; `None` below eight rounds.
+    pub p50: Option<Wait>,
+    /// Where that median lies with 95 % confidence; `None` below six rounds.
+    pub interval: Option<(Wait, Wait)>,
+    /// `None` below 46 rounds.
+    pub p90: Option<Wait>,
+    /// `None` below 93 rounds.
+    pub p95: Option<Wait>,
+    /// The shortest and the longest of all calls.
+    pub range: Option<(Wait, Wait)>,
+}
+
+/// One endpoint in the order of its waits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// Which target.
@@ -17,42 +35,84 @@ pub struct Line {
     pub attempts: u32,
     /// Whole answers.
     pub successes: u32,
-    /// Median wait for the first token; `None` below eight samples.
-    pub ttft_p50: Option<Duration>,
-    /// Where that median lies with 95 % confidence; `None` below six samples.
-    pub ttft_interval: Option<(Duration, Duration)>,
-    /// The shortest and the longest wait.
-    pub ttft_range: Option<(Duration, Duration)>,
-    /// Median speed in tokens per second; `None` below eight samples.
+    /// Failures that are the provider's.
+    pub faults: u32,
+    /// Refusals because it was asked too often.
+    pub limited: u32,
+    /// Waits for the first token.
+    pub ttft: Waits,
+    /// All of them in order of the rounds.
+    pub each_ttft: Vec<Wait>,
+    /// Waits for the first token of the answer.
+    pub ttfa: Waits,
+    /// Times to the end.
+    pub total: Waits,
+    /// All speeds in tokens per second, in order of the rounds.
+    pub each_speed: Vec<f64>,
+    /// Median speed in tokens per second; `None` below eight rounds.
     pub speed_p50: Option<f64>,
-    /// Why most of the answers say nothing of the speed, where none does.
-    pub speed_why: Option<Why>,
-    /// Median time to the end; `None` below eight samples.
-    pub total_p50: Option<Duration>,
+    /// The slow tail: nine of ten were faster; `None` below 46 rounds.
+    pub speed_p10: Option<f64>,
+    /// Why answers say nothing of the speed, and of how many that is true, the most frequent first.
+    pub no_speed: Vec<(Why, u32)>,
     /// What it cost, in USD, as far as it was told.
     pub cost: Usd,
     /// Calls that may have cost something that nobody told.
     pub unknown_cost: u32,
+    /// Calls that are not in the times because nothing had warmed their connection.
+    pub warmups: u32,
+    /// Calls that are not in the times because a part of the prompt came from a cache.
+    pub cached: u32,
+    /// Calls that are not in the times because this machine slept, or was too busy to read in time.
+    pub busy: u32,
     /// How it compares with the line above; `None` at the first one and where either has no sample.
     pub above: Option<Comparison>,
     /// Why it was not asked any more.
     pub ended: Ended,
+    /// By how much its latest call began too late; `None` without a fixed schedule.
+    pub late: Option<Duration>,
     /// The calls that failed.
     pub failures: Vec<Sample>,
+}
+
+impl Line {
+    /// Calls that count for availability: whole answers and the provider's failures.
+    #[must_use]
+    pub const fn judged(&self) -> u32 {
+        self.successes + self.faults
+    }
+
+    /// The share of whole answers among them; `None` without any.
+    #[must_use]
+    pub fn availability(&self) -> Option<f64> {
+        (self.judged() > 0).then(|| f64::from(self.successes) / f64::from(self.judged()))
+    }
+
+    /// Its 95 % interval; `None` without any.
+    #[must_use]
+    pub fn availability_interval(&self) -> Option<(f64, f64)> {
+        wilson(u64::from(self.successes), u64::from(self.judged()))
+    }
+
+    /// What that means in a word.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health::of(u64::from(self.successes), u64::from(self.judged()))
+    }
 }
 
 /// The lines of a run: the shortest wait first, those without any last.
 #[must_use]
 pub fn lines(report: &Report) -> Vec<Line> {
-    let waits: Vec<Samples> = report.tallies.iter().map(Tally::waits).collect();
-    let mut order: Vec<(Option<Duration>, usize)> =
-        report.tallies.iter().enumerate().map(|(at, tally)| (middle(&ttfts(tally)), at)).collect();
+    let seconds: Vec<Samples> = report.tallies.iter().map(Tally::seconds).collect();
+    let mut order: Vec<(Option<Wait>, usize)> =
+        report.tallies.iter().enumerate().map(|(at, tally)| (middle(tally), at)).collect();
     order.sort_by_key(|(middle, at)| (middle.is_none(), *middle, *at));
     let mut lines: Vec<Line> = Vec::new();
     for (middle, at) in order {
         let mut line = line(at, &report.tallies[at]);
         if let (Some(above), Some(_)) = (lines.last(), middle) {
-            line.above = above.ttft_range.map(|_| Comparison::of(&waits[at], &waits[above.target]));
+            line.above = above.ttft.range.map(|_| Comparison::of(&seconds[at], &seconds[above.target]));
         }
         lines.push(line);
     }
@@ -60,78 +120,90 @@ pub fn lines(report: &Report) -> Vec<Line> {
 }
 
 fn line(target: usize, tally: &Tally) -> Line {
-    let ttfts = ttfts(tally);
-    let good = || tally.made().filter(|sample| sample.class.is_success());
-    let mut speeds: Vec<f64> = good().filter_map(|sample| sample.speed.ok()).collect();
+    let of = |is: fn(&Sample) -> bool| tally.made().filter(move |sample| is(sample));
+    let count = |is: fn(&Sample) -> bool| u32::try_from(of(is).count()).unwrap_or(u32::MAX);
+    let mut speeds: Vec<f64> = tally.speeds().into_iter().flatten().collect();
     speeds.sort_by(f64::total_cmp);
-    let mut totals: Vec<Duration> = good().filter_map(|sample| sample.total).collect();
-    totals.sort_unstable();
-    let count = |samples: usize| u32::try_from(samples).unwrap_or(u32::MAX);
     Line {
         target,
-        attempts: count(tally.made().count()),
-        successes: count(good().count()),
-        ttft_p50: Percentile::P50.of(&ttfts),
-        ttft_interval: median_ranks(ttfts.len()).map(|(low, high)| (ttfts[low - 1], ttfts[high - 1])),
-        ttft_range: ttfts.first().copied().zip(ttfts.last().copied()),
+        attempts: count(|_| true),
+        successes: count(|sample| sample.class.is_success()),
+        faults: count(|sample| sample.class.is_provider_fault()),
+        limited: count(|sample| sample.class == ErrorClass::RateLimited),
+        ttft: waits(tally, Sample::counted_ttft),
+        each_ttft: tally.made().filter_map(Sample::counted_ttft).collect(),
+        ttfa: waits(tally, Sample::counted_ttfa),
+        total: waits(tally, Sample::counted_total),
+        each_speed: tally.made().filter_map(Sample::counted_speed).collect(),
         speed_p50: Percentile::P50.of(&speeds),
-        speed_why: speeds.is_empty().then(|| most(good().filter_map(|sample| sample.speed.err()))).flatten(),
-        total_p50: Percentile::P50.of(&totals),
+        speed_p10: Percentile::P10.of(&speeds),
+        no_speed: no_speed(tally),
         cost: tally.made().filter_map(|sample| sample.cost).sum(),
-        unknown_cost: count(tally.made().filter(|sample| sample.cost.is_none()).count()),
+        unknown_cost: count(|sample| sample.cost.is_none()),
+        warmups: count(|sample| sample.flags.has(Flags::WARMUP)),
+        cached: count(|sample| sample.flags.has(Flags::CACHE_HIT) && !sample.flags.has(Flags::WARMUP)),
+        busy: count(|sample| sample.flags.has(Flags::SUSPENDED | Flags::CLIENT_BUSY)),
         above: None,
         ended: tally.ended,
-        failures: tally.made().filter(|sample| !sample.class.is_success()).cloned().collect(),
+        late: tally.late,
+        failures: of(|sample| !sample.class.is_success()).cloned().collect(),
     }
 }
 
-/// The most frequent reason, the first of equals.
-fn most(reasons: impl Iterator<Item = Why>) -> Option<Why> {
+fn no_speed(tally: &Tally) -> Vec<(Why, u32)> {
     let mut counts: Vec<(Why, u32)> = Vec::new();
-    for why in reasons {
+    for why in tally.made().filter(|sample| sample.class.is_success()).filter_map(|sample| sample.speed.err()) {
         match counts.iter_mut().find(|(known, _)| *known == why) {
             Some((_, count)) => *count += 1,
             None => counts.push((why, 1)),
         }
     }
-    counts.iter().rev().max_by_key(|(_, count)| *count).map(|(why, _)| *why)
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
-/// The waits that count, shortest first.
-fn ttfts(tally: &Tally) -> Vec<Duration> {
-    let mut ttfts: Vec<Duration> = tally.made().filter_map(Sample::counted_ttft).collect();
-    ttfts.sort_unstable();
-    ttfts
+fn waits(tally: &Tally, of: fn(&Sample) -> Option<Wait>) -> Waits {
+    let sorted = sorted(tally, of);
+    let all = || tally.made().filter_map(of);
+    Waits {
+        n: sorted.len(),
+        p50: Percentile::P50.of(&sorted),
+        interval: median_ranks(sorted.len()).map(|(low, high)| (sorted[low - 1], sorted[high - 1])),
+        p90: Percentile::P90.of(&sorted),
+        p95: Percentile::P95.of(&sorted),
+        range: all().min().zip(all().max()),
+    }
 }
 
-/// The middle one, however few there are: for the order of the lines, never shown.
-fn middle(sorted: &[Duration]) -> Option<Duration> {
+/// One wait of each round, shortest first.
+fn sorted(tally: &Tally, of: fn(&Sample) -> Option<Wait>) -> Vec<Wait> {
+    let mut sorted: Vec<Wait> = tally.waits(of).into_iter().flatten().collect();
+    sorted.sort_unstable();
+    sorted
+}
+
+/// The middle wait, however few there are: for the order of the lines, never shown.
+fn middle(tally: &Tally) -> Option<Wait> {
+    let sorted = sorted(tally, Sample::counted_ttft);
     sorted.get(sorted.len().div_ceil(2).checked_sub(1)?).copied()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::tests::{sample, timed_out};
     use super::*;
-    use crate::observe::{ErrorClass, Flags};
+
+    fn of(samples: Vec<Sample>) -> Tally {
+        Tally { rounds: samples.into_iter().map(|sample| vec![sample]).collect(), ended: Ended::Rounds, late: None }
+    }
 
     fn tally(waits: &[Option<u64>]) -> Tally {
-        let sample = |wait: &Option<u64>| {
-            Some(Sample {
-                class: if wait.is_some() { ErrorClass::Ok } else { ErrorClass::Overloaded },
-                ttft: wait.map(Duration::from_millis),
-                total: wait.map(|wait| Duration::from_millis(2 * wait)),
-                speed: wait.map(|_| 50.0).ok_or(Why::Failed),
-                http_status: None,
-                retry_after: None,
-                cost: wait.map(|_| Usd::from_pico(10)),
-                flags: Flags::NONE,
-            })
-        };
-        Tally { samples: waits.iter().map(sample).collect(), ended: Ended::Rounds }
+        let failed = || Sample { cost: None, ..sample(ErrorClass::Overloaded, 5) };
+        of(waits.iter().map(|wait| wait.map_or_else(failed, |millis| sample(ErrorClass::Ok, millis))).collect())
     }
 
     fn report(tallies: Vec<Tally>) -> Vec<Line> {
-        lines(&Report { tallies, spent: Usd::ZERO, late: Duration::ZERO })
+        lines(&Report { tallies, spent: Usd::ZERO })
     }
 
     fn around(millis: u64, n: u64) -> Vec<Option<u64>> {
@@ -145,43 +217,53 @@ mod tests {
         assert!(lines[1].above.unwrap().is_settled() && lines[1].above.unwrap().ratio.unwrap() > 2.5);
         assert_eq!((lines[0].above, lines[2].above), (None, None));
         assert_eq!((lines[2].attempts, lines[2].successes, lines[2].unknown_cost), (10, 0, 10));
-        assert_eq!(lines[2].failures.len(), 10);
-        assert_eq!(lines[0].cost, Usd::from_pico(100));
+        assert_eq!((lines[2].failures.len(), lines[2].faults), (10, 10));
+        assert_eq!((lines[2].health(), lines[1].health()), (Health::Down, Health::Unknown));
+        assert_eq!(lines[0].cost, Usd::from_pico(10_000));
     }
 
     #[test]
-    fn there_is_no_median_below_eight_samples_and_no_interval_below_six() {
+    fn no_figure_stands_on_too_few_samples() {
         let shown = |n| {
             let line = report(vec![tally(&around(300, n))]).remove(0);
-            (line.ttft_p50.is_some(), line.ttft_interval.is_some(), line.ttft_range.is_some(), line.speed_p50.is_some())
+            let Waits { n, p50, interval, p90, p95, range } = line.ttft;
+            (n, [p50, interval.map(|i| i.0), p90, p95, range.map(|r| r.0)].map(|wait| u8::from(wait.is_some())))
         };
-        assert_eq!(shown(0), (false, false, false, false));
-        assert_eq!(shown(3), (false, false, true, false));
-        assert_eq!(shown(6), (false, true, true, false));
-        assert_eq!(shown(8), (true, true, true, true));
+        for (n, there) in [
+            (0, [0, 0, 0, 0, 0]),
+            (3, [0, 0, 0, 0, 1]),
+            (6, [0, 1, 0, 0, 1]),
+            (8, [1, 1, 0, 0, 1]),
+            (46, [1, 1, 1, 0, 1]),
+            (93, [1, 1, 1, 1, 1]),
+        ] {
+            assert_eq!(shown(n), (usize::try_from(n).unwrap(), there), "{n}");
+        }
+        let line = report(vec![tally(&around(300, 8))]).remove(0);
+        assert_eq!((line.speed_p50, line.speed_p10), (Some(50.0), None));
     }
 
     #[test]
-    fn where_no_answer_tells_the_speed_the_line_says_why() {
-        let mut tally = tally(&around(100, 5));
-        for (sample, why) in tally.samples.iter_mut().flatten().zip([Why::Burst, Why::TooShort, Why::TooShort]) {
-            sample.speed = Err(why);
-        }
-        assert_eq!(report(vec![tally.clone()])[0].speed_why, None, "two answers tell it");
-        for sample in tally.samples.iter_mut().flatten().skip(3) {
-            sample.speed = Err(Why::Burst);
-        }
-        assert_eq!(report(vec![tally])[0].speed_why, Some(Why::Burst));
+    fn timeouts_are_not_lost_from_the_percentiles() {
+        let mut samples: Vec<Sample> = (0..3).map(|_| sample(ErrorClass::Ok, 200)).collect();
+        samples.extend((0..7).map(|_| timed_out(30)));
+        let line = report(vec![of(samples)]).remove(0);
+        assert_eq!(line.ttft.p50, Some(Wait { time: Duration::from_secs(30), at_least: true }));
+        assert_eq!((line.successes, line.faults, line.ttft.n), (3, 7, 10));
+        let fast = tally(&around(300, 10));
+        let slow = of((0..10).map(|_| timed_out(30)).collect());
+        assert!(report(vec![slow, fast])[1].above.unwrap().is_settled(), "who never answers in time is surely slower");
     }
 
     #[test]
     fn three_rounds_settle_no_order_and_a_cached_prompt_has_no_wait() {
         let lines = report(vec![tally(&around(100, 3)), tally(&around(900, 3))]);
         assert!(!lines[1].above.unwrap().is_settled());
-        let mut cached = tally(&around(100, 2));
-        cached.samples[0].as_mut().unwrap().flags = Flags::CACHE_HIT;
+        let mut cached = tally(&around(100, 3));
+        cached.rounds[0][0].flags = Flags::CACHE_HIT;
+        cached.rounds[1][0].flags = Flags::WARMUP;
         let line = report(vec![cached]).remove(0);
-        assert_eq!((line.attempts, line.successes), (2, 2));
-        assert_eq!(line.ttft_range.map(|(least, most)| least == most), Some(true));
+        assert_eq!((line.attempts, line.successes, line.cached, line.warmups), (3, 3, 1, 1));
+        assert_eq!((line.each_ttft.len(), line.total.n, line.each_speed.len()), (1, 1, 2));
     }
 }

@@ -1,17 +1,24 @@
-//! The driver: rounds over all endpoints, one call in flight at a time, no retries, no failover (`metrics.md` 2.3, 2.4).
+//! The driver: rounds over all endpoints, no retries, no failover (`metrics.md` 2.3, 2.4).
+//!
+//! Without a fixed schedule each call waits for the one before, as one person's would. With one a call is sent when it is
+//! due, whatever became of those before it: a provider that stalls would otherwise choose when it is measured.
 //!
 //! It knows no HTTP: a [`Caller`] makes the calls, so that the driver runs under a scripted one and a paused clock.
 
+mod beat;
+
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::plan::{self, Kind};
+use super::sample::{Ended, Sample, Tally};
 use super::verdict::{self, LOOKS, Samples};
-use crate::catalog::{Capability, Endpoint, ModelId};
-use crate::chat::{ChatRequest, Effort};
-use crate::observe::{ErrorClass, Flags, Why};
+use crate::catalog::{Endpoint, ModelId};
+use crate::chat::ChatRequest;
+use crate::observe::ErrorClass;
 use crate::units::Usd;
 use crate::upstream::exchange::Limits;
 
@@ -27,47 +34,27 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// The most that one call can cost, in USD; zero where that is not known and was accepted.
     pub bound: Usd,
+    /// How many calls it may still get today.
+    pub most: u32,
 }
 
-/// What one call came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// How it ended.
-    pub class: ErrorClass,
-    /// From the connection being up to the first token.
-    pub ttft: Option<Duration>,
-    /// From the connection being up to the end, or to the failure.
-    pub total: Option<Duration>,
-    /// Tokens per second from the first token to the last, or why that says nothing.
-    pub speed: Result<f64, Why>,
-    /// The HTTP status, if there was one.
-    pub http_status: Option<u16>,
-    /// What the provider asked to wait.
-    pub retry_after: Option<Duration>,
-    /// What it cost, in USD; `None` where it may have cost something that nobody told.
-    pub cost: Option<Usd>,
-    /// What is to be known before its times are believed.
-    pub flags: Flags,
-}
-
-impl Sample {
-    /// The wait for the first token, where the call counts for it.
-    #[must_use]
-    pub fn counted_ttft(&self) -> Option<Duration> {
-        let untimed = Flags::CACHE_HIT | Flags::WARMUP | Flags::SUSPENDED | Flags::CLIENT_BUSY;
-        self.ttft.filter(|_| self.class.is_success() && !self.flags.has(untimed))
-    }
+/// One call that is to be made now.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Of which target.
+    pub target: usize,
+    /// What is asked.
+    pub request: ChatRequest,
+    /// How long each part of it may take.
+    pub limits: Limits,
+    /// How much later than planned it is sent; `None` without a fixed schedule.
+    pub late: Option<Duration>,
 }
 
 /// Makes the calls.
 pub trait Caller {
-    /// Makes one call of the target at that place, once.
-    fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> impl Future<Output = Sample>;
-
-    /// By how much the next call begins later than a fixed schedule says; `None` where it follows none.
-    fn late(&mut self, late: Option<Duration>) {
-        let _ = late;
-    }
+    /// Makes one call, once. Several may be under way at the same time.
+    fn call(&self, due: &Due) -> impl Future<Output = Sample>;
 }
 
 /// How much is asked.
@@ -77,71 +64,17 @@ pub struct Schedule {
     pub kind: Kind,
     /// The most rounds.
     pub rounds: u32,
+    /// How many calls an endpoint gets at once each time; at least 1.
+    pub parallel: u32,
     /// Whether an endpoint of which enough is known is left alone ([`verdict::is_done`]).
     pub until_known: bool,
-    /// A fixed time from the beginning of one round to the next, whatever the answers take; without it a round begins
-    /// when the last one is over.
+    /// A fixed time from the beginning of one round to the next, over which its calls are spread evenly, whatever the
+    /// answers take; without it a call begins when the last one is over.
     pub every: Option<Duration>,
     /// Orders, pauses and prompts follow from it.
     pub seed: u64,
     /// No call is made that could take the sum beyond this, in USD.
     pub budget: Usd,
-}
-
-/// Why an endpoint is not asked any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// All rounds are over.
-    Rounds,
-    /// Enough is known of it.
-    Known,
-    /// It said twice in a row that it is asked too often.
-    RateLimited,
-    /// It asked to wait this long.
-    AskedToWait(Duration),
-    /// It would fail alike each time.
-    Hopeless(ErrorClass),
-    /// The money was used up.
-    Budget,
-    /// The caller stopped it.
-    Cancelled,
-}
-
-impl Ended {
-    /// The word in output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rounds => "rounds",
-            Self::Known => "known",
-            Self::RateLimited | Self::AskedToWait(_) => "rate_limited",
-            Self::Hopeless(_) => "hopeless",
-            Self::Budget => "budget",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// Everything that was seen of one endpoint.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tally {
-    /// By round; `None` where it was not asked.
-    pub samples: Vec<Option<Sample>>,
-    /// Why it was not asked any more.
-    pub ended: Ended,
-}
-
-impl Tally {
-    /// Waits for the first token by round, in seconds, of the calls that count.
-    #[must_use]
-    pub fn waits(&self) -> Samples {
-        self.samples.iter().map(|sample| Some(sample.as_ref()?.counted_ttft()?.as_secs_f64())).collect()
-    }
-
-    /// The calls that were made, without those that the caller stopped.
-    pub fn made(&self) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().flatten().filter(|sample| sample.class != ErrorClass::Aborted)
-    }
 }
 
 /// What a run came to.
@@ -151,37 +84,42 @@ pub struct Report {
     pub tallies: Vec<Tally>,
     /// What was spent at most, in USD: a call whose cost nobody told counts as its bound.
     pub spent: Usd,
-    /// By how much the latest round of a fixed schedule began too late.
-    pub late: Duration,
 }
 
 /// Asks every target in every round, until the schedule ends or `cancel` turns true.
 pub async fn run(
     schedule: &Schedule,
     targets: &[Target],
-    caller: &mut impl Caller,
+    caller: &impl Caller,
     cancel: watch::Receiver<bool>,
 ) -> Report {
-    let run = Run {
+    let mut run = Run {
         schedule,
         targets,
         cancel,
         began: Instant::now(),
         states: targets.iter().map(|_| State::default()).collect(),
-        report: Report { tallies: Vec::new(), spent: Usd::ZERO, late: Duration::ZERO },
+        spent: Usd::ZERO,
+        set_aside: Usd::ZERO,
         calls: 0,
     };
-    run.all(caller).await
+    match schedule.every {
+        Some(every) => run.on_the_beat(every, caller).await,
+        None => run.in_turn(caller).await,
+    }
+    run.report()
 }
 
 /// Where one endpoint stands.
 #[derive(Debug, Default)]
 struct State {
-    samples: Vec<Option<Sample>>,
+    rounds: Vec<Vec<Sample>>,
     ended: Option<Ended>,
+    calls: u32,
     asked: Option<Instant>,
     not_before: Option<Instant>,
     limited: u32,
+    late: Option<Duration>,
 }
 
 struct Run<'a> {
@@ -190,125 +128,157 @@ struct Run<'a> {
     cancel: watch::Receiver<bool>,
     began: Instant,
     states: Vec<State>,
-    report: Report,
+    spent: Usd,
+    /// The bounds of calls that are under way.
+    set_aside: Usd,
     calls: u64,
 }
 
 impl Run<'_> {
-    async fn all(mut self, caller: &mut impl Caller) -> Report {
+    /// Round after round, each call after the one before.
+    async fn in_turn(&mut self, caller: &impl Caller) {
         for round in 0..self.schedule.rounds {
-            if self.states.iter().all(|state| state.ended.is_some()) || !self.on_time(round).await {
-                break;
+            self.states.iter_mut().for_each(|state| state.rounds.push(Vec::new()));
+            for at in plan::order(self.schedule.seed, round, self.targets.len()) {
+                if !self.may_ask(at) {
+                    continue;
+                }
+                self.pause(at).await;
+                if self.is_cancelled() {
+                    return;
+                }
+                let dues = self.dues(at, None);
+                let samples = join_all(dues.iter().map(|due| caller.call(due))).await;
+                self.take(at, round, samples);
             }
-            self.round(round, caller).await;
-            if self.schedule.until_known && LOOKS.contains(&(round + 1)) {
-                self.look();
-            }
-        }
-        let last = if self.is_cancelled() { Ended::Cancelled } else { Ended::Rounds };
-        let tally = |state: State| Tally { samples: state.samples, ended: state.ended.unwrap_or(last) };
-        self.report.tallies = self.states.into_iter().map(tally).collect();
-        self.report
-    }
-
-    /// Waits until a round of a fixed schedule is due; false where the caller stopped it.
-    async fn on_time(&mut self, round: u32) -> bool {
-        if let Some(every) = self.schedule.every {
-            let due = self.began + every.saturating_mul(round);
-            self.report.late = self.report.late.max(Instant::now().saturating_duration_since(due));
-            self.until(due).await;
-        }
-        !self.is_cancelled()
-    }
-
-    async fn round(&mut self, round: u32, caller: &mut impl Caller) {
-        for state in &mut self.states {
-            state.samples.push(None);
-        }
-        let mut first = true;
-        for at in plan::order(self.schedule.seed, round, self.targets.len()) {
-            let target = &self.targets[at];
-            if self.states[at].ended.is_some() {
-                continue;
-            }
-            if self.report.spent + target.bound > self.schedule.budget {
-                self.states[at].ended = Some(Ended::Budget);
-                continue;
-            }
-            // The first call of a fixed round is due when the round is; the others follow it.
-            let due = self.schedule.every.filter(|_| first).map(|every| self.began + every.saturating_mul(round));
-            first = false;
-            self.pause(at, due.is_some()).await;
-            if self.is_cancelled() {
+            self.look_for_network(round);
+            if self.is_over(round) {
                 return;
             }
-            caller.late(due.map(|due| Instant::now().saturating_duration_since(due)));
-            let (kind, seed) = (self.schedule.kind, self.schedule.seed);
-            let request = plan::request(kind, &target.model, &target.endpoint, plan::nonce(seed, self.calls));
-            self.calls += 1;
-            let sample = caller.call(at, &request, limits(&target.endpoint)).await;
-            self.report.spent += sample.cost.unwrap_or(target.bound);
-            self.states[at].take(sample);
         }
     }
 
-    /// The jittered gap unless a fixed schedule says when, a second between two calls of one endpoint, and what it asked
-    /// to wait.
-    async fn pause(&mut self, at: usize, scheduled: bool) {
+    /// Whether the target gets another visit; where not, why is noted.
+    fn may_ask(&mut self, at: usize) -> bool {
+        let (state, target) = (&mut self.states[at], &self.targets[at]);
+        if state.ended.is_none() {
+            let bound: Usd = (0..self.schedule.parallel).map(|_| target.bound).sum();
+            if self.spent + self.set_aside + bound > self.schedule.budget {
+                state.ended = Some(Ended::Budget);
+            } else if state.calls.saturating_add(self.schedule.parallel) > target.most {
+                state.ended = Some(Ended::Daily);
+            }
+        }
+        state.ended.is_none()
+    }
+
+    /// The calls of one visit. What they can cost is set aside.
+    fn dues(&mut self, at: usize, late: Option<Duration>) -> Vec<Due> {
+        let (target, Schedule { kind, seed, parallel, .. }) = (&self.targets[at], *self.schedule);
+        self.states[at].calls += parallel;
+        let due = |call| {
+            let request = plan::request(kind, &target.model, &target.endpoint, plan::nonce(seed, call));
+            Due { target: at, request, limits: limits(&target.endpoint), late }
+        };
+        let dues = (0..parallel).map(|_| {
+            self.set_aside += target.bound;
+            self.calls += 1;
+            due(self.calls)
+        });
+        dues.collect()
+    }
+
+    /// Books what a visit came to.
+    fn take(&mut self, at: usize, round: u32, samples: Vec<Sample>) {
+        let bound = self.targets[at].bound;
+        for sample in &samples {
+            self.set_aside = self.set_aside - bound;
+            self.spent += sample.cost.unwrap_or(bound);
+        }
+        self.states[at].take(round, samples);
+    }
+
+    /// The jittered gap, a second between two visits of one endpoint, and what it asked to wait.
+    async fn pause(&mut self, at: usize) {
         let (now, state) = (Instant::now(), &self.states[at]);
         // Nothing was sent before the very first call.
-        let gap = if scheduled {
-            state.asked.map(|asked| asked + plan::POLITE)
-        } else {
-            (self.calls > 0)
-                .then(|| now + plan::pause(self.schedule.seed, self.calls, state.asked.map(|asked| now - asked)))
-        };
-        if let Some(due) = gap.max(state.not_before) {
+        let jittered = (self.calls > 0)
+            .then(|| now + plan::pause(self.schedule.seed, self.calls, state.asked.map(|asked| now - asked)));
+        if let Some(due) = jittered.max(state.not_before) {
             self.until(due).await;
         }
         self.states[at].asked = Some(Instant::now());
     }
 
     async fn until(&self, due: Instant) {
-        let mut cancel = self.cancel.clone();
-        tokio::select! {
-            () = sleep_until(due) => {}
-            // A caller that is gone cannot stop it any more.
-            Ok(_) = cancel.wait_for(|stop| *stop) => {}
-        }
+        until(due, self.cancel.clone()).await;
     }
 
     fn is_cancelled(&self) -> bool {
         *self.cancel.borrow()
     }
 
-    /// Leaves those alone of which enough is known.
-    fn look(&mut self) {
-        let waits = |state: &State| Tally { samples: state.samples.clone(), ended: Ended::Rounds }.waits();
-        let all: Vec<Samples> = self.states.iter().map(waits).collect();
-        for (at, state) in self.states.iter_mut().enumerate() {
-            if state.ended.is_none() && verdict::is_done(at, &all) {
-                state.ended = Some(Ended::Known);
+    /// After a round: leaves those alone of which enough is known; whether there is nobody left to ask.
+    fn is_over(&mut self, round: u32) -> bool {
+        if self.schedule.until_known && LOOKS.contains(&(round + 1)) {
+            let all: Vec<Samples> = self.states.iter().map(|state| state.tally(Ended::Rounds).seconds()).collect();
+            for (at, state) in self.states.iter_mut().enumerate() {
+                if state.ended.is_none() && verdict::is_done(at, &all) {
+                    state.ended = Some(Ended::Known);
+                }
             }
         }
+        self.is_cancelled() || self.states.iter().all(|state| state.ended.is_some())
+    }
+
+    /// Where nobody could be reached from the beginning, more rounds would say nothing of anybody: one round of several
+    /// endpoints is enough, two of a single one.
+    fn look_for_network(&mut self, round: u32) {
+        let enough = if self.targets.len() > 1 { 0 } else { 1 };
+        let mut all = self.states.iter().flat_map(|state| state.rounds.iter().flatten()).peekable();
+        if round == enough && all.peek().is_some() && all.all(|sample| sample.class == ErrorClass::Unreachable) {
+            self.states.iter_mut().for_each(|state| state.ended = Some(Ended::Offline));
+        }
+    }
+
+    fn report(self) -> Report {
+        let last = if self.is_cancelled() { Ended::Cancelled } else { Ended::Rounds };
+        Report { tallies: self.states.into_iter().map(|state| state.tally(last)).collect(), spent: self.spent }
     }
 }
 
 impl State {
-    fn take(&mut self, sample: Sample) {
-        let (class, wait) = (sample.class, sample.retry_after.unwrap_or_default());
-        self.limited = if class == ErrorClass::RateLimited { self.limited + 1 } else { 0 };
-        self.ended = if self.limited == 2 {
+    fn take(&mut self, round: u32, samples: Vec<Sample>) {
+        let is_limited = |sample: &Sample| sample.class == ErrorClass::RateLimited;
+        self.limited = if !samples.is_empty() && samples.iter().all(is_limited) { self.limited + 1 } else { 0 };
+        let wait = samples.iter().filter_map(|sample| sample.retry_after).max().unwrap_or_default();
+        let hopeless = samples.iter().map(|sample| sample.class).find(|class| is_hopeless(*class));
+        let ended = if self.limited == 2 {
             Some(Ended::RateLimited)
         } else if wait > LONGEST_WAIT {
             Some(Ended::AskedToWait(wait))
         } else {
-            is_hopeless(class).then_some(Ended::Hopeless(class))
+            hopeless.map(Ended::Hopeless)
         };
-        self.not_before = (!wait.is_zero()).then(|| Instant::now() + wait);
-        if let Some(last) = self.samples.last_mut() {
-            *last = Some(sample);
+        self.ended = self.ended.or(ended);
+        self.not_before = self.not_before.max((!wait.is_zero()).then(|| Instant::now() + wait));
+        if let Some(place) = usize::try_from(round).ok().and_then(|round| self.rounds.get_mut(round)) {
+            *place = samples;
         }
+    }
+
+    /// What was seen so far; `last` is why it ended where nothing else ended it.
+    fn tally(&self, last: Ended) -> Tally {
+        Tally { rounds: self.rounds.clone(), ended: self.ended.unwrap_or(last), late: self.late }
+    }
+}
+
+/// Waits until then, or until the caller stops it.
+async fn until(due: Instant, mut cancel: watch::Receiver<bool>) {
+    tokio::select! {
+        () = sleep_until(due) => {}
+        // A caller that is gone cannot stop it any more.
+        Ok(_) = cancel.wait_for(|stop| *stop) => {}
     }
 }
 
@@ -320,9 +290,8 @@ const fn is_hopeless(class: ErrorClass) -> bool {
 
 /// How long each part of a call may take: what reasons may be silent for longer.
 fn limits(endpoint: &Endpoint) -> Limits {
-    let thinks = endpoint.can(Capability::Reasoning) && plan::lowest_effort(endpoint) != Some(Effort::None);
     Limits {
-        first_token: Some(Duration::from_secs(if thinks { 120 } else { 30 })),
+        first_token: Some(Duration::from_secs(if plan::thinks(endpoint) { 120 } else { 30 })),
         idle: Some(Duration::from_secs(30)),
         total: Some(Duration::from_secs(120)),
     }
@@ -330,78 +299,73 @@ fn limits(endpoint: &Endpoint) -> Limits {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::collections::BTreeMap;
 
     use tokio::time::sleep;
 
+    use super::super::sample::tests::{sample, timed_out};
     use super::*;
     use crate::catalog::Catalog;
 
     /// Answers of one target in turn, the last one for ever: how long each takes, and what it is.
     type Script = Vec<(u64, Sample)>;
 
+    /// One call that was made.
+    #[derive(Debug, Clone, PartialEq)]
+    struct Made {
+        began: Duration,
+        target: usize,
+        ended: Duration,
+        late: Option<Duration>,
+        prompt: String,
+    }
+
     struct Scripted {
         scripts: Vec<Script>,
-        /// By how much each scheduled call began too late.
-        late: Vec<Duration>,
-        /// When each call began, of whom, and when it ended.
-        calls: Vec<(Duration, usize, Duration)>,
-        prompts: Vec<ChatRequest>,
+        asked: RefCell<Vec<usize>>,
+        /// In the order in which they ended.
+        made: RefCell<Vec<Made>>,
         began: Instant,
         stop_after: Option<(usize, watch::Sender<bool>)>,
     }
 
     impl Scripted {
         fn new(scripts: Vec<Script>) -> Self {
-            Self {
-                scripts,
-                late: Vec::new(),
-                calls: Vec::new(),
-                prompts: Vec::new(),
-                began: Instant::now(),
-                stop_after: None,
-            }
+            let asked = RefCell::new(vec![0; scripts.len()]);
+            Self { scripts, asked, made: RefCell::default(), began: Instant::now(), stop_after: None }
+        }
+
+        fn calls(&self) -> Vec<Made> {
+            self.made.borrow().clone()
         }
 
         fn count(&self, target: usize) -> usize {
-            self.calls.iter().filter(|call| call.1 == target).count()
+            self.asked.borrow()[target]
         }
     }
 
     impl Caller for Scripted {
-        async fn call(&mut self, target: usize, request: &ChatRequest, _: Limits) -> Sample {
-            let at = self.count(target);
-            let script = &self.scripts[target];
+        async fn call(&self, due: &Due) -> Sample {
+            let at = self.count(due.target);
+            self.asked.borrow_mut()[due.target] += 1;
+            let script = &self.scripts[due.target];
             let (millis, sample) = script.get(at).or(script.last()).cloned().unwrap();
             let began = self.began.elapsed();
             sleep(Duration::from_millis(millis)).await;
-            self.calls.push((began, target, self.began.elapsed()));
-            self.prompts.push(request.clone());
+            let (target, ended, prompt) = (due.target, self.began.elapsed(), format!("{:?}", due.request.messages));
+            self.made.borrow_mut().push(Made { began, target, ended, late: due.late, prompt });
             if let Some((calls, stop)) = &self.stop_after
-                && *calls == self.calls.len()
+                && *calls == self.made.borrow().len()
             {
                 stop.send(true).unwrap();
             }
             sample
         }
-
-        fn late(&mut self, late: Option<Duration>) {
-            self.late.extend(late);
-        }
     }
 
     fn answer(class: ErrorClass, millis: u64) -> (u64, Sample) {
-        let sample = Sample {
-            class,
-            ttft: class.is_success().then(|| Duration::from_millis(millis)),
-            total: Some(Duration::from_millis(millis)),
-            speed: Err(Why::TooFewTokens),
-            http_status: None,
-            retry_after: None,
-            cost: Some(Usd::from_pico(1_000)),
-            flags: Flags::NONE,
-        };
-        (millis, sample)
+        (millis, Sample { cost: Some(Usd::from_pico(1_000)), ..sample(class, millis) })
     }
 
     fn good(millis: u64) -> Script {
@@ -411,7 +375,8 @@ mod tests {
     fn targets(n: usize) -> Vec<Target> {
         let model = ModelId::new("anthropic/claude-sonnet-5");
         let endpoints = Catalog::builtin().endpoints_for(&model);
-        let target = |endpoint| Target { model: model.clone(), endpoint, bound: Usd::from_pico(2_000) };
+        let bound = Usd::from_pico(2_000);
+        let target = |endpoint| Target { model: model.clone(), endpoint, bound, most: 1_000 };
         endpoints.into_iter().take(n).map(target).collect()
     }
 
@@ -419,6 +384,7 @@ mod tests {
         Schedule {
             kind: Kind::Ping,
             rounds,
+            parallel: 1,
             until_known: false,
             every: None,
             seed: 7,
@@ -427,49 +393,37 @@ mod tests {
     }
 
     async fn probe(schedule: Schedule, scripts: Vec<Script>) -> (Report, Scripted) {
-        let mut caller = Scripted::new(scripts);
+        let caller = Scripted::new(scripts);
         let (_stop, cancel) = watch::channel(false);
-        let report = run(&schedule, &targets(caller.scripts.len()), &mut caller, cancel).await;
+        let report = run(&schedule, &targets(caller.scripts.len()), &caller, cancel).await;
         (report, caller)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stall_makes_what_follows_late_and_nothing_is_skipped() {
-        let every = Some(Duration::from_secs(2));
-        let stalled = answer(ErrorClass::Ok, 9_500);
-        let mut script: Script = (0..5).map(|_| answer(ErrorClass::Ok, 100)).collect();
-        script.extend([stalled, answer(ErrorClass::Ok, 100)]);
-        let (report, caller) = probe(Schedule { every, ..schedule(20) }, vec![script]).await;
-        assert_eq!((report.tallies[0].made().count(), caller.late.len()), (20, 20));
-        let late: Vec<u128> = caller.late.iter().map(Duration::as_millis).collect();
-        assert!(late[..6].iter().all(|late| *late == 0), "{late:?}");
-        // The stall began at 10 s and was over at 19.5 s; from then on a call a second, until the schedule is met again.
-        assert_eq!(late[6..16], [7_500, 6_500, 5_500, 4_500, 3_500, 2_500, 1_500, 500, 0, 0], "{late:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn rounds_are_interleaved_one_call_at_a_time_and_polite() {
         let (report, caller) = probe(schedule(10), vec![good(300), good(20), good(1500)]).await;
         assert!(report.tallies.iter().all(|tally| tally.made().count() == 10 && tally.ended == Ended::Rounds));
-        for round in caller.calls.chunks(3) {
-            let mut visited: Vec<usize> = round.iter().map(|call| call.1).collect();
+        let calls = caller.calls();
+        for round in calls.chunks(3) {
+            let mut visited: Vec<usize> = round.iter().map(|call| call.target).collect();
             visited.sort_unstable();
             assert_eq!(visited, [0, 1, 2]);
         }
-        let firsts: Vec<usize> = caller.calls.chunks(3).map(|round| round[0].1).collect();
+        let firsts: Vec<usize> = calls.chunks(3).map(|round| round[0].target).collect();
         assert!(firsts.iter().any(|first| *first != firsts[0]), "each round has its own order: {firsts:?}");
         let mut last: BTreeMap<usize, Duration> = BTreeMap::new();
-        for pair in caller.calls.windows(2) {
-            let gap = pair[1].0.checked_sub(pair[0].2).expect("one in flight at a time");
+        for pair in calls.windows(2) {
+            let gap = pair[1].began.checked_sub(pair[0].ended).expect("one in flight at a time");
             assert!(gap >= Duration::from_millis(200), "{gap:?}");
         }
-        for (began, target, _) in &caller.calls {
+        for Made { began, target, late, .. } in &calls {
             if let Some(before) = last.insert(*target, *began) {
                 assert!(*began - before >= Duration::from_secs(1), "a second between two calls of one endpoint");
             }
+            assert_eq!(*late, None, "there is no plan to be late by");
         }
-        let mut prompts: Vec<String> = caller.prompts.iter().map(|asked| format!("{:?}", asked.messages)).collect();
-        prompts.sort();
+        let mut prompts: Vec<&str> = calls.iter().map(|call| call.prompt.as_str()).collect();
+        prompts.sort_unstable();
         prompts.dedup();
         assert_eq!(prompts.len(), 30, "no prompt is sent twice");
     }
@@ -478,7 +432,7 @@ mod tests {
     async fn one_seed_gives_one_order() {
         let (_, one) = probe(schedule(5), vec![good(10), good(10), good(10)]).await;
         let (_, other) = probe(schedule(5), vec![good(10), good(10), good(10)]).await;
-        assert_eq!(one.calls, other.calls);
+        assert_eq!(one.calls(), other.calls());
     }
 
     #[tokio::test(start_paused = true)]
@@ -495,7 +449,7 @@ mod tests {
         assert_eq!(report.tallies[1].ended, Ended::RateLimited);
         assert_eq!(report.tallies[2].ended, Ended::Hopeless(ErrorClass::Auth));
         assert_eq!(report.tallies[3].ended, Ended::Rounds);
-        assert_eq!(report.tallies[3].waits(), vec![None; 6], "a failure has no time");
+        assert_eq!(report.tallies[3].seconds(), vec![None; 6], "a failure has no time");
     }
 
     #[tokio::test(start_paused = true)]
@@ -505,23 +459,40 @@ mod tests {
             (millis, Sample { retry_after: Some(Duration::from_secs(seconds)), ..sample })
         };
         let (_, caller) = probe(schedule(2), vec![vec![asks(12), answer(ErrorClass::Ok, 5)]]).await;
-        assert!(caller.calls[1].0 - caller.calls[0].2 >= Duration::from_secs(12), "{:?}", caller.calls);
+        let calls = caller.calls();
+        assert!(calls[1].began - calls[0].ended >= Duration::from_secs(12), "{calls:?}");
         let (report, caller) = probe(schedule(5), vec![vec![asks(31)], good(5)]).await;
         assert_eq!(report.tallies[0].ended, Ended::AskedToWait(Duration::from_secs(31)));
         assert_eq!((caller.count(0), caller.count(1)), (1, 5));
-        assert!(caller.calls.last().unwrap().2 < Duration::from_secs(10), "the others do not wait for it");
+        assert!(caller.calls().last().unwrap().ended < Duration::from_secs(10), "the others do not wait for it");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_budget_is_never_exceeded_and_an_unknown_cost_counts_as_its_bound() {
         let budget = Usd::from_pico(9_000);
         let (report, caller) = probe(Schedule { budget, ..schedule(10) }, vec![good(5), good(5)]).await;
-        assert_eq!((report.spent, caller.calls.len()), (Usd::from_pico(8_000), 8));
+        assert_eq!((report.spent, caller.calls().len()), (Usd::from_pico(8_000), 8));
         assert!(report.tallies.iter().all(|tally| tally.ended == Ended::Budget));
         let (millis, sample) = answer(ErrorClass::StreamBroken, 5);
         let untold = vec![(millis, Sample { cost: None, ..sample })];
         let (report, caller) = probe(Schedule { budget, ..schedule(10) }, vec![untold]).await;
-        assert_eq!((report.spent, caller.calls.len()), (Usd::from_pico(8_000), 4));
+        assert_eq!((report.spent, caller.calls().len()), (Usd::from_pico(8_000), 4));
+        // Calls that are under way count as their bound: three of them are $6e-9, and no fourth is sent.
+        let every = Some(Duration::from_secs(1));
+        let budget = Usd::from_pico(7_000);
+        let (report, caller) = probe(Schedule { budget, every, ..schedule(10) }, vec![good(60_000)]).await;
+        assert_eq!((report.spent, caller.calls().len()), (Usd::from_pico(3_000), 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_gets_no_more_calls_than_it_may_have_today() {
+        let caller = Scripted::new(vec![good(5), good(5)]);
+        let mut targets = targets(2);
+        targets[1].most = 3;
+        let (_stop, cancel) = watch::channel(false);
+        let report = run(&schedule(5), &targets, &caller, cancel).await;
+        assert_eq!((caller.count(0), caller.count(1)), (5, 3));
+        assert_eq!([0, 1].map(|at: usize| report.tallies[at].ended), [Ended::Rounds, Ended::Daily]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -540,28 +511,91 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_ends_it_at_once_with_what_there_is() {
-        let (stop, cancel) = watch::channel(false);
-        let mut caller = Scripted::new(vec![good(10), good(10)]);
-        caller.stop_after = Some((3, stop));
-        let report = run(&schedule(10), &targets(2), &mut caller, cancel).await;
-        assert_eq!(caller.calls.len(), 3);
-        assert_eq!(report.tallies.iter().map(|tally| tally.made().count()).sum::<usize>(), 3);
-        assert!(report.tallies.iter().all(|tally| tally.ended == Ended::Cancelled));
+        for every in [None, Some(Duration::from_secs(2))] {
+            let (stop, cancel) = watch::channel(false);
+            let mut caller = Scripted::new(vec![good(10), good(10)]);
+            caller.stop_after = Some((3, stop));
+            let report = run(&Schedule { every, ..schedule(10) }, &targets(2), &caller, cancel).await;
+            assert_eq!(caller.calls().len(), 3);
+            assert_eq!(report.tallies.iter().map(|tally| tally.made().count()).sum::<usize>(), 3);
+            assert!(report.tallies.iter().all(|tally| tally.ended == Ended::Cancelled));
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_fixed_schedule_keeps_its_beat_and_notes_how_late_it_was() {
-        let beat = Schedule { every: Some(Duration::from_secs(10)), ..schedule(4) };
-        let (report, caller) = probe(beat, vec![good(100)]).await;
-        for (round, call) in caller.calls.iter().enumerate() {
-            let due = Duration::from_secs(10) * u32::try_from(round).unwrap();
-            assert!(call.0 >= due && call.0 < due + Duration::from_secs(1), "{call:?}");
+    async fn without_a_network_nobody_is_asked_again() {
+        let nowhere = || vec![answer(ErrorClass::Unreachable, 5)];
+        let (report, caller) = probe(schedule(10), vec![nowhere(), nowhere(), nowhere()]).await;
+        assert_eq!(caller.calls().len(), 3);
+        assert!(report.tallies.iter().all(|tally| tally.ended == Ended::Offline));
+        let (_, caller) = probe(schedule(10), vec![nowhere()]).await;
+        assert_eq!(caller.calls().len(), 2);
+        let (_, caller) = probe(schedule(10), vec![nowhere(), good(5)]).await;
+        assert_eq!(caller.calls().len(), 20, "one of them alone is down");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_several_calls_at_once_and_one_refusal_of_them_is_no_end() {
+        let limited = || answer(ErrorClass::RateLimited, 5);
+        let some = vec![answer(ErrorClass::Ok, 100), answer(ErrorClass::Ok, 300), limited(), limited()];
+        let some: Script = some.into_iter().cycle().take(12).collect();
+        let burst = Schedule { kind: Kind::Burst, parallel: 4, ..schedule(3) };
+        let (report, caller) = probe(burst, vec![some, good(50)]).await;
+        assert_eq!((caller.count(0), caller.count(1)), (12, 12));
+        assert_eq!(report.tallies[0].ended, Ended::Rounds);
+        assert_eq!(report.tallies[0].seconds(), [Some(0.3); 3]);
+        let mut began: Vec<Duration> = caller.calls().iter().map(|call| call.began).collect();
+        began.sort_unstable();
+        began.dedup();
+        assert_eq!(began.len(), 6, "two endpoints in three rounds");
+        let (report, caller) = probe(burst, vec![vec![limited()], good(50)]).await;
+        assert_eq!((caller.count(0), report.tallies[0].ended), (8, Ended::RateLimited));
+        let budget = Usd::from_pico(7_999);
+        let (report, caller) = probe(Schedule { budget, ..burst }, vec![good(50)]).await;
+        assert_eq!((caller.count(0), report.tallies[0].ended), (0, Ended::Budget), "four calls could cost $8e-9");
+    }
+
+    /// V16: 20 calls a tenth of a second apart; the fourth stalls for two seconds.
+    #[tokio::test(start_paused = true)]
+    async fn a_stalled_call_delays_no_other_and_none_is_skipped() {
+        let every = Some(Duration::from_millis(100));
+        let mut script: Script = (0..20).map(|_| answer(ErrorClass::Ok, 20)).collect();
+        script[3] = answer(ErrorClass::Ok, 2_000);
+        let (report, caller) = probe(Schedule { every, ..schedule(20) }, vec![script]).await;
+        let mut calls = caller.calls();
+        calls.sort_by_key(|call| call.began);
+        assert_eq!(calls.len(), 20);
+        for (beat, call) in (0..).zip(&calls) {
+            assert_eq!((call.began, call.late), (Duration::from_millis(100) * beat, Some(Duration::ZERO)), "{beat}");
         }
-        assert_eq!(report.late, Duration::ZERO);
-        let mut stalled = vec![answer(ErrorClass::Ok, 25_000)];
-        stalled.extend(good(100));
-        let (report, caller) = probe(beat, vec![stalled]).await;
-        assert_eq!(report.late, Duration::from_secs(15), "the second round was due at 10 s");
-        assert!(caller.calls[3].0 < Duration::from_secs(31), "a stall delays no later round: {:?}", caller.calls);
+        let seconds = report.tallies[0].seconds();
+        assert_eq!((seconds[3], seconds.iter().flatten().count()), (Some(2.0), 20), "each is booked in its own round");
+        assert_eq!(report.tallies[0].late, Some(Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_sent_too_late_says_by_how_much() {
+        let every = Some(Duration::from_secs(1));
+        // Everybody hangs: the 33rd call has to wait until the first one is given up, at 60 s.
+        let hanging = vec![(60_000, timed_out(60))];
+        let (report, caller) = probe(Schedule { every, ..schedule(34) }, vec![hanging]).await;
+        let calls = caller.calls();
+        assert!(calls[..32].iter().all(|call| call.late == Some(Duration::ZERO)));
+        let late = calls[32..].iter().map(|call| call.late.unwrap().as_secs()).collect::<Vec<_>>();
+        assert_eq!((calls.len(), late), (34, vec![28, 28]), "due at 32 s and 33 s, sent at 60 s and 61 s");
+        assert_eq!(report.tallies[0].late, Some(Duration::from_secs(28)));
+        // What an endpoint asks for is obeyed, and is late by it.
+        let (millis, sample) = answer(ErrorClass::Overloaded, 5);
+        let asks = (millis, Sample { retry_after: Some(Duration::from_secs(3)), ..sample });
+        let (_, caller) = probe(Schedule { every, ..schedule(2) }, vec![vec![asks, answer(ErrorClass::Ok, 5)]]).await;
+        assert_eq!(caller.calls()[1].late, Some(Duration::from_millis(2_005)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fixed_schedule_spreads_its_calls_over_the_round() {
+        let every = Some(Duration::from_secs(9));
+        let (_, caller) = probe(Schedule { every, ..schedule(4) }, vec![good(10), good(10), good(10)]).await;
+        let began: Vec<u64> = caller.calls().iter().map(|call| call.began.as_secs()).collect();
+        assert_eq!(began, [0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33]);
     }
 }

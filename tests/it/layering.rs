@@ -89,7 +89,7 @@ const CONFINED: [(&str, &[&str]); 29] = [
             "upstream/auth/",
             "upstream/transport",
             "upstream/exchange",
-            "probe/run.rs",
+            "probe/run",
             "sandbox/",
             "gateway/",
             "cli/",

@@ -1,6 +1,7 @@
 //! The caps of a run and of a day, and what is set aside before the first call.
 
 use super::super::args::ProvidersProbe;
+use super::super::config::ProbeCaps;
 use super::super::contract::Exit;
 use super::super::error::CliError;
 use super::super::render::money::dollars;
@@ -10,10 +11,6 @@ use crate::units::Usd;
 
 /// What is set aside under this name is spent by probes alone.
 const SCOPE: &str = "probe";
-/// The most that a run may cost, in picodollars: $1.
-const RUN_CAP: i64 = 1_000_000_000_000;
-/// The most that all runs of a day (UTC) may cost, in picodollars: $5.
-const DAY_CAP: i64 = 5 * RUN_CAP;
 
 /// Money that was set aside.
 #[derive(Debug)]
@@ -22,37 +19,45 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Sets the bound of a run aside, where it is within what is accepted.
+    /// Sets the bound of a run aside, where it is within what is accepted. A run that ends without settling, e.g. because
+    /// it was killed, has spent its bound for the rest of the day.
     ///
     /// # Errors
     /// It is beyond the cap of a run or of a day, or cannot be set aside: nothing may be sent.
-    pub(super) fn reserve(store: &dyn ObservationStore, bound: Usd, args: &ProvidersProbe) -> Result<Self, CliError> {
-        let run_cap = args.max_cost.unwrap_or(Usd::from_pico(RUN_CAP));
+    pub(super) fn reserve(
+        store: &dyn ObservationStore,
+        bound: Usd,
+        args: &ProvidersProbe,
+        caps: ProbeCaps,
+    ) -> Result<Self, CliError> {
+        let run_cap = args.max_cost.unwrap_or(caps.run);
         if bound > run_cap && (args.max_cost.is_some() || !args.yes) {
-            let message = match args.max_cost {
-                Some(limit) => {
-                    format!("not sent: it could cost {}, more than --max-cost {}", dollars(bound), limit.exact())
-                }
-                None => format!("not sent: it could cost {}, more than $1 a run", dollars(bound)),
+            let limit = match args.max_cost {
+                Some(limit) => format!("--max-cost {}", limit.exact()),
+                None => format!("{} a run", dollars(caps.run)),
             };
+            let message = format!("not sent: it could cost {}, more than {limit}", dollars(bound));
             return Err(CliError::new(Exit::Refused, "max_cost", message)
-                .with("bound_usd", bound_json(bound))
+                .with("bound_usd", exact(bound))
+                .with("cap_usd", exact(run_cap))
                 .fix(format!("fewer --rounds, fewer providers, or --max-cost {}", bound.exact())));
         }
         if bound == Usd::ZERO {
             return Ok(Self { reservation: None });
         }
-        let day_cap = Usd::from_pico(if args.yes { i64::MAX } else { DAY_CAP });
+        let day_cap = if args.yes { Usd::from_pico(i64::MAX) } else { caps.day };
         match store.reserve(SCOPE, settings::now(), bound, day_cap) {
             Ok(Reservation::Granted(number)) => Ok(Self { reservation: Some(number) }),
             Ok(Reservation::Exceeded(used)) => Err(CliError::new(
                 Exit::Refused,
                 "day_cost",
-                format!("not sent: it could cost {}, and probes may cost $5 a day", dollars(bound)),
+                format!("not sent: it could cost {}, and probes may cost {} a day", dollars(bound), dollars(caps.day)),
             )
             .fact("today", format!("{} is spent or set aside", dollars(used)))
-            .with("bound_usd", bound_json(bound))
-            .fix("wait until tomorrow (UTC), or --yes")),
+            .with("bound_usd", exact(bound))
+            .with("used_usd", exact(used))
+            .with("cap_usd", exact(caps.day))
+            .fix("wait until tomorrow (UTC), max_day_usd under [probe] in config.toml, or --yes")),
             Err(error) => Err(CliError::new(Exit::Config, "store", "not sent: its cost cannot be set aside")
                 .fact("reason", error.to_string())),
         }
@@ -68,6 +73,6 @@ impl Budget {
 }
 
 /// The exact number.
-fn bound_json(bound: Usd) -> serde_json::Value {
-    bound.exact().parse::<serde_json::Number>().map_or(serde_json::Value::Null, serde_json::Value::Number)
+fn exact(amount: Usd) -> serde_json::Value {
+    amount.exact().parse::<serde_json::Number>().map_or(serde_json::Value::Null, serde_json::Value::Number)
 }

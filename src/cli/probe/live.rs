@@ -1,68 +1,142 @@
 //! The calls of a probe, and the line on the terminal that shows how far it is.
 
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::super::out;
 use super::super::render::money::dollars;
 use super::super::render::text::duration;
 use super::super::settings::Settings;
-use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{AttemptReport, Dispatcher, Marks, Notice, Observer, Once, Reach, Wire};
-use crate::observe::{CostState, Source};
+use super::super::{note, out};
+use crate::chat::ChatEvent;
+use crate::dispatch::{AttemptReport, Dispatcher, Health, Marks, Notice, Observer, Once, Reach, Wire};
+use crate::observe::{CostState, Flags, Source};
 use crate::probe::plan::PROMPT_VERSION;
-use crate::probe::run::{Caller, Sample};
+use crate::probe::run::{Caller, Due};
+use crate::probe::sample::Sample;
 use crate::units::Usd;
-use crate::upstream::exchange::Limits;
+
+/// How many endpoints are warmed at the same time.
+const AT_ONCE: usize = 8;
 
 /// Calls the endpoints themselves.
 pub(super) struct Live<'a> {
-    /// Makes and records the attempts.
-    pub(super) dispatcher: &'a Dispatcher<'a>,
-    /// How each target is called.
-    pub(super) reaches: &'a [Reach],
-    /// Connections and credentials.
-    pub(super) wire: Wire<'a>,
-    /// Turns true where it is to stop.
-    pub(super) cancel: watch::Receiver<bool>,
-    /// The line on the terminal.
-    pub(super) progress: Progress,
-    /// Why a call could not be recorded, if one could not.
-    pub(super) not_recorded: Option<String>,
-    /// By how much the next call begins too late.
-    pub(super) late: Option<std::time::Duration>,
+    dispatcher: &'a Dispatcher<'a>,
+    wire: Wire<'a>,
+    reaches: &'a [Reach],
+    /// How many calls there will be of each over connections that nothing has warmed.
+    cold: Vec<Cell<u32>>,
+    cancel: watch::Receiver<bool>,
+    progress: RefCell<Progress>,
+    not_recorded: RefCell<Option<String>>,
+}
+
+impl<'a> Live<'a> {
+    /// Calls of these endpoints, so many at once to each.
+    pub(super) fn new(
+        dispatcher: &'a Dispatcher<'a>,
+        wire: Wire<'a>,
+        reaches: &'a [Reach],
+        parallel: u32,
+        cancel: watch::Receiver<bool>,
+        progress: Progress,
+    ) -> Self {
+        let cold = reaches.iter().map(|_| Cell::new(parallel)).collect();
+        let (progress, not_recorded) = (RefCell::new(progress), RefCell::default());
+        Self { dispatcher, wire, reaches, cold, cancel, progress, not_recorded }
+    }
+
+    /// Opens the connections with a question that costs nothing, where a provider has one at the address of its calls.
+    /// Elsewhere the first calls are flagged, and left out of the times.
+    pub(super) async fn warm(&self, settings: &Settings, limit: Duration) {
+        let all = self.reaches.iter().zip(&self.cold).map(|(reach, cold)| self.warm_one(settings, reach, cold, limit));
+        let all = futures_util::stream::iter(all).buffer_unordered(AT_ONCE).collect::<Vec<()>>();
+        let mut cancel = self.cancel.clone();
+        tokio::select! {
+            _ = all => {}
+            Ok(_) = cancel.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    async fn warm_one(&self, settings: &Settings, reach: &Reach, cold: &Cell<u32>, limit: Duration) {
+        // What is asked at the same time goes over connections of its own.
+        let asked = (0..cold.get()).map(|_| self.dispatcher.check(std::slice::from_ref(reach), self.wire, limit, true));
+        for checked in join_all(asked).await.into_iter().flatten() {
+            let url = checked.url.as_deref().unwrap_or_default();
+            let warmed = checked.http_status.is_some() && is_same_origin(url, &reach.base_url);
+            if warmed {
+                cold.set(cold.get().saturating_sub(1));
+            }
+            if settings.verbose > 0 {
+                let said = match (warmed, checked.elapsed, &checked.health) {
+                    (true, Some(elapsed), _) => format!("the connection is warm after {}", duration(elapsed)),
+                    (_, _, Health::Bad(error)) => format!("nothing warmed the connection: {}", error.message),
+                    _ => "nothing warms the connection without spending".to_owned(),
+                };
+                note(settings, &format!("{}: {said}", reach.provider.id));
+            }
+        }
+    }
+
+    /// Takes the line on the terminal away, and says why a call could not be recorded, if one could not.
+    pub(super) fn finish(self) -> Option<String> {
+        self.progress.borrow().clear();
+        self.not_recorded.into_inner()
+    }
+}
+
+/// Whether two addresses share their connections.
+fn is_same_origin(one: &str, other: &str) -> bool {
+    let origin = |url: &str| {
+        let uri = url.parse::<http::Uri>().ok()?;
+        Some((uri.scheme_str()?.to_owned(), uri.host()?.to_owned(), uri.port_u16()))
+    };
+    origin(one).is_some_and(|one| origin(other) == Some(one))
 }
 
 impl Caller for Live<'_> {
-    async fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> Sample {
-        let reach = &self.reaches[target];
-        let group = super::super::chat::group();
-        let marks = Marks { prompt_version: Some(PROMPT_VERSION), sched_lag: self.late, ..Marks::default() };
-        let once = Once { request, reach, wire: self.wire, limits, hold: false, group, source: Source::Probe, marks };
-        let mut watcher = Watcher { not_recorded: &mut self.not_recorded };
+    async fn call(&self, due: &Due) -> Sample {
+        let (reach, cold) = (&self.reaches[due.target], &self.cold[due.target]);
+        let flags = Flags::NONE.with_if(Flags::WARMUP, cold.get() > 0);
+        cold.set(cold.get().saturating_sub(1));
+        let once = Once {
+            request: &due.request,
+            reach,
+            wire: self.wire,
+            limits: due.limits,
+            hold: false,
+            group: super::super::chat::group(),
+            source: Source::Probe,
+            marks: Marks { prompt_version: Some(PROMPT_VERSION), sched_lag: due.late, flags, warm: None },
+        };
+        let mut watcher = Watcher::default();
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;
+        if watcher.not_recorded.is_some() {
+            self.not_recorded.replace(watcher.not_recorded);
+        }
         let sample = sample(&report);
-        self.progress.advance(reach.provider.id.as_str(), &sample);
+        self.progress.borrow_mut().advance(reach.provider.id.as_str(), &sample);
         sample
-    }
-
-    fn late(&mut self, late: Option<std::time::Duration>) {
-        self.late = late;
     }
 }
 
 /// Hears of calls that could not be recorded, and of nothing else: what the answer is does not matter.
-struct Watcher<'a> {
-    not_recorded: &'a mut Option<String>,
+#[derive(Default)]
+struct Watcher {
+    not_recorded: Option<String>,
 }
 
-impl Observer for Watcher<'_> {
+impl Observer for Watcher {
     fn event(&mut self, _: ChatEvent) -> bool {
         true
     }
 
     fn notice(&mut self, notice: Notice) {
         if let Notice::NotRecorded(reason) = notice {
-            *self.not_recorded = Some(reason);
+            self.not_recorded = Some(reason);
         }
     }
 }
@@ -70,12 +144,13 @@ impl Observer for Watcher<'_> {
 /// What an attempt says of the endpoint.
 fn sample(report: &AttemptReport) -> Sample {
     let outcome = &report.outcome;
-    let pace = outcome.pace(Source::Probe);
     Sample {
         class: outcome.class,
-        ttft: pace.timings.ttft,
+        ttft: outcome.timings.ttft,
+        ttfa: outcome.timings.ttfa,
         total: outcome.timings.e2e,
-        speed: pace.decode_tps(),
+        speed: outcome.pace(Source::Probe).decode_tps(),
+        limit: outcome.limit,
         http_status: outcome.http_status,
         retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
         cost: match (report.cost_state, &report.cost) {
@@ -115,9 +190,23 @@ impl Progress {
     }
 
     /// Takes the line away.
-    pub(super) fn clear(&self) {
+    fn clear(&self) {
         if self.shown && self.done > 0 {
             out::talk("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_scheme_host_and_port_share_connections() {
+        let same = |one, other| is_same_origin(one, other);
+        assert!(same("https://api.example/v1/models?limit=1", "https://api.example/v1"));
+        assert!(!same("https://bedrock.example/foundation-models", "https://bedrock-runtime.example"));
+        assert!(!same("http://127.0.0.1:1/v1/models", "http://127.0.0.1:2/v1"));
+        assert!(!same("", ""));
     }
 }

@@ -1,14 +1,17 @@
 //! From the names that were typed to the endpoints that are asked.
 
+use std::collections::BTreeMap;
+
 use super::super::args::ProvidersProbe;
 use super::super::contract::Exit;
 use super::super::error::CliError;
-use super::super::render::text::first_of;
+use super::super::render::text::listed;
 use super::super::{facts, prompt, report};
 use crate::catalog::resolve::Resolved;
-use crate::catalog::{Catalog, ProviderId, Status};
+use crate::catalog::{Catalog, EndpointId, ProviderId, Status};
 use crate::dispatch::{Dispatcher, Reach, shape};
-use crate::probe::plan;
+use crate::observe::Source;
+use crate::probe::plan::{self, Kind};
 use crate::probe::run::Target;
 use crate::routing::{Constraints, Policy};
 use crate::units::{Tokens, Usd};
@@ -58,18 +61,36 @@ pub(super) struct Found {
     pub(super) reaches: Vec<Reach>,
     /// The same for the driver.
     pub(super) targets: Vec<Target>,
+    /// What one call of each is likely to cost, in USD; `None` where its price is not known.
+    pub(super) expected: Vec<Option<Usd>>,
+    /// How many calls each gets at once.
+    pub(super) parallel: u32,
     /// Sentences about those that are left out.
     pub(super) left_out: Vec<String>,
     /// How many of them have no known price.
     pub(super) unpriced: usize,
 }
 
-/// Finds the endpoints that can be asked.
+/// Finds the endpoints that can be asked, where one gets at most `cap` calls a day.
 ///
 /// # Errors
 /// There is none: why.
-pub(super) fn find(dispatcher: &Dispatcher<'_>, wanted: &Wanted, args: &ProvidersProbe) -> Result<Found, CliError> {
-    let mut found = Found { reaches: Vec::new(), targets: Vec::new(), left_out: Vec::new(), unpriced: 0 };
+pub(super) fn find(
+    dispatcher: &Dispatcher<'_>,
+    wanted: &Wanted,
+    args: &ProvidersProbe,
+    cap: u32,
+) -> Result<Found, CliError> {
+    let parallel = if args.kind == Kind::Burst { args.parallel.unwrap_or(4) } else { 1 };
+    let mut found = Found {
+        reaches: Vec::new(),
+        targets: Vec::new(),
+        expected: Vec::new(),
+        parallel,
+        left_out: Vec::new(),
+        unpriced: 0,
+    };
+    let asked = asked_today(dispatcher);
     let mut unpriced: Vec<String> = Vec::new();
     for model in &wanted.models {
         let all = dispatcher.reach(&model.model, model.variant.as_deref(), false);
@@ -107,13 +128,23 @@ pub(super) fn find(dispatcher: &Dispatcher<'_>, wanted: &Wanted, args: &Provider
                     continue;
                 }
             };
+            let most = cap.saturating_sub(asked.get(&reach.endpoint.id).copied().unwrap_or(0));
+            if most < parallel {
+                found.left_out.push(format!(
+                    "{} is left out: it had its {cap} calls of today (max_probes_per_day under [probe] in config.toml, \
+                     or --yes)",
+                    provider.id
+                ));
+                continue;
+            }
+            found.expected.push(plan::expected(args.kind, &reach.endpoint, provider.kind, (dispatcher.now)()));
             let (model, endpoint) = (model.model.clone(), reach.endpoint.clone());
-            found.targets.push(Target { model, endpoint, bound });
+            found.targets.push(Target { model, endpoint, bound, most });
             found.reaches.push(reach);
         }
     }
     if !unpriced.is_empty() {
-        let (names, verb) = (first_of(&unpriced, 8), if unpriced.len() == 1 { "has" } else { "have" });
+        let (names, verb) = (listed(&unpriced, 8), if unpriced.len() == 1 { "has" } else { "have" });
         if found.targets.is_empty() {
             return Err(CliError::new(
                 Exit::Refused,
@@ -126,9 +157,29 @@ pub(super) fn find(dispatcher: &Dispatcher<'_>, wanted: &Wanted, args: &Provider
     }
     if found.targets.is_empty() {
         let message = format!("nobody can be asked a probe of kind {}", args.kind.name());
-        return Err(CliError::new(Exit::NotFound, "no_provider", message).fact("because", found.left_out.join("\n")));
+        let exit =
+            if found.left_out.iter().any(|why| why.contains("of today")) { Exit::Refused } else { Exit::NotFound };
+        return Err(CliError::new(exit, "no_provider", message).fact("because", found.left_out.join("\n")));
     }
     Ok(found)
+}
+
+/// How many probes each endpoint had today (UTC). Processes side by side may not see each other's last calls: this is for
+/// the provider's sake, where money has a ledger.
+fn asked_today(dispatcher: &Dispatcher<'_>) -> BTreeMap<EndpointId, u32> {
+    const DAY: i64 = 86_400;
+    let now = (dispatcher.now)();
+    let midnight = jiff::Timestamp::from_second(now.as_second().div_euclid(DAY) * DAY).unwrap_or(now);
+    let mut asked = BTreeMap::new();
+    // In the sandbox nobody is bothered.
+    if dispatcher.sandbox.is_none()
+        && let Ok(seen) = dispatcher.store.attempts(midnight, jiff::Timestamp::MAX)
+    {
+        for seen in seen.into_iter().filter(|seen| seen.source == Source::Probe) {
+            *asked.entry(seen.endpoint).or_insert(0) += 1;
+        }
+    }
+    asked
 }
 
 fn is_callable(dispatcher: &Dispatcher<'_>, wanted: &Wanted, reach: &Reach) -> bool {

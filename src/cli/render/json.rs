@@ -55,3 +55,13 @@ pub(crate) fn head(schema: &str, envelope: &Envelope<'_>) -> Map<String, Value> 
     document.insert("warnings".to_owned(), envelope.warnings.to_vec().into());
     document
 }
+
+/// Several values with commas between them.
+pub(crate) fn between<T>(items: &[T], out: &mut String, write: impl Fn(&T, &mut String)) {
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write(item, out);
+    }
+}

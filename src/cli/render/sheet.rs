@@ -26,6 +26,10 @@ pub(crate) enum Cell {
     Flag(bool),
     /// Several words.
     Words(Vec<String>),
+    /// Any of them, and what people are told in its place.
+    Told(Box<Cell>, String),
+    /// Several of them.
+    List(Vec<Cell>),
 }
 
 impl Cell {
@@ -42,6 +46,19 @@ impl Cell {
     /// Money, or unknown.
     pub(crate) fn money(amount: Option<Decimal>) -> Self {
         amount.map_or(Self::Unknown, Self::Money)
+    }
+
+    /// A cell with other words for people.
+    pub(crate) fn told(self, words: impl Into<String>) -> Self {
+        Self::Told(Box::new(self), words.into())
+    }
+
+    /// The cell itself, whatever people are told.
+    fn plain(&self) -> &Self {
+        match self {
+            Self::Told(cell, _) => cell.plain(),
+            cell => cell,
+        }
     }
 
     /// The bare value for delimited text.
@@ -62,15 +79,9 @@ impl Cell {
             Self::Money(amount) => write!(out, "{}", amount.normalize()),
             Self::Figure(value, places) => write!(out, "{value:.places$}"),
             Self::Flag(flag) => write!(out, "{flag}"),
-            Self::Words(words) => {
-                for (at, word) in words.iter().enumerate() {
-                    if at > 0 {
-                        out.push(',');
-                    }
-                    out.push_str(word);
-                }
-                Ok(())
-            }
+            Self::Words(words) => return json::between(words, out, |word, out| out.push_str(word)),
+            Self::Told(cell, _) => return cell.write_bare(out),
+            Self::List(cells) => return json::between(cells, out, Self::write_bare),
         };
     }
 
@@ -81,12 +92,13 @@ impl Cell {
             Self::Count(_) | Self::Money(_) | Self::Figure(..) | Self::Flag(_) => self.write_bare(out),
             Self::Words(words) => {
                 out.push('[');
-                for (at, word) in words.iter().enumerate() {
-                    if at > 0 {
-                        out.push(',');
-                    }
-                    json::quote(word, out);
-                }
+                json::between(words, out, |word, out| json::quote(word, out));
+                out.push(']');
+            }
+            Self::Told(cell, _) => cell.json(out),
+            Self::List(cells) => {
+                out.push('[');
+                json::between(cells, out, Self::json);
                 out.push(']');
             }
         }
@@ -160,6 +172,7 @@ impl Column {
     /// A cell for people.
     pub(crate) fn human(&self, cell: &Cell) -> String {
         match (cell, self.show) {
+            (Cell::Told(_, words), _) => words.clone(),
             (Cell::Unknown, Show::Mark | Show::Near) => String::new(),
             (Cell::Unknown, _) => "-".to_owned(),
             (Cell::Count(count), Show::Tokens) => text::short_count(*count),
@@ -416,7 +429,7 @@ impl Sheet {
 
 fn compare(a: &Cell, b: &Cell, reverse: bool) -> std::cmp::Ordering {
     use std::cmp::Ordering;
-    let known = match (a, b) {
+    let known = match (a.plain(), b.plain()) {
         (Cell::Unknown, Cell::Unknown) => return Ordering::Equal,
         (Cell::Unknown, _) => return Ordering::Greater,
         (_, Cell::Unknown) => return Ordering::Less,

@@ -158,6 +158,13 @@ pub(crate) fn first_of<T: AsRef<str>>(names: &[T], most: usize) -> String {
     if more == 0 { shown.join(" ") } else { format!("{} and {more} more", shown.join(" ")) }
 }
 
+/// The same with commas, as in a sentence.
+pub(crate) fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    let more = names.len() - shown.len();
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
 /// The same lines without spaces at their ends.
 pub(crate) fn trim_ends(text: &str) -> String {
     text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
