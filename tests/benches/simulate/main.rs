@@ -1,9 +1,10 @@
 //! Routers against simulated hosts: `cargo bench --bench simulate -- [--cells TEXT] [--seeds N] [--first SEED] [--quick]
-//! [--summary] [--svg FILE]`.
+//! [--summary] [--svg FILE] [--variants TEXT]`.
 //!
 //! Prints a table for every cell (market/weather/requests a second/twist/USD a second) whose name contains one of the
 //! comma-separated texts, then one line a cell against its best peer. Seeds count at 4 requests a second: there are four
-//! times as many at 0.2, half as many at 20.
+//! times as many at 0.2, half as many at 20. A variant is our policy with other constants, to be chosen on some seeds and
+//! judged on others: `--variants "quick: half_life_min=30 cap=10; slow: half_life_min=300"`.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time, and writes its plot to a file")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints")]
@@ -18,11 +19,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use sim::cells::{Cell, Place, cells, seeded};
+use sim::cells::{Cell, OURS, Place, Variant, cells, seeded};
+use sim::product::Product;
 use sim::world::{Twist, Weather};
 use sim::{catalogs, peers};
 
-const USAGE: &str = "simulate [--cells TEXT,..] [--seeds N] [--first SEED] [--quick] [--summary] [--svg FILE]";
+const USAGE: &str = "simulate [--cells TEXT,..] [--seeds N] [--first SEED] [--quick] [--summary] [--svg FILE] \
+                     [--variants TEXT]";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -33,10 +36,12 @@ struct Args {
     quick: bool,
     summary: bool,
     svg: Option<String>,
+    variants: Vec<(String, Vec<(String, f64)>)>,
 }
 
 fn args() -> Result<Args, String> {
-    let mut args = Args { cells: Vec::new(), seeds: 8, first: 1, quick: false, summary: false, svg: None };
+    let mut args =
+        Args { cells: Vec::new(), seeds: 8, first: 1, quick: false, summary: false, svg: None, variants: Vec::new() };
     let mut given = std::env::args().skip(1);
     while let Some(word) = given.next() {
         let mut value = || given.next().ok_or(format!("{word} needs a value"));
@@ -45,6 +50,7 @@ fn args() -> Result<Args, String> {
             "--seeds" => args.seeds = value()?.parse().map_err(|_| "--seeds takes a number".to_owned())?,
             "--first" => args.first = value()?.parse().map_err(|_| "--first takes a number".to_owned())?,
             "--svg" => args.svg = Some(value()?),
+            "--variants" => args.variants = variants(&value()?)?,
             "--quick" => args.quick = true,
             "--summary" => args.summary = true,
             // What cargo passes to every bench.
@@ -53,6 +59,21 @@ fn args() -> Result<Args, String> {
         }
     }
     Ok(args)
+}
+
+/// `name: constant=value constant=value; name: ...`
+fn variants(text: &str) -> Result<Vec<(String, Vec<(String, f64)>)>, String> {
+    let constant = |word: &str| {
+        let (name, value) = word.split_once('=')?;
+        let value = value.parse().ok()?;
+        Product::tuned(&mut Product::policy(0.005), name, value).map(|()| (name.to_owned(), value))
+    };
+    let variant = |text: &str| {
+        let (name, constants) = text.split_once(':').ok_or(format!("a variant has no name: {text}"))?;
+        let constants = constants.split_whitespace().map(|word| constant(word).ok_or(format!("no constant: {word}")));
+        Ok((format!("{OURS} {}", name.trim()), constants.collect::<Result<_, String>>()?))
+    };
+    text.split(';').map(variant).collect()
 }
 
 /// Every kind of world: the plain ones at three rates, the harsh ones at two.
@@ -91,6 +112,17 @@ fn played(place: Place, args: &Args) -> Vec<Cell> {
         rate if rate > 10.0 => args.seeds.div_ceil(2).max(2),
         _ => args.seeds,
     };
+    let tuned = |constants: &[(String, f64)], wait: f64| {
+        let mut policy = Product::policy(wait);
+        for (name, value) in constants {
+            Product::tuned(&mut policy, name, *value).unwrap_or_default();
+        }
+        policy
+    };
+    let makers: Vec<_> = args.variants.iter().map(|(name, constants)| (name, |wait| tuned(constants, wait))).collect();
+    let mut ours: Vec<Variant<'_>> = vec![(OURS, &Product::policy)];
+    ours.extend(makers.iter().map(|(name, maker)| (name.as_str(), maker as _)));
+    let ours = &ours;
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let began = Instant::now();
     let stopwatch = || u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -103,7 +135,7 @@ fn played(place: Place, args: &Args) -> Vec<Cell> {
                     if seed >= many {
                         break;
                     }
-                    let result = seeded(place, args.first + seed, &waits, &peers::NAMES, &stopwatch);
+                    let result = seeded(place, args.first + seed, &waits, (ours, &peers::NAMES), &stopwatch);
                     done.lock().unwrap_or_else(PoisonError::into_inner).extend(result.map(|result| (seed, result)));
                 }
             });
@@ -134,6 +166,9 @@ fn main() -> ExitCode {
         }
     }
     print!("{}", report::summary(&all));
+    if !args.variants.is_empty() {
+        print!("{}", report::variants(&all));
+    }
     if let Some(file) = &args.svg
         && let Err(why) = std::fs::write(file, plot::forest(&all))
     {

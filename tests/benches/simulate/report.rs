@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::sim::cells::Cell;
+use crate::sim::cells::{Cell, OURS};
 use crate::sim::score::Figures;
-use crate::sim::statistics::mean;
+use crate::sim::statistics::{Paired, mean};
 
 /// One cell, the lowest loss first.
 pub(crate) fn table(cell: &Cell) -> String {
@@ -111,6 +111,29 @@ pub(crate) fn summary(cells: &[Cell]) -> String {
         counts.join(", "),
         shown(median, 2)
     );
+    text
+}
+
+/// Every variant of ours: its mean regret over all cells, and over ours in percent of the loss, with the interval over cells.
+pub(crate) fn variants(cells: &[Cell]) -> String {
+    let mut text = String::new();
+    let names = cells.first().map_or(Vec::new(), |cell| cell.rows.iter().map(|row| row.name.as_str()).collect());
+    for name in names.into_iter().filter(|name| name.starts_with(OURS)) {
+        let row = |cell: &Cell, name: &str| cell.rows.iter().find(|row| row.name == name).cloned();
+        let regrets = cells.iter().filter_map(|cell| Some(cell.regret(&row(cell, name)?)));
+        let percent = cells.iter().filter_map(|cell| {
+            let (plain, tuned) = (row(cell, OURS)?, row(cell, name)?);
+            Some(Paired::of(&tuned.losses, &plain.losses).mean / mean(plain.losses).value * 100.0)
+        });
+        let (regret, percent) = (mean(regrets), mean(percent));
+        let _ = writeln!(
+            text,
+            "{name:<40} regret {:>8}   against {OURS}: {:>7} % ± {}",
+            shown(regret.value, 3),
+            shown(percent.value, 2),
+            shown(percent.error, 2)
+        );
+    }
     text
 }
 

@@ -69,7 +69,6 @@ const fn host(name: &'static str, [input, output]: [&'static str; 2], [ttft, ttf
 /// A model and its hosts.
 #[derive(Debug, Clone)]
 pub struct Market {
-    pub name: &'static str,
     pub hosts: Vec<Host>,
     /// The shortest prefix that a cache keeps.
     pub cache_min: u32,
@@ -80,13 +79,13 @@ pub const NAMES: [&str; 3] = ["sonnet", "open", "oss"];
 
 /// The market of that name.
 pub fn market(name: &str) -> Option<Market> {
-    let (name, hosts) = match name {
-        "sonnet" => ("sonnet", sonnet()),
-        "open" => ("open", open()),
-        "oss" => ("oss", oss()),
+    let hosts = match name {
+        "sonnet" => sonnet(),
+        "open" => open(),
+        "oss" => oss(),
         _ => return None,
     };
-    Some(Market { name, hosts, cache_min: 1024 })
+    Some(Market { hosts, cache_min: 1024 })
 }
 
 /// A closed model at its author and at the clouds: one price but for the European region, caches with a surcharge.

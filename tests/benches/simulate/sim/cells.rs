@@ -1,5 +1,7 @@
 //! The grid: worlds times values of time, and every router in each on the same seeds.
 
+use openmux::routing::Policy;
+
 use super::catalogs::market;
 use super::oracle;
 use super::peers;
@@ -97,14 +99,20 @@ pub struct Judged<'a> {
     pub peer_regret: f64,
 }
 
-/// A variant of our policy: its name, and what it changes.
-pub type Variant = (String, Vec<(String, String)>);
+/// A policy of ours for a value of time: what it is called, and how it is made.
+pub type Variant<'a> = (&'a str, &'a (dyn Fn(f64) -> Policy + Sync));
 
 /// What one seed gave: rows by value of time, then by router, and the bounds.
-type Seeded = Vec<(f64, Vec<(String, f64, Figures)>)>;
+pub type Seeded = Vec<(f64, Vec<(String, f64, Figures)>)>;
 
 /// Plays every router on one seed. Peers know no value of time, so they are played once.
-pub fn seeded(place: Place, seed: u64, waits: &[f64], peers: &[&str], stopwatch: &dyn Fn() -> u64) -> Option<Seeded> {
+pub fn seeded(
+    place: Place,
+    seed: u64,
+    waits: &[f64],
+    (ours, peers): (&[Variant<'_>], &[&str]),
+    stopwatch: &dyn Fn() -> u64,
+) -> Option<Seeded> {
     let world = World::new(seed, market(place.market)?, place.weather, place.twist, place.seconds, place.rate);
     let workload = Workload::new(seed, place.rate, place.seconds, place.twist == Twist::Bursty);
     let run = |router: &mut dyn Router| {
@@ -118,8 +126,8 @@ pub fn seeded(place: Place, seed: u64, waits: &[f64], peers: &[&str], stopwatch:
     let at = |&wait: &f64| {
         let worth = Worth::of(wait);
         let row = |name: &str, played: &Played| (name.to_owned(), loss(played, worth), figures(played, &world));
-        let ours = run(&mut Product::new(&world, Product::policy(wait)));
-        let mut rows = vec![row(OURS, &ours)];
+        let variant = |(name, policy): &Variant<'_>| row(name, &run(&mut Product::new(&world, policy(wait))));
+        let mut rows: Vec<_> = ours.iter().map(variant).collect();
         rows.extend(played.iter().map(|(name, played)| row(name, played)));
         (oracle::bound(&world, &workload, worth), rows)
     };
@@ -128,7 +136,7 @@ pub fn seeded(place: Place, seed: u64, waits: &[f64], peers: &[&str], stopwatch:
 
 /// Old figures that are wrong: five attempts at every host within the last ten minutes.
 fn remember(world: &World, router: &mut dyn Router) {
-    let question = Question { id: usize::MAX, session: usize::MAX, turn: 0, continues: false, input: 500 };
+    let question = Question { id: usize::MAX, session: usize::MAX, continues: false, input: 500 };
     for nth in 0..5 {
         for (host, about) in world.market.hosts.iter().enumerate() {
             let ttft = about.ttft * world.belief(host);

@@ -47,6 +47,19 @@ impl Product {
         Policy::time_value(format!("{:.6}", wait * 3600.0).parse().unwrap_or_default())
     }
 
+    /// Changes one constant of a policy; `None` where there is no such constant.
+    pub fn tuned(policy: &mut Policy, constant: &str, value: f64) -> Option<()> {
+        let field = match constant {
+            "prior_ttft_s" => &mut policy.prior_ttft_s,
+            "prior_samples" => &mut policy.prior_samples,
+            "prior_attempts" => &mut policy.prior_attempts,
+            "prior_availability" => &mut policy.prior_availability,
+            _ => return None,
+        };
+        *field = value;
+        Some(())
+    }
+
     fn at(&self, seconds: f64) -> Timestamp {
         let nanos = (seconds * 1e9) as i64;
         self.epoch.checked_add(jiff::SignedDuration::from_nanos(nanos)).unwrap_or(self.epoch)

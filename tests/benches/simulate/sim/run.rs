@@ -325,7 +325,11 @@ impl Run<'_> {
         let warm =
             warmth.tokens >= world.market.cache_min && seen.began - warmth.at < world.market.hosts[host].cache_ttl;
         let prices_cache = world.market.hosts[host].cache_read.is_some();
-        let hit = if warm && prices_cache && world.cache_hits(request, host) { warmth.tokens } else { 0 };
+        let hit = if warm && prices_cache && world.cache_hits(request, host) {
+            warmth.tokens.min(request.repeats)
+        } else {
+            0
+        };
         // A refusal is no try: what would have come then comes now.
         let nth =
             self.tried[id].iter().filter(|tried| tried.host == host && tried.ending != Ending::RateLimited).count();

@@ -9,8 +9,6 @@ pub struct Question {
     pub id: usize,
     /// Which conversation it belongs to.
     pub session: usize,
-    /// Which turn of it, from 0.
-    pub turn: u32,
     /// Whether it is a turn of a conversation that may go on, which whoever asks knows.
     pub continues: bool,
     /// Input tokens; every turn repeats the one before it.
@@ -90,7 +88,7 @@ fn conversation(seed: u64, session: usize, begins: f64, seconds: f64, requests: 
     for turn in 0..turns {
         let mut size = Draw::of(seed, For::Size, [session as u64, u64::from(turn), 0]);
         let output = size.lognormal(220.0, 0.7).clamp(8.0, 3000.0) as u32;
-        let seen = Question { id: 0, session, turn, continues: !single, input };
+        let seen = Question { id: 0, session, continues: !single, input };
         requests.push(Request { seen, at, output, repeats, before: None });
         repeats = input;
         input = (input + output + size.lognormal(90.0, 1.0) as u32).min(120_000);

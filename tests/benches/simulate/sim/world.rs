@@ -93,7 +93,6 @@ pub enum Fate {
 pub struct World {
     pub seed: u64,
     pub market: Market,
-    pub twist: Twist,
     pub episodes: Vec<Vec<Episode>>,
 }
 
@@ -122,7 +121,7 @@ impl World {
         let name = |at: usize, host: &Host| if twist == Twist::Correlated { 1000 + host.cloud } else { at as u64 };
         let episodes =
             hosts.iter().enumerate().map(|(at, host)| episodes(seed, name(at, host), mean, seconds)).collect();
-        Self { seed, market, twist, episodes }
+        Self { seed, market, episodes }
     }
 
     /// What is wrong with a host at a moment.
