@@ -114,8 +114,38 @@ impl Pricing {
         let outputs = dearest(&[Item::Output, Item::Reasoning])?;
         self.base(Item::Input)?;
         self.base(Item::Output)?;
-        let fees = self.cost(&Usage::default(), Timestamp::UNIX_EPOCH).ok()?.total;
-        Some((inputs * input + outputs * output).times(self.multiplier) + fees)
+        Some((inputs * input + outputs * output).times(self.multiplier) + self.request_fee())
+    }
+
+    /// What [`Pricing::cost`] comes to for text alone: `cached` of the `input` tokens read from a cache. The same to the
+    /// last digit, without the lines of the bill. `None` where plain input or output has no price, or `cached` exceeds
+    /// `input`.
+    #[must_use]
+    pub fn of_text(&self, input: Tokens, cached: Tokens, output: Tokens, at: Timestamp) -> Option<Usd> {
+        let off_peak = self.off_peak.as_ref().filter(|hours| hours.windows.iter().any(|window| window.contains(at)));
+        let rate = |item: Item| {
+            let cheap = off_peak.and_then(|hours| hours.rates.get(&item)).copied();
+            let rate = self.rates.get(&item)?;
+            Some(cheap.unwrap_or_else(|| rate.at(input, output).0))
+        };
+        let amount = |rate: UsdPerMtok, count: Tokens| {
+            let amount = rate * count;
+            if self.multiplier == Decimal::ONE { amount } else { amount.times(self.multiplier) }
+        };
+        let (plain, answer) = (rate(Item::Input)?, rate(Item::Output)?);
+        let fresh = input.checked_sub(cached)?;
+        // What has no rate of its own is charged as plain input.
+        let read = if cached > Tokens::ZERO { rate(Item::CacheRead) } else { None };
+        let inputs = match read {
+            Some(read) => amount(plain, fresh) + amount(read, cached),
+            None => amount(plain, input),
+        };
+        Some(inputs + amount(answer, output) + self.request_fee())
+    }
+
+    /// The fee of one request, in USD.
+    fn request_fee(&self) -> Usd {
+        self.fees.get(&FeeItem::Request).map_or(Usd::ZERO, |fee| fee.price.per(fee.per).0)
     }
 
     /// Adds one entry of a price table; `Ok(false)` where the key is none.
@@ -258,6 +288,32 @@ mod tests {
 
     fn window(from: u16, to: u16, weekdays: &[u8]) -> Window {
         Window { from, to, weekdays: weekdays.to_vec() }
+    }
+
+    #[test]
+    fn the_short_sum_is_the_long_bill() {
+        let at = "2026-11-24T10:00:00Z".parse::<Timestamp>().unwrap();
+        let catalog = crate::catalog::Catalog::builtin();
+        let mut seen = 0;
+        for model in catalog.models() {
+            for endpoint in model.endpoints() {
+                let Some(sheet) = endpoint.endpoint().pricing else { continue };
+                for (input, cached, output) in [(1000, 0, 400), (300_001, 299_000, 0), (7, 7, 1), (0, 0, 0)] {
+                    let (input, cached, output) = (Tokens::new(input), Tokens::new(cached), Tokens::new(output));
+                    let usage = Usage {
+                        input: Some(input),
+                        output: Some(output),
+                        cache_read: (cached > Tokens::ZERO).then_some(cached),
+                        ..Usage::default()
+                    };
+                    let bill = sheet.cost(&usage, at).ok().map(|cost| cost.total);
+                    let known = sheet.base(Item::Input).is_some() && sheet.base(Item::Output).is_some();
+                    assert_eq!(sheet.of_text(input, cached, output, at), bill.filter(|_| known), "{sheet:?}");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 10_000);
     }
 
     #[test]

@@ -9,11 +9,12 @@ use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
 use crate::catalog::price::{Cost, CostError, Item};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{CostState, ErrorClass, Observation, Phase, Source};
+use crate::observe::{Bucket, CostState, ErrorClass, Headroom, Observation, Phase, Source};
 use crate::store::StateKey;
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 use crate::upstream::auth::{AuthError, Found, Secret};
 use crate::upstream::exchange::{Limits, Outcome, exchange};
+use crate::upstream::headroom::Left;
 use crate::upstream::{Call, adapter};
 
 /// One attempt that is ready to be made.
@@ -33,6 +34,8 @@ pub struct Once<'a> {
     pub group: [u8; 16],
     /// Who asks.
     pub source: Source,
+    /// Input tokens that the endpoint's prompt cache may hold, where the conversation had been there before.
+    pub warm: Option<Tokens>,
 }
 
 /// One attempt, as it is reported.
@@ -158,8 +161,22 @@ impl Dispatcher<'_> {
             cost_state: report.cost_state,
             finish: outcome.finish.as_ref().map(|(_, native)| native.chars().take(64).collect()),
             reused: outcome.reused,
+            warm: once.warm,
+            headroom: headroom(report),
         }
     }
+}
+
+/// What is left of the rate limits, from the moment at which the response's head came.
+fn headroom(report: &AttemptReport) -> Headroom {
+    let timings = report.outcome.timings;
+    let at = report.at + timings.connect.unwrap_or_default() + timings.head.unwrap_or_default();
+    let bucket = |told: Option<Left>| {
+        let Left { limit, left, full_in } = told?;
+        Some(Bucket { limit, left, at, full_at: at.checked_add(full_in).ok()? })
+    };
+    let told = report.outcome.headroom;
+    Headroom { requests: bucket(told.requests), tokens: bucket(told.tokens) }
 }
 
 /// A request as it went out, where somebody wants a copy.

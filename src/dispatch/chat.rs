@@ -10,9 +10,13 @@ use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
 use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
+use crate::units::Tokens;
 use crate::upstream::auth::Signer;
 use crate::upstream::exchange::{Limit, Limits};
 use crate::upstream::transport::Transport;
+
+/// No trial after a cool-down keeps others away for longer than this.
+const TRIAL: Duration = Duration::from_secs(30);
 
 /// What happens between attempts, for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +143,9 @@ impl Dispatcher<'_> {
                     }
                 }
                 Step::Try { endpoint, first_token, again, .. } => {
+                    if !self.may_try(plan, &endpoint, first_token) && failover.pass_over() {
+                        continue;
+                    }
                     // What is tried after a wait was said before it.
                     if waited.is_zero() {
                         announce(&attempts, &endpoint, again, observer);
@@ -154,7 +161,10 @@ impl Dispatcher<'_> {
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
                     let (request, hold) = (plan.request, plan.hold);
-                    let once = Once { request, reach, wire, limits, hold, group: plan.group, source: plan.source };
+                    let warm = plan.decision.request.warm_at(&endpoint);
+                    let warm = (warm > Tokens::ZERO).then_some(warm);
+                    let (group, source) = (plan.group, plan.source);
+                    let once = Once { request, reach, wire, limits, hold, group, source, warm };
                     let report = self.once(&once, cancel.clone(), observer).await;
                     let class = report.outcome.class;
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
@@ -175,6 +185,19 @@ impl Dispatcher<'_> {
             }
         };
         ChatReport { attempts, gave_up, elapsed: began.elapsed() }
+    }
+}
+
+impl Dispatcher<'_> {
+    /// After a cool-down one trial goes through, of all processes that share a store.
+    fn may_try(&self, plan: &Plan<'_>, endpoint: &EndpointId, first_token: Option<Duration>) -> bool {
+        let trial = plan.decision.ranked.iter().any(|ranked| ranked.half_open && ranked.endpoint == *endpoint);
+        let reach = plan.reaches.iter().find(|reach| reach.endpoint.id == *endpoint);
+        let Some(reach) = reach.filter(|_| trial) else { return true };
+        let now = (self.now)();
+        let key = reach.state_key(self.store.salt().ok().as_ref());
+        let until = now + first_token.unwrap_or(TRIAL).min(TRIAL);
+        self.store.claim_trial(&key, now, until).unwrap_or(true)
     }
 }
 

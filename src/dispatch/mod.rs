@@ -121,7 +121,8 @@ pub fn shape(model: &ModelId, input: Tokens, output: Tokens, cached: Tokens, con
         max_output: None,
         stream: true,
         needs: Needs::default(),
-        warm: None,
+        warm: Vec::new(),
+        continues: false,
         constraints,
     }
 }

@@ -91,6 +91,7 @@ fn refused(class: ErrorClass, message: String) -> Outcome {
         reads: 0,
         shown: false,
         reused: false,
+        headroom: crate::upstream::headroom::Told::default(),
     }
 }
 

@@ -210,7 +210,7 @@ impl ErrorClass {
     pub const fn cooldown(self) -> Cooldown {
         match self {
             Self::Overloaded => Cooldown::Hint(Duration::from_secs(10), Duration::from_secs(300)),
-            Self::RateLimited => Cooldown::Hint(Duration::from_secs(5), Duration::from_secs(300)),
+            Self::RateLimited => Cooldown::Hint(Duration::from_millis(1500), Duration::from_secs(30)),
             Self::Quota | Self::Auth | Self::Forbidden | Self::NotFound => Cooldown::Fixed(HOUR),
             Self::ProviderFault | Self::ProviderTimeout | Self::StreamBroken | Self::Unreachable => {
                 Cooldown::InARow(3, Duration::from_secs(2), Duration::from_secs(60))

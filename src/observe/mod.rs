@@ -1,7 +1,10 @@
 //! One attempt as it was seen ([`Observation`]), what a failure permits next ([`ErrorClass`]), and the fold of many
 //! attempts ([`EndpointStats`]), read at a given `now`. No clock, no I/O.
 
+mod breaker;
 mod class;
+mod headroom;
+mod learning;
 pub mod ledger;
 mod measured;
 mod statistics;
@@ -11,13 +14,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use breaker::{Breaker, Cooling, Window};
 pub use class::{Cooldown, ErrorClass, Failover};
+pub use headroom::{Bucket, Headroom};
+pub use learning::{Learning, Moments, censored};
 pub use measured::{MEDIAN_FLOOR, Measured};
 pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
-pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed, speed_of};
+pub use stats::{CacheHits, EndpointStats, SIZES, Share, StatsState, decode_speed, size_of, speed_of};
 
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 
 /// Where an attempt came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +125,10 @@ pub struct Observation {
     pub finish: Option<String>,
     /// Whether the connection was reused.
     pub reused: bool,
+    /// Input tokens that a prompt cache was expected to serve, where the conversation had been here before.
+    pub warm: Option<Tokens>,
+    /// What is left of the rate limits, as the response's headers say.
+    pub headroom: Headroom,
 }
 
 /// Samples for the tests of other modules.

@@ -1,80 +1,108 @@
 //! The fold of many attempts: decayed sums that are updated by an [`Observation`] and read at a given `now`.
 //!
 //! Weights halve with time, not with samples, because the samples of a command line are irregular; an endpoint that is
-//! left alone drifts back to its prior. The half-life follows `metrics.md` 3.3: 2 h / sqrt(samples per hour), held
-//! within 15 minutes and 6 hours.
+//! left alone drifts back to what is known of it in the long run, and then to the prior. [`Learning`] says how fast.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Cooldown, ErrorClass, Observation};
+use super::learning::RATE_HOURS;
+use super::{Breaker, Cooling, ErrorClass, Headroom, Learning, Moments, Observation, Phase, censored};
+use crate::units::Tokens;
 
-/// Decayed weight, mean and variance of the logarithm of a positive quantity.
+/// Successes and the provider's own faults, decayed.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Moments {
-    /// Decayed number of samples.
-    pub weight: f64,
-    /// Mean of the logarithms.
-    pub mean: f64,
-    /// Sum of squared deviations of the logarithms.
-    pub squares: f64,
+pub struct Share {
+    /// Decayed successes.
+    pub successes: f64,
+    /// Decayed provider faults.
+    pub faults: f64,
 }
 
-impl Moments {
-    fn decay(&mut self, factor: f64) {
-        self.weight *= factor;
-        self.squares *= factor;
-    }
-
-    fn add(&mut self, value: f64) {
-        if !(value.is_finite() && value > 0.0) {
-            return;
-        }
-        let log = libm::log(value);
-        self.weight += 1.0;
-        let delta = log - self.mean;
-        self.mean += delta / self.weight;
-        self.squares += delta * (log - self.mean);
-    }
-
-    /// Variance of the logarithms; 0 below two samples.
+impl Share {
+    /// Both.
     #[must_use]
-    pub fn variance(&self) -> f64 {
-        if self.weight > 1.0 { (self.squares / self.weight).max(0.0) } else { 0.0 }
+    pub fn tried(&self) -> f64 {
+        self.successes + self.faults
+    }
+
+    /// The share of successes, leant on a prior that weighs so many attempts.
+    #[must_use]
+    pub fn shrunk(&self, prior: f64, attempts: f64) -> f64 {
+        (self.successes + attempts * prior) / (self.tried() + attempts).max(1e-12)
+    }
+
+    fn decay(&mut self, factor: f64) {
+        self.successes *= factor;
+        self.faults *= factor;
     }
 }
 
-/// Why an endpoint is left alone, and until when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cooling {
-    /// Until when.
-    pub until: Timestamp,
-    /// The failure that began it.
-    pub class: ErrorClass,
+/// How often a prompt cache held what it was expected to hold, decayed.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CacheHits {
+    /// Attempts whose prompt began with what had been sent here before.
+    pub asked: f64,
+    /// The sum of the shares of it that were served from the cache.
+    pub served: f64,
+}
+
+impl CacheHits {
+    /// The share that is expected of the next one, leant on a prior that weighs so many attempts.
+    #[must_use]
+    pub fn shrunk(&self, prior: f64, attempts: f64) -> f64 {
+        ((self.served + attempts * prior) / (self.asked + attempts).max(1e-12)).clamp(0.0, 1.0)
+    }
+}
+
+/// The classes by size of the input that times to first token are kept apart by (`metrics.md` 1.6): up to 1,000 tokens,
+/// up to 10,000, up to 100,000, and more.
+pub const SIZES: usize = 4;
+
+/// The class of an input of so many tokens, not counting what a cache serves.
+#[must_use]
+pub fn size_of(input: Tokens) -> usize {
+    [1_000, 10_000, 100_000].iter().filter(|&&most| input.count() > most).count()
 }
 
 /// What routing reads of one endpoint, as of a given `now`. Everything is decayed to that moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EndpointStats {
-    /// Decayed successes.
-    pub successes: f64,
-    /// Decayed provider faults.
-    pub faults: f64,
-    /// Decayed rate-limited attempts.
+    /// Successes and faults in short memory: what is going on.
+    pub recent: Share,
+    /// The same in lasting memory: what is usual.
+    pub lasting: Share,
+    /// Rate-limited attempts in short memory.
     pub limited: f64,
     /// Time to first token, ln seconds.
     pub ttft: Moments,
+    /// The same by the size of the input.
+    pub ttft_by_size: [Moments; SIZES],
+    /// The same of all sizes in lasting memory.
+    pub ttft_lasting: Moments,
     /// Decode speed, ln tokens per second.
     pub speed: Moments,
+    /// The same in lasting memory.
+    pub speed_lasting: Moments,
+    /// Output tokens of whole answers, logarithms, in lasting memory.
+    pub output: Moments,
+    /// Seconds that a failed attempt lost, averaged; `None` where none failed.
+    pub failure_s: Option<f64>,
+    /// How often the prompt cache held what it should.
+    pub cache: CacheHits,
+    /// What is left of the rate limits, where the provider says.
+    pub headroom: Headroom,
     /// Age of the newest attempt.
     pub age: Option<Duration>,
-    /// When it last succeeded, and last failed by its own fault.
+    /// When it last succeeded.
     pub last_success: Option<Timestamp>,
     /// When it last failed by its own fault.
     pub last_fault: Option<Timestamp>,
     /// Whether it is being left alone.
     pub cooling: Option<Cooling>,
+    /// Whether the next attempt is the one trial after a pause.
+    pub half_open: bool,
 }
 
 /// The decayed sums of one endpoint as they are stored: valid at `updated`.
@@ -82,32 +110,39 @@ pub struct EndpointStats {
 pub struct StatsState {
     /// The moment at which the sums hold.
     pub updated: Timestamp,
-    /// Decayed successes.
-    pub successes: f64,
-    /// Decayed provider faults.
-    pub faults: f64,
-    /// Decayed rate-limited attempts.
+    /// Attempts an hour, decayed.
+    pub rate: f64,
+    /// Successes and faults in short memory.
+    pub recent: Share,
+    /// The same in lasting memory.
+    pub lasting: Share,
+    /// Rate-limited attempts in short memory.
     pub limited: f64,
     /// Time to first token, ln seconds.
     pub ttft: Moments,
+    /// The same by the size of the input.
+    pub ttft_by_size: [Moments; SIZES],
+    /// The same of all sizes in lasting memory.
+    pub ttft_lasting: Moments,
     /// Decode speed, ln tokens per second.
     pub speed: Moments,
-    /// Decayed attempts, from which the rate per hour follows.
-    pub attempts: f64,
-    /// Failures in a row that the provider is left alone for, sooner or later.
-    pub failures_in_row: u32,
-    /// Pauses in a row, without a success between them.
-    pub ejections: u32,
+    /// The same in lasting memory.
+    pub speed_lasting: Moments,
+    /// Output tokens of whole answers, logarithms, in lasting memory.
+    pub output: Moments,
+    /// Seconds that a failed attempt lost, averaged.
+    pub failure_s: Option<f64>,
+    /// How often the prompt cache held what it should.
+    pub cache: CacheHits,
+    /// What is left of the rate limits.
+    pub headroom: Headroom,
     /// Whether it is being left alone.
-    pub cooling: Option<Cooling>,
+    pub breaker: Breaker,
     /// When it last succeeded.
     pub last_success: Option<Timestamp>,
     /// When it last failed by its own fault.
     pub last_fault: Option<Timestamp>,
 }
-
-/// The window over which `attempts` is a rate, in hours: attempts decay with this half-life times ln 2.
-const RATE_HOURS: f64 = 24.0;
 
 impl StatsState {
     /// Nothing is known yet.
@@ -115,113 +150,164 @@ impl StatsState {
     pub fn new(at: Timestamp) -> Self {
         Self {
             updated: at,
-            successes: 0.0,
-            faults: 0.0,
+            rate: 0.0,
+            recent: Share::default(),
+            lasting: Share::default(),
             limited: 0.0,
             ttft: Moments::default(),
+            ttft_by_size: [Moments::default(); SIZES],
+            ttft_lasting: Moments::default(),
             speed: Moments::default(),
-            attempts: 0.0,
-            failures_in_row: 0,
-            ejections: 0,
-            cooling: None,
+            speed_lasting: Moments::default(),
+            output: Moments::default(),
+            failure_s: None,
+            cache: CacheHits::default(),
+            headroom: Headroom::default(),
+            breaker: Breaker::default(),
             last_success: None,
             last_fault: None,
         }
     }
 
-    /// Half-life of the sums: 2 h / sqrt(attempts per hour), within 15 minutes and 6 hours.
+    /// The fold of attempts of one endpoint, in their order; `None` without any.
     #[must_use]
-    pub fn half_life(&self) -> Duration {
-        let per_hour = (self.attempts / RATE_HOURS).max(1e-6);
-        let hours = (2.0 / libm::sqrt(per_hour)).clamp(0.25, 6.0);
-        Duration::from_secs_f64(hours * 3600.0)
+    pub fn of<'a>(attempts: impl IntoIterator<Item = &'a Observation>, learning: &Learning) -> Option<Self> {
+        let mut attempts = attempts.into_iter().peekable();
+        let mut state = Self::new(attempts.peek()?.at);
+        attempts.for_each(|seen| state.observe(seen, learning));
+        Some(state)
     }
 
-    fn decay_to(&mut self, now: Timestamp) {
+    fn decay_to(&mut self, now: Timestamp, learning: &Learning) {
         let elapsed = seconds_between(self.updated, now);
         if elapsed <= 0.0 {
             return;
         }
-        let factor = libm::exp2(-elapsed / self.half_life().as_secs_f64());
-        self.successes *= factor;
-        self.faults *= factor;
-        self.limited *= factor;
-        self.ttft.decay(factor);
-        self.speed.decay(factor);
-        self.attempts *= libm::exp(-elapsed / (RATE_HOURS * 3600.0));
+        let recent = libm::exp2(-elapsed / learning.recent.as_secs_f64());
+        self.recent.decay(recent);
+        self.limited *= recent;
+        let times = libm::exp2(-learning.halvings(self.rate, elapsed));
+        self.ttft.decay(times);
+        self.speed.decay(times);
+        self.ttft_by_size.iter_mut().for_each(|size| size.decay(times));
+        let lasting = libm::exp2(-learning.lasting_halvings(self.rate, elapsed));
+        self.lasting.decay(lasting);
+        for moments in [&mut self.ttft_lasting, &mut self.speed_lasting, &mut self.output] {
+            moments.decay(lasting);
+        }
+        self.cache.asked *= lasting;
+        self.cache.served *= lasting;
+        self.rate *= libm::exp(-elapsed / (RATE_HOURS * 3600.0));
         self.updated = now;
     }
 
     /// Folds one attempt in.
-    pub fn observe(&mut self, seen: &Observation) {
-        self.decay_to(seen.at);
-        self.attempts += 1.0;
+    pub fn observe(&mut self, seen: &Observation, learning: &Learning) {
+        self.decay_to(seen.at, learning);
+        self.rate += 1.0 / RATE_HOURS;
         if seen.class.is_success() {
-            self.successes += 1.0;
-            self.failures_in_row = 0;
-            self.ejections = 0;
-            self.cooling = None;
-            self.last_success = Some(seen.at);
+            self.recent.successes += 1.0;
+            self.lasting.successes += 1.0;
+            self.last_success = self.last_success.max(Some(seen.at));
         } else if seen.class.is_provider_fault() {
-            self.faults += 1.0;
-            self.last_fault = Some(seen.at);
+            self.recent.faults += 1.0;
+            self.lasting.faults += 1.0;
+            self.last_fault = self.last_fault.max(Some(seen.at));
+            self.lost(seen, learning);
         } else if seen.class == ErrorClass::RateLimited {
             self.limited += 1.0;
         }
-        if let Some(ttft) = seen.timings.ttft {
-            self.ttft.add(ttft.as_secs_f64());
+        self.times(seen, learning);
+        if let Some(output) = seen.usage.as_ref().and_then(|usage| usage.output).filter(|_| seen.class.is_success()) {
+            self.output.add(f64_of(output), f64::INFINITY);
         }
-        if let Some(speed) = decode_speed(seen) {
-            self.speed.add(speed);
+        if let Some((expected, usage)) = seen.warm.zip(seen.usage.as_ref()).filter(|(warm, _)| *warm > Tokens::ZERO) {
+            let read = usage.cache_read.unwrap_or_default();
+            self.cache.asked += 1.0;
+            self.cache.served += (f64_of(read) / f64_of(expected)).min(1.0);
         }
-        self.cool(seen);
+        self.headroom = seen.headroom.or(self.headroom);
+        self.breaker.observe(seen);
     }
 
-    /// Cool-downs only lengthen.
-    fn cool(&mut self, seen: &Observation) {
-        let doubled = |base: Duration, most: Duration| base.saturating_mul(1 << self.ejections.min(8)).min(most);
-        let in_row = self.failures_in_row.saturating_add(1);
-        let pause = match seen.class.cooldown() {
-            Cooldown::None => return,
-            Cooldown::Fixed(pause) => Some(pause),
-            Cooldown::Hint(base, most) => {
-                let asked = seen.retry_after.map(|asked| asked.max(Duration::from_secs(1)));
-                Some(asked.unwrap_or(doubled(base, most)))
+    /// The time that a failure took away.
+    fn lost(&mut self, seen: &Observation, learning: &Learning) {
+        let took = seen.timings.connect.unwrap_or_default() + seen.timings.e2e.unwrap_or_default();
+        let took = took.as_secs_f64();
+        let share = learning.failure_share;
+        self.failure_s = Some(self.failure_s.map_or(took, |known| known + share * (took - known)));
+    }
+
+    fn times(&mut self, seen: &Observation, learning: &Learning) {
+        if let Some(ttft) = seen.timings.ttft {
+            let seconds = ttft.as_secs_f64();
+            self.ttft.add(seconds, learning.cap);
+            self.ttft_lasting.add(seconds, f64::INFINITY);
+            if let Some(size) = seen.usage.as_ref().and_then(uncached).map(size_of) {
+                self.ttft_by_size[size].add(seconds, learning.cap);
             }
-            // What has failed its trial after a pause need not fail three times more.
-            Cooldown::InARow(least, base, most) => (in_row >= least || self.ejections > 0).then(|| doubled(base, most)),
-        };
-        self.failures_in_row = in_row;
-        let Some(pause) = pause else { return };
-        self.ejections = self.ejections.saturating_add(1);
-        let ended = seen.timings.e2e.unwrap_or_default();
-        let until = seen.at.checked_add(ended).and_then(|at| at.checked_add(pause)).unwrap_or(seen.at);
-        if self.cooling.is_none_or(|cooling| until > cooling.until) {
-            self.cooling = Some(Cooling { until, class: seen.class });
+        } else if let Some(waited) = cut_off(seen) {
+            // It would have taken longer than it was waited for: how much longer, nobody knows.
+            let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
+            let lasting = self.ttft_lasting.shrunk(prior, learning.prior_samples);
+            let log = censored(self.ttft.shrunk(lasting, learning.prior_samples), libm::log(waited));
+            self.ttft.add_log(log, learning.cap);
+            self.ttft_lasting.add_log(log, f64::INFINITY);
+        }
+        if let Some(speed) = decode_speed(seen) {
+            self.speed.add(speed, learning.cap);
+            self.speed_lasting.add(speed, f64::INFINITY);
         }
     }
 
     /// What routing reads, as of `now`.
     #[must_use]
-    pub fn at(&self, now: Timestamp) -> EndpointStats {
+    pub fn at(&self, now: Timestamp, learning: &Learning) -> EndpointStats {
         let mut state = self.clone();
-        state.decay_to(now);
+        state.decay_to(now, learning);
         EndpointStats {
-            successes: state.successes,
-            faults: state.faults,
+            recent: state.recent,
+            lasting: state.lasting,
             limited: state.limited,
             ttft: state.ttft,
+            ttft_by_size: state.ttft_by_size,
+            ttft_lasting: state.ttft_lasting,
             speed: state.speed,
-            age: (self.attempts > 0.0).then(|| Duration::from_secs_f64(seconds_between(self.updated, now).max(0.0))),
+            speed_lasting: state.speed_lasting,
+            output: state.output,
+            failure_s: state.failure_s,
+            cache: state.cache,
+            headroom: state.headroom,
+            age: (self.rate > 0.0).then(|| Duration::from_secs_f64(seconds_between(self.updated, now).max(0.0))),
             last_success: state.last_success,
             last_fault: state.last_fault,
-            cooling: state.cooling.filter(|cooling| cooling.until > now),
+            cooling: state.breaker.cooling_at(now),
+            half_open: state.breaker.is_half_open(now),
         }
     }
 }
 
+/// How long a first token was waited for in vain, in seconds: one of our limits fired, or the caller gave up.
+fn cut_off(seen: &Observation) -> Option<f64> {
+    let waiting = matches!(seen.class, ErrorClass::ProviderTimeout | ErrorClass::Aborted)
+        && matches!(seen.phase, Phase::Send | Phase::Head | Phase::FirstToken)
+        && seen.http_status.is_none_or(|status| (200..300).contains(&status));
+    let waited = seen.timings.e2e?.as_secs_f64();
+    (waiting && waited > 0.0).then_some(waited)
+}
+
+/// Input tokens that no cache served.
+fn uncached(usage: &crate::catalog::Usage) -> Option<Tokens> {
+    Some(usage.input?.saturating_sub(usage.cache_read.unwrap_or_default()))
+}
+
 fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of tokens is far below 2^53")]
+fn f64_of(tokens: Tokens) -> f64 {
+    tokens.count() as f64
 }
 
 /// Decode speed in tokens per second, where the sample is large and slow enough to mean anything.
@@ -272,51 +358,74 @@ pub(crate) mod tests {
             cost_state: CostState::None,
             finish: None,
             reused: false,
+            warm: None,
+            headroom: Headroom::default(),
         }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
     }
 
     #[test]
     fn a_rate_limit_cools_for_what_was_asked_and_a_success_clears_it() {
-        let mut state = StatsState::new("2026-11-24T10:00:00Z".parse().unwrap());
+        let learning = Learning::default();
         let mut limited = seen("2026-11-24T10:00:00Z", ErrorClass::RateLimited);
         limited.retry_after = Some(Duration::from_secs(20));
-        state.observe(&limited);
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        assert_eq!(state.at(at("2026-11-24T10:00:19Z")).cooling.unwrap().class, ErrorClass::RateLimited);
-        assert_eq!(state.at(at("2026-11-24T10:00:20Z")).cooling, None);
-        state.observe(&seen("2026-11-24T10:00:10Z", ErrorClass::Ok));
-        assert_eq!(state.at(at("2026-11-24T10:00:11Z")).cooling, None);
-    }
-
-    #[test]
-    fn faults_in_a_row_open_the_breaker_and_a_failed_trial_opens_it_longer() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let mut state = StatsState::new(at("2026-11-24T10:00:00Z"));
-        for class in [ErrorClass::ProviderFault, ErrorClass::ProviderTimeout] {
-            state.observe(&seen("2026-11-24T10:00:00Z", class));
-            assert_eq!(state.at(at("2026-11-24T10:00:00Z")).cooling, None);
-        }
-        state.observe(&seen("2026-11-24T10:00:00Z", ErrorClass::Unreachable));
-        let until = |state: &StatsState| state.cooling.unwrap().until;
-        assert_eq!(until(&state), at("2026-11-24T10:00:02Z"));
-        state.observe(&seen("2026-11-24T10:00:05Z", ErrorClass::StreamBroken));
-        assert_eq!(until(&state), at("2026-11-24T10:00:09Z"));
-        state.observe(&seen("2026-11-24T10:00:09Z", ErrorClass::Ok));
-        state.observe(&seen("2026-11-24T10:00:10Z", ErrorClass::ProviderFault));
-        assert_eq!(state.cooling, None);
+        let mut state = StatsState::of([&limited], &learning).unwrap();
+        let cooling = |state: &StatsState, text: &str| state.at(at(text), &learning).cooling;
+        assert_eq!(cooling(&state, "2026-11-24T10:00:19Z").unwrap().class, ErrorClass::RateLimited);
+        assert_eq!(cooling(&state, "2026-11-24T10:00:20Z"), None);
+        assert!(state.at(at("2026-11-24T10:00:20Z"), &learning).half_open);
+        state.observe(&seen("2026-11-24T10:00:10Z", ErrorClass::Ok), &learning);
+        assert_eq!(cooling(&state, "2026-11-24T10:00:11Z"), None);
     }
 
     #[test]
     fn estimates_fade_with_time_and_reading_changes_nothing() {
-        let mut state = StatsState::new("2026-11-24T10:00:00Z".parse().unwrap());
+        let learning = Learning::default();
         let mut good = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
         good.timings.ttft = Some(Duration::from_millis(500));
-        state.observe(&good);
+        let state = StatsState::of([&good], &learning).unwrap();
         let before = state.clone();
-        let later = state.at("2026-11-24T16:00:00Z".parse().unwrap());
+        let later = state.at(at("2026-11-24T10:01:00Z"), &learning);
         assert_eq!(state, before);
-        assert!((later.successes - 0.5).abs() < 1e-9, "six hours are one half-life when samples are rare");
+        assert!((later.recent.successes - 0.5).abs() < 1e-9, "a minute is one half-life of what is going on");
+        assert!(later.lasting.successes > 0.99, "and nothing to what is usual");
+        assert!(later.ttft.weight > 0.98 && later.ttft.weight < 1.0);
         assert!((libm::exp(later.ttft.mean) - 0.5).abs() < 1e-9, "the mean stays, its weight fades");
+        let day = state.at(at("2026-11-25T10:00:00Z"), &learning);
+        assert!(day.ttft.weight < 0.1 && day.lasting.successes > 0.4);
+    }
+
+    #[test]
+    fn a_wait_that_was_cut_off_makes_the_wait_longer_not_shorter() {
+        let learning = Learning::default();
+        let mut good = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+        good.timings.ttft = Some(Duration::from_millis(800));
+        let mut hung = seen("2026-11-24T10:00:02Z", ErrorClass::ProviderTimeout);
+        (hung.phase, hung.timings.e2e) = (Phase::FirstToken, Some(Duration::from_secs(6)));
+        let state = StatsState::of([&good, &good, &hung], &learning).unwrap();
+        assert!(state.ttft.mean > (2.0 * libm::log(0.8) + libm::log(6.0)) / 3.0);
+        assert_eq!(state.failure_s, Some(6.0));
+        // A break after tokens says nothing of the wait before them.
+        hung.phase = Phase::Stream;
+        let state = StatsState::of([&good, &hung], &learning).unwrap();
+        assert!((state.ttft.weight - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn times_are_kept_apart_by_the_size_of_what_no_cache_served() {
+        let learning = Learning::default();
+        let mut long = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+        long.timings.ttft = Some(Duration::from_secs(9));
+        long.usage = Some(Usage { cache_read: Some(Tokens::new(90_000)), ..Usage::text(120_000, 50) });
+        long.warm = Some(Tokens::new(100_000));
+        let state = StatsState::of([&long], &learning).unwrap();
+        let weights = state.ttft_by_size.map(|size| size.weight);
+        assert_eq!(weights, [0.0, 0.0, 1.0, 0.0]);
+        assert!((state.cache.shrunk(0.5, 1.0) - 0.7).abs() < 1e-9);
+        assert_eq!([1_000, 1_001, 10_001, 100_001].map(|input| size_of(Tokens::new(input))), [0, 1, 2, 3]);
     }
 
     #[test]

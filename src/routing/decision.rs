@@ -32,6 +32,8 @@ pub struct Ranked {
     pub in_flight: u32,
     /// Its cool-down, where all candidates are cooling and it is used all the same.
     pub cooling: Option<Cooling>,
+    /// Whether an attempt here is the one trial after a cool-down.
+    pub half_open: bool,
     /// What is expected of it.
     pub expectation: Expectation,
     /// What it comes to.

@@ -158,6 +158,20 @@ impl Failover {
         Step::Try { index, endpoint: link.endpoint.clone(), first_token, again }
     }
 
+    /// The current attempt is not made, because somebody else is trying the endpoint after its cool-down. False where no
+    /// other is open: then it is made all the same.
+    pub fn pass_over(&mut self) -> bool {
+        let Some(index) = self.current else { return false };
+        let open = |(at, link): (usize, &Link)| at != index && link.tries == 0 && !link.closed;
+        if !self.chain.iter().enumerate().any(open) {
+            return false;
+        }
+        self.current = None;
+        self.attempts = self.attempts.saturating_sub(1);
+        self.chain[index].closed = true;
+        true
+    }
+
     /// The current attempt failed, `elapsed` after the request began.
     pub fn failed(&mut self, class: ErrorClass, retry_after: Option<Duration>, elapsed: Duration) {
         let Some(index) = self.current.take() else { return };

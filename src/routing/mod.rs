@@ -40,12 +40,12 @@ pub struct Needs {
     pub pdfs: bool,
 }
 
-/// A conversation whose prefix is cached at one endpoint.
+/// A conversation whose prefix was sent to an endpoint before, so that its prompt cache may hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warm {
     /// Where.
     pub endpoint: EndpointId,
-    /// How many input tokens of this request are in that cache.
+    /// How many input tokens of this request may be in that cache.
     pub tokens: Tokens,
 }
 
@@ -71,8 +71,10 @@ pub struct RouteRequest {
     pub stream: bool,
     /// What it needs.
     pub needs: Needs,
-    /// Where the conversation's prefix is cached, if anywhere.
-    pub warm: Option<Warm>,
+    /// Where the conversation's prefix may be cached; at most once an endpoint.
+    pub warm: Vec<Warm>,
+    /// Whether it is a turn of a conversation that may go on.
+    pub continues: bool,
     /// What is not negotiable.
     pub constraints: Constraints,
 }
@@ -121,6 +123,14 @@ pub struct Candidate<'a> {
     pub in_flight: u32,
     /// What was measured.
     pub stats: EndpointStats,
+}
+
+impl RouteRequest {
+    /// How many input tokens of this request an endpoint's prompt cache may hold.
+    #[must_use]
+    pub fn warm_at(&self, endpoint: &EndpointId) -> Tokens {
+        self.warm.iter().find(|warm| warm.endpoint == *endpoint).map_or(Tokens::ZERO, |warm| warm.tokens)
+    }
 }
 
 impl Candidate<'_> {
@@ -233,7 +243,7 @@ fn reject(candidate: &Candidate<'_>, reasons: Vec<Rejection>, now: Timestamp) ->
 }
 
 fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now: Timestamp) -> Ranked {
-    let expectation = score::expect(request, candidate, policy);
+    let expectation = score::expect(request, candidate, policy, now);
     let score = score::score(request, candidate, policy, &expectation, now);
     let limit = first_token_limit(candidate, policy, &expectation);
     Ranked {
@@ -247,6 +257,7 @@ fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now:
         first_token_limit: limit,
         in_flight: candidate.in_flight,
         cooling: candidate.stats.cooling.filter(|cooling| cooling.until > now),
+        half_open: candidate.stats.half_open,
         expectation,
         score,
         tie: None,

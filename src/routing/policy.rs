@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::catalog::ProviderId;
+use crate::observe::Learning;
 use crate::units::{Usd, UsdPerMtok, UsdPerSecond};
 
 /// A named trade between money and time.
@@ -67,18 +68,22 @@ pub struct Policy {
     pub reject_wait: Duration,
     /// What a rejected round trip costs beside its time.
     pub reject_cost: Usd,
-    /// Time to first token where nothing was measured, in seconds.
-    pub prior_ttft_s: f64,
-    /// Variance of its logarithm.
-    pub prior_ttft_variance: f64,
-    /// How many samples the priors of time and speed weigh.
-    pub prior_samples: f64,
+    /// How attempts are folded into estimates; the prior of the time to first token is there.
+    pub learning: Learning,
     /// Decode speed where nothing was measured, in tokens per second.
     pub prior_speed: f64,
     /// Availability where nothing was measured.
     pub prior_availability: f64,
     /// How many attempts the prior of availability weighs.
     pub prior_attempts: f64,
+    /// How many attempts the lasting availability weighs beside those of the last minutes.
+    pub lasting_attempts: f64,
+    /// The share of a warm prompt that a cache serves where that was never seen.
+    pub prior_cache_hit: f64,
+    /// How many attempts that prior weighs.
+    pub prior_cache_attempts: f64,
+    /// The chance that a conversation goes on for another turn.
+    pub continuation: f64,
     /// Two totals are a near-tie within this many percent of the best.
     pub near_tie_percent: u32,
     /// Most attempts for one request.
@@ -107,12 +112,14 @@ impl Policy {
             failure_wait: Duration::from_secs(1),
             reject_wait: Duration::from_millis(120),
             reject_cost: dollars("0.0003"),
-            prior_ttft_s: 0.8,
-            prior_ttft_variance: 0.25,
-            prior_samples: 4.0,
+            learning: Learning::default(),
             prior_speed: 60.0,
             prior_availability: 0.992,
             prior_attempts: 8.0,
+            lasting_attempts: 2.0,
+            prior_cache_hit: 0.8,
+            prior_cache_attempts: 2.0,
+            continuation: 0.7,
             near_tie_percent: 2,
             max_attempts: 4,
             retries: 2,

@@ -8,9 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Candidate, Policy, RouteRequest};
-use crate::catalog::price::Item;
-use crate::catalog::{ProviderKind, Usage};
-use crate::observe::Moments;
+use crate::catalog::ProviderKind;
+use crate::observe::size_of;
 use crate::units::{Tokens, Usd};
 
 /// Where a figure comes from.
@@ -130,47 +129,66 @@ pub struct Expectation {
     pub tokens_per_s: Estimate,
     /// The chance that an attempt succeeds, 0 to 1.
     pub availability: Estimate,
+    /// Seconds that a failed attempt loses.
+    pub failure_s: Estimate,
     /// The chance of being turned away for load, 0 to 1.
     pub rejection: Estimate,
+    /// The share of a warm prompt that the cache serves, 0 to 1; `None` where nothing is warm and nothing goes on.
+    pub cache_hit: Option<Estimate>,
+    /// What the next turn's input is expected to cost here, in USD, within the price; `None` for a single question.
+    pub next_turn: Option<Usd>,
     /// Output tokens.
     pub output: Tokens,
 }
 
-/// Shrinks measured moments towards a prior that weighs so many samples: the mean and variance of the logarithm.
-fn shrink(measured: &Moments, prior: f64, prior_variance: f64, prior_weight: f64) -> (f64, f64) {
-    let weight = measured.weight + prior_weight;
-    if weight <= 0.0 {
-        return (libm::log(prior), prior_variance);
-    }
-    let mean = (measured.weight * measured.mean + prior_weight * libm::log(prior)) / weight;
-    let variance = (measured.weight * measured.variance() + prior_weight * prior_variance) / weight;
-    (mean, variance)
-}
-
 /// What is expected of one attempt here, from what was measured and the policy's priors.
-pub(super) fn expect(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy) -> Expectation {
-    let stats = &candidate.stats;
+pub(super) fn expect(
+    request: &RouteRequest,
+    candidate: &Candidate<'_>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Expectation {
+    let (stats, learning) = (&candidate.stats, &policy.learning);
     let basis = |n: f64| match stats.age {
         Some(age) if n > 0.0 => Basis::Measured { n, age },
         _ => Basis::Assumed,
     };
-    let (mean, variance) = shrink(&stats.ttft, policy.prior_ttft_s, policy.prior_ttft_variance, policy.prior_samples);
-    let (speed, _) = shrink(&stats.speed, policy.prior_speed, 0.0, policy.prior_samples);
-    let tried = stats.successes + stats.faults;
-    let availability =
-        (stats.successes + policy.prior_attempts * policy.prior_availability) / (tried + policy.prior_attempts);
-    let answered = tried + stats.limited;
-    let rejection = stats.limited / (answered + policy.prior_attempts);
-    let mut output = request.expected_output;
-    for limit in [request.max_output, candidate.endpoint.max_output].into_iter().flatten() {
-        output = output.min(limit);
-    }
+    let output = [request.max_output, candidate.endpoint.max_output]
+        .into_iter()
+        .flatten()
+        .fold(request.expected_output, Tokens::min);
+    let hit = stats.cache.shrunk(policy.prior_cache_hit, policy.prior_cache_attempts);
+    let cached = f64_of(request.warm_at(&candidate.endpoint.id)) * hit;
+    let fresh = request.input.saturating_sub(request.cached.max(Tokens::new(whole(cached))));
+    let samples = learning.prior_samples;
+    let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
+    // What was measured of this size leans on all sizes of late, that on the long run, and that on the prior.
+    let usual = stats.ttft.shrunk(stats.ttft_lasting.shrunk(prior, samples), samples);
+    let (mean, variance) = stats.ttft_by_size[size_of(fresh)].shrunk(usual, samples);
+    let speed = stats.speed_lasting.shrunk((libm::log(policy.prior_speed), 0.0), samples);
+    let (speed, _) = stats.speed.shrunk((speed.0, 0.0), samples);
+    let usual = stats.lasting.shrunk(policy.prior_availability, policy.prior_attempts);
+    let availability = stats.recent.shrunk(usual, policy.lasting_attempts);
+    let answered = stats.recent.tried() + stats.limited;
+    let refused = stats.limited / (answered + policy.prior_attempts);
+    let told = stats.headroom.rejection(request.input + output, candidate.in_flight, now);
+    let rejection = told.map_or(refused, |told| told.max(refused));
+    let asks_cache = !request.warm.is_empty() || request.continues;
     Expectation {
-        ttft_s: Estimate { value: libm::exp(mean + variance / 2.0), basis: basis(stats.ttft.weight) },
+        ttft_s: Estimate { value: libm::exp(mean + variance / 2.0), basis: basis(stats.ttft_lasting.weight) },
         ttft_p95_s: libm::exp(mean + 1.645 * libm::sqrt(variance)),
-        tokens_per_s: Estimate { value: libm::exp(speed), basis: basis(stats.speed.weight) },
-        availability: Estimate { value: availability.clamp(1e-6, 1.0), basis: basis(tried) },
-        rejection: Estimate { value: rejection.clamp(0.0, 0.999), basis: basis(answered) },
+        tokens_per_s: Estimate { value: libm::exp(speed), basis: basis(stats.speed_lasting.weight) },
+        availability: Estimate { value: availability.clamp(1e-6, 1.0), basis: basis(stats.lasting.tried()) },
+        failure_s: Estimate {
+            value: stats.failure_s.unwrap_or(policy.failure_wait.as_secs_f64()),
+            basis: basis(stats.failure_s.map_or(0.0, |_| stats.lasting.faults)),
+        },
+        rejection: Estimate {
+            value: rejection.clamp(0.0, 0.999),
+            basis: basis(if told.is_some() { answered.max(1.0) } else { answered }),
+        },
+        cache_hit: asks_cache.then(|| Estimate { value: hit, basis: basis(stats.cache.asked) }),
+        next_turn: next_turn(request, candidate, policy, (output, hit), now),
         output,
     }
 }
@@ -183,16 +201,17 @@ pub(super) fn score(
     expectation: &Expectation,
     now: Timestamp,
 ) -> Score {
-    let mut terms = Vec::new();
+    let mut terms = Vec::with_capacity(TermKind::ALL.len());
     let (price, switch) = prices(request, candidate, expectation, now);
     if let Some(amount) = price {
+        let amount = amount + expectation.next_turn.unwrap_or_default();
         terms.push(Term { kind: TermKind::Price, amount: amount.rounded(), basis: Basis::Catalog });
     }
     let first = policy.wait_value * seconds(expectation.ttft_s.value);
     let length = f64_of(expectation.output) / expectation.tokens_per_s.value.max(1e-3);
     let rest = policy.stream_value * seconds(length);
     terms.push(Term { kind: TermKind::Wait, amount: first + rest, basis: expectation.ttft_s.basis });
-    let failure = policy.wait_value * policy.failure_wait + policy.retry_cost;
+    let failure = policy.wait_value * seconds(expectation.failure_s.value) + policy.retry_cost;
     let q = expectation.availability;
     terms.push(Term { kind: TermKind::Risk, amount: failure.share(odds(1.0 - q.value)), basis: q.basis });
     let turned_away = policy.wait_value * policy.reject_wait + policy.reject_cost;
@@ -204,37 +223,57 @@ pub(super) fn score(
     Score { price_known: price.is_some(), terms }
 }
 
-/// The price as if any warm cache were warm here, and what it costs more because it is warm elsewhere.
+/// The price as if the warmest cache were here, and what it costs more because it is elsewhere.
 fn prices(
     request: &RouteRequest,
     candidate: &Candidate<'_>,
     expectation: &Expectation,
     now: Timestamp,
 ) -> (Option<Usd>, Option<Usd>) {
-    let warm = request.warm.as_ref().map_or(Tokens::ZERO, |warm| warm.tokens);
-    let cached = request.cached.max(warm).min(request.input);
-    let cost = |cached: Tokens| price(candidate, request.input, cached, expectation.output, now);
-    let with_cache = cost(cached);
-    let Some(warm) = &request.warm else { return (with_cache, None) };
-    if warm.endpoint == candidate.endpoint.id {
-        return (with_cache, Some(Usd::ZERO));
+    let hit = expectation.cache_hit.map_or(0.0, |hit| hit.value);
+    // What is stated to be cached is cached; what may be warm is there as often as it was.
+    let cost = |warm: Tokens| {
+        let certain = request.cached.min(request.input);
+        let cold = price(candidate, request.input, certain, expectation.output, now)?;
+        if warm <= certain {
+            return Some(cold);
+        }
+        let cached = price(candidate, request.input, warm.min(request.input), expectation.output, now)?;
+        Some(mixed(cached, cold, hit))
+    };
+    let warmest = request.warm.iter().map(|warm| warm.tokens).max();
+    let Some(warmest) = warmest else { return (cost(Tokens::ZERO), None) };
+    let (best, here) = (cost(warmest), cost(request.warm_at(&candidate.endpoint.id)));
+    (best, here.zip(best).map(|(here, best)| here - best))
+}
+
+/// What the input of the next turn is expected to cost here, times the chance that there is one: it repeats this turn and
+/// its answer, from the cache as often as the cache holds it.
+fn next_turn(
+    request: &RouteRequest,
+    candidate: &Candidate<'_>,
+    policy: &Policy,
+    (output, hit): (Tokens, f64),
+    now: Timestamp,
+) -> Option<Usd> {
+    if !request.continues {
+        return None;
     }
-    let cold = cost(request.cached.min(request.input));
-    (with_cache, cold.zip(with_cache).map(|(cold, cached)| cold - cached))
+    let input = request.input + output;
+    let cost = |cached| price(candidate, input, cached, Tokens::ZERO, now);
+    let (cached, cold) = cost(input).zip(cost(Tokens::ZERO))?;
+    Some(mixed(cached, cold, hit).share(whole(policy.continuation.clamp(0.0, 1.0) * 1e12)).rounded())
+}
+
+/// The first as often as `share`, the second otherwise.
+fn mixed(one: Usd, other: Usd, share: f64) -> Usd {
+    let share = whole(share.clamp(0.0, 1.0) * 1e12);
+    one.share(share) + other.share(1_000_000_000_000 - share)
 }
 
 fn price(candidate: &Candidate<'_>, input: Tokens, cached: Tokens, output: Tokens, now: Timestamp) -> Option<Usd> {
-    let usage = Usage {
-        input: Some(input),
-        output: Some(output),
-        cache_read: (cached > Tokens::ZERO).then_some(cached),
-        ..Usage::default()
-    };
     match &candidate.endpoint.pricing {
-        Some(pricing) if pricing.base(Item::Input).is_some() && pricing.base(Item::Output).is_some() => {
-            pricing.cost(&usage, now).ok().map(|cost| cost.total)
-        }
-        Some(_) => None,
+        Some(pricing) => pricing.of_text(input, cached, output, now),
         None => (candidate.kind == ProviderKind::Local).then_some(Usd::ZERO),
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{ObservationStore, Reservation, StateKey, StoreError};
 use crate::catalog::EndpointId;
-use crate::observe::{EndpointStats, Measured, Observation, StatsState, decode_speed};
+use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState, decode_speed};
 use crate::units::Usd;
 
 /// Observations of one process, and their fold.
@@ -47,15 +47,30 @@ impl ObservationStore for Memory {
     fn record(&self, seen: &Observation) -> Result<(), StoreError> {
         let mut inner = self.lock();
         let key = StateKey { endpoint: seen.endpoint.clone(), key_fingerprint: seen.key_fingerprint.clone() };
-        inner.states.entry(key).or_insert_with(|| StatsState::new(seen.at)).observe(seen);
+        inner.states.entry(key).or_insert_with(|| StatsState::new(seen.at)).observe(seen, &Learning::default());
         inner.observations.push(seen.clone());
         Ok(())
     }
 
     fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError> {
-        let inner = self.lock();
-        let known = keys.iter().filter_map(|key| Some((key.endpoint.clone(), inner.states.get(key)?.at(now))));
-        Ok(known.collect())
+        let (inner, learning) = (self.lock(), Learning::default());
+        let mut known = BTreeMap::new();
+        for key in keys {
+            let Some(state) = inner.states.get(key) else { continue };
+            let past = || {
+                let here = |seen: &&Observation| {
+                    seen.endpoint == key.endpoint && seen.key_fingerprint == key.key_fingerprint && seen.at < now
+                };
+                StatsState::of(inner.observations.iter().filter(here), &learning)
+            };
+            let state = if state.updated > now { past() } else { Some(state.clone()) };
+            known.extend(state.map(|state| (key.endpoint.clone(), state.at(now, &learning))));
+        }
+        Ok(known)
+    }
+
+    fn claim_trial(&self, key: &StateKey, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.lock().states.get_mut(key).is_none_or(|state| state.breaker.claim(now, until)))
     }
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {

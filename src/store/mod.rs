@@ -6,6 +6,7 @@ mod memory;
 mod schema;
 mod spool;
 pub mod sqlite;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -48,11 +49,19 @@ pub trait ObservationStore: Send + Sync {
     /// It could not be written; the caller says so and goes on.
     fn record(&self, seen: &Observation) -> Result<(), StoreError>;
 
-    /// The fold of each endpoint as of `now`; an endpoint without attempts is left out.
+    /// The fold of each endpoint as of `now`; an endpoint without attempts is left out. Of a moment in the past it is what
+    /// was known then.
     ///
     /// # Errors
     /// It could not be read; the caller says so and decides on priors.
     fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError>;
+
+    /// Takes the one trial of an endpoint whose cool-down is over, for an attempt that will have ended by `until`; false
+    /// where it is not due, or somebody else has taken it.
+    ///
+    /// # Errors
+    /// It could not be written; the caller goes on as if it were granted.
+    fn claim_trial(&self, key: &StateKey, now: Timestamp, until: Timestamp) -> Result<bool, StoreError>;
 
     /// The raw samples of every endpoint since a moment, for display.
     ///

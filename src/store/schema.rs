@@ -1,7 +1,10 @@
-//! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), version 1.
+//! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), and how they came to be.
 
 /// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
+
+/// What makes each version of the one before it; the first makes version 1 of an empty file.
+pub(super) const STEPS: [&str; 2] = [CREATE, FOLD];
 
 /// Settings of every connection.
 pub(super) const PRAGMAS: &str = "
@@ -12,7 +15,7 @@ PRAGMA foreign_keys=ON;
 ";
 
 /// Everything that version 1 has.
-pub(super) const CREATE: &str = "
+const CREATE: &str = "
 CREATE TABLE endpoint(
   id INTEGER PRIMARY KEY, provider TEXT NOT NULL, host TEXT NOT NULL, protocol TEXT NOT NULL,
   upstream_model TEXT NOT NULL, model TEXT NOT NULL, variant TEXT NOT NULL DEFAULT '',
@@ -58,4 +61,20 @@ CREATE TABLE budget(id INTEGER PRIMARY KEY, day INTEGER NOT NULL, made_ms INTEGE
   reserved_pd INTEGER NOT NULL, spent_pd INTEGER) STRICT;
 CREATE TABLE decision(id BLOB PRIMARY KEY, ts_ms INTEGER NOT NULL, input TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE meta(k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT;
+";
+
+/// Version 2: the fold of an endpoint is one row, made anew from its attempts.
+const FOLD: &str = "
+ALTER TABLE obs ADD COLUMN warm_tok INTEGER;
+ALTER TABLE obs ADD COLUMN room TEXT;
+DROP TABLE state;
+CREATE TABLE state(
+  ep INTEGER PRIMARY KEY, upd_ms INTEGER NOT NULL, rate REAL NOT NULL,
+  a REAL NOT NULL, b REAL NOT NULL,
+  af REAL NOT NULL, bf REAL NOT NULL, r REAL NOT NULL,
+  fail_s REAL, hit_asked REAL NOT NULL, hit_served REAL NOT NULL,
+  moments BLOB NOT NULL, room TEXT,
+  fails INTEGER NOT NULL, ejections INTEGER NOT NULL,
+  cool_until_ms INTEGER, cool_since_ms INTEGER, cool_why INTEGER, trial_ms INTEGER, window BLOB NOT NULL,
+  last_ok_ms INTEGER, last_fail_ms INTEGER) STRICT;
 ";

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
+use super::words::{headroom_of, headroom_text};
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
 use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
 use crate::units::{Tokens, Usd};
@@ -135,6 +136,10 @@ struct Line {
     cost_state: u8,
     finish: Option<String>,
     reused: bool,
+    #[serde(default)]
+    warm_tok: Option<u64>,
+    #[serde(default)]
+    room: Option<String>,
 }
 
 const SOURCES: [Source; 3] = [Source::Probe, Source::Chat, Source::Gateway];
@@ -187,6 +192,8 @@ impl Line {
             cost_state: place(&COST_STATES, &seen.cost_state),
             finish: seen.finish.clone(),
             reused: seen.reused,
+            warm_tok: count(seen.warm),
+            room: headroom_text(&seen.headroom),
         }
     }
 
@@ -233,6 +240,8 @@ impl Line {
             cost_state: *COST_STATES.get(usize::from(self.cost_state))?,
             finish: self.finish,
             reused: self.reused,
+            warm: tokens(self.warm_tok),
+            headroom: headroom_of(self.room.as_deref().unwrap_or_default()),
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod ledger;
 mod rows;
+mod state;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -15,14 +16,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::spool::Spool;
 use super::{ObservationStore, Reservation, StateKey, StoreError, schema};
 use crate::catalog::EndpointId;
-use crate::observe::{EndpointStats, ErrorClass, Measured, Observation, StatsState, speed_of};
+use crate::observe::{EndpointStats, ErrorClass, Measured, Observation, speed_of};
 use crate::units::Usd;
-use rows::read_state;
 
 /// An open observation store.
 #[derive(Debug)]
@@ -117,8 +117,10 @@ impl Sqlite {
         let mut connection = Connection::open_with_flags(path, flags)
             .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
         connection.busy_handler(Some(jittered))?;
-        if readable(&connection, path)? == 0 {
-            return Ok(None);
+        match readable(&connection, path)? {
+            0 => return Ok(None),
+            schema::VERSION => {}
+            _ => connection = Self::connect(path)?,
         }
         Ok(Some(Self::of(path, connection)))
     }
@@ -145,15 +147,9 @@ impl Sqlite {
             tries += 1;
         }
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version == 0 {
+        if version < schema::VERSION {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-            let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-            if version == 0 {
-                transaction.execute_batch(schema::CREATE)?;
-                transaction
-                    .execute("INSERT INTO meta(k, v) VALUES ('seed', '0'), ('salt', lower(hex(randomblob(16))))", [])?;
-                transaction.pragma_update(None, "user_version", schema::VERSION)?;
-            }
+            migrate(&transaction)?;
             transaction.commit()?;
         }
         connection.busy_handler(Some(jittered))?;
@@ -167,6 +163,23 @@ impl Sqlite {
     fn meta(connection: &Connection, key: &str) -> Result<String, StoreError> {
         Ok(connection.query_row("SELECT v FROM meta WHERE k = ?1", [key], |row| row.get(0))?)
     }
+}
+
+/// Makes the newest version of whatever version there is.
+fn migrate(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
+    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for step in schema::STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    if version == 0 {
+        transaction.execute("INSERT INTO meta(k, v) VALUES ('seed', '0'), ('salt', lower(hex(randomblob(16))))", [])?;
+    } else if version < schema::VERSION {
+        // A fold that cannot be made anew is only a worse estimate.
+        if let Err(error) = state::refold(transaction) {
+            tracing::debug!(%error, "what was known of the providers was not carried over");
+        }
+    }
+    transaction.pragma_update(None, "user_version", schema::VERSION.max(version))
 }
 
 /// The schema version of a file, where this version can read it.
@@ -248,18 +261,32 @@ impl ObservationStore for Sqlite {
                     row.get::<_, i64>(0)
                 })?;
             // One endpoint under several hosts or protocols: the state that was written last speaks for it.
-            let mut newest: Option<StatsState> = None;
+            let mut newest: Option<(Timestamp, EndpointStats)> = None;
             for id in ids {
-                let Some(state) = read_state(&connection, id?)? else { continue };
-                if newest.as_ref().is_none_or(|known| known.updated < state.updated) {
-                    newest = Some(state);
+                let Some(known) = state::stats_at(&connection, id?, now)? else { continue };
+                if newest.as_ref().is_none_or(|(updated, _)| *updated < known.0) {
+                    newest = Some(known);
                 }
             }
-            if let Some(state) = newest {
-                found.insert(key.endpoint.clone(), state.at(now));
-            }
+            found.extend(newest.map(|(_, stats)| (key.endpoint.clone(), stats)));
         }
         Ok(found)
+    }
+
+    fn claim_trial(&self, key: &StateKey, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let newest = transaction
+            .query_row(
+                "SELECT id FROM endpoint JOIN state ON state.ep = endpoint.id
+                 WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = ?3 ORDER BY upd_ms DESC, id DESC LIMIT 1",
+                params![key.endpoint.provider.as_str(), key.endpoint.upstream_model, key.key_fingerprint],
+                |row| row.get::<_, i64>(0),
+            )
+            .optional()?;
+        let claimed = newest.map_or(Ok(true), |endpoint| state::claim(&transaction, endpoint, now, until))?;
+        transaction.commit()?;
+        Ok(claimed)
     }
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {

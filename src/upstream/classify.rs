@@ -20,6 +20,8 @@ use crate::catalog::ErrorFamily;
 use crate::observe::ErrorClass;
 use envelope::Envelope;
 
+pub(super) use hints::reset_of;
+
 pub use aws::{event as aws_event, response as aws};
 
 /// A hint is trusted this far; a longer wait is a used-up quota.

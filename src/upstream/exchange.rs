@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::headroom::Told;
 use super::transport::Transport;
 use super::{Adapter, Call, UpstreamError};
 use crate::catalog::{Usage, is_loopback};
@@ -88,6 +89,8 @@ pub struct Outcome {
     pub shown: bool,
     /// Whether the connection was reused.
     pub reused: bool,
+    /// What is left of the rate limits, as the response's headers tell.
+    pub headroom: Told,
 }
 
 /// Takes events as they come; `false` stops the attempt, e.g. because nobody reads any more.

@@ -12,6 +12,7 @@ pub mod check;
 pub mod classify;
 pub mod exchange;
 pub mod gemini;
+pub mod headroom;
 pub mod openai;
 pub mod responses;
 pub mod steer;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use openmux::catalog::{Endpoint, EndpointId, ModelId, Pricing, ProviderId, ProviderKind};
-use openmux::observe::{EndpointStats, Moments};
+use openmux::observe::{EndpointStats, Moments, Share};
 use openmux::routing::{Candidate, Constraints, Credential, Policy, RouteRequest, decide};
 use openmux::units::Tokens;
 
@@ -32,9 +32,10 @@ fn endpoints(many: usize) -> Vec<Endpoint> {
 fn candidate((at, endpoint): (u32, &Endpoint)) -> Candidate<'_> {
     let slow = f64::from(at % 11) / 10.0;
     let stats = EndpointStats {
-        successes: 40.0,
-        faults: f64::from(at % 3),
+        recent: Share { successes: 4.0, faults: 0.0 },
+        lasting: Share { successes: 40.0, faults: f64::from(at % 3) },
         ttft: Moments { weight: 12.0, mean: slow - 0.7, squares: 3.0 },
+        ttft_lasting: Moments { weight: 40.0, mean: slow - 0.7, squares: 9.0 },
         speed: Moments { weight: 12.0, mean: 4.1, squares: 1.0 },
         age: Some(Duration::from_secs(30)),
         ..EndpointStats::default()

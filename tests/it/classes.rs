@@ -15,11 +15,11 @@ fn a_class_says_whether_it_counts_retries_fails_over_and_cools() {
         (OkNoAnswer, false, Next::Done, Pause::No),
         (OkFiltered, false, Next::Done, Pause::No),
         (ProviderFault, true, Next::SameOrOther, Pause::AfterThree),
-        (Overloaded, true, Next::SameOrOther, Pause::AtOnce(10)),
+        (Overloaded, true, Next::SameOrOther, Pause::AtOnce(10_000)),
         (ProviderTimeout, true, Next::Other, Pause::AfterThree),
         (StreamBroken, true, Next::SameOrOther, Pause::AfterThree),
         (Unreachable, true, Next::SameOrOther, Pause::AfterThree),
-        (RateLimited, false, Next::SameOrOther, Pause::AtOnce(5)),
+        (RateLimited, false, Next::SameOrOther, Pause::AtOnce(1_500)),
         (Quota, false, Next::Other, Pause::Hour),
         (Auth, false, Next::Other, Pause::Hour),
         (Forbidden, false, Next::Other, Pause::Hour),
@@ -47,7 +47,7 @@ fn a_class_says_whether_it_counts_retries_fails_over_and_cools() {
         assert_eq!(goes, next, "{name}");
         let cools = match class.cooldown() {
             Cooldown::None => Pause::No,
-            Cooldown::Hint(first, _) => Pause::AtOnce(first.as_secs()),
+            Cooldown::Hint(first, _) => Pause::AtOnce(first.as_millis()),
             Cooldown::Fixed(pause) if pause == Duration::from_secs(3600) => Pause::Hour,
             Cooldown::InARow(3, ..) => Pause::AfterThree,
             other => panic!("{name} cools as {other:?}"),
@@ -69,7 +69,7 @@ enum Next {
 enum Pause {
     No,
     AfterThree,
-    /// Seconds, where the provider asks for nothing else.
-    AtOnce(u64),
+    /// Milliseconds, where the provider asks for nothing else.
+    AtOnce(u128),
     Hour,
 }

@@ -33,7 +33,8 @@ impl Caller for Live<'_> {
     async fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> Sample {
         let reach = &self.reaches[target];
         let group = super::super::chat::group();
-        let once = Once { request, reach, wire: self.wire, limits, hold: false, group, source: Source::Probe };
+        let once =
+            Once { request, reach, wire: self.wire, limits, hold: false, group, source: Source::Probe, warm: None };
         let mut watcher = Watcher { not_recorded: &mut self.not_recorded };
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;
         let sample = sample(&report);

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::explain::reason;
 use super::json::literal;
+use crate::observe::Learning;
 use crate::routing::{Basis, Constraints, Credential, Decision, Estimate, Policy, Ranked, Rejected, RouteRequest};
 use crate::units::Usd;
 
@@ -46,6 +47,12 @@ fn request_json(request: &RouteRequest) -> Value {
     put("expected_output_tokens", request.expected_output.count().into());
     put("max_output_tokens", request.max_output.map_or(Value::Null, |tokens| tokens.count().into()));
     put("stream", request.stream.into());
+    put("continues", request.continues.into());
+    let warm = request.warm.iter().map(|warm| {
+        let (provider, tokens) = (warm.endpoint.provider.as_str(), warm.tokens.count());
+        serde_json::json!({ "provider": provider, "upstream_model": warm.endpoint.upstream_model, "tokens": tokens })
+    });
+    put("warm", warm.collect::<Vec<_>>().into());
     put("constraints", constraints_json(&request.constraints));
     object.into()
 }
@@ -77,14 +84,38 @@ fn policy_json(policy: &Policy) -> Value {
     put("failure_s", figure(policy.failure_wait.as_secs_f64()));
     put("reject_s", figure(policy.reject_wait.as_secs_f64()));
     put("reject_usd", usd(policy.reject_cost));
-    put("prior_ttft_s", figure(policy.prior_ttft_s));
-    put("prior_samples", figure(policy.prior_samples));
+    put("prior_ttft_s", figure(policy.learning.prior_ttft_s));
+    put("prior_samples", figure(policy.learning.prior_samples));
     put("prior_tokens_per_s", figure(policy.prior_speed));
     put("prior_availability", figure(policy.prior_availability));
     put("prior_attempts", figure(policy.prior_attempts));
+    put("lasting_attempts", figure(policy.lasting_attempts));
+    put("prior_cache_hit", figure(policy.prior_cache_hit));
+    put("prior_cache_attempts", figure(policy.prior_cache_attempts));
+    put("continuation", figure(policy.continuation));
+    put("learning", learning_json(&policy.learning));
     put("near_tie_percent", policy.near_tie_percent.into());
     put("max_attempts", policy.max_attempts.into());
     put("retries", policy.retries.into());
+    object.into()
+}
+
+fn learning_json(learning: &Learning) -> Value {
+    let mut object = Map::new();
+    let times = [
+        ("half_life_at_one_an_hour_s", learning.rate_base),
+        ("half_life_min_s", learning.half_life_min),
+        ("half_life_max_s", learning.half_life_max),
+        ("recent_half_life_s", learning.recent),
+        ("lasting_min_s", learning.lasting_min),
+        ("lasting_max_s", learning.lasting_max),
+    ];
+    for (name, time) in times {
+        object.insert(name.to_owned(), time.as_secs().into());
+    }
+    object.insert("lasting_factor".to_owned(), figure(learning.lasting_factor));
+    object.insert("cap".to_owned(), figure(learning.cap));
+    object.insert("failure_share".to_owned(), figure(learning.failure_share));
     object.into()
 }
 
@@ -134,7 +165,10 @@ fn candidate_json(entry: &Ranked) -> Value {
     inputs.insert("ttft_s".to_owned(), estimate_json(expectation.ttft_s));
     inputs.insert("tokens_per_s".to_owned(), estimate_json(expectation.tokens_per_s));
     inputs.insert("availability".to_owned(), estimate_json(expectation.availability));
+    inputs.insert("failure_s".to_owned(), estimate_json(expectation.failure_s));
     inputs.insert("rejection".to_owned(), estimate_json(expectation.rejection));
+    inputs.insert("cache_hit".to_owned(), expectation.cache_hit.map_or(Value::Null, estimate_json));
+    inputs.insert("next_turn_usd".to_owned(), expectation.next_turn.map_or(Value::Null, usd));
     inputs.insert("output_tokens".to_owned(), expectation.output.count().into());
     put("inputs", inputs.into());
     put("first_token_limit_s", figure(entry.first_token_limit.as_secs_f64()));
@@ -147,6 +181,7 @@ fn candidate_json(entry: &Ranked) -> Value {
             object.into()
         }),
     );
+    put("trial", entry.half_open.into());
     put("cooling_until", entry.cooling.map_or(Value::Null, |cooling| cooling.until.to_string().into()));
     object.into()
 }

@@ -355,14 +355,23 @@ fn policy_text(policy: &Policy) -> String {
 
 fn constants(policy: &Policy) -> String {
     format!(
-        "priors: first token {} s (weighs {} samples), {} tok/s, availability {} (weighs {} attempts); a failure wastes {}; \
+        "priors: first token {} s (weighs {} samples), {} tok/s, availability {} (weighs {} attempts); what is usual weighs \
+         {} attempts beside the last minutes, a half-life of {}; times fade by half within {} to {}, at most {} samples; a \
+         cache serves {} of what is warm, a conversation goes on with {}; a failure wastes {}; \
          a rejected round trip {} and ${}; near-tie {} %; at most {} attempts, {} retries; first-token limit 4 x p95 within \
          {} and {}, {} where reasoning is hidden",
-        policy.prior_ttft_s,
-        policy.prior_samples,
+        policy.learning.prior_ttft_s,
+        policy.learning.prior_samples,
         policy.prior_speed,
         policy.prior_availability,
         policy.prior_attempts,
+        policy.lasting_attempts,
+        duration(policy.learning.recent),
+        duration(policy.learning.half_life_min),
+        duration(policy.learning.half_life_max),
+        policy.learning.cap,
+        policy.prior_cache_hit,
+        policy.continuation,
         duration(policy.failure_wait),
         duration(policy.reject_wait),
         policy.reject_cost.exact(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
+use super::super::words::headroom_of;
 use super::super::{Reservation, StoreError};
 use super::patient;
 use super::rows::{COST_STATES, FLAG_REUSED, PHASES, SOURCES};
@@ -14,19 +15,39 @@ use crate::units::{Tokens, Usd};
 
 const DAY: i64 = 86_400;
 
+/// An attempt, in the order that [`attempt`] reads.
+const ATTEMPT: &str =
+    "SELECT ts_ms, provider, upstream_model, model, host, protocol, key_fp, grp, src, class, phase, http, code,
+            connect_us, head_us, ttft_us, ttfa_us, decode_us, e2e_us, in_tok, cached_tok, cw5_tok, cw1h_tok,
+            out_tok, reason_tok, events, reads, retry_after_ms, cost_pd, bill_pd, cost_state, finish, flags, dns_us,
+            warm_tok, obs.room
+     FROM obs JOIN endpoint ON endpoint.id = obs.ep";
+
 /// Every attempt of a span, oldest first. A row that a newer version wrote in words of its own is left out.
 pub(super) fn attempts(
     connection: &Connection,
     since: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<Observation>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT ts_ms, provider, upstream_model, model, host, protocol, key_fp, grp, src, class, phase, http, code,
-                connect_us, head_us, ttft_us, ttfa_us, decode_us, e2e_us, in_tok, cached_tok, cw5_tok, cw1h_tok,
-                out_tok, reason_tok, events, reads, retry_after_ms, cost_pd, bill_pd, cost_state, finish, flags, dns_us
-         FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id",
-    )?;
+    let mut statement =
+        connection.prepare_cached(&format!("{ATTEMPT} WHERE ts_ms >= ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id"))?;
     let mut rows = statement.query(params![since.as_millisecond(), until.as_millisecond()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(attempt(row)?);
+    }
+    Ok(found)
+}
+
+/// Every attempt at one endpoint before a moment, oldest first.
+pub(super) fn attempts_of(
+    connection: &Connection,
+    endpoint: i64,
+    before: Timestamp,
+) -> Result<Vec<Observation>, StoreError> {
+    let mut statement =
+        connection.prepare_cached(&format!("{ATTEMPT} WHERE obs.ep = ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id"))?;
+    let mut rows = statement.query(params![endpoint, before.as_millisecond()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.extend(attempt(row)?);
@@ -97,6 +118,8 @@ fn attempt(row: &Row<'_>) -> Result<Option<Observation>, rusqlite::Error> {
         cost_state,
         finish: row.get(31)?,
         reused: row.get::<_, i64>(32)? & FLAG_REUSED != 0,
+        warm: tokens(34)?,
+        headroom: headroom_of(row.get_ref(35)?.as_str().unwrap_or_default()),
     }))
 }
 

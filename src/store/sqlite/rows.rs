@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
+use rusqlite::{Transaction, named_params, params};
 
 use super::super::StoreError;
-use crate::observe::{Cooling, CostState, ErrorClass, Moments, Observation, Phase, Source, StatsState, decode_speed};
+use super::super::words::headroom_text;
+use super::state::{read_state, write_state};
+use crate::observe::{CostState, Learning, Observation, Phase, Source, StatsState, decode_speed};
 
 /// Keeps one attempt: its row, the fold of its endpoint, and the hourly sums that outlive the row.
 pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<(), StoreError> {
@@ -14,7 +15,7 @@ pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<
     insert(transaction, endpoint, seen)?;
     sum_up(transaction, endpoint, seen)?;
     let mut state = read_state(transaction, endpoint)?.unwrap_or_else(|| StatsState::new(seen.at));
-    state.observe(seen);
+    state.observe(seen, &Learning::default());
     write_state(transaction, endpoint, &state)
 }
 
@@ -102,10 +103,10 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     transaction.execute(
         "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
            in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
-           cost_pd, bill_pd, cost_state, connect_us, dns_us)
+           cost_pd, bill_pd, cost_state, connect_us, dns_us, warm_tok, room)
          VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
            :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
-           :cost, :bill, :state, :connect, :dns)",
+           :cost, :bill, :state, :connect, :dns, :warm, :room)",
         named_params! {
             ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
             ":src": place(&SOURCES, &seen.source),
@@ -121,68 +122,8 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
             ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
             ":state": place(&COST_STATES, &seen.cost_state),
             ":connect": micros(seen.timings.connect), ":dns": micros(seen.timings.dns),
+            ":warm": count(seen.warm), ":room": headroom_text(&seen.headroom),
         },
-    )?;
-    Ok(())
-}
-
-/// All sums of an endpoint lie in stratum 0 until strata by input size join.
-const STRATUM: i64 = 0;
-
-pub(super) fn read_state(connection: &Connection, endpoint: i64) -> Result<Option<StatsState>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT upd_ms, a, b, r, wt, mt, st, wd, md, sd, lam, fails, cool_until_ms, cool_why, last_ok_ms, last_fail_ms,
-                ejections
-         FROM state WHERE ep = ?1 AND stratum = ?2",
-    )?;
-    let moment = |millis: i64| Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
-    let state = statement.query_row(params![endpoint, STRATUM], |row| {
-        let until: i64 = row.get(12)?;
-        let why = row.get::<_, Option<i64>>(13)?.and_then(ErrorClass::from_number);
-        Ok(StatsState {
-            updated: moment(row.get(0)?),
-            successes: row.get(1)?,
-            faults: row.get(2)?,
-            limited: row.get(3)?,
-            ttft: Moments { weight: row.get(4)?, mean: row.get(5)?, squares: row.get(6)? },
-            speed: Moments { weight: row.get(7)?, mean: row.get(8)?, squares: row.get(9)? },
-            attempts: row.get(10)?,
-            failures_in_row: row.get(11)?,
-            ejections: row.get(16)?,
-            cooling: why.map(|class| Cooling { until: moment(until), class }),
-            last_success: row.get::<_, Option<i64>>(14)?.map(moment),
-            last_fault: row.get::<_, Option<i64>>(15)?.map(moment),
-        })
-    });
-    Ok(state.optional()?)
-}
-
-fn write_state(transaction: &Transaction<'_>, endpoint: i64, state: &StatsState) -> Result<(), StoreError> {
-    transaction.execute(
-        "INSERT OR REPLACE INTO state(ep, stratum, upd_ms, a, b, r, af, bf, wt, mt, st, wd, md, sd, lam, fails,
-           ejections, cool_until_ms, cool_why, last_ok_ms, last_fail_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?19, ?15, ?16, ?17, ?18)",
-        params![
-            endpoint,
-            STRATUM,
-            state.updated.as_millisecond(),
-            state.successes,
-            state.faults,
-            state.limited,
-            state.ttft.weight,
-            state.ttft.mean,
-            state.ttft.squares,
-            state.speed.weight,
-            state.speed.mean,
-            state.speed.squares,
-            state.attempts,
-            state.failures_in_row,
-            state.cooling.map_or(0, |cooling| cooling.until.as_millisecond()),
-            state.cooling.map(|cooling| cooling.class.number()),
-            state.last_success.map(Timestamp::as_millisecond),
-            state.last_fault.map(Timestamp::as_millisecond),
-            state.ejections,
-        ],
     )?;
     Ok(())
 }

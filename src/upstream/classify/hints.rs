@@ -96,7 +96,8 @@ pub(super) fn span(text: &str) -> Option<Duration> {
     Some(total.min(CEILING))
 }
 
-fn reset_of(headers: &HeaderMap, text: &str) -> Option<Duration> {
+/// A reset as seconds, a span, a moment since 1970 or a date, as a wait.
+pub(in crate::upstream) fn reset_of(headers: &HeaderMap, text: &str) -> Option<Duration> {
     if let Some(number) = decimal(text) {
         // A number this large is a moment: seconds since 1970, or milliseconds.
         return match number.as_secs() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::super::headroom::{self, Told};
 use super::super::transport::{Incoming, Transport, WireError, WireErrorKind};
 use super::super::wire::{Frame, Framer};
 use super::super::{Adapter, Call, DecodeError, Decoder, MAX_FRAME, UpstreamError};
@@ -50,6 +51,7 @@ pub(super) struct Attempt {
     pub(super) answered: bool,
     pub(super) stopped: bool,
     pub(super) tool_calls: Vec<String>,
+    pub(super) headroom: Told,
 }
 
 impl Attempt {
@@ -79,6 +81,7 @@ impl Attempt {
             answered: false,
             stopped: false,
             tool_calls: Vec::new(),
+            headroom: Told::default(),
         }
     }
 
@@ -123,6 +126,7 @@ impl Attempt {
         self.head = Some(now);
         self.last_read = now;
         self.status = Some(incoming.head.status.as_u16());
+        self.headroom = headroom::told(&incoming.head.headers);
         if let Some((began, up)) = incoming.connected {
             self.connect = Some(up.saturating_duration_since(began));
             self.dns = incoming.dns;

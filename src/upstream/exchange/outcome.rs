@@ -64,6 +64,7 @@ impl Attempt {
             phase: if class.is_success() { Phase::Done } else { self.phase },
             http_status: self.status,
             reused: self.head.is_some() && self.connect.is_none(),
+            headroom: self.headroom,
             timings,
             usage: self.usage,
             billed: self.billed,

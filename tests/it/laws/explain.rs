@@ -9,19 +9,38 @@ use super::tie::may_lead;
 use super::world::{Decider, World, now};
 use super::{Verdict, catches, ensure, holds, misread, spoiled};
 
-/// What the expected request costs there, billed anew: with the prefix cached only where it is.
+/// What the expected request costs there, billed anew: with the prefix cached as often as the cache holds it, and the
+/// next turn of a conversation.
 fn billed(world: &World, entry: &Ranked) -> Option<Usd> {
     let (request, spec) = (&world.request, world.spec(&entry.endpoint));
-    let warm_here = request.warm.as_ref().filter(|warm| warm.endpoint == entry.endpoint);
-    let cached = warm_here.map_or(request.cached, |warm| request.cached.max(warm.tokens)).min(request.input);
     let limits = [request.max_output, spec.endpoint.max_output].into_iter().flatten();
     let output = limits.fold(request.expected_output, Tokens::min);
-    let usage =
-        Usage { input: Some(request.input), output: Some(output), cache_read: Some(cached), ..Usage::default() };
-    match &spec.endpoint.pricing {
-        Some(sheet) => sheet.cost(&usage, now()).ok().map(|cost| cost.total).filter(|_| spec.candidate().is_priced()),
-        None => (spec.kind == ProviderKind::Local).then_some(Usd::ZERO),
+    let bill = |input: Tokens, cached: Tokens, output: Tokens| {
+        let usage =
+            Usage { input: Some(input), output: Some(output), cache_read: Some(cached.min(input)), ..Usage::default() };
+        match &spec.endpoint.pricing {
+            Some(sheet) => {
+                sheet.cost(&usage, now()).ok().map(|cost| cost.total).filter(|_| spec.candidate().is_priced())
+            }
+            None => (spec.kind == ProviderKind::Local).then_some(Usd::ZERO),
+        }
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is within 0 and 1")]
+    let trillionths = |share: f64| (share * 1e12).round_ties_even() as u64;
+    let hits = trillionths(entry.expectation.cache_hit.map_or(0.0, |hit| hit.value));
+    let mixed = |one: Usd, other: Usd| one.share(hits) + other.share(1_000_000_000_000 - hits);
+    let warm = request.warm.iter().find(|warm| warm.endpoint == entry.endpoint).map(|warm| warm.tokens);
+    let cold = bill(request.input, request.cached, output)?;
+    let turn = match warm.filter(|warm| *warm > request.cached) {
+        Some(warm) => mixed(bill(request.input, warm, output)?, cold),
+        None => cold,
+    };
+    if !request.continues {
+        return Some(turn);
     }
+    let whole = request.input + output;
+    let next = mixed(bill(whole, whole, Tokens::ZERO)?, bill(whole, Tokens::ZERO, Tokens::ZERO)?);
+    Some(turn + next.share(trillionths(world.policy.continuation)))
 }
 
 /// The total is the sum of its terms, the terms are what they say, and the order is by total outside the near-tie at
@@ -144,7 +163,8 @@ fn a_decision_holds_no_prompt() {
         max_output: None,
         stream: true,
         needs: Needs { temperature: false, tools: false, images: false, pdfs: false },
-        warm: None,
+        warm: _,
+        continues: false,
         constraints:
             Constraints {
                 order: _,

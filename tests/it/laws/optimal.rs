@@ -1,5 +1,7 @@
 //! The order by score is the order of least expected loss, against brute force over every order.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use openmux::routing::{Candidate, Policy, Ranked, RouteRequest, TermKind, decide};
 use openmux::units::Usd;
@@ -21,8 +23,9 @@ fn dollars(amount: Usd) -> f64 {
 }
 
 fn arm(entry: &Ranked, policy: &Policy) -> Arm {
+    let lost = Duration::from_secs_f64(entry.expectation.failure_s.value);
     let risk = entry.score.amount(TermKind::Risk).unwrap_or_default();
-    let failure = policy.wait_value * policy.failure_wait + policy.retry_cost;
+    let failure = policy.wait_value * lost + policy.retry_cost;
     Arm { q: entry.expectation.availability.value, s: dollars(entry.score.total() - risk), f: dollars(failure) }
 }
 
@@ -97,7 +100,11 @@ fn no_order_loses_less_than_the_one_that_is_decided() {
     catches(optimal, &chance);
     // A misreading decides the order, the true expectations judge it.
     let slow_first = |request: &RouteRequest, all: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
-        let wrong = misread(|candidate| candidate.stats.ttft.mean *= -1.0)(request, all, policy, now, seed);
+        let wrong = misread(|candidate| {
+            let stats = &mut candidate.stats;
+            let sizes = stats.ttft_by_size.iter_mut();
+            sizes.chain([&mut stats.ttft, &mut stats.ttft_lasting]).for_each(|times| times.mean *= -1.0);
+        })(request, all, policy, now, seed);
         let mut right = decide(request, all, policy, now, seed);
         right.ranked.sort_by_key(|entry| wrong.ranked.iter().position(|other| other.endpoint == entry.endpoint));
         right.ranked.iter_mut().for_each(|entry| entry.tie = None);

@@ -71,19 +71,32 @@ type Improvement = (&'static str, fn(&mut Spec));
 
 /// Ways in which a candidate can be better than it is: faster, cheaper, steadier.
 const BETTER: [Improvement; 7] = [
-    ("faster to its first token", |spec| spec.stats.ttft.mean -= 0.7),
-    ("faster after it", |spec| spec.stats.speed.mean += 0.7),
+    ("faster to its first token", |spec| {
+        let stats = &mut spec.stats;
+        let sizes = stats.ttft_by_size.iter_mut();
+        sizes.chain([&mut stats.ttft, &mut stats.ttft_lasting]).for_each(|times| times.mean -= 0.7);
+    }),
+    ("faster after it", |spec| {
+        spec.stats.speed.mean += 0.7;
+        spec.stats.speed_lasting.mean += 0.7;
+    }),
     ("a fault was a success", |spec| {
-        let turned = spec.stats.faults.min(1.0);
-        spec.stats.faults -= turned;
-        spec.stats.successes += turned;
+        for share in [&mut spec.stats.recent, &mut spec.stats.lasting] {
+            let turned = share.faults.min(1.0);
+            share.faults -= turned;
+            share.successes += turned;
+        }
     }),
     ("a rate limit was a success", |spec| {
         let turned = spec.stats.limited.min(1.0);
         spec.stats.limited -= turned;
-        spec.stats.successes += turned;
+        spec.stats.recent.successes += turned;
+        spec.stats.lasting.successes += turned;
     }),
-    ("more successes", |spec| spec.stats.successes += 3.0),
+    ("more successes", |spec| {
+        spec.stats.recent.successes += 3.0;
+        spec.stats.lasting.successes += 3.0;
+    }),
     ("cheaper by the token", |spec| {
         let Some(sheet) = spec.endpoint.pricing.as_mut() else { return };
         for rate in sheet.rates.values_mut() {
@@ -182,13 +195,27 @@ fn removing_a_candidate_reorders_no_two_that_are_not_near_tied() {
 #[test]
 fn faster_cheaper_or_steadier_never_ranks_lower() {
     holds(better);
-    catches(better, &misread(|candidate| candidate.stats.ttft.mean *= -1.0));
-    catches(better, &misread(|candidate| candidate.stats.speed.mean *= -1.0));
     catches(
         better,
         &misread(|candidate| {
             let stats = &mut candidate.stats;
-            std::mem::swap(&mut stats.faults, &mut stats.successes);
+            let sizes = stats.ttft_by_size.iter_mut();
+            sizes.chain([&mut stats.ttft, &mut stats.ttft_lasting]).for_each(|times| times.mean *= -1.0);
+        }),
+    );
+    catches(
+        better,
+        &misread(|candidate| {
+            candidate.stats.speed.mean *= -1.0;
+            candidate.stats.speed_lasting.mean *= -1.0;
+        }),
+    );
+    catches(
+        better,
+        &misread(|candidate| {
+            for share in [&mut candidate.stats.recent, &mut candidate.stats.lasting] {
+                std::mem::swap(&mut share.faults, &mut share.successes);
+            }
         }),
     );
     let flipped = |kind: TermKind| {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use openmux::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, Tier};
 use openmux::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId};
 use openmux::catalog::{ProviderKind, Status};
-use openmux::observe::{Cooling, EndpointStats, ErrorClass, Moments};
+use openmux::observe::{Cooling, EndpointStats, ErrorClass, Moments, Share};
 use openmux::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, Preset, RouteRequest, Warm};
 use openmux::units::Tokens;
 use proptest::prelude::*;
@@ -129,7 +129,12 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
             };
             let fresh = spec(&mut genes, &id);
             let spec = match specs.last() {
-                Some(last) if twin => Spec { endpoint: Endpoint { id, ..last.endpoint.clone() }, ..last.clone() },
+                Some(last) if twin => {
+                    let mut twin = Spec { endpoint: Endpoint { id, ..last.endpoint.clone() }, ..last.clone() };
+                    // A little better than its twin, so that they are near-tied and not equal.
+                    twin.stats.lasting.successes += if genes.chance(50) { 0.3 } else { 0.0 };
+                    twin
+                }
                 _ => fresh,
             };
             specs.push(spec);
@@ -179,7 +184,8 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
             images: genes.chance(20),
             pdfs: genes.chance(10),
         },
-        warm,
+        warm: warm.into_iter().collect(),
+        continues: genes.chance(30),
         constraints,
     }
 }
@@ -283,15 +289,22 @@ fn stats(genes: &mut Genes<'_>) -> EndpointStats {
     let ttft: f64 = genes.pick(&[0.8, 0.3, 2.5]);
     let speed: f64 = genes.pick(&[60.0, 25.0, 140.0]);
     let moments = |value: f64, weight: f64| Moments { weight, mean: value.ln(), squares: 0.3 * weight };
+    let (successes, faults) = (genes.pick(&[4.0, 0.5, 60.0]), genes.pick(&[0.0, 1.0, 12.0]));
+    let limited = genes.pick(&[0.0, 1.0, 6.0]);
+    let weight = genes.pick(&[3.0, 20.0]);
+    let (ttft, speed) = (moments(ttft, weight), moments(speed, 3.0));
     EndpointStats {
-        successes: genes.pick(&[4.0, 0.5, 60.0]),
-        faults: genes.pick(&[0.0, 1.0, 12.0]),
-        limited: genes.pick(&[0.0, 1.0, 6.0]),
-        ttft: moments(ttft, genes.pick(&[3.0, 20.0])),
-        speed: moments(speed, 3.0),
+        recent: Share { successes: successes / 2.0, faults: faults / 2.0 },
+        lasting: Share { successes, faults },
+        limited,
+        ttft,
+        ttft_by_size: [ttft; 4],
+        ttft_lasting: ttft,
+        speed,
+        speed_lasting: speed,
+        failure_s: genes.pick(&[None, None, Some(6.0)]),
         age: Some(Duration::from_secs(60)),
-        last_success: None,
-        last_fault: None,
         cooling,
+        ..EndpointStats::default()
     }
 }

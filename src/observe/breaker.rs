@@ -1,0 +1,255 @@
+//! When an endpoint is left alone, and when it is tried again (`routing.md` 5): pure, told by attempts.
+//!
+//! Three failures in a row open the breaker, one alone where nothing succeeded within 30 s (a command line calls seldom, and
+//! the next call must know), and so does half of at least eight attempts within 30 s. After the pause one trial goes through; what fails its trial is left alone twice as long. A pause only ever lengthens.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Cooldown, ErrorClass, Observation};
+
+/// Why an endpoint is left alone, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cooling {
+    /// Until when.
+    pub until: Timestamp,
+    /// The failure that began it.
+    pub class: ErrorClass,
+}
+
+/// Attempts of the last 30 s, exact: ten buckets of 3 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// The newest bucket: seconds since 1970 over three.
+    pub newest: i64,
+    /// Successes by bucket, at the bucket's number modulo ten.
+    pub good: [u16; 10],
+    /// Provider faults, likewise.
+    pub bad: [u16; 10],
+}
+
+const BUCKET_S: i64 = 3;
+const BUCKETS: i64 = 10;
+/// Fewer attempts than this open nothing by their share.
+const WINDOW_LEAST: u32 = 8;
+
+impl Window {
+    fn place(bucket: i64) -> usize {
+        usize::try_from(bucket.rem_euclid(BUCKETS)).unwrap_or(0)
+    }
+
+    fn add(&mut self, at: Timestamp, good: bool) {
+        let bucket = at.as_second().div_euclid(BUCKET_S);
+        let behind = bucket.saturating_sub(self.newest);
+        if behind <= -BUCKETS {
+            return;
+        }
+        for passed in 0..behind.min(BUCKETS) {
+            let place = Self::place(bucket - passed);
+            (self.good[place], self.bad[place]) = (0, 0);
+        }
+        self.newest = self.newest.max(bucket);
+        let counts = if good { &mut self.good } else { &mut self.bad };
+        let count = &mut counts[Self::place(bucket)];
+        *count = count.saturating_add(1);
+    }
+
+    /// Whether enough attempts failed that the endpoint is left alone: nothing succeeded, or most of many did not.
+    fn is_bad(&self) -> bool {
+        let sum = |counts: &[u16; 10]| counts.iter().map(|count| u32::from(*count)).sum::<u32>();
+        let (good, bad) = (sum(&self.good), sum(&self.bad));
+        bad > good && (good == 0 || good + bad >= WINDOW_LEAST)
+    }
+}
+
+/// The breaker of one endpoint as used with one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Breaker {
+    /// The provider's faults in a row.
+    pub failures_in_row: u32,
+    /// Pauses in a row, without a success between them.
+    pub ejections: u32,
+    /// The last pause that began, over or not.
+    pub cooling: Option<Cooling>,
+    /// When that pause began.
+    pub since: Option<Timestamp>,
+    /// Until when a trial after the pause may be under way, so that there is no second one.
+    pub trial_until: Option<Timestamp>,
+    /// The last attempts.
+    pub window: Window,
+}
+
+impl Breaker {
+    /// Folds one attempt in.
+    pub(super) fn observe(&mut self, seen: &Observation) {
+        let ended = seen.at.checked_add(seen.timings.e2e.unwrap_or_default()).unwrap_or(seen.at);
+        if seen.class.is_success() {
+            self.window.add(seen.at, true);
+            self.failures_in_row = 0;
+            // What began before the pause says nothing of how it is now.
+            if self.since.is_none_or(|since| seen.at >= since) {
+                *self = Self {
+                    window: if self.ejections > 0 { Window::default() } else { self.window },
+                    ..Self::default()
+                };
+            }
+            return;
+        }
+        if seen.class.is_provider_fault() {
+            self.window.add(seen.at, false);
+        }
+        let doubled = |base: Duration, most: Duration| base.saturating_mul(1 << self.ejections.min(8)).min(most);
+        let in_row = self.failures_in_row.saturating_add(u32::from(seen.class.is_provider_fault()));
+        let pause = match seen.class.cooldown() {
+            Cooldown::None => return,
+            Cooldown::Fixed(pause) => Some(pause),
+            Cooldown::Hint(base, most) => {
+                let asked = seen.retry_after.map(|asked| asked.max(Duration::from_secs(1)));
+                Some(asked.unwrap_or(doubled(base, most)))
+            }
+            // What has failed its trial after a pause need not fail three times more.
+            Cooldown::InARow(least, base, most) => (in_row >= least || self.ejections > 0 || self.window.is_bad())
+                .then(|| jittered(doubled(base, most), seen, self.ejections)),
+        };
+        self.failures_in_row = in_row;
+        let Some(pause) = pause else { return };
+        // Attempts side by side that fail for one cause are one pause, not several.
+        if self.cooling.is_none_or(|cooling| ended >= cooling.until) || self.trial_until.is_some() {
+            self.ejections = self.ejections.saturating_add(1);
+        }
+        self.trial_until = None;
+        let until = ended.checked_add(pause).unwrap_or(ended);
+        if self.cooling.is_none_or(|cooling| until > cooling.until) {
+            self.cooling = Some(Cooling { until, class: seen.class });
+            self.since = Some(ended);
+        }
+    }
+
+    /// Whether it is left alone at `now`: for its pause, or because a trial after it is under way.
+    #[must_use]
+    pub fn cooling_at(&self, now: Timestamp) -> Option<Cooling> {
+        let cooling = self.cooling?;
+        let until = cooling.until.max(self.trial_until.unwrap_or(cooling.until));
+        (until > now).then_some(Cooling { until, ..cooling })
+    }
+
+    /// Whether the next attempt at `now` is the one trial after a pause.
+    #[must_use]
+    pub fn is_half_open(&self, now: Timestamp) -> bool {
+        self.cooling.is_some() && self.cooling_at(now).is_none()
+    }
+
+    /// Takes the one trial after a pause, for somebody who will have ended it by `until`; false where it is not due, or
+    /// somebody else has taken it.
+    pub fn claim(&mut self, now: Timestamp, until: Timestamp) -> bool {
+        let due = self.is_half_open(now);
+        if due {
+            self.trial_until = Some(until);
+        }
+        due
+    }
+}
+
+/// A pause made up to a fifth shorter or longer, so that many do not come back at once; the same for the same attempt.
+fn jittered(pause: Duration, seen: &Observation, ejections: u32) -> Duration {
+    let bytes = seen.endpoint.provider.as_str().bytes().chain(seen.group);
+    let mut z = bytes.fold(u64::from(ejections), |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(5)
+    });
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let permille = u32::try_from((z >> 31) % 401).unwrap_or(200);
+    pause.saturating_mul(800 + permille) / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stats::tests::seen;
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-24T10:{text}Z").parse().unwrap()
+    }
+
+    fn attempt(moment: &str, class: ErrorClass) -> Observation {
+        seen(&format!("2026-11-24T10:{moment}Z"), class)
+    }
+
+    /// Whether `until` lies so many seconds after a moment, within the jitter.
+    fn about(breaker: &Breaker, moment: &str, seconds: f64) -> bool {
+        let pause = breaker.cooling.unwrap().until.duration_since(at(moment)).as_secs_f64();
+        (seconds * 0.799..=seconds * 1.201).contains(&pause)
+    }
+
+    #[test]
+    fn three_in_a_row_open_it_and_a_failed_trial_opens_it_twice_as_long() {
+        let mut breaker = Breaker::default();
+        breaker.observe(&attempt("00:00", ErrorClass::Ok));
+        for class in [ErrorClass::ProviderFault, ErrorClass::ProviderTimeout] {
+            breaker.observe(&attempt("00:00", class));
+            assert_eq!(breaker.cooling_at(at("00:00")), None);
+        }
+        breaker.observe(&attempt("00:00", ErrorClass::Unreachable));
+        assert!(about(&breaker, "00:00", 2.0));
+        assert!(breaker.is_half_open(at("00:03")));
+        breaker.observe(&attempt("00:05", ErrorClass::StreamBroken));
+        assert!(about(&breaker, "00:05", 4.0));
+        breaker.observe(&attempt("00:10", ErrorClass::Ok));
+        assert_eq!((breaker.cooling, breaker.failures_in_row), (None, 0));
+        // The window begins anew after a trial: half a minute later one fault alone is all that is known.
+        breaker.observe(&attempt("01:10", ErrorClass::ProviderFault));
+        assert!(about(&breaker, "01:10", 2.0));
+    }
+
+    #[test]
+    fn most_of_eight_within_the_window_open_it_although_no_three_are_in_a_row() {
+        let mut breaker = Breaker::default();
+        let pattern = [true, false, false, true, false, false, true, false];
+        for (second, good) in pattern.into_iter().enumerate() {
+            let class = if good { ErrorClass::Ok } else { ErrorClass::ProviderFault };
+            assert_eq!(breaker.cooling, None, "{second}");
+            breaker.observe(&attempt(&format!("00:{second:02}"), class));
+        }
+        assert!(breaker.cooling.is_some());
+        let mut slow = Breaker::default();
+        for good in [true, false, true, false] {
+            let class = if good { ErrorClass::Ok } else { ErrorClass::ProviderFault };
+            slow.observe(&attempt("20:00", class));
+        }
+        assert_eq!(slow.cooling, None, "half of four is no outage");
+    }
+
+    #[test]
+    fn one_trial_goes_through_and_no_second_one() {
+        let mut breaker = Breaker::default();
+        let mut limited = attempt("00:00", ErrorClass::RateLimited);
+        limited.retry_after = Some(Duration::from_secs(20));
+        breaker.observe(&limited);
+        assert!(!breaker.claim(at("00:19"), at("00:49")));
+        assert!(breaker.claim(at("00:20"), at("00:50")));
+        assert!(!breaker.claim(at("00:21"), at("00:51")));
+        assert_eq!(breaker.cooling_at(at("00:21")).unwrap().until, at("00:50"));
+        breaker.observe(&attempt("00:20", ErrorClass::RateLimited));
+        assert!(breaker.cooling_at(at("00:21")).is_some(), "a refused trial does not close it");
+        assert!(breaker.claim(at("01:00"), at("01:30")));
+        breaker.observe(&attempt("01:00", ErrorClass::Ok));
+        assert_eq!(breaker.cooling_at(at("01:01")), None);
+        assert!(!breaker.is_half_open(at("01:01")));
+    }
+
+    #[test]
+    fn a_pause_only_lengthens_and_an_answer_from_before_it_does_not_end_it() {
+        let mut breaker = Breaker::default();
+        let mut limited = attempt("00:00", ErrorClass::RateLimited);
+        limited.retry_after = Some(Duration::from_secs(50));
+        breaker.observe(&limited);
+        limited.retry_after = Some(Duration::from_secs(5));
+        breaker.observe(&limited);
+        assert_eq!(breaker.cooling.unwrap().until, at("00:50"));
+        assert_eq!(breaker.ejections, 1, "two refusals side by side are one pause");
+        let before = Observation { at: limited.at - Duration::from_secs(1), ..attempt("00:00", ErrorClass::Ok) };
+        breaker.observe(&before);
+        assert_eq!(breaker.cooling_at(at("00:10")).unwrap().until, at("00:50"));
+    }
+}
