@@ -5,17 +5,32 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use openmux::catalog::{Endpoint, EndpointId, ModelId, Pricing, Protocol, ProviderId, ProviderKind, Usage};
-use openmux::observe::{CostState, ErrorClass, Observation, Phase, Source, StatsState, Timings};
-use openmux::routing::{Candidate, Constraints, Credential, Failover, Limits, Policy, RouteRequest, Warm, decide};
+use openmux::observe::{Bucket, CostState, ErrorClass, Headroom, Observation, Phase, Source, StatsState, Timings};
+use openmux::routing::{
+    self, Candidate, Constraints, Credential, Failover, Limits, Policy, RouteRequest, Warm, decide,
+};
 use openmux::units::Tokens;
 
 use super::catalogs::Host;
-use super::run::{Ending, PATIENCE, Router, Seen, Step, View};
+use super::run::{Ending, Left, PATIENCE, Router, Seen, Step, View};
 use super::workload::Question;
 use super::world::World;
 
-/// How long a conversation counts as warm where it was answered, in seconds.
+/// How long a conversation may be warm where it was answered, in seconds.
 const WARM: f64 = 300.0;
+
+/// No trial after a cool-down keeps other requests away for longer than this, in seconds.
+const TRIAL: f64 = 30.0;
+
+/// A request under way.
+#[derive(Debug)]
+struct UnderWay {
+    failover: Failover,
+    /// The hosts in the decision's order, and whether their next attempt is the one trial after a pause.
+    order: Vec<(usize, bool)>,
+    request: RouteRequest,
+    arrived: f64,
+}
 
 /// The router under test.
 #[derive(Debug)]
@@ -24,8 +39,9 @@ pub struct Product {
     model: ModelId,
     endpoints: Vec<Endpoint>,
     states: Vec<StatsState>,
-    under_way: BTreeMap<usize, (Failover, Vec<usize>)>,
-    warm: BTreeMap<usize, (usize, u32, f64)>,
+    under_way: BTreeMap<usize, UnderWay>,
+    /// By conversation: where it was answered, with how many tokens, and when.
+    warm: BTreeMap<usize, BTreeMap<usize, (u32, f64)>>,
     epoch: Timestamp,
     seed: u64,
 }
@@ -34,7 +50,7 @@ impl Product {
     /// The product as it ships but for its policy.
     pub fn new(world: &World, policy: Policy) -> Self {
         let model = ModelId::new("author/model");
-        let epoch = Timestamp::UNIX_EPOCH.checked_add(Duration::from_secs(1_795_000_000)).unwrap_or_default();
+        let epoch = Timestamp::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
         let endpoints: Vec<Endpoint> =
             world.market.hosts.iter().map(|host| endpoint(host, &model, world.market.cache_min)).collect();
         let states = vec![StatsState::new(epoch); endpoints.len()];
@@ -47,57 +63,88 @@ impl Product {
         Policy::time_value(format!("{:.6}", wait * 3600.0).parse().unwrap_or_default())
     }
 
-    /// Changes one constant of a policy; `None` where there is no such constant.
+    /// Changes one constant of a policy; `None` where there is no such constant. Times are in seconds.
     pub fn tuned(policy: &mut Policy, constant: &str, value: f64) -> Option<()> {
-        let field = match constant {
-            "prior_ttft_s" => &mut policy.prior_ttft_s,
-            "prior_samples" => &mut policy.prior_samples,
+        let learning = &mut policy.learning;
+        let duration = match constant {
+            "rate_base" => Some(&mut learning.rate_base),
+            "half_life_min" => Some(&mut learning.half_life_min),
+            "half_life_max" => Some(&mut learning.half_life_max),
+            "recent" => Some(&mut learning.recent),
+            "lasting_min" => Some(&mut learning.lasting_min),
+            "lasting_max" => Some(&mut learning.lasting_max),
+            "first_token_min" => Some(&mut policy.first_token_min),
+            "first_token_max" => Some(&mut policy.first_token_max),
+            "failure_wait" => Some(&mut policy.failure_wait),
+            _ => None,
+        };
+        if let Some(duration) = duration {
+            *duration = Duration::try_from_secs_f64(value).ok()?;
+            return Some(());
+        }
+        let share = match constant {
+            "near_tie_percent" => {
+                policy.near_tie_percent = value as u32;
+                return Some(());
+            }
+            "retry_cost" => {
+                policy.retry_cost = format!("{value:.6}").parse().ok()?;
+                return Some(());
+            }
+            "cap" => &mut learning.cap,
+            "lasting_factor" => &mut learning.lasting_factor,
+            "prior_ttft_s" => &mut learning.prior_ttft_s,
+            "prior_ttft_variance" => &mut learning.prior_ttft_variance,
+            "prior_samples" => &mut learning.prior_samples,
+            "failure_share" => &mut learning.failure_share,
+            "prior_speed" => &mut policy.prior_speed,
             "prior_attempts" => &mut policy.prior_attempts,
             "prior_availability" => &mut policy.prior_availability,
+            "lasting_attempts" => &mut policy.lasting_attempts,
+            "prior_cache_hit" => &mut policy.prior_cache_hit,
+            "prior_cache_attempts" => &mut policy.prior_cache_attempts,
+            "continuation" => &mut policy.continuation,
             _ => return None,
         };
-        *field = value;
+        *share = value;
         Some(())
     }
 
     fn at(&self, seconds: f64) -> Timestamp {
         let nanos = (seconds * 1e9) as i64;
-        self.epoch.checked_add(jiff::SignedDuration::from_nanos(nanos)).unwrap_or(self.epoch)
+        self.epoch + jiff::SignedDuration::from_nanos(nanos)
     }
 
     fn request(&self, question: &Question, now: f64) -> RouteRequest {
-        let input = Tokens::new(u64::from(question.input));
-        let shape = (input, Tokens::new(250));
-        let mut request = openmux::dispatch::shape(&self.model, shape.0, shape.1, Tokens::ZERO, Constraints::default());
-        request.warm =
-            self.warm.get(&question.session).filter(|(_, _, at)| now - at < WARM).map(|&(host, tokens, _)| Warm {
-                endpoint: self.endpoints[host].id.clone(),
-                tokens: Tokens::new(u64::from(tokens.min(question.input))),
-            });
+        let (input, output) = (Tokens::new(u64::from(question.input)), Tokens::new(250));
+        let mut request = openmux::dispatch::shape(&self.model, input, output, Tokens::ZERO, Constraints::default());
+        request.continues = question.continues;
+        let been = self.warm.get(&question.session).into_iter().flatten().filter(|(_, (_, at))| now - at < WARM);
+        let warm = been.map(|(host, (tokens, _))| Warm {
+            endpoint: self.endpoints[*host].id.clone(),
+            tokens: Tokens::new(u64::from(*tokens.min(&question.input))),
+        });
+        request.warm = warm.collect();
         request
     }
 
-    fn decided(&self, question: &Question, view: View<'_>) -> (Failover, Vec<usize>) {
+    fn decided(&self, question: &Question, view: View<'_>) -> UnderWay {
         let now = self.at(view.now);
-        let candidates: Vec<Candidate<'_>> = self
-            .endpoints
-            .iter()
-            .zip(&self.states)
-            .zip(view.in_flight)
-            .map(|((endpoint, state), in_flight)| Candidate {
-                endpoint,
-                kind: ProviderKind::Host,
-                credential: Credential::NotNeeded,
-                unsupported: None,
-                lacks: Vec::new(),
-                no_base_url: false,
-                missing_settings: Vec::new(),
-                outside_sandbox: false,
-                hides_reasoning: false,
-                in_flight: *in_flight,
-                stats: state.at(now),
-            })
-            .collect();
+        let candidate = |((endpoint, state), in_flight): ((_, &StatsState), &u32)| Candidate {
+            endpoint,
+            kind: ProviderKind::Host,
+            credential: Credential::NotNeeded,
+            unsupported: None,
+            lacks: Vec::new(),
+            no_base_url: false,
+            missing_settings: Vec::new(),
+            outside_sandbox: false,
+            hides_reasoning: false,
+            in_flight: *in_flight,
+            stats: state.at(now, &self.policy.learning),
+        };
+        let candidates: Vec<Candidate<'_>> =
+            self.endpoints.iter().zip(&self.states).zip(view.in_flight).map(candidate).collect();
         let request = self.request(question, view.now);
         let decision = decide(&request, &candidates, &self.policy, now, self.seed ^ question.id as u64);
         let limits = Limits {
@@ -107,9 +154,64 @@ impl Product {
             max_wait: Duration::from_secs(30),
         };
         let place = |id: &EndpointId| self.endpoints.iter().position(|endpoint| endpoint.id == *id).unwrap_or(0);
-        let order = decision.ranked.iter().map(|ranked| place(&ranked.endpoint)).collect();
-        (Failover::new(&decision, limits), order)
+        let order = decision.ranked.iter().map(|ranked| (place(&ranked.endpoint), ranked.half_open)).collect();
+        UnderWay { failover: Failover::new(&decision, limits), order, request, arrived: view.now }
     }
+
+    /// After a cool-down one trial goes through.
+    fn claims(&mut self, host: usize, limit: f64, now: f64) -> bool {
+        let (from, until) = (self.at(now), self.at(now + limit.min(TRIAL)));
+        self.states[host].breaker.claim(from, until)
+    }
+
+    fn observation(&self, question: &Question, seen: &Seen) -> Observation {
+        let (class, phase, status) = class(seen.ending);
+        let count = |tokens: u32| Tokens::new(u64::from(tokens));
+        let endpoint = &self.endpoints[seen.host];
+        let usage = seen.answered().then(|| Usage {
+            cache_read: Some(count(seen.cached)),
+            cache_write: (seen.written > 0).then(|| count(seen.written)),
+            ..Usage::text(u64::from(seen.input), u64::from(seen.output))
+        });
+        let began = self.at(seen.began);
+        let bill = usage.as_ref().zip(endpoint.pricing.as_ref());
+        let cost = bill.and_then(|(usage, sheet)| sheet.cost(usage, began).ok()).map(|cost| cost.total);
+        Observation {
+            at: began,
+            endpoint: endpoint.id.clone(),
+            model: self.model.clone(),
+            host: String::new(),
+            protocol: Protocol::OpenaiChat,
+            key_fingerprint: String::new(),
+            group: u128::try_from(question.id).unwrap_or_default().to_le_bytes(),
+            source: Source::Gateway,
+            class,
+            phase,
+            http_status: Some(status).filter(|_| seen.ending != Ending::TimedOut),
+            code: None,
+            timings: Timings {
+                ttft: seen.ttft.map(duration),
+                decode: seen.ttft.map(|_| duration(seen.decode)),
+                e2e: Some(duration(seen.took)),
+                ..Timings::default()
+            },
+            usage,
+            events: seen.output,
+            reads: seen.output,
+            retry_after: seen.retry_after.map(duration),
+            cost_state: if cost.is_some() { CostState::Exact } else { CostState::None },
+            cost,
+            billed: None,
+            finish: seen.answered().then(|| "stop".to_owned()),
+            reused: true,
+            warm: self.under_way.get(&question.id).map(|under_way| under_way.request.warm_at(&endpoint.id)),
+            headroom: seen.left.map_or(Headroom::default(), |left| headroom(left, began)),
+        }
+    }
+}
+
+fn duration(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.max(0.0))
 }
 
 fn endpoint(host: &Host, model: &ModelId, cache_min: u32) -> Endpoint {
@@ -131,6 +233,16 @@ fn endpoint(host: &Host, model: &ModelId, cache_min: u32) -> Endpoint {
     }
 }
 
+/// What the headers say: limits a minute, of which a third may come at once.
+fn headroom(left: Left, at: Timestamp) -> Headroom {
+    let bucket = |[limit, left]: [f64; 2]| {
+        let burst = limit / 3.0;
+        let full_at = at + duration((burst - left) / limit * 60.0);
+        Some(Bucket { limit: burst as u64, left: left.max(0.0) as u64, at, full_at })
+    };
+    Headroom { requests: bucket(left.requests), tokens: bucket(left.tokens) }
+}
+
 const fn class(ending: Ending) -> (ErrorClass, Phase, u16) {
     match ending {
         Ending::Answered => (ErrorClass::Ok, Phase::Done, 200),
@@ -143,74 +255,39 @@ const fn class(ending: Ending) -> (ErrorClass, Phase, u16) {
 }
 
 impl Router for Product {
-    fn next(&mut self, question: &Question, tried: &[Seen], view: View<'_>) -> Step {
-        let arrived = tried.first().map_or(view.now, |seen| seen.began);
+    fn next(&mut self, question: &Question, _tried: &[Seen], view: View<'_>) -> Step {
         if !self.under_way.contains_key(&question.id) {
             let decided = self.decided(question, view);
             self.under_way.insert(question.id, decided);
         }
-        let Some((failover, order)) = self.under_way.get_mut(&question.id) else { return Step::GiveUp };
-        match failover.next(Duration::from_secs_f64(view.now - arrived)) {
-            openmux::routing::Step::Try { index, first_token, .. } => {
-                Step::Try(order[index], first_token.map_or(PATIENCE, |limit| limit.as_secs_f64()))
+        loop {
+            let Some(under_way) = self.under_way.get_mut(&question.id) else { return Step::GiveUp };
+            let (index, first_token) = match under_way.failover.next(duration(view.now - under_way.arrived)) {
+                routing::Step::Wait(wait) => return Step::Wait(wait.as_secs_f64()),
+                routing::Step::GiveUp(_) => return Step::GiveUp,
+                routing::Step::Try { index, first_token, .. } => (index, first_token),
+            };
+            let (host, trial) = under_way.order[index];
+            let limit = first_token.map_or(PATIENCE, |limit| limit.as_secs_f64());
+            let may = !trial || self.claims(host, limit, view.now);
+            let passes = |under_way: &mut UnderWay| under_way.failover.pass_over();
+            if may || !self.under_way.get_mut(&question.id).is_some_and(passes) {
+                return Step::Try(host, limit);
             }
-            openmux::routing::Step::Wait(wait) => Step::Wait(wait.as_secs_f64()),
-            openmux::routing::Step::GiveUp(_) => Step::GiveUp,
         }
     }
 
     fn seen(&mut self, question: &Question, seen: &Seen, now: f64) {
-        let (class, phase, status) = class(seen.ending);
-        let duration = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
-        let count = |tokens: u32| Tokens::new(u64::from(tokens));
-        let endpoint = &self.endpoints[seen.host];
-        let usage = seen.answered().then(|| Usage {
-            cache_read: Some(count(seen.cached)),
-            cache_write: (seen.written > 0).then(|| count(seen.written)),
-            ..Usage::text(u64::from(seen.input), u64::from(seen.output))
-        });
-        let began = self.at(seen.began);
-        let cost =
-            usage.as_ref().zip(endpoint.pricing.as_ref()).and_then(|(usage, sheet)| sheet.cost(usage, began).ok());
-        let retry_after = seen.retry_after.map(duration);
-        let observation = Observation {
-            at: began,
-            endpoint: endpoint.id.clone(),
-            model: self.model.clone(),
-            host: String::new(),
-            protocol: Protocol::OpenaiChat,
-            key_fingerprint: String::new(),
-            group: [0; 16],
-            source: Source::Gateway,
-            class,
-            phase,
-            http_status: Some(status).filter(|_| seen.ending != Ending::TimedOut),
-            code: None,
-            timings: Timings {
-                ttft: seen.ttft.map(duration),
-                decode: seen.ttft.map(|_| duration(seen.decode)),
-                e2e: Some(duration(seen.took)),
-                ..Timings::default()
-            },
-            usage,
-            events: seen.output,
-            reads: seen.output,
-            retry_after,
-            cost_state: if cost.is_some() { CostState::Exact } else { CostState::None },
-            cost: cost.map(|cost| cost.total),
-            billed: None,
-            finish: seen.answered().then(|| "stop".to_owned()),
-            reused: true,
-        };
-        self.states[seen.host].observe(&observation);
+        let observation = self.observation(question, seen);
+        self.states[seen.host].observe(&observation, &self.policy.learning);
         if seen.answered() {
-            self.warm.insert(question.session, (seen.host, seen.input, seen.began));
-        } else if let Some((failover, _)) = self.under_way.get_mut(&question.id) {
+            self.warm.entry(question.session).or_default().insert(seen.host, (seen.input, seen.began));
+        } else if let Some(under_way) = self.under_way.get_mut(&question.id) {
             if seen.ending == Ending::Cut {
-                failover.committed();
+                under_way.failover.committed();
             }
-            let arrived = now - seen.took;
-            failover.failed(class, retry_after, Duration::from_secs_f64((now - arrived).max(0.0)));
+            let elapsed = duration(now - under_way.arrived);
+            under_way.failover.failed(observation.class, observation.retry_after, elapsed);
         }
     }
 
