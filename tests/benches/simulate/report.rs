@@ -65,7 +65,7 @@ pub(crate) fn table(cell: &Cell) -> String {
 /// Every cell: ours, the best peer, the paired difference with its 95 % interval, and the regrets.
 pub(crate) fn summary(cells: &[Cell]) -> String {
     let mut text = format!(
-        "\n{:<42}{:>6}{:>10}{:>10}  {:<24}{:>20}{:>8}{:>9}{:>9}{:>7}  {}\n",
+        "\n{:<42}{:>6}{:>10}{:>10}  {:<24}{:>20}{:>8}{:>9}{:>9}{:>7}{:>10}{:>7}  {}\n",
         "cell",
         "seeds",
         "openmux",
@@ -76,19 +76,24 @@ pub(crate) fn summary(cells: &[Cell]) -> String {
         "regret",
         "peer's",
         "ratio",
+        "told",
+        "ratio",
         "openmux is"
     );
     let mut ratios = Vec::new();
+    let mut overs = Vec::new();
     let mut verdicts = std::collections::BTreeMap::new();
     for cell in cells {
         let Some(judged) = cell.judged() else { continue };
         let ratio = judged.regret / judged.peer_regret;
+        let over = (judged.ours - judged.informed) / (judged.theirs - judged.informed);
         ratios.push(ratio);
+        overs.push(over);
         let verdict = judged.difference.verdict();
         *verdicts.entry(verdict).or_insert(0) += 1;
         let _ = writeln!(
             text,
-            "{:<42}{:>6}{:>10}{:>10}  {:<24}{:>20}{:>8}{:>9}{:>9}{:>7}  {}",
+            "{:<42}{:>6}{:>10}{:>10}  {:<24}{:>20}{:>8}{:>9}{:>9}{:>7}{:>10}{:>7}  {}",
             cell.name(),
             judged.difference.pairs,
             shown(judged.ours, 3),
@@ -99,17 +104,23 @@ pub(crate) fn summary(cells: &[Cell]) -> String {
             shown(judged.regret, 3),
             shown(judged.peer_regret, 3),
             shown(ratio, 2),
+            shown(judged.informed, 3),
+            shown(over, 2),
             verdict,
         );
     }
-    ratios.sort_by(f64::total_cmp);
-    let median = ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN);
+    let median = |values: &mut Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        shown(values.get(values.len() / 2).copied().unwrap_or(f64::NAN), 2)
+    };
     let counts: Vec<String> = verdicts.iter().map(|(verdict, many)| format!("{verdict} in {many}")).collect();
     let _ = writeln!(
         text,
-        "openmux's loss against the best peer's: {}; median ratio of regrets {}",
+        "openmux's loss against the best peer's: {}. Median ratio of regrets: {} over the bound, {} over the router that \
+         is told the truth.",
         counts.join(", "),
-        shown(median, 2)
+        median(&mut ratios),
+        median(&mut overs)
     );
     text
 }

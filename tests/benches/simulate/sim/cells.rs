@@ -3,6 +3,7 @@
 use openmux::routing::Policy;
 
 use super::catalogs::market;
+use super::informed::{self, Informed};
 use super::oracle;
 use super::peers;
 use super::product::Product;
@@ -84,6 +85,7 @@ impl Cell {
             theirs: mean(peer.losses.clone()).value,
             regret: self.regret(ours),
             peer_regret: self.regret(peer),
+            informed: self.row(informed::NAME).map_or(f64::NAN, |row| mean(row.losses.clone()).value),
         })
     }
 }
@@ -97,6 +99,8 @@ pub struct Judged<'a> {
     pub theirs: f64,
     pub regret: f64,
     pub peer_regret: f64,
+    /// The mean loss of the router that is told the truth.
+    pub informed: f64,
 }
 
 /// A policy of ours for a value of time: what it is called, and how it is made.
@@ -128,6 +132,7 @@ pub fn seeded(
         let row = |name: &str, played: &Played| (name.to_owned(), loss(played, worth), figures(played, &world));
         let variant = |(name, policy): &Variant<'_>| row(name, &run(&mut Product::new(&world, policy(wait))));
         let mut rows: Vec<_> = ours.iter().map(variant).collect();
+        rows.push(row(informed::NAME, &run(&mut Informed::new(&world, worth))));
         rows.extend(played.iter().map(|(name, played)| row(name, played)));
         (oracle::bound(&world, &workload, worth), rows)
     };
