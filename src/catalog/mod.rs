@@ -318,6 +318,15 @@ impl Endpoint {
     }
 }
 
+/// Who made the signed pieces of a turn: a signature is of use to its maker alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The provider.
+    pub provider: ProviderId,
+    /// The dialect in which it made them.
+    pub protocol: Protocol,
+}
+
 /// Whether an address is on this machine.
 #[must_use]
 pub fn is_loopback(url: &str) -> bool {

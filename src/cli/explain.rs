@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
 use crate::chat::{Message, Role};
 use crate::dispatch::{route_request, shape};
-use crate::routing::RouteRequest;
+use crate::routing::{Expected, RouteRequest};
 use crate::units::Tokens;
 
 /// Runs the command.
@@ -52,6 +52,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
             request.input = asked.input;
             request.input_estimated = false;
             request.expected_output = asked.output;
+            request.output_from = Expected::Stated;
             request.cached = asked.cached;
         }
         (request, chat)

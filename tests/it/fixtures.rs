@@ -218,7 +218,7 @@ fn message(value: &Value) -> Message {
         Value::Array(parts) => parts.iter().map(part).collect(),
         text => vec![part(text)],
     };
-    Message { role, parts }
+    Message::of(role, parts)
 }
 
 /// A string is text; an object has one member: `media` (`kind`, `mime`, `text` or

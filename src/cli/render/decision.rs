@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use super::explain::reason;
 use super::json::literal;
 use crate::observe::Learning;
-use crate::routing::{Basis, Constraints, Credential, Decision, Estimate, Policy, Ranked, Rejected, RouteRequest};
+use crate::routing::{
+    Basis, Constraints, Credential, Decision, Estimate, Expected, Policy, Ranked, Rejected, RouteRequest,
+};
 use crate::units::Usd;
 
 /// The decision for programs; the same decision gives the same bytes.
@@ -45,6 +47,12 @@ fn request_json(request: &RouteRequest) -> Value {
     put("input_estimated", request.input_estimated.into());
     put("cached_tokens", request.cached.count().into());
     put("expected_output_tokens", request.expected_output.count().into());
+    put("expected_output_basis", request.output_from.name().into());
+    let answers = match request.output_from {
+        Expected::Measured { answers } => answers.into(),
+        Expected::Stated | Expected::Assumed => Value::Null,
+    };
+    put("expected_output_n", answers);
     put("max_output_tokens", request.max_output.map_or(Value::Null, |tokens| tokens.count().into()));
     put("stream", request.stream.into());
     put("continues", request.continues.into());
@@ -93,6 +101,10 @@ fn policy_json(policy: &Policy) -> Value {
     put("prior_cache_hit", figure(policy.prior_cache_hit));
     put("prior_cache_attempts", figure(policy.prior_cache_attempts));
     put("continuation", figure(policy.continuation));
+    put("cache_lifetime_s", policy.cache_lifetime.as_secs().into());
+    put("cache_min_tokens", policy.cache_min.count().into());
+    put("prior_output_tokens", policy.prior_output.count().into());
+    put("prior_answers", figure(policy.prior_answers));
     put("learning", learning_json(&policy.learning));
     put("near_tie_percent", policy.near_tie_percent.into());
     put("max_attempts", policy.max_attempts.into());

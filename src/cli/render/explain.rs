@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::money::{adding_up, dollars, per_mtok};
 use super::text::{Style, age, cut_middle, duration, grouped, width, wrap};
 use crate::catalog::ProviderId;
-use crate::routing::{Basis, Decision, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind};
+use crate::routing::{Basis, Decision, Expected, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind};
 use crate::units::Usd;
 use crate::upstream::auth::base_variable;
 
@@ -67,6 +67,14 @@ fn asked(request: &RouteRequest, view: View) -> String {
         let _ = write!(text, " ({} cached)", grouped(request.cached.count()));
     }
     let _ = write!(text, ", {} out expected", grouped(request.expected_output.count()));
+    match request.output_from {
+        Expected::Stated => {}
+        Expected::Measured { answers: 1 } => text += " (from your last answer)",
+        Expected::Measured { answers } => {
+            let _ = write!(text, " (from your last {} answers)", grouped(answers));
+        }
+        Expected::Assumed => text += " (assumed)",
+    }
     if let Some(most) = request.max_output {
         let _ = write!(text, ", at most {}", grouped(most.count()));
     }
@@ -357,7 +365,8 @@ fn constants(policy: &Policy) -> String {
     format!(
         "priors: first token {} s (weighs {} samples), {} tok/s, availability {} (weighs {} attempts); what is usual weighs \
          {} attempts beside the last minutes, a half-life of {}; times fade by half within {} to {}, at most {} samples; a \
-         cache serves {} of what is warm, a conversation goes on with {}; a failure wastes {}; \
+         cache of {} tokens or more lives {} and serves {} of what is warm, a conversation goes on with {}; an answer has {} \
+         tokens (weighs {} answers); a failure wastes {}; \
          a rejected round trip {} and ${}; near-tie {} %; at most {} attempts, {} retries; first-token limit 4 x p95 within \
          {} and {}, {} where reasoning is hidden",
         policy.learning.prior_ttft_s,
@@ -370,8 +379,12 @@ fn constants(policy: &Policy) -> String {
         duration(policy.learning.half_life_min),
         duration(policy.learning.half_life_max),
         policy.learning.cap,
+        policy.cache_min.count(),
+        duration(policy.cache_lifetime),
         policy.prior_cache_hit,
         policy.continuation,
+        policy.prior_output.count(),
+        policy.prior_answers,
         duration(policy.failure_wait),
         duration(policy.reject_wait),
         policy.reject_cost.exact(),

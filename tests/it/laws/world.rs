@@ -8,7 +8,9 @@ use openmux::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, Tier};
 use openmux::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId};
 use openmux::catalog::{ProviderKind, Status};
 use openmux::observe::{Cooling, EndpointStats, ErrorClass, Moments, Share};
-use openmux::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, Preset, RouteRequest, Warm};
+use openmux::routing::{
+    Candidate, Constraints, Credential, Decision, Expected, Needs, Policy, Preset, RouteRequest, Warm,
+};
 use openmux::units::Tokens;
 use proptest::prelude::*;
 
@@ -37,6 +39,7 @@ impl Spec {
             credential: self.credential.clone(),
             unsupported: self.unsupported.clone(),
             lacks: Vec::new(),
+            foreign_state: None,
             no_base_url: self.no_base_url,
             missing_settings: self.missing_settings.clone(),
             outside_sandbox: self.outside_sandbox,
@@ -176,6 +179,7 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
         input_bound: Tokens::new(input * 2),
         cached: Tokens::new(genes.pick(&[0, 400])),
         expected_output: Tokens::new(genes.pick(&[250, 2000])),
+        output_from: Expected::Assumed,
         max_output: genes.pick(&[None, Some(500), Some(5000)]).map(Tokens::new),
         stream: true,
         needs: Needs {
@@ -185,6 +189,7 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
             pdfs: genes.chance(10),
         },
         warm: warm.into_iter().collect(),
+        state: Vec::new(),
         continues: genes.chance(30),
         constraints,
     }
