@@ -17,7 +17,7 @@ use std::fmt;
 
 pub use builtin::{Catalog, EndpointLine, ModelLine};
 pub use price::Pricing;
-pub use quirks::{ErrorFamily, Quirks, Thinking};
+pub use quirks::{ErrorFamily, Prefill, Quirks, Thinking};
 pub use usage::Usage;
 pub use words::{Capability, Modality, ModelKind, Protocol, ProviderKind, Status};
 

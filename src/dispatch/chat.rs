@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{AttemptReport, Dispatcher, Once, Reach, Recording};
+use super::{AttemptReport, Dispatcher, Once, Reach, Recording, Talk};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
@@ -94,6 +94,8 @@ pub struct Plan<'a> {
     pub group: [u8; 16],
     /// Who asks.
     pub source: Source,
+    /// The conversation that it is a turn of, to be remembered where it is answered.
+    pub talk: Option<Talk>,
 }
 
 /// What a chat came to.
@@ -172,6 +174,9 @@ impl Dispatcher<'_> {
                     let out_of_time = matches!(report.outcome.limit, Some((Limit::Total, _)));
                     attempts.push(report);
                     if class.is_success() {
+                        if let Some((talk, answered)) = plan.talk.zip(attempts.last()) {
+                            self.remember(talk, reach, answered.outcome.usage.as_ref());
+                        }
                         break None;
                     }
                     if shown {

@@ -8,6 +8,7 @@ mod chat;
 mod check;
 mod reach;
 mod record;
+mod session;
 mod signing;
 mod weigh;
 
@@ -18,6 +19,7 @@ pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
+pub use session::Talk;
 pub use weigh::route_request;
 
 use crate::catalog::{Catalog, ModelId};
@@ -93,7 +95,7 @@ impl Dispatcher<'_> {
                 },
                 unsupported: reach.unsupported.clone(),
                 lacks: asked.map(|asked| reach.lacks(asked)).unwrap_or_default(),
-                foreign_state: None,
+                foreign_state: reach.cannot_take(&request.state, |origin| self.is_portable(origin)),
                 no_base_url: reach.no_base_url,
                 missing_settings: if supposed { Vec::new() } else { reach.missing_settings.clone() },
                 outside_sandbox: reach.outside_sandbox,

@@ -1,5 +1,6 @@
 //! From a chat to what routing needs to know of it: lengths, needs and limits; no prompt text.
 
+use super::session::makers;
 use super::shape;
 use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part};
 use crate::routing::{Constraints, Expected, Needs, PRIOR_OUTPUT, RouteRequest};
@@ -82,6 +83,7 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
             images: of_kind(MediaKind::Image),
             pdfs: of_kind(MediaKind::Pdf),
         },
+        state: makers(&request.messages),
         ..shape(&request.model, Tokens::ZERO, PRIOR_OUTPUT, Tokens::ZERO, constraints)
     }
 }

@@ -6,7 +6,7 @@ use super::explain::reason;
 use super::json::literal;
 use crate::observe::Learning;
 use crate::routing::{
-    Basis, Constraints, Credential, Decision, Estimate, Expected, Policy, Ranked, Rejected, RouteRequest,
+    Basis, Constraints, Credential, Decision, Estimate, Expected, Policy, Ranked, Rejected, RouteRequest, TieBreak,
 };
 use crate::units::Usd;
 
@@ -61,6 +61,11 @@ fn request_json(request: &RouteRequest) -> Value {
         serde_json::json!({ "provider": provider, "upstream_model": warm.endpoint.upstream_model, "tokens": tokens })
     });
     put("warm", warm.collect::<Vec<_>>().into());
+    let state = request
+        .state
+        .iter()
+        .map(|origin| serde_json::json!({ "provider": origin.provider.as_str(), "protocol": origin.protocol.name() }));
+    put("state", state.collect::<Vec<_>>().into());
     put("constraints", constraints_json(&request.constraints));
     object.into()
 }
@@ -189,13 +194,21 @@ fn candidate_json(entry: &Ranked) -> Value {
         entry.tie.map_or(Value::Null, |tie| {
             let mut object = Map::new();
             object.insert("among".to_owned(), tie.among.into());
-            object.insert("by".to_owned(), if tie.by_load { "load" } else { "seed" }.into());
+            object.insert("by".to_owned(), tie_word(tie).into());
             object.into()
         }),
     );
     put("trial", entry.half_open.into());
     put("cooling_until", entry.cooling.map_or(Value::Null, |cooling| cooling.until.to_string().into()));
     object.into()
+}
+
+fn tie_word(tie: TieBreak) -> &'static str {
+    match (tie.by_cache, tie.by_load) {
+        (true, _) => "cache",
+        (false, true) => "load",
+        (false, false) => "seed",
+    }
 }
 
 fn rejected_json(entry: &Rejected) -> Value {

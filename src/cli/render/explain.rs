@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::cache::told;
 use super::money::{adding_up, dollars, per_mtok};
 use super::text::{Style, age, cut_middle, duration, grouped, width, wrap};
 use crate::catalog::ProviderId;
@@ -287,6 +288,9 @@ pub(crate) fn reason(rejection: &Rejection, provider: &ProviderId) -> String {
         Rejection::Ignored => "left out by --ignore".to_owned(),
         Rejection::Gateway => "left out by --no-gateways".to_owned(),
         Rejection::CoolingDown { until, class } => format!("cooling down until {until} after {}", class.name()),
+        Rejection::ForeignState { made_by } => {
+            format!("cannot take back the reasoning or tool calls that {made_by} signed")
+        }
         Rejection::NotSimulated => "not simulated by the sandbox".to_owned(),
     }
 }
@@ -321,7 +325,9 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
             }
         }
         if let Some(tie) = first.tie {
-            let by = if tie.by_load {
+            let by = if tie.by_cache {
+                "the warmest prompt cache goes first".to_owned()
+            } else if tie.by_load {
                 "the least loaded goes first".to_owned()
             } else {
                 format!("seed {} chose", decision.seed)
@@ -329,6 +335,9 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
             let _ = write!(text, "; {} within {} %, {by}", tie.among, decision.policy.near_tie_percent);
         }
         notes.push(("Margin", text));
+    }
+    if !decision.request.warm.is_empty() {
+        notes.push(("Cache", told(decision)));
     }
     if decision.all_cooling {
         notes.push(("Cooling", "every usable provider is cooling down: the earliest to reopen goes first".to_owned()));
