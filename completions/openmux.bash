@@ -98,7 +98,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__chat)
-            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -161,6 +161,10 @@ _openmux() {
                     return 0
                     ;;
                 --stop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -782,7 +786,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route__subcmd__explain)
-            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --tokens --all --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --tokens --all --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -845,6 +849,10 @@ _openmux() {
                     return 0
                     ;;
                 --stop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -326,6 +326,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_s
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l temperature -d 'Sampling temperature' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l top-p -d 'The share of probability that is sampled from' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l stop -d 'A text at which the answer ends; repeatable' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l session -d 'Which conversation this is a turn of, in any words: it stays where its prompt cache is warm as long as that saves money. No message is kept: --messages gives them [default: told by its first messages]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_k=40' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l stdin-timeout -d 'How long stdin may stay silent' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
@@ -378,6 +379,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-tokens -d '
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l temperature -d 'Sampling temperature' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l top-p -d 'The share of probability that is sampled from' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l stop -d 'A text at which the answer ends; repeatable' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l session -d 'Which conversation this is a turn of, in any words: it stays where its prompt cache is warm as long as that saves money. No message is kept: --messages gives them [default: told by its first messages]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_k=40' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l stdin-timeout -d 'How long stdin may stay silent' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r

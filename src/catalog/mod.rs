@@ -17,7 +17,7 @@ use std::fmt;
 
 pub use builtin::{Catalog, EndpointLine, ModelLine};
 pub use price::Pricing;
-pub use quirks::{ErrorFamily, Quirks, Thinking};
+pub use quirks::{ErrorFamily, Prefill, Quirks, Thinking};
 pub use usage::Usage;
 pub use words::{Capability, Modality, ModelKind, Protocol, ProviderKind, Status};
 
@@ -316,6 +316,15 @@ impl Endpoint {
     pub fn protocols(&self) -> impl Iterator<Item = Protocol> + '_ {
         self.protocol.into_iter().chain(self.alternate)
     }
+}
+
+/// Who made the signed pieces of a turn: a signature is of use to its maker alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The provider.
+    pub provider: ProviderId,
+    /// The dialect in which it made them.
+    pub protocol: Protocol,
 }
 
 /// Whether an address is on this machine.

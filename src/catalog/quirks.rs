@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::words::words;
+use super::ModelId;
+use super::words::{Protocol, words};
 
 words! {
     /// How reasoning is steered in OpenAI-style requests.
@@ -43,6 +44,23 @@ words! {
     }
 }
 
+words! {
+    /// How an answer that was begun is handed to a provider to go on with: it ends the conversation as the model's own
+    /// message, marked in the provider's way.
+    Prefill {
+        /// It cannot be.
+        None = "none",
+        /// Without a mark: Anthropic's older models, llama.cpp.
+        Plain = "plain",
+        /// `prefix: true` in the message: Mistral.
+        Prefix = "prefix",
+        /// `partial: true` in the message: Moonshot, Qwen.
+        Partial = "partial",
+        /// `continue_final_message: true` beside the messages: vLLM.
+        ContinueFinal = "continue_final_message",
+    }
+}
+
 /// What a provider does its own way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quirks {
@@ -56,6 +74,14 @@ pub struct Quirks {
     pub replays_reasoning: bool,
     /// Whether its `completion_tokens` leave out reasoning tokens, which are billed as output (older Grok).
     pub output_excludes_reasoning: bool,
+    /// How an answer that was begun is handed to it to go on with.
+    pub prefill: Prefill,
+    /// The models that alone can go on with one; empty is all.
+    pub prefill_models: Vec<ModelId>,
+    /// The dialects in which it makes and takes signatures that are good at every provider of which the same is said.
+    pub portable_signatures: Vec<Protocol>,
+    /// Whether it bills an answer to its end although the connection was closed before.
+    pub bills_on_cancel: bool,
     /// Further quirks in the catalog's own words, by short name (`usage`, `rfield`, `rl`, ...), for people.
     pub notes: BTreeMap<String, String>,
 }
@@ -68,6 +94,10 @@ impl Default for Quirks {
             developer_role: false,
             replays_reasoning: false,
             output_excludes_reasoning: false,
+            prefill: Prefill::None,
+            prefill_models: Vec::new(),
+            portable_signatures: Vec::new(),
+            bills_on_cancel: false,
             notes: BTreeMap::new(),
         }
     }

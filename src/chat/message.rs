@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::catalog::Origin;
+
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -131,13 +133,31 @@ pub struct Message {
     pub role: Role,
     /// What is said, in order; never empty.
     pub parts: Vec<Part>,
+    /// Who made it, where that is known; in turns of the assistant.
+    pub origin: Option<Origin>,
 }
 
 impl Message {
     /// A message of one piece of text.
     #[must_use]
     pub fn text(role: Role, text: impl Into<String>) -> Self {
-        Self { role, parts: vec![Part::Text(text.into())] }
+        Self { role, parts: vec![Part::Text(text.into())], origin: None }
+    }
+
+    /// A message of these pieces.
+    #[must_use]
+    pub const fn of(role: Role, parts: Vec<Part>) -> Self {
+        Self { role, parts, origin: None }
+    }
+
+    /// Whether it holds a signature, which only its maker can take back.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::ToolCall(call) => call.signature.is_some(),
+            Part::Reasoning { signature, .. } => signature.is_some(),
+            _ => false,
+        })
     }
 
     /// All plain text of the message, joined.

@@ -6,7 +6,7 @@ mod message;
 mod wishes;
 
 use crate::catalog::ModelId;
-pub use crate::catalog::Usage;
+pub use crate::catalog::{Origin, Usage};
 pub use message::{Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
 pub use wishes::{AnswerSchema, Effort, Tool, ToolChoice};
 

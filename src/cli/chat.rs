@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::out;
 use super::printer::Printer;
 use super::record::Recorder;
+use super::render::cache::left_behind;
 use super::render::explain::{View, human};
 use super::render::request as render;
 use super::settings::Settings;
@@ -135,7 +136,12 @@ impl Asked<'_> {
         let seed = args.ask.choice.seed.unwrap_or_else(|| counted.unwrap_or(0));
         let mut policy = prompt::policy(&args.ask.choice);
         policy.retries = args.retries;
+        let talk = dispatcher.talk(args.ask.session.as_deref(), self.request);
         let route = route_request(self.request, self.constraints.clone());
+        let route = match talk {
+            Some(talk) => dispatcher.recall(route, (talk, self.request), &reaches, &policy),
+            None => route,
+        };
         let routed = dispatcher.route(&route, Some(self.request), &reaches, &policy, seed, args.dry_run);
         if let Some(text) = &routed.warning {
             warn(settings, text);
@@ -159,6 +165,9 @@ impl Asked<'_> {
             out::talk(&human(decision, view));
         }
         self.cautions(first, &reaches);
+        if let Some(text) = left_behind(decision) {
+            note(settings, &text);
+        }
         let hidden = reaches.iter().any(|reach| reach.endpoint.id == first.endpoint && reach.hides_reasoning());
         let default_first = Duration::from_secs(if hidden { 180 } else { 60 });
         let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
@@ -182,6 +191,7 @@ impl Asked<'_> {
             total: settings.total_timeout(args.timeout)?,
             // What may have to be asked for once more is shown to nobody before.
             hold: args.no_stream || self.format == Format::Json || shaped,
+            talk,
             signalled: None,
         };
         let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);

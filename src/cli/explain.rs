@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
 use crate::chat::{Message, Role};
 use crate::dispatch::{route_request, shape};
-use crate::routing::RouteRequest;
+use crate::routing::{Expected, RouteRequest};
 use crate::units::Tokens;
 
 /// Runs the command.
@@ -52,6 +52,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
             request.input = asked.input;
             request.input_estimated = false;
             request.expected_output = asked.output;
+            request.output_from = Expected::Stated;
             request.cached = asked.cached;
         }
         (request, chat)
@@ -61,6 +62,12 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     let reaches = dispatcher.reach_for(&resolved.model, resolved.variant.as_deref(), args.all, Some(&chat));
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));
     let policy = prompt::policy(&args.ask.choice);
+    // Without a prompt only a name tells a conversation.
+    let told = !shaped || args.ask.messages.is_some() || args.ask.session.is_some();
+    let request = match dispatcher.talk(args.ask.session.as_deref(), &chat).filter(|_| told) {
+        Some(talk) => dispatcher.recall(request, (talk, &chat), &reaches, &policy),
+        None => request,
+    };
     let routed = dispatcher.route(&request, Some(&chat), &reaches, &policy, seed, !args.strict);
     let offline = offline.warned(routed.warning.clone());
     let no_key = routed.decision.chosen().is_none()

@@ -161,9 +161,10 @@ and stdin become one more message of the user.
      \"function\": {\"name\": \"w\", \"arguments\": \"{\\\"a\\\": 1}\"}}]}
   {\"role\": \"tool\", \"tool_call_id\": \"c1\", \"content\": \"...\"}
 
-An assistant's message may also have reasoning and its signature, and a
-tool call a signature: what `chat -o json` gave under message goes back
-as it is. A tool's message may have \"is_error\": true. A PART is one of
+An assistant's message may also have reasoning and its signature, a tool
+call a signature, and the message an origin, which says who made them:
+what `chat -o json` gave under message goes back as it is. Whoever cannot
+take back what another provider signed is not asked. A tool's message may have \"is_error\": true. A PART is one of
 
   {\"type\": \"text\", \"text\": \"...\"}
   {\"type\": \"image_url\",
@@ -200,11 +201,19 @@ serve it:
   switch  what leaving a prompt cache that is warm elsewhere costs
 
 The lowest sum goes first, and the order of the sums is the order of
-failover. Within 2 % of the best the least loaded goes first, then the
-seed decides. `route explain` prints every term before anything is sent;
+failover. Within 2 % of the best the one whose prompt cache holds the
+conversation goes first, then the least loaded, then the seed decides.
+`route explain` prints every term before anything is sent;
 the same --at, --seed and measurements give the same bytes. Waits and
-risks come from your own calls; until there are any they are stated
+risks come from your own calls, and so does the length of the answer that
+is expected (--max-tokens caps it); until there are any they are stated
 priors, marked as assumed.
+
+A conversation is told by --session ID, or by its first messages, and
+remembered for a day as a salted hash, never in words. Its prompt cache
+counts as warm for 5 minutes from its last answer, so it stays there as
+long as that saves money; a turn that leaves says what that costs. The
+messages themselves are yours to keep: --messages sends them.
 
 --prefer price|balanced|latency|throughput sets what a second is worth,
 --time-value sets it in dollars an hour. --order, --only, --ignore,

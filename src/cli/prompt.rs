@@ -80,7 +80,7 @@ pub(crate) fn request(
         parts.push(Part::Text(prompt));
     }
     if !parts.is_empty() {
-        messages.push(Message { role: Role::User, parts });
+        messages.push(Message::of(Role::User, parts));
     }
     if !messages.iter().any(|message| message.role == Role::User) {
         return Err(CliError::usage("there is no prompt").fix("openmux chat -m MODEL \"...\", or pipe text into it"));

@@ -170,6 +170,7 @@ fn call_json(asked: &ChatRequest, reach: &Reach) -> Value {
             "developer_role": quirks.developer_role,
             "replays_reasoning": quirks.replays_reasoning,
             "output_excludes_reasoning": quirks.output_excludes_reasoning,
+            "prefill": quirks.prefill.name(),
         }),
     );
     put("messages", asked.messages.iter().map(message_json).collect());

@@ -73,6 +73,12 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
                 )
                 .fix(format!("openmux models list --min-context {}", needed.count()))
         }
+        Rejection::ForeignState { made_by } => CliError::new(
+            Exit::Rejected,
+            "foreign_state",
+            format!("no other provider can take back the reasoning or tool calls that {made_by} signed"),
+        )
+        .fix(format!("--provider {made_by}, or --messages without signatures")),
         Rejection::OutputTooSmall { needed, limit } => CliError::new(
             Exit::Rejected,
             "max_tokens",
@@ -117,7 +123,7 @@ fn priority(reason: &Rejection) -> u8 {
         Rejection::ProtocolUnsupported { .. } | Rejection::NoBaseUrl => 1,
         Rejection::AboveMaxCost { .. } | Rejection::UnboundedCost { .. } => 2,
         Rejection::ContextTooSmall { .. } | Rejection::InputTooLong { .. } | Rejection::OutputTooSmall { .. } => 3,
-        Rejection::Unsupported { .. } | Rejection::AboveMaxPrice { .. } => 4,
+        Rejection::Unsupported { .. } | Rejection::AboveMaxPrice { .. } | Rejection::ForeignState { .. } => 4,
         Rejection::NoCredential { .. } | Rejection::MissingSetting { .. } => 5,
         _ => 6,
     }

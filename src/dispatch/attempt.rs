@@ -61,6 +61,8 @@ pub struct Marks {
 pub struct AttemptReport {
     /// Which endpoint.
     pub endpoint: EndpointId,
+    /// The dialect that was spoken; `None` where this version has none for it.
+    pub protocol: Option<Protocol>,
     /// The variable that held the key, if one was used.
     pub key_source: Option<String>,
     /// The last characters of the key.
@@ -203,6 +205,7 @@ impl Dispatcher<'_> {
         let host = host_of(&reach.base_url);
         AttemptReport {
             endpoint: reach.endpoint.id.clone(),
+            protocol: reach.protocol,
             key_source,
             key_ending,
             key_cure,

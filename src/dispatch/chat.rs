@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::doubt::{Doubts, is_hopeless};
-use super::{AttemptReport, Dispatcher, Marks, Once, Reach, Recording};
+use super::{AttemptReport, Dispatcher, Marks, Once, Reach, Recording, Talk};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
@@ -104,6 +104,8 @@ pub struct Plan<'a> {
     pub group: [u8; 16],
     /// Who asks.
     pub source: Source,
+    /// The conversation that it is a turn of, to be remembered where it is answered.
+    pub talk: Option<Talk>,
 }
 
 /// What a chat came to.
@@ -187,6 +189,9 @@ impl Dispatcher<'_> {
                     }
                     let Some(class) = attempts.last().map(|last| last.outcome.class) else { break None };
                     if class.is_success() {
+                        if let Some((talk, answered)) = plan.talk.zip(attempts.last()) {
+                            self.remember(talk, reach, answered.outcome.usage.as_ref());
+                        }
                         break None;
                     }
                     if shown {

@@ -10,6 +10,7 @@ mod control;
 mod doubt;
 mod reach;
 mod record;
+mod session;
 mod signing;
 mod watch;
 mod weigh;
@@ -21,17 +22,15 @@ pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
+pub use session::Talk;
 pub use weigh::route_request;
 
 use crate::catalog::{Catalog, ModelId};
 use crate::chat::ChatRequest;
-use crate::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, RouteRequest, decide};
+use crate::routing::{Candidate, Constraints, Credential, Decision, Expected, Needs, Policy, RouteRequest, decide};
 use crate::store::{ObservationStore, StateKey};
 use crate::units::Tokens;
 use crate::upstream::auth::{Found, Keyring};
-
-/// Output tokens that are expected where nothing better is known (`decisions.md` 13).
-pub const EXPECTED_OUTPUT: Tokens = Tokens::new(250);
 
 /// Everything that a decision and its execution read from outside.
 #[derive(Clone, Copy)]
@@ -99,6 +98,7 @@ impl Dispatcher<'_> {
                 },
                 unsupported: reach.unsupported.clone(),
                 lacks: asked.map(|asked| reach.lacks(asked)).unwrap_or_default(),
+                foreign_state: reach.cannot_take(&request.state, |origin| self.is_portable(origin)),
                 no_base_url: reach.no_base_url,
                 missing_settings: if supposed { Vec::new() } else { reach.missing_settings.clone() },
                 outside_sandbox: reach.outside_sandbox,
@@ -107,7 +107,8 @@ impl Dispatcher<'_> {
                 stats: stats.get(&reach.endpoint.id).cloned().unwrap_or_default(),
             })
             .collect();
-        Routed { decision: decide(request, &candidates, policy, now, seed), supposed, warning }
+        let request = request.clone().learned(stats.values().map(|stats| &stats.output), policy);
+        Routed { decision: decide(&request, &candidates, policy, now, seed), supposed, warning }
     }
 }
 
@@ -121,10 +122,12 @@ pub fn shape(model: &ModelId, input: Tokens, output: Tokens, cached: Tokens, con
         input_bound: input,
         cached,
         expected_output: output,
+        output_from: Expected::Stated,
         max_output: None,
         stream: true,
         needs: Needs::default(),
         warm: Vec::new(),
+        state: Vec::new(),
         continues: false,
         constraints,
     }

@@ -1,8 +1,9 @@
 //! From a chat to what routing needs to know of it: lengths, needs and limits; no prompt text.
 
-use super::{EXPECTED_OUTPUT, shape};
+use super::session::makers;
+use super::shape;
 use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part};
-use crate::routing::{Constraints, Needs, RouteRequest};
+use crate::routing::{Constraints, Expected, Needs, PRIOR_OUTPUT, RouteRequest};
 use crate::units::Tokens;
 
 /// Tokens that an image is expected to take: what Anthropic makes of one of its largest plain size, and near to what the
@@ -72,7 +73,8 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
         input: Tokens::new(weight.quarters.div_ceil(4)),
         input_estimated: true,
         input_bound: weight.bound.map_or(Tokens::MAX, Tokens::new),
-        expected_output: EXPECTED_OUTPUT,
+        expected_output: PRIOR_OUTPUT,
+        output_from: Expected::Assumed,
         max_output: request.max_tokens.map(Tokens::new),
         stream: request.stream,
         needs: Needs {
@@ -81,7 +83,8 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
             images: of_kind(MediaKind::Image),
             pdfs: of_kind(MediaKind::Pdf),
         },
-        ..shape(&request.model, Tokens::ZERO, EXPECTED_OUTPUT, Tokens::ZERO, constraints)
+        state: makers(&request.messages),
+        ..shape(&request.model, Tokens::ZERO, PRIOR_OUTPUT, Tokens::ZERO, constraints)
     }
 }
 

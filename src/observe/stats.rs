@@ -8,7 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::learning::RATE_HOURS;
-use super::{Breaker, Cooling, ErrorClass, Headroom, Learning, Moments, Observation, Phase, censored, decode_speed};
+use super::{
+    Breaker, Cooling, ErrorClass, Headroom, Learning, Moments, Observation, Phase, Source, censored, decode_speed,
+};
 use crate::units::Tokens;
 
 /// Successes and the provider's own faults, decayed.
@@ -218,7 +220,9 @@ impl StatsState {
             self.limited += 1.0;
         }
         self.times(seen, learning);
-        if let Some(output) = seen.usage.as_ref().and_then(|usage| usage.output).filter(|_| seen.class.is_success()) {
+        // What a probe asks for says nothing of how long the answers are that are asked for in earnest.
+        let told = seen.class.is_success() && seen.source != Source::Probe;
+        if let Some(output) = seen.usage.as_ref().and_then(|usage| usage.output).filter(|_| told) {
             self.output.add(f64_of(output), f64::INFINITY);
         }
         if let Some((expected, usage)) = seen.warm.zip(seen.usage.as_ref()).filter(|(warm, _)| *warm > Tokens::ZERO) {
@@ -314,7 +318,7 @@ fn f64_of(tokens: Tokens) -> f64 {
 pub(crate) mod tests {
     use super::*;
     use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-    use crate::observe::{CostState, Flags, Phase, Source, Streamed, Timings};
+    use crate::observe::{CostState, Flags, Streamed, Timings};
 
     pub(crate) fn seen(at: &str, class: ErrorClass) -> Observation {
         Observation {

@@ -1,18 +1,21 @@
-//! Near-ties: candidates within a few percent of the best may go first; the least loaded does, then a hash of the seed.
+//! Near-ties: candidates within a few percent of the best may go first; the one whose prompt cache holds most of the
+//! conversation does, then the least loaded, then a hash of the seed.
 //!
 //! Only who goes first is settled here; behind it the order stays by total, so that removing a candidate never reorders
 //! two that are not near-tied.
 
 use super::{Policy, Ranked, RouteRequest};
 use crate::catalog::EndpointId;
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 
 /// How a near-tie was settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TieBreak {
     /// How many candidates were near-tied.
     pub among: usize,
-    /// Whether the load differed; else the seed chose.
+    /// Whether a warm prompt cache chose.
+    pub by_cache: bool,
+    /// Whether the load differed; where neither did, the seed chose.
     pub by_load: bool,
 }
 
@@ -33,10 +36,14 @@ pub(super) fn settle(ranked: &mut [Ranked], request: &RouteRequest, policy: &Pol
         return;
     }
     let loads: Vec<u32> = ranked[..tied].iter().map(|entry| entry.in_flight).collect();
-    let by_load = loads.iter().any(|load| *load != loads[0]);
-    let winner = (0..tied).min_by_key(|&at| (loads[at], mix(seed, &ranked[at].endpoint))).unwrap_or(0);
+    let warmth: Vec<Tokens> = ranked[..tied].iter().map(|entry| request.warm_at(&entry.endpoint)).collect();
+    let by_cache = warmth.iter().any(|tokens| *tokens != warmth[0]);
+    let by_load = !by_cache && loads.iter().any(|load| *load != loads[0]);
+    let coldness = |at: usize| Tokens::MAX.saturating_sub(warmth[at]);
+    let first = |at: &usize| (coldness(*at), loads[*at], mix(seed, &ranked[*at].endpoint));
+    let winner = (0..tied).min_by_key(first).unwrap_or(0);
     ranked[..=winner].rotate_right(1);
-    ranked[0].tie = Some(TieBreak { among: tied, by_load });
+    ranked[0].tie = Some(TieBreak { among: tied, by_cache, by_load });
 }
 
 /// Where the request's own order puts it.

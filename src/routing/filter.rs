@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Candidate, Credential, RouteRequest};
 use crate::catalog::price::Item;
-use crate::catalog::{Capability, Modality, ProviderKind, Status};
+use crate::catalog::{Capability, Modality, ProviderId, ProviderKind, Status};
 use crate::observe::{Cooling, ErrorClass};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
@@ -102,6 +102,11 @@ pub enum Rejection {
         /// The failure that began it.
         class: ErrorClass,
     },
+    /// The conversation holds reasoning or tool calls that another provider signed, and it cannot take them back.
+    ForeignState {
+        /// Who signed them.
+        made_by: ProviderId,
+    },
     /// The sandbox does not simulate it.
     NotSimulated,
 }
@@ -129,6 +134,7 @@ impl Rejection {
             Self::Ignored => "ignored",
             Self::Gateway => "gateway",
             Self::CoolingDown { .. } => "cooling_down",
+            Self::ForeignState { .. } => "foreign_state",
             Self::NotSimulated => "not_simulated",
         }
     }
@@ -219,6 +225,9 @@ fn fit(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Reject
         if !found.contains(&lack) {
             found.push(lack);
         }
+    }
+    if let Some(made_by) = &candidate.foreign_state {
+        found.push(Rejection::ForeignState { made_by: made_by.clone() });
     }
     if !endpoint.output.is_empty() && !endpoint.output.contains(&Modality::Text) {
         found.push(Rejection::Unsupported { parameter: "text output" });

@@ -8,6 +8,7 @@ mod balance;
 mod decision;
 mod failover;
 mod filter;
+mod output;
 mod policy;
 mod score;
 
@@ -19,11 +20,12 @@ pub use balance::TieBreak;
 pub use decision::{Decision, Ranked, Rejected};
 pub use failover::{Failover, GiveUp, Limits, Step};
 pub use filter::Rejection;
-pub use policy::{Constraints, Policy, Preset};
+pub use output::Expected;
+pub use policy::{Constraints, PRIOR_OUTPUT, Policy, Preset};
 pub use score::{Basis, Estimate, Expectation, Score, Term, TermKind};
 
 use crate::catalog::price::Item;
-use crate::catalog::{Endpoint, EndpointId, ModelId, ProviderKind};
+use crate::catalog::{Endpoint, EndpointId, ModelId, Origin, ProviderId, ProviderKind};
 use crate::observe::EndpointStats;
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
@@ -65,6 +67,8 @@ pub struct RouteRequest {
     pub cached: Tokens,
     /// Output tokens that are expected.
     pub expected_output: Tokens,
+    /// Where that figure comes from.
+    pub output_from: Expected,
     /// The most output tokens that were asked for.
     pub max_output: Option<Tokens>,
     /// Whether the answer is asked for as a stream.
@@ -73,6 +77,9 @@ pub struct RouteRequest {
     pub needs: Needs,
     /// Where the conversation's prefix may be cached; at most once an endpoint.
     pub warm: Vec<Warm>,
+    /// Who made the signed reasoning and tool calls that go along: only they, and who shares their signatures, can take
+    /// them back. Each once.
+    pub state: Vec<Origin>,
     /// Whether it is a turn of a conversation that may go on.
     pub continues: bool,
     /// What is not negotiable.
@@ -111,6 +118,8 @@ pub struct Candidate<'a> {
     pub unsupported: Option<String>,
     /// What the request asks for that cannot be said in the endpoint's protocol.
     pub lacks: Vec<&'static str>,
+    /// Who made the signed reasoning or tool calls of the conversation that this endpoint cannot take, if somebody did.
+    pub foreign_state: Option<ProviderId>,
     /// Whether no address is known.
     pub no_base_url: bool,
     /// Variables that its address needs and that are not set.

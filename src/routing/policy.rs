@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::catalog::ProviderId;
 use crate::observe::Learning;
-use crate::units::{Usd, UsdPerMtok, UsdPerSecond};
+use crate::units::{Tokens, Usd, UsdPerMtok, UsdPerSecond};
+
+/// Output tokens that are expected where nothing better is known (`decisions.md` 13).
+pub const PRIOR_OUTPUT: Tokens = Tokens::new(250);
 
 /// A named trade between money and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +87,14 @@ pub struct Policy {
     pub prior_cache_attempts: f64,
     /// The chance that a conversation goes on for another turn.
     pub continuation: f64,
+    /// How long a prompt cache keeps what was sent, from the last use.
+    pub cache_lifetime: Duration,
+    /// The shortest prefix that a prompt cache keeps, where the catalog does not say.
+    pub cache_min: Tokens,
+    /// Output tokens where no answer of the model was seen.
+    pub prior_output: Tokens,
+    /// How many answers that prior weighs.
+    pub prior_answers: f64,
     /// Two totals are a near-tie within this many percent of the best.
     pub near_tie_percent: u32,
     /// Most attempts for one request.
@@ -120,6 +131,10 @@ impl Policy {
             prior_cache_hit: 0.8,
             prior_cache_attempts: 2.0,
             continuation: 0.7,
+            cache_lifetime: Duration::from_secs(300),
+            cache_min: Tokens::new(1024),
+            prior_output: PRIOR_OUTPUT,
+            prior_answers: 4.0,
             near_tie_percent: 2,
             max_attempts: 4,
             retries: 2,

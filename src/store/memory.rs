@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{LEARNED_DAYS, ObservationStore, Reservation, StateKey, StoreError};
+use super::{Conversation, KEPT_FOR, Kept, LEARNED_DAYS, ObservationStore, Reservation, StateKey, StoreError};
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState, decode_speed};
 use crate::units::Usd;
@@ -25,6 +25,7 @@ struct Inner {
     seed: u64,
     /// By endpoint and host: when, and what.
     learned: BTreeMap<(EndpointId, String), (Timestamp, Vec<String>)>,
+    sessions: BTreeMap<(Conversation, StateKey), Kept>,
 }
 
 impl Memory {
@@ -73,6 +74,21 @@ impl ObservationStore for Memory {
 
     fn claim_trial(&self, key: &StateKey, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         Ok(self.lock().states.get_mut(key).is_none_or(|state| state.breaker.claim(now, until)))
+    }
+
+    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+        let inner = self.lock();
+        let here = inner.sessions.iter().filter(|((id, _), _)| *id == conversation).map(|(_, kept)| kept);
+        let mut found: Vec<Kept> = here.filter(|kept| kept.at <= now && kept.at + KEPT_FOR > now).cloned().collect();
+        found.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.key.cmp(&b.key)));
+        Ok(found)
+    }
+
+    fn keep_warm(&self, conversation: Conversation, kept: &Kept) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        inner.sessions.insert((conversation, kept.key.clone()), kept.clone());
+        inner.sessions.retain(|_, other| other.at + KEPT_FOR > kept.at);
+        Ok(())
     }
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {

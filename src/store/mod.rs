@@ -9,14 +9,15 @@ pub mod sqlite;
 mod words;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 pub use memory::Memory;
 
-use crate::catalog::EndpointId;
+use crate::catalog::{EndpointId, Protocol};
 use crate::observe::{EndpointStats, Measured, Observation};
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 
 /// Why the store could not be read or written. It never fails a chat.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,25 @@ pub struct StateKey {
 
 /// How long what was learned of an endpoint is believed, in days.
 pub const LEARNED_DAYS: i64 = 30;
+/// A conversation as the store knows it: a salted hash, never a word of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conversation(pub [u8; 16]);
+
+/// Where a conversation was answered last, and how much of it lies in a prompt cache there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The endpoint, as used with one key.
+    pub key: StateKey,
+    /// The dialect that was spoken.
+    pub protocol: Protocol,
+    /// Tokens that its prompt cache may hold; 0 where it holds nothing.
+    pub tokens: Tokens,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// For how long conversations are remembered.
+pub const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// What became of a wish to set money aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +85,18 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be written; the caller goes on as if it were granted.
     fn claim_trial(&self, key: &StateKey, now: Timestamp, until: Timestamp) -> Result<bool, StoreError>;
+
+    /// Where a conversation was within [`KEPT_FOR`] before `now`, each endpoint once, the newest first.
+    ///
+    /// # Errors
+    /// It could not be read; the caller decides as if nothing were cached.
+    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Kept>, StoreError>;
+
+    /// Keeps where a conversation is now.
+    ///
+    /// # Errors
+    /// It could not be written; the next turn is decided as if nothing were cached.
+    fn keep_warm(&self, conversation: Conversation, kept: &Kept) -> Result<(), StoreError>;
 
     /// The raw samples of every endpoint since a moment, for display.
     ///

@@ -1,10 +1,10 @@
 //! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), and how they came to be.
 
 /// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// What makes each version of the one before it; the first makes version 1 of an empty file.
-pub(super) const STEPS: [&str; 2] = [CREATE, FOLD];
+pub(super) const STEPS: [&str; 3] = [CREATE, FOLD, SESSION];
 
 /// Settings of every connection.
 pub(super) const PRAGMAS: &str = "
@@ -77,4 +77,13 @@ CREATE TABLE state(
   fails INTEGER NOT NULL, ejections INTEGER NOT NULL,
   cool_until_ms INTEGER, cool_since_ms INTEGER, cool_why INTEGER, trial_ms INTEGER, window BLOB NOT NULL,
   last_ok_ms INTEGER, last_fail_ms INTEGER) STRICT;
+";
+
+/// Version 3: where conversations are; of each a salted hash.
+const SESSION: &str = "
+CREATE TABLE session(
+  hash BLOB NOT NULL, provider TEXT NOT NULL, upstream_model TEXT NOT NULL, key_fp TEXT NOT NULL, protocol TEXT NOT NULL,
+  tokens INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+  PRIMARY KEY(hash, provider, upstream_model, key_fp)) STRICT, WITHOUT ROWID;
+CREATE INDEX session_at ON session(at_ms);
 ";

@@ -7,6 +7,7 @@
 mod learned;
 mod ledger;
 mod rows;
+mod session;
 mod state;
 mod upkeep;
 
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::spool::Spool;
-use super::{ObservationStore, Reservation, StateKey, StoreError, schema};
+use super::{Conversation, Kept, ObservationStore, Reservation, StateKey, StoreError, schema};
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, Measured, Observation};
 use crate::units::Usd;
@@ -290,6 +291,14 @@ impl ObservationStore for Sqlite {
         Ok(claimed)
     }
 
+    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+        session::warm(&self.lock(), conversation, now)
+    }
+
+    fn keep_warm(&self, conversation: Conversation, kept: &Kept) -> Result<(), StoreError> {
+        session::keep(&mut self.lock(), conversation, kept)
+    }
+
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
@@ -395,6 +404,32 @@ mod tests {
         drop(disk);
         let again = Sqlite::open_existing(&path).unwrap().unwrap();
         assert_eq!(again.stats(&keys, now).unwrap(), memory.stats(&keys, now).unwrap());
+    }
+
+    #[test]
+    fn a_conversation_is_remembered_for_a_day_at_each_endpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let kept = |provider: &str, tokens: u64, when: &str| {
+            let mut key = key(&sample("2026-11-24T10:00:00Z", ErrorClass::Ok));
+            key.endpoint.provider = crate::catalog::ProviderId::new(provider);
+            let (protocol, tokens) = (crate::catalog::Protocol::AnthropicMessages, crate::units::Tokens::new(tokens));
+            Kept { key, protocol, tokens, at: at(when) }
+        };
+        let (one, other) = (Conversation([1; 16]), Conversation([2; 16]));
+        for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+            store.keep_warm(one, &kept("p", 100, "2026-11-24T10:00:00Z")).unwrap();
+            store.keep_warm(one, &kept("q", 200, "2026-11-24T10:01:00Z")).unwrap();
+            store.keep_warm(one, &kept("p", 300, "2026-11-24T10:02:00Z")).unwrap();
+            store.keep_warm(other, &kept("p", 7, "2026-11-24T10:00:00Z")).unwrap();
+            let newest = [kept("p", 300, "2026-11-24T10:02:00Z"), kept("q", 200, "2026-11-24T10:01:00Z")];
+            assert_eq!(store.warm(one, at("2026-11-24T10:02:00Z")).unwrap(), newest);
+            assert_eq!(store.warm(one, at("2026-11-24T10:01:00Z")).unwrap(), newest[1..], "the rest was not yet");
+            assert_eq!(store.warm(one, at("2026-11-25T10:01:30Z")).unwrap(), newest[..1], "a day is over");
+            store.keep_warm(other, &kept("q", 8, "2026-11-25T10:01:30Z")).unwrap();
+            assert_eq!(store.warm(one, at("2026-11-24T10:02:00Z")).unwrap(), newest[..1], "what is old is gone");
+        }
     }
 
     #[test]

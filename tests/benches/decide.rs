@@ -46,6 +46,7 @@ fn candidate((at, endpoint): (u32, &Endpoint)) -> Candidate<'_> {
         credential: Credential::NotNeeded,
         unsupported: None,
         lacks: Vec::new(),
+        foreign_state: None,
         no_base_url: false,
         missing_settings: Vec::new(),
         outside_sandbox: false,

@@ -77,6 +77,7 @@ fn decision(scenario: &Scenario) -> Decision {
             credential: Credential::NotNeeded,
             unsupported: None,
             lacks: Vec::new(),
+            foreign_state: None,
             no_base_url: false,
             missing_settings: Vec::new(),
             outside_sandbox: false,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openmux::catalog::{
-    Capability, Endpoint, EndpointId, ErrorFamily, ModelId, OutputLimitField, Protocol, Provider, ProviderId,
+    Capability, Endpoint, EndpointId, ErrorFamily, ModelId, OutputLimitField, Prefill, Protocol, Provider, ProviderId,
     ProviderKind, Quirks, Thinking, Usage,
 };
 use openmux::chat::{
@@ -178,7 +178,9 @@ fn quirks(value: &Value) -> Quirks {
         developer_role: value["developer_role"].as_bool().unwrap_or(false),
         replays_reasoning: value["replays_reasoning"].as_bool().unwrap_or(false),
         output_excludes_reasoning: value["output_excludes_reasoning"].as_bool().unwrap_or(false),
+        prefill: word("prefill").map_or(Prefill::None, |word| Prefill::parse(word).unwrap()),
         notes: BTreeMap::new(),
+        ..Quirks::default()
     }
 }
 
@@ -218,7 +220,7 @@ fn message(value: &Value) -> Message {
         Value::Array(parts) => parts.iter().map(part).collect(),
         text => vec![part(text)],
     };
-    Message { role, parts }
+    Message::of(role, parts)
 }
 
 /// A string is text; an object has one member: `media` (`kind`, `mime`, `text` or

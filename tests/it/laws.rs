@@ -6,6 +6,7 @@ mod optimal;
 mod order;
 mod rejection;
 mod tie;
+mod warm;
 pub(crate) mod world;
 
 use jiff::Timestamp;

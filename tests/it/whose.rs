@@ -144,6 +144,7 @@ async fn chat_among(
         hold: false,
         group: [1; 16],
         source: Source::Chat,
+        talk: None,
     };
     let signer = Signer::new(Vars::default());
     let (_stop, cancel) = tokio::sync::watch::channel(false);

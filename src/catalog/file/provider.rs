@@ -5,10 +5,21 @@ use std::collections::BTreeMap;
 use super::reader::{Place, Reader};
 use super::record::{auth_named, default_auth, is_header, output_limit_named};
 use super::{OverlayError, checks};
-use crate::catalog::{Auth, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol};
+use crate::catalog::{Auth, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol};
 
-const KEYS: [&str; 9] =
-    ["protocol", "base_url", "key_env", "name", "kind", "headers", "auth", "output_limit", "hides_reasoning"];
+const KEYS: [&str; 11] = [
+    "protocol",
+    "base_url",
+    "key_env",
+    "name",
+    "kind",
+    "headers",
+    "auth",
+    "output_limit",
+    "hides_reasoning",
+    "prefill",
+    "bills_on_cancel",
+];
 
 /// What an overlay says about a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +34,8 @@ pub(in super::super) struct ProviderPatch {
     auth: Option<Auth>,
     output_limit: Option<OutputLimitField>,
     hides_reasoning: Option<bool>,
+    prefill: Option<Prefill>,
+    bills_on_cancel: Option<bool>,
     place: Place,
 }
 
@@ -54,6 +67,8 @@ impl ProviderPatch {
             })?,
             output_limit: table.word("output_limit", &["max_tokens", "max_completion_tokens"], output_limit_named)?,
             hides_reasoning: table.flag("hides_reasoning")?,
+            prefill: table.word("prefill", &Prefill::ALL.map(Prefill::name), Prefill::parse)?,
+            bills_on_cancel: table.flag("bills_on_cancel")?,
             place,
         })
     }
@@ -77,6 +92,11 @@ impl ProviderPatch {
         provider.kind = self.kind.unwrap_or(provider.kind);
         provider.output_limit = self.output_limit.unwrap_or(provider.output_limit);
         provider.hides_reasoning = self.hides_reasoning.unwrap_or(provider.hides_reasoning);
+        if let Some(prefill) = self.prefill {
+            provider.quirks.prefill = prefill;
+            provider.quirks.prefill_models = Vec::new();
+        }
+        provider.quirks.bills_on_cancel = self.bills_on_cancel.unwrap_or(provider.quirks.bills_on_cancel);
         Ok(provider)
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::catalog::{
-    Auth, ErrorFamily, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol, Quirks,
-    Thinking,
+    Auth, ErrorFamily, ModelId, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind,
+    ProviderProtocol, Quirks, Thinking,
 };
 
 #[derive(Deserialize)]
@@ -35,6 +35,13 @@ struct Record {
     replays_reasoning: bool,
     #[serde(default)]
     output_excludes_reasoning: bool,
+    prefill: Option<String>,
+    #[serde(default)]
+    prefill_models: Vec<String>,
+    #[serde(default)]
+    portable_signatures: Vec<String>,
+    #[serde(default)]
+    bills_on_cancel: bool,
     #[serde(default)]
     quirks: BTreeMap<String, String>,
 }
@@ -66,6 +73,14 @@ pub(in super::super) fn provider_record(line: &str) -> Option<Provider> {
             developer_role: record.developer_role,
             replays_reasoning: record.replays_reasoning,
             output_excludes_reasoning: record.output_excludes_reasoning,
+            prefill: record.prefill.map_or(Some(Quirks::default().prefill), |word| Prefill::parse(&word))?,
+            prefill_models: record.prefill_models.into_iter().map(ModelId::new).collect(),
+            portable_signatures: record
+                .portable_signatures
+                .iter()
+                .map(|word| Protocol::parse(word))
+                .collect::<Option<_>>()?,
+            bills_on_cancel: record.bills_on_cancel,
             notes: record.quirks,
         },
     })

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::lists::At;
 use super::values::{
-    Limit, Shape, duration, effort, number, per_mtok, preset, set, shape, some_tokens, tool_choice, usd,
+    Limit, Shape, duration, effort, number, per_mtok, preset, session, set, shape, some_tokens, tool_choice, usd,
 };
 use crate::chat::{Effort, ToolChoice};
 use crate::units::{Tokens, Usd, UsdPerMtok};
@@ -57,6 +57,10 @@ pub struct Ask {
     /// Mark the beginning of the conversation for the provider's prompt cache, where that must be asked for.
     #[arg(long)]
     pub cache: bool,
+    /// Which conversation this is a turn of, in any words: it stays where its prompt cache is warm as long as that saves
+    /// money. No message is kept: --messages gives them [default: told by its first messages].
+    #[arg(long, value_name = "ID", value_parser = session)]
+    pub session: Option<String>,
     /// A further parameter of the provider's own API, as JSON or plain text: seed=7, top_k=40.
     #[arg(long, value_name = "KEY=JSON", value_parser = set)]
     pub set: Vec<(String, serde_json::Value)>,

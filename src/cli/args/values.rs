@@ -152,6 +152,15 @@ pub(crate) fn set(text: &str) -> Result<(String, serde_json::Value), String> {
     Ok((key.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
 }
 
+/// The name of a conversation: as the hosted systems take it, up to 256 bytes.
+pub(super) fn session(text: &str) -> Result<String, String> {
+    match text.len() {
+        0 => Err("it is empty".to_owned()),
+        1..=256 => Ok(text.to_owned()),
+        _ => Err("it is longer than 256 bytes".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::super::contract::Exit;
 use super::{group, stop_signal};
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Wire};
+use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Talk, Wire};
 use crate::observe::Source;
 use crate::routing::{Decision, Limits};
 
@@ -27,6 +27,8 @@ pub(super) struct Session<'a> {
     pub(super) total: Option<Duration>,
     /// Whether nothing is shown before an answer is whole.
     pub(super) hold: bool,
+    /// The conversation that they are a turn of.
+    pub(super) talk: Option<Talk>,
     /// Which signal came, if one did.
     pub(super) signalled: Option<Exit>,
 }
@@ -49,6 +51,7 @@ impl Session<'_> {
             hold: self.hold,
             group: group(),
             source: Source::Chat,
+            talk: self.talk,
         };
         let (stop, stopped) = watch::channel(false);
         let chatting = self.dispatcher.chat(&plan, self.wire, stopped, observer);

@@ -186,6 +186,10 @@ fn again(
         constraints.max_cost = Some(left);
     }
     let route = route_request(&request, constraints);
+    let route = match session.talk {
+        Some(talk) => session.dispatcher.recall(route, (talk, &request), session.reaches, policy),
+        None => route,
+    };
     let routed = session.dispatcher.route(&route, Some(&request), session.reaches, policy, seed, false);
     if routed.decision.chosen().is_none() {
         let why =

@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use super::attach::{MOST, Sniffed, sniff};
 use super::json::{Wrong, flag, needed, object, only, parse, text};
 use super::tools::is_name;
-use crate::chat::{Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
+use crate::catalog::{Protocol, ProviderId};
+use crate::chat::{Media, MediaKind, MediaSource, Message, Origin, Part, Role, ToolCall, ToolResult};
 
 /// The messages of a document.
 ///
@@ -50,12 +51,12 @@ fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Res
     if role != Role::User && parts.iter().any(|part| !matches!(part, Part::Text(_))) {
         return Err(format!("{at}.content: only text, where instructions are given"));
     }
-    Ok(Message { role, parts })
+    Ok(Message::of(role, parts))
 }
 
 /// The model's own turn: what it thought, what it said, what it called.
 fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {
-    let known = ["role", "content", "reasoning", "reasoning_content", "signature", "tool_calls", "refusal"];
+    let known = ["role", "content", "reasoning", "reasoning_content", "signature", "tool_calls", "refusal", "origin"];
     only(fields, at, &known)?;
     let mut parts = reasoning(fields, at)?;
     if !matches!(fields.get("content"), None | Some(Value::Null)) {
@@ -83,7 +84,7 @@ fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String,
     if parts.is_empty() {
         return Err(format!("{at}.content: missing, and no tool_calls either"));
     }
-    Ok(Message { role: Role::Assistant, parts })
+    Ok(Message { role: Role::Assistant, parts, origin: origin(fields, at)? })
 }
 
 /// What the model thought before it spoke: `reasoning` and its `signature`.
@@ -99,6 +100,17 @@ fn reasoning(fields: &Map<String, Value>, at: &str) -> Result<Vec<Part>, Wrong> 
         return Ok(Vec::new());
     }
     Ok(vec![Part::Reasoning { text: plain.to_owned(), signature: signature.map(str::to_owned) }])
+}
+
+/// Who made the turn's signatures: `origin`, as our own answers say it.
+fn origin(fields: &Map<String, Value>, at: &str) -> Result<Option<Origin>, Wrong> {
+    let at = format!("{at}.origin");
+    let Some(value) = fields.get("origin").filter(|value| !value.is_null()) else { return Ok(None) };
+    let fields = object(value, &at)?;
+    only(fields, &at, &["provider", "protocol"])?;
+    let word = needed(fields, "protocol", &at)?;
+    let protocol = Protocol::parse(word).ok_or_else(|| format!("{at}.protocol: \"{word}\" is no protocol"))?;
+    Ok(Some(Origin { provider: ProviderId::new(needed(fields, "provider", &at)?), protocol }))
 }
 
 fn call(value: &Value, at: &str) -> Result<ToolCall, Wrong> {
@@ -153,7 +165,7 @@ fn tool(fields: &Map<String, Value>, at: &str, calls: &BTreeMap<String, String>)
     }
     let is_error = flag(fields, "is_error", at)?.unwrap_or(false);
     let result = ToolResult { call_id: id.to_owned(), name: Some(name.to_owned()), content, is_error };
-    Ok(Message { role: Role::User, parts: vec![Part::ToolResult(result)] })
+    Ok(Message::of(Role::User, vec![Part::ToolResult(result)]))
 }
 
 /// `content`: a text, or an array of parts.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::chat::ChatEvent;
+use crate::chat::{ChatEvent, Origin};
 
 /// A call of a tool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +82,11 @@ impl Answer {
         &mut self.calls[at]
     }
 
+    fn is_signed(&self) -> bool {
+        let signed = |block: &Block| matches!(block, Block::Reasoning { signature: Some(_), .. });
+        self.blocks.iter().any(signed) || self.calls.iter().any(|call| call.signature.is_some())
+    }
+
     /// Whether the model wants tools called.
     pub(crate) fn calls_tools(&self) -> bool {
         self.said_calls().next().is_some()
@@ -109,7 +114,8 @@ impl Answer {
     }
 
     /// The turn in the form that `--messages` reads, so that a script can append it and go on.
-    pub(crate) fn message(&self) -> Value {
+    /// Signatures are of use to `maker` alone, so it stands beside them.
+    pub(crate) fn message(&self, maker: Option<&Origin>) -> Value {
         let mut object = Map::new();
         object.insert("role".to_owned(), "assistant".into());
         match self.blocks.as_slice() {
@@ -129,6 +135,11 @@ impl Answer {
         let calls: Vec<Value> = self.said_calls().map(call_json).collect();
         if !calls.is_empty() {
             object.insert("tool_calls".to_owned(), calls.into());
+        }
+        if let Some(maker) = maker.filter(|_| self.is_signed()) {
+            let origin = [("provider", maker.provider.as_str()), ("protocol", maker.protocol.name())];
+            let origin = origin.map(|(key, word)| (key.to_owned(), Value::from(word)));
+            object.insert("origin".to_owned(), Map::from_iter(origin).into());
         }
         object.into()
     }
@@ -193,6 +204,7 @@ fn arguments(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{Protocol, ProviderId};
 
     fn piece(id: Option<&str>, name: Option<&str>, arguments: &str) -> ChatEvent {
         let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -213,7 +225,7 @@ mod tests {
         assert_eq!(answer.calls_json()[0].to_string(), r#"{"id":"c1","name":"look","arguments":{"a":1.50}}"#);
         answer.add(&signature(Some(0), "s"));
         assert_eq!(
-            answer.message().to_string(),
+            answer.message(None).to_string(),
             r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"look","arguments":"{\"a\":1.50}"},"signature":"s"}]}"#
         );
         let empty = Answer::of(&[piece(Some("c1"), Some("now"), "")]);
@@ -226,14 +238,20 @@ mod tests {
         let say = |text: &str| ChatEvent::Text(text.to_owned());
         let plain = Answer::of(&[think("a"), think("b"), signature(None, "s"), say("c"), say("d")]);
         assert_eq!(
-            plain.message().to_string(),
+            plain.message(None).to_string(),
             r#"{"role":"assistant","content":"cd","reasoning":"ab","signature":"s"}"#
         );
         let hidden = Answer::of(&[signature(None, "s"), say("c")]);
-        assert_eq!(hidden.message().to_string(), r#"{"role":"assistant","content":"c","signature":"s"}"#);
+        assert_eq!(hidden.message(None).to_string(), r#"{"role":"assistant","content":"c","signature":"s"}"#);
+        let maker = Origin { provider: ProviderId::new("anthropic"), protocol: Protocol::AnthropicMessages };
+        assert_eq!(
+            hidden.message(Some(&maker)).to_string(),
+            r#"{"role":"assistant","content":"c","signature":"s","origin":{"provider":"anthropic","protocol":"anthropic-messages"}}"#
+        );
+        assert!(Answer::of(&[say("c")]).message(Some(&maker)).get("origin").is_none(), "nothing is signed");
         let twice = Answer::of(&[think("a"), signature(None, "s"), think("b"), signature(None, "t"), say("c")]);
         assert_eq!(
-            twice.message()["content"].to_string(),
+            twice.message(None)["content"].to_string(),
             r#"[{"type":"reasoning","text":"a","signature":"s"},{"type":"reasoning","text":"b","signature":"t"},{"type":"text","text":"c"}]"#
         );
         assert_eq!((twice.reasoning.as_str(), twice.text.as_str()), ("ab", "c"));

@@ -7,10 +7,10 @@ use super::json::literal;
 use super::money::dollars;
 use super::pace::timing;
 use super::text::{duration, grouped};
-use crate::catalog::{ModelId, Usage};
+use crate::catalog::{ModelId, Origin, Usage};
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::{CostState, Flags};
-use crate::routing::Decision;
+use crate::routing::{Decision, TermKind};
 use crate::units::{Tokens, Usd};
 
 /// The exact cost of one attempt: the provider's own bill where it sends one, else the price sheet's.
@@ -173,6 +173,10 @@ pub(crate) fn attempts_json(report: &ChatReport) -> Value {
     report.attempts.iter().map(attempt_json).collect::<Vec<_>>().into()
 }
 
+fn maker(told: &AttemptReport) -> Option<Origin> {
+    Some(Origin { provider: told.endpoint.provider.clone(), protocol: told.protocol? })
+}
+
 /// The event that closes an answer: finish, usage, cost, times, and the turn for `--messages`.
 pub(crate) fn end_event(
     report: &ChatReport,
@@ -186,7 +190,7 @@ pub(crate) fn end_event(
         object.insert("schema_valid".to_owned(), valid.into());
     }
     closing_members(&mut object, report, told, simulated);
-    object.insert("message".to_owned(), said.answer.message());
+    object.insert("message".to_owned(), said.answer.message(maker(told).as_ref()));
     object.insert("attempts".to_owned(), attempts_json(report));
     object
 }
@@ -241,7 +245,7 @@ pub(crate) fn json(
     if let Some(valid) = said.valid {
         object.insert("schema_valid".to_owned(), valid.into());
     }
-    object.insert("message".to_owned(), answer.message());
+    object.insert("message".to_owned(), answer.message(maker(told).as_ref()));
     object.insert("model".to_owned(), model.as_str().into());
     object.insert("provider".to_owned(), told.endpoint.provider.as_str().into());
     object.insert("upstream_model".to_owned(), told.endpoint.upstream_model.as_str().into());
@@ -250,6 +254,9 @@ pub(crate) fn json(
     let mut decided = Map::new();
     decided.insert("at".to_owned(), decision.at.to_string().into());
     decided.insert("seed".to_owned(), decision.seed.into());
+    if let Some(switch) = decision.chosen().and_then(|first| first.score.amount(TermKind::Switch)) {
+        decided.insert("switch_usd".to_owned(), literal(&switch.exact()));
+    }
     object.insert("decision".to_owned(), decided.into());
     object
 }

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use super::explain::reason;
 use super::json::literal;
 use crate::observe::Learning;
-use crate::routing::{Basis, Constraints, Credential, Decision, Estimate, Policy, Ranked, Rejected, RouteRequest};
+use crate::routing::{
+    Basis, Constraints, Credential, Decision, Estimate, Expected, Policy, Ranked, Rejected, RouteRequest, TieBreak,
+};
 use crate::units::Usd;
 
 /// The decision for programs; the same decision gives the same bytes.
@@ -45,6 +47,12 @@ fn request_json(request: &RouteRequest) -> Value {
     put("input_estimated", request.input_estimated.into());
     put("cached_tokens", request.cached.count().into());
     put("expected_output_tokens", request.expected_output.count().into());
+    put("expected_output_basis", request.output_from.name().into());
+    let answers = match request.output_from {
+        Expected::Measured { answers } => answers.into(),
+        Expected::Stated | Expected::Assumed => Value::Null,
+    };
+    put("expected_output_n", answers);
     put("max_output_tokens", request.max_output.map_or(Value::Null, |tokens| tokens.count().into()));
     put("stream", request.stream.into());
     put("continues", request.continues.into());
@@ -53,6 +61,11 @@ fn request_json(request: &RouteRequest) -> Value {
         serde_json::json!({ "provider": provider, "upstream_model": warm.endpoint.upstream_model, "tokens": tokens })
     });
     put("warm", warm.collect::<Vec<_>>().into());
+    let state = request
+        .state
+        .iter()
+        .map(|origin| serde_json::json!({ "provider": origin.provider.as_str(), "protocol": origin.protocol.name() }));
+    put("state", state.collect::<Vec<_>>().into());
     put("constraints", constraints_json(&request.constraints));
     object.into()
 }
@@ -93,6 +106,10 @@ fn policy_json(policy: &Policy) -> Value {
     put("prior_cache_hit", figure(policy.prior_cache_hit));
     put("prior_cache_attempts", figure(policy.prior_cache_attempts));
     put("continuation", figure(policy.continuation));
+    put("cache_lifetime_s", policy.cache_lifetime.as_secs().into());
+    put("cache_min_tokens", policy.cache_min.count().into());
+    put("prior_output_tokens", policy.prior_output.count().into());
+    put("prior_answers", figure(policy.prior_answers));
     put("learning", learning_json(&policy.learning));
     put("near_tie_percent", policy.near_tie_percent.into());
     put("max_attempts", policy.max_attempts.into());
@@ -177,13 +194,21 @@ fn candidate_json(entry: &Ranked) -> Value {
         entry.tie.map_or(Value::Null, |tie| {
             let mut object = Map::new();
             object.insert("among".to_owned(), tie.among.into());
-            object.insert("by".to_owned(), if tie.by_load { "load" } else { "seed" }.into());
+            object.insert("by".to_owned(), tie_word(tie).into());
             object.into()
         }),
     );
     put("trial", entry.half_open.into());
     put("cooling_until", entry.cooling.map_or(Value::Null, |cooling| cooling.until.to_string().into()));
     object.into()
+}
+
+fn tie_word(tie: TieBreak) -> &'static str {
+    match (tie.by_cache, tie.by_load) {
+        (true, _) => "cache",
+        (false, true) => "load",
+        (false, false) => "seed",
+    }
 }
 
 fn rejected_json(entry: &Rejected) -> Value {

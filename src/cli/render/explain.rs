@@ -3,10 +3,11 @@
 
 use std::fmt::Write as _;
 
+use super::cache::told;
 use super::money::{adding_up, dollars, per_mtok};
 use super::text::{Style, age, cut_middle, duration, grouped, width, wrap};
 use crate::catalog::ProviderId;
-use crate::routing::{Basis, Decision, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind};
+use crate::routing::{Basis, Decision, Expected, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind};
 use crate::units::Usd;
 use crate::upstream::auth::base_variable;
 
@@ -67,6 +68,14 @@ fn asked(request: &RouteRequest, view: View) -> String {
         let _ = write!(text, " ({} cached)", grouped(request.cached.count()));
     }
     let _ = write!(text, ", {} out expected", grouped(request.expected_output.count()));
+    match request.output_from {
+        Expected::Stated => {}
+        Expected::Measured { answers: 1 } => text += " (from your last answer)",
+        Expected::Measured { answers } => {
+            let _ = write!(text, " (from your last {} answers)", grouped(answers));
+        }
+        Expected::Assumed => text += " (assumed)",
+    }
     if let Some(most) = request.max_output {
         let _ = write!(text, ", at most {}", grouped(most.count()));
     }
@@ -279,6 +288,9 @@ pub(crate) fn reason(rejection: &Rejection, provider: &ProviderId) -> String {
         Rejection::Ignored => "left out by --ignore".to_owned(),
         Rejection::Gateway => "left out by --no-gateways".to_owned(),
         Rejection::CoolingDown { until, class } => format!("cooling down until {until} after {}", class.name()),
+        Rejection::ForeignState { made_by } => {
+            format!("cannot take back the reasoning or tool calls that {made_by} signed")
+        }
         Rejection::NotSimulated => "not simulated by the sandbox".to_owned(),
     }
 }
@@ -313,7 +325,9 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
             }
         }
         if let Some(tie) = first.tie {
-            let by = if tie.by_load {
+            let by = if tie.by_cache {
+                "the warmest prompt cache goes first".to_owned()
+            } else if tie.by_load {
                 "the least loaded goes first".to_owned()
             } else {
                 format!("seed {} chose", decision.seed)
@@ -321,6 +335,9 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
             let _ = write!(text, "; {} within {} %, {by}", tie.among, decision.policy.near_tie_percent);
         }
         notes.push(("Margin", text));
+    }
+    if !decision.request.warm.is_empty() {
+        notes.push(("Cache", told(decision)));
     }
     if decision.all_cooling {
         notes.push(("Cooling", "every usable provider is cooling down: the earliest to reopen goes first".to_owned()));
@@ -357,7 +374,8 @@ fn constants(policy: &Policy) -> String {
     format!(
         "priors: first token {} s (weighs {} samples), {} tok/s, availability {} (weighs {} attempts); what is usual weighs \
          {} attempts beside the last minutes, a half-life of {}; times fade by half within {} to {}, at most {} samples; a \
-         cache serves {} of what is warm, a conversation goes on with {}; a failure wastes {}; \
+         cache of {} tokens or more lives {} and serves {} of what is warm, a conversation goes on with {}; an answer has {} \
+         tokens (weighs {} answers); a failure wastes {}; \
          a rejected round trip {} and ${}; near-tie {} %; at most {} attempts, {} retries; first-token limit 4 x p95 within \
          {} and {}, {} where reasoning is hidden",
         policy.learning.prior_ttft_s,
@@ -370,8 +388,12 @@ fn constants(policy: &Policy) -> String {
         duration(policy.learning.half_life_min),
         duration(policy.learning.half_life_max),
         policy.learning.cap,
+        policy.cache_min.count(),
+        duration(policy.cache_lifetime),
         policy.prior_cache_hit,
         policy.continuation,
+        policy.prior_output.count(),
+        policy.prior_answers,
         duration(policy.failure_wait),
         duration(policy.reject_wait),
         policy.reject_cost.exact(),

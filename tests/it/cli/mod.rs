@@ -14,6 +14,7 @@ mod probe;
 mod record;
 mod schema;
 mod secrets;
+mod session;
 mod signals;
 mod simulated;
 mod stdin;

@@ -162,3 +162,26 @@ fn a_damaged_store_is_put_aside_and_said() {
     insta::assert_snapshot!(output.stderr.replace(&*world.home.path().to_string_lossy(), "$TMP"), @"warning: $TMP/data/obs.db was damaged; it was moved to $TMP/data/obs.db.damaged");
     assert_eq!(measured(world.home.path()).len(), 1);
 }
+
+#[test]
+fn the_length_of_the_users_own_answers_is_expected_of_the_next_one() {
+    let long = Script::stream(
+        wire::openai_events(&["Hello"], Some((7, 4000))).into_iter().map(Step::bytes).collect::<Vec<_>>(),
+    );
+    let world = World::openai(vec![Server::repeating(long)]);
+    let request = |more: &[&str]| {
+        let args = ["route", "explain", "-m", "acme/tiny", "hi", "-o", "json"].into_iter().chain(more.iter().copied());
+        let output = world.openmux(args).run();
+        let document: Value = serde_json::from_str(&output.stdout).unwrap();
+        let of = |key: &str| document["request"][key].clone();
+        (of("expected_output_tokens"), of("expected_output_basis"), of("expected_output_n"))
+    };
+    assert_eq!(request(&[]), (250.into(), "assumed".into(), Value::Null));
+    assert_eq!(world.chat([]).run().code, Some(0));
+    // One answer of 4,000 beside four assumed of 250.
+    assert_eq!(request(&[]), (435.into(), "measured".into(), 1.into()));
+    assert_eq!(request(&["--max-tokens", "100"]), (100.into(), "measured".into(), 1.into()));
+    assert_eq!(request(&["--tokens", "1000/400"]), (400.into(), "stated".into(), Value::Null));
+    let text = world.openmux(["route", "explain", "-m", "acme/tiny", "hi"]).run().stdout;
+    assert!(text.contains("435 out expected (from your last answer)"), "{text}");
+}

@@ -2,7 +2,9 @@
 
 use openmux::catalog::{ModelId, ProviderKind, Usage};
 use openmux::chat::{ChatRequest, Message, Role};
-use openmux::routing::{Constraints, Decision, Needs, Policy, Ranked, RouteRequest, Score, Term, TermKind, decide};
+use openmux::routing::{
+    Constraints, Decision, Expected, Needs, Policy, Ranked, RouteRequest, Score, Term, TermKind, decide,
+};
 use openmux::units::{Tokens, Usd};
 
 use super::tie::may_lead;
@@ -160,10 +162,12 @@ fn a_decision_holds_no_prompt() {
         input_bound: Tokens { .. },
         cached: Tokens { .. },
         expected_output: Tokens { .. },
+        output_from: Expected::Assumed,
         max_output: None,
         stream: true,
         needs: Needs { temperature: false, tools: false, images: false, pdfs: false },
         warm: _,
+        state: _,
         continues: false,
         constraints:
             Constraints {

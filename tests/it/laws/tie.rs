@@ -18,13 +18,16 @@ pub(super) fn near_tied(a: Usd, b: Usd) -> bool {
 }
 
 /// Who may go first, worked out anew: of the earliest place, with a known price if any has one, within 2 % of the best,
-/// and of those the least loaded.
+/// of those the one with the warmest cache, and of those the least loaded.
 pub(super) fn may_lead<'a>(world: &World, decision: &'a Decision) -> Vec<&'a Ranked> {
     let rank = |entry: &Ranked| (world.place(&entry.endpoint), !entry.score.price_known);
     let Some(first) = decision.ranked.iter().map(rank).min() else { return Vec::new() };
     let front: Vec<&Ranked> = decision.ranked.iter().filter(|entry| rank(entry) == first).collect();
     let best = front.iter().map(|entry| entry.score.total()).min().unwrap_or_default();
     let tied: Vec<&Ranked> = front.into_iter().filter(|entry| near_tied(best, entry.score.total())).collect();
+    let warmest = tied.iter().map(|entry| world.request.warm_at(&entry.endpoint)).max();
+    let tied: Vec<&Ranked> =
+        tied.into_iter().filter(|entry| Some(world.request.warm_at(&entry.endpoint)) == warmest).collect();
     let least = tied.iter().map(|entry| entry.in_flight).min();
     tied.into_iter().filter(|entry| Some(entry.in_flight) == least).collect()
 }

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use openmux::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, Tier};
 use openmux::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId};
 use openmux::catalog::{ProviderKind, Status};
-use openmux::observe::{Cooling, EndpointStats, ErrorClass, Moments, Share};
-use openmux::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, Preset, RouteRequest, Warm};
+use openmux::observe::{CacheHits, Cooling, EndpointStats, ErrorClass, Moments, Share};
+use openmux::routing::{
+    Candidate, Constraints, Credential, Decision, Expected, Needs, Policy, Preset, RouteRequest, Warm,
+};
 use openmux::units::Tokens;
 use proptest::prelude::*;
 
@@ -26,6 +28,7 @@ pub(super) struct Spec {
     pub(super) missing_settings: Vec<String>,
     pub(super) outside_sandbox: bool,
     pub(super) in_flight: u32,
+    pub(super) foreign_state: Option<ProviderId>,
     pub(super) stats: EndpointStats,
 }
 
@@ -37,6 +40,7 @@ impl Spec {
             credential: self.credential.clone(),
             unsupported: self.unsupported.clone(),
             lacks: Vec::new(),
+            foreign_state: self.foreign_state.clone(),
             no_base_url: self.no_base_url,
             missing_settings: self.missing_settings.clone(),
             outside_sandbox: self.outside_sandbox,
@@ -176,6 +180,7 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
         input_bound: Tokens::new(input * 2),
         cached: Tokens::new(genes.pick(&[0, 400])),
         expected_output: Tokens::new(genes.pick(&[250, 2000])),
+        output_from: Expected::Assumed,
         max_output: genes.pick(&[None, Some(500), Some(5000)]).map(Tokens::new),
         stream: true,
         needs: Needs {
@@ -185,6 +190,7 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
             pdfs: genes.chance(10),
         },
         warm: warm.into_iter().collect(),
+        state: Vec::new(),
         continues: genes.chance(30),
         constraints,
     }
@@ -238,6 +244,7 @@ fn spec(genes: &mut Genes<'_>, id: &EndpointId) -> Spec {
         missing_settings: if flaw(genes, 15) { vec!["REGION".into()] } else { Vec::new() },
         outside_sandbox: flaw(genes, 10),
         in_flight: genes.pick(&[0, 0, 0, 1, 2]),
+        foreign_state: None,
         stats: stats(genes),
     }
 }
@@ -303,6 +310,9 @@ fn stats(genes: &mut Genes<'_>) -> EndpointStats {
         speed,
         speed_lasting: speed,
         failure_s: genes.pick(&[None, None, Some(6.0)]),
+        cache: genes.pick(
+            &[(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (40.0, 10.0)].map(|(asked, served)| CacheHits { asked, served }),
+        ),
         age: Some(Duration::from_secs(60)),
         cooling,
         ..EndpointStats::default()

@@ -199,9 +199,21 @@ fn provider_line(provider: &Provider) -> Value {
         ("developer_role", quirks.developer_role),
         ("replays_reasoning", quirks.replays_reasoning),
         ("output_excludes_reasoning", quirks.output_excludes_reasoning),
+        ("bills_on_cancel", quirks.bills_on_cancel),
     ];
     for (key, _) in flags.into_iter().filter(|(_, set)| *set) {
         line.insert(key.into(), json!(true));
+    }
+    if quirks.prefill != usual.prefill {
+        line.insert("prefill".into(), json!(quirks.prefill.name()));
+    }
+    if !quirks.prefill_models.is_empty() {
+        let models = quirks.prefill_models.iter().map(|model| model.as_str());
+        line.insert("prefill_models".into(), models.collect());
+    }
+    if !quirks.portable_signatures.is_empty() {
+        let spoken = quirks.portable_signatures.iter().map(|protocol| protocol.name());
+        line.insert("portable_signatures".into(), spoken.collect());
     }
     line.insert("quirks".into(), json!(quirks.notes));
     line.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|members| !members.is_empty()));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmux::catalog::{
-    Auth, ErrorFamily, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol, Quirks,
-    Thinking,
+    Auth, ErrorFamily, ModelId, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind,
+    ProviderProtocol, Quirks, Thinking,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -96,6 +96,40 @@ const ERRORS: &[(&[&str], ErrorFamily)] = &[
     (&["cerebras"], ErrorFamily::Cerebras),
 ];
 
+/// How an answer that was begun is handed to a provider to go on with, where its documentation says that it can be.
+const PREFILLS: &[(&[&str], Prefill)] = &[
+    (&["amazon-bedrock", "anthropic", "google-vertex", "llamacpp"], Prefill::Plain),
+    (&["mistral"], Prefill::Prefix),
+    (&["alibaba", "alibaba-cn", "moonshotai", "moonshotai-cn"], Prefill::Partial),
+    (&["vllm"], Prefill::ContinueFinal),
+];
+
+/// Anthropic's models from Claude 4.6 on refuse it.
+const PREFILLED_CLAUDES: &[&str] = &[
+    "anthropic/claude-3-haiku",
+    "anthropic/claude-3.5-haiku",
+    "anthropic/claude-3.7-sonnet",
+    "anthropic/claude-haiku-4.5",
+    "anthropic/claude-opus-4",
+    "anthropic/claude-opus-4.1",
+    "anthropic/claude-opus-4.5",
+    "anthropic/claude-sonnet-4",
+    "anthropic/claude-sonnet-4.5",
+];
+
+/// The providers that those are the only models of which are known to go on with an answer.
+const CLAUDES_ALONE: &[&str] = &["amazon-bedrock", "anthropic", "google-vertex"];
+
+/// Claude's signatures are good on each of its platforms.
+const PORTABLE_SIGNATURES: &[(&str, Protocol)] = &[
+    ("amazon-bedrock", Protocol::BedrockConverse),
+    ("anthropic", Protocol::AnthropicMessages),
+    ("google-vertex", Protocol::VertexAnthropic),
+];
+
+/// They bill an answer to its end although nobody reads it any more.
+const BILLS_ON_CANCEL: &[&str] = &["amazon-bedrock"];
+
 /// Their context tiers begin at the threshold itself.
 const TIERS_INCLUSIVE: &[&str] = &["xai", "zenmux"];
 
@@ -166,12 +200,19 @@ fn quirks_of(id: &str, notes: BTreeMap<String, String>) -> Quirks {
     let think = said("think");
     let thinking = THINKING.iter().find(|(words, _)| think.contains(words)).map(|&(_, thinking)| thinking);
     let errors = ERRORS.iter().find(|(ids, _)| ids.contains(&id)).map(|&(_, family)| family);
+    let prefill = PREFILLS.iter().find(|(ids, _)| ids.contains(&id)).map(|&(_, way)| way);
+    let claudes = if CLAUDES_ALONE.contains(&id) { PREFILLED_CLAUDES } else { &[] };
+    let portable = PORTABLE_SIGNATURES.iter().filter(|(provider, _)| *provider == id);
     Quirks {
         thinking: thinking.unwrap_or(Quirks::default().thinking),
         errors: errors.unwrap_or(Quirks::default().errors),
         developer_role: said("dev") == "true",
         replays_reasoning: said("replay_reasoning") == "true",
         output_excludes_reasoning: said("usage").contains("excludes reasoning_tokens"),
+        prefill: prefill.unwrap_or(Quirks::default().prefill),
+        prefill_models: claudes.iter().map(|model| ModelId::new(*model)).collect(),
+        portable_signatures: portable.map(|&(_, protocol)| protocol).collect(),
+        bills_on_cancel: BILLS_ON_CANCEL.contains(&id),
         notes,
     }
 }
