@@ -64,7 +64,12 @@ impl ObservationStore for Memory {
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
         for seen in self.lock().observations.iter().filter(|seen| seen.at >= since) {
             let ttft = seen.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
-            found.entry(seen.endpoint.clone()).or_default().add(seen.at, seen.counted_class(), ttft, decode_speed(seen));
+            found.entry(seen.endpoint.clone()).or_default().add(
+                seen.at,
+                seen.counted_class(),
+                ttft,
+                decode_speed(seen),
+            );
         }
         Ok(found)
     }
