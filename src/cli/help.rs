@@ -37,7 +37,7 @@ pub(crate) fn short(style: Style) -> String {
            openmux providers compare claude-sonnet-5\n  \
            openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
            git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages|failures\n",
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures\n",
         heading("Usage:"),
         heading("No key needed"),
         heading("Key needed"),
