@@ -43,6 +43,7 @@
 //! | what a typed model name means | [`catalog::resolve`] |
 //! | what is asked of a model and what it says, in no protocol | [`chat`] |
 //! | what a failure permits next | `observe/class.rs`: one table |
+//! | whose fault it is that no response came; asking others, and when | `observe/fault.rs` (pure); `dispatch/{control,doubt}.rs` |
 //! | one attempt as seen; the decayed fold of many; what is shown of them | `observe/{mod,stats,measured}.rs` |
 //! | why an endpoint may not be used | `routing/filter.rs` |
 //! | a term of the score | `routing/score.rs` |
@@ -52,9 +53,10 @@
 //! | tables on disk | `store/{schema,sqlite}.rs` |
 //! | a wire dialect | `upstream/{openai,responses,anthropic,gemini,bedrock}.rs`: encode, decode |
 //! | what a provider's error means | `upstream/classify/`: tables |
+//! | what is changed in a request that was refused for a parameter's name | `upstream/adapt.rs` |
 //! | bytes to frames | `upstream/wire/` |
 //! | one attempt: sending, stamps, limits | `upstream/exchange.rs` |
-//! | the HTTP client | `upstream/transport.rs` |
+//! | the HTTP client; how a connection fails | `upstream/transport.rs`; `transport/fault.rs` |
 //! | keys and addresses; obtaining a credential and signing | `upstream/auth/` |
 //! | where keys come from beside the environment: the user's `config.toml`; signs of a cloud's credentials | `cli/{config,clouds}.rs` |
 //! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |

@@ -110,7 +110,7 @@ impl Exit {
             Self::NotFound => "no such model, provider or file; or the provider says it is gone",
             Self::Auth => "no key, key rejected, not permitted (401, 403)",
             Self::Config => {
-                "unreadable configuration or overlay, proxy or certificate set-up, local server not running"
+                "unreadable configuration or overlay, proxy, certificate or clock set-up, local server not running"
             }
             Self::Rejected => "the provider refused this request (400, 413, 422, too long, filter)",
             Self::Limited => "rate limit or no credit, after retries (429, 402)",

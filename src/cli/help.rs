@@ -1,5 +1,7 @@
 //! Help topics, from the same tables as the man pages, and better words for common mistakes.
 
+mod failures;
+
 use std::ffi::OsString;
 
 use clap::CommandFactory;
@@ -35,7 +37,7 @@ pub(crate) fn short(style: Style) -> String {
            openmux providers compare claude-sonnet-5\n  \
            openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
            git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages\n",
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures\n",
         heading("Usage:"),
         heading("No key needed"),
         heading("Key needed"),
@@ -51,6 +53,7 @@ pub(crate) fn topics() -> Vec<(&'static str, String)> {
         ("environment", environment()),
         ("routing", ROUTING.to_owned()),
         ("messages", MESSAGES.to_owned()),
+        ("failures", failures::text()),
     ]
 }
 
@@ -135,7 +138,9 @@ chunk_gap_ms, itl_ms (only where a chunk is about a token), burst_share,
 server_est_ms (ttft less a round trip), flags[]. Where decode_tps is
 null, decode_why says why: failed, not_streamed, too_few_tokens,
 too_short, burst, usage_missing, suspended or client_busy.
-chat -v prints the same for people.
+chat -v prints the same for people. An attempt also has unconfirmed
+where nobody could tell whether it was the network, and adapted where
+the request was changed for the endpoint: openmux help failures.
 
 chat -o jsonl is events: start, text, reasoning, signature, tool_call,
 end; without an end the answer is incomplete. end has message too. With

@@ -139,6 +139,35 @@ impl ErrorClass {
         }
     }
 
+    /// What it is, in a line for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "a whole answer",
+            Self::OkTruncated => "a whole answer that ran into the output limit",
+            Self::OkNoAnswer => "all tokens went into reasoning",
+            Self::OkFiltered => "ended or refused by a content filter",
+            Self::ProviderFault => "5xx, a body that is no answer, an empty answer",
+            Self::Overloaded => "the provider is at its limit (503, 529), or still loading its model",
+            Self::ProviderTimeout => "a limit fired after the request was sent; 408, 504, 524",
+            Self::StreamBroken => "it broke off after the first token",
+            Self::Unreachable => "no connection to it, while others can be reached",
+            Self::RateLimited => "too many requests or tokens (429)",
+            Self::Quota => "no credit, a spend limit, the quota of the day (402)",
+            Self::Auth => "the key is missing or rejected (401)",
+            Self::Forbidden => "region, plan, permission, address list (403)",
+            Self::NotFound => "the model or its deployment is gone (404, 410)",
+            Self::Invalid => "the request is refused as it is (400, 422)",
+            Self::Unsupported => "a parameter that this endpoint lacks",
+            Self::TooLarge => "the prompt does not fit (413)",
+            Self::Conflict => "try again (409, 425)",
+            Self::Aborted => "stopped by you, or by your limit before it was sent",
+            Self::LocalNetwork => "nobody can be reached from here",
+            Self::LocalConfig => "a wrong address, a proxy, certificates, the clock, a server here that does not run",
+            Self::ClientBug => "openmux could not read valid data",
+        }
+    }
+
     /// The number in the store.
     #[must_use]
     pub fn number(self) -> i64 {

@@ -489,6 +489,20 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_may_be_the_networks_is_shown_against_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+        let sure = sample("2026-11-24T10:00:00Z", ErrorClass::Unreachable);
+        let unsure = Observation { flags: crate::observe::Flags::UNCONFIRMED, ..sure.clone() };
+        for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+            store.record(&sure).unwrap();
+            store.record(&unsure).unwrap();
+            let measured = store.measured("2026-11-24T09:00:00Z".parse().unwrap()).unwrap();
+            assert_eq!(measured[&sure.endpoint].faults, 1);
+        }
+    }
+
+    #[test]
     fn what_was_learned_is_kept_for_a_month_and_can_be_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();

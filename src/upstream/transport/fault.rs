@@ -117,6 +117,7 @@ pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
 /// One line, without the system's number, which means nothing to people.
 fn plain(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("tunnel error: ").unwrap_or(line);
     line.split(" (os error").next().unwrap_or_default().to_owned()
 }
 

@@ -235,7 +235,7 @@ fn a_command_without_its_subcommand_shows_the_way() {
 
     --- stderr
     error: there is no command or topic "nope"
-      topics  output exit-codes environment routing messages
+      topics  output exit-codes environment routing messages failures
     "#);
     insta::assert_snapshot!(page("help exit-codes"), @r#"
     exit: 0
@@ -249,8 +249,8 @@ fn a_command_without_its_subcommand_shows_the_way() {
         3  not_found    no such model, provider or file; or the provider says it
                         is gone
         4  auth         no key, key rejected, not permitted (401, 403)
-        5  config       unreadable configuration or overlay, proxy or certificate
-                        set-up, local server not running
+        5  config       unreadable configuration or overlay, proxy, certificate or
+                        clock set-up, local server not running
         6  rejected     the provider refused this request (400, 413, 422, too
                         long, filter)
         7  limited      rate limit or no credit, after retries (429, 402)

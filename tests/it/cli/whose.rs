@@ -73,13 +73,24 @@ fn a_proxy_that_is_not_there_ends_the_request() {
     error: the proxy lets nothing through
       on the way to      gamma.invalid
       reason             Connection refused
-      through the proxy  127.0.0.1:PORT
+      through the proxy  http://127.0.0.1:PORT
       fix:               correct HTTPS_PROXY, or reach it without one:
                          NO_PROXY=gamma.invalid
     ");
     let locked = Server::repeating(Script::body(407, "text/plain", "log in"));
     let run = home.openmux(["chat", "-m", "acme/tiny", "--seed", "1", "hi"]).env("HTTPS_PROXY", locked.base_url());
-    insta::assert_snapshot!(run.env("ALPHA_KEY", "sk-0123456789").run().snapshot(), @r"");
+    insta::assert_snapshot!(run.env("ALPHA_KEY", "sk-0123456789").run().snapshot(), @r"
+    exit: 5
+    --- stdout
+
+    --- stderr
+    error: the proxy lets nothing through
+      on the way to      alpha.invalid
+      reason             proxy authorization required
+      through the proxy  http://127.0.0.1:PORT
+      fix:               correct HTTPS_PROXY, or reach it without one:
+                         NO_PROXY=alpha.invalid
+    ");
 }
 
 #[test]
@@ -112,12 +123,7 @@ fn a_parameter_that_nobody_wished_for_is_left_out_once_and_for_all() {
     assert_eq!(bodies, [true, false, false], "the next process knows");
     let stored = world.openmux(["usage", "-o", "json"]).run();
     let usage: serde_json::Value = serde_json::from_str(&stored.stdout).unwrap();
-    assert_eq!(
-        usage.pointer("/rows/0/attempts").or(usage.pointer("/0/attempts")),
-        Some(&json!(2)),
-        "{}",
-        stored.stdout
-    );
+    assert_eq!(usage.pointer("/data/0/attempts"), Some(&json!(2)), "{}", stored.stdout);
 }
 
 #[test]

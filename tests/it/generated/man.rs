@@ -41,7 +41,7 @@ fn page(command: &Command, name: &str, names: &[String]) -> String {
     text.roff(|page| {
         match name {
             "openmux" => topics(page, |_| true),
-            "openmux-chat" => topics(page, |topic| ["output", "messages"].contains(&topic)),
+            "openmux-chat" => topics(page, |topic| ["output", "messages", "failures"].contains(&topic)),
             _ => {}
         }
         exit_status(page);
