@@ -95,6 +95,10 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
         out::talk(&format!("{}\n", announced(&found, rounds, bound)));
     }
     if args.dry_run {
+        // People have read the line above; a format is asked for by a program.
+        if settings.format.is_some() {
+            table::print_plan(offline, args, format, &found, rounds)?;
+        }
         return Ok(Exit::Ok);
     }
     for reach in found.reaches.iter().filter(|reach| reach.in_the_clear()) {
@@ -147,7 +151,7 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
     if let Err(error) = budget.settle(dispatcher.store, report.spent) {
         warn(settings, &format!("what was set aside counts as spent: {error}"));
     }
-    close(offline, args, format, &found, (&report, bound), signalled)
+    close(offline, args, format, &found, (&report, bound), signalled.map(|exit| (exit, calls)))
 }
 
 /// Prints what was found, says what it cost, and how the command ended.
@@ -157,7 +161,7 @@ fn close(
     format: Format,
     found: &Found,
     (report, bound): (&Report, Usd),
-    signalled: Option<Exit>,
+    signalled: Option<(Exit, u64)>,
 ) -> Outcome {
     let settings = offline.settings;
     let lines = lines(report);
@@ -166,11 +170,14 @@ fn close(
         note(settings, &told);
     }
     let spent = lines.iter().map(|line| line.cost).sum::<Usd>();
-    note(settings, &format!("spent {} of at most {}", dollars(spent), dollars(bound)));
+    let verb = if settings.sandbox.is_some() { "it would have cost" } else { "spent" };
+    note(settings, &format!("{verb} {} of at most {}", dollars(spent), dollars(bound)));
     if spent > bound {
         warn(settings, "it cost more than its bound: a bug in openmux, or a price in the catalog that is too low");
     }
-    if let Some(exit) = signalled {
+    if let Some((exit, calls)) = signalled {
+        let made: u32 = lines.iter().map(|line| line.attempts).sum();
+        note(settings, &format!("stopped after {made} of {calls} calls"));
         return Ok(exit);
     }
     if lines.iter().any(|line| line.successes > 0) {

@@ -152,6 +152,10 @@ pub struct Observation {
     pub headroom: Headroom,
 }
 
+/// Drawn numbers for the tests of other modules.
+#[cfg(test)]
+pub(crate) use statistics::tests as statistics_tests;
+
 /// Samples for the tests of other modules.
 #[cfg(test)]
 pub(crate) use stats::tests as tests_support;

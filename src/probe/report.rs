@@ -128,7 +128,8 @@ fn line(target: usize, tally: &Tally) -> Line {
         target,
         attempts: count(|_| true),
         successes: count(|sample| sample.class.is_success()),
-        faults: count(|sample| sample.class.is_provider_fault()),
+        // Where nobody at all was reached it was hardly their fault.
+        faults: if tally.ended == Ended::Offline { 0 } else { count(|sample| sample.class.is_provider_fault()) },
         limited: count(|sample| sample.class == ErrorClass::RateLimited),
         ttft: waits(tally, Sample::counted_ttft),
         each_ttft: tally.made().filter_map(Sample::counted_ttft).collect(),
@@ -140,7 +141,7 @@ fn line(target: usize, tally: &Tally) -> Line {
         no_speed: no_speed(tally),
         cost: tally.made().filter_map(|sample| sample.cost).sum(),
         unknown_cost: count(|sample| sample.cost.is_none()),
-        warmups: count(|sample| sample.flags.has(Flags::WARMUP)),
+        warmups: count(|sample| sample.flags.has(Flags::WARMUP) && sample.class.is_success()),
         cached: count(|sample| sample.flags.has(Flags::CACHE_HIT) && !sample.flags.has(Flags::WARMUP)),
         busy: count(|sample| sample.flags.has(Flags::SUSPENDED | Flags::CLIENT_BUSY)),
         above: None,

@@ -38,6 +38,8 @@ pub struct Sample {
     pub limit: Option<(Limit, Duration)>,
     /// The HTTP status, if there was one.
     pub http_status: Option<u16>,
+    /// What the provider or the wire said, where it failed.
+    pub message: Option<String>,
     /// What the provider asked to wait.
     pub retry_after: Option<Duration>,
     /// What it cost, in USD; `None` where it may have cost something that nobody told.
@@ -186,6 +188,7 @@ pub(super) mod tests {
             speed: if class.is_success() { Ok(50.0) } else { Err(Why::Failed) },
             limit: None,
             http_status: None,
+            message: None,
             retry_after: None,
             cost: Some(Usd::from_pico(1_000)),
             flags: Flags::NONE,

@@ -14,6 +14,7 @@ mod generated;
 mod help;
 mod laws;
 mod layering;
+mod probe;
 mod readme;
 mod sandbox;
 mod signing;

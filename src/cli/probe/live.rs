@@ -152,6 +152,7 @@ fn sample(report: &AttemptReport) -> Sample {
         speed: outcome.pace(Source::Probe).decode_tps(),
         limit: outcome.limit,
         http_status: outcome.http_status,
+        message: outcome.error.as_ref().map(|error| error.message.clone()),
         retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
         cost: match (report.cost_state, &report.cost) {
             (CostState::Exact, Some(Ok(cost))) => Some(cost.total),

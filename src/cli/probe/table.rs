@@ -7,13 +7,15 @@ use super::super::error::CliError;
 use super::super::offline::{Offline, column_names};
 use super::super::render::sheet::{Cell, Column, Sheet, Show};
 use super::super::render::text::duration;
-use super::Found;
+use super::{Found, times};
 use crate::observe::MEDIAN_FLOOR;
 use crate::probe::plan::{self, Kind};
 use crate::probe::report::Line;
+use crate::probe::run::Target;
 use crate::probe::sample::Wait;
+use crate::units::Usd;
 
-const COLUMNS: [Column; 42] = [
+const COLUMNS: [Column; 39] = [
     Column::new("provider", "id", "PROVIDER", Show::Plain, 0),
     Column::new("model", "", "MODEL", Show::Plain, 10),
     Column::new("order_settled", "settled", "≈", Show::Near, 0),
@@ -53,9 +55,6 @@ const COLUMNS: [Column; 42] = [
     Column::new("warmups", "", "WARM-UPS", Show::Number, 11),
     Column::new("cache_hits", "", "CACHE HITS", Show::Number, 11),
     Column::new("ttft_p50_censored", "", "TTFT P50 CUT OFF", Show::Mark, 11),
-    Column::new("bound_usd", "bound", "BOUND", Show::Dollars, 11),
-    Column::new("expected_usd", "expected", "EXPECTED", Show::Dollars, 11),
-    Column::new("max_output_tokens", "cap", "CAP", Show::Number, 11),
 ];
 
 /// Prints the list.
@@ -112,6 +111,55 @@ pub(super) fn print(
     offline.close(&printed.text, format, &legend, &printed.hidden).map(|_| ())
 }
 
+/// The columns of a run that was not made.
+const PLAN: [Column; 8] = [
+    Column::new("provider", "id", "PROVIDER", Show::Plain, 0),
+    Column::new("model", "", "MODEL", Show::Plain, 1),
+    Column::new("kind", "", "KIND", Show::Plain, 2),
+    Column::new("calls", "", "CALLS", Show::Number, 0),
+    Column::new("effort", "", "EFFORT", Show::Plain, 3),
+    Column::new("max_output_tokens", "cap", "MAX OUT", Show::Number, 2),
+    Column::new("bound_usd", "bound", "AT MOST", Show::Dollars, 0),
+    Column::new("expected_usd", "expected", "EXPECTED", Show::Dollars, 0),
+];
+
+/// Prints what a run of so many rounds would do.
+///
+/// # Errors
+/// A field does not exist, or stdout cannot be written.
+pub(super) fn print_plan(
+    offline: &Offline<'_>,
+    args: &ProvidersProbe,
+    format: Format,
+    found: &Found,
+    rounds: u32,
+) -> Result<(), CliError> {
+    let total = |one: Usd| Cell::Money(times(rounds, found.parallel, one).decimal());
+    let row = |(target, expected): (&Target, &Option<Usd>)| {
+        vec![
+            Cell::Text(target.endpoint.id.provider.to_string()),
+            Cell::Text(target.model.to_string()),
+            Cell::Text(args.kind.name().to_owned()),
+            Cell::Count(u64::from(rounds) * u64::from(found.parallel)),
+            effort(target),
+            Cell::Count(args.kind.cap(&target.endpoint)),
+            if expected.is_some() { total(target.bound) } else { Cell::Unknown },
+            expected.map_or(Cell::Unknown, total),
+        ]
+    };
+    let rows = found.targets.iter().zip(&found.expected).map(row).collect();
+    let (columns, marked) = (PLAN.to_vec(), Vec::new());
+    let mut sheet = Sheet { schema: "providers.probe.plan/1", command: "providers probe", columns, rows, marked };
+    let sort = column_names(&args.list.sort);
+    let (printed, _) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
+    offline.close(&printed.text, format, "For all rounds together. Nothing was sent.", &printed.hidden).map(|_| ())
+}
+
+/// The effort that it is asked for; unknown where nothing is said of it.
+fn effort(target: &Target) -> Cell {
+    Cell::text(plan::lowest_effort(&target.endpoint).and_then(|effort| effort.word()))
+}
+
 fn row(args: &ProvidersProbe, found: &Found, line: &Line) -> Vec<Cell> {
     let target = &found.targets[line.target];
     let (count, share) = (|count: u32| Cell::Count(u64::from(count)), |share| figure(share, 4));
@@ -121,7 +169,6 @@ fn row(args: &ProvidersProbe, found: &Found, line: &Line) -> Vec<Cell> {
         health => Cell::Text(health.name().to_owned()).told(format!("{} (n={})", health.name(), line.judged())),
     };
     let speed = |speed: Option<f64>| in_unit(args.unit, figure(speed, 1), speed);
-    let effort = plan::lowest_effort(&target.endpoint);
     vec![
         Cell::Text(target.endpoint.id.provider.to_string()),
         Cell::Text(target.model.to_string()),
@@ -148,7 +195,7 @@ fn row(args: &ProvidersProbe, found: &Found, line: &Line) -> Vec<Cell> {
         share(interval.map(|interval| interval.0)),
         share(interval.map(|interval| interval.1)),
         count(line.limited),
-        effort.and_then(|effort| effort.word()).map_or(Cell::Unknown, |word| Cell::Text(word.to_owned())),
+        effort(target),
         count(line.attempts),
         count(line.successes),
         Cell::Count(u64::try_from(line.ttft.n).unwrap_or(u64::MAX)),
@@ -163,9 +210,6 @@ fn row(args: &ProvidersProbe, found: &Found, line: &Line) -> Vec<Cell> {
         count(line.warmups),
         count(line.cached),
         line.ttft.p50.map_or(Cell::Unknown, |wait| Cell::Flag(wait.at_least)),
-        Cell::Money(target.bound.decimal()),
-        Cell::money(found.expected[line.target].map(crate::units::Usd::decimal)),
-        Cell::Count(args.kind.cap(&target.endpoint)),
     ]
 }
 

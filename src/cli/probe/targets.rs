@@ -206,7 +206,14 @@ fn nobody(dispatcher: &Dispatcher<'_>, wanted: &Wanted, model: &Resolved, reache
     let request = shape(&model.model, Tokens::new(64), Tokens::new(16), Tokens::ZERO, constraints);
     let routed = dispatcher.route(&request, None, reaches, &Policy::default(), 0, false);
     match routed.decision.chosen() {
-        None => report::unroutable(&routed.decision, &model.model),
+        None => {
+            let error = report::unroutable(&routed.decision, &model.model);
+            let keyless = "try it without a key: openmux --sandbox ";
+            let fix = error.fix.as_ref().map(|fix| {
+                fix.replace(&format!("{keyless}chat ..."), &format!("{keyless}providers probe {}", model.model))
+            });
+            CliError { fix, ..error }
+        }
         Some(first) => CliError::new(Exit::Auth, "no_key", format!("no provider of {} has a key", model.model))
             .fact("without one", format!("{} needs none, and is asked where it is named", first.endpoint.provider))
             .fix(format!("openmux providers probe {} {}", model.model, first.endpoint.provider)),

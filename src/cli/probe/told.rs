@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::render::text::duration;
+use super::super::render::text::{duration, one_line};
 use super::Found;
 use crate::observe::{ErrorClass, Why};
 use crate::probe::plan::Kind as Asked;
@@ -45,7 +45,11 @@ fn failures(failures: &[Sample]) -> Vec<String> {
             [failure] => failure.total.map(|total| format!(" after {}", duration(total))).unwrap_or_default(),
             _ => String::new(),
         };
-        let class = class.name();
+        let said = failures.iter().find_map(|failure| failure.message.as_deref());
+        let class = match said.map(one_line).filter(|said| !said.is_empty()) {
+            Some(said) => format!("{}: {}", class.name(), shortened(&said)),
+            None => class.name().to_owned(),
+        };
         let counts = if one { "; its wait counts as at least that" } else { "; their waits count as at least that" };
         let left_out = if one { "; it is not in the times" } else { "; they are not in the times" };
         match (failures[0].limit, status) {
@@ -67,6 +71,12 @@ fn failures(failures: &[Sample]) -> Vec<String> {
         }
     };
     groups.into_iter().map(one).collect()
+}
+
+/// As much of a message as a line of notes bears.
+fn shortened(said: &str) -> String {
+    const MOST: usize = 120;
+    if said.chars().count() <= MOST { said.to_owned() } else { said.chars().take(MOST).chain(['…']).collect() }
 }
 
 /// Calls that are not in the times, costs that nobody knows, a schedule that was not kept.

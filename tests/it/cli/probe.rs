@@ -2,14 +2,14 @@
 #![expect(clippy::disallowed_methods, reason = "the budget of today needs today")]
 
 use jiff::Timestamp;
-use openmux::observe::Source;
+use openmux::observe::{Flags, Source};
 use openmux::store::sqlite::Sqlite;
 use openmux::store::{ObservationStore, Reservation};
 use openmux::units::Usd;
 use serde_json::{Value, json};
 
 use super::super::support::command::{Home, Output, Run, stable};
-use super::super::support::server::{Script, Server};
+use super::super::support::server::{Script, Server, Step};
 use super::super::support::wire;
 use super::{World, error_line};
 
@@ -27,7 +27,12 @@ fn overloaded() -> Script {
 
 /// The quickest probe of `acme/tiny`.
 fn probe<'a>(world: &World, more: impl IntoIterator<Item = &'a str>) -> Run {
-    let args = ["providers", "probe", "acme/tiny", "--kind", "ping", "--rounds", "1", "--seed", "1"];
+    rounds(world, "1", more)
+}
+
+/// The same in so many rounds.
+fn rounds<'a>(world: &World, count: &'a str, more: impl IntoIterator<Item = &'a str>) -> Run {
+    let args = ["providers", "probe", "acme/tiny", "--kind", "ping", "--rounds", count, "--seed", "1"];
     world.openmux(args.into_iter().chain(more))
 }
 
@@ -53,13 +58,13 @@ fn a_failed_call_is_told_and_is_not_in_the_times() {
     insta::assert_snapshot!(page(&probe(&world, ["-o", "table"]).run()), @r#"
     exit: 0
     --- stdout
-    PROVIDER ≈ TTFT P50 MIN MAX AT LEAST TOK/S TOTAL P50 OK COST
-    alpha - TIME TIME - - - 1/1 $0.000028
-    beta - - - - - - 0/1 $0
+    PROVIDER ≈ TTFT OF EACH OK COST STATE
+    alpha TIME 1/1 $0.000028 unknown (n=1)
+    beta - 0/1 $0 down (n=1)
 
     --- stderr
-    1 round x 2 endpoints (alpha beta): at most $0.003674
-    note: beta: 1 call answered 529 (overloaded) after TIME; it is not in the times
+    1 round x 2 endpoints (alpha, beta): at most $0.003674, expected $0.001364
+    note: beta: 1 call answered 529 (overloaded: busy) after TIME; it is not in the times
     note: spent $0.000028 of at most $0.003674
     "#);
     assert_eq!(posts(&world), [1, 1], "nothing is sent twice");
@@ -119,7 +124,7 @@ fn nothing_is_sent_beyond_a_budget_or_offline() {
     --- stdout
 
     --- stderr
-    1 round x 2 endpoints (alpha beta): at most $0.003674
+    1 round x 2 endpoints (alpha, beta): at most $0.003674, expected $0.001364
     error: not sent: it could cost $0.003674, more than --max-cost 0.0001
     fix: fewer --rounds, fewer providers, or --max-cost 0.003674
     "#);
@@ -128,7 +133,7 @@ fn nothing_is_sent_beyond_a_budget_or_offline() {
     --- stdout
 
     --- stderr
-    1 round x 2 endpoints (alpha beta): at most $0.003674
+    1 round x 2 endpoints (alpha, beta): at most $0.003674, expected $0.001364
     "#);
     assert_eq!(error_line(&probe(&world, ["--offline", "-o", "json"]).run())["code"], "refused.offline");
     let store = || Sqlite::open(&world.home.path().join("data/obs.db")).unwrap().0;
@@ -205,16 +210,170 @@ fn names_are_told_apart_and_a_model_is_needed() {
 }
 
 #[test]
-fn the_sandbox_is_ranked_within_its_budget() {
+fn the_sandbox_is_ranked_within_its_budget_and_remembers_it_apart() {
     let home = Home::new();
-    let args = ["--sandbox=slow", "providers", "probe", "anthropic/claude-sonnet-5", "--kind", "ping", "--rounds", "1"];
+    let args = ["--sandbox=slow", "providers", "probe", "anthropic/claude-sonnet-5", "--kind", "ping", "--rounds", "2"];
     let output = home.openmux(args.into_iter().chain(["-o", "jsonl"])).run();
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
     let rows = rows(&output);
     assert_eq!(rows.len(), 3);
-    let waits: Vec<u64> = rows.iter().map(|row| row["ttft_min_ms"].as_u64().unwrap()).collect();
-    assert!(waits.is_sorted(), "{waits:?}");
     let money = |text: &str| usd(text.split_whitespace().next().unwrap().trim_start_matches('$'));
-    let (spent, bound) = output.stderr.split_once("spent ").unwrap().1.split_once(" of at most ").unwrap();
+    let (spent, bound) = output.stderr.split_once("have cost ").unwrap().1.split_once(" of at most ").unwrap();
     assert!(money(spent) > Usd::ZERO && money(spent) <= money(bound), "{}", output.stderr);
+
+    let compared = |sandbox: &str| -> Vec<String> {
+        let args = [sandbox, "providers", "compare", "anthropic/claude-sonnet-5", "--fields", "provider,ok,health"];
+        let output = home.openmux(args).run();
+        output.stdout.lines().filter(|line| !line.ends_with("\t\t")).map(str::to_owned).collect()
+    };
+    let mut expected: Vec<String> =
+        rows.iter().map(|row| format!("{}\t2/2\tunknown", row["provider"].as_str().unwrap())).collect();
+    let mut seen = compared("--sandbox=slow");
+    expected.sort_unstable();
+    seen.sort_unstable();
+    assert_eq!(seen, expected);
+    assert_eq!(compared("--sandbox=calm"), [""; 0], "each scenario has its own");
+    assert!(!home.path().join("data/obs.db").exists(), "and none is taken for real");
+}
+
+/// V21: eight processes at once, and a cap that five of them fit into: what nobody told the cost of counts as its bound.
+#[test]
+fn eight_processes_at_once_spend_no_more_than_the_cap_of_a_day() {
+    let home = Home::new();
+    home.write("silent.toml", "[default]\nttft_ms = 0\ntokens_per_second = 10000\nusage = \"none\"\n");
+    let common = ["--sandbox=silent.toml", "providers", "probe", "anthropic/claude-sonnet-5", "anthropic", "--kind", "ping"];
+    let run = |more: &[&'static str]| home.openmux(common.into_iter().chain(more.iter().copied()));
+    let plan = run(&["--rounds", "2", "--dry-run", "-o", "jsonl"]).run();
+    let bound = usd(&rows(&plan)[0]["bound_usd"].to_string());
+    let cap: Usd = (0..5).map(|_| bound).sum();
+    home.write("config/config.toml", &format!("[probe]\nmax_day_usd = {}\n", cap.exact()));
+    let running: Vec<_> = (0..8).map(|_| run(&["--rounds", "2", "-o", "json"]).spawn()).collect();
+    let outputs: Vec<Output> = running.into_iter().map(|running| running.wait()).collect();
+    let (granted, refused): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| output.code == Some(0));
+    assert_eq!((granted.len(), refused.len()), (5, 3), "{}", outputs[0].snapshot());
+    for output in refused {
+        let error = error_line(output);
+        assert_eq!((output.code, &error["code"]), (Some(11), &json!("refused.day_cost")));
+        assert_eq!((usd(&error["used_usd"].to_string()), usd(&error["cap_usd"].to_string())), (cap, cap));
+    }
+    assert_eq!(run(&["--rounds", "2", "--yes"]).run().code, Some(0));
+}
+
+#[test]
+fn a_run_that_is_killed_has_spent_its_bound() {
+    let world = World::openai(vec![Server::repeating(answers())]);
+    let store = || Sqlite::open(&world.home.path().join("data/obs.db")).unwrap().0;
+    let running = rounds(&world, "10", []).spawn();
+    world.servers[0].wait_hits(2);
+    running.signal("KILL");
+    let _ = running.wait();
+    let Reservation::Exceeded(used) = store().reserve("probe", Timestamp::now(), usd("5"), usd("5")).unwrap() else {
+        panic!("nothing is set aside")
+    };
+    let plan = probe(&world, ["--dry-run", "-o", "jsonl"]).run();
+    let bound = usd(&rows(&plan)[0]["bound_usd"].to_string());
+    assert_eq!(used, (0..10).map(|_| bound).sum(), "whatever it would have cost");
+}
+
+#[test]
+fn caps_are_in_the_configuration() {
+    let world = World::openai(vec![Server::repeating(answers())]);
+    world.home.write("config/config.toml", "[probe]\nmax_run_usd = 0.0001\n");
+    let refused = probe(&world, ["-o", "json"]).run();
+    let error = error_line(&refused);
+    assert_eq!((refused.code, &error["code"]), (Some(11), &json!("refused.max_cost")));
+    assert_eq!(error["cap_usd"].to_string(), "0.0001");
+    world.home.write("config/config.toml", "[probe]\nmax_probes_per_day = 2\n");
+    assert_eq!(rows(&probe(&world, ["-o", "jsonl"]).run())[0]["attempts"], 1);
+    let some = rounds(&world, "2", ["-o", "jsonl"]).run();
+    assert_eq!((&rows(&some)[0]["attempts"], &rows(&some)[0]["ended"]), (&json!(1), &json!("daily")));
+    let none = probe(&world, []).run();
+    insta::assert_snapshot!(none.stderr, @r"
+    error: nobody can be asked a probe of kind ping
+      because  alpha is left out: it had its 2 calls of today (max_probes_per_day
+               under [probe] in config.toml, or --yes)
+    ");
+    assert_eq!(none.code, Some(11));
+    assert_eq!(posts(&world), [2]);
+    assert_eq!(probe(&world, ["--yes"]).run().code, Some(0));
+    world.home.write("config/config.toml", "[probe]\nmax_probe_per_day = 2\n");
+    let output = probe(&world, []).run();
+    assert_eq!(output.code, Some(5), "{}", output.snapshot());
+    assert!(output.stderr.contains("did you mean \"max_probes_per_day\"?"), "{}", output.snapshot());
+}
+
+#[test]
+fn what_costs_more_than_its_bound_is_said_aloud() {
+    let world = World::openai(vec![Server::repeating(wire::openai_stream(&["Hello"], Some((20, 90_000))))]);
+    let output = probe(&world, []).run();
+    let warning = "warning: it cost more than its bound: a bug in openmux, or a price in the catalog that is too low";
+    assert!(output.stderr.contains(warning), "{}", output.snapshot());
+}
+
+#[test]
+fn a_burst_is_sent_at_once_and_a_fixed_schedule_keeps_its_lateness() {
+    let world = World::openai(vec![Server::repeating(answers())]);
+    let args = ["providers", "probe", "acme/tiny", "--kind", "burst", "--parallel", "3", "--rounds", "2"];
+    let output = world.openmux(args.into_iter().chain(["--every", "1s", "-o", "jsonl"])).run();
+    let row = &rows(&output)[0];
+    let field = |name: &str| row[name].clone();
+    assert_eq!((field("attempts"), field("parallel"), field("ttft_samples")), (json!(6), json!(3), json!(2)));
+    assert_eq!((field("kind"), field("prompt_version")), (json!("burst"), json!(1)));
+    assert!(field("sched_lag_ms").is_u64());
+    assert_eq!(field("ttft_ms").as_array().unwrap().len(), 6);
+    let store = Sqlite::open_existing(&world.home.path().join("data/obs.db")).unwrap().expect("there is a store");
+    let seen = store.attempts(Timestamp::UNIX_EPOCH, Timestamp::MAX).unwrap();
+    assert_eq!(seen.len(), 6);
+    assert!(seen.iter().all(|seen| seen.timings.sched_lag.is_some() && seen.prompt_version == Some(1)));
+    assert!(!seen.iter().any(|seen| seen.flags.has(Flags::WARMUP)), "three connections were warm");
+    let output = probe(&world, ["--parallel", "3"]).run();
+    assert_eq!(output.code, Some(2), "{}", output.snapshot());
+}
+
+#[test]
+fn where_nothing_warms_the_connection_the_first_call_is_in_no_time() {
+    let broken = Script::raw(vec![Step::Reset]);
+    let world = World::openai(vec![Server::start(vec![broken, answers(), answers()])]);
+    let output = rounds(&world, "2", ["-o", "jsonl"]).run();
+    let row = &rows(&output)[0];
+    assert_eq!((&row["attempts"], &row["ttft_samples"], &row["warmups"]), (&json!(2), &json!(1), &json!(1)));
+    assert!(output.stderr.contains("nothing warmed its connection"), "{}", output.snapshot());
+    let store = Sqlite::open_existing(&world.home.path().join("data/obs.db")).unwrap().expect("there is a store");
+    let seen = store.attempts(Timestamp::UNIX_EPOCH, Timestamp::MAX).unwrap();
+    let flags: Vec<bool> = seen.iter().map(|seen| seen.flags.has(Flags::WARMUP)).collect();
+    assert_eq!(flags, [true, false]);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_shows_what_it_has_and_settles_it() {
+    let hanging = Script::stream(vec![Step::HangForever]);
+    let world = World::openai(vec![Server::start(vec![answers(), answers(), hanging])]);
+    let running = rounds(&world, "10", ["-o", "jsonl"]).spawn();
+    world.servers[0].wait_hits(3);
+    running.signal("INT");
+    let output = running.wait();
+    let row = &rows(&output)[0];
+    assert_eq!((output.code, &row["attempts"], &row["ended"]), (Some(130), &json!(1), &json!("cancelled")));
+    assert!(output.stderr.contains("note: stopped after 1 of 10 calls\n"), "{}", output.snapshot());
+    let store = Sqlite::open(&world.home.path().join("data/obs.db")).unwrap().0;
+    // One call is known, and the one that was under way may have been billed up to its bound.
+    let Reservation::Exceeded(used) = store.reserve("probe", Timestamp::now(), usd("5"), usd("5")).unwrap() else {
+        panic!("nothing was spent")
+    };
+    let plan = probe(&world, ["--dry-run", "-o", "jsonl"]).run();
+    let bound = usd(&rows(&plan)[0]["bound_usd"].to_string());
+    assert_eq!(used, usd("0.000028") + bound);
+}
+
+#[test]
+fn programs_can_read_the_plan() {
+    let world = World::openai(vec![Server::repeating(answers()), Server::repeating(answers())]);
+    let output = world.openmux(["providers", "probe", "acme/tiny", "--dry-run", "-o", "csv"]).run();
+    insta::assert_snapshot!(output.stdout.replace('\r', ""), @r"
+    provider,model,kind,calls,effort,max_output_tokens,bound_usd,expected_usd
+    alpha,acme/tiny,speed,10,,128,0.00436,0.00301
+    beta,acme/tiny,speed,10,,128,0.09156,0.06321
+    ");
+    assert_eq!(world.hits(), [0, 0]);
 }
