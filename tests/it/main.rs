@@ -19,5 +19,6 @@ mod sandbox;
 mod signing;
 mod store;
 mod support;
+mod timing;
 mod transport;
 mod vectors;

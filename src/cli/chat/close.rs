@@ -17,7 +17,7 @@ use crate::routing::Decision;
 
 impl Asked<'_> {
     /// Ends the output and says how it went.
-    pub(super) fn close(
+    pub(super) async fn close(
         &self,
         mut printer: Printer<'_>,
         told: &Shaped,
@@ -26,6 +26,9 @@ impl Asked<'_> {
     ) -> Outcome {
         let settings = self.settings;
         let simulated = settings.sandbox.is_some();
+        if let Some(exit) = printer.written(signalled).await {
+            return Ok(exit);
+        }
         if let Some(outcome) = printer.unread() {
             return outcome;
         }
@@ -42,6 +45,9 @@ impl Asked<'_> {
                 printer.write(&format!("{}\n", Value::Object(end)));
             }
             _ => printer.finish_text(answered.is_some()),
+        }
+        if let Some(exit) = printer.written(signalled).await {
+            return Ok(exit);
         }
         if let Some(outcome) = printer.unread() {
             return outcome;
