@@ -177,6 +177,12 @@ impl Asked<'_> {
         let vars = dispatcher.sandbox.map_or(&settings.keys.vars, |sandbox| &sandbox.vars);
         let signer = Signer::new(vars.clone());
         let shaped = self.request.schema.is_some();
+        let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);
+        printer.show_reasoning = args.show_reasoning;
+        printer.recorder = match &args.record {
+            Some(folder) => Some(Recorder::open(folder, settings.sandbox.is_some())?),
+            None => None,
+        };
         let mut session = Session {
             dispatcher,
             reaches: &reaches,
@@ -192,20 +198,15 @@ impl Asked<'_> {
             // What may have to be asked for once more is shown to nobody before.
             hold: args.no_stream || self.format == Format::Json || shaped,
             talk,
+            gone: printer.gone(),
             signalled: None,
-        };
-        let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);
-        printer.show_reasoning = args.show_reasoning;
-        printer.recorder = match &args.record {
-            Some(folder) => Some(Recorder::open(folder, settings.sandbox.is_some())?),
-            None => None,
         };
         let told = if shaped {
             shape::ask(self, &mut session, decision, (&policy, seed), &mut printer).await?
         } else {
             Shaped::plain(session.send(self.request, decision, &mut printer).await)
         };
-        self.close(printer, &told, decision, session.signalled)
+        self.close(printer, &told, decision, session.signalled).await
     }
 
     /// What a person should know before it is sent: a model that is on its way out, a key in the clear.

@@ -29,6 +29,7 @@ mod sandbox;
 mod settings;
 mod show;
 mod usage;
+mod writer;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,14 +1,19 @@
 //! Prints a chat as it comes: text, or events, on stdout; what happens between attempts on stderr.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::args::Format;
+use super::chat::stop_signal;
 use super::contract::Exit;
-use super::out::{self, Reader};
 use super::record::Recorder;
 use super::render::answer::Answer;
 use super::render::text::{harmless, harmless_json};
 use super::settings::Settings;
+use super::writer::Writer;
 use super::{Outcome, note, unwritable, warn};
 use crate::catalog::{EndpointId, ModelId};
 use crate::chat::ChatEvent;
@@ -35,8 +40,7 @@ pub(crate) struct Printer<'a> {
     current: Option<EndpointId>,
     started: bool,
     ends_with_newline: bool,
-    gone: bool,
-    broken: Option<std::io::Error>,
+    writer: Writer,
 }
 
 impl<'a> Printer<'a> {
@@ -53,8 +57,7 @@ impl<'a> Printer<'a> {
             current: None,
             started: false,
             ends_with_newline: true,
-            gone: false,
-            broken: None,
+            writer: Writer::new(),
         }
     }
 
@@ -65,26 +68,37 @@ impl<'a> Printer<'a> {
 
     /// Writes data. What a model says must not steer a terminal; into a pipe it goes as it is.
     pub(crate) fn write(&mut self, text: &str) {
-        let written = match (self.settings.out_is_terminal, self.format) {
-            (false, _) => out::data(text),
-            (true, Format::Text) => out::data(&harmless(text)),
-            (true, _) => out::data(&harmless_json(text)),
+        self.writer.data(match (self.settings.out_is_terminal, self.format) {
+            (false, _) => text.to_owned(),
+            (true, Format::Text) => harmless(text),
+            (true, _) => harmless_json(text),
+        });
+    }
+
+    /// Turns true where nobody reads stdout any more.
+    pub(crate) fn gone(&self) -> watch::Receiver<bool> {
+        self.writer.gone()
+    }
+
+    /// Waits until everything is written, or a signal comes and says how to end. After one that came before, what nobody
+    /// takes is waited for no longer than a second.
+    pub(crate) async fn written(&mut self, signalled: Option<Exit>) -> Option<Exit> {
+        let patience = if signalled.is_some() { Duration::from_secs(1) } else { Duration::MAX };
+        let ended = tokio::select! {
+            biased;
+            written = timeout(patience, self.writer.written()) => written.map_err(|_| signalled),
+            exit = stop_signal() => Err(Some(exit)),
         };
-        match written {
-            Ok(Reader::Listening) => {}
-            Ok(Reader::Gone) => self.gone = true,
-            Err(error) => {
-                self.gone = true;
-                self.broken = Some(error);
-            }
-        }
+        let Err(exit) = ended else { return None };
+        self.writer.give_up();
+        exit
     }
 
     /// How the command ends where nobody reads: in peace, unless the answer was lost to a stdout that cannot be written.
     pub(crate) fn unread(&self) -> Option<Outcome> {
-        match &self.broken {
-            Some(error) => Some(Err(unwritable(error))),
-            None => self.gone.then_some(Ok(Exit::Ok)),
+        match self.writer.broken() {
+            Some(error) => Some(Err(unwritable(&error))),
+            None => self.writer.is_gone().then_some(Ok(Exit::Ok)),
         }
     }
 
@@ -138,7 +152,7 @@ impl Observer for Printer<'_> {
             }
             (ChatEvent::Reasoning(text), Format::Text) if self.show_reasoning && !self.settings.quiet => {
                 let shown = if self.settings.err_is_terminal { harmless(text) } else { text.clone() };
-                out::talk(&self.settings.err.dim(&shown));
+                self.writer.talk(self.settings.err.dim(&shown));
             }
             (_, Format::Jsonl) => {
                 self.start_line();
@@ -166,7 +180,7 @@ impl Observer for Printer<'_> {
             }
             _ => {}
         }
-        !self.gone
+        !self.writer.is_gone()
     }
 
     fn records(&self) -> bool {

@@ -20,6 +20,7 @@ mod sandbox;
 mod signing;
 mod store;
 mod support;
+mod timing;
 mod transport;
 mod vectors;
 mod whose;

@@ -18,7 +18,7 @@ use crate::routing::Decision;
 
 impl Asked<'_> {
     /// Ends the output and says how it went.
-    pub(super) fn close(
+    pub(super) async fn close(
         &self,
         mut printer: Printer<'_>,
         told: &Shaped,
@@ -27,6 +27,9 @@ impl Asked<'_> {
     ) -> Outcome {
         let settings = self.settings;
         let simulated = settings.sandbox.is_some();
+        if let Some(exit) = printer.written(signalled).await {
+            return Ok(exit);
+        }
         if let Some(outcome) = printer.unread() {
             return outcome;
         }
@@ -43,6 +46,9 @@ impl Asked<'_> {
                 printer.write(&format!("{}\n", Value::Object(end)));
             }
             _ => printer.finish_text(answered.is_some()),
+        }
+        if let Some(exit) = printer.written(signalled).await {
+            return Ok(exit);
         }
         if let Some(outcome) = printer.unread() {
             return outcome;

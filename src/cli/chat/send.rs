@@ -29,6 +29,8 @@ pub(super) struct Session<'a> {
     pub(super) hold: bool,
     /// The conversation that they are a turn of.
     pub(super) talk: Option<Talk>,
+    /// Turns true where nobody reads what is said any more.
+    pub(super) gone: watch::Receiver<bool>,
     /// Which signal came, if one did.
     pub(super) signalled: Option<Exit>,
 }
@@ -58,11 +60,24 @@ impl Session<'_> {
         tokio::pin!(chatting);
         let signal = stop_signal();
         tokio::pin!(signal);
+        let mut gone = self.gone.clone();
+        let left = async move {
+            // A writer that is no more has nobody to lose.
+            if gone.wait_for(|gone| *gone).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::pin!(left);
+        let mut unread = false;
         let report = loop {
             tokio::select! {
                 report = &mut chatting => break report,
                 exit = &mut signal, if self.signalled.is_none() => {
                     self.signalled = Some(exit);
+                    let _ = stop.send(true);
+                }
+                () = &mut left, if !unread => {
+                    unread = true;
                     let _ = stop.send(true);
                 }
             }

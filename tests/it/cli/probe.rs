@@ -241,7 +241,8 @@ fn the_sandbox_is_ranked_within_its_budget_and_remembers_it_apart() {
 fn eight_processes_at_once_spend_no_more_than_the_cap_of_a_day() {
     let home = Home::new();
     home.write("silent.toml", "[default]\nttft_ms = 0\ntokens_per_second = 10000\nusage = \"none\"\n");
-    let common = ["--sandbox=silent.toml", "providers", "probe", "anthropic/claude-sonnet-5", "anthropic", "--kind", "ping"];
+    let common =
+        ["--sandbox=silent.toml", "providers", "probe", "anthropic/claude-sonnet-5", "anthropic", "--kind", "ping"];
     let run = |more: &[&'static str]| home.openmux(common.into_iter().chain(more.iter().copied()));
     let plan = run(&["--rounds", "2", "--dry-run", "-o", "jsonl"]).run();
     let bound = usd(&rows(&plan)[0]["bound_usd"].to_string());

@@ -99,3 +99,16 @@ fn the_sandbox_serves_without_a_reader_until_it_is_stopped() {
     sandbox "calm" on http://127.0.0.1:PORT simulates providers of anthropic/claude-sonnet-5; nothing is real. Ctrl-C stops it.
     "#);
 }
+
+#[test]
+fn a_reader_that_pauses_does_not_keep_ctrl_c_from_ending_it() {
+    // More than a pipe holds, and nobody reads it.
+    let script = Script::stream(vec![Step::bytes(wire::openai_text(&"lamp ".repeat(40_000))), Step::HangForever]);
+    let world = World::of(vec![script]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let running = world.chat([]).stdout(writer).timeout(Duration::from_secs(20)).spawn();
+    let mut reader = BufReader::with_capacity(1, reader);
+    reader.fill_buf().unwrap();
+    running.signal("INT");
+    assert_eq!(running.wait().code, Some(130));
+}

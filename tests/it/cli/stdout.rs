@@ -103,3 +103,26 @@ fn an_answer_ends_with_exactly_one_newline() {
         }
     }
 }
+
+/// More than all the pipes and sockets on the way hold, so that it can only have been sent where it was read.
+const MORE_THAN_FITS: usize = 24 * 1024 * 1024;
+
+#[test]
+fn a_reader_that_pauses_does_not_hold_up_what_is_read_from_the_provider() {
+    let piece = "lamp ".repeat(50_000);
+    let pieces = MORE_THAN_FITS / piece.len();
+    let sent = Gate::new();
+    let mut steps = vec![Step::bytes(wire::openai_text(&piece)); pieces];
+    steps.push(Step::Pause(sent.clone()));
+    steps.push(Step::bytes(wire::openai_events(&[], None).concat()));
+    let world = World::of(vec![Script::stream(steps)]);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let running = world.chat([]).stdout(writer).spawn();
+    // Nobody has read a byte of stdout, and all of the answer was taken from the provider.
+    sent.wait_reached();
+    sent.open();
+    let mut told = String::new();
+    reader.read_to_string(&mut told).unwrap();
+    assert_eq!((told.len(), told.ends_with("lamp \n")), (pieces * piece.len() + 1, true));
+    assert_eq!(running.wait().code, Some(0));
+}

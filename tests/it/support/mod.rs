@@ -4,6 +4,7 @@ pub(crate) mod canary;
 pub(crate) mod command;
 pub(crate) mod gate;
 pub(crate) mod help;
+pub(crate) mod paced;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod wire;
