@@ -14,7 +14,7 @@ pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersC
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
 pub(crate) use values::duration;
-pub use values::{Limit, Shape};
+pub use values::{Limit, Region, Shape};
 
 const STYLES: Styles = Styles::styled()
     .header(ClapStyle::new().bold())

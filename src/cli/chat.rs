@@ -99,7 +99,13 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
         if started.is_some() {
             note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
         }
-        let region = args.ask.choice.region.as_deref().or_else(|| settings.keys.vars.plain("OPENMUX_REGION"));
+        let region = args
+            .ask
+            .choice
+            .region
+            .as_ref()
+            .map(|region| region.name.as_str())
+            .or_else(|| settings.keys.vars.plain("OPENMUX_REGION"));
         let dispatcher = Dispatcher {
             catalog: &catalog,
             store: store.as_ref(),
@@ -130,7 +136,8 @@ impl Asked<'_> {
         let (settings, args) = (self.settings, self.args);
         let store = dispatcher.store;
         let variant = self.resolved.variant.as_deref();
-        let reaches = dispatcher.reach_for(&self.resolved.model, variant, false, Some(self.request));
+        let reaches =
+            dispatcher.reach_wanting(&self.resolved.model, variant, false, Some(self.request), &self.constraints);
         let counted = if args.dry_run { store.peek_seed() } else { store.take_seed() };
         let seed = args.ask.choice.seed.unwrap_or_else(|| counted.unwrap_or(0));
         let mut policy = prompt::policy(&args.ask.choice);

@@ -4,14 +4,15 @@ use super::args::{Format, RouteExplain, Shape};
 use super::contract::Exit;
 use super::error::CliError;
 use super::offline::Offline;
-use super::render::decision::json;
+use super::render::decision::with_rates;
 use super::render::explain::{View, human};
 use super::render::json::head;
+use super::render::whatif::Otherwise;
 use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
 use crate::chat::{Message, Role};
 use crate::dispatch::{route_request, shape};
-use crate::routing::RouteRequest;
+use crate::routing::{Question, RouteRequest};
 use crate::units::Tokens;
 
 /// Runs the command.
@@ -57,24 +58,33 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         (request, chat)
     };
     let simulated = sandbox::pretended(settings, &offline.catalog, &resolved, &named);
-    let dispatcher = offline.dispatcher(simulated.as_ref(), args.ask.choice.region.as_deref());
-    let reaches = dispatcher.reach_for(&resolved.model, resolved.variant.as_deref(), args.all, Some(&chat));
+    let region = args.ask.choice.region.as_ref().map(|region| region.name.as_str());
+    let dispatcher = offline.dispatcher(simulated.as_ref(), region);
+    let variant = resolved.variant.as_deref();
+    let reaches = dispatcher.reach_wanting(&resolved.model, variant, args.all, Some(&chat), &request.constraints);
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));
     let policy = prompt::policy(&args.ask.choice);
-    let routed = dispatcher.route(&request, Some(&chat), &reaches, &policy, seed, !args.strict);
-    let offline = offline.warned(routed.warning.clone());
-    let no_key = routed.decision.chosen().is_none()
-        && routed
-            .decision
-            .rejected
-            .iter()
-            .any(|entry| entry.reasons.iter().any(|reason| reason.code() == "no_credential"));
+    let asked_why = args.why.as_deref().map(|name| prompt::provider(&offline.catalog, name)).transpose()?;
+    let gathered = dispatcher.gather(Some(&chat), &reaches, request.constraints.lenient, !args.strict);
+    let (candidates, now) = (gathered.candidates.as_slice(), gathered.now);
+    let question = Question { request: &request, candidates, policy: &policy, now, seed };
+    let decision = question.decide();
+    if let Some(provider) = asked_why.as_ref().filter(|why| !reaches.iter().any(|reach| reach.provider.id == **why)) {
+        let message = format!("{provider} does not serve {}", resolved.model);
+        return Err(CliError::new(Exit::NotFound, "not_served", message)
+            .fix(format!("openmux providers compare {}", resolved.model)));
+    }
+    let otherwise = Otherwise::of(&question, &decision, asked_why.as_ref());
+    let offline = offline.warned(gathered.warning.clone());
+    let no_key = decision.chosen().is_none()
+        && decision.rejected.iter().any(|entry| entry.reasons.iter().any(|reason| reason.code() == "no_credential"));
     if args.strict && no_key {
-        return Err(super::report::unroutable(&routed.decision, &resolved.model));
+        return Err(super::report::unroutable(&decision, &resolved.model));
     }
     if format == Format::Json {
         let mut document = head("route.explain/1", &offline.envelope());
-        document.extend(json(&routed.decision, routed.supposed));
+        document.extend(with_rates(&decision, gathered.supposed, &|entry| Some(question.rates(entry))));
+        document.extend(otherwise.json(&decision));
         return print(&format!("{}\n", serde_json::Value::Object(document)));
     }
     let view = View {
@@ -82,15 +92,11 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         style: settings.out,
         all: args.all,
         verbose: settings.verbose > 0,
-        supposed: routed.supposed,
+        supposed: gathered.supposed,
         sending: false,
     };
-    print(&human(&routed.decision, view))?;
-    Ok(if routed.decision.chosen().is_some() {
-        Exit::Ok
-    } else {
-        super::report::unroutable(&routed.decision, &resolved.model).exit
-    })
+    print(&(human(&decision, view) + &otherwise.text(&decision, view.width)))?;
+    Ok(if decision.chosen().is_some() { Exit::Ok } else { super::report::unroutable(&decision, &resolved.model).exit })
 }
 
 /// The call that is weighed where none was described.

@@ -210,6 +210,13 @@ impl Observer for Printer<'_> {
                 };
                 note(settings, &format!("trying {} again {when}: {}", endpoint.provider, class.name()));
             }
+            Notice::Dropped { endpoint, hints } => {
+                let what = hints.join(", ");
+                warn(
+                    settings,
+                    &format!("{what} is not sent to {}, which does not take it (--lenient)", endpoint.provider),
+                );
+            }
             Notice::NotRecorded(why) => warn(settings, &format!("this attempt was not recorded: {why}")),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{AttemptReport, Dispatcher, Once, Reach, Recording};
+use super::{AttemptReport, Dispatcher, Once, Reach, Recording, softened};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
@@ -43,6 +43,13 @@ pub enum Notice {
         class: ErrorClass,
         /// The wait.
         wait: Duration,
+    },
+    /// Hints that the endpoint does not take are left out of what is sent to it.
+    Dropped {
+        /// Which endpoint.
+        endpoint: EndpointId,
+        /// Their names.
+        hints: Vec<&'static str>,
     },
     /// An attempt could not be recorded.
     NotRecorded(String),
@@ -160,7 +167,12 @@ impl Dispatcher<'_> {
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
-                    let (request, hold) = (plan.request, plan.hold);
+                    let soft = plan.decision.request.constraints.lenient.then(|| softened(reach, plan.request));
+                    if let Some((_, hints)) = soft.as_ref().filter(|(_, hints)| !hints.is_empty()) {
+                        observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
+                    }
+                    let request = soft.as_ref().map_or(plan.request, |(request, _)| request);
+                    let hold = plan.hold;
                     let warm = plan.decision.request.warm_at(&endpoint);
                     let warm = (warm > Tokens::ZERO).then_some(warm);
                     let (group, source) = (plan.group, plan.source);

@@ -6,6 +6,7 @@
 mod attempt;
 mod chat;
 mod check;
+mod lenient;
 mod reach;
 mod record;
 mod signing;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 pub use attempt::{AttemptReport, Once};
 pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
+pub use lenient::softened;
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
 pub use weigh::route_request;
@@ -58,6 +60,19 @@ pub struct Routed {
     pub warning: Option<String>,
 }
 
+/// Everything that a decision weighs, and what could not be read on the way to it.
+#[derive(Debug, Clone)]
+pub struct Gathered<'a> {
+    /// The candidates.
+    pub candidates: Vec<Candidate<'a>>,
+    /// The moment that they were read at.
+    pub now: Timestamp,
+    /// Whether no key at all is set, so that every key is supposed.
+    pub supposed: bool,
+    /// Why measurements could not be read, if they could not.
+    pub warning: Option<String>,
+}
+
 impl Dispatcher<'_> {
     /// Decides. `asked` is the chat itself, where there is one: what an endpoint's protocol cannot carry of it rejects the
     /// endpoint. `suppose_keys` ranks as if every key were set where none is (`route explain`); `chat` never does.
@@ -71,6 +86,20 @@ impl Dispatcher<'_> {
         seed: u64,
         suppose_keys: bool,
     ) -> Routed {
+        let lenient = request.constraints.lenient;
+        let Gathered { candidates, now, supposed, warning } = self.gather(asked, reaches, lenient, suppose_keys);
+        Routed { decision: decide(request, &candidates, policy, now, seed), supposed, warning }
+    }
+
+    /// What [`Dispatcher::route`] decides from. `lenient` leaves sampling hints out where an endpoint does not take them.
+    #[must_use]
+    pub fn gather<'a>(
+        &self,
+        asked: Option<&ChatRequest>,
+        reaches: &'a [Reach],
+        lenient: bool,
+        suppose_keys: bool,
+    ) -> Gathered<'a> {
         let now = (self.now)();
         let salt = self.store.salt();
         let keys: Vec<StateKey> = reaches.iter().map(|reach| reach.state_key(salt.as_ref().ok())).collect();
@@ -81,7 +110,12 @@ impl Dispatcher<'_> {
         let mut called = reaches.iter().filter(callable).peekable();
         let none_set = called.peek().is_some() && called.all(|reach| matches!(reach.found, Found::Missing { .. }));
         let supposed = suppose_keys && none_set;
-        let candidates: Vec<Candidate<'_>> = reaches
+        let lacks = |reach: &Reach| match asked {
+            Some(asked) if lenient => reach.lacks(&softened(reach, asked).0),
+            Some(asked) => reach.lacks(asked),
+            None => Vec::new(),
+        };
+        let candidates = reaches
             .iter()
             .map(|reach| Candidate {
                 endpoint: &reach.endpoint,
@@ -95,7 +129,7 @@ impl Dispatcher<'_> {
                     Found::Missing { looked_in } => Credential::Missing { looked_in: looked_in.clone() },
                 },
                 unsupported: reach.unsupported.clone(),
-                lacks: asked.map(|asked| reach.lacks(asked)).unwrap_or_default(),
+                lacks: lacks(reach),
                 no_base_url: reach.no_base_url,
                 missing_settings: if supposed { Vec::new() } else { reach.missing_settings.clone() },
                 outside_sandbox: reach.outside_sandbox,
@@ -104,7 +138,7 @@ impl Dispatcher<'_> {
                 stats: stats.get(&reach.endpoint.id).cloned().unwrap_or_default(),
             })
             .collect();
-        Routed { decision: decide(request, &candidates, policy, now, seed), supposed, warning }
+        Gathered { candidates, now, supposed, warning }
     }
 }
 

@@ -5,7 +5,10 @@ mod explain;
 mod optimal;
 mod order;
 mod rejection;
+mod rules;
 mod tie;
+mod whatif;
+mod wishes;
 pub(crate) mod world;
 
 use jiff::Timestamp;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::chat::{Effort, ToolChoice};
 use crate::probe::plan::Kind;
+use crate::routing::{Ability, Measure, Threshold};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// A time limit; `None` is no limit.
@@ -114,6 +115,74 @@ pub(crate) fn usd(text: &str) -> Result<Usd, String> {
 
 pub(crate) fn probe_kind(text: &str) -> Result<Kind, String> {
     Kind::parse(text).ok_or_else(|| format!("not one of {}", Kind::ALL.map(Kind::name).join(", ")))
+}
+
+/// A limit on an estimate, `require:` or `prefer:` (which is meant where neither is written) before it.
+fn threshold(
+    text: &str,
+    measure: Measure,
+    read: impl FnOnce(&str) -> Result<u64, String>,
+) -> Result<Threshold, String> {
+    let (firm, rest) = firmness(text);
+    Ok(Threshold { measure, millionths: read(rest)?, firm })
+}
+
+fn firmness(text: &str) -> (bool, &str) {
+    match (text.strip_prefix("require:"), text.strip_prefix("prefer:")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => (false, text),
+    }
+}
+
+/// A positive decimal in millionths.
+fn millionths(text: &str) -> Option<u64> {
+    let price: UsdPerMtok = text.parse().ok()?;
+    price.to_millionths().filter(|value| *value > 0)
+}
+
+pub(crate) fn max_ttft(text: &str) -> Result<Threshold, String> {
+    threshold(text, Measure::Ttft, |rest| match duration(rest)?.0 {
+        Some(limit) => u64::try_from(limit.as_micros()).map_err(|_| "too long".to_owned()),
+        None => Err("at least 1ms".to_owned()),
+    })
+}
+
+pub(crate) fn min_throughput(text: &str) -> Result<Threshold, String> {
+    threshold(text, Measure::Throughput, |rest| {
+        let number = rest.trim_end_matches("tok/s").trim();
+        millionths(number).ok_or_else(|| "not a speed in tokens per second, such as 50".to_owned())
+    })
+}
+
+pub(crate) fn min_availability(text: &str) -> Result<Threshold, String> {
+    threshold(text, Measure::Availability, |rest| {
+        let share = match rest.strip_suffix('%') {
+            Some(percent) => millionths(percent.trim()).map(|value| value / 100),
+            None => millionths(rest),
+        };
+        share.filter(|share| *share <= 1_000_000).ok_or_else(|| "not a share such as 0.99 or 99%".to_owned())
+    })
+}
+
+/// A region, and whether it is required.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// Its name.
+    pub name: String,
+    /// Whether nothing outside it may be used.
+    pub firm: bool,
+}
+
+pub(crate) fn region(text: &str) -> Result<Region, String> {
+    match firmness(text) {
+        (_, "") => Err("no region".to_owned()),
+        (firm, name) => Ok(Region { name: name.to_ascii_lowercase(), firm }),
+    }
+}
+
+pub(crate) fn ability(text: &str) -> Result<Ability, String> {
+    Ability::parse(text).ok_or_else(|| format!("not one of {}", Ability::ALL.map(Ability::name).join(", ")))
 }
 
 pub(crate) fn preset(text: &str) -> Result<crate::routing::Preset, String> {

@@ -53,6 +53,11 @@ pub(crate) fn constraints(
         max_cost: settings.max_cost(choice.max_cost)?,
         allow_unpriced: choice.allow_unpriced,
         no_gateways: choice.no_gateways,
+        thresholds: [choice.max_ttft, choice.min_throughput, choice.min_availability].into_iter().flatten().collect(),
+        quantization: choice.quantization.iter().map(|quant| quant.to_ascii_lowercase()).collect(),
+        region: choice.region.as_ref().filter(|region| region.firm).map(|region| region.name.clone()),
+        require: choice.require.clone(),
+        lenient: choice.lenient,
     })
 }
 
