@@ -1,6 +1,7 @@
 //! `openmux chat`: one prompt, one answer, and the truth about how it went.
 
 mod close;
+mod fallback;
 mod send;
 mod shape;
 
@@ -19,6 +20,7 @@ use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn
 use crate::catalog::resolve::Resolved;
 use crate::chat::ChatRequest;
 use crate::dispatch::{Dispatcher, Reach, route_request};
+use crate::observe::ErrorClass;
 use crate::routing::Limits;
 use crate::upstream::auth::Signer;
 use crate::upstream::transport::Transport;
@@ -71,12 +73,14 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
         Some(format @ (Format::Json | Format::Jsonl)) => format,
         Some(_) => return Err(CliError::usage("chat has no such format").fact("formats", "text json jsonl")),
     };
+    let args = &ChatArgs { ask: prompt::ask(settings, &args.ask)?, ..args.clone() };
     let (catalog, _) = settings.catalog()?;
     let name = prompt::model_name(settings, args.ask.model.as_ref())?;
     let resolved = facts::model(&catalog, &name)?;
     let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
     let request = prompt::request(settings, &resolved.model, &args.prompt, &args.ask, !args.no_stream)?;
     prompt::bounded(&request, &constraints)?;
+    let links = fallback::links(settings, &catalog, args, &request)?;
     if settings.offline && settings.sandbox.is_none() && !args.dry_run {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
             .fix("leave out --offline, or see the decision with --dry-run"));
@@ -114,7 +118,8 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
             sandbox: started.as_ref().map(|(_, simulated)| simulated),
             region,
         };
-        let asked = Asked { settings, args, format, request: &request, resolved: &resolved, constraints };
+        let (fallen, rest) = (&fallback::none(), links.as_slice());
+        let asked = Asked { settings, args, format, request: &request, resolved: &resolved, constraints, rest, fallen };
         asked.run(&dispatcher).await
     });
     runtime.shutdown_background();
@@ -129,6 +134,10 @@ struct Asked<'a> {
     request: &'a ChatRequest,
     resolved: &'a Resolved,
     constraints: crate::routing::Constraints,
+    /// The models to go on to.
+    rest: &'a [fallback::Link],
+    /// What came before this model.
+    fallen: &'a std::cell::RefCell<fallback::Fallen>,
 }
 
 impl Asked<'_> {
@@ -152,6 +161,9 @@ impl Asked<'_> {
             return self.dry_run(decision, &reaches, routed.supposed);
         }
         let Some(first) = decision.chosen() else {
+            if let Some(outcome) = self.without_provider(dispatcher).await {
+                return outcome;
+            }
             return Err(report::unroutable(decision, &self.resolved.model));
         };
         if settings.verbose > 0 {
@@ -186,7 +198,8 @@ impl Asked<'_> {
                 max_wait: MAX_WAIT,
             },
             idle: args.idle_timeout.0,
-            total: settings.total_timeout(args.timeout)?,
+            total: (settings.total_timeout(args.timeout)?)
+                .map(|total| total.saturating_sub(self.fallen.borrow().elapsed())),
             // What may have to be asked for once more is shown to nobody before.
             hold: args.no_stream || self.format == Format::Json || shaped,
             signalled: None,
@@ -202,6 +215,12 @@ impl Asked<'_> {
         } else {
             Shaped::plain(session.send(self.request, decision, &mut printer).await)
         };
+        if told.answered().is_none_or(|attempt| attempt.outcome.class == ErrorClass::OkFiltered)
+            && let Some(outcome) = self.without_answer(dispatcher, &session, &printer, &told.report).await
+        {
+            return outcome;
+        }
+        let told = told.after(&self.fallen.borrow());
         self.close(printer, &told, decision, session.signalled)
     }
 

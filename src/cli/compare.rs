@@ -56,6 +56,7 @@ const COLUMNS: [Column; 32] = [
 /// There is no such model, an overlay is broken, or a field does not exist.
 pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     let format = settings.list_format()?;
+    let args = &ProvidersCompare { choice: prompt::choice(settings, &args.choice)?, ..args.clone() };
     let offline = Offline::open(settings, args.at.at)?;
     let resolved = facts::model(&offline.catalog, &args.model)?;
     let mut constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.choice)?;

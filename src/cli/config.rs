@@ -1,4 +1,5 @@
-//! The user's `config.toml`: where a provider's key comes from beside the environment.
+//! The user's `config.toml`: where a provider's key comes from beside the environment, and named choices of a provider.
+//! `[profiles.NAME]` is in `profile`.
 //!
 //! ```toml
 //! [providers.anthropic]
@@ -10,6 +11,8 @@
 //!
 //! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::parse`].
 
+mod profile;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,7 @@ use super::settings::reason;
 use crate::catalog::file::{OverlayError, Reader, Source, suggestion};
 use crate::catalog::{Catalog, ProviderId};
 use crate::upstream::auth::{OwnKey, Secret};
+pub(crate) use profile::{Profile, under};
 
 /// The file's name in the configuration folder.
 pub(crate) const FILE: &str = "config.toml";
@@ -28,10 +32,12 @@ pub(crate) const FILE: &str = "config.toml";
 const LARGEST_KEY: u64 = 64 * 1024;
 
 /// What the file says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     /// `[providers.ID]`, in the order of the file.
     providers: Vec<ProviderTable>,
+    /// `[profiles.NAME]`, in the order of the file.
+    profiles: Vec<Profile>,
 }
 
 /// One `[providers.ID]`.
@@ -54,14 +60,30 @@ impl Config {
         let source = Source { file: name.into(), text };
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
-        root.known(&["providers"])?;
+        root.known(&["providers", "profiles"])?;
         let mut providers = Vec::new();
         if let Some(tables) = root.table("providers")? {
             for (id, table) in tables.members()? {
                 providers.push(ProviderTable::read(id, &tables, &table)?);
             }
         }
-        Ok(Self { providers })
+        let mut profiles = Vec::new();
+        if let Some(tables) = root.table("profiles")? {
+            for (name, table) in tables.members()? {
+                profiles.push(Profile::read(name, &table)?);
+            }
+        }
+        Ok(Self { providers, profiles })
+    }
+
+    /// The profile of that name.
+    pub(crate) fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+
+    /// The names of all profiles.
+    pub(crate) fn profile_names(&self) -> Vec<&str> {
+        self.profiles.iter().map(|profile| profile.name.as_str()).collect()
     }
 
     /// That the catalog knows every provider that is named.

@@ -3,14 +3,17 @@
 //! Nothing here decides: every statement was made by asking [`decide`] at both of its sides, a unit apart, so that it is
 //! true of the decision that would be made then. It is computed for who asks, never within a decision.
 
+mod change;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Candidate, Credential, Decision, Policy, Preset, Ranked, Rejection, RouteRequest, Rule, decide};
-use crate::catalog::price::{Item, Rate};
+use change::{answers_in, cured, float, hourly, millis, priced, whole};
+
+use super::{Candidate, Decision, Policy, Preset, Ranked, Rejection, RouteRequest, Rule, decide};
+use crate::catalog::price::Item;
 use crate::catalog::{Endpoint, EndpointId, Status, Usage};
-use crate::observe::Moments;
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// The dearest time value that is looked at, in millionths of a dollar an hour.
@@ -223,10 +226,10 @@ impl<'a> Question<'a> {
         let usable = self.usable(decision);
         let mut found = Vec::new();
         for entry in &decision.rejected {
-            let lacking: Option<Vec<&[String]>> = entry.reasons.iter().map(lacks_only).collect();
-            let Some(lacking) = lacking.filter(|lacking| lacking.iter().all(|names| !names.is_empty())) else {
-                continue;
-            };
+            // What is cooling is judged by the decision: it may be used all the same where everybody is.
+            let lasting = entry.reasons.iter().filter(|reason| !matches!(reason, Rejection::CoolingDown { .. }));
+            let lacking: Option<Vec<&[String]>> = lasting.map(lacks_only).collect();
+            let Some(lacking) = lacking.filter(|lacking| !lacking.is_empty()) else { continue };
             let Some(candidate) = self.candidates.iter().find(|known| known.endpoint.id == entry.endpoint) else {
                 continue;
             };
@@ -407,49 +410,4 @@ fn lacks_only(reason: &Rejection) -> Option<&[String]> {
         Rejection::MissingSetting { variables } => Some(variables),
         _ => None,
     }
-}
-
-/// The candidate with a key and all settings.
-fn cured<'a>(candidate: &Candidate<'a>) -> Candidate<'a> {
-    Candidate { credential: Credential::Supposed, missing_settings: Vec::new(), ..candidate.clone() }
-}
-
-/// The endpoint with one flat rate, whatever the size and the hour.
-fn priced(endpoint: &Endpoint, item: Item, rate: UsdPerMtok) -> Endpoint {
-    let mut endpoint = endpoint.clone();
-    if let Some(pricing) = endpoint.pricing.as_mut() {
-        pricing.rates.insert(item, Rate::flat(rate));
-        if let Some(off_peak) = pricing.off_peak.as_mut() {
-            off_peak.rates.remove(&item);
-        }
-    }
-    endpoint
-}
-
-/// The candidate as if its time to the first token were known for sure.
-fn answers_in(candidate: &mut Candidate<'_>, millis: u64) {
-    let seconds = float(i64::try_from(millis.max(1)).unwrap_or(i64::MAX)) / 1000.0;
-    let sure = Moments { weight: 1e12, mean: libm::log(seconds), squares: 0.0 };
-    let stats = &mut candidate.stats;
-    (stats.ttft, stats.ttft_lasting, stats.ttft_by_size) = (sure, sure, [sure; crate::observe::SIZES]);
-    stats.age = stats.age.or(Some(Duration::ZERO));
-}
-
-/// Dollars an hour from millionths.
-fn hourly(millionths: u64) -> Usd {
-    Usd::from_pico(i64::try_from(millionths.saturating_mul(1_000_000)).unwrap_or(i64::MAX))
-}
-
-fn millis(seconds: f64) -> u64 {
-    whole(seconds.clamp(0.0, 1e6) * 1000.0)
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the callers keep the value in range")]
-fn whole(value: f64) -> u64 {
-    libm::rint(value) as u64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "it only says where to look; `decide` says what is there")]
-const fn float(value: i64) -> f64 {
-    value as f64
 }

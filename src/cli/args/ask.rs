@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::lists::At;
 use super::values::{
-    Limit, Region, Shape, ability, duration, effort, max_ttft, min_availability, min_throughput, number, per_mtok,
-    preset, region, set, shape, some_tokens, tool_choice, usd,
+    FallbackClass, Limit, Region, Shape, ability, duration, effort, fallback_class, max_ttft, min_availability,
+    min_throughput, number, per_mtok, preset, region, set, shape, some_tokens, tool_choice, usd,
 };
 use crate::chat::{Effort, ToolChoice};
 use crate::routing::{Ability, Threshold};
@@ -68,15 +68,30 @@ pub struct Ask {
     /// How long stdin may stay silent.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", hide = true)]
     pub stdin_timeout: Limit,
+    /// Go on to these models, in this order, where every provider of the one before has failed or none can be used.
+    #[arg(long, value_name = "MODEL,MODEL", value_delimiter = ',', help_heading = "Choice of provider")]
+    pub fallback: Vec<String>,
+    /// After which failures --fallback goes on [default: unusable and those that every other provider was tried for].
+    #[arg(
+        long,
+        value_name = "CLASS,CLASS",
+        value_delimiter = ',',
+        value_parser = fallback_class,
+        help_heading = "Choice of provider"
+    )]
+    pub fallback_on: Vec<FallbackClass>,
     /// What is traded and what is not negotiable.
     #[command(flatten)]
     pub choice: Choice,
 }
 
 /// What is traded and what is not negotiable.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Choice of provider")]
 pub struct Choice {
+    /// Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE].
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Use this provider only; commas list several [env: OPENMUX_PROVIDER].
     #[arg(long, value_name = "P,P", value_delimiter = ',')]
     pub provider: Vec<String>,
@@ -121,7 +136,7 @@ pub struct Choice {
     /// Use only these quantisations: bf16,fp8; `unknown` is what nobody states.
     #[arg(long, value_name = "Q,Q", value_delimiter = ',')]
     pub quantization: Vec<String>,
-    /// Use only what some source says is able to: tools, structured, reasoning, cache, vision, pdf, ...
+    /// Use only what some source says has these: tools, structured, reasoning, cache, vision, pdf and others.
     #[arg(long, value_name = "CAN,CAN", value_delimiter = ',', value_parser = ability)]
     pub require: Vec<Ability>,
     /// Leave temperature, top-p, seed and effort out where a provider does not take them, instead of the provider.

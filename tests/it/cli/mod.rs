@@ -21,6 +21,7 @@ mod stdout;
 mod store;
 mod tools;
 mod usage;
+mod wishes;
 
 use std::fmt::Write as _;
 
