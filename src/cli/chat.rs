@@ -158,6 +158,11 @@ impl Asked<'_> {
         }
         let decision = &routed.decision;
         if args.dry_run {
+            if decision.chosen().is_none()
+                && let Some(outcome) = self.without_provider(dispatcher).await
+            {
+                return outcome;
+            }
             return self.dry_run(decision, &reaches, routed.supposed);
         }
         let Some(first) = decision.chosen() else {
@@ -230,6 +235,15 @@ impl Asked<'_> {
         let leaving = [crate::catalog::Status::Deprecated, crate::catalog::Status::Unlisted];
         if leaving.contains(&first.status) && self.settings.sandbox.is_none() {
             warn(self.settings, &format!("{model} is {} at {provider}", first.status.name()));
+        }
+        for measure in &first.missed {
+            warn(
+                self.settings,
+                &format!("{provider} misses {}, and nobody else is known to keep to it", measure.flag()),
+            );
+        }
+        for measure in &first.unproven {
+            note(self.settings, &format!("{} is not measured at {provider}, nor kept to elsewhere", measure.flag()));
         }
         let reach = reaches.iter().find(|reach| reach.endpoint.id == first.endpoint);
         if reach.is_some_and(Reach::in_the_clear) {

@@ -220,7 +220,8 @@ impl<'a> Question<'a> {
         Some((total, before.count() + 1))
     }
 
-    /// Endpoints that lack nothing but a key or a setting and would go first with it, each with what it lacks.
+    /// Endpoints that lack nothing but a key or a setting and would go first with it, each with what it lacks; the lowest
+    /// sum first.
     #[must_use]
     pub fn keys(&self, decision: &Decision) -> Vec<(EndpointId, Vec<String>)> {
         let usable = self.usable(decision);
@@ -235,13 +236,16 @@ impl<'a> Question<'a> {
             };
             let mut candidates = usable.clone();
             candidates.push(cured(candidate));
-            if self.among(&candidates).decide().chosen().is_some_and(|first| first.endpoint == entry.endpoint) {
+            let keyed = self.among(&candidates).decide();
+            if let Some(first) = keyed.chosen().filter(|first| first.endpoint == entry.endpoint) {
                 // Any of the variables of a key will do, all settings must be there.
                 let name = |names: &[String]| names.first().cloned();
-                found.push((entry.endpoint.clone(), lacking.into_iter().filter_map(name).collect()));
+                let names = lacking.into_iter().filter_map(name).collect();
+                found.push((first.score.total(), entry.endpoint.clone(), names));
             }
         }
-        found
+        found.sort();
+        found.into_iter().map(|(_, endpoint, names)| (endpoint, names)).collect()
     }
 
     /// The trades between money and time that would put another endpoint first, with whom.

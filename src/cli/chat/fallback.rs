@@ -80,6 +80,18 @@ impl Fallen {
         report
     }
 
+    /// One model more that gave no answer.
+    fn step(
+        &mut self,
+        step: (String, String, FallbackClass, usize),
+        attempts: &[AttemptReport],
+        took: std::time::Duration,
+    ) {
+        self.steps.push(step);
+        self.attempts.extend_from_slice(attempts);
+        self.elapsed += took;
+    }
+
     /// How long the models before took.
     pub(super) const fn elapsed(&self) -> std::time::Duration {
         self.elapsed
@@ -139,14 +151,9 @@ impl Asked<'_> {
         }
         let (from, to) = (self.request.model.to_string(), next.request.model.to_string());
         note(self.settings, &format!("falling back from {from} to {to}: {}", class.name()));
-        let attempts = report.map_or(0, |report| report.attempts.len());
-        let mut fallen = self.fallen.borrow_mut();
-        fallen.steps.push((from, to, class, attempts));
-        if let Some(report) = report {
-            fallen.attempts.extend(report.attempts.iter().cloned());
-            fallen.elapsed += report.elapsed;
-        }
-        drop(fallen);
+        let (attempts, took) =
+            report.map_or((&[][..], std::time::Duration::ZERO), |report| (report.attempts.as_slice(), report.elapsed));
+        self.fallen.borrow_mut().step((from, to, class, attempts.len()), attempts, took);
         let asked = Asked {
             request: &next.request,
             resolved: &next.resolved,

@@ -168,7 +168,16 @@ mod tests {
             "[profiles]\neu = 1",
         ]
         .map(refused);
-        insta::assert_snapshot!(said.join("\n"), @r"");
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        c.toml:1: profile: unknown key; did you mean "profiles"?
+        c.toml:2: profiles.eu.regin: unknown key; did you mean "region"?
+        c.toml:2: profiles.eu.max_price_in: prices are exact decimals in quotes: write max_price_in = "5"
+        c.toml:2: profiles.eu.max_ttft: not a time such as 30s, 2m or 500ms
+        c.toml:2: profiles.eu.require: not one of tools, parallel_tools, structured, reasoning, cache, web_search, computer_use, vision, pdf, audio, video
+        c.toml:3: profiles.eu.time_value: prefer sets the value of time already: one of them
+        c.toml:2: profiles.eu.no_gateways: should be true or false, not a string
+        c.toml:2: profiles.eu: should be a table, not a number
+        "#);
     }
 
     #[test]

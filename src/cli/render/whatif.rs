@@ -13,6 +13,9 @@ use crate::catalog::{EndpointId, ProviderId};
 use crate::routing::{Change, Decision, Flip, Preset, Question, TermKind, Why};
 use crate::units::Usd;
 
+/// So many keys are named to people; programs get all.
+const KEYS_SHOWN: usize = 3;
+
 /// Everything that is said of a decision beside itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Otherwise {
@@ -73,10 +76,22 @@ impl Otherwise {
             let own: Vec<&Flip> = self.flips.iter().filter(|flip| owner_of(flip) == Some(owner)).collect();
             lines.push(lever_line(owner, &own));
         }
-        lines.extend(self.keys.iter().map(|(endpoint, names)| {
-            format!("a key for {} ({}): {}", endpoint.provider, names.join(", "), endpoint.provider)
-        }));
-        let winners = self.presets.iter().map(|(preset, to)| format!("--prefer {}: {}", preset.name(), to.provider));
+        let keyed =
+            |(endpoint, names): &(EndpointId, Vec<String>)| format!("{} ({})", endpoint.provider, names.join(", "));
+        match self.keys.as_slice() {
+            [] => {}
+            [(endpoint, names)] => lines.push(format!("{}, with a key: {}", endpoint.provider, names.join(", "))),
+            several => {
+                let shown: Vec<String> = several.iter().take(KEYS_SHOWN).map(keyed).collect();
+                let more = match several.len() - shown.len() {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                lines.push(format!("with a key of its own, each of {}{more}", shown.join(", ")));
+            }
+        }
+        let winners =
+            self.presets.iter().map(|(preset, to)| format!("{}, with --prefer {}", to.provider, preset.name()));
         lines.extend(winners);
         if lines.is_empty() && decision.ranked.len() > 1 {
             lines.push("no single price, wait, time value, key or preset".to_owned());
@@ -127,10 +142,11 @@ fn owner_of(flip: &Flip) -> Option<&EndpointId> {
 
 fn time_line(flip: &Flip) -> String {
     let way = if flip.flips_at < flip.now { "or less" } else { "or more" };
-    format!("--time-value {} {way} (now {}): {}", decimal(flip.flips_at), decimal(flip.now), flip.to.provider)
+    format!("{}, at --time-value {} {way} (now {})", flip.to.provider, decimal(flip.flips_at), decimal(flip.now))
 }
 
-/// `google-vertex with input at 2.97 per 1M or less (now 3), or its first token in 0.61 s (now 0.8 s)`.
+/// `google-vertex, with its input at $2.97 per 1M or less (now 3), or a first token in 0.61 s or less (now 0.8 s)`; of the
+/// first it is who would go before it.
 fn lever_line(owner: &EndpointId, flips: &[&Flip]) -> String {
     let each = |flip: &&Flip| {
         let way = if flip.flips_at < flip.now { "or less" } else { "or more" };
@@ -141,10 +157,14 @@ fn lever_line(owner: &EndpointId, flips: &[&Flip]) -> String {
             Change::Ttft { .. } | Change::TimeValue => format!("a first token in {value} s {way} (now {now} s)"),
         }
     };
+    let each: Vec<String> = flips.iter().map(each).collect();
+    let levers = each.join(", or ");
     let mut winners: Vec<&str> = flips.iter().map(|flip| flip.to.provider.as_str()).collect();
     winners.dedup();
-    let each: Vec<String> = flips.iter().map(each).collect();
-    format!("{} with {}: {}", owner.provider, each.join(", or "), winners.join(" or "))
+    match winners.as_slice() {
+        [own] if *own == owner.provider.as_str() => format!("{own}, with {levers}"),
+        others => format!("{}, if {} had {levers}", others.join(" or "), owner.provider),
+    }
 }
 
 /// Where it flips and where it is, as decimals of the unit that people know.
@@ -193,10 +213,10 @@ fn why_lines(name: &str, endpoint: &EndpointId, why: &Why, decision: &Decision) 
         Why::Behind { place, flips } => {
             let mut lines = vec![place_line(name, *place, endpoint, decision)];
             let time = flips.iter().filter(|flip| flip.change == Change::TimeValue).map(time_line);
-            lines.extend(time.map(|line| format!("it goes first at {line}")));
+            lines.extend(time.map(|line| format!("first would be {line}")));
             let levers: Vec<&Flip> = flips.iter().filter(|flip| flip.change != Change::TimeValue).collect();
             if !levers.is_empty() {
-                lines.push(format!("first: {}", lever_line(endpoint, &levers)));
+                lines.push(format!("first would be {}", lever_line(endpoint, &levers)));
             }
             if lines.len() == 1 {
                 lines.push("no price, wait or time value of its own alone puts it first".to_owned());

@@ -212,6 +212,9 @@ fn a_decision_explains_itself() {
       -  sap-ai-core            no address known: set SAP_AI_CORE_BASE_URL
 
     Margin   $0 behind it: amazon-bedrock; 7 within 2 %, seed 1 chose
+    Chain    llmgateway TIME, amazon-bedrock TIME, anthropic TIME,
+             cloudflare-ai-gateway TIME: how long each may take to its first token
+             while another is open
     At most  $0.32595 for this call at llmgateway
     Status   unlisted at llmgateway
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
@@ -219,6 +222,13 @@ fn a_decision_explains_itself() {
     Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
              measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
+    Would change it
+             llmgateway with input at $16.192104 per 1M or more (now 15), or
+               output at $77.980259 per 1M or more (now 75), or a first token in
+               TIME or more (now TIME): amazon-bedrock
+             amazon-bedrock with input at $13.831271 per 1M or less (now 15), or
+               output at $72.078177 per 1M or less (now 75), or a first token in
+               TIME or less (now TIME): amazon-bedrock
 
     --- stderr
     ");
@@ -241,12 +251,38 @@ fn a_decision_explains_itself() {
          unsupported, 2 retired; --all shows them
 
     Margin   $0 behind it: anthropic; 2 within 2 %, seed 1 chose
+    Chain    openrouter TIME, anthropic TIME: how long each may take to its first
+             token while another is open
     At most  $0.33 for this call at openrouter
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
     Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
              measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
+    Would change it
+             openrouter with input at $1.106513 per 1M or more (now 1), or output
+               at $5.852104 per 1M or more (now 5), or a first token in TIME or
+               more (now TIME): anthropic
+             anthropic with input at $0.895575 per 1M or less (now 1), or output
+               at $4.164604 per 1M or less (now 5), or a first token in TIME or
+               less (now TIME): anthropic
+             a key for 302ai (AI302_API_KEY): 302ai
+             a key for azure-cognitive-services
+               (AZURE_COGNITIVE_SERVICES_RESOURCE_NAME,
+               AZURE_COGNITIVE_SERVICES_API_KEY): azure-cognitive-services
+             a key for digitalocean (DIGITALOCEAN_ACCESS_TOKEN): digitalocean
+             a key for freemodel (FREEMODEL_API_KEY): freemodel
+             a key for helicone (HELICONE_API_KEY): helicone
+             a key for jiekou (JIEKOU_API_KEY): jiekou
+             a key for ofox (OFOX_API_KEY): ofox
+             a key for orcarouter (ORCAROUTER_API_KEY): orcarouter
+             a key for poe (POE_API_KEY): poe
+             a key for qihang-ai (QIHANG_API_KEY): qihang-ai
+             a key for requesty (REQUESTY_API_KEY): requesty
+             a key for snowflake-cortex (SNOWFLAKE_ACCOUNT, SNOWFLAKE_CORTEX_PAT):
+               snowflake-cortex
+             a key for tempr (TEMPR_API_KEY): tempr
+             a key for xpersona (XPERSONA_API_KEY): xpersona
 
     --- stderr
     ");

@@ -33,10 +33,76 @@ const NOON: [&str; 2] = ["--at", "2026-11-24T12:00:00Z"];
 #[test]
 fn a_page_says_what_would_change_it_and_why_another_is_not_first() {
     let world = pair();
-    insta::assert_snapshot!(explain(&world, &[&NOON[..], &["--why", "beta"]].concat()).snapshot(), @r"");
-    insta::assert_snapshot!(explain(&world, &[&NOON[..], &["--ignore", "beta", "--why", "beta"]].concat()).snapshot(), @r"");
-    insta::assert_snapshot!(explain(&world, &["--why", "openai"]).snapshot(), @r"");
-    insta::assert_snapshot!(explain(&world, &["--why", "beto"]).snapshot(), @r"");
+    insta::assert_snapshot!(explain(&world, &[&NOON[..], &["--why", "beta"]].concat()).snapshot(), @r"
+    exit: 0
+    --- stdout
+    alpha would answer. Nothing was sent.
+    acme/tiny: 1,000 tokens in, 400 out expected
+
+         PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
+      1  alpha           $0.00180  $0.01454  $0.00007  $0.00000  $0.01641  chosen
+      2  beta            $0.03780  $0.01454  $0.00007  $0.00000  $0.05241  +219 %
+
+    Margin   $0.036 behind it: beta, mostly price ($0.036 more)
+    Chain    alpha TIME, beta TIME: how long each may take to its first token
+             while another is open
+    At most  $0.009192 for this call at alpha
+    Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
+             answer, $0.004 a failed call
+    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
+             measured)
+    Replay   --at 2026-11-24T12:00:00Z --seed 1
+    Why beta
+             beta is number 2 of 2: $0.036 more than the first, mostly price
+               ($0.036 more)
+             it goes first at --time-value 2221.039255 or more (now 18): beta
+    Would change it
+             --time-value 2221.039255 or more (now 18): beta
+             alpha with input at $35.972448 per 1M or more (now 1), or output at
+               $89.431119 per 1M or more (now 2), or a first token in TIME or
+               more (now TIME): beta
+
+    --- stderr
+    ");
+    insta::assert_snapshot!(explain(&world, &[&NOON[..], &["--ignore", "beta", "--why", "beta"]].concat()).snapshot(), @r"
+    exit: 0
+    --- stdout
+    alpha would answer. Nothing was sent.
+    acme/tiny: 1,000 tokens in, 400 out expected
+
+         PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
+      1  alpha           $0.00180  $0.01454  $0.00007  $0.00000  $0.01641  chosen
+      -  1 more: 1 ignored; --all shows them
+
+    At most  $0.009192 for this call at alpha
+    Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
+             answer, $0.004 a failed call
+    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
+             measured)
+    Replay   --at 2026-11-24T12:00:00Z --seed 1
+    Why beta
+             left out by --ignore
+             without that: $0.0524052, number 2 of 2 by its sum
+
+    --- stderr
+    ");
+    insta::assert_snapshot!(explain(&world, &["--why", "openai"]).snapshot(), @r"
+    exit: 3
+    --- stdout
+
+    --- stderr
+    error: openai does not serve acme/tiny
+      fix:  openmux providers compare acme/tiny
+    ");
+    insta::assert_snapshot!(explain(&world, &["--why", "beto"]).snapshot(), @r#"
+    exit: 3
+    --- stdout
+
+    --- stderr
+    error: no provider is called "beto"
+      did you mean  beta
+      fix:          openmux providers list
+    "#);
 }
 
 #[test]
@@ -128,6 +194,8 @@ fn a_threshold_rejects_what_is_required_and_puts_last_what_is_preferred() {
     assert_eq!(alone.code, Some(11), "{}", alone.snapshot());
     assert!(alone.stderr.contains("no provider of acme/tiny is known to keep to --max-ttft"), "{}", alone.snapshot());
     assert_eq!(world.hits(), [1, 0]);
+    let chat = world.chat(["--max-ttft", "require:1ms"]).run();
+    insta::assert_snapshot!(chat.snapshot(), @r"");
 }
 
 #[test]
@@ -147,7 +215,11 @@ fn quantisation_region_and_abilities_are_facts_that_somebody_must_state() {
             .collect()
     };
     let all = codes(&["--quantization", "FP8,bf16", "--region", "require:eu", "--require", "tools"]);
-    insta::assert_snapshot!(all.join("\n"), @r"");
+    insta::assert_snapshot!(all.join("\n"), @r"
+    quantization: quantisation not known: `unknown` takes it; --quantization fp8,bf16
+    region: region not known; --region require:eu
+    not_stated: no source says that it has tools: --require tools
+    ");
     assert_eq!(document(&world, &["--quantization", "unknown"])["chosen"], "alpha");
     assert_eq!(document(&world, &["--region", "eu"])["chosen"], "alpha", "a region is only preferred");
     let nobody = explain(&world, &["--region", "require:us"]);
@@ -166,7 +238,14 @@ fn lenient_leaves_a_hint_out_and_says_so() {
     let strict = world.chat(["--temperature", "0.5"]).run();
     assert_eq!(strict.code, Some(6), "{}", strict.snapshot());
     assert_eq!(world.hits(), [0]);
-    insta::assert_snapshot!(world.chat(["--temperature", "0.5", "--lenient"]).run().snapshot(), @r"");
+    insta::assert_snapshot!(world.chat(["--temperature", "0.5", "--lenient"]).run().snapshot(), @r"
+    exit: 0
+    --- stdout
+    Hello, you.
+
+    --- stderr
+    warning: temperature is not sent to alpha, which does not take it (--lenient)
+    ");
     assert!(!world.servers[0].requests()[0].json().to_string().contains("temperature"));
 }
 
@@ -183,7 +262,17 @@ fn a_profile_says_what_the_flags_would() {
     let chat = world.openmux(["chat", "-m", "acme/tiny", "-o", "json", "hi"]).env("OPENMUX_PROFILE", "dear").run();
     let chat: Value = serde_json::from_str(&chat.stdout).unwrap();
     assert_eq!(chat["provider"], "beta");
-    insta::assert_snapshot!(explain(&world, &["--profile", "deer"]).snapshot(), @r"");
+    insta::assert_snapshot!(explain(&world, &["--profile", "deer"]).snapshot(), @r#"
+    exit: 3
+    --- stdout
+
+    --- stderr
+    error: no profile is called "deer"
+      did you mean  dear
+      profiles      dear strange
+      fix:          write [profiles.deer] into config.toml (openmux help environment
+                    says where it is)
+    "#);
 }
 
 #[test]
@@ -220,7 +309,14 @@ fn another_model_is_asked_only_along_the_list_and_after_what_was_agreed() {
     let world = two_models();
     let alone = world.chat([]).run();
     assert_eq!(alone.code, Some(4), "{}", alone.snapshot());
-    insta::assert_snapshot!(two_models().chat(["--fallback", "acme/other"]).run().snapshot(), @r"");
+    insta::assert_snapshot!(two_models().chat(["--fallback", "acme/other"]).run().snapshot(), @r"
+    exit: 0
+    --- stdout
+    Hello, you.
+
+    --- stderr
+    note: falling back from acme/tiny to acme/other: auth
+    ");
     let world = two_models();
     let json = world.chat(["--fallback", "acme/other", "-o", "json"]).run();
     let told: Value = serde_json::from_str(&json.stdout).unwrap();
