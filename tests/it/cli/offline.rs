@@ -223,12 +223,12 @@ fn a_decision_explains_itself() {
              measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
     Would change it
-             llmgateway with input at $16.192104 per 1M or more (now 15), or
-               output at $77.980259 per 1M or more (now 75), or a first token in
-               TIME or more (now TIME): amazon-bedrock
-             amazon-bedrock with input at $13.831271 per 1M or less (now 15), or
+             amazon-bedrock, if llmgateway had input at $16.192104 per 1M or more
+               (now 15), or output at $77.980259 per 1M or more (now 75), or a first
+               token in TIME or more (now TIME)
+             amazon-bedrock, with input at $13.831271 per 1M or less (now 15), or
                output at $72.078177 per 1M or less (now 75), or a first token in
-               TIME or less (now TIME): amazon-bedrock
+               TIME or less (now TIME)
 
     --- stderr
     ");
@@ -260,29 +260,14 @@ fn a_decision_explains_itself() {
              measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
     Would change it
-             openrouter with input at $1.106513 per 1M or more (now 1), or output
-               at $5.852104 per 1M or more (now 5), or a first token in TIME or
-               more (now TIME): anthropic
-             anthropic with input at $0.895575 per 1M or less (now 1), or output
+             anthropic, if openrouter had input at $1.106513 per 1M or more (now
+               1), or output at $5.852104 per 1M or more (now 5), or a first token
+               in TIME or more (now TIME)
+             anthropic, with input at $0.895575 per 1M or less (now 1), or output
                at $4.164604 per 1M or less (now 5), or a first token in TIME or
-               less (now TIME): anthropic
-             a key for 302ai (AI302_API_KEY): 302ai
-             a key for azure-cognitive-services
-               (AZURE_COGNITIVE_SERVICES_RESOURCE_NAME,
-               AZURE_COGNITIVE_SERVICES_API_KEY): azure-cognitive-services
-             a key for digitalocean (DIGITALOCEAN_ACCESS_TOKEN): digitalocean
-             a key for freemodel (FREEMODEL_API_KEY): freemodel
-             a key for helicone (HELICONE_API_KEY): helicone
-             a key for jiekou (JIEKOU_API_KEY): jiekou
-             a key for ofox (OFOX_API_KEY): ofox
-             a key for orcarouter (ORCAROUTER_API_KEY): orcarouter
-             a key for poe (POE_API_KEY): poe
-             a key for qihang-ai (QIHANG_API_KEY): qihang-ai
-             a key for requesty (REQUESTY_API_KEY): requesty
-             a key for snowflake-cortex (SNOWFLAKE_ACCOUNT, SNOWFLAKE_CORTEX_PAT):
-               snowflake-cortex
-             a key for tempr (TEMPR_API_KEY): tempr
-             a key for xpersona (XPERSONA_API_KEY): xpersona
+               less (now TIME)
+             with a key of its own, each of qihang-ai (QIHANG_API_KEY), xpersona
+               (XPERSONA_API_KEY), poe (POE_API_KEY) and 11 more
 
     --- stderr
     ");

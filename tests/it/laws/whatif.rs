@@ -81,10 +81,14 @@ fn true_flips(world: &World, spoil: fn(&mut Flip), seen: &mut usize) -> Verdict 
     Ok(())
 }
 
+/// Endpoints with the variables that they lack.
+type Keys = Vec<(EndpointId, Vec<String>)>;
+
 /// A key that is said to put its endpoint first does.
-fn true_keys(world: &World, seen: &mut usize) -> Verdict {
+fn true_keys(world: &World, spoil: fn(&mut Keys), seen: &mut usize) -> Verdict {
     let decision = world.decide(&decide);
-    let keys = asking(world, |question| question.keys(&decision));
+    let mut keys = asking(world, |question| question.keys(&decision));
+    spoil(&mut keys);
     for entry in &decision.rejected {
         let mut keyed = world.clone();
         let spec = keyed.specs.iter_mut().find(|spec| *spec.id() == entry.endpoint).unwrap();
@@ -138,6 +142,17 @@ fn each_side_of_a_flip_is_as_it_is_told() {
 #[test]
 fn a_key_is_told_where_its_endpoint_would_go_first_and_only_there() {
     let mut seen = 0;
-    tried(|world| true_keys(world, &mut seen), 600).unwrap();
+    tried(|world| true_keys(world, |_| {}, &mut seen), 600).unwrap();
     assert!(seen > 5, "{seen} keys in all the worlds");
+    let caught = |spoil: fn(&mut Keys)| {
+        let mut seen = 0;
+        assert!(tried(|world| true_keys(world, spoil, &mut seen), 600).is_err(), "the planted bug went unnoticed");
+    };
+    caught(|keys| drop(keys.pop()));
+    caught(|keys| {
+        let others = keys.iter().map(|(endpoint, names)| {
+            (EndpointId { provider: endpoint.provider.clone(), upstream_model: "m0".to_owned() }, names.clone())
+        });
+        *keys = others.collect();
+    });
 }
