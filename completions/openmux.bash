@@ -98,7 +98,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__chat)
-            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --set --no-stdin --stdin-timeout --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -176,6 +176,18 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --fallback)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fallback-on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --provider)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -209,6 +221,26 @@ _openmux() {
                     return 0
                     ;;
                 --max-cost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-ttft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-throughput)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-availability)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quantization)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --require)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -532,7 +564,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__compare)
-            opts="-o -q -v -h --tokens --prefer --all --fields --sort --reverse --limit --unit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --tokens --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --all --fields --sort --reverse --limit --unit --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -542,7 +574,71 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --order)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignore)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --prefer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time-value)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-in)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-ttft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-throughput)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-availability)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quantization)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -786,7 +882,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route__subcmd__explain)
-            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --allow-unpriced --region --seed --tokens --all --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --set --no-stdin --stdin-timeout --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --tokens --all --why --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -864,6 +960,18 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --fallback)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fallback-on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --provider)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -900,6 +1008,26 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --max-ttft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-throughput)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-availability)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quantization)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --require)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -909,6 +1037,10 @@ _openmux() {
                     return 0
                     ;;
                 --tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --why)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

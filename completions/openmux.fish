@@ -241,7 +241,23 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l tokens -d 'The call that is priced, in tokens: input, output, cached input' -r
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l prefer -d 'What to favour: price, latency, throughput or balanced [default: balanced]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l profile -d 'Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l order -d 'Try these first, in this order' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l only -d 'Use only these' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l ignore -d 'Never use these' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l prefer -d 'What to favour: price, latency, throughput or balanced; or a hosted system\'s rule: zenmux, zenmux-origin, openrouter-classic, order [default: balanced]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l time-value -d 'What an hour of waiting is worth, in USD [default: 18]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l max-price-in -d 'The dearest input price, USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l max-price-out -d 'The dearest output price, USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l max-cost -d 'Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l max-ttft -d 'The longest expected wait for a first token: 2s, or require:2s. Beyond a limit that is required a provider is not used, beyond another it comes last; what was not measured comes between' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l min-throughput -d 'The least expected speed in tokens per second: 50, or require:50' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l min-availability -d 'The least expected availability: 99%, or require:99%' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l quantization -d 'Use only these quantisations: bf16,fp8; `unknown` is what nobody states' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l require -d 'Use only what some source says has these: tools, structured, reasoning, cache, vision, pdf and others' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l region -d 'The region to prefer where a provider has several; with require:eu nothing outside it is used [env: OPENMUX_REGION]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l seed -d 'Settle near-ties with this seed [default: a counter of your calls]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l sort -d 'Order by these columns; unknown values come last' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l limit -d 'Show at most so many rows' -r
@@ -261,6 +277,9 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 always\t''
 never\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l no-gateways -d 'Never use gateways'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l lenient -d 'Leave temperature, top-p, seed and effort out where a provider does not take them, instead of the provider'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l allow-unpriced -d 'Use endpoints whose price is not known'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l all -d 'Every region, instead of one row a provider'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l reverse -d 'Reverse the order'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l json -d 'Short for -o json'
@@ -329,18 +348,27 @@ complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_s
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l session -d 'Which conversation this is a turn of, in any words: it stays where its prompt cache is warm as long as that saves money. No message is kept: --messages gives them [default: told by its first messages]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_k=40' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l stdin-timeout -d 'How long stdin may stay silent' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l fallback -d 'Go on to these models, in this order, where every provider of the one before has failed or none can be used' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l fallback-on -d 'After which failures --fallback goes on [default: unusable and those that every other provider was tried for]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l profile -d 'Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l order -d 'Try these first, in this order' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l only -d 'Use only these' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l ignore -d 'Never use these' -r
-complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l prefer -d 'What to favour: price, latency, throughput or balanced [default: balanced]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l prefer -d 'What to favour: price, latency, throughput or balanced; or a hosted system\'s rule: zenmux, zenmux-origin, openrouter-classic, order [default: balanced]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l time-value -d 'What an hour of waiting is worth, in USD [default: 18]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-price-in -d 'The dearest input price, USD per 1M tokens' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-price-out -d 'The dearest output price, USD per 1M tokens' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-cost -d 'Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST]' -r
-complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l region -d 'The region to prefer where a provider has several [env: OPENMUX_REGION]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l max-ttft -d 'The longest expected wait for a first token: 2s, or require:2s. Beyond a limit that is required a provider is not used, beyond another it comes last; what was not measured comes between' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l min-throughput -d 'The least expected speed in tokens per second: 50, or require:50' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l min-availability -d 'The least expected availability: 99%, or require:99%' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l quantization -d 'Use only these quantisations: bf16,fp8; `unknown` is what nobody states' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l require -d 'Use only what some source says has these: tools, structured, reasoning, cache, vision, pdf and others' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l region -d 'The region to prefer where a provider has several; with require:eu nothing outside it is used [env: OPENMUX_REGION]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l seed -d 'Settle near-ties with this seed [default: a counter of your calls]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l tokens -d 'The call that is weighed, in place of a prompt [default: 1000/400]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l why -d 'Say why this provider does not go first, and what would make it' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
@@ -359,6 +387,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_s
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l cache -d 'Mark the beginning of the conversation for the provider\'s prompt cache, where that must be asked for'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l no-stdin -d 'Do not read stdin'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l no-gateways -d 'Never use gateways'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l lenient -d 'Leave temperature, top-p, seed and effort out where a provider does not take them, instead of the provider'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l allow-unpriced -d 'Use endpoints whose price is not known'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l all -d 'Show every rejected endpoint, and every region'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l strict -d 'Without any key: exit 4 instead of ranking as if every key were set'
@@ -382,16 +411,24 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -l stop -d 'A text
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l session -d 'Which conversation this is a turn of, in any words: it stays where its prompt cache is warm as long as that saves money. No message is kept: --messages gives them [default: told by its first messages]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l set -d 'A further parameter of the provider\'s own API, as JSON or plain text: seed=7, top_k=40' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l stdin-timeout -d 'How long stdin may stay silent' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l fallback -d 'Go on to these models, in this order, where every provider of the one before has failed or none can be used' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l fallback-on -d 'After which failures --fallback goes on [default: unusable and those that every other provider was tried for]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l profile -d 'Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l order -d 'Try these first, in this order' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l only -d 'Use only these' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l ignore -d 'Never use these' -r
-complete -c openmux -n "__fish_openmux_using_subcommand chat" -l prefer -d 'What to favour: price, latency, throughput or balanced [default: balanced]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l prefer -d 'What to favour: price, latency, throughput or balanced; or a hosted system\'s rule: zenmux, zenmux-origin, openrouter-classic, order [default: balanced]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l time-value -d 'What an hour of waiting is worth, in USD [default: 18]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-price-in -d 'The dearest input price, USD per 1M tokens' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-price-out -d 'The dearest output price, USD per 1M tokens' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-cost -d 'Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST]' -r
-complete -c openmux -n "__fish_openmux_using_subcommand chat" -l region -d 'The region to prefer where a provider has several [env: OPENMUX_REGION]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l max-ttft -d 'The longest expected wait for a first token: 2s, or require:2s. Beyond a limit that is required a provider is not used, beyond another it comes last; what was not measured comes between' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l min-throughput -d 'The least expected speed in tokens per second: 50, or require:50' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l min-availability -d 'The least expected availability: 99%, or require:99%' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l quantization -d 'Use only these quantisations: bf16,fp8; `unknown` is what nobody states' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l require -d 'Use only what some source says has these: tools, structured, reasoning, cache, vision, pdf and others' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l region -d 'The region to prefer where a provider has several; with require:eu nothing outside it is used [env: OPENMUX_REGION]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l seed -d 'Settle near-ties with this seed [default: a counter of your calls]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l record -d 'Write every exchange, without its secrets, as a test fixture into a folder of this one' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l retries -d 'Further tries of a provider, once no other is left' -r
@@ -416,6 +453,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-parallel-too
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l cache -d 'Mark the beginning of the conversation for the provider\'s prompt cache, where that must be asked for'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-stdin -d 'Do not read stdin'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-gateways -d 'Never use gateways'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l lenient -d 'Leave temperature, top-p, seed and effort out where a provider does not take them, instead of the provider'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l allow-unpriced -d 'Use endpoints whose price is not known'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-stream -d 'Ask for the whole answer at once, and print all of it or nothing'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s n -l dry-run -d 'Print the route, the request without its key, and the cost bound; send nothing'

@@ -48,7 +48,9 @@
 //! | why an endpoint may not be used | `routing/filter.rs` |
 //! | a term of the score | `routing/score.rs` |
 //! | a constant of the decision | `routing/policy.rs` |
-//! | near-ties | `routing/balance.rs` |
+//! | near-ties; the rules of hosted systems | `routing/balance.rs`; `routing/rule.rs` |
+//! | limits on estimates, abilities that are required | `routing/wishes.rs` |
+//! | what would change a decision | `routing/whatif.rs` |
 //! | what is tried next, when, how often | `routing/failover.rs` |
 //! | tables on disk | `store/{schema,sqlite}.rs` |
 //! | a wire dialect | `upstream/{openai,responses,anthropic,gemini,bedrock}.rs`: encode, decode |

@@ -228,6 +228,19 @@ impl UsdPerMtok {
     /// Free.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
+    /// From millionths of a dollar per million tokens.
+    #[must_use]
+    pub fn from_millionths(millionths: u64) -> Self {
+        Self(Decimal::from_i128_with_scale(i128::from(millionths), 6).normalize())
+    }
+
+    /// Millionths of a dollar per million tokens, rounded down; `None` where that is too much for a `u64`.
+    #[must_use]
+    pub fn to_millionths(self) -> Option<u64> {
+        let scaled = self.0.checked_mul(Decimal::from(1_000_000))?.trunc();
+        u64::try_from(scaled.mantissa() / 10_i128.pow(scaled.scale())).ok()
+    }
+
     /// The exact decimal without exponent and trailing zeros.
     #[must_use]
     pub fn exact(self) -> String {

@@ -14,7 +14,10 @@ pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersC
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
 pub(crate) use values::duration;
-pub use values::{Limit, Shape};
+pub use values::{FallbackClass, Limit, Region, Shape};
+pub(crate) use values::{
+    ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, usd,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(ClapStyle::new().bold())

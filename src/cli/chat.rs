@@ -1,6 +1,7 @@
 //! `openmux chat`: one prompt, one answer, and the truth about how it went.
 
 mod close;
+mod fallback;
 mod send;
 mod shape;
 
@@ -20,6 +21,7 @@ use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn
 use crate::catalog::resolve::Resolved;
 use crate::chat::ChatRequest;
 use crate::dispatch::{Dispatcher, Reach, route_request};
+use crate::observe::ErrorClass;
 use crate::routing::Limits;
 use crate::upstream::auth::Signer;
 use crate::upstream::transport::Transport;
@@ -72,12 +74,14 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
         Some(format @ (Format::Json | Format::Jsonl)) => format,
         Some(_) => return Err(CliError::usage("chat has no such format").fact("formats", "text json jsonl")),
     };
+    let args = &ChatArgs { ask: prompt::ask(settings, &args.ask)?, ..args.clone() };
     let (catalog, _) = settings.catalog()?;
     let name = prompt::model_name(settings, args.ask.model.as_ref())?;
     let resolved = facts::model(&catalog, &name)?;
     let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
     let request = prompt::request(settings, &resolved.model, &args.prompt, &args.ask, !args.no_stream)?;
     prompt::bounded(&request, &constraints)?;
+    let links = fallback::links(settings, &catalog, args, &request)?;
     if settings.offline && settings.sandbox.is_none() && !args.dry_run {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
             .fix("leave out --offline, or see the decision with --dry-run"));
@@ -100,7 +104,13 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
         if started.is_some() {
             note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
         }
-        let region = args.ask.choice.region.as_deref().or_else(|| settings.keys.vars.plain("OPENMUX_REGION"));
+        let region = args
+            .ask
+            .choice
+            .region
+            .as_ref()
+            .map(|region| region.name.as_str())
+            .or_else(|| settings.keys.vars.plain("OPENMUX_REGION"));
         let dispatcher = Dispatcher {
             catalog: &catalog,
             store: store.as_ref(),
@@ -109,7 +119,8 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
             sandbox: started.as_ref().map(|(_, simulated)| simulated),
             region,
         };
-        let asked = Asked { settings, args, format, request: &request, resolved: &resolved, constraints };
+        let (fallen, rest) = (&fallback::none(), links.as_slice());
+        let asked = Asked { settings, args, format, request: &request, resolved: &resolved, constraints, rest, fallen };
         asked.run(&dispatcher).await
     });
     runtime.shutdown_background();
@@ -124,6 +135,10 @@ struct Asked<'a> {
     request: &'a ChatRequest,
     resolved: &'a Resolved,
     constraints: crate::routing::Constraints,
+    /// The models to go on to.
+    rest: &'a [fallback::Link],
+    /// What came before this model.
+    fallen: &'a std::cell::RefCell<fallback::Fallen>,
 }
 
 impl Asked<'_> {
@@ -131,7 +146,8 @@ impl Asked<'_> {
         let (settings, args) = (self.settings, self.args);
         let store = dispatcher.store;
         let variant = self.resolved.variant.as_deref();
-        let reaches = dispatcher.reach_for(&self.resolved.model, variant, false, Some(self.request));
+        let reaches =
+            dispatcher.reach_wanting(&self.resolved.model, variant, false, Some(self.request), &self.constraints);
         let counted = if args.dry_run { store.peek_seed() } else { store.take_seed() };
         let seed = args.ask.choice.seed.unwrap_or_else(|| counted.unwrap_or(0));
         let mut policy = prompt::policy(&args.ask.choice);
@@ -148,9 +164,17 @@ impl Asked<'_> {
         }
         let decision = &routed.decision;
         if args.dry_run {
+            if decision.chosen().is_none()
+                && let Some(outcome) = self.without_provider(dispatcher).await
+            {
+                return outcome;
+            }
             return self.dry_run(decision, &reaches, routed.supposed);
         }
         let Some(first) = decision.chosen() else {
+            if let Some(outcome) = self.without_provider(dispatcher).await {
+                return outcome;
+            }
             return Err(report::unroutable(decision, &self.resolved.model));
         };
         if settings.verbose > 0 {
@@ -194,7 +218,8 @@ impl Asked<'_> {
                 max_wait: MAX_WAIT,
             },
             idle: args.idle_timeout.0,
-            total: settings.total_timeout(args.timeout)?,
+            total: (settings.total_timeout(args.timeout)?)
+                .map(|total| total.saturating_sub(self.fallen.borrow().elapsed())),
             // What may have to be asked for once more is shown to nobody before.
             hold: args.no_stream || self.format == Format::Json || shaped,
             talk,
@@ -206,6 +231,12 @@ impl Asked<'_> {
         } else {
             Shaped::plain(session.send(self.request, decision, &mut printer).await)
         };
+        if told.answered().is_none_or(|attempt| attempt.outcome.class == ErrorClass::OkFiltered)
+            && let Some(outcome) = self.without_answer(dispatcher, &session, &printer, &told.report).await
+        {
+            return outcome;
+        }
+        let told = told.after(&self.fallen.borrow());
         self.close(printer, &told, decision, session.signalled).await
     }
 
@@ -215,6 +246,15 @@ impl Asked<'_> {
         let leaving = [crate::catalog::Status::Deprecated, crate::catalog::Status::Unlisted];
         if leaving.contains(&first.status) && self.settings.sandbox.is_none() {
             warn(self.settings, &format!("{model} is {} at {provider}", first.status.name()));
+        }
+        for measure in &first.missed {
+            warn(
+                self.settings,
+                &format!("{provider} misses {}, and nobody else is known to keep to it", measure.flag()),
+            );
+        }
+        for measure in &first.unproven {
+            note(self.settings, &format!("{} is not measured at {provider}, nor kept to elsewhere", measure.flag()));
         }
         let reach = reaches.iter().find(|reach| reach.endpoint.id == first.endpoint);
         if reach.is_some_and(Reach::in_the_clear) {

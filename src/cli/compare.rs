@@ -8,11 +8,11 @@ use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text;
 use super::settings::Settings;
-use super::{Outcome, facts};
+use super::{Outcome, facts, prompt};
 use crate::catalog::Catalog;
 use crate::catalog::price::Item;
 use crate::dispatch::{Reach, shape};
-use crate::routing::{Constraints, Decision, Policy, Preset, Rejection};
+use crate::routing::{Decision, Rejection};
 use crate::units::Tokens;
 
 const COLUMNS: [Column; 32] = [
@@ -56,17 +56,25 @@ const COLUMNS: [Column; 32] = [
 /// There is no such model, an overlay is broken, or a field does not exist.
 pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     let format = settings.list_format()?;
+    let args = &ProvidersCompare { choice: prompt::choice(settings, &args.choice)?, ..args.clone() };
     let offline = Offline::open(settings, args.at.at)?;
     let resolved = facts::model(&offline.catalog, &args.model)?;
-    let dispatcher = offline.dispatcher(None, None);
-    let mut reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), args.all);
+    let mut constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.choice)?;
+    // A comparison leaves nobody out for what the environment says of calls.
+    if args.choice.provider.is_empty() && args.choice.only.is_empty() {
+        constraints.only.clear();
+    }
+    constraints.max_cost = args.choice.max_cost;
+    let dispatcher = offline.dispatcher(None, args.choice.region.as_ref().map(|region| region.name.as_str()));
+    let variant = resolved.variant.as_deref();
+    let mut reaches = dispatcher.reach_wanting(&resolved.model, variant, args.all, None, &constraints);
     if let Some(provider) = &resolved.provider {
         reaches.retain(|reach| reach.provider.id == *provider);
     }
-    let request =
-        shape(&resolved.model, args.tokens.input, args.tokens.output, args.tokens.cached, Constraints::default());
-    let policy = Policy::preset(args.prefer.unwrap_or(Preset::Balanced));
-    let decision = dispatcher.route(&request, None, &supposed(&reaches), &policy, 0, true).decision;
+    let request = shape(&resolved.model, args.tokens.input, args.tokens.output, args.tokens.cached, constraints);
+    let policy = prompt::policy(&args.choice);
+    let decision =
+        dispatcher.route(&request, None, &supposed(&reaches), &policy, args.choice.seed.unwrap_or(0), true).decision;
     let measured = facts::measured(offline.store.as_ref(), offline.now);
     let mut sheet = sheet(&reaches, &decision, args, &measured);
     let sort = column_names(&args.list.sort);

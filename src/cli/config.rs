@@ -1,4 +1,5 @@
-//! The user's `config.toml`: where a provider's key comes from beside the environment.
+//! The user's `config.toml`: where a provider's key comes from beside the environment, and named choices of a provider.
+//! `[profiles.NAME]` is in `profile`.
 //!
 //! ```toml
 //! [providers.anthropic]
@@ -15,6 +16,8 @@
 //!
 //! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::parse`].
 
+mod profile;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,7 @@ use crate::catalog::file::{OverlayError, Reader, Source, suggestion};
 use crate::catalog::{Catalog, ProviderId};
 use crate::units::Usd;
 use crate::upstream::auth::{OwnKey, Secret};
+pub(crate) use profile::{Profile, under};
 
 /// The file's name in the configuration folder.
 pub(crate) const FILE: &str = "config.toml";
@@ -34,12 +38,14 @@ pub(crate) const FILE: &str = "config.toml";
 const LARGEST_KEY: u64 = 64 * 1024;
 
 /// What the file says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     /// `[providers.ID]`, in the order of the file.
     providers: Vec<ProviderTable>,
     /// `[probe]`.
     probe: ProbeCaps,
+    /// `[profiles.NAME]`, in the order of the file.
+    profiles: Vec<Profile>,
 }
 
 /// What `providers probe` may do unless the command line says otherwise.
@@ -80,7 +86,7 @@ impl Config {
         let source = Source { file: name.into(), text };
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
-        root.known(&["providers", "probe"])?;
+        root.known(&["providers", "probe", "profiles"])?;
         let mut providers = Vec::new();
         if let Some(tables) = root.table("providers")? {
             for (id, table) in tables.members()? {
@@ -88,12 +94,28 @@ impl Config {
             }
         }
         let probe = root.table("probe")?.map(|table| ProbeCaps::read(&table)).transpose()?.unwrap_or_default();
-        Ok(Self { providers, probe })
+        let mut profiles = Vec::new();
+        if let Some(tables) = root.table("profiles")? {
+            for (name, table) in tables.members()? {
+                profiles.push(Profile::read(name, &table)?);
+            }
+        }
+        Ok(Self { providers, probe, profiles })
     }
 
     /// What `providers probe` may do.
     pub(crate) const fn probe(&self) -> ProbeCaps {
         self.probe
+    }
+
+    /// The profile of that name.
+    pub(crate) fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+
+    /// The names of all profiles.
+    pub(crate) fn profile_names(&self) -> Vec<&str> {
+        self.profiles.iter().map(|profile| profile.name.as_str()).collect()
     }
 
     /// That the catalog knows every provider that is named.

@@ -145,6 +145,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENMUX_MAX_COST", "the cost limit of one chat in USD, where --max-cost is not given"),
     ("OPENMUX_TIMEOUT", "the total time limit, where --timeout is not given"),
     ("OPENMUX_OFFLINE", "1: any need of the network is refused (exit 11)"),
+    ("OPENMUX_PROFILE", "the profile of config.toml, where --profile is not given"),
     ("OPENMUX_REGION", "the region that is preferred where a provider has several"),
     ("OPENMUX_CONFIG_DIR", "where config.toml and catalog.d/*.toml are; else $XDG_CONFIG_HOME/openmux"),
     ("OPENMUX_DATA_DIR", "where obs.db is; else $XDG_STATE_HOME/openmux"),
@@ -171,7 +172,9 @@ pub const FILES: &[(&str, &str)] = &[
         "$XDG_CONFIG_HOME/openmux/config.toml",
         "where keys come from beside the environment: a table [providers.ID] with key_cmd = [\"program\", \"argument\"] \
          (run without a shell when that provider is about to be called, never for look-ups), key_file = \"~/path\" (one \
-         line, at most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins \
+         line, at most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins; and a table [profiles.NAME] with what --profile NAME takes \
+         over: the flags of the choice of a provider, with _ for - (region = \"require:eu\", max_ttft = \"2s\", \
+         max_price_in = \"5\", ignore = [\"poe\"], fallback = [\"MODEL\"]) \
          ($XDG_CONFIG_HOME is ~/.config where it is not set)",
     ),
     (

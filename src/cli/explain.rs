@@ -1,18 +1,23 @@
 //! `openmux route explain`: the same decision that `chat` executes, printed before anything is sent.
 
+use serde_json::Value;
+
 use super::args::{Format, RouteExplain, Shape};
 use super::contract::Exit;
 use super::error::CliError;
 use super::offline::Offline;
-use super::render::decision::json;
+use super::render::decision::with_rates;
 use super::render::explain::{View, human};
-use super::render::json::head;
+use super::render::json::{head, literal};
+use super::render::money::dollars;
+use super::render::text::wrap;
+use super::render::whatif::Otherwise;
 use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
-use crate::chat::{Message, Role};
-use crate::dispatch::{route_request, shape};
-use crate::routing::{Expected, RouteRequest};
-use crate::units::Tokens;
+use crate::chat::{ChatRequest, Message, Role};
+use crate::dispatch::{Dispatcher, route_request, shape};
+use crate::routing::{Decision, Expected, Policy, Question, RouteRequest};
+use crate::units::{Tokens, Usd};
 
 /// Runs the command.
 ///
@@ -26,6 +31,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
             return Err(CliError::usage("route explain has no such format").fact("formats", "table wide json"));
         }
     };
+    let args = &RouteExplain { ask: prompt::ask(settings, &args.ask)?, ..args.clone() };
     let offline = Offline::open(settings, args.at.at)?.deciding();
     let (name, words, shaped) = match (&args.ask.model, args.words.as_slice()) {
         (Some(name), words) => (name.clone(), words, words.is_empty() && args.tokens.is_some()),
@@ -58,8 +64,10 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         (request, chat)
     };
     let simulated = sandbox::pretended(settings, &offline.catalog, &resolved, &named);
-    let dispatcher = offline.dispatcher(simulated.as_ref(), args.ask.choice.region.as_deref());
-    let reaches = dispatcher.reach_for(&resolved.model, resolved.variant.as_deref(), args.all, Some(&chat));
+    let region = args.ask.choice.region.as_ref().map(|region| region.name.as_str());
+    let dispatcher = offline.dispatcher(simulated.as_ref(), region);
+    let variant = resolved.variant.as_deref();
+    let reaches = dispatcher.reach_wanting(&resolved.model, variant, args.all, Some(&chat), &request.constraints);
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));
     let policy = prompt::policy(&args.ask.choice);
     // Without a prompt only a name tells a conversation.
@@ -68,20 +76,30 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         Some(talk) => dispatcher.recall(request, (talk, &chat), &reaches, &policy),
         None => request,
     };
-    let routed = dispatcher.route(&request, Some(&chat), &reaches, &policy, seed, !args.strict);
-    let offline = offline.warned(routed.warning.clone());
-    let no_key = routed.decision.chosen().is_none()
-        && routed
-            .decision
-            .rejected
-            .iter()
-            .any(|entry| entry.reasons.iter().any(|reason| reason.code() == "no_credential"));
+    let asked_why = args.why.as_deref().map(|name| prompt::provider(&offline.catalog, name)).transpose()?;
+    let gathered = dispatcher.gather(&request, Some(&chat), &reaches, &policy, !args.strict);
+    let request = gathered.request;
+    let (candidates, now) = (gathered.candidates.as_slice(), gathered.now);
+    let question = Question { request: &request, candidates, policy: &policy, now, seed };
+    let decision = question.decide();
+    if let Some(provider) = asked_why.as_ref().filter(|why| !reaches.iter().any(|reach| reach.provider.id == **why)) {
+        let message = format!("{provider} does not serve {}", resolved.model);
+        return Err(CliError::new(Exit::NotFound, "not_served", message)
+            .fix(format!("openmux providers compare {}", resolved.model)));
+    }
+    let followers = followers(settings, args, &dispatcher, (&request, &chat), (&policy, seed))?;
+    let otherwise = Otherwise::of(&question, &decision, asked_why.as_ref());
+    let offline = offline.warned(gathered.warning.clone());
+    let no_key = decision.chosen().is_none()
+        && decision.rejected.iter().any(|entry| entry.reasons.iter().any(|reason| reason.code() == "no_credential"));
     if args.strict && no_key {
-        return Err(super::report::unroutable(&routed.decision, &resolved.model));
+        return Err(super::report::unroutable(&decision, &resolved.model));
     }
     if format == Format::Json {
         let mut document = head("route.explain/1", &offline.envelope());
-        document.extend(json(&routed.decision, routed.supposed));
+        document.extend(with_rates(&decision, gathered.supposed, &|entry| Some(question.rates(entry))));
+        document.extend(otherwise.json(&decision));
+        document.insert("fallback".to_owned(), fallback_json(&followers));
         return print(&format!("{}\n", serde_json::Value::Object(document)));
     }
     let view = View {
@@ -89,15 +107,76 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         style: settings.out,
         all: args.all,
         verbose: settings.verbose > 0,
-        supposed: routed.supposed,
+        supposed: gathered.supposed,
         sending: false,
     };
-    print(&human(&routed.decision, view))?;
-    Ok(if routed.decision.chosen().is_some() {
-        Exit::Ok
-    } else {
-        super::report::unroutable(&routed.decision, &resolved.model).exit
-    })
+    print(
+        &(human(&decision, view)
+            + &fallback_text(args, &followers, view.width)
+            + &otherwise.text(&decision, view.width)),
+    )?;
+    Ok(if decision.chosen().is_some() { Exit::Ok } else { super::report::unroutable(&decision, &resolved.model).exit })
+}
+
+/// The decisions for the models of `--fallback`, in their order.
+fn followers(
+    settings: &Settings,
+    args: &RouteExplain,
+    dispatcher: &Dispatcher<'_>,
+    (request, chat): (&RouteRequest, &ChatRequest),
+    (policy, seed): (&Policy, u64),
+) -> Result<Vec<Decision>, CliError> {
+    let follow = |name: &String| {
+        let resolved = facts::model(dispatcher.catalog, name)?;
+        let constraints = prompt::constraints(settings, dispatcher.catalog, &resolved, &args.ask.choice)?;
+        let request = RouteRequest { model: resolved.model.clone(), constraints, ..request.clone() };
+        let chat = ChatRequest { model: resolved.model.clone(), ..chat.clone() };
+        let variant = resolved.variant.as_deref();
+        let reaches = dispatcher.reach_wanting(&resolved.model, variant, false, Some(&chat), &request.constraints);
+        Ok(dispatcher.route(&request, Some(&chat), &reaches, policy, seed, !args.strict).decision)
+    };
+    args.ask.fallback.iter().map(follow).collect()
+}
+
+fn fallback_text(args: &RouteExplain, followers: &[Decision], width: usize) -> String {
+    let each = followers.iter().map(|decision| {
+        let model = &decision.request.model;
+        match decision.chosen() {
+            Some(first) => {
+                let bound = first
+                    .bound
+                    .map_or_else(|| "no bound known".to_owned(), |most| format!("at most {}", dollars(most)));
+                format!("{model} at {} ({bound})", first.endpoint.provider)
+            }
+            None => format!("{model}, of which no provider can be used"),
+        }
+    });
+    let each: Vec<String> = each.collect();
+    if each.is_empty() {
+        return String::new();
+    }
+    let after = match args.ask.fallback_on.as_slice() {
+        [] => "where every provider has failed or none can be used".to_owned(),
+        classes => format!("after {}", classes.iter().map(|class| class.name()).collect::<Vec<_>>().join(", ")),
+    };
+    let text = format!("{after}: {}", each.join(", then "));
+    let lines = wrap(&text, width.saturating_sub(9).max(30)).into_iter().enumerate();
+    lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { "Fallback" } else { "" })).collect()
+}
+
+fn fallback_json(followers: &[Decision]) -> Value {
+    let each = followers.iter().map(|decision| {
+        let first = decision.chosen();
+        let usd = |amount: Option<Usd>| amount.map_or(Value::Null, |amount| literal(&amount.exact()));
+        let mut object = serde_json::Map::new();
+        object.insert("model".to_owned(), decision.request.model.as_str().into());
+        let provider = first.map_or(Value::Null, |first| first.endpoint.provider.as_str().into());
+        object.insert("provider".to_owned(), provider);
+        object.insert("total_usd".to_owned(), usd(first.map(|first| first.score.total())));
+        object.insert("bound_usd".to_owned(), usd(first.and_then(|first| first.bound)));
+        Value::from(object)
+    });
+    each.collect::<Vec<_>>().into()
 }
 
 /// The call that is weighed where none was described.

@@ -221,9 +221,32 @@ long as that saves money; a turn that leaves says what that costs. The
 messages themselves are yours to keep: --messages sends them.
 
 --prefer price|balanced|latency|throughput sets what a second is worth,
---time-value sets it in dollars an hour. --order, --only, --ignore,
---provider, --no-gateways, --max-price-in, --max-price-out and
---max-cost are never traded away. A failure before the first token moves
+--time-value sets it in dollars an hour. --prefer zenmux (shortest first
+token), zenmux-origin (the author's own, then that), openrouter-classic
+(no fault in 30 s, then a draw by 1/price squared) and order (--order,
+then by name) are the rules of hosted systems: the terms are printed,
+and the rule decides.
+
+--order, --only, --ignore, --provider, --no-gateways, --max-price-in,
+--max-price-out, --max-cost, --quantization and --require are never
+traded away. --max-ttft, --min-throughput, --min-availability: with
+require: before the value what is measured beyond it is not used, else
+it comes last. What was not measured is neither a pass nor a fail: it
+comes behind what is known to keep to the limit, before what misses it.
+--region prefers a region, --region require:eu uses nothing outside it.
+--lenient leaves temperature, top-p, seed and effort out where a
+provider does not take them, and says so. --profile takes all of these
+from config.toml.
+
+`route explain` also says what would change it: the value of time, the
+prices and the waits at which another provider goes first, the keys and
+the presets that would do it; each was decided on both sides. --why
+PROVIDER says why that one is not first, and what would make it.
+
+--fallback MODEL,MODEL goes on to other models, where every provider of
+the one before has failed or none can be used; --fallback-on names other
+failures. A refusal by a content filter is not among them unless named.
+--max-cost holds for each. A failure before the first token moves
 on to the next provider and says so; after it, nothing is sent again.
 ";
 

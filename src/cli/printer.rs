@@ -230,6 +230,13 @@ impl Observer for Printer<'_> {
                     &format!("asking {} again {change}: it refused the request as it was", endpoint.provider),
                 );
             }
+            Notice::Dropped { endpoint, hints } => {
+                let what = hints.join(", ");
+                warn(
+                    settings,
+                    &format!("{what} is not sent to {}, which does not take it (--lenient)", endpoint.provider),
+                );
+            }
             Notice::NotRecorded(why) => warn(settings, &format!("this attempt was not recorded: {why}")),
         }
     }

@@ -21,7 +21,7 @@ use super::settings::{Settings, read_text};
 use crate::catalog::ModelId;
 use crate::chat::{ChatRequest, Message, Part, Role};
 use crate::routing::Constraints;
-pub(crate) use choice::{constraints, policy, provider};
+pub(crate) use choice::{ask, choice, constraints, policy, provider};
 pub(crate) use schema::{Checker, Verdict};
 
 /// The model that was asked for: the flag, then `OPENMUX_MODEL`.

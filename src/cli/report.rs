@@ -61,6 +61,16 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
             CliError::new(Exit::Refused, "max_price", format!("no provider of {model} is cheap enough"))
                 .fix("a higher --max-price-in or --max-price-out")
         }
+        Rejection::Beyond { measure, .. } => {
+            let message = format!("no provider of {model} is known to keep to {}", measure.flag());
+            CliError::new(Exit::Refused, "threshold", message)
+                .fact(provider.as_str(), reason(first, provider))
+                .fix(format!("{} with prefer: in place of require:", measure.flag()))
+        }
+        Rejection::Quantization { .. } | Rejection::Region { .. } | Rejection::NotStated { .. } => {
+            CliError::new(Exit::Refused, first.code(), format!("no provider of {model} is as you require"))
+                .fact(provider.as_str(), reason(first, provider))
+        }
         Rejection::ContextTooSmall { needed, limit } | Rejection::InputTooLong { needed, limit } => {
             CliError::new(Exit::Rejected, "too_large", format!("the prompt is too long for {model}"))
                 .fact(
@@ -123,7 +133,13 @@ fn priority(reason: &Rejection) -> u8 {
         Rejection::ProtocolUnsupported { .. } | Rejection::NoBaseUrl => 1,
         Rejection::AboveMaxCost { .. } | Rejection::UnboundedCost { .. } => 2,
         Rejection::ContextTooSmall { .. } | Rejection::InputTooLong { .. } | Rejection::OutputTooSmall { .. } => 3,
-        Rejection::Unsupported { .. } | Rejection::AboveMaxPrice { .. } | Rejection::ForeignState { .. } => 4,
+        Rejection::Unsupported { .. }
+        | Rejection::AboveMaxPrice { .. }
+        | Rejection::ForeignState { .. }
+        | Rejection::Beyond { .. }
+        | Rejection::Quantization { .. }
+        | Rejection::Region { .. }
+        | Rejection::NotStated { .. } => 4,
         Rejection::NoCredential { .. } | Rejection::MissingSetting { .. } => 5,
         _ => 6,
     }
@@ -135,7 +151,13 @@ fn rank(entry: &Rejected) -> u8 {
         Rejection::AboveMaxCost { .. } | Rejection::UnboundedCost { .. } => 0,
         Rejection::NoCredential { .. } | Rejection::MissingSetting { .. } => 1,
         Rejection::ContextTooSmall { .. } | Rejection::InputTooLong { .. } | Rejection::OutputTooSmall { .. } => 2,
-        Rejection::Unsupported { .. } | Rejection::AboveMaxPrice { .. } | Rejection::Unpriced { .. } => 3,
+        Rejection::Unsupported { .. }
+        | Rejection::AboveMaxPrice { .. }
+        | Rejection::Unpriced { .. }
+        | Rejection::Beyond { .. }
+        | Rejection::Quantization { .. }
+        | Rejection::Region { .. }
+        | Rejection::NotStated { .. } => 3,
         Rejection::Retired { .. } => 4,
         _ => 5,
     });

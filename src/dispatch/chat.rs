@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::doubt::{Doubts, is_hopeless};
-use super::{AttemptReport, Dispatcher, Marks, Once, Reach, Recording, Talk};
+use super::{AttemptReport, Dispatcher, Marks, Once, Reach, Recording, Talk, softened};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
@@ -53,6 +53,13 @@ pub enum Notice {
         endpoint: EndpointId,
         /// What is changed.
         change: Adaptation,
+    },
+    /// Hints that the endpoint does not take are left out of what is sent to it.
+    Dropped {
+        /// Which endpoint.
+        endpoint: EndpointId,
+        /// Their names.
+        hints: Vec<&'static str>,
     },
     /// An attempt could not be recorded.
     NotRecorded(String),
@@ -137,6 +144,16 @@ impl Dispatcher<'_> {
         observer: &mut dyn Observer,
     ) -> ChatReport {
         let began = Instant::now();
+        let lenient = plan.decision.request.constraints.lenient;
+        let softer: Vec<_> = plan
+            .reaches
+            .iter()
+            .filter(|_| lenient)
+            .map(|reach| {
+                let (request, hints) = softened(reach, plan.request);
+                (&reach.endpoint.id, request, hints)
+            })
+            .collect();
         let mut failover = Failover::new(plan.decision, plan.route_limits);
         let mut attempts: Vec<AttemptReport> = Vec::new();
         let mut doubts = Doubts::default();
@@ -173,7 +190,12 @@ impl Dispatcher<'_> {
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
-                    let (request, hold) = (plan.request, plan.hold);
+                    let soft = softer.iter().find(|(id, ..)| **id == endpoint);
+                    if let Some((.., hints)) = soft.filter(|(.., hints)| !hints.is_empty()) {
+                        observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
+                    }
+                    let request = soft.map_or(plan.request, |(_, request, _)| request);
+                    let hold = plan.hold;
                     let warm = plan.decision.request.warm_at(&endpoint);
                     let warm = (warm > Tokens::ZERO).then_some(warm);
                     let (group, source, marks) = (plan.group, plan.source, Marks { warm, ..Marks::default() });

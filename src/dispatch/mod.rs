@@ -8,6 +8,7 @@ mod chat;
 mod check;
 mod control;
 mod doubt;
+mod lenient;
 mod reach;
 mod record;
 mod session;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 pub use attempt::{AttemptReport, Marks, Once};
 pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
+pub use lenient::softened;
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
 pub use session::Talk;
@@ -60,6 +62,21 @@ pub struct Routed {
     pub warning: Option<String>,
 }
 
+/// Everything that a decision weighs, and what could not be read on the way to it.
+#[derive(Debug, Clone)]
+pub struct Gathered<'a> {
+    /// The request, with what the user's own answers let expect of this one.
+    pub request: RouteRequest,
+    /// The candidates.
+    pub candidates: Vec<Candidate<'a>>,
+    /// The moment that they were read at.
+    pub now: Timestamp,
+    /// Whether no key at all is set, so that every key is supposed.
+    pub supposed: bool,
+    /// Why measurements could not be read, if they could not.
+    pub warning: Option<String>,
+}
+
 impl Dispatcher<'_> {
     /// Decides. `asked` is the chat itself, where there is one: what an endpoint's protocol cannot carry of it rejects the
     /// endpoint. `suppose_keys` ranks as if every key were set where none is (`route explain`); `chat` never does.
@@ -73,6 +90,23 @@ impl Dispatcher<'_> {
         seed: u64,
         suppose_keys: bool,
     ) -> Routed {
+        let gathered = self.gather(request, asked, reaches, policy, suppose_keys);
+        let Gathered { request, candidates, now, supposed, warning } = gathered;
+        Routed { decision: decide(&request, &candidates, policy, now, seed), supposed, warning }
+    }
+
+    /// What [`Dispatcher::route`] decides from.
+    #[must_use]
+    pub fn gather<'a>(
+        &self,
+        request: &RouteRequest,
+        asked: Option<&ChatRequest>,
+        reaches: &'a [Reach],
+        policy: &Policy,
+        suppose_keys: bool,
+    ) -> Gathered<'a> {
+        // Sampling hints may be left out where an endpoint does not take them.
+        let lenient = request.constraints.lenient;
         let now = (self.now)();
         let salt = self.store.salt();
         let keys: Vec<StateKey> = reaches.iter().map(|reach| reach.state_key(salt.as_ref().ok())).collect();
@@ -83,7 +117,12 @@ impl Dispatcher<'_> {
         let mut called = reaches.iter().filter(callable).peekable();
         let none_set = called.peek().is_some() && called.all(|reach| matches!(reach.found, Found::Missing { .. }));
         let supposed = suppose_keys && none_set;
-        let candidates: Vec<Candidate<'_>> = reaches
+        let lacks = |reach: &Reach| match asked {
+            Some(asked) if lenient => reach.lacks(&softened(reach, asked).0),
+            Some(asked) => reach.lacks(asked),
+            None => Vec::new(),
+        };
+        let candidates = reaches
             .iter()
             .map(|reach| Candidate {
                 endpoint: &reach.endpoint,
@@ -97,7 +136,7 @@ impl Dispatcher<'_> {
                     Found::Missing { looked_in } => Credential::Missing { looked_in: looked_in.clone() },
                 },
                 unsupported: reach.unsupported.clone(),
-                lacks: asked.map(|asked| reach.lacks(asked)).unwrap_or_default(),
+                lacks: lacks(reach),
                 foreign_state: reach.cannot_take(&request.state, |origin| self.is_portable(origin)),
                 no_base_url: reach.no_base_url,
                 missing_settings: if supposed { Vec::new() } else { reach.missing_settings.clone() },
@@ -108,7 +147,7 @@ impl Dispatcher<'_> {
             })
             .collect();
         let request = request.clone().learned(stats.values().map(|stats| &stats.output), policy);
-        Routed { decision: decide(&request, &candidates, policy, now, seed), supposed, warning }
+        Gathered { request, candidates, now, supposed, warning }
     }
 }
 

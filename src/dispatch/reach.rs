@@ -9,6 +9,7 @@ use crate::catalog::{
     Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback,
 };
 use crate::chat::ChatRequest;
+use crate::routing::Constraints;
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Lazy, Vars, address, find_key, is_overridden};
 use crate::upstream::{BUILT, Call, adapter};
@@ -112,12 +113,36 @@ impl Dispatcher<'_> {
         all: bool,
         asked: Option<&ChatRequest>,
     ) -> Vec<Reach> {
+        self.reach_wanting(model, variant, all, asked, &Constraints::default())
+    }
+
+    /// As [`Dispatcher::reach_for`]; of several endpoints of a provider, one in a quantisation and a region that may be
+    /// used stands for it where there is one. Where a region is required, an endpoint without one of its own lies where
+    /// its provider is called.
+    #[must_use]
+    pub fn reach_wanting(
+        &self,
+        model: &ModelId,
+        variant: Option<&str>,
+        all: bool,
+        asked: Option<&ChatRequest>,
+        constraints: &Constraints,
+    ) -> Vec<Reach> {
         let wanted = |endpoint: &Endpoint| match variant {
             None => endpoint.is_plain(),
             Some(name) => endpoint.variant.iter().any(|known| known == name),
         };
         let endpoints = self.catalog.endpoints_for(model);
         let offered = endpoints.into_iter().filter(|endpoint| endpoint.kind == ModelKind::Chat && wanted(endpoint));
+        let offered = offered.map(|endpoint| match (&endpoint.region, &constraints.region) {
+            (None, Some(_)) => {
+                let home = self.catalog.provider(&endpoint.id.provider).and_then(|provider| self.home(&provider));
+                Endpoint { region: home, ..endpoint }
+            }
+            _ => endpoint,
+        });
+        let misses =
+            |endpoint: &Endpoint| (!constraints.takes_region(endpoint), !constraints.takes_quantization(endpoint));
         let mut kept: BTreeMap<EndpointId, Endpoint> = BTreeMap::new();
         let mut best: BTreeMap<ProviderId, Endpoint> = BTreeMap::new();
         for endpoint in offered {
@@ -125,7 +150,9 @@ impl Dispatcher<'_> {
                 kept.insert(endpoint.id.clone(), endpoint);
                 continue;
             }
-            let better = |known: &Endpoint| self.preference(&endpoint) < self.preference(known);
+            let better = |known: &Endpoint| {
+                (misses(&endpoint), self.preference(&endpoint)) < (misses(known), self.preference(known))
+            };
             if best.get(&endpoint.id.provider).is_none_or(better) {
                 best.insert(endpoint.id.provider.clone(), endpoint);
             }

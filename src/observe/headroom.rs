@@ -48,6 +48,12 @@ impl Headroom {
         Self { requests: self.requests.or(earlier.requests), tokens: self.tokens.or(earlier.tokens) }
     }
 
+    /// When it was said, the newest of it.
+    #[must_use]
+    pub fn said(&self) -> Option<Timestamp> {
+        self.requests.into_iter().chain(self.tokens).map(|bucket| bucket.at).max()
+    }
+
     /// The chance that a request of so many tokens is turned away at `now`, beside so many others in flight: the share of
     /// what it needs that is not there. `None` where no limit is known.
     #[must_use]

@@ -105,6 +105,8 @@ pub struct EndpointStats {
     pub cooling: Option<Cooling>,
     /// Whether the next attempt is the one trial after a pause.
     pub half_open: bool,
+    /// The pause that is over and has not been followed by a success, where the next attempt is the trial after it.
+    pub paused: Option<Cooling>,
 }
 
 /// The decayed sums of one endpoint as they are stored: valid at `updated`.
@@ -287,6 +289,7 @@ impl StatsState {
             last_fault: state.last_fault,
             cooling: state.breaker.cooling_at(now),
             half_open: state.breaker.is_half_open(now),
+            paused: state.breaker.cooling.filter(|_| state.breaker.is_half_open(now)),
         }
     }
 }

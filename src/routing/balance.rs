@@ -4,6 +4,7 @@
 //! Only who goes first is settled here; behind it the order stays by total, so that removing a candidate never reorders
 //! two that are not near-tied.
 
+use super::rule::listed;
 use super::{Policy, Ranked, RouteRequest};
 use crate::catalog::EndpointId;
 use crate::units::{Tokens, Usd};
@@ -23,15 +24,9 @@ pub struct TieBreak {
 pub(super) fn settle(ranked: &mut [Ranked], request: &RouteRequest, policy: &Policy, seed: u64) {
     let Some(best) = ranked.first() else { return };
     let ceiling = near(best.score.total(), policy);
-    let head = place(request, best);
-    let tied = ranked
-        .iter()
-        .take_while(|entry| {
-            place(request, entry) == head
-                && entry.score.price_known == best.score.price_known
-                && entry.score.total() <= ceiling
-        })
-        .count();
+    let group = |entry: &Ranked| (listed(request, entry), entry.grade(), entry.score.price_known);
+    let head = group(best);
+    let tied = ranked.iter().take_while(|entry| group(entry) == head && entry.score.total() <= ceiling).count();
     if tied < 2 {
         return;
     }
@@ -46,19 +41,13 @@ pub(super) fn settle(ranked: &mut [Ranked], request: &RouteRequest, policy: &Pol
     ranked[0].tie = Some(TieBreak { among: tied, by_cache, by_load });
 }
 
-/// Where the request's own order puts it.
-fn place(request: &RouteRequest, entry: &Ranked) -> usize {
-    let order = &request.constraints.order;
-    order.iter().position(|provider| *provider == entry.endpoint.provider).unwrap_or(order.len())
-}
-
 /// The highest total that is near-tied with the best.
 fn near(best: Usd, policy: &Policy) -> Usd {
     best + best.share(u64::from(policy.near_tie_percent) * 10_000_000_000)
 }
 
 /// A hash of the seed and the endpoint: FNV-1a over the name, then splitmix64's finalizer.
-fn mix(seed: u64, endpoint: &EndpointId) -> u64 {
+pub(super) fn mix(seed: u64, endpoint: &EndpointId) -> u64 {
     let bytes = endpoint.provider.as_str().bytes().chain([0]).chain(endpoint.upstream_model.bytes());
     let name = bytes
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Credential, Expectation, Policy, Rejection, RouteRequest, Score, TieBreak};
+use super::{Credential, Expectation, Measure, Policy, Rejection, RouteRequest, Score, TieBreak};
 use crate::catalog::{EndpointId, ProviderKind, Status};
 use crate::observe::Cooling;
 use crate::units::{Tokens, Usd};
@@ -34,12 +34,31 @@ pub struct Ranked {
     pub cooling: Option<Cooling>,
     /// Whether an attempt here is the one trial after a cool-down.
     pub half_open: bool,
+    /// The pause before that trial.
+    pub paused: Option<Cooling>,
+    /// What was preferred of it and was measured otherwise.
+    pub missed: Vec<Measure>,
+    /// What was asked of it and was not measured, so that it is neither a pass nor a fail.
+    pub unproven: Vec<Measure>,
     /// What is expected of it.
     pub expectation: Expectation,
     /// What it comes to.
     pub score: Score,
     /// How a near-tie at the head was settled; only the first has one.
     pub tie: Option<TieBreak>,
+}
+
+impl Ranked {
+    /// How it stands to the thresholds: 0 keeps to all of them, 1 was not measured against one, 2 misses one. A lower
+    /// grade goes first, whatever the score.
+    #[must_use]
+    pub fn grade(&self) -> u8 {
+        match (self.missed.is_empty(), self.unproven.is_empty()) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, _) => 2,
+        }
+    }
 }
 
 /// An endpoint that may not be used, and every reason why.

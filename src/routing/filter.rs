@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Candidate, Credential, RouteRequest};
+use super::{Ability, Candidate, Credential, Judgement, Measure, Policy, RouteRequest, score};
 use crate::catalog::price::Item;
 use crate::catalog::{Capability, Modality, ProviderId, ProviderKind, Status};
 use crate::observe::{Cooling, ErrorClass};
@@ -95,6 +95,34 @@ pub enum Rejection {
     Ignored,
     /// A gateway, and gateways were ruled out.
     Gateway,
+    /// It was measured beyond a limit that was required.
+    Beyond {
+        /// What was limited.
+        measure: Measure,
+        /// What is expected of it, in millionths of the measure's unit.
+        expected: u64,
+        /// What was allowed, likewise.
+        limit: u64,
+    },
+    /// Not in a quantisation that was asked for.
+    Quantization {
+        /// Its own; `None` is not known.
+        is: Option<String>,
+        /// Those that may be used.
+        wanted: Vec<String>,
+    },
+    /// Not in the region that was required.
+    Region {
+        /// Its own; `None` is not known.
+        is: Option<String>,
+        /// The one that may be used.
+        wanted: String,
+    },
+    /// No source says that it can do something that was required.
+    NotStated {
+        /// What.
+        ability: Ability,
+    },
     /// It failed a short while ago and is left alone until then.
     CoolingDown {
         /// Until when.
@@ -133,6 +161,12 @@ impl Rejection {
             Self::NotAllowed => "not_allowed",
             Self::Ignored => "ignored",
             Self::Gateway => "gateway",
+            Self::Beyond { measure: Measure::Ttft, .. } => "above_max_ttft",
+            Self::Beyond { measure: Measure::Throughput, .. } => "below_min_throughput",
+            Self::Beyond { measure: Measure::Availability, .. } => "below_min_availability",
+            Self::Quantization { .. } => "quantization",
+            Self::Region { .. } => "region",
+            Self::NotStated { .. } => "not_stated",
             Self::CoolingDown { .. } => "cooling_down",
             Self::ForeignState { .. } => "foreign_state",
             Self::NotSimulated => "not_simulated",
@@ -142,12 +176,20 @@ impl Rejection {
 
 /// Every hard reason against a candidate; empty where it may be used. Cool-downs and missing prices are judged by
 /// `decide`, because they depend on the other candidates.
-pub(super) fn reasons(request: &RouteRequest, candidate: &Candidate<'_>) -> Vec<Rejection> {
+pub(super) fn reasons(
+    request: &RouteRequest,
+    candidate: &Candidate<'_>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Vec<Rejection> {
     let mut found = Vec::new();
     reach(candidate, &mut found);
     wishes(request, candidate, &mut found);
     fit(request, candidate, &mut found);
     money(request, candidate, &mut found);
+    if request.constraints.thresholds.iter().any(|threshold| threshold.firm) {
+        measured(request, candidate, policy, now, &mut found);
+    }
     found
 }
 
@@ -186,6 +228,31 @@ fn wishes(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Rej
     if constraints.no_gateways && candidate.kind == ProviderKind::Gateway {
         found.push(Rejection::Gateway);
     }
+    let endpoint = candidate.endpoint;
+    if !constraints.takes_quantization(endpoint) {
+        found.push(Rejection::Quantization { is: endpoint.quant.clone(), wanted: constraints.quantization.clone() });
+    }
+    if let Some(wanted) = constraints.region.as_ref().filter(|_| !constraints.takes_region(endpoint)) {
+        found.push(Rejection::Region { is: endpoint.region.clone(), wanted: wanted.clone() });
+    }
+    let lacking = constraints.require.iter().filter(|ability| !ability.stated(endpoint));
+    found.extend(lacking.map(|&ability| Rejection::NotStated { ability }));
+}
+
+/// Is it as fast and as steady as was required? What was not measured is not judged here: it goes behind what was.
+fn measured(
+    request: &RouteRequest,
+    candidate: &Candidate<'_>,
+    policy: &Policy,
+    now: Timestamp,
+    found: &mut Vec<Rejection>,
+) {
+    let expectation = score::expect(request, candidate, policy, now);
+    for threshold in request.constraints.thresholds.iter().filter(|threshold| threshold.firm) {
+        if let Judgement::Beyond(expected) = threshold.judge(&expectation) {
+            found.push(Rejection::Beyond { measure: threshold.measure, expected, limit: threshold.millionths });
+        }
+    }
 }
 
 /// Does the request fit into it?
@@ -207,7 +274,7 @@ fn fit(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Reject
     {
         found.push(Rejection::OutputTooSmall { needed, limit });
     }
-    if request.needs.temperature && endpoint.can(Capability::NoTemperature) {
+    if request.needs.temperature && !request.constraints.lenient && endpoint.can(Capability::NoTemperature) {
         found.push(Rejection::Unsupported { parameter: "temperature" });
     }
     if request.needs.tools && endpoint.can(Capability::NoTools) {

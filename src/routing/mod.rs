@@ -10,7 +10,10 @@ mod failover;
 mod filter;
 mod output;
 mod policy;
+mod rule;
 mod score;
+mod whatif;
+mod wishes;
 
 use std::time::Duration;
 
@@ -22,7 +25,10 @@ pub use failover::{Failover, GiveUp, Limits, Step};
 pub use filter::Rejection;
 pub use output::Expected;
 pub use policy::{Constraints, PRIOR_OUTPUT, Policy, Preset};
+pub use rule::Rule;
 pub use score::{Basis, Estimate, Expectation, Score, Term, TermKind};
+pub use whatif::{Change, Flip, Question, Rates, Why};
+pub use wishes::{Ability, Judgement, Measure, Threshold};
 
 use crate::catalog::price::Item;
 use crate::catalog::{Endpoint, EndpointId, ModelId, Origin, ProviderId, ProviderKind};
@@ -190,23 +196,29 @@ pub fn decide(
 ) -> Decision {
     let mut rejected = Vec::new();
     let mut open = Vec::new();
-    let hard: Vec<_> = candidates.iter().map(|candidate| (candidate, filter::reasons(request, candidate))).collect();
+    let hard = candidates.iter().map(|candidate| (candidate, filter::reasons(request, candidate, policy, now)));
+    let hard: Vec<_> = hard.collect();
     let any_priced = hard.iter().any(|(candidate, reasons)| reasons.is_empty() && candidate.is_priced());
     for (candidate, mut reasons) in hard {
         reasons.extend(unpriced(request, candidate, any_priced));
         if reasons.is_empty() { open.push(candidate) } else { rejected.push(reject(candidate, reasons, now)) }
     }
     let all_cooling = open.iter().all(|candidate| candidate.stats.cooling.is_some_and(|at| at.until > now));
-    let mut ranked = Vec::new();
+    let mut ranked = Vec::with_capacity(open.len());
+    let mut places = Vec::with_capacity(open.len());
     for candidate in open {
         let cooling = candidate.stats.cooling.and_then(|cooling| filter::cooling(cooling, now));
         match cooling {
             Some(reason) if !all_cooling => rejected.push(reject(candidate, vec![reason], now)),
-            _ => ranked.push(rank(request, candidate, policy, now)),
+            _ => {
+                let entry = rank(request, candidate, policy, now);
+                places.push(rule::place(request, candidate, policy, &entry, (now, seed), all_cooling));
+                ranked.push(entry);
+            }
         }
     }
-    ranked.sort_by_cached_key(|entry| order_key(request, all_cooling, entry));
-    if !all_cooling {
+    let mut ranked = rule::ordered(ranked, &places);
+    if !all_cooling && policy.rule == Rule::Score {
         balance::settle(&mut ranked, request, policy, seed);
     }
     rejected.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
@@ -255,6 +267,14 @@ fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now:
     let expectation = score::expect(request, candidate, policy, now);
     let score = score::score(request, candidate, policy, &expectation, now);
     let limit = first_token_limit(candidate, policy, &expectation);
+    let (mut missed, mut unproven) = (Vec::new(), Vec::new());
+    for threshold in &request.constraints.thresholds {
+        match threshold.judge(&expectation) {
+            Judgement::Within => {}
+            Judgement::Beyond(_) => missed.push(threshold.measure),
+            Judgement::Unmeasured => unproven.push(threshold.measure),
+        }
+    }
     Ranked {
         endpoint: candidate.endpoint.id.clone(),
         region: candidate.endpoint.region.clone(),
@@ -267,6 +287,9 @@ fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now:
         in_flight: candidate.in_flight,
         cooling: candidate.stats.cooling.filter(|cooling| cooling.until > now),
         half_open: candidate.stats.half_open,
+        paused: candidate.stats.paused,
+        missed,
+        unproven,
         expectation,
         score,
         tie: None,
@@ -280,17 +303,4 @@ fn first_token_limit(candidate: &Candidate<'_>, policy: &Policy, expectation: &E
     }
     let adaptive = Duration::from_secs_f64((4.0 * expectation.ttft_p95_s).clamp(0.0, 3600.0));
     adaptive.clamp(policy.first_token_min, policy.first_token_max)
-}
-
-/// A total order: listed providers first; of cooling ones the earliest to reopen; unknown prices last; then the score,
-/// then the name.
-fn order_key(
-    request: &RouteRequest,
-    all_cooling: bool,
-    ranked: &Ranked,
-) -> (usize, Option<Timestamp>, bool, Usd, EndpointId) {
-    let order = &request.constraints.order;
-    let listed = order.iter().position(|provider| *provider == ranked.endpoint.provider).unwrap_or(order.len());
-    let reopens = if all_cooling { ranked.cooling.map(|cooling| cooling.until) } else { None };
-    (listed, reopens, !ranked.score.price_known, ranked.score.total(), ranked.endpoint.clone())
 }

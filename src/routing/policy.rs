@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{Ability, Rule, Threshold};
 use crate::catalog::ProviderId;
 use crate::observe::Learning;
 use crate::units::{Tokens, Usd, UsdPerMtok, UsdPerSecond};
@@ -9,7 +10,7 @@ use crate::units::{Tokens, Usd, UsdPerMtok, UsdPerSecond};
 /// Output tokens that are expected where nothing better is known (`decisions.md` 13).
 pub const PRIOR_OUTPUT: Tokens = Tokens::new(250);
 
-/// A named trade between money and time.
+/// A named trade between money and time, or the rule of a hosted system by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// Waiting costs next to nothing.
@@ -20,11 +21,28 @@ pub enum Preset {
     Latency,
     /// Two cents for a second of the answer's own length.
     Throughput,
+    /// ZenMux's rule: the shortest time to the first token.
+    Zenmux,
+    /// ZenMux's earlier rule: the author's own endpoint, then the shortest time to the first token.
+    ZenmuxOrigin,
+    /// OpenRouter's earlier rule: no fault in the last 30 s, then a draw by 1/price².
+    OpenrouterClassic,
+    /// As `--order` lists them, the others by name.
+    Order,
 }
 
 impl Preset {
     /// Every preset.
-    pub const ALL: [Self; 4] = [Self::Price, Self::Balanced, Self::Latency, Self::Throughput];
+    pub const ALL: [Self; 8] = [
+        Self::Price,
+        Self::Balanced,
+        Self::Latency,
+        Self::Throughput,
+        Self::Zenmux,
+        Self::ZenmuxOrigin,
+        Self::OpenrouterClassic,
+        Self::Order,
+    ];
 
     /// The word of `--prefer`.
     #[must_use]
@@ -34,6 +52,10 @@ impl Preset {
             Self::Balanced => "balanced",
             Self::Latency => "latency",
             Self::Throughput => "throughput",
+            Self::Zenmux => "zenmux",
+            Self::ZenmuxOrigin => "zenmux-origin",
+            Self::OpenrouterClassic => "openrouter-classic",
+            Self::Order => "order",
         }
     }
 
@@ -43,11 +65,26 @@ impl Preset {
         Self::ALL.into_iter().find(|preset| preset.name() == name)
     }
 
+    /// By what it orders.
+    #[must_use]
+    pub const fn rule(self) -> Rule {
+        match self {
+            Self::Price | Self::Balanced | Self::Latency | Self::Throughput => Rule::Score,
+            Self::Zenmux => Rule::Ttft,
+            Self::ZenmuxOrigin => Rule::OriginFirst,
+            Self::OpenrouterClassic => Rule::InverseSquarePrice,
+            Self::Order => Rule::Listed,
+        }
+    }
+
     /// Dollars a second before the first token, and dollars a second of the answer after it (`routing.md`).
     const fn time_values(self) -> (&'static str, &'static str) {
         match self {
             Self::Price => ("0.0002", "0"),
-            Self::Balanced => ("0.005", "0.0015"),
+            // A hosted system's rule does not weigh time; its terms are printed all the same.
+            Self::Balanced | Self::Zenmux | Self::ZenmuxOrigin | Self::OpenrouterClassic | Self::Order => {
+                ("0.005", "0.0015")
+            }
             Self::Latency => ("0.02", "0.002"),
             Self::Throughput => ("0.002", "0.02"),
         }
@@ -59,6 +96,8 @@ impl Preset {
 pub struct Policy {
     /// The preset it was made from; `None` where `--time-value` set the value of time.
     pub preset: Option<Preset>,
+    /// By what the usable endpoints are ordered.
+    pub rule: Rule,
     /// What a second before the first token is worth.
     pub wait_value: UsdPerSecond,
     /// What a second of the answer's own length is worth.
@@ -117,6 +156,7 @@ impl Policy {
         let dollars = |text: &str| text.parse::<Usd>().unwrap_or_default();
         Self {
             preset: Some(preset),
+            rule: preset.rule(),
             wait_value: wait.parse().unwrap_or_default(),
             stream_value: stream.parse().unwrap_or_default(),
             retry_cost: dollars("0.004"),
@@ -156,6 +196,26 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// The same with another value of time, in dollars an hour; the answer's own length keeps its share of it.
+    #[must_use]
+    pub fn with_time_value(&self, per_hour: Usd) -> Self {
+        let second = Duration::from_secs(1);
+        let pico = |value: UsdPerSecond| (value * second).to_pico().map(i128::from);
+        let share = match (pico(self.wait_value), pico(self.stream_value)) {
+            (Some(wait), Some(stream)) if wait > 0 => u64::try_from(stream * 1_000_000_000_000 / wait).ok(),
+            _ => None,
+        };
+        let stream = per_hour.share(share.unwrap_or(300_000_000_000));
+        Self {
+            preset: None,
+            wait_value: UsdPerSecond::from_hourly(per_hour),
+            stream_value: UsdPerSecond::from_hourly(stream),
+            ..self.clone()
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self::preset(Preset::Balanced)
@@ -181,6 +241,16 @@ pub struct Constraints {
     pub allow_unpriced: bool,
     /// Whether gateways are left out.
     pub no_gateways: bool,
+    /// Limits on what is estimated; at most one of each measure.
+    pub thresholds: Vec<Threshold>,
+    /// The only quantisations that may be used, in lower case; `unknown` stands for those nobody states. Empty is all.
+    pub quantization: Vec<String>,
+    /// The only region or geography that may be used.
+    pub region: Option<String>,
+    /// What some source must say that the endpoint can do.
+    pub require: Vec<Ability>,
+    /// Whether a sampling hint that an endpoint does not take is left out, instead of the endpoint.
+    pub lenient: bool,
 }
 
 #[cfg(test)]
@@ -191,6 +261,7 @@ mod tests {
     fn the_presets_hold_the_values_of_the_design() {
         let shown: Vec<_> = Preset::ALL
             .into_iter()
+            .filter(|preset| preset.rule() == Rule::Score)
             .map(|preset| {
                 let policy = Policy::preset(preset);
                 format!("{} {} {}", preset.name(), policy.wait_value.exact(), policy.stream_value.exact())
@@ -200,5 +271,9 @@ mod tests {
         let policy = Policy::time_value("18".parse().unwrap());
         assert_eq!((policy.wait_value.exact(), policy.stream_value.exact()), ("0.005".into(), "0.0015".into()));
         assert_eq!(policy.retry_cost.exact(), "0.004");
+        for hours in ["0", "0.37", "18", "4321.5"].map(|text| text.parse().unwrap()) {
+            assert_eq!(Policy::default().with_time_value(hours), Policy::time_value(hours), "{hours}");
+        }
+        assert!(Preset::ALL.into_iter().all(|preset| Preset::parse(preset.name()) == Some(preset)));
     }
 }

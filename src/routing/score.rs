@@ -24,6 +24,11 @@ pub enum Basis {
         /// Age of the newest.
         age: Duration,
     },
+    /// From the headers of the provider's own answers: how old they are.
+    Header {
+        /// Age of the newest.
+        age: Duration,
+    },
     /// A stated prior: nothing was measured.
     Assumed,
     /// Nobody knows it.
@@ -37,6 +42,7 @@ impl Basis {
         match self {
             Self::Catalog => "catalog",
             Self::Measured { .. } => "measured",
+            Self::Header { .. } => "header",
             Self::Assumed => "assumed",
             Self::Unknown => "unknown",
         }
@@ -185,7 +191,13 @@ pub(super) fn expect(
         },
         rejection: Estimate {
             value: rejection.clamp(0.0, 0.999),
-            basis: basis(if told.is_some() { answered.max(1.0) } else { answered }),
+            // Whichever says more decides.
+            basis: match (told, stats.headroom.said()) {
+                (Some(told), Some(at)) if told >= refused => {
+                    Basis::Header { age: Duration::try_from(now.duration_since(at)).unwrap_or_default() }
+                }
+                _ => basis(answered),
+            },
         },
         cache_hit: asks_cache.then(|| Estimate { value: hit, basis: basis(stats.cache.asked) }),
         next_turn: next_turn(request, candidate, policy, (output, hit), now),

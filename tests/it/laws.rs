@@ -5,8 +5,11 @@ mod explain;
 mod optimal;
 mod order;
 mod rejection;
+mod rules;
 mod tie;
 mod warm;
+mod whatif;
+mod wishes;
 pub(crate) mod world;
 
 use jiff::Timestamp;

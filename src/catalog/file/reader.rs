@@ -161,7 +161,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// A string or a list of strings.
-    pub(super) fn list(&self, key: &str) -> Result<Option<Vec<String>>, OverlayError> {
+    pub(crate) fn list(&self, key: &str) -> Result<Option<Vec<String>>, OverlayError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let DeValue::Array(items) = value.get_ref() else {
             return self.text(key).map(|text| text.map(|text| vec![text]));
@@ -198,7 +198,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, OverlayError> {
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, OverlayError> {
         match self.table.get(key).map(Spanned::get_ref) {
             None => Ok(None),
             Some(DeValue::Boolean(flag)) => Ok(Some(*flag)),
@@ -207,7 +207,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// A decimal in quotes. A bare number is refused: it would pass through binary floating point elsewhere.
-    pub(super) fn decimal(&self, key: &str) -> Result<Option<String>, OverlayError> {
+    pub(crate) fn decimal(&self, key: &str) -> Result<Option<String>, OverlayError> {
         match self.table.get(key).map(Spanned::get_ref) {
             Some(DeValue::Integer(number)) => Err(self.unquoted(key, number.as_str())),
             Some(DeValue::Float(number)) => Err(self.unquoted(key, number.as_str())),

@@ -6,9 +6,11 @@ use clap::Args;
 
 use super::lists::At;
 use super::values::{
-    Limit, Shape, duration, effort, number, per_mtok, preset, session, set, shape, some_tokens, tool_choice, usd,
+    FallbackClass, Limit, Region, Shape, ability, duration, effort, fallback_class, max_ttft, min_availability,
+    min_throughput, number, per_mtok, preset, region, session, set, shape, some_tokens, tool_choice, usd,
 };
 use crate::chat::{Effort, ToolChoice};
+use crate::routing::{Ability, Threshold};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// What is asked of a model; `chat` and `route explain` share it.
@@ -70,15 +72,30 @@ pub struct Ask {
     /// How long stdin may stay silent.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", hide = true)]
     pub stdin_timeout: Limit,
+    /// Go on to these models, in this order, where every provider of the one before has failed or none can be used.
+    #[arg(long, value_name = "MODEL,MODEL", value_delimiter = ',', help_heading = "Choice of provider")]
+    pub fallback: Vec<String>,
+    /// After which failures --fallback goes on [default: unusable and those that every other provider was tried for].
+    #[arg(
+        long,
+        value_name = "CLASS,CLASS",
+        value_delimiter = ',',
+        value_parser = fallback_class,
+        help_heading = "Choice of provider"
+    )]
+    pub fallback_on: Vec<FallbackClass>,
     /// What is traded and what is not negotiable.
     #[command(flatten)]
     pub choice: Choice,
 }
 
 /// What is traded and what is not negotiable.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Choice of provider")]
 pub struct Choice {
+    /// Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE].
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Use this provider only; commas list several [env: OPENMUX_PROVIDER].
     #[arg(long, value_name = "P,P", value_delimiter = ',')]
     pub provider: Vec<String>,
@@ -94,7 +111,8 @@ pub struct Choice {
     /// Never use gateways.
     #[arg(long)]
     pub no_gateways: bool,
-    /// What to favour: price, latency, throughput or balanced [default: balanced].
+    /// What to favour: price, latency, throughput or balanced; or a hosted system's rule: zenmux, zenmux-origin,
+    /// openrouter-classic, order [default: balanced].
     #[arg(long, value_name = "PRESET", value_parser = preset)]
     pub prefer: Option<crate::routing::Preset>,
     /// What an hour of waiting is worth, in USD [default: 18].
@@ -109,12 +127,32 @@ pub struct Choice {
     /// Refuse, before sending, what could cost more than this [env: OPENMUX_MAX_COST].
     #[arg(long, value_name = "USD", value_parser = usd)]
     pub max_cost: Option<Usd>,
+    /// The longest expected wait for a first token: 2s, or require:2s. Beyond a limit that is required a provider is not
+    /// used, beyond another it comes last; what was not measured comes between.
+    #[arg(long, value_name = "[require:]TIME", value_parser = max_ttft)]
+    pub max_ttft: Option<Threshold>,
+    /// The least expected speed in tokens per second: 50, or require:50.
+    #[arg(long, value_name = "[require:]TOK/S", value_parser = min_throughput)]
+    pub min_throughput: Option<Threshold>,
+    /// The least expected availability: 99%, or require:99%.
+    #[arg(long, value_name = "[require:]SHARE", value_parser = min_availability)]
+    pub min_availability: Option<Threshold>,
+    /// Use only these quantisations: bf16,fp8; `unknown` is what nobody states.
+    #[arg(long, value_name = "Q,Q", value_delimiter = ',')]
+    pub quantization: Vec<String>,
+    /// Use only what some source says has these: tools, structured, reasoning, cache, vision, pdf and others.
+    #[arg(long, value_name = "CAN,CAN", value_delimiter = ',', value_parser = ability)]
+    pub require: Vec<Ability>,
+    /// Leave temperature, top-p, seed and effort out where a provider does not take them, instead of the provider.
+    #[arg(long)]
+    pub lenient: bool,
     /// Use endpoints whose price is not known.
     #[arg(long)]
     pub allow_unpriced: bool,
-    /// The region to prefer where a provider has several [env: OPENMUX_REGION].
-    #[arg(long, value_name = "REGION")]
-    pub region: Option<String>,
+    /// The region to prefer where a provider has several; with require:eu nothing outside it is used [env:
+    /// OPENMUX_REGION].
+    #[arg(long, value_name = "[require:]REGION", value_parser = region)]
+    pub region: Option<Region>,
     /// Settle near-ties with this seed [default: a counter of your calls].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -126,6 +164,7 @@ pub struct Choice {
     word is the model.\n\nExamples\n  \
     openmux route explain claude-sonnet-5 --tokens 8000/1000\n  \
     git diff | openmux route explain -m claude-sonnet-5 \"Review this\"\n  \
+    openmux route explain claude-sonnet-5 --why google-vertex\n  \
     openmux route explain claude-sonnet-5 --at 2026-11-24T12:00:00Z --seed 1")]
 pub struct RouteExplain {
     /// The model, or with -m the prompt.
@@ -140,6 +179,9 @@ pub struct RouteExplain {
     /// Show every rejected endpoint, and every region.
     #[arg(long, help_heading = "Show")]
     pub all: bool,
+    /// Say why this provider does not go first, and what would make it.
+    #[arg(long, value_name = "PROVIDER", help_heading = "Show")]
+    pub why: Option<String>,
     /// Without any key: exit 4 instead of ranking as if every key were set.
     #[arg(long, help_heading = "Show")]
     pub strict: bool,

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Limit, Shape, date, days, duration, per_mtok, preset, shape, timestamp, tokens};
+use super::values::{Limit, Shape, date, days, duration, per_mtok, shape, timestamp, tokens};
 use crate::units::{Tokens, UsdPerMtok};
 
 /// How a list is ordered, cut and laid out.
@@ -189,9 +189,9 @@ pub struct ProvidersCompare {
     /// The call that is priced, in tokens: input, output, cached input.
     #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape, default_value = "1000/400")]
     pub tokens: Shape,
-    /// What to favour: price, latency, throughput or balanced [default: balanced].
-    #[arg(long, value_name = "PRESET", value_parser = preset)]
-    pub prefer: Option<crate::routing::Preset>,
+    /// What is traded and what is not negotiable.
+    #[command(flatten)]
+    pub choice: super::Choice,
     /// Every region, instead of one row a provider.
     #[arg(long)]
     pub all: bool,

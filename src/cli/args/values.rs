@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::chat::{Effort, ToolChoice};
+use crate::observe::ErrorClass;
 use crate::probe::plan::Kind;
+use crate::routing::{Ability, Measure, Threshold};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// A time limit; `None` is no limit.
@@ -116,6 +118,109 @@ pub(crate) fn probe_kind(text: &str) -> Result<Kind, String> {
     Kind::parse(text).ok_or_else(|| format!("not one of {}", Kind::ALL.map(Kind::name).join(", ")))
 }
 
+/// A limit on an estimate, `require:` or `prefer:` (which is meant where neither is written) before it.
+fn threshold(
+    text: &str,
+    measure: Measure,
+    read: impl FnOnce(&str) -> Result<u64, String>,
+) -> Result<Threshold, String> {
+    let (firm, rest) = firmness(text);
+    Ok(Threshold { measure, millionths: read(rest)?, firm })
+}
+
+fn firmness(text: &str) -> (bool, &str) {
+    match (text.strip_prefix("require:"), text.strip_prefix("prefer:")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => (false, text),
+    }
+}
+
+/// A positive decimal in millionths.
+fn millionths(text: &str) -> Option<u64> {
+    let price: UsdPerMtok = text.parse().ok()?;
+    price.to_millionths().filter(|value| *value > 0)
+}
+
+pub(crate) fn max_ttft(text: &str) -> Result<Threshold, String> {
+    threshold(text, Measure::Ttft, |rest| match duration(rest)?.0 {
+        Some(limit) => u64::try_from(limit.as_micros()).map_err(|_| "too long".to_owned()),
+        None => Err("at least 1ms".to_owned()),
+    })
+}
+
+pub(crate) fn min_throughput(text: &str) -> Result<Threshold, String> {
+    threshold(text, Measure::Throughput, |rest| {
+        let number = rest.trim_end_matches("tok/s").trim();
+        millionths(number).ok_or_else(|| "not a speed in tokens per second, such as 50".to_owned())
+    })
+}
+
+pub(crate) fn min_availability(text: &str) -> Result<Threshold, String> {
+    threshold(text, Measure::Availability, |rest| {
+        let share = match rest.strip_suffix('%') {
+            Some(percent) => millionths(percent.trim()).map(|value| value / 100),
+            None => millionths(rest),
+        };
+        share.filter(|share| *share <= 1_000_000).ok_or_else(|| "not a share such as 0.99 or 99%".to_owned())
+    })
+}
+
+/// A region, and whether it is required.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// Its name.
+    pub name: String,
+    /// Whether nothing outside it may be used.
+    pub firm: bool,
+}
+
+pub(crate) fn region(text: &str) -> Result<Region, String> {
+    match firmness(text) {
+        (_, "") => Err("no region".to_owned()),
+        (firm, name) => Ok(Region { name: name.to_ascii_lowercase(), firm }),
+    }
+}
+
+/// What a model can end in so that another one is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FallbackClass {
+    /// No provider of it may be used.
+    Unusable,
+    /// Its last attempt failed so.
+    Class(ErrorClass),
+}
+
+impl FallbackClass {
+    /// The word on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unusable => "unusable",
+            Self::Class(class) => class.name(),
+        }
+    }
+}
+
+pub(crate) fn fallback_class(text: &str) -> Result<FallbackClass, String> {
+    let word = text.trim().to_ascii_lowercase().replace('-', "_");
+    // What the user stopped, and what is wrong here, no other model cures; an answer needs none.
+    let never = |class: &ErrorClass| {
+        use ErrorClass::{Aborted, LocalConfig, LocalNetwork, Ok, OkNoAnswer, OkTruncated};
+        matches!(class, Ok | OkTruncated | OkNoAnswer | Aborted | LocalNetwork | LocalConfig)
+    };
+    let classes = ErrorClass::ALL.into_iter().filter(|class| !never(class)).map(FallbackClass::Class);
+    let all: Vec<FallbackClass> = [FallbackClass::Unusable].into_iter().chain(classes).collect();
+    all.iter().copied().find(|class| class.name() == word).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|class| class.name()).collect();
+        format!("not one of {}", names.join(", "))
+    })
+}
+
+pub(crate) fn ability(text: &str) -> Result<Ability, String> {
+    Ability::parse(text).ok_or_else(|| format!("not one of {}", Ability::ALL.map(Ability::name).join(", ")))
+}
+
 pub(crate) fn preset(text: &str) -> Result<crate::routing::Preset, String> {
     let known = crate::routing::Preset::ALL.map(crate::routing::Preset::name).join(", ");
     crate::routing::Preset::parse(text).ok_or_else(|| format!("not one of {known}"))
@@ -178,6 +283,14 @@ mod tests {
         assert_eq!((effort("High"), effort("8k")), (Ok(Effort::High), Ok(Effort::Budget(8000))));
         assert!(effort("hard").unwrap_err().starts_with("not one of none, minimal"));
         assert_eq!(tool_choice("look_up"), Ok(ToolChoice::Named("look_up".to_owned())));
+        assert_eq!(max_ttft("require:1.5s").map(|wish| (wish.millionths, wish.firm)), Ok((1_500_000, true)));
+        assert_eq!(min_throughput("50").map(|wish| (wish.millionths, wish.firm)), Ok((50_000_000, false)));
+        assert_eq!(min_availability("prefer:99.5%").map(|wish| wish.millionths), Ok(995_000));
+        assert_eq!(min_availability("0.9").map(|wish| wish.millionths), Ok(900_000));
+        assert!(min_availability("2").is_err() && min_throughput("0").is_err() && max_ttft("0").is_err());
+        assert_eq!(region("require:EU"), Ok(Region { name: "eu".to_owned(), firm: true }));
+        assert_eq!(fallback_class("Rate-limited"), Ok(FallbackClass::Class(ErrorClass::RateLimited)));
+        assert!(fallback_class("aborted").is_err() && fallback_class("ok").is_err());
         assert_eq!(set("a=[1.50]").unwrap().1.to_string(), "[1.50]");
         assert_eq!(set("a=b c").unwrap().1, "b c");
     }

@@ -37,12 +37,18 @@ impl Asked<'_> {
         match (self.format, answered) {
             (Format::Json, Some(attempt)) => {
                 let said = Said { answer: &printer.answer, valid: told.valid };
-                let document = render::json(model, decision, report, attempt, &said, simulated);
+                let mut document = render::json(model, decision, report, attempt, &said, simulated);
+                if !self.fallen.borrow().is_empty() {
+                    document.insert("fallbacks".to_owned(), self.fallen.borrow().json());
+                }
                 printer.write(&format!("{}\n", Value::Object(document)));
             }
             (Format::Jsonl, Some(attempt)) => {
                 let said = Said { answer: &printer.answer, valid: told.valid };
-                let end = render::end_event(report, attempt, &said, simulated);
+                let mut end = render::end_event(report, attempt, &said, simulated);
+                if !self.fallen.borrow().is_empty() {
+                    end.insert("fallbacks".to_owned(), self.fallen.borrow().json());
+                }
                 printer.write(&format!("{}\n", Value::Object(end)));
             }
             _ => printer.finish_text(answered.is_some()),

@@ -33,6 +33,12 @@ impl Shaped {
         Self { report, valid: None, wrong: Vec::new(), at }
     }
 
+    /// The same with the attempts at the models before.
+    pub(super) fn after(self, fallen: &super::fallback::Fallen) -> Self {
+        let before = fallen.whole(ChatReport { attempts: Vec::new(), ..self.report.clone() }).attempts.len();
+        Self { report: fallen.whole(self.report), at: self.at.map(|at| at + before), ..self }
+    }
+
     /// The attempt whose answer is told, if there is an answer.
     pub(super) fn answered(&self) -> Option<&AttemptReport> {
         self.report.attempts.get(self.at?)

@@ -1,12 +1,66 @@
 //! What is not negotiable, and what is traded.
 
-use super::super::args::Choice;
+use super::super::args::{Ask, Choice};
+use super::super::config::{Profile, under};
 use super::super::contract::Exit;
 use super::super::error::{CliError, nearest};
 use super::super::settings::Settings;
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, ProviderId};
 use crate::routing::{Constraints, Policy, Preset};
+
+/// The profile that was asked for: the flag, then `OPENMUX_PROFILE`.
+fn profile<'a>(settings: &'a Settings, choice: &Choice) -> Result<Option<&'a Profile>, CliError> {
+    let set = settings.keys.vars.plain("OPENMUX_PROFILE");
+    let Some(name) = choice.profile.as_deref().or(set) else { return Ok(None) };
+    if let Some(profile) = settings.config.profile(name) {
+        return Ok(Some(profile));
+    }
+    let names = settings.config.profile_names();
+    let error = CliError::new(Exit::NotFound, "profile", format!("no profile is called \"{name}\""));
+    let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
+    let error = if names.is_empty() { error } else { error.fact("profiles", names.join(" ")) };
+    Err(error.fix(format!("write [profiles.{name}] into config.toml (openmux help environment says where it is)")))
+}
+
+/// What was typed of the choice of a provider, with what the profile says where nothing was. What the environment says
+/// goes before the profile, except before a region that it requires.
+///
+/// # Errors
+/// There is no such profile, or a variable of ours holds something that cannot be meant.
+pub(crate) fn choice(settings: &Settings, typed: &Choice) -> Result<Choice, CliError> {
+    let Some(profile) = profile(settings, typed)? else { return Ok(typed.clone()) };
+    let mut own = profile.choice.clone();
+    let set = |name: &str| settings.keys.vars.plain(name).is_some();
+    if set("OPENMUX_PROVIDER") {
+        own.provider.clear();
+        own.only.clear();
+    }
+    if set("OPENMUX_MAX_COST") {
+        own.max_cost = None;
+    }
+    if set("OPENMUX_REGION") {
+        own.region = own.region.filter(|region| region.firm);
+    }
+    Ok(under(typed, &own))
+}
+
+/// The same of everything that is asked: also the models to go on to.
+///
+/// # Errors
+/// As [`choice`].
+pub(crate) fn ask(settings: &Settings, typed: &Ask) -> Result<Ask, CliError> {
+    let mut ask = Ask { choice: choice(settings, &typed.choice)?, ..typed.clone() };
+    if let Some(profile) = profile(settings, &typed.choice)? {
+        if ask.fallback.is_empty() {
+            ask.fallback.clone_from(&profile.fallback);
+        }
+        if ask.fallback_on.is_empty() {
+            ask.fallback_on.clone_from(&profile.fallback_on);
+        }
+    }
+    Ok(ask)
+}
 
 /// What is not negotiable: flags, the pinned provider of `model:provider`, then `OPENMUX_PROVIDER`.
 ///
@@ -53,6 +107,11 @@ pub(crate) fn constraints(
         max_cost: settings.max_cost(choice.max_cost)?,
         allow_unpriced: choice.allow_unpriced,
         no_gateways: choice.no_gateways,
+        thresholds: [choice.max_ttft, choice.min_throughput, choice.min_availability].into_iter().flatten().collect(),
+        quantization: choice.quantization.iter().map(|quant| quant.to_ascii_lowercase()).collect(),
+        region: choice.region.as_ref().filter(|region| region.firm).map(|region| region.name.clone()),
+        require: choice.require.clone(),
+        lenient: choice.lenient,
     })
 }
 

@@ -2,16 +2,27 @@
 
 use serde_json::{Map, Value};
 
-use super::explain::reason;
+use super::inputs;
 use super::json::literal;
+use super::reason::{decimal, reason};
 use crate::observe::Learning;
 use crate::routing::{
-    Basis, Constraints, Credential, Decision, Estimate, Expected, Policy, Ranked, Rejected, RouteRequest, TieBreak,
+    Basis, Constraints, Credential, Decision, Estimate, Expected, Measure, Policy, Ranked, Rates, Rejected,
+    RouteRequest, TieBreak,
 };
 use crate::units::Usd;
 
 /// The decision for programs; the same decision gives the same bytes.
 pub(crate) fn json(decision: &Decision, supposed: bool) -> Map<String, Value> {
+    with_rates(decision, supposed, &|_| None)
+}
+
+/// The same, with the rates that each price was computed from.
+pub(crate) fn with_rates(
+    decision: &Decision,
+    supposed: bool,
+    rates: &dyn Fn(&Ranked) -> Option<Rates>,
+) -> Map<String, Value> {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
@@ -25,9 +36,23 @@ pub(crate) fn json(decision: &Decision, supposed: bool) -> Map<String, Value> {
     put("margin_usd", decision.margin().map_or(Value::Null, usd));
     put("request", request_json(&decision.request));
     put("policy", policy_json(&decision.policy));
-    put("candidates", decision.ranked.iter().map(candidate_json).collect::<Vec<_>>().into());
+    put(
+        "candidates",
+        decision.ranked.iter().map(|entry| candidate_json(entry, decision, rates(entry))).collect::<Vec<_>>().into(),
+    );
+    put("chain", chain_json(decision));
     put("rejected", decision.rejected.iter().map(rejected_json).collect::<Vec<_>>().into());
     object
+}
+
+/// Who is tried in turn, and how long each may take to its first token while another is open.
+fn chain_json(decision: &Decision) -> Value {
+    let most = usize::try_from(decision.policy.max_attempts).unwrap_or(usize::MAX);
+    let each = decision.ranked.iter().take(most).map(|entry| {
+        let limit = figure(entry.first_token_limit.as_secs_f64());
+        serde_json::json!({ "provider": entry.endpoint.provider.as_str(), "first_token_limit_s": limit })
+    });
+    each.collect::<Vec<_>>().into()
 }
 
 fn usd(amount: Usd) -> Value {
@@ -82,6 +107,19 @@ fn constraints_json(constraints: &Constraints) -> Value {
     object.insert("max_cost_usd".to_owned(), constraints.max_cost.map_or(Value::Null, usd));
     object.insert("allow_unpriced".to_owned(), constraints.allow_unpriced.into());
     object.insert("no_gateways".to_owned(), constraints.no_gateways.into());
+    for measure in Measure::ALL {
+        let wish = constraints.thresholds.iter().find(|threshold| threshold.measure == measure);
+        let wish = wish.map_or(Value::Null, |wish| {
+            let mode = if wish.firm { "require" } else { "prefer" };
+            serde_json::json!({ "limit": literal(&decimal(wish.millionths)), "mode": mode })
+        });
+        object.insert(measure.name().to_owned(), wish);
+    }
+    object.insert("quantization".to_owned(), constraints.quantization.clone().into());
+    object.insert("region".to_owned(), constraints.region.clone().map_or(Value::Null, Value::from));
+    let require = constraints.require.iter().map(|ability| ability.name());
+    object.insert("require".to_owned(), require.collect::<Vec<_>>().into());
+    object.insert("lenient".to_owned(), constraints.lenient.into());
     object.into()
 }
 
@@ -91,6 +129,7 @@ fn policy_json(policy: &Policy) -> Value {
         object.insert(key.to_owned(), value);
     };
     put("preset", policy.preset.map_or(Value::Null, |preset| preset.name().into()));
+    put("rule", policy.rule.name().into());
     put("wait_usd_per_s", literal(&policy.wait_value.exact()));
     put("stream_usd_per_s", literal(&policy.stream_value.exact()));
     put("retry_usd", usd(policy.retry_cost));
@@ -140,6 +179,9 @@ fn estimate_json(estimate: Estimate) -> Value {
     let mut object = Map::new();
     object.insert("value".to_owned(), figure(estimate.value));
     object.insert("basis".to_owned(), estimate.basis.name().into());
+    if let Basis::Header { age } = estimate.basis {
+        object.insert("age_s".to_owned(), age.as_secs().into());
+    }
     if let Basis::Measured { n, age } = estimate.basis {
         object.insert("n".to_owned(), figure(n));
         object.insert("age_s".to_owned(), age.as_secs().into());
@@ -147,7 +189,7 @@ fn estimate_json(estimate: Estimate) -> Value {
     object.into()
 }
 
-fn candidate_json(entry: &Ranked) -> Value {
+fn candidate_json(entry: &Ranked, decision: &Decision, rates: Option<Rates>) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
@@ -173,6 +215,7 @@ fn candidate_json(entry: &Ranked) -> Value {
         object.insert("kind".to_owned(), term.kind.name().into());
         object.insert("usd".to_owned(), usd(term.amount));
         object.insert("basis".to_owned(), term.basis.name().into());
+        object.insert("inputs".to_owned(), inputs::of(term.kind, entry, decision, rates));
         Value::from(object)
     });
     put("terms", terms.collect::<Vec<_>>().into());
@@ -198,8 +241,13 @@ fn candidate_json(entry: &Ranked) -> Value {
             object.into()
         }),
     );
+    let measures = |measures: &[Measure]| measures.iter().map(|measure| measure.name()).collect::<Vec<_>>();
+    put("missed", measures(&entry.missed).into());
+    put("unproven", measures(&entry.unproven).into());
     put("trial", entry.half_open.into());
+    put("trial_after", entry.paused.map_or(Value::Null, |paused| paused.class.name().into()));
     put("cooling_until", entry.cooling.map_or(Value::Null, |cooling| cooling.until.to_string().into()));
+    put("cooling_after", entry.cooling.map_or(Value::Null, |cooling| cooling.class.name().into()));
     object.into()
 }
 

@@ -4,12 +4,11 @@
 use std::fmt::Write as _;
 
 use super::cache::told;
-use super::money::{adding_up, dollars, per_mtok};
+use super::money::{adding_up, dollars};
+pub(crate) use super::reason::{reason, unbounded};
 use super::text::{Style, age, cut_middle, duration, grouped, width, wrap};
-use crate::catalog::ProviderId;
-use crate::routing::{Basis, Decision, Expected, Policy, Ranked, Rejected, Rejection, RouteRequest, TermKind};
+use crate::routing::{Basis, Decision, Expected, Policy, Ranked, Rejected, Rejection, RouteRequest, Rule, TermKind};
 use crate::units::Usd;
-use crate::upstream::auth::base_variable;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy)]
@@ -214,7 +213,11 @@ impl Columns {
 
 /// `chosen`, or by how much it is dearer than the first.
 fn remark(place: usize, entry: &Ranked, decision: &Decision) -> String {
-    let cooling = entry.cooling.map(|cooling| format!(", cooling until {}", cooling.until)).unwrap_or_default();
+    let cooling = match (entry.cooling, entry.paused) {
+        (Some(cooling), _) => format!(", cooling until {} after {}", cooling.until, cooling.class.name()),
+        (None, Some(paused)) => format!(", one trial after {}", paused.class.name()),
+        (None, None) => String::new(),
+    };
     if place == 0 {
         return format!("chosen{cooling}");
     }
@@ -248,67 +251,12 @@ fn rejected_row(entry: &Rejected, name_width: usize, view: View) -> String {
     page
 }
 
-/// A reason with both sides of its comparison, and what would cure it.
-pub(crate) fn reason(rejection: &Rejection, provider: &ProviderId) -> String {
-    match rejection {
-        Rejection::NoCredential { looked_in } if looked_in.is_empty() => {
-            "no key, and the catalog names no variable".to_owned()
-        }
-        Rejection::NoCredential { looked_in } => format!("no key: set {}", looked_in.join(" or ")),
-        Rejection::ProtocolUnsupported { protocol } => format!("needs {protocol}, which this version lacks"),
-        Rejection::MissingSetting { variables } => format!("not set: {}", variables.join(", ")),
-        Rejection::NoBaseUrl => format!("no address known: set {}", base_variable(provider)),
-        Rejection::Retired { since: Some(day) } => format!("retired {day}"),
-        Rejection::Retired { since: None } => "retired".to_owned(),
-        Rejection::ContextTooSmall { needed, limit } => {
-            format!("context too small: needs {}, has {}", grouped(needed.count()), grouped(limit.count()))
-        }
-        Rejection::InputTooLong { needed, limit } => {
-            format!("prompt too long: {} of at most {}", grouped(needed.count()), grouped(limit.count()))
-        }
-        Rejection::OutputTooSmall { needed, limit } => {
-            format!("--max-tokens {} of at most {}", grouped(needed.count()), grouped(limit.count()))
-        }
-        Rejection::Unsupported { parameter } if parameter.contains(" input") => format!("cannot carry {parameter}"),
-        Rejection::Unsupported { parameter } => format!("does not take {parameter}"),
-        Rejection::Unpriced { missing: None } => "price not known: --allow-unpriced uses it".to_owned(),
-        Rejection::Unpriced { missing: Some(item) } => format!("{item} price not known: --allow-unpriced uses it"),
-        Rejection::PlanPrice => "a subscription: no price per token; --provider uses it".to_owned(),
-        Rejection::AboveMaxPrice { item, price, limit } => {
-            let flag = if *item == crate::catalog::price::Item::Output { "--max-price-out" } else { "--max-price-in" };
-            format!("{item} {} > {flag} {}", per_mtok(*price), per_mtok(*limit))
-        }
-        Rejection::AboveMaxCost { bound, limit } => {
-            format!("could cost {} > --max-cost {}", dollars(*bound), limit.exact())
-        }
-        Rejection::UnboundedCost { limit } => {
-            format!("no bound on its cost is known for --max-cost {}: give --max-tokens", limit.exact())
-        }
-        Rejection::NotAllowed => "left out by --provider or --only".to_owned(),
-        Rejection::Ignored => "left out by --ignore".to_owned(),
-        Rejection::Gateway => "left out by --no-gateways".to_owned(),
-        Rejection::CoolingDown { until, class } => format!("cooling down until {until} after {}", class.name()),
-        Rejection::ForeignState { made_by } => {
-            format!("cannot take back the reasoning or tool calls that {made_by} signed")
-        }
-        Rejection::NotSimulated => "not simulated by the sandbox".to_owned(),
-    }
-}
-
-/// What would make a bound of the cost known.
-pub(crate) fn unbounded(request: &RouteRequest) -> &'static str {
-    match (request.needs.pdfs, request.needs.images) {
-        _ if request.max_output.is_none() => "give --max-tokens",
-        (true, _) => "what is in a PDF cannot be counted, and no window is known",
-        (false, true) => "images are billed apiece here",
-        (false, false) => "its price sheet does not say enough",
-    }
-}
-
 /// Margin, policy, data: what a reader asks next.
 fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
     let mut notes = Vec::new();
-    if let [first, second, ..] = decision.ranked.as_slice() {
+    if decision.policy.rule != Rule::Score {
+        notes.push(("Order", rule_text(decision)));
+    } else if let [first, second, ..] = decision.ranked.as_slice() {
         let (gap, next) = (second.score.total() - first.score.total(), &second.endpoint.provider);
         let mut text = if gap < Usd::ZERO {
             format!("{next}'s sum is {} lower", dollars(-gap))
@@ -339,6 +287,12 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
     if !decision.request.warm.is_empty() {
         notes.push(("Cache", told(decision)));
     }
+    if let Some(text) = wishes_text(decision) {
+        notes.push(("Wishes", text));
+    }
+    if decision.ranked.len() > 1 {
+        notes.push(("Chain", chain_text(decision)));
+    }
     if decision.all_cooling {
         notes.push(("Cooling", "every usable provider is cooling down: the earliest to reopen goes first".to_owned()));
     }
@@ -358,6 +312,55 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
     notes.push(("Data", data_text(decision)));
     notes.push(("Replay", format!("--at {} --seed {}", decision.at, decision.seed)));
     notes
+}
+
+/// That the order is not by the sum, and by what it is.
+fn rule_text(decision: &Decision) -> String {
+    let by = match decision.policy.rule {
+        Rule::Score => "the sum of the terms",
+        Rule::Ttft => "the expected time to the first token, what was never measured last",
+        Rule::OriginFirst => "the author's own endpoint, then the expected time to the first token",
+        Rule::InverseSquarePrice => "no fault in the last 30 s, then a draw by 1/price² from the seed",
+        Rule::Listed => "--order, the others by name",
+    };
+    let name = decision.policy.preset.map_or("--time-value", crate::routing::Preset::name);
+    format!("by the rule of {name}: {by}; the terms are shown, and the sum decides nothing")
+}
+
+/// What was asked of waits, speeds and availability, and who misses it or was not measured.
+fn wishes_text(decision: &Decision) -> Option<String> {
+    if decision.request.constraints.thresholds.is_empty() {
+        return None;
+    }
+    let names = |pick: fn(&Ranked) -> bool| {
+        let names: Vec<&str> =
+            decision.ranked.iter().filter(|entry| pick(entry)).map(|entry| entry.endpoint.provider.as_str()).collect();
+        super::text::first_of(&names, 6)
+    };
+    let kept = names(|entry| entry.grade() == 0);
+    let unproven = names(|entry| entry.grade() == 1);
+    let missed = names(|entry| entry.grade() == 2);
+    let mut parts = Vec::new();
+    for (who, what) in [
+        (kept, "kept by"),
+        (unproven, "not measured, so neither kept nor missed, at"),
+        (missed, "missed, and so behind the others, by"),
+    ] {
+        if !who.is_empty() {
+            parts.push(format!("{what} {who}"));
+        }
+    }
+    let flags: Vec<&str> = decision.request.constraints.thresholds.iter().map(|wish| wish.measure.flag()).collect();
+    Some(format!("{}: {}", flags.join(", "), parts.join("; ")))
+}
+
+/// Who is tried, and how long each may take to its first token while another is open.
+fn chain_text(decision: &Decision) -> String {
+    let most = usize::try_from(decision.policy.max_attempts).unwrap_or(usize::MAX);
+    let tried = decision.ranked.iter().take(most);
+    let each: Vec<String> =
+        tried.map(|entry| format!("{} {}", entry.endpoint.provider, duration(entry.first_token_limit))).collect();
+    format!("{}: how long each may take to its first token while another is open", each.join(", "))
 }
 
 fn policy_text(policy: &Policy) -> String {

@@ -24,6 +24,7 @@ mod suite;
 mod tools;
 mod usage;
 mod whose;
+mod wishes;
 
 use std::fmt::Write as _;
 

@@ -212,6 +212,9 @@ fn a_decision_explains_itself() {
       -  sap-ai-core            no address known: set SAP_AI_CORE_BASE_URL
 
     Margin   $0 behind it: amazon-bedrock; 7 within 2 %, seed 1 chose
+    Chain    llmgateway TIME, amazon-bedrock TIME, anthropic TIME,
+             cloudflare-ai-gateway TIME: how long each may take to its first token
+             while another is open
     At most  $0.32595 for this call at llmgateway
     Status   unlisted at llmgateway
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
@@ -219,6 +222,13 @@ fn a_decision_explains_itself() {
     Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
              measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
+    Would change it
+             amazon-bedrock, if llmgateway had input at $16.192104 per 1M or more
+               (now 15), or output at $77.980259 per 1M or more (now 75), or a first
+               token in TIME or more (now TIME)
+             amazon-bedrock, with input at $13.831271 per 1M or less (now 15), or
+               output at $72.078177 per 1M or less (now 75), or a first token in
+               TIME or less (now TIME)
 
     --- stderr
     ");
@@ -241,12 +251,23 @@ fn a_decision_explains_itself() {
          unsupported, 2 retired; --all shows them
 
     Margin   $0 behind it: anthropic; 2 within 2 %, seed 1 chose
+    Chain    openrouter TIME, anthropic TIME: how long each may take to its first
+             token while another is open
     At most  $0.33 for this call at openrouter
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
     Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
              measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
+    Would change it
+             anthropic, if openrouter had input at $1.106513 per 1M or more (now
+               1), or output at $5.852104 per 1M or more (now 5), or a first token
+               in TIME or more (now TIME)
+             anthropic, with input at $0.895575 per 1M or less (now 1), or output
+               at $4.164604 per 1M or less (now 5), or a first token in TIME or
+               less (now TIME)
+             with a key of its own, each of qihang-ai (QIHANG_API_KEY), xpersona
+               (XPERSONA_API_KEY), poe (POE_API_KEY) and 11 more
 
     --- stderr
     ");

@@ -70,7 +70,7 @@ fn ordered(world: &World, decision: &Decision) -> Verdict {
     let key = |entry: &Ranked| {
         let reopens = entry.cooling.filter(|_| decision.all_cooling).map(|cooling| cooling.until);
         let place = world.place(&entry.endpoint);
-        (place, reopens, !entry.score.price_known, entry.score.total(), entry.endpoint.clone())
+        (place, reopens, entry.grade(), !entry.score.price_known, entry.score.total(), entry.endpoint.clone())
     };
     let [first, rest @ ..] = decision.ranked.as_slice() else { return Ok(()) };
     ensure(rest.is_sorted_by_key(key), || format!("{rest:?} is not in order"))?;
@@ -179,6 +179,11 @@ fn a_decision_holds_no_prompt() {
                 max_cost: _,
                 allow_unpriced: _,
                 no_gateways: _,
+                thresholds: _,
+                quantization: _,
+                region: _,
+                require: _,
+                lenient: false,
             },
     } = request
     else {

@@ -59,6 +59,7 @@ fn least(arms: &mut Vec<Arm>, done: usize, last: f64) -> f64 {
 fn optimal(decider: Decider<'_>, world: &World) -> Verdict {
     let mut free = world.clone();
     free.request.constraints.order.clear();
+    free.request.constraints.thresholds.clear();
     let decision = free.decide(decider);
     let mut ranked: Vec<&Ranked> = decision.ranked.iter().filter(|entry| entry.score.price_known).collect();
     if decision.all_cooling || ranked.len() > 6 {

@@ -63,12 +63,23 @@ fn forbidden(world: &World, spec: &Spec) -> Option<&'static str> {
         ("the window", over(request.input.count() + asked, endpoint.context)),
         ("the longest input", over(request.input.count(), endpoint.max_input)),
         ("the longest answer", request.max_output.is_some() && over(asked, endpoint.max_output)),
-        ("temperature", request.needs.temperature && endpoint.can(Capability::NoTemperature)),
+        ("temperature", request.needs.temperature && !constraints.lenient && endpoint.can(Capability::NoTemperature)),
         ("tools", request.needs.tools && endpoint.can(Capability::NoTools)),
         ("no text", !endpoint.output.is_empty() && !endpoint.output.contains(&Modality::Text)),
         ("not allowed", !constraints.only.is_empty() && !constraints.only.contains(&spec.id().provider)),
         ("ignored", constraints.ignore.contains(&spec.id().provider)),
         ("a gateway", constraints.no_gateways && spec.kind == ProviderKind::Gateway),
+        ("its quantisation", {
+            let own = endpoint.quant.clone().unwrap_or_else(|| "unknown".to_owned());
+            !constraints.quantization.is_empty() && !constraints.quantization.contains(&own)
+        }),
+        (
+            "its region",
+            constraints.region.is_some()
+                && !["eu", "eu-west-1"].contains(&endpoint.region.as_deref().unwrap_or_default()),
+        ),
+        ("an ability", !constraints.require.is_empty() && !endpoint.can(Capability::Tools)),
+        ("a threshold", super::wishes::misses_firmly(world, spec)),
         ("the input price", dear(Item::Input, constraints.max_price_in)),
         ("the output price", dear(Item::Output, constraints.max_price_out)),
         ("the worst case", unbounded),
@@ -123,6 +134,9 @@ fn cured(world: &World, at: usize, reason: &Rejection) -> Option<World> {
             let cannot = if *parameter == "tools" { Capability::NoTools } else { Capability::NoTemperature };
             spec.endpoint.capabilities.remove(&cannot);
         }
+        Rejection::Quantization { .. } => spec.endpoint.quant = Some("fp8".to_owned()),
+        Rejection::Region { .. } => spec.endpoint.region = Some("eu".to_owned()),
+        Rejection::NotStated { .. } => drop(spec.endpoint.capabilities.insert(Capability::Tools)),
         Rejection::Gateway => spec.kind = ProviderKind::Host,
         Rejection::CoolingDown { .. } => spec.stats.cooling = None,
         _ => return None,
@@ -169,6 +183,12 @@ fn sides(decider: Decider<'_>, world: &World) -> Verdict {
                 Rejection::AboveMaxCost { bound, limit } => {
                     bound > limit && world.request.constraints.max_cost == Some(*limit)
                 }
+                Rejection::Beyond { measure, expected, limit } => {
+                    let asked = world.request.constraints.thresholds.iter().find(|asked| asked.measure == *measure);
+                    let beyond =
+                        if *measure == openmux::routing::Measure::Ttft { expected > limit } else { expected < limit };
+                    beyond && asked.is_some_and(|asked| asked.firm && asked.millionths == *limit)
+                }
                 Rejection::CoolingDown { until, class } => {
                     let cooling = spec.stats.cooling.map(|cooling| (cooling.until, cooling.class));
                     *until > now() && cooling == Some((*until, *class))
@@ -210,6 +230,15 @@ fn nothing_ranked_breaks_a_constraint() {
     catches(constraints, &misasked(|request| request.constraints.max_cost = None));
     catches(constraints, &misasked(|request| request.constraints.no_gateways = false));
     catches(constraints, &misasked(|request| request.constraints.allow_unpriced = true));
+    catches(constraints, &misasked(|request| request.constraints.quantization.clear()));
+    catches(constraints, &misasked(|request| request.constraints.region = None));
+    catches(constraints, &misasked(|request| request.constraints.require.clear()));
+    catches(constraints, &misasked(|request| request.constraints.lenient = true));
+    catches(constraints, &misasked(|request| request.constraints.thresholds.clear()));
+    catches(
+        constraints,
+        &misasked(|request| request.constraints.thresholds.iter_mut().for_each(|wish| wish.firm = false)),
+    );
     catches(constraints, &misasked(|request| request.needs.tools = false));
     catches(constraints, &misasked(|request| request.input_bound = request.input));
 }
@@ -267,6 +296,14 @@ fn a_figure_in_a_reason_lies_beyond_its_limit() {
     catches(
         sides,
         &turned(|reason| {
+            if let Rejection::Beyond { expected, limit, .. } = reason {
+                std::mem::swap(expected, limit);
+            }
+        }),
+    );
+    catches(
+        sides,
+        &turned(|reason| {
             if let Rejection::CoolingDown { until, .. } = reason {
                 *until = now();
             }
@@ -293,6 +330,6 @@ fn the_worlds_know_every_reason() {
         Ok(())
     });
     let counts = counts.into_inner();
-    assert_eq!(counts.len(), 19 + 2, "{counts:?}");
+    assert_eq!(counts.len(), 25 + 2, "{counts:?}");
     assert!(counts.values().all(|count| *count >= 20), "{counts:?}");
 }

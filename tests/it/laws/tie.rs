@@ -20,7 +20,7 @@ pub(super) fn near_tied(a: Usd, b: Usd) -> bool {
 /// Who may go first, worked out anew: of the earliest place, with a known price if any has one, within 2 % of the best,
 /// of those the one with the warmest cache, and of those the least loaded.
 pub(super) fn may_lead<'a>(world: &World, decision: &'a Decision) -> Vec<&'a Ranked> {
-    let rank = |entry: &Ranked| (world.place(&entry.endpoint), !entry.score.price_known);
+    let rank = |entry: &Ranked| (world.place(&entry.endpoint), entry.grade(), !entry.score.price_known);
     let Some(first) = decision.ranked.iter().map(rank).min() else { return Vec::new() };
     let front: Vec<&Ranked> = decision.ranked.iter().filter(|entry| rank(entry) == first).collect();
     let best = front.iter().map(|entry| entry.score.total()).min().unwrap_or_default();

@@ -8,9 +8,8 @@ use openmux::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, Tier};
 use openmux::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId};
 use openmux::catalog::{ProviderKind, Status};
 use openmux::observe::{CacheHits, Cooling, EndpointStats, ErrorClass, Moments, Share};
-use openmux::routing::{
-    Candidate, Constraints, Credential, Decision, Expected, Needs, Policy, Preset, RouteRequest, Warm,
-};
+use openmux::routing::{Ability, Candidate, Constraints, Credential, Decision, Expected, Measure, Needs, Policy};
+use openmux::routing::{Preset, RouteRequest, Threshold, Warm};
 use openmux::units::Tokens;
 use proptest::prelude::*;
 
@@ -118,7 +117,7 @@ impl Genes<'_> {
 
 /// Worlds of two to eight candidates.
 pub(super) fn worlds() -> impl Strategy<Value = World> {
-    prop::collection::vec(any::<u8>(), 480).prop_map(|bytes| {
+    prop::collection::vec(any::<u8>(), 640).prop_map(|bytes| {
         let mut genes = Genes { bytes: bytes.iter() };
         let (seed, luck) = (genes.long(), genes.long());
         let policy =
@@ -163,6 +162,11 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
         max_cost: genes.chance(15).then(|| genes.pick(&["0.05", "1"]).parse().unwrap()),
         allow_unpriced: genes.chance(15),
         no_gateways: genes.chance(20),
+        thresholds: thresholds(genes),
+        quantization: if genes.chance(10) { vec!["fp8".to_owned(), "unknown".to_owned()] } else { Vec::new() },
+        region: genes.chance(8).then(|| "eu".to_owned()),
+        require: if genes.chance(8) { vec![Ability::Can(Capability::Tools)] } else { Vec::new() },
+        lenient: genes.chance(20),
     };
     let input = genes.pick(&[1000, 90_000, 250_000]);
     let warm_at = genes.byte() % 8;
@@ -196,6 +200,22 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
     }
 }
 
+/// Limits on estimates, firm and soft.
+fn thresholds(genes: &mut Genes<'_>) -> Vec<Threshold> {
+    let limits = [
+        (Measure::Ttft, [700_000, 1_500_000]),
+        (Measure::Throughput, [40_000_000, 70_000_000]),
+        (Measure::Availability, [950_000, 990_000]),
+    ];
+    let mut found = Vec::new();
+    for (measure, values) in limits {
+        if genes.chance(20) {
+            found.push(Threshold { measure, millionths: genes.pick(&values), firm: genes.chance(50) });
+        }
+    }
+    found
+}
+
 /// A candidate; about half of them have nothing that speaks against them but the request's own limits.
 fn spec(genes: &mut Genes<'_>, id: &EndpointId) -> Spec {
     let odd = genes.chance(45);
@@ -219,6 +239,8 @@ fn spec(genes: &mut Genes<'_>, id: &EndpointId) -> Spec {
     let mut capabilities = std::collections::BTreeSet::new();
     if flaw(genes, 20) {
         capabilities.extend([Capability::NoTemperature, Capability::NoTools]);
+    } else if genes.chance(50) {
+        capabilities.insert(Capability::Tools);
     }
     let endpoint = Endpoint {
         pricing,
@@ -226,6 +248,8 @@ fn spec(genes: &mut Genes<'_>, id: &EndpointId) -> Spec {
         context: genes.pick(&[None, Some(1_000_000), Some(128_000)]).map(Tokens::new),
         max_input: if flaw(genes, 20) { Some(Tokens::new(50_000)) } else { None },
         max_output: genes.pick(&[Some(64_000), Some(4096), None]).map(Tokens::new),
+        quant: genes.pick(&[None, None, Some("fp8".to_owned()), Some("int4".to_owned())]),
+        region: genes.pick(&[None, Some("eu".to_owned()), Some("eu-west-1".to_owned()), Some("us".to_owned())]),
         output: if flaw(genes, 10) { [Modality::Image].into() } else { [].into() },
         status: if flaw(genes, 20) { Status::Retired } else { genes.pick(&[Status::Active, Status::Deprecated]) },
         ..plain(id)
@@ -313,6 +337,7 @@ fn stats(genes: &mut Genes<'_>) -> EndpointStats {
         cache: genes.pick(
             &[(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (40.0, 10.0)].map(|(asked, served)| CacheHits { asked, served }),
         ),
+        last_fault: genes.pick(&[None, None, Some(10), Some(29), Some(31)]).map(|ago| now() - Duration::from_secs(ago)),
         age: Some(Duration::from_secs(60)),
         cooling,
         ..EndpointStats::default()

@@ -1,0 +1,117 @@
+//! What each term of a sum was computed from, for programs: every input with its value and its source, and with how many
+//! samples and how old where it was observed.
+
+use serde_json::{Map, Value};
+
+use super::json::literal;
+use crate::routing::{Basis, Decision, Estimate, Ranked, Rates, TermKind};
+use crate::units::{Tokens, Usd, UsdPerMtok, UsdPerSecond};
+
+/// The word for where a figure comes from.
+pub(super) const fn source(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Catalog => "catalog",
+        Basis::Measured { .. } => "observed",
+        Basis::Header { .. } => "header",
+        Basis::Assumed => "prior",
+        Basis::Unknown => "unknown",
+    }
+}
+
+/// Where requests and policies come from.
+const REQUEST: &str = "request";
+const CONFIG: &str = "config";
+const CATALOG: &str = "catalog";
+
+/// The inputs of one term, in a fixed order; `rates` where the price sheet is at hand.
+pub(super) fn of(kind: TermKind, entry: &Ranked, decision: &Decision, rates: Option<Rates>) -> Value {
+    let (request, policy, expectation) = (&decision.request, &decision.policy, &entry.expectation);
+    let mut inputs = Vec::new();
+    let mut put = |name: &str, value: Value, from: &str| inputs.push(input(name, value, from));
+    match kind {
+        TermKind::Price => {
+            put("input_tokens", count(request.input), if request.input_estimated { "prior" } else { REQUEST });
+            put("cached_tokens", count(request.cached.max(request.warm_at(&entry.endpoint))), REQUEST);
+            put("output_tokens", count(expectation.output), if request.input_estimated { "prior" } else { REQUEST });
+            if let Some(rates) = rates {
+                put("input_usd_per_mtok", rate(rates.input), CATALOG);
+                put("output_usd_per_mtok", rate(rates.output), CATALOG);
+                put("cache_read_usd_per_mtok", rate(rates.cache_read), CATALOG);
+            }
+            if let Some(next) = expectation.next_turn {
+                put("next_turn_usd", usd(next), CATALOG);
+                put("continuation", figure(policy.continuation), CONFIG);
+            }
+        }
+        TermKind::Wait => {
+            put("output_tokens", count(expectation.output), if request.input_estimated { "prior" } else { REQUEST });
+            put("wait_usd_per_s", per_second(policy.wait_value), CONFIG);
+            put("stream_usd_per_s", per_second(policy.stream_value), CONFIG);
+            inputs.push(estimate("ttft_s", expectation.ttft_s));
+            inputs.push(estimate("tokens_per_s", expectation.tokens_per_s));
+        }
+        TermKind::Risk => {
+            put("wait_usd_per_s", per_second(policy.wait_value), CONFIG);
+            put("retry_usd", usd(policy.retry_cost), CONFIG);
+            inputs.push(estimate("availability", expectation.availability));
+            inputs.push(estimate("failure_s", expectation.failure_s));
+        }
+        TermKind::Load => {
+            put("wait_usd_per_s", per_second(policy.wait_value), CONFIG);
+            put("reject_s", figure(policy.reject_wait.as_secs_f64()), CONFIG);
+            put("reject_usd", usd(policy.reject_cost), CONFIG);
+            inputs.push(estimate("rejection", expectation.rejection));
+        }
+        TermKind::Switch => {
+            let warmest = request.warm.iter().map(|warm| warm.tokens).max().unwrap_or_default();
+            put("warm_tokens", count(request.warm_at(&entry.endpoint)), REQUEST);
+            put("warmest_tokens", count(warmest), REQUEST);
+            if let Some(hit) = expectation.cache_hit {
+                inputs.push(estimate("cache_hit", hit));
+            }
+        }
+    }
+    inputs.into()
+}
+
+fn input(name: &str, value: Value, from: &str) -> Value {
+    let mut object = Map::new();
+    object.insert("name".to_owned(), name.into());
+    object.insert("value".to_owned(), value);
+    object.insert("source".to_owned(), from.into());
+    object.into()
+}
+
+fn estimate(name: &str, estimate: Estimate) -> Value {
+    let mut told = input(name, figure(estimate.value), source(estimate.basis));
+    let (n, age) = match estimate.basis {
+        Basis::Measured { n, age } => (Some(n), Some(age)),
+        Basis::Header { age } => (None, Some(age)),
+        _ => (None, None),
+    };
+    if let Some(object) = told.as_object_mut() {
+        object.extend(n.map(|n| ("n".to_owned(), figure(n))));
+        object.extend(age.map(|age| ("age_s".to_owned(), age.as_secs().into())));
+    }
+    told
+}
+
+fn count(tokens: Tokens) -> Value {
+    tokens.count().into()
+}
+
+fn usd(amount: Usd) -> Value {
+    literal(&amount.exact())
+}
+
+fn rate(rate: Option<UsdPerMtok>) -> Value {
+    rate.map_or(Value::Null, |rate| literal(&rate.exact()))
+}
+
+fn per_second(value: UsdPerSecond) -> Value {
+    literal(&value.exact())
+}
+
+fn figure(value: f64) -> Value {
+    literal(&format!("{value:.6}"))
+}

@@ -1,0 +1,417 @@
+//! What would change a decision: at which price, time value, first token or key another endpoint would go first.
+//!
+//! Nothing here decides: every statement was made by asking [`decide`] at both of its sides, a unit apart, so that it is
+//! true of the decision that would be made then. It is computed for who asks, never within a decision.
+
+mod change;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use change::{answers_in, cured, float, hourly, millis, priced, whole};
+
+use super::{Candidate, Decision, Policy, Preset, Ranked, Rejection, RouteRequest, Rule, decide};
+use crate::catalog::price::Item;
+use crate::catalog::{Endpoint, EndpointId, Status, Usage};
+use crate::units::{Tokens, Usd, UsdPerMtok};
+
+/// The dearest time value that is looked at, in millionths of a dollar an hour.
+const DEAREST_TIME: u64 = 10_000_000_000;
+/// The dearest price that is looked at, in millionths of a dollar per 1M tokens.
+const DEAREST_PRICE: u64 = 999_999_000_000;
+/// The longest time to a first token that is looked at, in milliseconds.
+const LONGEST: u64 = 600_000;
+/// How many places are looked at on one side of the time value.
+const MOST_PLACES: usize = 64;
+
+/// Everything that a decision was made from, to ask what it would be otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// What was asked.
+    pub request: &'a RouteRequest,
+    /// Who was weighed.
+    pub candidates: &'a [Candidate<'a>],
+    /// With what.
+    pub policy: &'a Policy,
+    /// When.
+    pub now: Timestamp,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// What is changed, with nothing else being different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The value of time; in millionths of a dollar an hour.
+    TimeValue,
+    /// The price of plain input or output at an endpoint; in millionths of a dollar per 1M tokens.
+    Price {
+        /// Whose.
+        endpoint: EndpointId,
+        /// [`Item::Input`] or [`Item::Output`].
+        item: Item,
+    },
+    /// The time to the first token of an endpoint, as if it were surely measured; in milliseconds.
+    Ttft {
+        /// Whose.
+        endpoint: EndpointId,
+    },
+}
+
+/// Where another endpoint goes first: between two values that lie one unit apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flip {
+    /// What is changed.
+    pub change: Change,
+    /// What it is now, in the unit of the change.
+    pub now: u64,
+    /// The last value at which it is still as it is now.
+    pub holds_at: u64,
+    /// The first value at which it is not.
+    pub flips_at: u64,
+    /// Who goes first there.
+    pub to: EndpointId,
+}
+
+/// The rates that an endpoint's expected request is billed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rates {
+    /// Of plain input.
+    pub input: Option<UsdPerMtok>,
+    /// Of output.
+    pub output: Option<UsdPerMtok>,
+    /// Of input that a cache serves.
+    pub cache_read: Option<UsdPerMtok>,
+}
+
+/// Why an endpoint does not go first, or that it does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Why {
+    /// It goes first.
+    First,
+    /// It is usable, and others go before it.
+    Behind {
+        /// Its place, from 1.
+        place: usize,
+        /// What alone would put it first: nothing where the list is empty.
+        flips: Vec<Flip>,
+    },
+    /// It may not be used.
+    Rejected {
+        /// Every reason.
+        reasons: Vec<Rejection>,
+        /// What it would come to if none of them were there, and its place by that sum, from 1, among those that are
+        /// usable; `None` where no price is known, or the rule is not the sum.
+        otherwise: Option<(Usd, usize)>,
+    },
+    /// It was not weighed: it does not serve the model.
+    NotServed,
+}
+
+impl<'a> Question<'a> {
+    /// The decision as it is.
+    #[must_use]
+    pub fn decide(&self) -> Decision {
+        decide(self.request, self.candidates, self.policy, self.now, self.seed)
+    }
+
+    /// The decision at another value of a change, given in its unit.
+    #[must_use]
+    pub fn at(&self, change: &Change, value: u64) -> Decision {
+        let others = |endpoint: &EndpointId| self.candidates.iter().position(|known| known.endpoint.id == *endpoint);
+        match change {
+            Change::TimeValue => {
+                let policy = self.policy.with_time_value(hourly(value));
+                decide(self.request, self.candidates, &policy, self.now, self.seed)
+            }
+            Change::Price { endpoint, item } => {
+                let Some(at) = others(endpoint) else { return self.decide() };
+                let changed = priced(self.candidates[at].endpoint, *item, UsdPerMtok::from_millionths(value));
+                let mut candidates = self.candidates.to_vec();
+                candidates[at].endpoint = &changed;
+                decide(self.request, &candidates, self.policy, self.now, self.seed)
+            }
+            Change::Ttft { endpoint } => {
+                let Some(at) = others(endpoint) else { return self.decide() };
+                let mut candidates = self.candidates.to_vec();
+                answers_in(&mut candidates[at], value);
+                decide(self.request, &candidates, self.policy, self.now, self.seed)
+            }
+        }
+    }
+
+    /// The same question over those alone that the decision ranks: who is rejected stays rejected whatever a price, a
+    /// time or their value is.
+    fn among<'b>(&self, candidates: &'b [Candidate<'b>]) -> Question<'b>
+    where
+        'a: 'b,
+    {
+        Question { candidates, ..*self }
+    }
+
+    fn usable(&self, decision: &Decision) -> Vec<Candidate<'a>> {
+        let ranked =
+            |candidate: &&Candidate<'_>| decision.ranked.iter().any(|entry| entry.endpoint == candidate.endpoint.id);
+        self.candidates.iter().filter(ranked).cloned().collect()
+    }
+
+    /// What alone would put another endpoint first: the value of time, a worse price or first token of the first, a better
+    /// one of the second.
+    #[must_use]
+    pub fn flips(&self, decision: &Decision) -> Vec<Flip> {
+        let usable = self.usable(decision);
+        let question = self.among(&usable);
+        let [first, second, ..] = decision.ranked.as_slice() else { return Vec::new() };
+        let mut flips = question.time_flips(decision);
+        flips.extend(question.levers(first, true));
+        flips.extend(question.levers(second, false));
+        flips
+    }
+
+    /// Why an endpoint does not go first.
+    #[must_use]
+    pub fn why(&self, decision: &Decision, endpoint: &EndpointId) -> Why {
+        if let Some(at) = decision.ranked.iter().position(|entry| entry.endpoint == *endpoint) {
+            if at == 0 {
+                return Why::First;
+            }
+            let usable = self.usable(decision);
+            let question = self.among(&usable);
+            let mut flips = question.levers(&decision.ranked[at], false);
+            flips.extend(question.time_flips(decision).into_iter().filter(|flip| flip.to == *endpoint));
+            return Why::Behind { place: at + 1, flips };
+        }
+        let Some(rejected) = decision.rejected.iter().find(|entry| entry.endpoint == *endpoint) else {
+            return Why::NotServed;
+        };
+        Why::Rejected { reasons: rejected.reasons.clone(), otherwise: self.otherwise(decision, endpoint) }
+    }
+
+    /// What a rejected endpoint would come to if nothing stood against it.
+    fn otherwise(&self, decision: &Decision, endpoint: &EndpointId) -> Option<(Usd, usize)> {
+        let candidate = self.candidates.iter().find(|known| known.endpoint.id == *endpoint)?;
+        let free = Endpoint {
+            status: Status::Active,
+            context: None,
+            max_input: None,
+            max_output: candidate
+                .endpoint
+                .max_output
+                .filter(|&most| self.request.max_output.is_none_or(|asked| asked <= most)),
+            output: std::collections::BTreeSet::new(),
+            input: std::collections::BTreeSet::new(),
+            ..candidate.endpoint.clone()
+        };
+        let mut cured = Candidate { endpoint: &free, ..cured(candidate) };
+        (cured.unsupported, cured.no_base_url, cured.outside_sandbox) = (None, false, false);
+        cured.lacks.clear();
+        cured.stats.cooling = None;
+        let mut request = self.request.clone();
+        request.constraints = super::Constraints { allow_unpriced: true, ..super::Constraints::default() };
+        request.needs = super::Needs::default();
+        let alone = decide(&request, std::slice::from_ref(&cured), self.policy, self.now, self.seed);
+        let score = &alone.chosen()?.score;
+        if !score.price_known || self.policy.rule != Rule::Score {
+            return None;
+        }
+        let total = score.total();
+        let before = decision.ranked.iter().filter(|entry| entry.score.price_known && entry.score.total() <= total);
+        Some((total, before.count() + 1))
+    }
+
+    /// Endpoints that lack nothing but a key or a setting and would go first with it, each with what it lacks; the lowest
+    /// sum first.
+    #[must_use]
+    pub fn keys(&self, decision: &Decision) -> Vec<(EndpointId, Vec<String>)> {
+        let usable = self.usable(decision);
+        let mut found = Vec::new();
+        for entry in &decision.rejected {
+            // What is cooling is judged by the decision: it may be used all the same where everybody is.
+            let lasting = entry.reasons.iter().filter(|reason| !matches!(reason, Rejection::CoolingDown { .. }));
+            let lacking: Option<Vec<&[String]>> = lasting.map(lacks_only).collect();
+            let Some(lacking) = lacking.filter(|lacking| !lacking.is_empty()) else { continue };
+            let Some(candidate) = self.candidates.iter().find(|known| known.endpoint.id == entry.endpoint) else {
+                continue;
+            };
+            let mut candidates = usable.clone();
+            candidates.push(cured(candidate));
+            let keyed = self.among(&candidates).decide();
+            if let Some(first) = keyed.chosen().filter(|first| first.endpoint == entry.endpoint) {
+                // Any of the variables of a key will do, all settings must be there.
+                let name = |names: &[String]| names.first().cloned();
+                let names = lacking.into_iter().filter_map(name).collect();
+                found.push((first.score.total(), entry.endpoint.clone(), names));
+            }
+        }
+        found.sort();
+        found.into_iter().map(|(_, endpoint, names)| (endpoint, names)).collect()
+    }
+
+    /// The trades between money and time that would put another endpoint first, with whom.
+    #[must_use]
+    pub fn presets(&self, decision: &Decision) -> Vec<(Preset, EndpointId)> {
+        let Some(first) = decision.chosen() else { return Vec::new() };
+        let usable = self.usable(decision);
+        let trades = Preset::ALL.into_iter().filter(|preset| preset.rule() == Rule::Score);
+        let others = trades.filter(|preset| self.policy.preset != Some(*preset));
+        let winner = |preset: Preset| {
+            let made = decide(self.request, &usable, &Policy::preset(preset), self.now, self.seed);
+            made.ranked.into_iter().next().map(|entry| (preset, entry.endpoint))
+        };
+        others.filter_map(winner).filter(|(_, winner)| *winner != first.endpoint).collect()
+    }
+
+    /// The rates that an endpoint's expected request is billed by.
+    #[must_use]
+    pub fn rates(&self, entry: &Ranked) -> Rates {
+        let candidate = self.candidates.iter().find(|known| known.endpoint.id == entry.endpoint);
+        let Some(pricing) = candidate.and_then(|candidate| candidate.endpoint.pricing.as_ref()) else {
+            return Rates::default();
+        };
+        let rate = |item: Item, cached: Tokens| {
+            let usage = Usage {
+                input: Some(self.request.input),
+                output: Some(entry.expectation.output),
+                cache_read: (cached > Tokens::ZERO).then_some(cached),
+                ..Usage::default()
+            };
+            let cost = pricing.cost(&usage, self.now).ok()?;
+            let line = cost.items.iter().find(|line| line.key == item.key())?;
+            line.rate.to_string().parse().ok()
+        };
+        let cached = self.request.cached.max(self.request.warm_at(&entry.endpoint)).min(self.request.input);
+        Rates {
+            input: rate(Item::Input, Tokens::ZERO),
+            output: rate(Item::Output, Tokens::ZERO),
+            cache_read: rate(Item::CacheRead, cached),
+        }
+    }
+
+    fn first(&self, change: &Change, value: u64) -> Option<EndpointId> {
+        self.at(change, value).ranked.into_iter().next().map(|entry| entry.endpoint)
+    }
+
+    /// What an endpoint's own prices and first token would have to be for it to go first, or no longer to.
+    fn levers(&self, entry: &Ranked, leads: bool) -> Vec<Flip> {
+        let rates = self.rates(entry);
+        let endpoint = entry.endpoint.clone();
+        let prices = [(Item::Input, rates.input), (Item::Output, rates.output)];
+        let mut changes: Vec<(Change, u64, u64)> = prices
+            .into_iter()
+            .filter_map(|(item, rate)| {
+                let now = rate?.to_millionths()?;
+                Some((Change::Price { endpoint: endpoint.clone(), item }, now, DEAREST_PRICE))
+            })
+            .collect();
+        let now = millis(entry.expectation.ttft_s.value);
+        changes.push((Change::Ttft { endpoint: endpoint.clone() }, now, LONGEST));
+        let is_first = |change: &Change, value: u64| self.first(change, value).as_ref() == Some(&endpoint);
+        let flip = |(change, now, most): (Change, u64, u64)| {
+            let end = if leads { most.max(now) } else { 0 };
+            if is_first(&change, now) != leads || is_first(&change, end) == leads {
+                return None;
+            }
+            let (holds_at, flips_at) = bisect(now, end, |value| is_first(&change, value) == leads);
+            let to = self.first(&change, flips_at)?;
+            Some(Flip { change, now, holds_at, flips_at, to })
+        };
+        changes.into_iter().filter_map(flip).collect()
+    }
+
+    /// The nearest values of time, below and above, at which another endpoint goes first.
+    fn time_flips(&self, decision: &Decision) -> Vec<Flip> {
+        let Some(first) = decision.chosen() else { return Vec::new() };
+        if self.policy.rule != Rule::Score || decision.all_cooling {
+            return Vec::new();
+        }
+        let hour = self.policy.wait_value * Duration::from_secs(3600);
+        let Some(now) = hour.to_pico().and_then(|pico| u64::try_from(pico / 1_000_000).ok()) else { return Vec::new() };
+        let change = Change::TimeValue;
+        let same = |value: u64| self.first(&change, value).as_ref() == Some(&first.endpoint);
+        if !same(now) {
+            return Vec::new();
+        }
+        let places = self.crossings(decision);
+        let below = places.iter().rev().copied().filter(|place| *place < now).chain([0]);
+        let above = places.iter().copied().filter(|place| *place > now).chain([DEAREST_TIME]);
+        let sides: [Vec<u64>; 2] = [below.take(MOST_PLACES).collect(), above.take(MOST_PLACES).collect()];
+        let mut flips = Vec::new();
+        for side in sides {
+            // Between two crossings nothing changes: a look at the middle, and past the last, is enough.
+            let middles = side.windows(2).map(|two| two[0].midpoint(two[1]));
+            let mut known = now;
+            for value in middles.chain(side.last().copied()) {
+                if same(value) {
+                    known = value;
+                    continue;
+                }
+                let (holds_at, flips_at) = bisect(known, value, same);
+                if let Some(to) = self.first(&change, flips_at) {
+                    flips.push(Flip { change: change.clone(), now, holds_at, flips_at, to });
+                }
+                break;
+            }
+        }
+        flips
+    }
+
+    /// The values of time at which two sums cross, or one leaves the near-tie of the best: a sum is a straight line in it.
+    fn crossings(&self, decision: &Decision) -> Vec<u64> {
+        let head = |entry: &&Ranked| {
+            let group =
+                |entry: &Ranked| (super::rule::listed(self.request, entry), entry.grade(), entry.score.price_known);
+            decision.chosen().is_some_and(|first| group(first) == group(entry))
+        };
+        // At nothing, and at $3,600 an hour: a dollar a second.
+        let [still, dear] = [0, 3_600_000_000].map(|value| self.at(&Change::TimeValue, value));
+        let total = |decision: &Decision, endpoint: &EndpointId| {
+            let entry = decision.ranked.iter().find(|entry| entry.endpoint == *endpoint)?;
+            entry.score.total().to_pico().map(float)
+        };
+        let line = |entry: &Ranked| {
+            let base = total(&still, &entry.endpoint)?;
+            Some((base, (total(&dear, &entry.endpoint)? - base) / 3_600_000_000.0))
+        };
+        let lines: Vec<(f64, f64)> = decision.ranked.iter().filter(head).filter_map(line).collect();
+        let best_at = |value: f64| lines.iter().map(|(base, slope)| base + slope * value).fold(f64::INFINITY, f64::min);
+        let near = 1.0 + f64::from(self.policy.near_tie_percent) / 100.0;
+        let mut places = Vec::new();
+        for &(base, slope) in &lines {
+            for &(other_base, other_slope) in &lines {
+                for factor in [1.0, near] {
+                    let value = (factor * other_base - base) / (slope - factor * other_slope);
+                    if !(0.0..float(i64::try_from(DEAREST_TIME).unwrap_or(i64::MAX))).contains(&value) {
+                        continue;
+                    }
+                    let other = other_base + other_slope * value;
+                    if other <= best_at(value) * (1.0 + 1e-9) {
+                        places.push(whole(value));
+                    }
+                }
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+}
+
+/// The two neighbours between which `same` ends, going from where it holds to where it does not.
+fn bisect(holds: u64, fails: u64, same: impl Fn(u64) -> bool) -> (u64, u64) {
+    let (mut holds, mut fails) = (holds, fails);
+    while holds.abs_diff(fails) > 1 {
+        let middle = holds.midpoint(fails);
+        if same(middle) { holds = middle } else { fails = middle }
+    }
+    (holds, fails)
+}
+
+/// What would cure a reason, where that is a key or a setting.
+fn lacks_only(reason: &Rejection) -> Option<&[String]> {
+    match reason {
+        Rejection::NoCredential { looked_in } => Some(looked_in),
+        Rejection::MissingSetting { variables } => Some(variables),
+        _ => None,
+    }
+}
