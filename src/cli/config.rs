@@ -151,7 +151,9 @@ impl ProbeCaps {
             text.parse().map(Some).map_err(|error: crate::units::MoneyError| table.error(key, error.to_string()))
         };
         let calls = match table.amount("max_probes_per_day")? {
-            Some(text) => Some(text.parse().map_err(|_| table.error("max_probes_per_day", "should be a whole number"))?),
+            Some(text) => {
+                Some(text.parse().map_err(|_| table.error("max_probes_per_day", "should be a whole number"))?)
+            }
             None => None,
         };
         let default = Self::default();

@@ -10,8 +10,7 @@ use crate::upstream::exchange::Limit;
 
 /// Marks of calls that are in no time: nothing had warmed the connection, a part of the prompt came from a cache, or this
 /// machine was elsewhere.
-const UNCOUNTED: Flags =
-    Flags::WARMUP.with(Flags::CACHE_HIT).with(Flags::SUSPENDED).with(Flags::CLIENT_BUSY);
+const UNCOUNTED: Flags = Flags::WARMUP.with(Flags::CACHE_HIT).with(Flags::SUSPENDED).with(Flags::CLIENT_BUSY);
 
 /// A time that was waited. One that a limit cut off is a lower bound, and stays in the percentiles as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

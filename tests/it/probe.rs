@@ -115,7 +115,8 @@ async fn probe(scenario: &str, kind: Kind, rounds: u32, seed: u64) -> Ran {
         SandboxProvider { id: ProviderId::new(id), name: id.to_owned(), spoken: vec![(protocol, auth)] }
     });
     let running = Sandbox::start(scenario, providers.into()).await.unwrap();
-    let (catalog, store, keys, sandboxed) = (Catalog::builtin(), Memory::new(), Keyring::default(), sandboxed(&running));
+    let (catalog, store, keys, sandboxed) =
+        (Catalog::builtin(), Memory::new(), Keyring::default(), sandboxed(&running));
     let now = || Timestamp::UNIX_EPOCH;
     let dispatcher = Dispatcher {
         catalog: &catalog,

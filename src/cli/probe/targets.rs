@@ -157,7 +157,8 @@ pub(super) fn find(
     }
     if found.targets.is_empty() {
         let message = format!("nobody can be asked a probe of kind {}", args.kind.name());
-        let exit = if found.left_out.iter().any(|why| why.contains("of today")) { Exit::Refused } else { Exit::NotFound };
+        let exit =
+            if found.left_out.iter().any(|why| why.contains("of today")) { Exit::Refused } else { Exit::NotFound };
         return Err(CliError::new(exit, "no_provider", message).fact("because", found.left_out.join("\n")));
     }
     Ok(found)

@@ -126,7 +126,9 @@ fn ended(ended: Ended) -> Option<String> {
         Ended::AskedToWait(wait) => format!("it asks to wait {}", duration(wait)),
         Ended::Hopeless(class) => format!("{} would come again", class.name()),
         Ended::Budget => "the budget is used up".to_owned(),
-        Ended::Daily => "it had its calls of today (max_probes_per_day under [probe] in config.toml, or --yes)".to_owned(),
+        Ended::Daily => {
+            "it had its calls of today (max_probes_per_day under [probe] in config.toml, or --yes)".to_owned()
+        }
         Ended::Rounds | Ended::Known | Ended::Offline | Ended::Cancelled => return None,
     };
     Some(format!(" was not asked any more: {why}"))
