@@ -786,7 +786,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__probe)
-            opts="-o -q -v -h --provider --kind --quick --precise --rounds --every --seed --max-cost --yes --allow-unpriced --dry-run --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --provider --kind --parallel --quick --precise --rounds --every --seed --max-cost --yes --allow-unpriced --dry-run --fields --sort --reverse --limit --unit --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -797,6 +797,10 @@ _openmux() {
                     return 0
                     ;;
                 --kind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parallel)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -826,6 +830,10 @@ _openmux() {
                     ;;
                 --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
                     return 0
                     ;;
                 --output)

@@ -149,9 +149,17 @@ end; without an end the answer is incomplete. end has message too. With
 
 providers probe -o json has a row for each endpoint, the fastest first:
 provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,
-cost_usd; medians are null below 8 samples, and decode_why says why no
-answer had a rate; order_settled says whether the row is surely slower
-than the one above.
+cost_usd; medians are null below 8 rounds (p90 46, p95 93), and lie
+between ttft_p50_low_ms and ttft_p50_high_ms with 95 % confidence.
+ttft_ms[] and decode_tps[] have every figure, in order of the rounds; a
+call that a limit cut off counts as at least that, and where it is the
+median ttft_p50_censored is true. decode_why says why no answer had a
+rate; order_settled whether the row is surely slower than the one above,
+times_above by how much. ttfa_p50_ms is to the first token after any
+thoughts, sched_lag_ms how late --every was at worst; health,
+availability (_low, _high), rate_limited, unknown_cost, effort, ended,
+warmups, cache_hits. Speeds are tokens per second, whatever --unit says.
+--dry-run -o json has bound_usd and expected_usd.
 ";
 
 const MESSAGES: &str = "\
