@@ -17,6 +17,7 @@ mod layering;
 mod readme;
 mod sandbox;
 mod signing;
+mod simulation;
 mod store;
 mod support;
 mod transport;
