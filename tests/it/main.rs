@@ -18,6 +18,7 @@ mod probe;
 mod readme;
 mod sandbox;
 mod signing;
+mod simulation;
 mod store;
 mod support;
 mod timing;

@@ -1,10 +1,10 @@
 //! Routers against simulated hosts: `cargo bench --bench simulate -- [--cells TEXT] [--seeds N] [--first SEED] [--quick]
-//! [--summary] [--svg FILE] [--variants TEXT]`.
+//! [--summary] [--svg FILE] [--set CONSTANTS] [--variants TEXT]`.
 //!
 //! Prints a table for every cell (market/weather/requests a second/twist/USD a second) whose name contains one of the
 //! comma-separated texts, then one line a cell against its best peer. Seeds count at 4 requests a second: there are four
 //! times as many at 0.2, half as many at 20. A variant is our policy with other constants, to be chosen on some seeds and
-//! judged on others: `--variants "quick: half_life_min=30 cap=10; slow: half_life_min=300"`.
+//! judged on others: `--set` changes them for ours and `--variants "quick: half_life_min=30 cap=10; slow: half_life_min=300"`.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time, and writes its plot to a file")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints")]
@@ -25,7 +25,7 @@ use sim::world::{Twist, Weather};
 use sim::{catalogs, peers};
 
 const USAGE: &str = "simulate [--cells TEXT,..] [--seeds N] [--first SEED] [--quick] [--summary] [--svg FILE] \
-                     [--variants TEXT]";
+                     [--set CONSTANTS] [--variants TEXT]";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -36,12 +36,24 @@ struct Args {
     quick: bool,
     summary: bool,
     svg: Option<String>,
-    variants: Vec<(String, Vec<(String, f64)>)>,
+    set: Constants,
+    variants: Vec<(String, Constants)>,
 }
 
+/// Constants of the policy and their values.
+type Constants = Vec<(String, f64)>;
+
 fn args() -> Result<Args, String> {
-    let mut args =
-        Args { cells: Vec::new(), seeds: 8, first: 1, quick: false, summary: false, svg: None, variants: Vec::new() };
+    let mut args = Args {
+        cells: Vec::new(),
+        seeds: 8,
+        first: 1,
+        quick: false,
+        summary: false,
+        svg: None,
+        set: Vec::new(),
+        variants: Vec::new(),
+    };
     let mut given = std::env::args().skip(1);
     while let Some(word) = given.next() {
         let mut value = || given.next().ok_or(format!("{word} needs a value"));
@@ -50,6 +62,7 @@ fn args() -> Result<Args, String> {
             "--seeds" => args.seeds = value()?.parse().map_err(|_| "--seeds takes a number".to_owned())?,
             "--first" => args.first = value()?.parse().map_err(|_| "--first takes a number".to_owned())?,
             "--svg" => args.svg = Some(value()?),
+            "--set" => args.set = constants(&value()?)?,
             "--variants" => args.variants = variants(&value()?)?,
             "--quick" => args.quick = true,
             "--summary" => args.summary = true,
@@ -61,17 +74,21 @@ fn args() -> Result<Args, String> {
     Ok(args)
 }
 
-/// `name: constant=value constant=value; name: ...`
-fn variants(text: &str) -> Result<Vec<(String, Vec<(String, f64)>)>, String> {
+/// `constant=value constant=value`
+fn constants(text: &str) -> Result<Constants, String> {
     let constant = |word: &str| {
         let (name, value) = word.split_once('=')?;
         let value = value.parse().ok()?;
         Product::tuned(&mut Product::policy(0.005), name, value).map(|()| (name.to_owned(), value))
     };
+    text.split_whitespace().map(|word| constant(word).ok_or(format!("no constant: {word}"))).collect()
+}
+
+/// `name: constants; name: constants`
+fn variants(text: &str) -> Result<Vec<(String, Constants)>, String> {
     let variant = |text: &str| {
-        let (name, constants) = text.split_once(':').ok_or(format!("a variant has no name: {text}"))?;
-        let constants = constants.split_whitespace().map(|word| constant(word).ok_or(format!("no constant: {word}")));
-        Ok((format!("{OURS} {}", name.trim()), constants.collect::<Result<_, String>>()?))
+        let (name, rest) = text.split_once(':').ok_or(format!("a variant has no name: {text}"))?;
+        Ok((format!("{OURS} {}", name.trim()), constants(rest)?))
     };
     text.split(';').map(variant).collect()
 }
@@ -120,7 +137,8 @@ fn played(place: Place, args: &Args) -> Vec<Cell> {
         policy
     };
     let makers: Vec<_> = args.variants.iter().map(|(name, constants)| (name, |wait| tuned(constants, wait))).collect();
-    let mut ours: Vec<Variant<'_>> = vec![(OURS, &Product::policy)];
+    let base = |wait| tuned(&args.set, wait);
+    let mut ours: Vec<Variant<'_>> = vec![(OURS, &base)];
     ours.extend(makers.iter().map(|(name, maker)| (name.as_str(), maker as _)));
     let ours = &ours;
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
