@@ -11,16 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use openmux::catalog::{Catalog, ModelId, Protocol};
-use openmux::chat::ChatRequest;
-use openmux::observe::{ErrorClass, Flags, Source, Why};
-use openmux::probe::plan::Kind;
-use openmux::probe::run::{Caller, Sample, Schedule, Target, run};
-use openmux::units::Usd;
-use openmux::upstream::exchange::Limits;
+use openmux::catalog::Protocol;
+use openmux::observe::{Flags, Source, Why};
 use paced::Paced;
 use paced::drive::{Client, Run};
-use tokio::sync::watch;
 
 /// Tries of a check; the best one counts.
 const TRIES: usize = 3;
@@ -148,7 +142,6 @@ impl Bench {
             rows.push(best(|| self.cut("V8", mode)));
         }
         rows.push(best(|| self.lag("V15", true)));
-        rows.push(open_loop("V16"));
         for moved in [3600, -3600] {
             rows.push(best(|| self.clock("V19", moved)));
         }
@@ -303,65 +296,5 @@ impl Bench {
             limit: "0.50 ms".to_owned(),
             share: first.max(span) / 0.5,
         }
-    }
-}
-
-/// A caller that answers after a while, and one time stalls.
-struct Stalling {
-    calls: u32,
-    late: Vec<Duration>,
-}
-
-impl Caller for Stalling {
-    async fn call(&mut self, _: usize, _: &ChatRequest, _: Limits) -> Sample {
-        self.calls += 1;
-        tokio::time::sleep(Duration::from_millis(if self.calls == 6 { 5_500 } else { 100 })).await;
-        Sample {
-            class: ErrorClass::Ok,
-            ttft: Some(Duration::from_millis(50)),
-            total: Some(Duration::from_millis(100)),
-            speed: Err(Why::TooFewTokens),
-            http_status: Some(200),
-            retry_after: None,
-            cost: Some(Usd::ZERO),
-            flags: Flags::NONE,
-        }
-    }
-
-    fn late(&mut self, late: Option<Duration>) {
-        self.late.extend(late);
-    }
-}
-
-/// A fixed schedule with a stall, in time that is not real.
-fn open_loop(number: &'static str) -> Row {
-    let model = ModelId::new("anthropic/claude-sonnet-5");
-    let target = |endpoint| Target { model: model.clone(), endpoint, bound: Usd::ZERO };
-    let targets: Vec<Target> = Catalog::builtin().endpoints_for(&model).into_iter().take(1).map(target).collect();
-    let schedule = Schedule {
-        kind: Kind::Ping,
-        rounds: 20,
-        until_known: false,
-        every: Some(Duration::from_millis(1_500)),
-        seed: 7,
-        budget: Usd::from_pico(i64::MAX),
-    };
-    let mut caller = Stalling { calls: 0, late: Vec::new() };
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().start_paused(true).build().expect("a runtime");
-    let (_stop, cancel) = watch::channel(false);
-    let report = runtime.block_on(run(&schedule, &targets, &mut caller, cancel));
-    let made = report.tallies.iter().map(|tally| tally.made().count()).sum::<usize>();
-    let worst = caller.late.iter().max().copied().unwrap_or_default();
-    let holds = made == 20 && caller.late.len() == 20 && worst == Duration::from_secs(4) && caller.late[19].is_zero();
-    Row {
-        number,
-        script: "every 1.5 s, a stall of 5.5 s".to_owned(),
-        measured: format!(
-            "{made} calls, {} late, by {worst:?} at most",
-            caller.late.iter().filter(|late| !late.is_zero()).count()
-        ),
-        limit: "20 calls, 4 s at most".to_owned(),
-        share: if holds { 0.0 } else { f64::INFINITY },
     }
 }

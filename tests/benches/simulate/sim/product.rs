@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use openmux::catalog::{Endpoint, EndpointId, ModelId, Pricing, Protocol, ProviderId, ProviderKind, Usage};
-use openmux::observe::{Bucket, CostState, ErrorClass, Headroom, Observation, Phase, Source, StatsState, Timings};
+use openmux::observe::{
+    Bucket, CostState, ErrorClass, Flags, Headroom, Observation, Phase, Source, StatsState, Streamed, Timings,
+    TokenSource,
+};
 use openmux::routing::{
     self, Candidate, Constraints, Credential, Failover, Limits, Policy, RouteRequest, Warm, decide,
 };
@@ -136,6 +139,7 @@ impl Product {
             credential: Credential::NotNeeded,
             unsupported: None,
             lacks: Vec::new(),
+            foreign_state: None,
             no_base_url: false,
             missing_settings: Vec::new(),
             outside_sandbox: false,
@@ -203,7 +207,15 @@ impl Product {
             cost,
             billed: None,
             finish: seen.answered().then(|| "stop".to_owned()),
-            reused: true,
+            streamed: Streamed {
+                tokens: seen.answered().then_some(u64::from(seen.output)),
+                first: seen.answered().then_some(1),
+                burst_pm: None,
+                source: seen.answered().then_some(TokenSource::Usage),
+            },
+            effort: None,
+            prompt_version: None,
+            flags: Flags::REUSED,
             warm: self.under_way.get(&question.id).map(|under_way| under_way.request.warm_at(&endpoint.id)),
             headroom: seen.left.map_or(Headroom::default(), |left| headroom(left, began)),
         }
