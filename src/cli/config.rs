@@ -6,6 +6,9 @@
 //!
 //! [providers.openai]
 //! key_file = "~/.secrets/openai"                           # one line
+//!
+//! [budget]
+//! day_usd = 5.00                                           # the most that all chats of a day (UTC) may cost
 //! ```
 //!
 //! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::parse`].
@@ -19,6 +22,7 @@ use super::error::CliError;
 use super::settings::reason;
 use crate::catalog::file::{OverlayError, Reader, Source, suggestion};
 use crate::catalog::{Catalog, ProviderId};
+use crate::units::Usd;
 use crate::upstream::auth::{OwnKey, Secret};
 
 /// The file's name in the configuration folder.
@@ -32,6 +36,8 @@ const LARGEST_KEY: u64 = 64 * 1024;
 pub(crate) struct Config {
     /// `[providers.ID]`, in the order of the file.
     providers: Vec<ProviderTable>,
+    /// `budget.day_usd`.
+    day_budget: Option<Usd>,
 }
 
 /// One `[providers.ID]`.
@@ -54,14 +60,29 @@ impl Config {
         let source = Source { file: name.into(), text };
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
-        root.known(&["providers"])?;
+        root.known(&["providers", "budget"])?;
         let mut providers = Vec::new();
         if let Some(tables) = root.table("providers")? {
             for (id, table) in tables.members()? {
                 providers.push(ProviderTable::read(id, &tables, &table)?);
             }
         }
-        Ok(Self { providers })
+        let day_budget = match root.table("budget")? {
+            Some(table) => {
+                table.known(&["day_usd"])?;
+                let amount = table.amount("day_usd")?;
+                let read =
+                    |text: String| text.parse::<Usd>().map_err(|error| table.error("day_usd", error.to_string()));
+                amount.map(read).transpose()?
+            }
+            None => None,
+        };
+        Ok(Self { providers, day_budget })
+    }
+
+    /// The most that all chats of a day (UTC) may cost, in USD.
+    pub(crate) const fn day_budget(&self) -> Option<Usd> {
+        self.day_budget
     }
 
     /// That the catalog knows every provider that is named.
@@ -196,6 +217,9 @@ mod tests {
             "[providers.openai]\nkey_file = \"~me/key\"",
             "[providers.openai]\nkey = 7",
             "[providers]\nopenai = \"sk\"",
+            "[budget]\nday = 5",
+            "[budget]\nday_usd = \"five\"",
+            "[budget]\nday_usd = -1",
         ]
         .map(refused);
         insta::assert_snapshot!(said.join("\n"), @r#"
@@ -207,7 +231,19 @@ mod tests {
         c.toml:2: providers.openai.key_file: only "~/" stands for a home directory
         c.toml:2: providers.openai.key: should be a string, not a number
         c.toml:2: providers.openai: should be a table, not a string
+        c.toml:2: budget.day: unknown key
+        c.toml:2: budget.day_usd: "five" is not a decimal number
+        c.toml:2: budget.day_usd: "-1" is negative
         "#);
+    }
+
+    #[test]
+    fn a_budget_is_the_decimal_that_is_written() {
+        let budget = |text: &str| Config::parse("c.toml", text).unwrap().day_budget().map(Usd::exact);
+        assert_eq!(budget("[budget]\nday_usd = 0.1"), Some("0.1".to_owned()));
+        assert_eq!(budget("[budget]\nday_usd = 5"), Some("5".to_owned()));
+        assert_eq!(budget("[budget]\nday_usd = \"2.50\""), Some("2.5".to_owned()));
+        assert_eq!(budget("[budget]"), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::offline::Offline;
 use super::render::money::dollars;
 use super::settings::{self, Settings};
 use super::{Outcome, check, note, out, sandbox, warn};
-use crate::dispatch::{Dispatcher, Wire};
+use crate::dispatch::{Dispatcher, Forecast, Wire};
 use crate::probe::report::{Line, lines};
 use crate::probe::run::{Report, Schedule, Target, run};
 use crate::units::Usd;
@@ -112,6 +112,11 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
     let mut live = Live {
         dispatcher: &dispatcher,
         reaches: &found.reaches,
+        forecasts: found
+            .targets
+            .iter()
+            .map(|target| Forecast { bound: Some(target.bound), ..Forecast::default() })
+            .collect(),
         wire: Wire { transport: &transport, signer: &signer },
         cancel: stopped.clone(),
         progress: live::Progress::new(settings, u64::from(rounds).saturating_mul(found.targets.len() as u64)),

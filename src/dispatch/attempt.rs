@@ -1,17 +1,19 @@
 //! One attempt at one endpoint: encoded, signed, sent, billed and recorded.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::signing::{Called, within};
 use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
-use crate::catalog::price::{Cost, CostError, Item};
+use crate::catalog::price::{Cost, CostError, Item, SheetVersion};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
-use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{CostState, ErrorClass, Observation, Phase, Source};
+use crate::chat::{ChatEvent, ChatRequest, Effort};
+use crate::observe::{Asked, CostState, ErrorClass, Observation, Phase, Source};
 use crate::store::StateKey;
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 use crate::upstream::auth::{AuthError, Found, Secret};
 use crate::upstream::exchange::{Limits, Outcome, exchange};
 use crate::upstream::{Call, adapter};
@@ -33,6 +35,19 @@ pub struct Once<'a> {
     pub group: [u8; 16],
     /// Who asks.
     pub source: Source,
+    /// What the decision made of it.
+    pub forecast: Forecast,
+}
+
+/// What a decision makes of an attempt before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forecast {
+    /// Input tokens, estimated.
+    pub input: Option<Tokens>,
+    /// What it is expected to cost, in USD.
+    pub expected: Option<Usd>,
+    /// The most that it can cost, in USD.
+    pub bound: Option<Usd>,
 }
 
 /// One attempt, as it is reported.
@@ -130,7 +145,7 @@ impl Dispatcher<'_> {
     fn observation(&self, once: &Once<'_>, report: &AttemptReport) -> Observation {
         let reach = once.reach;
         let StateKey { endpoint, key_fingerprint } = reach.state_key(self.store.salt().ok().as_ref());
-        let outcome = &report.outcome;
+        let (outcome, pricing) = (&report.outcome, reach.endpoint.pricing.as_ref());
         let total = match &report.cost {
             Some(Ok(cost)) if report.cost_state == CostState::Exact => Some(cost.total),
             _ => None,
@@ -158,7 +173,23 @@ impl Dispatcher<'_> {
             cost_state: report.cost_state,
             finish: outcome.finish.as_ref().map(|(_, native)| native.chars().take(64).collect()),
             reused: outcome.reused,
+            asked: Asked {
+                input: once.forecast.input,
+                streamed: Some(once.request.stream),
+                effort: once.request.effort.map(effort_name),
+                expected: once.forecast.expected,
+                bound: once.forecast.bound,
+                sheet: pricing.map(|pricing| Arc::new(SheetVersion::of(pricing, self.catalog.generated()))),
+            },
         }
+    }
+}
+
+fn effort_name(effort: Effort) -> String {
+    match (effort, effort.word()) {
+        (_, Some(word)) => word.to_owned(),
+        (Effort::Budget(tokens), None) => tokens.to_string(),
+        (_, None) => "unknown".to_owned(),
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{AttemptReport, Dispatcher, Once, Reach, Recording};
+use super::{AttemptReport, Dispatcher, Forecast, Once, OverBudget, Reach, Recording};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
-use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
+use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step, TermKind};
+use crate::units::Usd;
 use crate::upstream::auth::Signer;
 use crate::upstream::exchange::{Limit, Limits};
 use crate::upstream::transport::Transport;
@@ -90,6 +91,8 @@ pub struct Plan<'a> {
     pub group: [u8; 16],
     /// Who asks.
     pub source: Source,
+    /// The most that this source may spend in a day (UTC), all processes together; `None` is no limit.
+    pub day_cap: Option<Usd>,
 }
 
 /// What a chat came to.
@@ -99,6 +102,8 @@ pub struct ChatReport {
     pub attempts: Vec<AttemptReport>,
     /// Why no further attempt was made, where the last one failed.
     pub gave_up: Option<GiveUp>,
+    /// The attempt that was not made because the day's budget does not hold it.
+    pub over_budget: Option<OverBudget>,
     /// From the first attempt to the end.
     pub elapsed: Duration,
 }
@@ -124,6 +129,7 @@ impl Dispatcher<'_> {
         let mut failover = Failover::new(plan.decision, plan.route_limits);
         let mut attempts: Vec<AttemptReport> = Vec::new();
         let mut waited = Duration::ZERO;
+        let mut over_budget = None;
         let gave_up = loop {
             match failover.next(began.elapsed()) {
                 Step::GiveUp(why) => break Some(why),
@@ -153,9 +159,20 @@ impl Dispatcher<'_> {
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
-                    let (request, hold) = (plan.request, plan.hold);
-                    let once = Once { request, reach, wire, limits, hold, group: plan.group, source: plan.source };
+                    let forecast = forecast(plan.decision, &endpoint);
+                    let held = match self.hold(plan, &endpoint, forecast.bound) {
+                        Ok(held) => held,
+                        Err(over) => {
+                            over_budget = Some(over);
+                            break Some(GiveUp::Final);
+                        }
+                    };
+                    let (request, hold, source) = (plan.request, plan.hold, plan.source);
+                    let once = Once { request, reach, wire, limits, hold, group: plan.group, source, forecast };
                     let report = self.once(&once, cancel.clone(), observer).await;
+                    if let Err(error) = self.release(held, &report) {
+                        observer.notice(Notice::NotRecorded(error.to_string()));
+                    }
                     let class = report.outcome.class;
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
                     let shown = report.outcome.shown && !plan.hold;
@@ -174,7 +191,16 @@ impl Dispatcher<'_> {
                 }
             }
         };
-        ChatReport { attempts, gave_up, elapsed: began.elapsed() }
+        ChatReport { attempts, gave_up, over_budget, elapsed: began.elapsed() }
+    }
+}
+
+fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
+    let ranked = decision.ranked.iter().find(|ranked| ranked.endpoint == *endpoint);
+    Forecast {
+        input: Some(decision.request.input),
+        expected: ranked.and_then(|ranked| ranked.score.amount(TermKind::Price)),
+        bound: ranked.and_then(|ranked| ranked.bound),
     }
 }
 

@@ -2,22 +2,27 @@
 //! attempts ([`EndpointStats`]), read at a given `now`. No clock, no I/O.
 
 mod class;
+pub mod hourly;
 pub mod ledger;
 mod measured;
 mod statistics;
 mod stats;
+mod stratum;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 pub use class::{Cooldown, ErrorClass, Failover};
-pub use measured::{MEDIAN_FLOOR, Measured};
+pub use measured::{MEDIAN_FLOOR, Measured, Samples, Wait};
 pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
 pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed, speed_of};
+pub use stratum::{InputSize, Stratum};
 
+use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 
 /// Where an attempt came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +124,25 @@ pub struct Observation {
     pub finish: Option<String>,
     /// Whether the connection was reused.
     pub reused: bool,
+    /// What was known before it was sent.
+    pub asked: Asked,
+}
+
+/// What is known of an attempt before it is sent: what it is to be compared with, and against.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// Input tokens, estimated.
+    pub input: Option<Tokens>,
+    /// Whether the answer was asked for as a stream; `None` is not known (attempts that an older version kept).
+    pub streamed: Option<bool>,
+    /// How hard the model was asked to think, in the words of the command line; `None` where nothing was said.
+    pub effort: Option<String>,
+    /// What the decision expected it to cost, in USD.
+    pub expected: Option<Usd>,
+    /// The most that it could cost, in USD.
+    pub bound: Option<Usd>,
+    /// The price sheet that its cost is computed with.
+    pub sheet: Option<Arc<SheetVersion>>,
 }
 
 /// Samples for the tests of other modules.

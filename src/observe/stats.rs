@@ -272,6 +272,7 @@ pub(crate) mod tests {
             cost_state: CostState::None,
             finish: None,
             reused: false,
+            asked: crate::observe::Asked::default(),
         }
     }
 

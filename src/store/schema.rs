@@ -1,7 +1,18 @@
-//! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), version 1.
+//! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20): version 1, and what each later version adds.
 
-/// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 1;
+/// What `PRAGMA user_version` says of this schema: version 1 and a version for each of [`STEPS`].
+pub(super) const VERSION: i64 = 2;
+
+/// What each version adds to the one before, a statement each; the first list leads from version 1 to version 2. A new
+/// file takes the same steps as an old one.
+pub(super) const STEPS: [&[&str]; 1] = [&[
+    // What a decision expected an attempt to cost, and the most that it could.
+    "ALTER TABLE obs ADD COLUMN expect_pd INTEGER",
+    "ALTER TABLE obs ADD COLUMN bound_pd INTEGER",
+    // Input as estimated, where nobody reports it; whether the answer was asked for as a stream.
+    "ALTER TABLE obs ADD COLUMN est_tok INTEGER",
+    "ALTER TABLE obs ADD COLUMN streamed INTEGER",
+]];
 
 /// Settings of every connection.
 pub(super) const PRAGMAS: &str = "

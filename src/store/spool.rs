@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
+use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use crate::observe::{CostState, ErrorClass, Observation, Phase, Source, Timings};
+use crate::observe::{Asked, CostState, ErrorClass, Observation, Phase, Source, Timings};
 use crate::units::{Tokens, Usd};
 
 /// A spool file.
@@ -135,6 +137,19 @@ struct Line {
     cost_state: u8,
     finish: Option<String>,
     reused: bool,
+    #[serde(default)]
+    effort: Option<String>,
+    #[serde(default)]
+    streamed: Option<bool>,
+    #[serde(default)]
+    est_tok: Option<u64>,
+    #[serde(default)]
+    expect_pd: Option<i64>,
+    #[serde(default)]
+    bound_pd: Option<i64>,
+    /// Hash, day and text.
+    #[serde(default)]
+    sheet: Option<(String, String, String)>,
 }
 
 const SOURCES: [Source; 3] = [Source::Probe, Source::Chat, Source::Gateway];
@@ -187,6 +202,16 @@ impl Line {
             cost_state: place(&COST_STATES, &seen.cost_state),
             finish: seen.finish.clone(),
             reused: seen.reused,
+            effort: seen.asked.effort.clone(),
+            streamed: seen.asked.streamed,
+            est_tok: count(seen.asked.input),
+            expect_pd: seen.asked.expected.and_then(Usd::to_pico),
+            bound_pd: seen.asked.bound.and_then(Usd::to_pico),
+            sheet: seen
+                .asked
+                .sheet
+                .as_deref()
+                .map(|sheet| (sheet.sha256.clone(), sheet.day.clone(), sheet.sheet.clone())),
         }
     }
 
@@ -233,6 +258,14 @@ impl Line {
             cost_state: *COST_STATES.get(usize::from(self.cost_state))?,
             finish: self.finish,
             reused: self.reused,
+            asked: Asked {
+                input: tokens(self.est_tok),
+                streamed: self.streamed,
+                effort: self.effort,
+                expected: self.expect_pd.map(Usd::from_pico),
+                bound: self.bound_pd.map(Usd::from_pico),
+                sheet: self.sheet.map(|(sha256, day, sheet)| Arc::new(SheetVersion { sha256, day, sheet })),
+            },
         })
     }
 }
@@ -252,6 +285,15 @@ mod tests {
         first.timings.ttft = Some(Duration::from_millis(420));
         first.cost = Some("0.0006".parse().unwrap());
         first.finish = Some("stop".into());
+        let sheet = SheetVersion::of(&crate::catalog::price::Pricing::default(), "2026-11-24");
+        first.asked = Asked {
+            input: Some(Tokens::new(11)),
+            streamed: Some(true),
+            effort: Some("high".into()),
+            expected: Some("0.0005".parse().unwrap()),
+            bound: Some("0.1".parse().unwrap()),
+            sheet: Some(Arc::new(sheet)),
+        };
         let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
         spool.append(&first).unwrap();
         let taken = spool.take().unwrap().unwrap();

@@ -4,6 +4,7 @@
 //! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat: what cannot be written in time
 //! goes to the spool beside the file, and whoever writes next takes it in (`metrics.md` 3).
 
+mod history;
 mod ledger;
 mod rows;
 mod upkeep;
@@ -18,9 +19,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::spool::Spool;
-use super::{ObservationStore, Reservation, StateKey, StoreError, schema};
+use super::{ObservationStore, Reservation, SetAside, StateKey, StoreError, schema};
 use crate::catalog::EndpointId;
-use crate::observe::{EndpointStats, ErrorClass, Measured, Observation, StatsState, speed_of};
+use crate::observe::hourly::Hour;
+use crate::observe::{EndpointStats, Measured, Observation, StatsState};
 use crate::units::Usd;
 use rows::read_state;
 
@@ -116,10 +118,16 @@ impl Sqlite {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)
             .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
-        connection.busy_handler(Some(jittered))?;
-        if readable(&connection, path)? == 0 {
-            return Ok(None);
+        connection.busy_handler(Some(patient))?;
+        match readable(&connection, path)? {
+            0 => return Ok(None),
+            schema::VERSION => {}
+            _ => bring_up(&mut connection).map_err(|error| {
+                let path = path.display();
+                StoreError(format!("{path} was written by an older openmux and cannot be brought up to date: {error}"))
+            })?,
         }
+        connection.busy_handler(Some(jittered))?;
         Ok(Some(Self::of(path, connection)))
     }
 
@@ -144,18 +152,7 @@ impl Sqlite {
             }
             tries += 1;
         }
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version == 0 {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-            let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-            if version == 0 {
-                transaction.execute_batch(schema::CREATE)?;
-                transaction
-                    .execute("INSERT INTO meta(k, v) VALUES ('seed', '0'), ('salt', lower(hex(randomblob(16))))", [])?;
-                transaction.pragma_update(None, "user_version", schema::VERSION)?;
-            }
-            transaction.commit()?;
-        }
+        bring_up(&mut connection)?;
         connection.busy_handler(Some(jittered))?;
         Ok(connection)
     }
@@ -167,6 +164,30 @@ impl Sqlite {
     fn meta(connection: &Connection, key: &str) -> Result<String, StoreError> {
         Ok(connection.query_row("SELECT v FROM meta WHERE k = ?1", [key], |row| row.get(0))?)
     }
+}
+
+/// Makes the tables where there are none, and adds to older ones what this version has more: all of it or nothing, and
+/// once, however many processes open the file at the same time.
+fn bring_up(connection: &mut Connection) -> Result<(), rusqlite::Error> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version >= schema::VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let mut version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == 0 {
+        transaction.execute_batch(schema::CREATE)?;
+        transaction.execute("INSERT INTO meta(k, v) VALUES ('seed', '0'), ('salt', lower(hex(randomblob(16))))", [])?;
+        version = 1;
+    }
+    let done = usize::try_from(version - 1).unwrap_or(usize::MAX);
+    for statement in schema::STEPS.iter().skip(done).copied().flatten() {
+        transaction.execute_batch(statement)?;
+    }
+    if version < schema::VERSION {
+        transaction.pragma_update(None, "user_version", schema::VERSION)?;
+    }
+    transaction.commit()
 }
 
 /// The schema version of a file, where this version can read it.
@@ -263,39 +284,20 @@ impl ObservationStore for Sqlite {
     }
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT endpoint.provider, endpoint.upstream_model, class, ttft_us, decode_us, out_tok, reads, ts_ms
-             FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1",
-        )?;
-        let rows = statement.query_map([since.as_millisecond()], |row| {
-            let provider: String = row.get(0)?;
-            let endpoint =
-                EndpointId { provider: crate::catalog::ProviderId::new(provider), upstream_model: row.get(1)? };
-            let whole = |column: usize| {
-                row.get::<_, Option<i64>>(column).map(|value| value.and_then(|v| u64::try_from(v).ok()))
-            };
-            Ok((
-                endpoint,
-                row.get::<_, i64>(2)?,
-                whole(3)?,
-                whole(4)?,
-                whole(5)?,
-                row.get::<_, u32>(6)?,
-                row.get::<_, i64>(7)?,
-            ))
-        })?;
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
-        for row in rows {
-            let (endpoint, class, ttft, decode, output, reads, millis) = row?;
-            let at = Timestamp::from_millisecond(millis).unwrap_or(since);
-            let Some(class) = ErrorClass::from_number(class) else { continue };
-            let speed = decode
-                .zip(output)
-                .and_then(|(decode, output)| speed_of(class, Duration::from_micros(decode), output, reads));
-            found.entry(endpoint).or_default().add(at, class, ttft, speed);
-        }
+        ledger::each(&self.lock(), since, Timestamp::MAX, |seen| match found.get_mut(&seen.endpoint) {
+            Some(measured) => measured.add(&seen),
+            None => found.entry(seen.endpoint.clone()).or_default().add(&seen),
+        })?;
         Ok(found)
+    }
+
+    fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {
+        history::hours(&self.lock(), since, until)
+    }
+
+    fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        history::oldest(&self.lock())
     }
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
@@ -304,6 +306,10 @@ impl ObservationStore for Sqlite {
 
     fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {
         ledger::reserve(&mut self.lock(), scope, at, bound, cap)
+    }
+
+    fn set_aside(&self, scope: &str, at: Timestamp) -> Result<SetAside, StoreError> {
+        ledger::set_aside(&self.lock(), scope, at)
     }
 
     fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
@@ -339,7 +345,7 @@ impl ObservationStore for Sqlite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::Timings;
+    use crate::observe::{Asked, ErrorClass, Timings};
     use crate::store::Memory;
 
     fn key(seen: &Observation) -> StateKey {
@@ -397,6 +403,15 @@ mod tests {
         full.reused = true;
         full.code = Some("overloaded".into());
         full.retry_after = Some(Duration::from_millis(1500));
+        let sheet = crate::catalog::price::SheetVersion::of(&crate::catalog::price::Pricing::default(), "2026-11-24");
+        full.asked = Asked {
+            input: Some(crate::units::Tokens::new(11)),
+            streamed: Some(false),
+            effort: Some("high".into()),
+            expected: Some("0.25".parse().unwrap()),
+            bound: Some("0.75".parse().unwrap()),
+            sheet: Some(std::sync::Arc::new(sheet)),
+        };
         for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok)] {
             disk.record(seen).unwrap();
             memory.record(seen).unwrap();
@@ -404,6 +419,9 @@ mod tests {
         let since = "2026-11-24T10:00:00Z".parse().unwrap();
         let whole = "2026-11-24T11:00:00Z".parse().unwrap();
         assert_eq!(disk.attempts(since, whole).unwrap(), memory.attempts(since, whole).unwrap());
+        assert_eq!(disk.hours(since, whole).unwrap(), memory.hours(since, whole).unwrap());
+        assert_eq!(disk.measured(since).unwrap(), memory.measured(since).unwrap());
+        assert_eq!(disk.oldest(), Ok(None));
         let first = "2026-11-24T10:20:00Z".parse().unwrap();
         assert_eq!(disk.attempts(since, first).unwrap(), [full]);
     }

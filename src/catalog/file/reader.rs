@@ -215,6 +215,15 @@ impl<'a, 't> Reader<'a, 't> {
         }
     }
 
+    /// A decimal as it is written, in quotes or without: it is read as text, never through binary floating point.
+    pub(crate) fn amount(&self, key: &str) -> Result<Option<String>, OverlayError> {
+        match self.table.get(key).map(Spanned::get_ref) {
+            Some(DeValue::Integer(number)) if number.radix() == 10 => Ok(Some(number.as_str().to_owned())),
+            Some(DeValue::Float(number)) => Ok(Some(number.as_str().to_owned())),
+            _ => self.text(key),
+        }
+    }
+
     /// A table.
     pub(crate) fn table(&self, key: &str) -> Result<Option<Reader<'a, 't>>, OverlayError> {
         let Some((name, value)) = self.table.get_key_value(key) else { return Ok(None) };

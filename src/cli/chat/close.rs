@@ -8,8 +8,8 @@ use super::super::error::CliError;
 use super::super::printer::Printer;
 use super::super::render::chat::{self as render, Said};
 use super::super::{Outcome, out, report, warn};
-use super::Asked;
 use super::shape::Shaped;
+use super::{Asked, budget};
 use crate::dispatch::AttemptReport;
 use crate::observe::ErrorClass;
 use crate::routing::Decision;
@@ -57,7 +57,10 @@ impl Asked<'_> {
         let Some(attempt) = answered else {
             // What was held back never reached stdout.
             let shown = self.format == Format::Text && !self.args.no_stream && self.request.schema.is_none();
-            let error = report::failed(report, decision, model, shown);
+            if let Some(error) = budget::refused(report, decision) {
+                return Err(error.with("model", model.as_str()));
+            }
+            let error = budget::also(report, report::failed(report, decision, model, shown));
             return Err(match settings.proxy() {
                 Some(proxy) if error.exit == Exit::Unavailable => error.fact("through the proxy", proxy),
                 _ => error,

@@ -10,6 +10,7 @@ use crate::chat::{ChatEvent, ChatRequest};
 use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Wire};
 use crate::observe::Source;
 use crate::routing::{Decision, Limits};
+use crate::units::Usd;
 
 /// What all requests of one command have in common.
 pub(super) struct Session<'a> {
@@ -27,6 +28,8 @@ pub(super) struct Session<'a> {
     pub(super) total: Option<Duration>,
     /// Whether nothing is shown before an answer is whole.
     pub(super) hold: bool,
+    /// The most that chats may spend in a day, in USD.
+    pub(super) day_cap: Option<Usd>,
     /// Which signal came, if one did.
     pub(super) signalled: Option<Exit>,
 }
@@ -49,6 +52,7 @@ impl Session<'_> {
             hold: self.hold,
             group: group(),
             source: Source::Chat,
+            day_cap: self.day_cap,
         };
         let (stop, stopped) = watch::channel(false);
         let chatting = self.dispatcher.chat(&plan, self.wire, stopped, observer);

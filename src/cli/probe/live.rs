@@ -7,7 +7,7 @@ use super::super::render::money::dollars;
 use super::super::render::text::duration;
 use super::super::settings::Settings;
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{AttemptReport, Dispatcher, Notice, Observer, Once, Reach, Wire};
+use crate::dispatch::{AttemptReport, Dispatcher, Forecast, Notice, Observer, Once, Reach, Wire};
 use crate::observe::{CostState, Source, speed_of};
 use crate::probe::run::{Caller, Sample};
 use crate::units::Usd;
@@ -19,6 +19,8 @@ pub(super) struct Live<'a> {
     pub(super) dispatcher: &'a Dispatcher<'a>,
     /// How each target is called.
     pub(super) reaches: &'a [Reach],
+    /// What each call can cost at most.
+    pub(super) forecasts: Vec<Forecast>,
     /// Connections and credentials.
     pub(super) wire: Wire<'a>,
     /// Turns true where it is to stop.
@@ -33,7 +35,8 @@ impl Caller for Live<'_> {
     async fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> Sample {
         let reach = &self.reaches[target];
         let group = super::super::chat::group();
-        let once = Once { request, reach, wire: self.wire, limits, hold: false, group, source: Source::Probe };
+        let (wire, source, forecast) = (self.wire, Source::Probe, self.forecasts[target]);
+        let once = Once { request, reach, wire, limits, hold: false, group, source, forecast };
         let mut watcher = Watcher { not_recorded: &mut self.not_recorded };
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;
         let sample = sample(&report);

@@ -1,6 +1,7 @@
 //! Pure value to `String`: tables for people, delimited text and JSON for programs. Nothing here writes.
 
 pub(crate) mod answer;
+mod cell;
 pub(crate) mod chat;
 pub(crate) mod decision;
 pub(crate) mod explain;

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 
 use super::super::StoreError;
-use crate::observe::{Cooling, CostState, ErrorClass, Moments, Observation, Phase, Source, StatsState, decode_speed};
+use crate::catalog::price::SheetVersion;
+use crate::observe::hourly::{speed_bin, ttft_bin};
+use crate::observe::{Cooling, CostState, ErrorClass, Moments, Observation, Phase, Source, StatsState};
 
 /// Keeps one attempt: its row, the fold of its endpoint, and the hourly sums that outlive the row.
 pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<(), StoreError> {
@@ -19,8 +21,8 @@ pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<
 }
 
 /// What a histogram counts; the position is the number in the store.
-const METRIC_TTFT: i64 = 0;
-const METRIC_SPEED: i64 = 1;
+pub(super) const METRIC_TTFT: i64 = 0;
+pub(super) const METRIC_SPEED: i64 = 1;
 
 /// Hourly counts by class, and histograms with bins 2 % wide: additive, so that nothing is read before it is written.
 fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> Result<(), StoreError> {
@@ -31,10 +33,8 @@ fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
          ON CONFLICT(ep, hour, class) DO UPDATE SET n = n + 1, cost_pd = cost_pd + excluded.cost_pd",
         params![endpoint, hour, seen.class.number(), cost],
     )?;
-    let ttft = seen.timings.ttft.map(|ttft| ttft.as_secs_f64() * 1e6);
-    let speed = decode_speed(seen).map(|speed| speed * 1e3);
-    for (metric, value) in [(METRIC_TTFT, ttft), (METRIC_SPEED, speed)] {
-        let Some(bin) = value.and_then(bin_of) else { continue };
+    for (metric, bin) in [(METRIC_TTFT, ttft_bin(seen)), (METRIC_SPEED, speed_bin(seen))] {
+        let Some(bin) = bin else { continue };
         transaction.execute(
             "INSERT INTO hist(ep, metric, hour, bin, n) VALUES (?1, ?2, ?3, ?4, 1)
              ON CONFLICT(ep, metric, hour, bin) DO UPDATE SET n = n + 1",
@@ -44,15 +44,21 @@ fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     Ok(())
 }
 
-/// The bin of a positive value: the ceiling of its logarithm to the base 1.02.
-fn bin_of(value: f64) -> Option<i64> {
-    if !(value.is_finite() && value > 0.0) {
-        return None;
+/// The number of a price sheet, which is written down where it is new.
+fn sheet_row(transaction: &Transaction<'_>, sheet: &SheetVersion) -> Result<i64, StoreError> {
+    let find = |transaction: &Transaction<'_>| {
+        let mut statement = transaction.prepare_cached("SELECT ver FROM price WHERE sha256 = ?1")?;
+        statement.query_row([&sheet.sha256], |row| row.get(0)).optional()
+    };
+    if let Some(known) = find(transaction)? {
+        return Ok(known);
     }
-    let bin = libm::ceil(libm::log(value) / libm::log(1.02));
-    #[expect(clippy::cast_possible_truncation, reason = "the logarithm of any finite number is small")]
-    let bin = bin as i64;
-    Some(bin)
+    let taken = format!("{}T00:00:00Z", sheet.day).parse::<Timestamp>().unwrap_or(Timestamp::UNIX_EPOCH);
+    transaction.execute(
+        "INSERT INTO price(sha256, taken_ms, sheet) VALUES (?1, ?2, ?3)",
+        params![sheet.sha256, taken.as_millisecond(), sheet.sheet],
+    )?;
+    Ok(transaction.last_insert_rowid())
 }
 
 fn endpoint_row(transaction: &Transaction<'_>, seen: &Observation) -> Result<i64, StoreError> {
@@ -98,14 +104,16 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     let millis = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_millis()).ok());
     let usage = seen.usage.clone().unwrap_or_default();
     let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
+    let to_pico = |amount: crate::units::Usd| amount.to_pico().or_else(|| amount.rounded().to_pico());
+    let sheet = seen.asked.sheet.as_deref().map(|sheet| sheet_row(transaction, sheet)).transpose()?;
     let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
     transaction.execute(
         "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
            in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
-           cost_pd, bill_pd, cost_state, connect_us, dns_us)
+           cost_pd, bill_pd, cost_state, connect_us, dns_us, effort, price_ver, expect_pd, bound_pd, est_tok, streamed)
          VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
            :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
-           :cost, :bill, :state, :connect, :dns)",
+           :cost, :bill, :state, :connect, :dns, :effort, :sheet, :expected, :bound, :estimate, :streamed)",
         named_params! {
             ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
             ":src": place(&SOURCES, &seen.source),
@@ -121,6 +129,9 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
             ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
             ":state": place(&COST_STATES, &seen.cost_state),
             ":connect": micros(seen.timings.connect), ":dns": micros(seen.timings.dns),
+            ":effort": seen.asked.effort, ":sheet": sheet,
+            ":expected": seen.asked.expected.and_then(to_pico), ":bound": seen.asked.bound.and_then(to_pico),
+            ":estimate": count(seen.asked.input), ":streamed": seen.asked.streamed,
         },
     )?;
     Ok(())
