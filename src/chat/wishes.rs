@@ -58,6 +58,16 @@ pub enum Effort {
     Budget(u64),
 }
 
+impl std::fmt::Display for Effort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.word(), self) {
+            (Some(word), _) => f.write_str(word),
+            (None, Self::Budget(tokens)) => write!(f, "{tokens}"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
 impl Effort {
     /// Every level that has a word.
     pub const WORDS: [Self; 7] =

@@ -51,7 +51,7 @@ const BARS: usize = 48;
 /// There is no such provider or model, or the measurements cannot be read.
 pub(crate) fn history(settings: &Settings, args: &ProvidersHistory) -> Outcome {
     let format = settings.list_format()?;
-    let offline = Offline::open(settings, None)?;
+    let offline = Offline::open(settings, args.at.at)?;
     let of = Of::find(&offline, &args.of)?;
     let since = begins(&args.since, offline.now);
     let seen = Seen::read(&offline, &of, since, args.by).map_err(|error| {

@@ -51,7 +51,7 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
     let format = settings.list_format()?;
     let by = keys(&args.by)?;
     let sources = sources(&args.source)?;
-    let offline = Offline::open(settings, None)?;
+    let offline = Offline::open(settings, args.at.at)?;
     let models = args
         .model
         .iter()

@@ -10,8 +10,8 @@ use super::signing::{Called, within};
 use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
 use crate::catalog::price::{Cost, CostError, Item, SheetVersion};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
-use crate::chat::{ChatEvent, ChatRequest, Effort};
-use crate::observe::{Asked, CostState, ErrorClass, Observation, Phase, Source};
+use crate::chat::{ChatEvent, ChatRequest};
+use crate::observe::{Asked, CostState, ErrorClass, Flags, Observation, Phase, Source};
 use crate::store::StateKey;
 use crate::units::{Tokens, Usd};
 use crate::upstream::auth::{AuthError, Found, Secret};
@@ -35,6 +35,19 @@ pub struct Once<'a> {
     pub group: [u8; 16],
     /// Who asks.
     pub source: Source,
+    /// What the caller knows of it beside.
+    pub marks: Marks,
+}
+
+/// What the caller of an attempt knows of it, for whoever reads its times later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// The version of the prompt, where it is one of a probe.
+    pub prompt_version: Option<i64>,
+    /// By how much it begins later than a fixed schedule says.
+    pub sched_lag: Option<std::time::Duration>,
+    /// Further flags, e.g. that it is a warm-up.
+    pub flags: Flags,
     /// What the decision made of it.
     pub forecast: Forecast,
 }
@@ -101,6 +114,8 @@ impl Dispatcher<'_> {
         let Called { mut outcome, spent, unsigned } =
             call(request, reach, (wire, at), limits, cancel, &mut sink, copy).await;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
+        outcome.flags = outcome.flags | once.marks.flags;
+        outcome.timings.sched_lag = once.marks.sched_lag;
         if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
             let id = (reach.endpoint.id.clone(), protocol);
             let (went, came) = ((request, &sent), tape.take());
@@ -167,29 +182,23 @@ impl Dispatcher<'_> {
             usage: outcome.usage.clone(),
             events: outcome.events,
             reads: outcome.reads,
+            streamed: outcome.streamed,
+            effort: once.request.effort.map(|effort| effort.to_string()),
+            prompt_version: once.marks.prompt_version,
             retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
             cost: total,
             billed: outcome.billed,
             cost_state: report.cost_state,
             finish: outcome.finish.as_ref().map(|(_, native)| native.chars().take(64).collect()),
-            reused: outcome.reused,
+            flags: outcome.flags,
             asked: Asked {
-                input: once.forecast.input,
-                streamed: Some(once.request.stream),
-                effort: once.request.effort.map(effort_name),
-                expected: once.forecast.expected,
-                bound: once.forecast.bound,
+                input: once.marks.forecast.input,
+                stream: Some(once.request.stream),
+                expected: once.marks.forecast.expected,
+                bound: once.marks.forecast.bound,
                 sheet: pricing.map(|pricing| Arc::new(SheetVersion::of(pricing, self.catalog.generated()))),
             },
         }
-    }
-}
-
-fn effort_name(effort: Effort) -> String {
-    match (effort, effort.word()) {
-        (_, Some(word)) => word.to_owned(),
-        (Effort::Budget(tokens), None) => tokens.to_string(),
-        (_, None) => "unknown".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{AttemptReport, Dispatcher, Forecast, Once, OverBudget, Reach, Recording};
+use super::{AttemptReport, Dispatcher, Forecast, Marks, Once, OverBudget, Reach, Recording};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
@@ -167,8 +167,9 @@ impl Dispatcher<'_> {
                             break Some(GiveUp::Final);
                         }
                     };
-                    let (request, hold, source) = (plan.request, plan.hold, plan.source);
-                    let once = Once { request, reach, wire, limits, hold, group: plan.group, source, forecast };
+                    let (request, hold) = (plan.request, plan.hold);
+                    let (group, source, marks) = (plan.group, plan.source, Marks { forecast, ..Marks::default() });
+                    let once = Once { request, reach, wire, limits, hold, group, source, marks };
                     let report = self.once(&once, cancel.clone(), observer).await;
                     if let Err(error) = self.release(held, &report) {
                         observer.notice(Notice::NotRecorded(error.to_string()));

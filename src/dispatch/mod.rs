@@ -14,7 +14,7 @@ mod weigh;
 
 use jiff::Timestamp;
 
-pub use attempt::{AttemptReport, Forecast, Once};
+pub use attempt::{AttemptReport, Forecast, Marks, Once};
 pub use budget::OverBudget;
 pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};

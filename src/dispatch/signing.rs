@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use crate::observe::{ErrorClass, Phase, Timings};
+use crate::observe::{ErrorClass, Flags, Phase, Streamed, Timings};
 use crate::upstream::UpstreamError;
 use crate::upstream::auth::{AuthError, Secret};
 use crate::upstream::exchange::{Limit, Outcome};
@@ -89,8 +89,9 @@ fn refused(class: ErrorClass, message: String) -> Outcome {
         finish: None,
         events: 0,
         reads: 0,
+        streamed: Streamed::default(),
         shown: false,
-        reused: false,
+        flags: Flags::NONE,
     }
 }
 

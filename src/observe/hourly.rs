@@ -105,7 +105,7 @@ impl Hour {
 /// The bin of an attempt's time to first token.
 #[must_use]
 pub fn ttft_bin(seen: &Observation) -> Option<i64> {
-    seen.timings.ttft.map(|ttft| ttft.as_secs_f64() * 1e6).and_then(bin_of)
+    seen.counted_ttft().map(|ttft| ttft.as_secs_f64() * 1e6).and_then(bin_of)
 }
 
 /// The bin of its decode speed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ErrorClass, Health, Observation, Percentile, Stratum, decode_speed};
+use super::{ErrorClass, Flags, Health, Observation, Percentile, Stratum, decode_speed};
 
 /// The fewest samples that can certify a median at 95 % confidence (`metrics.md` 1.6).
 pub const MEDIAN_FLOOR: usize = Percentile::P50.floor();
@@ -71,17 +71,18 @@ impl Samples {
 
     fn add(&mut self, seen: &Observation) {
         let micros = |time: Duration| u64::try_from(time.as_micros()).ok();
-        let ended = || seen.timings.e2e.filter(|_| seen.class == ErrorClass::ProviderTimeout);
-        let wait = match seen.timings.ttft {
+        let cut_off = || seen.timings.e2e.filter(|_| seen.timings.ttft.is_none() && seen.flags.has(Flags::CENSORED));
+        let wait = match seen.counted_ttft() {
             Some(ttft) => micros(ttft).map(|micros| Wait { micros, at_least: false }),
-            None => ended().and_then(micros).map(|micros| Wait { micros, at_least: true }),
+            None => cut_off().and_then(micros).map(|micros| Wait { micros, at_least: true }),
         };
+        let answer = seen.timings.ttfa.filter(|_| seen.counted_ttft().is_some());
         let speed = decode_speed(seen);
         if wait.is_some() || speed.is_some() {
             self.newest = self.newest.max(Some(seen.at));
         }
         self.waits.extend(wait);
-        self.answers_us.extend(seen.timings.ttfa.and_then(micros));
+        self.answers_us.extend(answer.and_then(micros));
         self.speeds.extend(speed);
     }
 }
@@ -121,7 +122,7 @@ impl Measured {
             self.successes += 1;
             self.last_success = self.last_success.max(Some(seen.at));
             self.outcomes.push((seen.at, true));
-        } else if seen.class.is_provider_fault() {
+        } else if is_counted_fault(seen) {
             self.faults += 1;
             self.last_fault = self.last_fault.max(Some(seen.at));
             self.outcomes.push((seen.at, false));
@@ -170,6 +171,11 @@ impl Measured {
         let all = self.judged() + self.limited;
         (all > 0).then(|| f64::from(self.limited) / f64::from(all))
     }
+}
+
+/// Whether an attempt counts against its provider: not while nobody could tell whose fault it was.
+fn is_counted_fault(seen: &Observation) -> bool {
+    seen.class.is_provider_fault() && !seen.flags.has(Flags::UNCONFIRMED)
 }
 
 #[cfg(test)]
@@ -226,9 +232,10 @@ mod tests {
         for _ in 0..6 {
             let mut cut = seen("2026-11-24T10:00:00Z", ErrorClass::ProviderTimeout);
             cut.timings.e2e = Some(Duration::from_secs(30));
+            cut.flags = Flags::CENSORED;
             cut.asked = crate::observe::Asked {
                 input: Some(Tokens::new(100)),
-                streamed: Some(true),
+                stream: Some(true),
                 ..crate::observe::Asked::default()
             };
             measured.add(&cut);

@@ -2,9 +2,11 @@
 //! attempts ([`EndpointStats`]), read at a given `now`. No clock, no I/O.
 
 mod class;
+mod flags;
 pub mod hourly;
 pub mod ledger;
 mod measured;
+mod rates;
 mod statistics;
 mod stats;
 mod stratum;
@@ -15,9 +17,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use class::{Cooldown, ErrorClass, Failover};
+pub use flags::Flags;
 pub use measured::{MEDIAN_FLOOR, Measured, Samples, Wait};
+pub use rates::{
+    BURST_PM, ITL_TOKENS, Pace, RATE_READS, RATE_SPAN, RATE_TOKENS, Streamed, TokenSource, Why, decode_speed,
+};
 pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
-pub use stats::{Cooling, EndpointStats, Moments, StatsState, decode_speed, speed_of};
+pub use stats::{Cooling, EndpointStats, Moments, StatsState};
 pub use stratum::{InputSize, Stratum};
 
 use crate::catalog::price::SheetVersion;
@@ -65,15 +71,22 @@ pub struct Timings {
     pub connect: Option<Duration>,
     /// Looking the name up, within `connect`; `None` where no name was looked up.
     pub dns: Option<Duration>,
+    /// From the name being known to the TCP connection being up, within `connect`: about one round trip. Through a proxy
+    /// it is the way to the proxy, and the tunnel through it where there is one.
+    pub tcp: Option<Duration>,
+    /// From the TCP connection being up to the end of the TLS handshake, within `connect`; `None` without TLS.
+    pub tls: Option<Duration>,
+    /// By how much it began later than a fixed schedule said; `None` without one.
+    pub sched_lag: Option<Duration>,
     /// From the connection being up to the response head.
     pub head: Option<Duration>,
-    /// From the connection being up to the first token-bearing read.
+    /// From the connection being up to the first token-bearing read; `None` where the answer was not streamed.
     pub ttft: Option<Duration>,
     /// The same to the first answer-bearing read.
     pub ttfa: Option<Duration>,
     /// From the first to the last token-bearing read.
     pub decode: Option<Duration>,
-    /// From the connection being up to the protocol's end, or to the failure.
+    /// From the connection being up to the read with the protocol's end, or to the failure.
     pub e2e: Option<Duration>,
 }
 
@@ -108,10 +121,16 @@ pub struct Observation {
     pub timings: Timings,
     /// What was used, as reported.
     pub usage: Option<Usage>,
-    /// Token-bearing events.
+    /// Token-bearing events of the stream.
     pub events: u32,
-    /// Token-bearing reads.
+    /// Token-bearing reads of the stream; 0 where the answer was not streamed.
     pub reads: u32,
+    /// The tokens that were streamed.
+    pub streamed: Streamed,
+    /// The effort of reasoning that was asked for: its word, or a number of tokens.
+    pub effort: Option<String>,
+    /// The version of the prompt, where it is one of a probe.
+    pub prompt_version: Option<i64>,
     /// What the provider asked to wait before the next try.
     pub retry_after: Option<Duration>,
     /// What it cost, where that is exact.
@@ -122,8 +141,8 @@ pub struct Observation {
     pub cost_state: CostState,
     /// The native finish reason, if the answer ended.
     pub finish: Option<String>,
-    /// Whether the connection was reused.
-    pub reused: bool,
+    /// What is to be known before its times are believed.
+    pub flags: Flags,
     /// What was known before it was sent.
     pub asked: Asked,
 }
@@ -134,9 +153,7 @@ pub struct Asked {
     /// Input tokens, estimated.
     pub input: Option<Tokens>,
     /// Whether the answer was asked for as a stream; `None` is not known (attempts that an older version kept).
-    pub streamed: Option<bool>,
-    /// How hard the model was asked to think, in the words of the command line; `None` where nothing was said.
-    pub effort: Option<String>,
+    pub stream: Option<bool>,
     /// What the decision expected it to cost, in USD.
     pub expected: Option<Usd>,
     /// The most that it could cost, in USD.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Cooldown, ErrorClass, Observation};
+use super::{Cooldown, ErrorClass, Observation, decode_speed};
 
 /// Decayed weight, mean and variance of the logarithm of a positive quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -224,29 +224,11 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
 }
 
-/// Decode speed in tokens per second, where the sample is large and slow enough to mean anything.
-#[must_use]
-pub fn decode_speed(seen: &Observation) -> Option<f64> {
-    speed_of(seen.class, seen.timings.decode?, seen.usage.as_ref()?.output?.count(), seen.reads)
-}
-
-/// Output tokens after the first over the time from the first to the last, in tokens per second; `None` below 32
-/// tokens, 500 ms or 8 reads (`metrics.md` 1.4).
-#[must_use]
-pub fn speed_of(class: ErrorClass, decode: Duration, output: u64, reads: u32) -> Option<f64> {
-    let after_first = output.saturating_sub(1);
-    if !class.is_success() || after_first < 32 || decode < Duration::from_millis(500) || reads < 8 {
-        return None;
-    }
-    let tokens = f64::from(u32::try_from(after_first).ok()?);
-    Some(tokens / decode.as_secs_f64())
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-    use crate::observe::{CostState, Phase, Source, Timings};
+    use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId};
+    use crate::observe::{CostState, Flags, Phase, Source, Streamed, Timings};
 
     pub(crate) fn seen(at: &str, class: ErrorClass) -> Observation {
         Observation {
@@ -266,12 +248,15 @@ pub(crate) mod tests {
             usage: None,
             events: 0,
             reads: 0,
+            streamed: Streamed::default(),
+            effort: None,
+            prompt_version: None,
             retry_after: None,
             cost: None,
             billed: None,
             cost_state: CostState::None,
             finish: None,
-            reused: false,
+            flags: Flags::NONE,
             asked: crate::observe::Asked::default(),
         }
     }
@@ -318,17 +303,5 @@ pub(crate) mod tests {
         assert_eq!(state, before);
         assert!((later.successes - 0.5).abs() < 1e-9, "six hours are one half-life when samples are rare");
         assert!((libm::exp(later.ttft.mean) - 0.5).abs() < 1e-9, "the mean stays, its weight fades");
-    }
-
-    #[test]
-    fn a_burst_has_no_decode_speed() {
-        let mut burst = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
-        burst.usage = Some(Usage::text(10, 200));
-        burst.reads = 1;
-        burst.timings.decode = Some(Duration::from_millis(1));
-        assert_eq!(decode_speed(&burst), None);
-        burst.reads = 50;
-        burst.timings.decode = Some(Duration::from_secs(2));
-        assert_eq!(decode_speed(&burst), Some(99.5));
     }
 }

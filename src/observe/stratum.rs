@@ -79,8 +79,8 @@ impl Stratum {
         Self {
             size: InputSize::of(reported.or(seen.asked.input)),
             // What an older version kept was a stream if it has a first token.
-            streamed: seen.asked.streamed.unwrap_or(seen.timings.ttft.is_some()),
-            effort: seen.asked.effort.clone(),
+            streamed: seen.asked.stream.unwrap_or(seen.timings.ttft.is_some()),
+            effort: seen.effort.clone(),
         }
     }
 

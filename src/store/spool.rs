@@ -16,7 +16,9 @@ use sha2::{Digest, Sha256};
 use super::StoreError;
 use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use crate::observe::{Asked, CostState, ErrorClass, Observation, Phase, Source, Timings};
+use crate::observe::{
+    Asked, CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource,
+};
 use crate::units::{Tokens, Usd};
 
 /// A spool file.
@@ -117,6 +119,12 @@ struct Line {
     connect_us: Option<u64>,
     #[serde(default)]
     dns_us: Option<u64>,
+    #[serde(default)]
+    tcp_us: Option<u64>,
+    #[serde(default)]
+    tls_us: Option<u64>,
+    #[serde(default)]
+    sched_lag_us: Option<u64>,
     head_us: Option<u64>,
     ttft_us: Option<u64>,
     ttfa_us: Option<u64>,
@@ -131,14 +139,25 @@ struct Line {
     has_usage: bool,
     events: u32,
     reads: u32,
+    #[serde(default)]
+    stream_tok: Option<u64>,
+    #[serde(default)]
+    n1_tok: Option<u64>,
+    #[serde(default)]
+    burst_pm: Option<u16>,
+    #[serde(default)]
+    tok_src: Option<i64>,
+    #[serde(default)]
+    effort: Option<String>,
+    #[serde(default)]
+    prompt_ver: Option<i64>,
     retry_after_ms: Option<u64>,
     cost_pd: Option<i64>,
     bill_pd: Option<i64>,
     cost_state: u8,
     finish: Option<String>,
-    reused: bool,
     #[serde(default)]
-    effort: Option<String>,
+    flags: u16,
     #[serde(default)]
     streamed: Option<bool>,
     #[serde(default)]
@@ -182,6 +201,9 @@ impl Line {
             code: seen.code.clone(),
             connect_us: micros(seen.timings.connect),
             dns_us: micros(seen.timings.dns),
+            tcp_us: micros(seen.timings.tcp),
+            tls_us: micros(seen.timings.tls),
+            sched_lag_us: micros(seen.timings.sched_lag),
             head_us: micros(seen.timings.head),
             ttft_us: micros(seen.timings.ttft),
             ttfa_us: micros(seen.timings.ttfa),
@@ -196,14 +218,19 @@ impl Line {
             has_usage: seen.usage.is_some(),
             events: seen.events,
             reads: seen.reads,
+            stream_tok: seen.streamed.tokens,
+            n1_tok: seen.streamed.first,
+            burst_pm: seen.streamed.burst_pm,
+            tok_src: seen.streamed.source.map(TokenSource::number),
+            effort: seen.effort.clone(),
+            prompt_ver: seen.prompt_version,
             retry_after_ms: seen.retry_after.and_then(|wait| u64::try_from(wait.as_millis()).ok()),
             cost_pd: seen.cost.and_then(Usd::to_pico),
             bill_pd: seen.billed.and_then(Usd::to_pico),
             cost_state: place(&COST_STATES, &seen.cost_state),
             finish: seen.finish.clone(),
-            reused: seen.reused,
-            effort: seen.asked.effort.clone(),
-            streamed: seen.asked.streamed,
+            flags: seen.flags.bits(),
+            streamed: seen.asked.stream,
             est_tok: count(seen.asked.input),
             expect_pd: seen.asked.expected.and_then(Usd::to_pico),
             bound_pd: seen.asked.bound.and_then(Usd::to_pico),
@@ -243,6 +270,9 @@ impl Line {
             timings: Timings {
                 connect: time(self.connect_us),
                 dns: time(self.dns_us),
+                tcp: time(self.tcp_us),
+                tls: time(self.tls_us),
+                sched_lag: time(self.sched_lag_us),
                 head: time(self.head_us),
                 ttft: time(self.ttft_us),
                 ttfa: time(self.ttfa_us),
@@ -252,16 +282,23 @@ impl Line {
             usage: self.has_usage.then_some(usage),
             events: self.events,
             reads: self.reads,
+            streamed: Streamed {
+                tokens: self.stream_tok,
+                first: self.n1_tok,
+                burst_pm: self.burst_pm,
+                source: self.tok_src.and_then(TokenSource::from_number),
+            },
+            effort: self.effort,
+            prompt_version: self.prompt_ver,
             retry_after: self.retry_after_ms.map(Duration::from_millis),
             cost: self.cost_pd.map(Usd::from_pico),
             billed: self.bill_pd.map(Usd::from_pico),
             cost_state: *COST_STATES.get(usize::from(self.cost_state))?,
             finish: self.finish,
-            reused: self.reused,
+            flags: Flags::from_bits(i64::from(self.flags)),
             asked: Asked {
                 input: tokens(self.est_tok),
-                streamed: self.streamed,
-                effort: self.effort,
+                stream: self.streamed,
                 expected: self.expect_pd.map(Usd::from_pico),
                 bound: self.bound_pd.map(Usd::from_pico),
                 sheet: self.sheet.map(|(sha256, day, sheet)| Arc::new(SheetVersion { sha256, day, sheet })),
@@ -274,6 +311,16 @@ impl Line {
 mod tests {
     use super::*;
     use crate::observe::tests_support::seen;
+
+    /// Everything that a stream leaves behind.
+    fn mark(seen: &mut Observation) {
+        let micros = |micros| Some(Duration::from_micros(micros));
+        (seen.timings.tcp, seen.timings.tls, seen.timings.sched_lag) = (micros(1), micros(2), micros(3));
+        seen.streamed =
+            Streamed { tokens: Some(4), first: Some(5), burst_pm: Some(6), source: Some(TokenSource::Characters) };
+        (seen.effort, seen.prompt_version) = (Some("low".to_owned()), Some(7));
+        seen.flags = Flags::REUSED | Flags::UNCONFIRMED;
+    }
 
     #[test]
     fn what_is_spooled_is_taken_once_and_whole() {
@@ -288,12 +335,12 @@ mod tests {
         let sheet = SheetVersion::of(&crate::catalog::price::Pricing::default(), "2026-11-24");
         first.asked = Asked {
             input: Some(Tokens::new(11)),
-            streamed: Some(true),
-            effort: Some("high".into()),
+            stream: Some(true),
             expected: Some("0.0005".parse().unwrap()),
             bound: Some("0.1".parse().unwrap()),
             sheet: Some(Arc::new(sheet)),
         };
+        mark(&mut first);
         let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
         spool.append(&first).unwrap();
         let taken = spool.take().unwrap().unwrap();

@@ -400,14 +400,18 @@ mod tests {
         full.cost_state = crate::observe::CostState::Unknown;
         full.source = crate::observe::Source::Probe;
         full.group = [9; 16];
-        full.reused = true;
+        let micros = |micros| Some(Duration::from_micros(micros));
+        (full.timings.tcp, full.timings.tls, full.timings.sched_lag) = (micros(1), micros(2), micros(3));
+        let source = Some(crate::observe::TokenSource::Characters);
+        full.streamed = crate::observe::Streamed { tokens: Some(4), first: Some(5), burst_pm: Some(6), source };
+        (full.effort, full.prompt_version) = (Some("low".to_owned()), Some(7));
+        full.flags = crate::observe::Flags::REUSED | crate::observe::Flags::UNCONFIRMED;
         full.code = Some("overloaded".into());
         full.retry_after = Some(Duration::from_millis(1500));
         let sheet = crate::catalog::price::SheetVersion::of(&crate::catalog::price::Pricing::default(), "2026-11-24");
         full.asked = Asked {
             input: Some(crate::units::Tokens::new(11)),
-            streamed: Some(false),
-            effort: Some("high".into()),
+            stream: Some(false),
             expected: Some("0.25".parse().unwrap()),
             bound: Some("0.75".parse().unwrap()),
             sheet: Some(std::sync::Arc::new(sheet)),

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod outcome;
+mod tally;
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use super::transport::Transport;
 use super::{Adapter, Call, UpstreamError};
 use crate::catalog::{Usage, is_loopback};
 use crate::chat::{ChatEvent, Finish};
-use crate::observe::{ErrorClass, Phase, Timings};
-use crate::units::Usd;
+use crate::observe::{ErrorClass, Flags, Pace, Phase, Source, Streamed, Timings};
+use crate::units::{Tokens, Usd};
 
 /// The limits of one attempt; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,14 +81,33 @@ pub struct Outcome {
     pub billed: Option<Usd>,
     /// The finish, native and normalised, if the answer ended.
     pub finish: Option<(Finish, String)>,
-    /// Token-bearing events.
+    /// Token-bearing events of the stream.
     pub events: u32,
-    /// Token-bearing reads.
+    /// Token-bearing reads of the stream; 0 where the answer was not streamed.
     pub reads: u32,
+    /// The tokens that were streamed.
+    pub streamed: Streamed,
     /// Whether a part of the answer went to the sink.
     pub shown: bool,
-    /// Whether the connection was reused.
-    pub reused: bool,
+    /// What is to be known before its times are believed.
+    pub flags: Flags,
+}
+
+impl Outcome {
+    /// What the rates of the attempt follow from.
+    #[must_use]
+    pub fn pace(&self, source: Source) -> Pace {
+        Pace {
+            source,
+            class: self.class,
+            flags: self.flags,
+            timings: self.timings,
+            streamed: self.streamed,
+            events: self.events,
+            reads: self.reads,
+            output: self.usage.as_ref().and_then(|usage| usage.output).map(Tokens::count),
+        }
+    }
 }
 
 /// Takes events as they come; `false` stops the attempt, e.g. because nobody reads any more.
@@ -104,7 +124,7 @@ pub async fn exchange(
     sink: &mut Sink<'_>,
 ) -> Outcome {
     let started = Instant::now();
-    let mut attempt = attempt::Attempt::new(started, limits, cancel);
+    let mut attempt = attempt::Attempt::new(started, limits, cancel, adapter.summarizes_reasoning());
     let loopback = is_loopback(&request.uri().to_string());
     let end = attempt.run(transport, adapter, call, request, sink).await;
     attempt.outcome(end, loopback)

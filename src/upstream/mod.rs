@@ -122,6 +122,11 @@ pub trait Adapter: Send + Sync {
     /// The body is corrupt, reports a failure, or does not say how the answer finished.
     fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError>;
 
+    /// Whether reasoning that is streamed is a summary of what was thought and billed. Where it is not, it is all of it.
+    fn summarizes_reasoning(&self) -> bool {
+        true
+    }
+
     /// What a response that is not a success means.
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError;
 }

@@ -92,6 +92,11 @@ impl Adapter for OpenaiChat {
         answer.finish(out)
     }
 
+    /// `reasoning_content` and its like are the thoughts themselves.
+    fn summarizes_reasoning(&self) -> bool {
+        false
+    }
+
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError {
         classify::response(call.provider.quirks.errors, head, body)
     }

@@ -1,15 +1,19 @@
-//! The one HTTP client. The only file that names reqwest.
+//! The one HTTP client. This module alone names reqwest.
 //!
 //! It follows no redirect (a key must not travel to another host), reads no environment (proxies and roots are passed
-//! in), and notes when a connection began and when it was up, so that waiting for it is not taken for the model's time.
+//! in), and notes when a connection began, how far it came and when it was up, so that waiting for it is not taken for the
+//! model's time.
 
-use std::pin::Pin;
+mod connect;
+
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
+
+pub use connect::Stamps;
+use connect::{TimedLayer, TimedResolver};
 
 /// How to reach the outside.
 #[derive(Debug, Clone, Default)]
@@ -58,25 +62,10 @@ pub enum WireErrorKind {
     Request,
 }
 
-#[derive(Debug, Default)]
-struct ConnectLog {
-    last: Mutex<Option<(Instant, Instant)>>,
-    dns: Mutex<Option<Duration>>,
-}
-
-impl ConnectLog {
-    /// What was noted since the last time; `None` where no connection was made, or no name was looked up.
-    fn take(&self) -> (Option<(Instant, Instant)>, Option<Duration>) {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
-        (last, self.dns.lock().unwrap_or_else(PoisonError::into_inner).take())
-    }
-}
-
 /// A pooled HTTP client.
 #[derive(Debug, Clone)]
 pub struct Transport {
     client: reqwest::Client,
-    log: Arc<ConnectLog>,
     tape: Option<Tape>,
 }
 
@@ -94,6 +83,18 @@ impl Tape {
     }
 }
 
+/// How far a request came, for whoever gives up waiting for its response.
+#[derive(Debug, Clone, Default)]
+pub struct Noted(connect::Log);
+
+impl Noted {
+    /// How far its connection came up.
+    #[must_use]
+    pub fn stamps(&self) -> Stamps {
+        self.0.stamps()
+    }
+}
+
 /// A response whose body is still to be read.
 #[derive(Debug)]
 pub struct Incoming {
@@ -101,8 +102,8 @@ pub struct Incoming {
     pub head: http::response::Parts,
     /// When the connection that carried it began to be made and when it was up; `None` where it was reused.
     pub connected: Option<(Instant, Instant)>,
-    /// How long looking the name up took, within that; `None` where none was.
-    pub dns: Option<Duration>,
+    /// How long each part of that took.
+    pub stamps: Stamps,
     body: reqwest::Response,
     tape: Option<Tape>,
 }
@@ -113,14 +114,14 @@ impl Transport {
     /// # Errors
     /// A proxy or a certificate cannot be used.
     pub fn new(config: &TransportConfig) -> Result<Self, TransportError> {
-        let log = Arc::new(ConnectLog::default());
         let failed = |error: reqwest::Error| TransportError(innermost(&error));
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_idle_timeout(Duration::from_secs(30))
-            .dns_resolver(Arc::new(TimedResolver(Arc::clone(&log))))
-            .connector_layer(TimedLayer(Arc::clone(&log)));
+            .dns_resolver(Arc::new(TimedResolver))
+            .tls_backend_preconfigured(connect::tls(config.extra_roots.as_deref())?)
+            .connector_layer(TimedLayer);
         if let Some(limit) = config.connect_timeout {
             builder = builder.connect_timeout(limit);
         }
@@ -130,12 +131,7 @@ impl Transport {
             let proxy = if https { reqwest::Proxy::https(url) } else { reqwest::Proxy::http(url) };
             builder = builder.proxy(proxy.map_err(failed)?.no_proxy(exempt.clone()));
         }
-        if let Some(pem) = &config.extra_roots {
-            for root in reqwest::Certificate::from_pem_bundle(pem).map_err(failed)? {
-                builder = builder.add_root_certificate(root);
-            }
-        }
-        Ok(Self { client: builder.build().map_err(failed)?, log, tape: None })
+        Ok(Self { client: builder.build().map_err(failed)?, tape: None })
     }
 
     /// The same client, and a tape of what comes back over it.
@@ -152,14 +148,20 @@ impl Transport {
     /// # Errors
     /// No response came.
     pub async fn send(&self, request: http::Request<Bytes>) -> Result<Incoming, WireError> {
-        self.log.take();
+        self.send_noting(request, &Noted::default()).await
+    }
+
+    /// The same; how far it comes is noted meanwhile, for whoever gives up waiting.
+    ///
+    /// # Errors
+    /// No response came.
+    pub async fn send_noting(&self, request: http::Request<Bytes>, noted: &Noted) -> Result<Incoming, WireError> {
         let again = request.clone();
-        let mut sent = self.execute(request).await;
-        let (mut connected, mut dns) = self.log.take();
-        if connected.is_none() && sent.as_ref().is_err_and(|error| error.kind == WireErrorKind::Broken) {
+        let mut sent = noted.0.during(self.execute(request)).await;
+        let reused = noted.stamps().began.is_none();
+        if reused && sent.as_ref().is_err_and(|error| error.kind == WireErrorKind::Broken) {
             tracing::debug!("a kept connection was closed by the other side: sending on another");
-            sent = self.execute(again).await;
-            (connected, dns) = self.log.take();
+            sent = noted.0.during(self.execute(again)).await;
         }
         let response = sent?;
         let mut head = http::Response::new(());
@@ -170,7 +172,8 @@ impl Transport {
         if let Some(tape) = &self.tape {
             *tape.0.lock().unwrap_or_else(PoisonError::into_inner) = (Some(head.clone()), Vec::new());
         }
-        Ok(Incoming { head, connected, dns, body: response, tape: self.tape.clone() })
+        let stamps = noted.stamps();
+        Ok(Incoming { head, connected: stamps.began.zip(stamps.up), stamps, body: response, tape: self.tape.clone() })
     }
 
     async fn execute(&self, request: http::Request<Bytes>) -> Result<reqwest::Response, WireError> {
@@ -233,62 +236,4 @@ fn chain_mentions(error: &dyn std::error::Error, word: &str) -> bool {
         cause = error.source();
     }
     false
-}
-
-/// The system's resolver, with a stamp.
-#[derive(Debug)]
-struct TimedResolver(Arc<ConnectLog>);
-
-impl reqwest::dns::Resolve for TimedResolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let log = Arc::clone(&self.0);
-        Box::pin(async move {
-            let began = Instant::now();
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-            *log.dns.lock().unwrap_or_else(PoisonError::into_inner) = Some(began.elapsed());
-            let addresses: Vec<_> = found.map_err(|error| format!("dns error: {error}"))?.collect();
-            Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
-        })
-    }
-}
-
-#[derive(Debug, Clone)]
-struct TimedLayer(Arc<ConnectLog>);
-
-impl<S> tower_layer::Layer<S> for TimedLayer {
-    type Service = Timed<S>;
-    fn layer(&self, inner: S) -> Timed<S> {
-        Timed { inner, log: Arc::clone(&self.0) }
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Timed<S> {
-    inner: S,
-    log: Arc<ConnectLog>,
-}
-
-impl<S, R> tower_service::Service<R> for Timed<S>
-where
-    S: tower_service::Service<R>,
-    S::Future: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, target: R) -> Self::Future {
-        let began = Instant::now();
-        let log = Arc::clone(&self.log);
-        let connecting = self.inner.call(target);
-        Box::pin(async move {
-            let connection = connecting.await?;
-            *log.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((began, Instant::now()));
-            Ok(connection)
-        })
-    }
 }

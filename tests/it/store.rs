@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use openmux::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use openmux::observe::{Asked, CostState, ErrorClass, Observation, Phase, Source, Timings};
+use openmux::observe::{
+    Asked, CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource,
+};
 use openmux::store::sqlite::Sqlite;
 use openmux::store::{ObservationStore, Reservation, StateKey};
 use rusqlite::Connection;
@@ -33,12 +35,15 @@ fn seen(provider: &str, second: u64) -> Observation {
         usage: Some(Usage::text(100, 20)),
         events: 3,
         reads: 3,
+        streamed: Streamed { tokens: Some(20), first: Some(1), burst_pm: Some(333), source: Some(TokenSource::Usage) },
+        effort: None,
+        prompt_version: None,
         retry_after: None,
         cost: Some("0.0006".parse().unwrap()),
         billed: None,
         cost_state: CostState::Exact,
         finish: Some("stop".into()),
-        reused: false,
+        flags: Flags::NONE,
         asked: Asked::default(),
     }
 }

@@ -1,13 +1,17 @@
 //! The HTTP client on the wire: what a kept connection that was closed does, and what is timed.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::time::Instant;
 
 use bytes::Bytes;
-use openmux::upstream::transport::{Transport, TransportConfig, WireErrorKind};
+use openmux::observe::Phase;
+use openmux::upstream::transport::{Noted, Transport, TransportConfig, WireErrorKind};
+
+use crate::support::tls;
 
 /// Reads one request of `body` bytes.
-fn read(stream: &mut TcpStream, body: usize) -> String {
+fn read(stream: &mut impl Read, body: usize) -> String {
     let mut seen = Vec::new();
     let mut byte = [0];
     while !seen.ends_with(b"\r\n\r\n") {
@@ -21,7 +25,7 @@ fn read(stream: &mut TcpStream, body: usize) -> String {
     String::from_utf8(rest).unwrap()
 }
 
-fn answer(stream: &mut TcpStream) {
+fn answer(stream: &mut impl Write) {
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
 }
 
@@ -98,7 +102,65 @@ fn looking_a_name_up_is_timed_apart() {
         let request = http::Request::post(format!("http://localhost:{port}/")).body(Bytes::from("one")).unwrap();
         let incoming = transport.send(request).await.unwrap();
         let (began, up) = incoming.connected.unwrap();
-        assert!(incoming.dns.is_some_and(|dns| dns <= up - began), "{:?}", incoming.dns);
+        let (dns, tcp) = (incoming.stamps.dns().unwrap(), incoming.stamps.tcp().unwrap());
+        assert!(dns + tcp <= up - began, "{:?}", incoming.stamps);
+        assert_eq!(incoming.stamps.tls(), None);
     });
     server.join().unwrap();
+}
+
+/// A client that trusts the test's certificate.
+fn trusting() -> Transport {
+    let extra_roots = Some(tls::CERTIFICATE.as_bytes().to_vec());
+    Transport::new(&TransportConfig { extra_roots, ..TransportConfig::default() }).unwrap()
+}
+
+#[test]
+fn the_handshake_is_timed_apart_from_the_connection_under_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let server = std::thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        #[expect(clippy::disallowed_methods, reason = "the server's own stamp, to hold the client's against")]
+        let hello = {
+            tls::wait_hello(&stream);
+            Instant::now()
+        };
+        let mut secured = tls::accepted(stream);
+        read(&mut secured, 3);
+        answer(&mut secured);
+        hello
+    });
+    let stamps = runtime().block_on(async {
+        let request = http::Request::post(url).body(Bytes::from("one")).unwrap();
+        trusting().send(request).await.unwrap().stamps
+    });
+    let hello = server.join().unwrap();
+    let (secured, up) = (stamps.secured.unwrap().into_std(), stamps.up.unwrap().into_std());
+    assert!(secured < hello && hello < up, "TLS begins before its first byte arrives and ends after it: {stamps:?}");
+    let parts = stamps.dns().unwrap() + stamps.tcp().unwrap() + stamps.tls().unwrap();
+    assert!(parts <= stamps.up.unwrap() - stamps.began.unwrap(), "{stamps:?}");
+}
+
+#[test]
+fn how_far_a_connection_came_is_known_where_it_fails() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let server = std::thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        tls::wait_hello(&stream);
+        drop(stream);
+        listener
+    });
+    let transport = trusting();
+    let phase = |url: String| {
+        let noted = Noted::default();
+        let request = http::Request::post(url).body(Bytes::from("one")).unwrap();
+        let sent = runtime().block_on(transport.send_noting(request, &noted));
+        (sent.unwrap_err().kind, noted.stamps().phase())
+    };
+    assert_eq!(phase(url.clone()), (WireErrorKind::Connect, Phase::Tls));
+    drop(server.join().unwrap());
+    assert_eq!(phase(url), (WireErrorKind::Refused, Phase::Tcp));
+    assert_eq!(phase("http://name.invalid/".to_owned()), (WireErrorKind::Dns, Phase::Dns));
 }

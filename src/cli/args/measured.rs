@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::lists::ListArgs;
+use super::lists::{At, ListArgs};
 use super::values::{Shape, shape, span};
 
 /// `openmux usage`.
@@ -42,6 +42,9 @@ pub struct UsageArgs {
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
+    /// The moment of the answer.
+    #[command(flatten)]
+    pub at: At,
 }
 
 /// `openmux providers history`.
@@ -68,6 +71,9 @@ pub struct ProvidersHistory {
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
+    /// The moment of the answer.
+    #[command(flatten)]
+    pub at: At,
 }
 
 /// Where a span begins.

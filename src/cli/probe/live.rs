@@ -7,8 +7,9 @@ use super::super::render::money::dollars;
 use super::super::render::text::duration;
 use super::super::settings::Settings;
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{AttemptReport, Dispatcher, Forecast, Notice, Observer, Once, Reach, Wire};
-use crate::observe::{CostState, Source, speed_of};
+use crate::dispatch::{AttemptReport, Dispatcher, Forecast, Marks, Notice, Observer, Once, Reach, Wire};
+use crate::observe::{CostState, Source};
+use crate::probe::plan::PROMPT_VERSION;
 use crate::probe::run::{Caller, Sample};
 use crate::units::Usd;
 use crate::upstream::exchange::Limits;
@@ -35,8 +36,9 @@ impl Caller for Live<'_> {
     async fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> Sample {
         let reach = &self.reaches[target];
         let group = super::super::chat::group();
-        let (wire, source, forecast) = (self.wire, Source::Probe, self.forecasts[target]);
-        let once = Once { request, reach, wire, limits, hold: false, group, source, forecast };
+        let forecast = self.forecasts[target];
+        let marks = Marks { prompt_version: Some(PROMPT_VERSION), forecast, ..Marks::default() };
+        let once = Once { request, reach, wire: self.wire, limits, hold: false, group, source: Source::Probe, marks };
         let mut watcher = Watcher { not_recorded: &mut self.not_recorded };
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;
         let sample = sample(&report);
@@ -66,15 +68,12 @@ impl Observer for Watcher<'_> {
 fn sample(report: &AttemptReport) -> Sample {
     let outcome = &report.outcome;
     let usage = outcome.usage.as_ref();
-    let speed = || {
-        let output = usage?.output?.count();
-        speed_of(outcome.class, outcome.timings.decode?, output, outcome.reads)
-    };
+    let pace = outcome.pace(Source::Probe);
     Sample {
         class: outcome.class,
-        ttft: outcome.timings.ttft,
+        ttft: pace.timings.ttft,
         total: outcome.timings.e2e,
-        speed: speed(),
+        speed: pace.decode_tps().ok(),
         http_status: outcome.http_status,
         retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
         cost: match (report.cost_state, &report.cost) {

@@ -9,10 +9,10 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::super::{Reservation, SetAside, StoreError};
 use super::patient;
-use super::rows::{COST_STATES, FLAG_REUSED, PHASES, SOURCES};
+use super::rows::{COST_STATES, PHASES, SOURCES};
 use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use crate::observe::{Asked, ErrorClass, Observation, Timings};
+use crate::observe::{Asked, ErrorClass, Flags, Observation, Streamed, Timings, TokenSource};
 use crate::units::{Tokens, Usd};
 
 const DAY: i64 = 86_400;
@@ -40,7 +40,8 @@ pub(super) fn each(
         "SELECT ts_ms, provider, upstream_model, model, host, protocol, key_fp, grp, src, class, phase, http, code,
                 connect_us, head_us, ttft_us, ttfa_us, decode_us, e2e_us, in_tok, cached_tok, cw5_tok, cw1h_tok,
                 out_tok, reason_tok, events, reads, retry_after_ms, cost_pd, bill_pd, cost_state, finish, flags, dns_us,
-                effort, price_ver, expect_pd, bound_pd, est_tok, streamed
+                tcp_us, tls_us, sched_lag_us, stream_tok, n1_tok, burst_pm, tok_src, effort, prompt_ver,
+                price_ver, expect_pd, bound_pd, est_tok, streamed
          FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id",
     )?;
     let mut rows = statement.query(params![since.as_millisecond(), until.as_millisecond()])?;
@@ -113,6 +114,9 @@ fn attempt(row: &Row<'_>, sheets: &Sheets) -> Result<Option<Observation>, rusqli
         timings: Timings {
             connect: micros(13)?,
             dns: micros(33)?,
+            tcp: micros(34)?,
+            tls: micros(35)?,
+            sched_lag: micros(36)?,
             head: micros(14)?,
             ttft: micros(15)?,
             ttfa: micros(16)?,
@@ -122,19 +126,26 @@ fn attempt(row: &Row<'_>, sheets: &Sheets) -> Result<Option<Observation>, rusqli
         usage: (usage != Usage::default()).then_some(usage),
         events: row.get(25)?,
         reads: row.get(26)?,
+        streamed: Streamed {
+            tokens: whole(37)?,
+            first: whole(38)?,
+            burst_pm: row.get(39)?,
+            source: row.get::<_, Option<i64>>(40)?.and_then(TokenSource::from_number),
+        },
+        effort: row.get(41)?,
+        prompt_version: row.get(42)?,
         retry_after: whole(27)?.map(Duration::from_millis),
         cost: pico(28)?,
         billed: pico(29)?,
         cost_state,
         finish: row.get(31)?,
-        reused: row.get::<_, i64>(32)? & FLAG_REUSED != 0,
+        flags: Flags::from_bits(row.get(32)?),
         asked: Asked {
-            input: tokens(38)?,
-            streamed: row.get(39)?,
-            effort: row.get(34)?,
-            expected: pico(36)?,
-            bound: pico(37)?,
-            sheet: row.get::<_, Option<i64>>(35)?.and_then(|number| sheets.get(&number).cloned()),
+            input: tokens(46)?,
+            stream: row.get(47)?,
+            expected: pico(44)?,
+            bound: pico(45)?,
+            sheet: row.get::<_, Option<i64>>(43)?.and_then(|number| sheets.get(&number).cloned()),
         },
     }))
 }

@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params}
 use super::super::StoreError;
 use crate::catalog::price::SheetVersion;
 use crate::observe::hourly::{speed_bin, ttft_bin};
-use crate::observe::{Cooling, CostState, ErrorClass, Moments, Observation, Phase, Source, StatsState};
+use crate::observe::{
+    Cooling, CostState, ErrorClass, Moments, Observation, Phase, Source, StatsState, TokenSource,
+};
 
 /// Keeps one attempt: its row, the fold of its endpoint, and the hourly sums that outlive the row.
 pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<(), StoreError> {
@@ -87,8 +89,6 @@ fn endpoint_row(transaction: &Transaction<'_>, seen: &Observation) -> Result<i64
     Ok(id)
 }
 
-/// Bits of `obs.flags`.
-pub(super) const FLAG_REUSED: i64 = 1;
 /// The sources, phases and states of a cost; the position is the number in the store.
 pub(super) const SOURCES: [Source; 3] = [Source::Probe, Source::Chat, Source::Gateway];
 pub(super) const PHASES: [Phase; 8] =
@@ -104,16 +104,19 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     let millis = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_millis()).ok());
     let usage = seen.usage.clone().unwrap_or_default();
     let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
+    let whole = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
     let to_pico = |amount: crate::units::Usd| amount.to_pico().or_else(|| amount.rounded().to_pico());
     let sheet = seen.asked.sheet.as_deref().map(|sheet| sheet_row(transaction, sheet)).transpose()?;
     let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
     transaction.execute(
         "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
            in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
-           cost_pd, bill_pd, cost_state, connect_us, dns_us, effort, price_ver, expect_pd, bound_pd, est_tok, streamed)
+           cost_pd, bill_pd, cost_state, connect_us, dns_us, tcp_us, tls_us, sched_lag_us, stream_tok, n1_tok, burst_pm,
+           tok_src, effort, prompt_ver, price_ver, expect_pd, bound_pd, est_tok, streamed)
          VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
            :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
-           :cost, :bill, :state, :connect, :dns, :effort, :sheet, :expected, :bound, :estimate, :streamed)",
+           :cost, :bill, :state, :connect, :dns, :tcp, :tls, :lag, :streamed, :first, :burst, :source, :effort,
+           :prompt, :sheet, :expected, :bound, :estimate, :stream)",
         named_params! {
             ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
             ":src": place(&SOURCES, &seen.source),
@@ -124,14 +127,17 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
             ":input": count(usage.input), ":cached": count(usage.cache_read), ":cw5": count(five_minutes),
             ":cw1h": count(usage.cache_write_1h), ":output": count(usage.output), ":reason": count(usage.reasoning),
             ":events": seen.events, ":reads": seen.reads, ":finish": seen.finish,
-            ":retry": millis(seen.retry_after), ":flags": if seen.reused { FLAG_REUSED } else { 0 },
+            ":retry": millis(seen.retry_after), ":flags": seen.flags.bits(),
             ":cost": seen.cost.and_then(crate::units::Usd::to_pico),
             ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
             ":state": place(&COST_STATES, &seen.cost_state),
             ":connect": micros(seen.timings.connect), ":dns": micros(seen.timings.dns),
-            ":effort": seen.asked.effort, ":sheet": sheet,
+            ":tcp": micros(seen.timings.tcp), ":tls": micros(seen.timings.tls), ":lag": micros(seen.timings.sched_lag),
+            ":streamed": whole(seen.streamed.tokens), ":first": whole(seen.streamed.first),
+            ":burst": seen.streamed.burst_pm, ":source": seen.streamed.source.map(TokenSource::number),
+            ":effort": seen.effort, ":prompt": seen.prompt_version, ":sheet": sheet,
             ":expected": seen.asked.expected.and_then(to_pico), ":bound": seen.asked.bound.and_then(to_pico),
-            ":estimate": count(seen.asked.input), ":streamed": seen.asked.streamed,
+            ":estimate": count(seen.asked.input), ":stream": seen.asked.stream,
         },
     )?;
     Ok(())

@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::transport::{Incoming, Transport, WireError, WireErrorKind};
+use super::super::transport::{Incoming, Noted, Stamps, Transport, WireError, WireErrorKind};
 use super::super::wire::{Frame, Framer};
 use super::super::{Adapter, Call, DecodeError, Decoder, MAX_FRAME, UpstreamError};
+use super::tally::Tally;
 use super::{Limit, Limits, Sink};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish};
@@ -33,18 +34,20 @@ pub(super) struct Attempt {
     pub(super) status: Option<u16>,
     pub(super) request_id: Option<String>,
     pub(super) ready: Instant,
-    pub(super) connect: Option<Duration>,
-    pub(super) dns: Option<Duration>,
+    pub(super) stamps: Stamps,
+    pub(super) reused: bool,
+    pub(super) http2: bool,
     pub(super) head: Option<Instant>,
     pub(super) first_token: Option<Instant>,
     pub(super) first_answer: Option<Instant>,
     pub(super) last_token: Option<Instant>,
     pub(super) last_read: Instant,
+    pub(super) streamed: bool,
+    pub(super) summarizes: bool,
+    pub(super) tally: Tally,
     pub(super) usage: Option<Usage>,
     pub(super) billed: Option<Usd>,
     pub(super) finish: Option<(Finish, String)>,
-    pub(super) events: u32,
-    pub(super) reads: u32,
     pub(super) held: Vec<ChatEvent>,
     pub(super) shown: bool,
     pub(super) answered: bool,
@@ -53,7 +56,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn new(started: Instant, limits: Limits, cancel: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(started: Instant, limits: Limits, cancel: watch::Receiver<bool>, summarizes: bool) -> Self {
         Self {
             started,
             limits,
@@ -62,18 +65,20 @@ impl Attempt {
             status: None,
             request_id: None,
             ready: started,
-            connect: None,
-            dns: None,
+            stamps: Stamps::default(),
+            reused: false,
+            http2: false,
             head: None,
             first_token: None,
             first_answer: None,
             last_token: None,
             last_read: started,
+            streamed: false,
+            summarizes,
+            tally: Tally::default(),
             usage: None,
             billed: None,
             finish: None,
-            events: 0,
-            reads: 0,
             held: Vec::new(),
             shown: false,
             answered: false,
@@ -92,8 +97,11 @@ impl Attempt {
     ) -> End {
         // The URL of a chat holds no key in the built protocols; headers are never logged.
         tracing::debug!(provider = %call.provider.id, url = %request.uri(), bytes = request.body().len(), "send");
-        let sending = transport.send(request);
-        let mut incoming = match self.guard(sending).await {
+        let noted = Noted::default();
+        let sent = self.guard(transport.send_noting(request, &noted)).await;
+        self.stamps = noted.stamps();
+        self.phase = self.stamps.phase();
+        let mut incoming = match sent {
             Ok(Ok(incoming)) => incoming,
             Ok(Err(error)) if error.kind == WireErrorKind::ConnectTimeout => return End::Limit(Limit::Connect),
             Ok(Err(error)) => return End::Wire(error),
@@ -123,14 +131,14 @@ impl Attempt {
         self.head = Some(now);
         self.last_read = now;
         self.status = Some(incoming.head.status.as_u16());
-        if let Some((began, up)) = incoming.connected {
-            self.connect = Some(up.saturating_duration_since(began));
-            self.dns = incoming.dns;
+        self.reused = incoming.connected.is_none();
+        self.http2 = incoming.head.version == http::Version::HTTP_2;
+        if let Some((_, up)) = incoming.connected {
             self.ready = up.max(self.started);
         }
         let id =
             ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| incoming.head.headers.get(*name));
-        tracing::debug!(status = incoming.head.status.as_u16(), reused = incoming.connected.is_none(), "head");
+        tracing::debug!(status = incoming.head.status.as_u16(), reused = self.reused, "head");
         self.request_id = id.and_then(|value| value.to_str().ok()).map(|text| text.chars().take(64).collect());
     }
 
@@ -142,6 +150,7 @@ impl Attempt {
         sink: &mut Sink<'_>,
     ) -> End {
         self.phase = Phase::FirstToken;
+        self.streamed = true;
         let mut frames = Vec::new();
         loop {
             let chunk = match self.guard(incoming.chunk()).await {
@@ -277,11 +286,9 @@ impl Attempt {
     }
 
     fn take(&mut self, events: Vec<ChatEvent>, stamp: Instant, sink: &mut Sink<'_>) {
-        let mut bore_tokens = false;
         for event in events {
+            self.tally.add(&event);
             if event.bears_tokens() {
-                bore_tokens = true;
-                self.events += 1;
                 self.phase = Phase::Stream;
                 self.first_token.get_or_insert(stamp);
                 self.last_token = Some(stamp);
@@ -293,7 +300,7 @@ impl Attempt {
             self.note(&event);
             self.pass(event, sink);
         }
-        self.reads += u32::from(bore_tokens);
+        self.tally.end_read();
     }
 
     fn note(&mut self, event: &ChatEvent) {

@@ -8,9 +8,10 @@ use tokio::time::Instant;
 use super::super::transport::{WireError, WireErrorKind};
 use super::super::{DecodeError, UpstreamError};
 use super::attempt::{Attempt, End};
+use super::tally::Tally;
 use super::{Limit, Outcome};
 use crate::chat::Finish;
-use crate::observe::{ErrorClass, Phase, Timings};
+use crate::observe::{ErrorClass, Flags, Phase, Streamed, Timings};
 
 /// What a tool is called with: an object of anything.
 type Arguments = BTreeMap<String, IgnoredAny>;
@@ -18,16 +19,9 @@ type Arguments = BTreeMap<String, IgnoredAny>;
 impl Attempt {
     pub(super) fn outcome(self, end: End, loopback: bool) -> Outcome {
         let now = Instant::now();
-        let since = |moment: Option<Instant>| moment.map(|moment| moment.saturating_duration_since(self.ready));
-        let timings = Timings {
-            connect: self.connect,
-            dns: self.dns,
-            head: since(self.head),
-            ttft: since(self.first_token),
-            ttfa: since(self.first_answer),
-            decode: self.first_token.zip(self.last_token).map(|(first, last)| last.saturating_duration_since(first)),
-            e2e: Some(now.saturating_duration_since(self.ready)),
-        };
+        // Printing what was read last is none of the provider's time.
+        let ended = if matches!(end, End::Done) { self.last_read } else { now };
+        let timings = self.timings(ended);
         let mut limit = None;
         let told = matches!(end, End::Status(_) | End::Decode(DecodeError::Upstream(_)));
         let (class, error) = match end {
@@ -54,7 +48,17 @@ impl Attempt {
                 (class, Some(plain_error(class, error.to_string())))
             }
         };
-        tracing::debug!(class = class.name(), events = self.events, reads = self.reads, "end");
+        let streamed =
+            if self.streamed { self.tally.streamed(self.usage.as_ref(), self.summarizes) } else { Streamed::default() };
+        let cached = self.usage.as_ref().and_then(|usage| usage.cache_read);
+        let flags = Flags::NONE
+            .with_if(Flags::REUSED, self.reused)
+            .with_if(Flags::H2, self.http2)
+            .with_if(Flags::CACHE_HIT, cached.is_some_and(|read| read.count() > 0))
+            .with_if(Flags::BURST, Tally::is_burst(&streamed))
+            .with_if(Flags::CENSORED, limit.is_some() && self.first_token.is_none())
+            .with_if(Flags::ABORTED, class == ErrorClass::Aborted);
+        tracing::debug!(class = class.name(), events = self.tally.events(), reads = self.tally.reads(), "end");
         Outcome {
             class,
             request_id: error.as_ref().and_then(|error| error.request_id.clone()).or(self.request_id),
@@ -63,14 +67,36 @@ impl Attempt {
             limit,
             phase: if class.is_success() { Phase::Done } else { self.phase },
             http_status: self.status,
-            reused: self.head.is_some() && self.connect.is_none(),
             timings,
             usage: self.usage,
             billed: self.billed,
             finish: self.finish,
-            events: self.events,
-            reads: self.reads,
+            events: if self.streamed { self.tally.events() } else { 0 },
+            reads: if self.streamed { self.tally.reads() } else { 0 },
+            streamed,
             shown: self.shown,
+            flags,
+        }
+    }
+
+    /// All durations, of an attempt that ended then.
+    fn timings(&self, ended: Instant) -> Timings {
+        let since = |moment: Option<Instant>| moment.map(|moment| moment.saturating_duration_since(self.ready));
+        // What is not streamed has no first token of its own.
+        let token = |moment: Option<Instant>| moment.filter(|_| self.streamed);
+        let (first, last) = (token(self.first_token), token(self.last_token));
+        let (began, up) = (self.stamps.began, self.stamps.up);
+        Timings {
+            connect: began.zip(up).map(|(began, up)| up.saturating_duration_since(began)),
+            dns: self.stamps.dns(),
+            tcp: self.stamps.tcp(),
+            tls: self.stamps.tls(),
+            sched_lag: None,
+            head: since(self.head),
+            ttft: since(first),
+            ttfa: since(token(self.first_answer)),
+            decode: first.zip(last).map(|(first, last)| last.saturating_duration_since(first)),
+            e2e: Some(ended.saturating_duration_since(self.ready)),
         }
     }
 

@@ -5,4 +5,5 @@ pub(crate) mod command;
 pub(crate) mod gate;
 pub(crate) mod help;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod wire;
