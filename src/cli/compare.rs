@@ -101,10 +101,14 @@ fn supposed(reaches: &[Reach]) -> Vec<Reach> {
 
 fn sheet(reaches: &[Reach], decision: &Decision, args: &ProvidersCompare, call: &Call, view: &View) -> Sheet {
     let mut columns = [&BEFORE[..], &measured::COLUMNS, &AFTER].concat();
+    let measured = reaches.iter().any(|reach| view.has(&reach.endpoint.id));
     view.tune(&mut columns, reaches.iter().map(|reach| &reach.endpoint.id), (2, 2));
     for column in &mut columns {
         match column.name {
             "region" | "upstream_model" if args.all => column.rank = 6,
+            // What was measured tells providers of one model apart better than what they all have.
+            "context_tokens" if measured => column.rank = 5,
+            "kind" if measured => column.rank = 6,
             _ => {}
         }
     }
@@ -113,15 +117,17 @@ fn sheet(reaches: &[Reach], decision: &Decision, args: &ProvidersCompare, call: 
         .rejected
         .iter()
         .map(|rejected| (&rejected.endpoint, None, rejected.reasons.iter().map(Rejection::code).collect::<Vec<_>>()));
-    let mut rows = Vec::new();
+    let (mut rows, mut ids) = (Vec::new(), Vec::new());
     for (id, ranked, reasons) in ranked.chain(rejected) {
         let Some(reach) = reaches.iter().find(|reach| reach.endpoint.id == *id) else { continue };
+        ids.push(id);
         rows.push(row(reach, ranked, &reasons, (call, decision.at), view.cells(id)));
     }
     let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
     let mut marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(super::show::disputed(&columns, &rows));
+    marked.extend(view.marks(&columns, ids.into_iter().map(Some)));
     Sheet { schema: "providers.compare/1", command: "providers compare", columns, rows, marked }
 }
 

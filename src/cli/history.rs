@@ -83,6 +83,10 @@ pub(crate) fn history(settings: &Settings, args: &ProvidersHistory) -> Outcome {
             ),
         );
     }
+    if found == 0 && matches!(format, Format::Table | Format::Wide) {
+        // An empty table's headings would look like a result.
+        return Ok(Exit::Ok);
+    }
     let text = if found > 2 { format!("{}{picture}", printed.text) } else { printed.text };
     let legend = format!(
         "What this machine saw, probes and calls alike. TTFT, TOK/S: medians at {}, or at the nearest size that there is; \

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::args::{Format, Since, Unit};
 use super::offline::Offline;
-use super::render::sheet::{Cell, Column, Show};
+use super::render::sheet::{Cell, Column, ELSEWHERE, Mark, Show};
 use super::render::text::{self, bars};
 use super::usage::begins;
 use crate::catalog::EndpointId;
@@ -83,6 +83,11 @@ impl View {
     /// Whether anything was measured at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Whether anything was measured of an endpoint.
+    pub(crate) fn has(&self, id: &EndpointId) -> bool {
+        self.all.contains_key(id)
     }
 
     /// Says which columns are in a table: where something was measured of the endpoints that are shown, what tells whether
@@ -175,6 +180,19 @@ impl View {
         Cell::Unknown.told(bars(&shares, unicode))
     }
 
+    /// Marks the figures of rows whose calls are of another kind than the one that is asked about; `id` is a row's endpoint.
+    pub(crate) fn marks<'a>(&self, columns: &[Column], ids: impl Iterator<Item = Option<&'a EndpointId>>) -> Vec<Mark> {
+        let figures = ["ttft_p50_ms", "decode_tps_p50"];
+        let places: Vec<usize> = (0..columns.len()).filter(|&at| figures.contains(&columns[at].name)).collect();
+        let elsewhere = |id: &EndpointId| {
+            self.all.get(id).and_then(|one| one.nearest(&self.asked)).is_some_and(|(stratum, samples)| {
+                *stratum != self.asked && !(samples.waits.is_empty() && samples.speeds.is_empty())
+            })
+        };
+        let rows = ids.enumerate().filter(|(_, id)| id.is_some_and(&elsewhere)).map(|(row, _)| row);
+        rows.flat_map(|row| places.iter().map(move |&column| Mark { row, column, sign: ELSEWHERE })).collect()
+    }
+
     /// What a person must know to read the columns.
     pub(crate) fn legend(&self) -> String {
         if self.is_empty() {
@@ -185,8 +203,9 @@ impl View {
             );
         }
         format!(
-            "TTFT, TOK/S: medians of your own attempts of the last {} at {}, with N samples, the newest of AGE; n=3 is too few \
-             for a median ({MEDIAN_FLOOR}), - never measured here. STATE by the interval of the availability (95 %)",
+            "TTFT, TOK/S: medians of your own attempts of the last {} at {} (^ at another: MEASURED AT); N samples, the newest \
+             AGE old; n=3 is too few for a median ({MEDIAN_FLOOR}), - never measured here. STATE by the interval of the \
+             availability (95 %)",
             self.window,
             self.asked.name()
         )

@@ -6,7 +6,6 @@ use super::args::Shape;
 use super::offline::Offline;
 use super::render::text::grouped;
 use crate::catalog::ModelId;
-use crate::observe::ledger::{Mix, mix};
 use crate::units::Tokens;
 
 /// How far back one's own calls are looked at.
@@ -56,14 +55,15 @@ impl Call {
             return Self { shape, basis: Basis::Asked };
         }
         let since = offline.now.checked_sub(BACK).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        let attempts = offline.store.attempts(since, offline.now).unwrap_or_default();
-        let enough = |mix: &Mix| mix.calls >= ENOUGH;
-        let shape = |mix: &Mix| Shape { input: mix.input, output: mix.output, cached: mix.cached };
-        if let Some(own) = mix(attempts.iter().filter(|seen| seen.model == *model)).filter(enough) {
-            return Self { shape: shape(&own), basis: Basis::Model(own.calls) };
+        let own = |model: Option<&ModelId>| {
+            let mix = offline.store.mix(model, since).ok().flatten().filter(|mix| mix.calls >= ENOUGH)?;
+            Some((Shape { input: mix.input, output: mix.output, cached: mix.cached }, mix.calls))
+        };
+        if let Some((shape, calls)) = own(Some(model)) {
+            return Self { shape, basis: Basis::Model(calls) };
         }
-        match mix(attempts.iter()).filter(enough) {
-            Some(own) => Self { shape: shape(&own), basis: Basis::History(own.calls) },
+        match own(None) {
+            Some((shape, calls)) => Self { shape, basis: Basis::History(calls) },
             None => Self { shape: DEFAULT, basis: Basis::Default },
         }
     }

@@ -60,19 +60,20 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     for line in offline.catalog.models() {
         if let Some(found) = filter.keep(&line) {
             if !measured.is_empty() {
-                shown.extend(found.own.as_ref().map(id));
+                shown.push(found.own.as_ref().map(id));
             }
             rows.push(row(&found, args.tokens, &measured, now));
         }
     }
     let mut columns = [&BEFORE[..], &measured::COLUMNS, &AFTER].concat();
-    measured.tune(&mut columns, shown.iter(), (5, 10));
+    measured.tune(&mut columns, shown.iter().flatten(), (5, 10));
+    let marked = measured.marks(&columns, shown.iter().map(Option::as_ref));
     if args.tokens.is_some() {
         for column in columns.iter_mut().filter(|column| column.name == "call_usd") {
             column.rank = 2;
         }
     }
-    let mut sheet = Sheet { schema: "models.list/1", command: "models list", columns, rows, marked: Vec::new() };
+    let mut sheet = Sheet { schema: "models.list/1", command: "models list", columns, rows, marked };
     let sort: Vec<String> = args.list.sort.iter().map(|name| price_alias(name, args.tokens.is_some())).collect();
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {

@@ -151,11 +151,15 @@ fn endpoints(lines: &str, reaches: &[Reach], whole: bool) -> Result<Vec<Value>, 
 
 fn sheet(reaches: &[Reach], args: &ModelsShow, measured: &View, now: Timestamp) -> Sheet {
     let mut columns = [&BEFORE[..], &measured::COLUMNS, &AFTER].concat();
-    measured.tune(&mut columns, reaches.iter().map(|reach| &reach.endpoint.id), (3, 8));
+    measured.tune(&mut columns, reaches.iter().map(|reach| &reach.endpoint.id), (2, 8));
+    let known = reaches.iter().any(|reach| measured.has(&reach.endpoint.id));
     for column in &mut columns {
         match column.name {
             "call_usd" if args.tokens.is_some() => column.rank = 2,
             "upstream_model" | "region" if args.all => column.rank = 8,
+            // What was measured tells providers of one model apart better than what they all have.
+            "context_tokens" if known => column.rank = 5,
+            "kind" if known => column.rank = 6,
             _ => {}
         }
     }
@@ -165,6 +169,7 @@ fn sheet(reaches: &[Reach], args: &ModelsShow, measured: &View, now: Timestamp) 
     let author = reaches.iter().position(|reach| own == Some(reach.provider.id.as_str()) && reach.endpoint.is_plain());
     let mut marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(disputed(&columns, &rows));
+    marked.extend(measured.marks(&columns, reaches.iter().map(|reach| Some(&reach.endpoint.id))));
     Sheet { schema: "models.show/1", command: "models show", columns, rows, marked }
 }
 

@@ -16,6 +16,7 @@ use super::render::money::dollars;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
 use super::{Outcome, facts, note};
+use crate::catalog::{EndpointId, ModelId};
 use crate::observe::ledger::{self, By, Line};
 use crate::observe::{Observation, Source};
 use crate::units::Usd;
@@ -61,14 +62,16 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
     let attempts = offline.store.attempts(since, until).map_err(|error| {
         CliError::new(Exit::Config, "store", "the measurements cannot be read").fact("reason", error.to_string())
     })?;
-    let wanted = |seen: &Observation| {
-        (models.is_empty() || models.contains(&seen.model))
-            && (args.provider.is_empty() || args.provider.iter().any(|id| id == seen.endpoint.provider.as_str()))
-            && (sources.is_empty() || sources.contains(&seen.source))
+    let of = |endpoint: &EndpointId, model: &ModelId| {
+        (models.is_empty() || models.contains(model))
+            && (args.provider.is_empty() || args.provider.iter().any(|id| id == endpoint.provider.as_str()))
     };
+    older(&offline, &attempts, since, &of);
+    let wanted =
+        |seen: &Observation| of(&seen.endpoint, &seen.model) && (sources.is_empty() || sources.contains(&seen.source));
     let attempts: Vec<Observation> = attempts.into_iter().filter(wanted).collect();
     let total = ledger::sum(&attempts, &[]).into_iter().next().unwrap_or_default();
-    told(&offline, &total, &attempts, since);
+    told(&offline, &total, &attempts);
     let budget = budget::today(&offline);
     if let Some(budget) = &budget {
         note(settings, &budget.told());
@@ -99,6 +102,10 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
     if found == 0 {
         note(settings, "nothing was sent in that time");
     }
+    if found == 0 && matches!(format, Format::Table | Format::Wide) {
+        // An empty table's headings would look like a result.
+        return Ok(Exit::Ok);
+    }
     let legend = format!(
         "{} requests, {} attempts, ${} from {} to {} UTC. COST is the provider's own bill where it gave one, else the \
          catalog's sheet at the time of the call. EXPECTED is what the decisions expected of the attempts whose cost is \
@@ -114,7 +121,7 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
 }
 
 /// What a person should know beside the sums, whatever their form.
-fn told(offline: &Offline<'_>, total: &Line, attempts: &[Observation], since: Timestamp) {
+fn told(offline: &Offline<'_>, total: &Line, attempts: &[Observation]) {
     let settings = offline.settings;
     if total.unknown > 0 {
         note(settings, &unknown(total));
@@ -133,21 +140,28 @@ fn told(offline: &Offline<'_>, total: &Line, attempts: &[Observation], since: Ti
             ),
         );
     }
-    // What cannot be read any more is at least said.
+}
+
+/// What cannot be read attempt by attempt any more is at least said: of these models and providers, whatever the source.
+fn older(offline: &Offline<'_>, all: &[Observation], since: Timestamp, of: &dyn Fn(&EndpointId, &ModelId) -> bool) {
     let Some(whole) = offline.store.oldest().ok().flatten().filter(|whole| *whole > since) else { return };
     let hours = offline.store.hours(since, whole).unwrap_or_default();
-    let old = hours.iter().filter(|hour| hour.at < whole);
-    let (count, cost) =
-        old.fold((0, Usd::ZERO), |(count, cost), hour| (count + hour.classes.values().sum::<u64>(), cost + hour.cost));
-    if count > 0 {
-        note(
-            settings,
-            &format!(
-                "{count} attempts before {}, {} by the sheets, are kept as hourly sums only and are not in these rows",
-                day(whole),
-                dollars(cost)
-            ),
+    let mut sum = (0_u64, Usd::ZERO);
+    for hour in hours.iter().filter(|hour| hour.at < whole && of(&hour.endpoint, &hour.model)) {
+        sum = (sum.0 + hour.classes.values().sum::<u64>(), sum.1 + hour.cost);
+    }
+    // Of the hour in which the rows begin some are still rows.
+    for seen in all.iter().filter(|seen| seen.at < whole && of(&seen.endpoint, &seen.model)) {
+        sum = (sum.0.saturating_sub(1), sum.1 - seen.cost.unwrap_or_default());
+    }
+    if sum.0 > 0 {
+        let text = format!(
+            "{} attempts before {}, {} by the sheets, are kept as hourly sums only and are not in these rows",
+            sum.0,
+            day(whole),
+            dollars(sum.1)
         );
+        note(offline.settings, &text);
     }
 }
 
@@ -156,7 +170,9 @@ fn unknown(total: &Line) -> String {
     let bound = match (total.unbounded, total.unknown_bound) {
         (0, bound) => format!("at most {}", dollars(bound)),
         (all, _) if all == total.unknown => "no bound is known".to_owned(),
-        (some, bound) => format!("at most {} and whatever {some} without a bound cost", dollars(bound)),
+        (some, bound) => {
+            format!("at most {} for {} of them, and no bound is known for {some}", dollars(bound), total.unknown - some)
+        }
     };
     format!(
         "{} {attempts} may have been billed and nobody said how much ({} of them failed): {bound}, not in COST",

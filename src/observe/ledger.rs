@@ -136,8 +136,16 @@ pub fn mix<'a>(attempts: impl Iterator<Item = &'a Observation>) -> Option<Mix> {
         cached = cached.saturating_add(usage.cache_read.unwrap_or_default().count());
         output = output.saturating_add(given.count());
     }
-    let mean = |sum: u64| Tokens::new(sum.saturating_add(calls / 2) / calls.max(1));
-    (calls > 0).then(|| Mix { calls, input: mean(input), cached: mean(cached), output: mean(output) })
+    Mix::of(calls, input, cached, output)
+}
+
+impl Mix {
+    /// The mean of so many calls with these sums of tokens, to the nearest token; `None` of no calls.
+    #[must_use]
+    pub fn of(calls: u64, input: u64, cached: u64, output: u64) -> Option<Self> {
+        let mean = |sum: u64| Tokens::new(sum.saturating_add(calls / 2) / calls.max(1));
+        (calls > 0).then(|| Self { calls, input: mean(input), cached: mean(cached), output: mean(output) })
+    }
 }
 
 impl Line {

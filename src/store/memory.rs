@@ -6,8 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::{ObservationStore, Reservation, SetAside, StateKey, StoreError};
-use crate::catalog::EndpointId;
+use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::{Hour, hour_of};
+use crate::observe::ledger::{Mix, mix};
 use crate::observe::{EndpointStats, Measured, Observation, StatsState};
 use crate::units::Usd;
 
@@ -93,6 +94,12 @@ impl ObservationStore for Memory {
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
         let inner = self.lock();
         Ok(inner.observations.iter().filter(|seen| since <= seen.at && seen.at < until).cloned().collect())
+    }
+
+    fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
+        let inner = self.lock();
+        let seen = inner.observations.iter().filter(|seen| seen.at >= since);
+        Ok(mix(seen.filter(|seen| model.is_none_or(|model| seen.model == *model))))
     }
 
     fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {

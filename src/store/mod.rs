@@ -13,8 +13,9 @@ use jiff::Timestamp;
 
 pub use memory::Memory;
 
-use crate::catalog::EndpointId;
+use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
+use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
 use crate::units::Usd;
 
@@ -83,6 +84,12 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read.
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
+
+    /// The mean of one's own calls since a moment, of one model or of any, as [`crate::observe::ledger::mix`] takes it.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError>;
 
     /// What is left of the hours from one moment to before another, oldest first: of all attempts, those too whose rows are
     /// still kept.

@@ -16,9 +16,7 @@ use sha2::{Digest, Sha256};
 use super::StoreError;
 use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use crate::observe::{
-    Asked, CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource,
-};
+use crate::observe::{Asked, CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource};
 use crate::units::{Tokens, Usd};
 
 /// A spool file.

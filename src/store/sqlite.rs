@@ -20,8 +20,9 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::spool::Spool;
 use super::{ObservationStore, Reservation, SetAside, StateKey, StoreError, schema};
-use crate::catalog::EndpointId;
+use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
+use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation, StatsState};
 use crate::units::Usd;
 use rows::read_state;
@@ -292,6 +293,10 @@ impl ObservationStore for Sqlite {
         Ok(found)
     }
 
+    fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
+        history::mix(&self.lock(), model, since)
+    }
+
     fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {
         history::hours(&self.lock(), since, until)
     }
@@ -416,7 +421,11 @@ mod tests {
             bound: Some("0.75".parse().unwrap()),
             sheet: Some(std::sync::Arc::new(sheet)),
         };
-        for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok)] {
+        let mut used = sample("2026-11-24T10:30:00Z", ErrorClass::OkTruncated);
+        used.usage = Some(crate::catalog::Usage::text(7, 8));
+        let mut probe = Observation { source: crate::observe::Source::Probe, ..used.clone() };
+        probe.usage = Some(crate::catalog::Usage::text(1_000, 8));
+        for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok), &used, &probe] {
             disk.record(seen).unwrap();
             memory.record(seen).unwrap();
         }
@@ -426,6 +435,9 @@ mod tests {
         assert_eq!(disk.hours(since, whole).unwrap(), memory.hours(since, whole).unwrap());
         assert_eq!(disk.measured(since).unwrap(), memory.measured(since).unwrap());
         assert_eq!(disk.oldest(), Ok(None));
+        for model in [None, Some(ModelId::new("a/m")), Some(ModelId::new("a/other"))] {
+            assert_eq!(disk.mix(model.as_ref(), since).unwrap(), memory.mix(model.as_ref(), since).unwrap());
+        }
         let first = "2026-11-24T10:20:00Z".parse().unwrap();
         assert_eq!(disk.attempts(since, first).unwrap(), [full]);
     }

@@ -295,6 +295,46 @@ fn what_was_spent_before_there_was_a_budget_counts() {
     }
 }
 
+/// Whatever is reserved and settled, in whatever order and by however many: what was spent and what may still be spent never
+/// exceed the cap, and what is refused would have.
+#[test]
+fn no_order_of_reserving_and_settling_exceeds_a_cap() {
+    use openmux::units::Usd;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    drop(Sqlite::open(&path).unwrap());
+    let cap = 1_000_i64;
+    std::thread::scope(|scope| {
+        for worker in 0..8_u64 {
+            let path = &path;
+            scope.spawn(move || {
+                let (store, _) = Sqlite::open(path).unwrap();
+                let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(worker + 1);
+                let mut next = |below: u64| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    i64::try_from((state >> 33) % below).unwrap()
+                };
+                for _ in 0..20 {
+                    let bound = next(300) + 1;
+                    let asked = store.reserve("chat", at(0), Usd::from_pico(bound), Usd::from_pico(cap)).unwrap();
+                    match asked {
+                        Reservation::Granted(number) => {
+                            let spent = next(u64::try_from(bound).unwrap() + 1) / 4;
+                            store.settle(number, Usd::from_pico(spent)).unwrap();
+                        }
+                        Reservation::Exceeded(used) => assert!(used + Usd::from_pico(bound) > Usd::from_pico(cap)),
+                    }
+                    let used = store.set_aside("chat", at(0)).unwrap();
+                    assert!(used.total() <= Usd::from_pico(cap), "{used:?}");
+                }
+            });
+        }
+    });
+    let (store, _) = Sqlite::open(&path).unwrap();
+    let used = store.set_aside("chat", at(0)).unwrap();
+    assert!(used.open == Usd::ZERO && used.spent > Usd::ZERO, "{used:?}");
+}
+
 /// What each version of a price sheet cost stays with the attempt, and a sheet is written down once.
 #[test]
 fn an_attempt_keeps_the_price_sheet_that_it_was_priced_by() {

@@ -95,6 +95,9 @@ impl Column {
     }
 }
 
+/// Marks what was measured of another kind of call than the one that is asked about.
+pub(crate) const ELSEWHERE: char = '^';
+
 /// A mark on a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -102,7 +105,7 @@ pub(crate) struct Mark {
     pub row: usize,
     /// Which column.
     pub column: usize,
-    /// `*` or `~`.
+    /// `*`, `~` or [`ELSEWHERE`].
     pub sign: char,
 }
 
@@ -252,7 +255,7 @@ impl Sheet {
             out.push_str("\":");
             self.rows[row][at].json(out);
         }
-        if !self.marked.is_empty() {
+        if self.marked.iter().any(|mark| mark.sign != ELSEWHERE) {
             let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
             let differs: Vec<String> = differing.map(|mark| self.columns[mark.column].name.to_owned()).collect();
             out.push_str(if columns.is_empty() { "\"differs\":" } else { ",\"differs\":" });

@@ -1,6 +1,7 @@
 //! `openmux usage --each`: the attempts themselves, for export.
 
 use super::super::args::{Format, UsageArgs};
+use super::super::contract::Exit;
 use super::super::offline::{Offline, column_names};
 use super::super::render::sheet::{Cell, Column, Sheet, Show};
 use super::super::{Outcome, note};
@@ -44,6 +45,9 @@ pub(super) fn print(offline: &Offline<'_>, args: &UsageArgs, format: Format, att
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
         note(offline.settings, "nothing was sent in that time");
+    }
+    if found == 0 && matches!(format, Format::Table | Format::Wide) {
+        return Ok(Exit::Ok);
     }
     let legend =
         format!("{found} attempts; those of one request share its REQUEST. COST is by the sheet of PRICE SHEET.");

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::super::StoreError;
-use super::rows::{METRIC_SPEED, METRIC_TTFT};
+use super::rows::{METRIC_SPEED, METRIC_TTFT, SOURCES};
 use crate::catalog::{EndpointId, ModelId, ProviderId};
-use crate::observe::ErrorClass;
 use crate::observe::hourly::Hour;
+use crate::observe::ledger::Mix;
+use crate::observe::{ErrorClass, Source};
 use crate::units::Usd;
 
 const HOUR: i64 = 3600;
@@ -46,6 +47,32 @@ pub(super) fn hours(connection: &Connection, since: Timestamp, until: Timestamp)
     Ok(found.into_values().collect())
 }
 
+/// The mean of one's own calls since a moment: of those that were answered with their usage, and are no probes.
+pub(super) fn mix(
+    connection: &Connection,
+    model: Option<&ModelId>,
+    since: Timestamp,
+) -> Result<Option<Mix>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT class, count(*), SUM(in_tok), SUM(COALESCE(cached_tok, 0)), SUM(out_tok)
+         FROM obs JOIN endpoint ON endpoint.id = obs.ep
+         WHERE ts_ms >= ?1 AND src != ?2 AND in_tok IS NOT NULL AND out_tok IS NOT NULL AND (?3 IS NULL OR model = ?3)
+         GROUP BY class",
+    )?;
+    let probe = SOURCES.iter().position(|source| *source == Source::Probe).and_then(|at| i64::try_from(at).ok());
+    let mut rows = statement.query(params![since.as_millisecond(), probe, model.map(ModelId::as_str)])?;
+    let mut sums = [0_u64; 4];
+    while let Some(row) = rows.next()? {
+        if ErrorClass::from_number(row.get(0)?).is_some_and(ErrorClass::is_success) {
+            for (at, sum) in sums.iter_mut().enumerate() {
+                *sum = sum.saturating_add(u64::try_from(row.get::<_, i64>(at + 1)?).unwrap_or(0));
+            }
+        }
+    }
+    let [calls, input, cached, output] = sums;
+    Ok(Mix::of(calls, input, cached, output))
+}
+
 /// The hour of a row, which begins with hour, endpoint's number, provider, upstream model and model.
 fn at<'a>(found: &'a mut BTreeMap<(i64, i64), Hour>, row: &Row<'_>) -> Result<&'a mut Hour, rusqlite::Error> {
     let key: (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -65,10 +92,19 @@ pub(super) fn oldest(connection: &Connection) -> Result<Option<Timestamp>, Store
             Ok((row.get(0)?, row.get(1)?))
         })?;
     let Some(hour) = hour else { return Ok(None) };
-    // An hour that begins the rows may have lost some of them.
-    let first = row.map_or(i64::MAX / 2, |millis| millis.div_euclid(HOUR * 1000));
-    if hour >= first {
+    let Some(first) = row.map(|millis| millis.div_euclid(HOUR * 1000)) else { return Ok(Some(Timestamp::MAX)) };
+    // The hour in which the rows begin may have lost some of them.
+    let begins = first.saturating_mul(HOUR * 1000);
+    let (kept, counted): (i64, i64) = connection.query_row(
+        "SELECT (SELECT count(*) FROM obs WHERE ts_ms >= ?1 AND ts_ms < ?2),
+                (SELECT COALESCE(SUM(n), 0) FROM tally WHERE hour = ?3)",
+        params![begins, begins.saturating_add(HOUR * 1000), first],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let whole = kept >= counted;
+    if hour >= first && whole {
         return Ok(None);
     }
-    Ok(Some(Timestamp::from_second(first.saturating_add(1).saturating_mul(HOUR)).unwrap_or(Timestamp::MAX)))
+    let from = if whole { first } else { first.saturating_add(1) };
+    Ok(Some(Timestamp::from_second(from.saturating_mul(HOUR)).unwrap_or(Timestamp::MAX)))
 }

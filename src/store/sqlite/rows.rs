@@ -8,9 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params}
 use super::super::StoreError;
 use crate::catalog::price::SheetVersion;
 use crate::observe::hourly::{speed_bin, ttft_bin};
-use crate::observe::{
-    Cooling, CostState, ErrorClass, Moments, Observation, Phase, Source, StatsState, TokenSource,
-};
+use crate::observe::{Cooling, CostState, ErrorClass, Moments, Observation, Phase, Source, StatsState, TokenSource};
 
 /// Keeps one attempt: its row, the fold of its endpoint, and the hourly sums that outlive the row.
 pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<(), StoreError> {

@@ -46,12 +46,7 @@ pub(crate) fn answered(provider: &str, minutes: u64) -> Observation {
         usage: Some(Usage::text(500, 101)),
         events: 101,
         reads: 101,
-        streamed: Streamed {
-            tokens: Some(101),
-            first: Some(1),
-            burst_pm: Some(10),
-            source: Some(TokenSource::Usage),
-        },
+        streamed: Streamed { tokens: Some(101), first: Some(1), burst_pm: Some(10), source: Some(TokenSource::Usage) },
         effort: None,
         prompt_version: None,
         retry_after: None,
