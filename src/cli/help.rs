@@ -126,6 +126,17 @@ with the signatures that its provider wants back: append it and the
 tools' results, and go on.
 usage and cost_usd are those of all requests, where --schema took two.
 
+Each of attempts[] has timing: connect_ms (dns_ms, tcp_ms, tls_ms; null
+on a kept connection), then from the connection being up: head_ms,
+ttft_ms (first token), ttfa_ms (first answer token), e2e_ms; the rates
+decode_tps (after the first token), tpot_ms, e2e_tps (in all),
+after_first_tps; streamed_tokens and tokens_source, tokens_per_chunk,
+chunk_gap_ms, itl_ms (only where a chunk is about a token), burst_share,
+server_est_ms (ttft less a round trip), flags[]. Where decode_tps is
+null, decode_why says why: failed, not_streamed, too_few_tokens,
+too_short, burst, usage_missing, suspended or client_busy.
+chat -v prints the same for people.
+
 chat -o jsonl is events: start, text, reasoning, signature, tool_call,
 end; without an end the answer is incomplete. end has message too. With
 -o json or jsonl a failure is one line on stderr:
@@ -147,8 +158,9 @@ spent_usd, set_aside_usd, left_usd.
 
 providers probe -o json has a row for each endpoint, the fastest first:
 provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,
-cost_usd; medians are null below 8 samples; order_settled says whether
-the row is surely slower than the one above.
+cost_usd; medians are null below 8 samples, and decode_why says why no
+answer had a rate; order_settled says whether the row is surely slower
+than the one above.
 ";
 
 const MESSAGES: &str = "\

@@ -121,6 +121,7 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
         cancel: stopped.clone(),
         progress: live::Progress::new(settings, u64::from(rounds).saturating_mul(found.targets.len() as u64)),
         not_recorded: None,
+        late: None,
     };
     let (report, signalled) = {
         let running = run(&schedule, &found.targets, &mut live, stopped);

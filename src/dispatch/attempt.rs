@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::signing::{Called, within};
+use super::watch::watched;
 use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
 use crate::catalog::price::{Cost, CostError, Item, SheetVersion};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
@@ -111,10 +112,11 @@ impl Dispatcher<'_> {
         };
         let mut sent: Sent = None;
         let copy = taped.is_some().then_some(&mut sent);
-        let Called { mut outcome, spent, unsigned } =
-            call(request, reach, (wire, at), limits, cancel, &mut sink, copy).await;
+        let called = call(request, reach, (wire, at), limits, cancel, &mut sink, copy);
+        let (called, absent) = watched(self.now, once.source != Source::Gateway, called).await;
+        let Called { mut outcome, spent, unsigned } = called;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
-        outcome.flags = outcome.flags | once.marks.flags;
+        outcome.flags = outcome.flags | once.marks.flags | absent;
         outcome.timings.sched_lag = once.marks.sched_lag;
         if let (Some(sent), Some((_, tape)), Some(protocol)) = (sent, taped, reach.protocol) {
             let id = (reach.endpoint.id.clone(), protocol);

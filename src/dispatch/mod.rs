@@ -10,6 +10,7 @@ mod check;
 mod reach;
 mod record;
 mod signing;
+mod watch;
 mod weigh;
 
 use jiff::Timestamp;

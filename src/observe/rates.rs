@@ -150,7 +150,7 @@ impl Pace {
     ///
     /// # Errors
     /// The sample says nothing of the speed.
-    pub fn seed_tps(&self) -> Result<f64, Why> {
+    pub fn after_first_tps(&self) -> Result<f64, Why> {
         self.gated()?;
         let output = self.output.ok_or(Why::UsageMissing)?;
         let (Some(end), Some(ttft)) = (self.timings.e2e, self.timings.ttft) else { return Err(Why::NotStreamed) };
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!(pace.decode_tps(), Ok(100.0));
         assert_eq!(pace.tpot_ms(), Ok(10.0));
         assert_eq!(pace.e2e_tps(), Some(301.0 / 2.4));
-        assert_eq!(pace.seed_tps(), Ok(301.0 / 2.1));
+        assert_eq!(pace.after_first_tps(), Ok(301.0 / 2.1));
         assert_eq!(pace.tokens_per_chunk(), Some(1.0));
         assert_eq!((pace.chunk_gap_ms(), pace.itl_ms()), (Some(10.0), Some(10.0)));
         assert_eq!(pace.server_est(), millis(370));
@@ -337,7 +337,7 @@ mod tests {
             let mut pace = steady();
             change(&mut pace);
             assert_eq!(pace.decode_tps(), Err(why), "{pace:?}");
-            assert_eq!(pace.seed_tps(), Err(why), "{pace:?}");
+            assert_eq!(pace.after_first_tps(), Err(why), "{pace:?}");
         }
         let mut least = steady();
         least.streamed = Streamed { tokens: Some(33), burst_pm: Some(500), ..least.streamed };

@@ -201,12 +201,15 @@ pub fn order(seed: u64, round: u32, n: usize) -> Vec<usize> {
     order
 }
 
+/// The least time from one probe of an endpoint to the next.
+pub const POLITE: Duration = Duration::from_secs(1);
+
 /// The pause before a probe: 0.2 to 0.8 s, and at least a second after the last one at the same endpoint.
 #[must_use]
 pub fn pause(seed: u64, probe: u64, since_last: Option<Duration>) -> Duration {
     let mut state = seed ^ probe.rotate_left(17);
     let jittered = Duration::from_millis(200 + mix(&mut state) % 601);
-    let polite = since_last.map_or(Duration::ZERO, |since| Duration::from_secs(1).saturating_sub(since));
+    let polite = since_last.map_or(Duration::ZERO, |since| POLITE.saturating_sub(since));
     jittered.max(polite)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::run::{Ended, Report, Sample, Tally};
 use super::verdict::{Comparison, Samples};
-use crate::observe::{Percentile, median_ranks};
+use crate::observe::{Percentile, Why, median_ranks};
 use crate::units::Usd;
 
 /// One endpoint in the order of its speed.
@@ -25,6 +25,8 @@ pub struct Line {
     pub ttft_range: Option<(Duration, Duration)>,
     /// Median speed in tokens per second; `None` below eight samples.
     pub speed_p50: Option<f64>,
+    /// Why most of the answers say nothing of the speed, where none does.
+    pub speed_why: Option<Why>,
     /// Median time to the end; `None` below eight samples.
     pub total_p50: Option<Duration>,
     /// What it cost, in USD, as far as it was told.
@@ -60,7 +62,7 @@ pub fn lines(report: &Report) -> Vec<Line> {
 fn line(target: usize, tally: &Tally) -> Line {
     let ttfts = ttfts(tally);
     let good = || tally.made().filter(|sample| sample.class.is_success());
-    let mut speeds: Vec<f64> = good().filter_map(|sample| sample.speed).collect();
+    let mut speeds: Vec<f64> = good().filter_map(|sample| sample.speed.ok()).collect();
     speeds.sort_by(f64::total_cmp);
     let mut totals: Vec<Duration> = good().filter_map(|sample| sample.total).collect();
     totals.sort_unstable();
@@ -73,6 +75,7 @@ fn line(target: usize, tally: &Tally) -> Line {
         ttft_interval: median_ranks(ttfts.len()).map(|(low, high)| (ttfts[low - 1], ttfts[high - 1])),
         ttft_range: ttfts.first().copied().zip(ttfts.last().copied()),
         speed_p50: Percentile::P50.of(&speeds),
+        speed_why: speeds.is_empty().then(|| most(good().filter_map(|sample| sample.speed.err()))).flatten(),
         total_p50: Percentile::P50.of(&totals),
         cost: tally.made().filter_map(|sample| sample.cost).sum(),
         unknown_cost: count(tally.made().filter(|sample| sample.cost.is_none()).count()),
@@ -80,6 +83,18 @@ fn line(target: usize, tally: &Tally) -> Line {
         ended: tally.ended,
         failures: tally.made().filter(|sample| !sample.class.is_success()).cloned().collect(),
     }
+}
+
+/// The most frequent reason, the first of equals.
+fn most(reasons: impl Iterator<Item = Why>) -> Option<Why> {
+    let mut counts: Vec<(Why, u32)> = Vec::new();
+    for why in reasons {
+        match counts.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((why, 1)),
+        }
+    }
+    counts.iter().rev().max_by_key(|(_, count)| *count).map(|(why, _)| *why)
 }
 
 /// The waits that count, shortest first.
@@ -97,7 +112,7 @@ fn middle(sorted: &[Duration]) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::ErrorClass;
+    use crate::observe::{ErrorClass, Flags};
 
     fn tally(waits: &[Option<u64>]) -> Tally {
         let sample = |wait: &Option<u64>| {
@@ -105,11 +120,11 @@ mod tests {
                 class: if wait.is_some() { ErrorClass::Ok } else { ErrorClass::Overloaded },
                 ttft: wait.map(Duration::from_millis),
                 total: wait.map(|wait| Duration::from_millis(2 * wait)),
-                speed: wait.map(|_| 50.0),
+                speed: wait.map(|_| 50.0).ok_or(Why::Failed),
                 http_status: None,
                 retry_after: None,
                 cost: wait.map(|_| Usd::from_pico(10)),
-                cached: false,
+                flags: Flags::NONE,
             })
         };
         Tally { samples: waits.iter().map(sample).collect(), ended: Ended::Rounds }
@@ -147,11 +162,24 @@ mod tests {
     }
 
     #[test]
+    fn where_no_answer_tells_the_speed_the_line_says_why() {
+        let mut tally = tally(&around(100, 5));
+        for (sample, why) in tally.samples.iter_mut().flatten().zip([Why::Burst, Why::TooShort, Why::TooShort]) {
+            sample.speed = Err(why);
+        }
+        assert_eq!(report(vec![tally.clone()])[0].speed_why, None, "two answers tell it");
+        for sample in tally.samples.iter_mut().flatten().skip(3) {
+            sample.speed = Err(Why::Burst);
+        }
+        assert_eq!(report(vec![tally])[0].speed_why, Some(Why::Burst));
+    }
+
+    #[test]
     fn three_rounds_settle_no_order_and_a_cached_prompt_has_no_wait() {
         let lines = report(vec![tally(&around(100, 3)), tally(&around(900, 3))]);
         assert!(!lines[1].above.unwrap().is_settled());
         let mut cached = tally(&around(100, 2));
-        cached.samples[0].as_mut().unwrap().cached = true;
+        cached.samples[0].as_mut().unwrap().flags = Flags::CACHE_HIT;
         let line = report(vec![cached]).remove(0);
         assert_eq!((line.attempts, line.successes), (2, 2));
         assert_eq!(line.ttft_range.map(|(least, most)| least == most), Some(true));

@@ -11,7 +11,7 @@ use super::plan::{self, Kind};
 use super::verdict::{self, LOOKS, Samples};
 use crate::catalog::{Capability, Endpoint, ModelId};
 use crate::chat::{ChatRequest, Effort};
-use crate::observe::ErrorClass;
+use crate::observe::{ErrorClass, Flags, Why};
 use crate::units::Usd;
 use crate::upstream::exchange::Limits;
 
@@ -38,23 +38,24 @@ pub struct Sample {
     pub ttft: Option<Duration>,
     /// From the connection being up to the end, or to the failure.
     pub total: Option<Duration>,
-    /// Tokens per second, where the answer was long enough to tell.
-    pub speed: Option<f64>,
+    /// Tokens per second from the first token to the last, or why that says nothing.
+    pub speed: Result<f64, Why>,
     /// The HTTP status, if there was one.
     pub http_status: Option<u16>,
     /// What the provider asked to wait.
     pub retry_after: Option<Duration>,
     /// What it cost, in USD; `None` where it may have cost something that nobody told.
     pub cost: Option<Usd>,
-    /// Whether a part of the prompt came from a cache, so that the wait says little.
-    pub cached: bool,
+    /// What is to be known before its times are believed.
+    pub flags: Flags,
 }
 
 impl Sample {
     /// The wait for the first token, where the call counts for it.
     #[must_use]
     pub fn counted_ttft(&self) -> Option<Duration> {
-        self.ttft.filter(|_| self.class.is_success() && !self.cached)
+        let untimed = Flags::CACHE_HIT | Flags::WARMUP | Flags::SUSPENDED | Flags::CLIENT_BUSY;
+        self.ttft.filter(|_| self.class.is_success() && !self.flags.has(untimed))
     }
 }
 
@@ -62,6 +63,11 @@ impl Sample {
 pub trait Caller {
     /// Makes one call of the target at that place, once.
     fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> impl Future<Output = Sample>;
+
+    /// By how much the next call begins later than a fixed schedule says; `None` where it follows none.
+    fn late(&mut self, late: Option<Duration>) {
+        let _ = late;
+    }
 }
 
 /// How much is asked.
@@ -219,6 +225,7 @@ impl Run<'_> {
         for state in &mut self.states {
             state.samples.push(None);
         }
+        let mut first = true;
         for at in plan::order(self.schedule.seed, round, self.targets.len()) {
             let target = &self.targets[at];
             if self.states[at].ended.is_some() {
@@ -228,10 +235,14 @@ impl Run<'_> {
                 self.states[at].ended = Some(Ended::Budget);
                 continue;
             }
-            self.pause(at).await;
+            // The first call of a fixed round is due when the round is; the others follow it.
+            let due = self.schedule.every.filter(|_| first).map(|every| self.began + every.saturating_mul(round));
+            first = false;
+            self.pause(at, due.is_some()).await;
             if self.is_cancelled() {
                 return;
             }
+            caller.late(due.map(|due| Instant::now().saturating_duration_since(due)));
             let (kind, seed) = (self.schedule.kind, self.schedule.seed);
             let request = plan::request(kind, &target.model, &target.endpoint, plan::nonce(seed, self.calls));
             self.calls += 1;
@@ -241,13 +252,18 @@ impl Run<'_> {
         }
     }
 
-    /// The jittered gap, a second between two calls of one endpoint, and what it asked to wait.
-    async fn pause(&mut self, at: usize) {
+    /// The jittered gap unless a fixed schedule says when, a second between two calls of one endpoint, and what it asked
+    /// to wait.
+    async fn pause(&mut self, at: usize, scheduled: bool) {
         let (now, state) = (Instant::now(), &self.states[at]);
         // Nothing was sent before the very first call.
-        let jittered = (self.calls > 0)
-            .then(|| now + plan::pause(self.schedule.seed, self.calls, state.asked.map(|asked| now - asked)));
-        if let Some(due) = jittered.max(state.not_before) {
+        let gap = if scheduled {
+            state.asked.map(|asked| asked + plan::POLITE)
+        } else {
+            (self.calls > 0)
+                .then(|| now + plan::pause(self.schedule.seed, self.calls, state.asked.map(|asked| now - asked)))
+        };
+        if let Some(due) = gap.max(state.not_before) {
             self.until(due).await;
         }
         self.states[at].asked = Some(Instant::now());
@@ -326,6 +342,8 @@ mod tests {
 
     struct Scripted {
         scripts: Vec<Script>,
+        /// By how much each scheduled call began too late.
+        late: Vec<Duration>,
         /// When each call began, of whom, and when it ended.
         calls: Vec<(Duration, usize, Duration)>,
         prompts: Vec<ChatRequest>,
@@ -335,7 +353,14 @@ mod tests {
 
     impl Scripted {
         fn new(scripts: Vec<Script>) -> Self {
-            Self { scripts, calls: Vec::new(), prompts: Vec::new(), began: Instant::now(), stop_after: None }
+            Self {
+                scripts,
+                late: Vec::new(),
+                calls: Vec::new(),
+                prompts: Vec::new(),
+                began: Instant::now(),
+                stop_after: None,
+            }
         }
 
         fn count(&self, target: usize) -> usize {
@@ -359,6 +384,10 @@ mod tests {
             }
             sample
         }
+
+        fn late(&mut self, late: Option<Duration>) {
+            self.late.extend(late);
+        }
     }
 
     fn answer(class: ErrorClass, millis: u64) -> (u64, Sample) {
@@ -366,11 +395,11 @@ mod tests {
             class,
             ttft: class.is_success().then(|| Duration::from_millis(millis)),
             total: Some(Duration::from_millis(millis)),
-            speed: None,
+            speed: Err(Why::TooFewTokens),
             http_status: None,
             retry_after: None,
             cost: Some(Usd::from_pico(1_000)),
-            cached: false,
+            flags: Flags::NONE,
         };
         (millis, sample)
     }
@@ -402,6 +431,20 @@ mod tests {
         let (_stop, cancel) = watch::channel(false);
         let report = run(&schedule, &targets(caller.scripts.len()), &mut caller, cancel).await;
         (report, caller)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_makes_what_follows_late_and_nothing_is_skipped() {
+        let every = Some(Duration::from_secs(2));
+        let stalled = answer(ErrorClass::Ok, 9_500);
+        let mut script: Script = (0..5).map(|_| answer(ErrorClass::Ok, 100)).collect();
+        script.extend([stalled, answer(ErrorClass::Ok, 100)]);
+        let (report, caller) = probe(Schedule { every, ..schedule(20) }, vec![script]).await;
+        assert_eq!((report.tallies[0].made().count(), caller.late.len()), (20, 20));
+        let late: Vec<u128> = caller.late.iter().map(Duration::as_millis).collect();
+        assert!(late[..6].iter().all(|late| *late == 0), "{late:?}");
+        // The stall began at 10 s and was over at 19.5 s; from then on a call a second, until the schedule is met again.
+        assert_eq!(late[6..16], [7_500, 6_500, 5_500, 4_500, 3_500, 2_500, 1_500, 500, 0, 0], "{late:?}");
     }
 
     #[tokio::test(start_paused = true)]

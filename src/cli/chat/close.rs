@@ -7,6 +7,7 @@ use super::super::contract::Exit;
 use super::super::error::CliError;
 use super::super::printer::Printer;
 use super::super::render::chat::{self as render, Said};
+use super::super::render::pace;
 use super::super::{Outcome, out, report, warn};
 use super::shape::Shaped;
 use super::{Asked, budget};
@@ -50,6 +51,10 @@ impl Asked<'_> {
         let line = shown.and_then(|shown| render::closing_line(model, report, shown, simulated));
         if let Some(line) = line.filter(|_| wants_line && self.format == Format::Text && !settings.quiet) {
             out::talk(&format!("{}\n", settings.err.dim(&line)));
+        }
+        if settings.verbose > 0 && !settings.quiet {
+            let lines = report.attempts.iter().map(|attempt| format!("{}\n", settings.err.dim(&pace::line(attempt))));
+            out::talk(&lines.collect::<String>());
         }
         if let Some(exit) = signalled {
             return Ok(exit);

@@ -30,20 +30,26 @@ pub(super) struct Live<'a> {
     pub(super) progress: Progress,
     /// Why a call could not be recorded, if one could not.
     pub(super) not_recorded: Option<String>,
+    /// By how much the next call begins too late.
+    pub(super) late: Option<std::time::Duration>,
 }
 
 impl Caller for Live<'_> {
     async fn call(&mut self, target: usize, request: &ChatRequest, limits: Limits) -> Sample {
         let reach = &self.reaches[target];
         let group = super::super::chat::group();
-        let forecast = self.forecasts[target];
-        let marks = Marks { prompt_version: Some(PROMPT_VERSION), forecast, ..Marks::default() };
+        let (forecast, sched_lag) = (self.forecasts[target], self.late);
+        let marks = Marks { prompt_version: Some(PROMPT_VERSION), sched_lag, forecast, ..Marks::default() };
         let once = Once { request, reach, wire: self.wire, limits, hold: false, group, source: Source::Probe, marks };
         let mut watcher = Watcher { not_recorded: &mut self.not_recorded };
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;
         let sample = sample(&report);
         self.progress.advance(reach.provider.id.as_str(), &sample);
         sample
+    }
+
+    fn late(&mut self, late: Option<std::time::Duration>) {
+        self.late = late;
     }
 }
 
@@ -67,13 +73,12 @@ impl Observer for Watcher<'_> {
 /// What an attempt says of the endpoint.
 fn sample(report: &AttemptReport) -> Sample {
     let outcome = &report.outcome;
-    let usage = outcome.usage.as_ref();
     let pace = outcome.pace(Source::Probe);
     Sample {
         class: outcome.class,
         ttft: pace.timings.ttft,
         total: outcome.timings.e2e,
-        speed: pace.decode_tps().ok(),
+        speed: pace.decode_tps(),
         http_status: outcome.http_status,
         retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
         cost: match (report.cost_state, &report.cost) {
@@ -81,7 +86,7 @@ fn sample(report: &AttemptReport) -> Sample {
             (CostState::None, _) => Some(Usd::ZERO),
             _ => None,
         },
-        cached: usage.and_then(|usage| usage.cache_read).is_some_and(|read| read.count() > 0),
+        flags: outcome.flags,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::observe::ErrorClass;
 use crate::probe::report::Line;
 use crate::probe::run::{Ended, Sample};
 
-const COLUMNS: [Column; 18] = [
+const COLUMNS: [Column; 19] = [
     Column::new("provider", "id", "PROVIDER", Show::Plain, 0),
     Column::new("model", "", "MODEL", Show::Plain, 10),
     Column::new("order_settled", "settled", "≈", Show::Near, 0),
@@ -23,6 +23,7 @@ const COLUMNS: [Column; 18] = [
     Column::new("ttft_p50_low_ms", "low", "AT LEAST", Show::Millis, 6),
     Column::new("ttft_p50_high_ms", "high", "AT MOST", Show::Millis, 6),
     Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 2),
+    Column::new("decode_why", "", "NO TOK/S", Show::Plain, 10),
     Column::new("total_p50_ms", "total", "TOTAL P50", Show::Millis, 4),
     Column::new("ok", "", "OK", Show::Number, 0),
     Column::new("cost_usd", "cost", "COST", Show::Dollars, 3),
@@ -76,6 +77,7 @@ fn row(found: &Found, line: &Line) -> Vec<Cell> {
         millis(line.ttft_interval.map(|interval| interval.0)),
         millis(line.ttft_interval.map(|interval| interval.1)),
         figure(line.speed_p50, 1),
+        line.speed_why.map_or(Cell::Unknown, |why| Cell::Text(why.name().to_owned())),
         millis(line.total_p50),
         Cell::Text(format!("{}/{}", line.successes, line.attempts)),
         Cell::Money(line.cost.decimal()),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::answer::Answer;
 use super::json::literal;
 use super::money::dollars;
+use super::pace::timing;
 use super::text::{duration, grouped};
 use crate::catalog::{ModelId, Usage};
 use crate::dispatch::{AttemptReport, ChatReport};
@@ -156,6 +157,7 @@ fn attempt_json(attempt: &AttemptReport) -> Value {
         CostState::Unknown => "unknown",
     };
     object.insert("cost_state".to_owned(), state.into());
+    object.insert("timing".to_owned(), timing(attempt));
     object.into()
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod json;
 pub(crate) mod model;
 pub(crate) mod money;
+pub(crate) mod pace;
 pub(crate) mod request;
 pub(crate) mod sheet;
 pub(crate) mod table;

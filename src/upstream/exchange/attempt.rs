@@ -153,7 +153,14 @@ impl Attempt {
         self.streamed = true;
         let mut frames = Vec::new();
         loop {
-            let chunk = match self.guard(incoming.chunk()).await {
+            // Whatever had arrived along with the last read is handed over first; what has to be waited for is another.
+            tokio::task::yield_now().await;
+            let mut waited = false;
+            let chunk = self.guard(noticing(incoming.chunk(), &mut waited)).await;
+            if waited {
+                self.tally.end_read();
+            }
+            let chunk = match chunk {
                 Ok(Ok(chunk)) => chunk,
                 Ok(Err(error)) => return End::Wire(error),
                 Err(end) => {
@@ -300,7 +307,6 @@ impl Attempt {
             self.note(&event);
             self.pass(event, sink);
         }
-        self.tally.end_read();
     }
 
     fn note(&mut self, event: &ChatEvent) {
@@ -336,6 +342,17 @@ impl Attempt {
             }
         }
     }
+}
+
+/// The same future; `waited` turns true where it is not ready at once.
+async fn noticing<T>(future: impl Future<Output = T>, waited: &mut bool) -> T {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        let polled = future.as_mut().poll(context);
+        *waited |= polled.is_pending();
+        polled
+    })
+    .await
 }
 
 fn content_type(head: &http::response::Parts) -> String {

@@ -17,7 +17,8 @@ use crate::observe::{ErrorClass, Flags, Phase, Streamed, Timings};
 type Arguments = BTreeMap<String, IgnoredAny>;
 
 impl Attempt {
-    pub(super) fn outcome(self, end: End, loopback: bool) -> Outcome {
+    pub(super) fn outcome(mut self, end: End, loopback: bool) -> Outcome {
+        self.tally.end_read();
         let now = Instant::now();
         // Printing what was read last is none of the provider's time.
         let ended = if matches!(end, End::Done) { self.last_read } else { now };
