@@ -324,7 +324,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models__subcmd__list)
-            opts="-o -q -v -h --vendor --provider --tools --vision --reasoning --structured --min-context --max-price --open-weights --free --callable --released-after --not-retiring --all --tokens --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --vendor --provider --tools --vision --reasoning --structured --min-context --max-price --open-weights --free --callable --released-after --not-retiring --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -370,6 +370,14 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unit)
+                    COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -398,7 +406,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models__subcmd__show)
-            opts="-o -q -v -h --prices --all --tokens --fields --sort --reverse --limit --unit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --prices --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -422,6 +430,10 @@ _openmux() {
                     ;;
                 --unit)
                     COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --at)
@@ -528,7 +540,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__compare)
-            opts="-o -q -v -h --tokens --prefer --all --fields --sort --reverse --limit --unit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --tokens --prefer --all --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -556,6 +568,10 @@ _openmux() {
                     ;;
                 --unit)
                     COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --at)
@@ -586,7 +602,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__history)
-            opts="-o -q -v -h --since --by --unit --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --since --by --tokens --unit --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -598,6 +614,10 @@ _openmux() {
                     ;;
                 --by)
                     COMPREPLY=($(compgen -W "hour day" -- "${cur}"))
+                    return 0
+                    ;;
+                --tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --unit)
@@ -613,6 +633,10 @@ _openmux() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -978,7 +1002,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__usage)
-            opts="-o -q -v -h --by --since --until --model --provider --source --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --by --each --since --until --model --provider --source --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1017,6 +1041,10 @@ _openmux() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

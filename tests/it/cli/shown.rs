@@ -46,10 +46,10 @@ fn a_person_sees_what_is_measured_how_often_and_how_long_ago() {
         output.stdout
     };
     insta::assert_snapshot!(at("60", "providers compare acme/tiny"), @r"
-    PROVIDER  IN $/M  OUT $/M   PER CALL  CONTEXT    TTFT  TOK/S
-    alpha       1.00     2.00  $0.000702     8192  400 ms   50.0
-    beta       21.00    42.00  $0.014742     8192     n=3    n=3
-    gamma      41.00    82.00  $0.028782     8192       -      -
+    PROVIDER  IN $/M  OUT $/M   PER CALL    TTFT    N  TOK/S
+    alpha       1.00     2.00  $0.000702  400 ms  120   50.0
+    beta       21.00    42.00  $0.014742     n=3    3    n=3
+    gamma      41.00    82.00  $0.028782       -    -      -
     ");
     insta::assert_snapshot!(at("100", "providers compare acme/tiny"), @r"
     PROVIDER  KIND   KEY  IN $/M  OUT $/M   PER CALL  CONTEXT    TTFT    N    AGE  TOK/S  STATE
@@ -253,7 +253,6 @@ fn history_shows_hours_and_days() {
     insta::assert_snapshot!(output.snapshot(), @r"
     exit: 0
     --- stdout
-    FROM (UTC)  PROVIDER  MODEL  ATTEMPTS  OK  FAULTS  LIMITED  STATE  TTFT  TOK/S
 
     --- stderr
     note: nothing was measured of gamma in that time

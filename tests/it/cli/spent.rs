@@ -46,7 +46,7 @@ fn the_ledger_adds_up_and_says_what_it_does_not_know() {
     beta      acme/tiny         4  1000   202  $0.0012             2    $0.02
 
     --- stderr
-    note: 2 attempts may have been billed and nobody said how much (2 of them failed): at most $0.02 and whatever 1 without a bound cost, not in COST
+    note: 2 attempts may have been billed and nobody said how much (2 of them failed): at most $0.02 for 1 of them, and no bound is known for 1, not in COST
     ");
     insta::assert_snapshot!(usage(&home, "--by day,source").snapshot(), @r"
     exit: 0
@@ -57,7 +57,7 @@ fn the_ledger_adds_up_and_says_what_it_does_not_know() {
     2026-11-24	probe	1	1	1	500	0	101	0	0.0006	0.0006			0	0		0	0.0005	0.2	1	0
 
     --- stderr
-    note: 2 attempts may have been billed and nobody said how much (2 of them failed): at most $0.02 and whatever 1 without a bound cost, not in COST
+    note: 2 attempts may have been billed and nobody said how much (2 of them failed): at most $0.02 for 1 of them, and no bound is known for 1, not in COST
     ");
     insta::assert_snapshot!(usage(&home, "--by provider -o json").stdout, @r#"{"schema":"usage/1","catalog":{"date":"2026-11-24","age_days":0,"source":"bundled","overlays":0},"warnings":[],"data":[{"provider":"alpha","requests":12,"attempts":12,"successes":11,"input_tokens":5500,"cached_tokens":0,"output_tokens":1111,"reasoning_tokens":0,"cost_usd":0.0066,"sheet_usd":0.0066,"billed_usd":null,"drift_usd":null,"unknown_cost":0,"unknown_cost_failed":0,"unknown_cost_bound_usd":null,"unknown_cost_unbounded":0,"expected_usd":0.0055,"cost_over_expected":0.2,"expected_attempts":11,"drifted_attempts":0},{"provider":"beta","requests":4,"attempts":4,"successes":2,"input_tokens":1000,"cached_tokens":0,"output_tokens":202,"reasoning_tokens":0,"cost_usd":0.00120000001,"sheet_usd":0.0012,"billed_usd":0.00120000001,"drift_usd":0.00000000001,"unknown_cost":2,"unknown_cost_failed":2,"unknown_cost_bound_usd":0.02,"unknown_cost_unbounded":1,"expected_usd":0.001,"cost_over_expected":0.2,"expected_attempts":2,"drifted_attempts":0}],"budget":null}"#);
     insta::assert_snapshot!(usage(&home, "--by provider --provider alpha -o csv").stdout.replace('\r', ""), @r"
@@ -111,8 +111,17 @@ fn a_bill_that_drifts_from_the_sheet_is_said() {
         |minutes, bill: &str| Observation { billed: Some(bill.parse().unwrap()), ..answered("alpha", minutes) };
     keep(&home, [billed(1, "0.0006"), billed(2, "0.000600001"), answered("beta", 3)]);
     assert_eq!(usage(&home, "").stderr, "", "a billionth of a dollar is no drift");
-    keep(&home, [billed(4, "0.0006000010001"), billed(5, "0.0005"), answered("alpha", 6)]);
-    insta::assert_snapshot!(usage(&home, "--by provider -o table").snapshot(), @"");
+    keep(&home, [billed(4, "0.000600001001"), billed(5, "0.0005"), answered("alpha", 6)]);
+    insta::assert_snapshot!(usage(&home, "--by provider -o table").snapshot(), @r"
+    exit: 0
+    --- stdout
+    PROVIDER  REQUESTS    IN  OUT     COST   BILLED          DRIFT  EXPECTED  OFF BY
+    alpha            5  2500  505  $0.0029  $0.0023  -$0.000099998   $0.0025   +20 %
+    beta             1   500  101  $0.0006        -              -   $0.0005   +20 %
+
+    --- stderr
+    note: alpha billed $0.0023 where the catalog's sheet says $0.0024 (2 of 5 attempts differ): COST is the bill
+    ");
 }
 
 /// What is as old as the rows themselves is not shown as nothing.

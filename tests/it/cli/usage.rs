@@ -264,7 +264,8 @@ fn a_command_without_its_subcommand_shows_the_way() {
                         failovers
         9  timeout      one of our limits fired (also waiting for stdin)
        10  incomplete   the answer ended early; what there is of it is on stdout
-       11  refused      our own policy: --max-cost, --offline
+       11  refused      our own policy: --max-cost, the budget of the day,
+                        --offline
        70  bug          a bug in openmux; please report it
       130  interrupted  Ctrl-C
       143  terminated   SIGTERM
