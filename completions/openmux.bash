@@ -328,7 +328,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models__subcmd__list)
-            opts="-o -q -v -h --vendor --provider --tools --vision --reasoning --structured --min-context --max-price --open-weights --free --callable --released-after --not-retiring --all --tokens --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --vendor --provider --tools --vision --reasoning --structured --min-context --max-price --open-weights --free --callable --released-after --not-retiring --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -374,6 +374,14 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unit)
+                    COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -402,7 +410,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models__subcmd__show)
-            opts="-o -q -v -h --prices --all --tokens --fields --sort --reverse --limit --unit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --prices --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -426,6 +434,10 @@ _openmux() {
                     ;;
                 --unit)
                     COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --at)
@@ -532,7 +544,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__compare)
-            opts="-o -q -v -h --tokens --prefer --all --fields --sort --reverse --limit --unit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --tokens --prefer --all --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -560,6 +572,10 @@ _openmux() {
                     ;;
                 --unit)
                     COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --at)
@@ -590,7 +606,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__history)
-            opts="-o -q -v -h --since --by --unit --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --since --by --tokens --unit --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -602,6 +618,10 @@ _openmux() {
                     ;;
                 --by)
                     COMPREPLY=($(compgen -W "hour day" -- "${cur}"))
+                    return 0
+                    ;;
+                --tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --unit)
@@ -617,6 +637,10 @@ _openmux() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -986,7 +1010,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__usage)
-            opts="-o -q -v -h --by --since --until --model --provider --source --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --by --each --since --until --model --provider --source --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1025,6 +1049,10 @@ _openmux() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

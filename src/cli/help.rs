@@ -147,6 +147,20 @@ end; without an end the answer is incomplete. end has message too. With
 -o json or jsonl a failure is one line on stderr:
 {\"error\": {\"code\": ..., \"exit\": ..., ...}}.
 
+providers compare and models show -o json have what was measured in
+each row: ttft_p50_ms, ttft_samples, measured_age_s, measured_at (which
+calls: their size of input, effort), decode_tps_p50, throughput_unit,
+health (up, degraded, down, unknown), availability with _low and _high,
+rate_limited_share, ttft_p90_ms, _p95_, _p99_, last_success_age_s,
+last_failure_age_s. Too few samples for a figure are null. ttft_p50_ms
+is a lower bound where ttft_p50_at_least is true.
+
+usage -o json has requests, attempts, input_tokens, output_tokens,
+cost_usd (the provider's bill, else our sheet's figure), sheet_usd,
+billed_usd, drift_usd, expected_usd, cost_over_expected, unknown_cost
+and its bound, and beside data the member budget: null, or day_usd,
+spent_usd, set_aside_usd, left_usd.
+
 providers probe -o json has a row for each endpoint, the fastest first:
 provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,
 cost_usd; medians are null below 8 samples, and decode_why says why no
@@ -223,7 +237,8 @@ messages themselves are yours to keep: --messages sends them.
 --prefer price|balanced|latency|throughput sets what a second is worth,
 --time-value sets it in dollars an hour. --order, --only, --ignore,
 --provider, --no-gateways, --max-price-in, --max-price-out and
---max-cost are never traded away. A failure before the first token moves
+--max-cost are never traded away, nor is the budget of the day
+(config.toml). A failure before the first token moves
 on to the next provider and says so; after it, nothing is sent again.
 ";
 
