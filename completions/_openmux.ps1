@@ -72,6 +72,8 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Choose and order the columns, in any format (a wrong name lists them all)')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by these columns; unknown values come last')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most so many rows')
+            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Unit of throughput')
+            [CompletionResult]::new('--window', '--window', [CompletionResultType]::ParameterName, 'Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01')
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
@@ -92,8 +94,8 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr: decisions and timings; -vv also the wire, without keys')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr: decisions and timings; -vv also the wire, without keys')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'openmux;models;show' {
@@ -102,6 +104,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by these columns; unknown values come last')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most so many rows')
             [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Unit of throughput')
+            [CompletionResult]::new('--window', '--window', [CompletionResultType]::ParameterName, 'Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01')
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
@@ -237,6 +240,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by these columns; unknown values come last')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most so many rows')
             [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Unit of throughput')
+            [CompletionResult]::new('--window', '--window', [CompletionResultType]::ParameterName, 'Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01')
             [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
@@ -260,10 +264,12 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
         'openmux;providers;history' {
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'From this long ago, or this day on: 12h, 7d, 2026-11-01')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Rows of an hour or a day (UTC)')
+            [CompletionResult]::new('--tokens', '--tokens', [CompletionResultType]::ParameterName, 'Times are those of calls of this size, or of the nearest size there is [default: 1000/400]')
             [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Unit of throughput')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Choose and order the columns, in any format (a wrong name lists them all)')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by these columns; unknown values come last')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most so many rows')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour: auto, always or never')
@@ -431,7 +437,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             break
         }
         'openmux;usage' {
-            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Sum by these: day, model, provider, source')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Sum by these: day, model, provider, source, sheet (the price sheet: its day and hash)')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'From this long ago, or this day on: 12h, 7d, 2026-11-01')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Until the end of this day')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Of these models')
@@ -440,10 +446,12 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Choose and order the columns, in any format (a wrong name lists them all)')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by these columns; unknown values come last')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most so many rows')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour: auto, always or never')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file')
+            [CompletionResult]::new('--each', '--each', [CompletionResultType]::ParameterName, 'A row for each attempt, in place of sums: for export')
             [CompletionResult]::new('--reverse', '--reverse', [CompletionResultType]::ParameterName, 'Reverse the order')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for -o json')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')

@@ -360,7 +360,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models__subcmd__list)
-            opts="-o -q -v -h --vendor --provider --tools --vision --reasoning --structured --min-context --max-price --open-weights --free --callable --released-after --not-retiring --all --tokens --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --vendor --provider --tools --vision --reasoning --structured --min-context --max-price --open-weights --free --callable --released-after --not-retiring --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -406,6 +406,14 @@ _openmux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unit)
+                    COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -434,7 +442,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models__subcmd__show)
-            opts="-o -q -v -h --prices --all --tokens --fields --sort --reverse --limit --unit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --prices --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -458,6 +466,10 @@ _openmux() {
                     ;;
                 --unit)
                     COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --at)
@@ -658,6 +670,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "tok/s tok/min" -- "${cur}"))
                     return 0
                     ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -686,7 +702,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__history)
-            opts="-o -q -v -h --since --by --unit --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --since --by --tokens --unit --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -698,6 +714,10 @@ _openmux() {
                     ;;
                 --by)
                     COMPREPLY=($(compgen -W "hour day" -- "${cur}"))
+                    return 0
+                    ;;
+                --tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --unit)
@@ -713,6 +733,10 @@ _openmux() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1126,7 +1150,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__usage)
-            opts="-o -q -v -h --by --since --until --model --provider --source --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --by --each --since --until --model --provider --source --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1165,6 +1189,10 @@ _openmux() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -80,6 +80,9 @@ complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l sort -d 'Order by these columns; unknown values come last' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l unit -d 'Unit of throughput' -r -f -a "tok/s\t'Tokens per second'
+tok/min\t'Tokens per minute'"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l window -d 'Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
@@ -107,13 +110,14 @@ complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
-complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l tokens -d 'Add the price of one such call' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l sort -d 'Order by these columns; unknown values come last' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l limit -d 'Show at most so many rows' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l unit -d 'Unit of throughput' -r -f -a "tok/s\t'Tokens per second'
 tok/min\t'Tokens per minute'"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l window -d 'Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
@@ -266,6 +270,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l limit -d 'Show at most so many rows' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l unit -d 'Unit of throughput' -r -f -a "tok/s\t'Tokens per second'
 tok/min\t'Tokens per minute'"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l window -d 'Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
@@ -293,11 +298,13 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l since -d 'From this long ago, or this day on: 12h, 7d, 2026-11-01' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l by -d 'Rows of an hour or a day (UTC)' -r -f -a "hour\t''
 day\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l tokens -d 'Times are those of calls of this size, or of the nearest size there is [default: 1000/400]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l unit -d 'Unit of throughput' -r -f -a "tok/s\t'Tokens per second'
 tok/min\t'Tokens per minute'"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l sort -d 'Order by these columns; unknown values come last' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -469,7 +476,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -s q -l quiet -d '
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s h -l help -d 'Print help'
-complete -c openmux -n "__fish_openmux_using_subcommand usage" -l by -d 'Sum by these: day, model, provider, source' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l by -d 'Sum by these: day, model, provider, source, sheet (the price sheet: its day and hash)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l since -d 'From this long ago, or this day on: 12h, 7d, 2026-11-01' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l until -d 'Until the end of this day' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l model -d 'Of these models' -r
@@ -478,6 +485,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand usage" -l source -d 'Fro
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l sort -d 'Order by these columns; unknown values come last' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -491,6 +499,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand usage" -l color -d 'When
 always\t''
 never\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l each -d 'A row for each attempt, in place of sums: for export'
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l reverse -d 'Reverse the order'
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -s q -l quiet -d 'Say nothing but errors on stderr'

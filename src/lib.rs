@@ -45,6 +45,9 @@
 //! | what a failure permits next | `observe/class.rs`: one table |
 //! | whose fault it is that no response came; asking others, and when | `observe/fault.rs` (pure); `dispatch/{control,doubt}.rs` |
 //! | one attempt as seen; the decayed fold of many; what is shown of them | `observe/{mod,stats,measured}.rs` |
+//! | which attempts may be compared; what is left of old ones; what was spent | `observe/{stratum,hourly,ledger}.rs` |
+//! | which price sheet a cost was computed with | `catalog/price/version.rs` |
+//! | the budget of a day | `dispatch/budget.rs`, `store/sqlite/ledger.rs` |
 //! | why an endpoint may not be used | `routing/filter.rs` |
 //! | a term of the score | `routing/score.rs` |
 //! | a constant of the decision | `routing/policy.rs` |
@@ -52,7 +55,7 @@
 //! | limits on estimates, abilities that are required | `routing/wishes.rs` |
 //! | what would change a decision | `routing/whatif.rs` |
 //! | what is tried next, when, how often | `routing/failover.rs` |
-//! | tables on disk | `store/{schema,sqlite}.rs` |
+//! | tables on disk, and what each version adds | `store/{schema,sqlite}.rs` |
 //! | a wire dialect | `upstream/{openai,responses,anthropic,gemini,bedrock}.rs`: encode, decode |
 //! | what a provider's error means | `upstream/classify/`: tables |
 //! | what is changed in a request that was refused for a parameter's name | `upstream/adapt.rs` |

@@ -154,6 +154,13 @@ impl Usd {
         Self(self.0 * Decimal::from_i128_with_scale(i128::from(ppt), 12)).rounded()
     }
 
+    /// By which share this lies above another amount (0.12 is 12 % above), to four places; `None` where the other is 0.
+    #[must_use]
+    pub fn above(self, other: Self) -> Option<Decimal> {
+        let share = (self.0 - other.0).checked_div(other.0)?;
+        Some(share.round_dp_with_strategy(4, RoundingStrategy::MidpointNearestEven))
+    }
+
     /// The exact decimal without exponent and trailing zeros: what JSON prints.
     #[must_use]
     pub fn exact(self) -> String {

@@ -5,6 +5,7 @@
 
 mod item;
 mod rate;
+mod version;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use rust_decimal::Decimal;
 
 pub use item::{FeeItem, Item, PriceKey, ServiceTier};
 pub use rate::{Comparator, Fee, Meter, OffPeak, Rate, Tier, Window};
+pub use version::SheetVersion;
 
 use super::Usage;
 use crate::units::{MoneyError, Tokens, Usd, UsdPerMtok};

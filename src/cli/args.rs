@@ -10,7 +10,7 @@ use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
-pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit};
+pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
 pub(crate) use values::duration;

@@ -1,5 +1,6 @@
 //! `openmux chat`: one prompt, one answer, and the truth about how it went.
 
+mod budget;
 mod close;
 mod fallback;
 mod send;
@@ -80,14 +81,20 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
     let resolved = facts::model(&catalog, &name)?;
     let constraints = prompt::constraints(settings, &catalog, &resolved, &args.ask.choice)?;
     let request = prompt::request(settings, &resolved.model, &args.prompt, &args.ask, !args.no_stream)?;
-    prompt::bounded(&request, &constraints)?;
+    let day_cap = settings.config.day_budget().filter(|_| settings.sandbox.is_none() && !args.dry_run);
+    prompt::bounded(&request, &constraints, day_cap.is_some())?;
     let links = fallback::links(settings, &catalog, args, &request)?;
     if settings.offline && settings.sandbox.is_none() && !args.dry_run {
         return Err(CliError::new(Exit::Refused, "offline", "not sent: --offline refuses the network")
             .fix("leave out --offline, or see the decision with --dry-run"));
     }
     settings::note_age(settings, &catalog, settings::now());
-    let (store, store_note) = if args.dry_run { settings.store_to_read() } else { settings.store_to_write() };
+    let (store, store_note) = match (args.dry_run, day_cap) {
+        (true, _) => settings.store_to_read(),
+        (false, None) => settings.store_to_write(),
+        // Without the store nobody knows what others spend.
+        (false, Some(_)) => settings.store_on_disk().map_err(|reason| budget::unkept(&reason))?,
+    };
     if let Some(text) = store_note {
         warn(settings, &text);
     }
@@ -120,7 +127,17 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
             region,
         };
         let (fallen, rest) = (&fallback::none(), links.as_slice());
-        let asked = Asked { settings, args, format, request: &request, resolved: &resolved, constraints, rest, fallen };
+        let asked = Asked {
+            settings,
+            args,
+            format,
+            request: &request,
+            resolved: &resolved,
+            constraints,
+            rest,
+            fallen,
+            day_cap,
+        };
         asked.run(&dispatcher).await
     });
     runtime.shutdown_background();
@@ -139,6 +156,7 @@ struct Asked<'a> {
     rest: &'a [fallback::Link],
     /// What came before this model.
     fallen: &'a std::cell::RefCell<fallback::Fallen>,
+    day_cap: Option<crate::units::Usd>,
 }
 
 impl Asked<'_> {
@@ -224,6 +242,7 @@ impl Asked<'_> {
             hold: args.no_stream || self.format == Format::Json || shaped,
             talk,
             gone: printer.gone(),
+            day_cap: self.day_cap,
             signalled: None,
         };
         let told = if shaped {

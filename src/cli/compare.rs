@@ -1,21 +1,21 @@
 //! `openmux providers compare`: the providers of one model, in the order in which a call of a stated shape would try
 //! them, with price, limits, abilities and what was measured.
 
-use std::collections::BTreeMap;
-
-use super::args::{ProvidersCompare, Unit};
+use super::args::ProvidersCompare;
+use super::measured::{self, View};
+use super::mix::Call;
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
-use super::render::text;
 use super::settings::Settings;
 use super::{Outcome, facts, prompt};
 use crate::catalog::Catalog;
 use crate::catalog::price::Item;
 use crate::dispatch::{Reach, shape};
-use crate::routing::{Decision, Rejection};
+use crate::routing::{Decision, Ranked, Rejection};
 use crate::units::Tokens;
 
-const COLUMNS: [Column; 32] = [
+/// The columns before what was measured.
+const BEFORE: [Column; 11] = [
     Column::new("provider", "", "PROVIDER", Show::Plain, 0),
     Column::new("kind", "", "KIND", Show::Plain, 5),
     Column::new("key", "", "KEY", Show::Plain, 4),
@@ -27,11 +27,10 @@ const COLUMNS: [Column; 32] = [
     Column::new("max_output_tokens", "max_output", "MAX OUT", Show::Tokens, 8),
     Column::new("abilities", "can", "CAN", Show::Letters, 6),
     Column::new("api", "", "API", Show::Plain, 10),
-    Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 2),
-    Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 2),
-    Column::new("availability", "", "AVAILABLE", Show::Percent, 10),
-    Column::new("ok", "", "OK", Show::Plain, 4),
-    Column::new("samples", "", "SAMPLES", Show::Number, 11),
+];
+
+/// The columns after it.
+const AFTER: [Column; 15] = [
     Column::new("score_usd", "score", "SCORE", Show::Dollars, 10),
     Column::new("status", "", "STATUS", Show::Plain, 9),
     Column::new("retires", "", "RETIRES", Show::Plain, 10),
@@ -42,12 +41,11 @@ const COLUMNS: [Column; 32] = [
     Column::new("price_disputed", "disputed", "DISPUTED", Show::Mark, 10),
     Column::new("usable", "", "USABLE", Show::Plain, 10),
     Column::new("web_search_usd_per_1k", "web_search", "SEARCH $/K", Show::Price, 10),
-    Column::new("health", "", "STATE", Show::Plain, 4),
-    Column::new("availability_low", "", "AT LEAST", Show::Percent, 10),
-    Column::new("availability_high", "", "AT MOST", Show::Percent, 10),
-    Column::new("rate_limited_share", "limited", "LIMITED", Show::Percent, 10),
-    Column::new("ttft_p95_ms", "ttft_p95", "TTFT P95", Show::Millis, 10),
-    Column::new("measured_age_s", "age", "AGE", Show::Seconds, 4),
+    Column::new("ranked_by", "basis", "RANKED BY", Show::Plain, 10),
+    Column::new("call_input_tokens", "", "CALL IN", Show::Tokens, 11),
+    Column::new("call_output_tokens", "", "CALL OUT", Show::Tokens, 11),
+    Column::new("call_cached_tokens", "", "CALL CACHED", Show::Tokens, 11),
+    Column::new("call_basis", "", "CALL OF", Show::Plain, 11),
 ];
 
 /// Runs the command.
@@ -71,28 +69,28 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     if let Some(provider) = &resolved.provider {
         reaches.retain(|reach| reach.provider.id == *provider);
     }
-    let request = shape(&resolved.model, args.tokens.input, args.tokens.output, args.tokens.cached, constraints);
+    let call = Call::of(&offline, args.tokens, &resolved.model);
+    let tokens = call.shape;
+    let request = shape(&resolved.model, tokens.input, tokens.output, tokens.cached, constraints);
     let policy = prompt::policy(&args.choice);
     let decision =
         dispatcher.route(&request, None, &supposed(&reaches), &policy, args.choice.seed.unwrap_or(0), true).decision;
-    let measured = facts::measured(offline.store.as_ref(), offline.now);
-    let mut sheet = sheet(&reaches, &decision, args, &measured);
+    let view = View::read(&offline, &args.window.window, args.unit, tokens.input, format);
+    let mut sheet = sheet(&reaches, &decision, args, &call, &view);
     let sort = column_names(&args.list.sort);
     let faster_first =
         sort.first().is_some_and(|name| ["tps", "availability", "decode_tps_p50"].contains(&name.as_str()));
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse != faster_first)?;
     let shown = sheet.rows.len();
-    let cached = if args.tokens.cached == Tokens::ZERO {
-        "nothing cached".to_owned()
-    } else {
-        format!("{} cached", text::grouped(args.tokens.cached.count()))
+    let order = match sort.is_empty() {
+        true if view.is_empty() => "best first as `route explain` would try them, by assumed waits",
+        true => "best first as `route explain` would try them",
+        false => "ordered as asked",
     };
     let legend = format!(
-        "{shown} of {found}, {}. Call = {} in + {} out, {cached}. * differs from the author's own endpoint, ~ sources \
-         disagree. OK, STATE and times: your own attempts of the last 72 hours, medians from 8 samples on; - is unknown. {}.",
-        if sort.is_empty() { "best first as `route explain` would try them" } else { "ordered as asked" },
-        text::grouped(args.tokens.input.count()),
-        text::grouped(args.tokens.output.count()),
+        "{shown} of {found}, {order}. {}. {}. * differs from the author's own endpoint, ~ sources disagree. {}.",
+        call.told(),
+        view.legend(),
         facts::LEGEND,
     );
     offline.close(&printed.text, format, &legend, &printed.hidden)
@@ -110,51 +108,47 @@ fn supposed(reaches: &[Reach]) -> Vec<Reach> {
     reaches.iter().map(with_everything).collect()
 }
 
-fn sheet(
-    reaches: &[Reach],
-    decision: &Decision,
-    args: &ProvidersCompare,
-    measured: &BTreeMap<crate::catalog::EndpointId, crate::observe::Measured>,
-) -> Sheet {
-    let mut columns = COLUMNS.to_vec();
-    let nothing_measured = !reaches.iter().any(|reach| measured.contains_key(&reach.endpoint.id));
+fn sheet(reaches: &[Reach], decision: &Decision, args: &ProvidersCompare, call: &Call, view: &View) -> Sheet {
+    let mut columns = [&BEFORE[..], &measured::COLUMNS, &AFTER].concat();
+    let measured = reaches.iter().any(|reach| view.has(&reach.endpoint.id));
+    view.tune(&mut columns, reaches.iter().map(|reach| &reach.endpoint.id), (2, 2));
     for column in &mut columns {
         match column.name {
-            "decode_tps_p50" if args.unit == Unit::PerMinute => column.header = "TOK/MIN",
             "region" | "upstream_model" if args.all => column.rank = 6,
-            // Where nothing was measured, they would only take the room of others.
-            "ok" | "health" | "measured_age_s" if nothing_measured => column.rank = 10,
+            // What was measured tells providers of one model apart better than what they all have.
+            "context_tokens" if measured => column.rank = 5,
+            "kind" if measured => column.rank = 6,
             _ => {}
         }
     }
-    let ranked = decision.ranked.iter().map(|ranked| (&ranked.endpoint, Some(ranked.score.total()), Vec::new()));
+    let ranked = decision.ranked.iter().map(|ranked| (&ranked.endpoint, Some(ranked), Vec::new()));
     let rejected = decision
         .rejected
         .iter()
         .map(|rejected| (&rejected.endpoint, None, rejected.reasons.iter().map(Rejection::code).collect::<Vec<_>>()));
-    let mut rows = Vec::new();
-    for (id, score, reasons) in ranked.chain(rejected) {
+    let (mut rows, mut ids) = (Vec::new(), Vec::new());
+    for (id, ranked, reasons) in ranked.chain(rejected) {
         let Some(reach) = reaches.iter().find(|reach| reach.endpoint.id == *id) else { continue };
-        rows.push(row(reach, score, &reasons, args, measured.get(id), decision.at));
+        ids.push(id);
+        rows.push(row(reach, ranked, &reasons, (call, decision.at), view.cells(id)));
     }
     let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
     let mut marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(super::show::disputed(&columns, &rows));
+    marked.extend(view.marks(&columns, ids.into_iter().map(Some)));
     Sheet { schema: "providers.compare/1", command: "providers compare", columns, rows, marked }
 }
 
 fn row(
     reach: &Reach,
-    score: Option<crate::units::Usd>,
+    ranked: Option<&Ranked>,
     reasons: &[&'static str],
-    args: &ProvidersCompare,
-    measured: Option<&crate::observe::Measured>,
-    now: jiff::Timestamp,
+    (call, now): (&Call, jiff::Timestamp),
+    measured: Vec<Cell>,
 ) -> Vec<Cell> {
     let endpoint = &reach.endpoint;
-    let cells = facts::measured_cells(measured, args.unit, now);
-    let call = facts::per_call(endpoint, args.tokens, now);
+    let price = facts::per_call(endpoint, call.shape, now);
     let key = match &reach.found {
         crate::upstream::auth::Found::Key { .. } | crate::upstream::auth::Found::Lazy { .. } => {
             Cell::Text("yes".to_owned())
@@ -178,24 +172,23 @@ fn row(
     if usable.is_empty() {
         usable.push("yes".to_owned());
     }
-    vec![
+    let mut cells = vec![
         Cell::Text(reach.provider.id.to_string()),
         Cell::Text(facts::kind(reach).to_owned()),
         key,
         facts::rate(endpoint, Item::Input),
         facts::rate(endpoint, Item::Output),
         facts::rate(endpoint, Item::CacheRead),
-        Cell::money(call.map(|amount| amount.decimal())),
+        Cell::money(price.map(|amount| amount.decimal())),
         Cell::count(endpoint.context.map(Tokens::count)),
         Cell::count(endpoint.max_output.map(Tokens::count)),
         Cell::Words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
         Cell::Text(facts::compatibility(reach.protocol).to_owned()),
-        cells.ttft,
-        cells.speed,
-        cells.availability,
-        cells.ok,
-        cells.samples,
-        Cell::money(score.map(|amount| amount.decimal())),
+    ];
+    cells.extend(measured);
+    let tokens = call.shape;
+    cells.extend([
+        Cell::money(ranked.map(|ranked| ranked.score.total().decimal())),
         Cell::Text(endpoint.status.name().to_owned()),
         Cell::text(endpoint.sunset.clone()),
         Cell::text(endpoint.region.clone()),
@@ -205,11 +198,11 @@ fn row(
         Cell::Flag(endpoint.dispute.is_some()),
         Cell::Words(usable),
         facts::web_search(endpoint),
-        cells.health,
-        cells.low,
-        cells.high,
-        cells.limited,
-        cells.ttft_p95,
-        cells.age,
-    ]
+        Cell::text(ranked.map(|ranked| ranked.expectation.ttft_s.basis.name())),
+        Cell::Count(tokens.input.count()),
+        Cell::Count(tokens.output.count()),
+        Cell::Count(tokens.cached.count()),
+        Cell::Text(call.basis.name().to_owned()),
+    ]);
+    cells
 }

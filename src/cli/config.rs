@@ -12,6 +12,9 @@
 //! max_run_usd = 1                                          # what one run may cost at most, without --max-cost or --yes
 //! max_day_usd = 5                                          # the same of all runs of a day (UTC)
 //! max_probes_per_day = 200                                 # calls that one endpoint gets in a day (UTC)
+//!
+//! [budget]
+//! day_usd = 5.00                                           # the most that all chats of a day (UTC) may cost
 //! ```
 //!
 //! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::parse`].
@@ -46,6 +49,8 @@ pub(crate) struct Config {
     probe: ProbeCaps,
     /// `[profiles.NAME]`, in the order of the file.
     profiles: Vec<Profile>,
+    /// `budget.day_usd`.
+    day_budget: Option<Usd>,
 }
 
 /// What `providers probe` may do unless the command line says otherwise.
@@ -86,7 +91,7 @@ impl Config {
         let source = Source { file: name.into(), text };
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
-        root.known(&["providers", "probe", "profiles"])?;
+        root.known(&["providers", "probe", "profiles", "budget"])?;
         let mut providers = Vec::new();
         if let Some(tables) = root.table("providers")? {
             for (id, table) in tables.members()? {
@@ -100,7 +105,17 @@ impl Config {
                 profiles.push(Profile::read(name, &table)?);
             }
         }
-        Ok(Self { providers, probe, profiles })
+        let day_budget = match root.table("budget")? {
+            Some(table) => {
+                table.known(&["day_usd"])?;
+                let amount = table.amount("day_usd")?;
+                let read =
+                    |text: String| text.parse::<Usd>().map_err(|error| table.error("day_usd", error.to_string()));
+                amount.map(read).transpose()?
+            }
+            None => None,
+        };
+        Ok(Self { providers, probe, profiles, day_budget })
     }
 
     /// What `providers probe` may do.
@@ -116,6 +131,11 @@ impl Config {
     /// The names of all profiles.
     pub(crate) fn profile_names(&self) -> Vec<&str> {
         self.profiles.iter().map(|profile| profile.name.as_str()).collect()
+    }
+
+    /// The most that all chats of a day (UTC) may cost, in USD.
+    pub(crate) const fn day_budget(&self) -> Option<Usd> {
+        self.day_budget
     }
 
     /// That the catalog knows every provider that is named.
@@ -276,6 +296,9 @@ mod tests {
             "[probe]\nmax_run_usd = -1",
             "[probe]\nmax_day_usd = \"five\"",
             "[probe]\nmax_probes_per_day = 1.5",
+            "[budget]\nday = 5",
+            "[budget]\nday_usd = \"five\"",
+            "[budget]\nday_usd = -1",
         ]
         .map(refused);
         insta::assert_snapshot!(said.join("\n"), @r#"
@@ -291,6 +314,9 @@ mod tests {
         c.toml:2: probe.max_run_usd: "-1" is negative
         c.toml:2: probe.max_day_usd: "five" is not a decimal number
         c.toml:2: probe.max_probes_per_day: should be a whole number
+        c.toml:2: budget.day: unknown key
+        c.toml:2: budget.day_usd: "five" is not a decimal number
+        c.toml:2: budget.day_usd: "-1" is negative
         "#);
     }
 
@@ -301,6 +327,15 @@ mod tests {
         assert_eq!((said.run.exact(), said.day.exact(), said.calls), ("0.1".to_owned(), "2.5".to_owned(), 40));
         assert_eq!(caps("[probe]\nmax_run_usd = 1"), ProbeCaps::default());
         assert_eq!(caps(""), ProbeCaps::default());
+    }
+
+    #[test]
+    fn a_budget_is_the_decimal_that_is_written() {
+        let budget = |text: &str| Config::parse("c.toml", text).unwrap().day_budget().map(Usd::exact);
+        assert_eq!(budget("[budget]\nday_usd = 0.1"), Some("0.1".to_owned()));
+        assert_eq!(budget("[budget]\nday_usd = 5"), Some("5".to_owned()));
+        assert_eq!(budget("[budget]\nday_usd = \"2.50\""), Some("2.5".to_owned()));
+        assert_eq!(budget("[budget]"), None);
     }
 
     #[test]

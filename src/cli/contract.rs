@@ -26,7 +26,7 @@ pub enum Exit {
     Timeout,
     /// The answer ended early; what there is of it is on stdout.
     Incomplete,
-    /// Our own policy: `--max-cost`, `--offline`.
+    /// Our own policy: `--max-cost`, the budget of the day, `--offline`.
     Refused,
     /// A bug in openmux.
     Bug,
@@ -117,7 +117,7 @@ impl Exit {
             Self::Unavailable => "unreachable, 5xx or overloaded, after retries and failovers",
             Self::Timeout => "one of our limits fired (also waiting for stdin)",
             Self::Incomplete => "the answer ended early; what there is of it is on stdout",
-            Self::Refused => "our own policy: --max-cost, --offline",
+            Self::Refused => "our own policy: --max-cost, the budget of the day, --offline",
             Self::Bug => "a bug in openmux; please report it",
             Self::Interrupted => "Ctrl-C",
             Self::Terminated => "SIGTERM",
@@ -172,9 +172,10 @@ pub const FILES: &[(&str, &str)] = &[
         "$XDG_CONFIG_HOME/openmux/config.toml",
         "where keys come from beside the environment: a table [providers.ID] with key_cmd = [\"program\", \"argument\"] \
          (run without a shell when that provider is about to be called, never for look-ups), key_file = \"~/path\" (one \
-         line, at most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins; and a table [profiles.NAME] with what --profile NAME takes \
-         over: the flags of the choice of a provider, with _ for - (region = \"require:eu\", max_ttft = \"2s\", \
-         max_price_in = \"5\", ignore = [\"poe\"], fallback = [\"MODEL\"]) \
+         line, at most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins; day_usd = \
+         5.00 under [budget], the most that all chats of a day (UTC) may cost together; and a table [profiles.NAME] with what \
+         --profile NAME takes over: the flags of the choice of a provider, with _ for - (region = \"require:eu\", \
+         max_ttft = \"2s\", max_price_in = \"5\", ignore = [\"poe\"], fallback = [\"MODEL\"]) \
          ($XDG_CONFIG_HOME is ~/.config where it is not set)",
     ),
     (

@@ -1,33 +1,21 @@
 //! From the catalog and the store to cells: what several commands show of an endpoint in the same words.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::args::{Shape, Unit};
+use super::args::Shape;
 use super::contract::Exit;
 use super::error::CliError;
 use super::render::sheet::Cell;
 use super::render::text::first_of;
 use crate::catalog::price::{FeeItem, Item};
 use crate::catalog::resolve::{ResolveError, Resolved, resolve};
-use crate::catalog::{Capability, Catalog, Endpoint, EndpointId, Modality, Protocol, ProviderKind, Usage};
+use crate::catalog::{Capability, Catalog, Endpoint, Modality, Protocol, ProviderKind, Usage};
 use crate::dispatch::Reach;
-use crate::observe::Measured;
-use crate::store::ObservationStore;
 use crate::units::Usd;
 use crate::upstream::BUILT;
 use crate::upstream::auth::Found;
-
-/// How far back measured figures reach (`decisions.md` 25).
-const WINDOW: Duration = Duration::from_secs(72 * 3600);
-
-/// What was measured in the last 72 hours; nothing where it cannot be read.
-pub(crate) fn measured(store: &dyn ObservationStore, now: Timestamp) -> BTreeMap<EndpointId, Measured> {
-    let since = now.checked_sub(WINDOW).unwrap_or(Timestamp::UNIX_EPOCH);
-    store.measured(since).unwrap_or_default()
-}
 
 /// The model that was typed.
 ///
@@ -148,60 +136,6 @@ pub(crate) fn per_call(endpoint: &Endpoint, shape: Shape, now: Timestamp) -> Opt
         ..Usage::default()
     };
     endpoint.pricing.as_ref()?.cost(&usage, now).ok().map(|cost| cost.total)
-}
-
-/// Median time to first token in ms, median speed, and `successes/attempts` with the share: three cells and a count.
-pub(crate) struct MeasuredCells {
-    /// Median time to first token in ms.
-    pub ttft: Cell,
-    /// Median decode speed in the chosen unit.
-    pub speed: Cell,
-    /// Share of whole answers.
-    pub availability: Cell,
-    /// `7/8`.
-    pub ok: Cell,
-    /// Attempts in the window.
-    pub samples: Cell,
-    /// `up`, `degraded`, `down` or `unknown`, as far as the sample allows.
-    pub health: Cell,
-    /// Where the availability lies at least, with 95 % confidence.
-    pub low: Cell,
-    /// Where it lies at most.
-    pub high: Cell,
-    /// Share of attempts that came too fast for the provider.
-    pub limited: Cell,
-    /// 95th percentile of the time to first token, in ms.
-    pub ttft_p95: Cell,
-    /// Seconds since the newest attempt.
-    pub age: Cell,
-}
-
-/// The measured cells of an endpoint; unknown where nothing was measured.
-pub(crate) fn measured_cells(measured: Option<&Measured>, unit: Unit, now: Timestamp) -> MeasuredCells {
-    let known = measured.filter(|measured| measured.judged() + measured.limited > 0);
-    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let factor = if unit == Unit::PerMinute { 60.0 } else { 1.0 };
-    let judged = known.map(Measured::judged).filter(|judged| *judged > 0);
-    let interval = known.and_then(Measured::availability_interval);
-    MeasuredCells {
-        ttft: Cell::count(known.and_then(Measured::ttft_p50).map(millis)),
-        speed: known.and_then(Measured::speed_p50).map_or(Cell::Unknown, |speed| Cell::Figure(speed * factor, 1)),
-        availability: known.and_then(Measured::availability).map_or(Cell::Unknown, |share| Cell::Figure(share, 4)),
-        ok: judged
-            .zip(known)
-            .map_or(Cell::Unknown, |(judged, known)| Cell::Text(format!("{}/{judged}", known.successes))),
-        health: judged.zip(known).map_or(Cell::Unknown, |(_, known)| Cell::Text(known.health().name().to_owned())),
-        low: interval.map_or(Cell::Unknown, |(low, _)| Cell::Figure(low, 4)),
-        high: interval.map_or(Cell::Unknown, |(_, high)| Cell::Figure(high, 4)),
-        limited: known.and_then(Measured::limited_share).map_or(Cell::Unknown, |share| Cell::Figure(share, 4)),
-        ttft_p95: Cell::count(known.and_then(Measured::ttft_p95).map(millis)),
-        age: Cell::count(
-            known
-                .and_then(|known| known.newest)
-                .and_then(|at| u64::try_from(now.as_second().saturating_sub(at.as_second())).ok()),
-        ),
-        samples: Cell::count(known.map(|known| u64::from(known.judged() + known.limited))),
-    }
 }
 
 #[cfg(test)]

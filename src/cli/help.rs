@@ -147,6 +147,20 @@ end; without an end the answer is incomplete. end has message too. With
 -o json or jsonl a failure is one line on stderr:
 {\"error\": {\"code\": ..., \"exit\": ..., ...}}.
 
+providers compare and models show -o json have what was measured in
+each row: ttft_p50_ms, ttft_samples, measured_age_s, measured_at (which
+calls: their size of input, effort), decode_tps_p50, throughput_unit,
+health (up, degraded, down, unknown), availability with _low and _high,
+rate_limited_share, ttft_p90_ms, _p95_, _p99_, last_success_age_s,
+last_failure_age_s. Too few samples for a figure are null. ttft_p50_ms
+is a lower bound where ttft_p50_at_least is true.
+
+usage -o json has requests, attempts, input_tokens, output_tokens,
+cost_usd (the provider's bill, else our sheet's figure), sheet_usd,
+billed_usd, drift_usd, expected_usd, cost_over_expected, unknown_cost
+and its bound, and beside data the member budget: null, or day_usd,
+spent_usd, set_aside_usd, left_usd.
+
 providers probe -o json has a row for each endpoint, the fastest first:
 provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,
 cost_usd; medians are null below 8 rounds (p90 46, p95 93), and lie
@@ -237,7 +251,7 @@ and the rule decides.
 
 --order, --only, --ignore, --provider, --no-gateways, --max-price-in,
 --max-price-out, --max-cost, --quantization and --require are never
-traded away. --max-ttft, --min-throughput, --min-availability: with
+traded away, nor is the day's budget (config.toml). --max-ttft, --min-throughput, --min-availability: with
 require: before the value what is measured beyond it is not used, else
 it comes last. What was not measured is neither a pass nor a fail: it
 comes behind what is known to keep to the limit, before what misses it.

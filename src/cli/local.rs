@@ -17,6 +17,7 @@ use crate::catalog::file::Overlay;
 use crate::catalog::{Catalog, Protocol, ProviderKind, ProviderProtocol, is_loopback};
 use crate::dispatch::{Checked, Health, Reach, Wire};
 use crate::upstream::auth::{Found, Signer};
+use crate::upstream::shown_url;
 use crate::upstream::transport::{Transport, TransportConfig};
 
 /// A server on this machine accepts at once or not at all.
@@ -153,9 +154,10 @@ fn candidates(offline: &Offline<'_>, args: &ProvidersList) -> Vec<Reach> {
     found
 }
 
-/// An address without its scheme.
+/// An address without its scheme, and without what may be secret in it.
 fn short(base_url: &str) -> String {
-    base_url.split_once("://").map_or(base_url, |(_, rest)| rest).to_owned()
+    let shown = shown_url(base_url);
+    shown.split_once("://").map_or(shown.as_str(), |(_, rest)| rest).to_owned()
 }
 
 /// What runs there, if a model server does; says so where something else answers.
@@ -253,7 +255,7 @@ impl Server {
         vec![
             Cell::Text(self.reach.provider.id.to_string()),
             Cell::Text(self.reach.provider.name.clone()),
-            Cell::Text(self.reach.base_url.clone()),
+            Cell::Text(shown_url(&self.reach.base_url)),
             Cell::Words(self.models.clone()),
             Cell::Count(millis),
             Cell::text(command),
@@ -283,7 +285,7 @@ fn page(settings: &Settings, servers: &[Server]) -> String {
         text += &format!(
             "{}  {}  {count}  {}\n",
             style.bold(provider.id.as_str()),
-            server.reach.base_url,
+            shown_url(&server.reach.base_url),
             duration(server.elapsed)
         );
         for model in server.models.iter().take(MODELS_SHOWN) {

@@ -15,6 +15,8 @@ mod facts;
 mod help;
 mod history;
 mod local;
+mod measured;
+mod mix;
 mod models;
 mod offline;
 mod out;

@@ -1,10 +1,9 @@
 //! `openmux models list`: one row a model, filtered, ordered, in any format.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
-use super::args::{Format, ModelsList, Shape, Unit};
+use super::args::{Format, ModelsList, Shape};
+use super::measured::{self, View};
 use super::offline::Offline;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
@@ -13,11 +12,11 @@ use crate::catalog::price::Item;
 use crate::catalog::{
     Capability, Catalog, EndpointId, EndpointLine, Modality, ModelKind, ModelLine, ProviderId, Status,
 };
-use crate::observe::Measured;
 use crate::units::{Tokens, UsdPerMtok};
 use crate::upstream::auth::{Found, find_key};
 
-const COLUMNS: [Column; 25] = [
+/// The columns before what was measured.
+const BEFORE: [Column; 15] = [
     Column::new("id", "", "MODEL", Show::Plain, 0),
     Column::new("name", "", "NAME", Show::Plain, 10),
     Column::new("vendor", "", "VENDOR", Show::Plain, 10),
@@ -33,10 +32,10 @@ const COLUMNS: [Column; 25] = [
     Column::new("billing", "", "BILLING", Show::Plain, 11),
     Column::new("abilities", "can", "CAN", Show::Letters, 8),
     Column::new("providers", "", "PROVIDERS", Show::Number, 9),
-    Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 10),
-    Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 10),
-    Column::new("availability", "", "AVAILABLE", Show::Percent, 11),
-    Column::new("ok", "", "OK", Show::Plain, 10),
+];
+
+/// The columns after it.
+const AFTER: [Column; 6] = [
     Column::new("status", "", "STATUS", Show::Plain, 10),
     Column::new("retires", "", "RETIRES", Show::Plain, 10),
     Column::new("open_weights", "", "OPEN WEIGHTS", Show::Plain, 10),
@@ -53,22 +52,28 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let format = settings.list_format()?;
     let offline = Offline::open(settings, args.at.at)?;
     let now = offline.now;
-    let measured = facts::measured(offline.store.as_ref(), now);
+    let input = args.tokens.map_or(Tokens::new(1_000), |shape| shape.input);
+    let measured = View::read(&offline, &args.window.window, args.unit, input, format);
     let callable = args.callable.then(|| callable(settings, &offline.catalog));
     let filter = Filter { args, callable, now, last: Default::default() };
-    let mut rows = Vec::new();
+    let (mut rows, mut shown) = (Vec::new(), Vec::new());
     for line in offline.catalog.models() {
         if let Some(found) = filter.keep(&line) {
+            if !measured.is_empty() {
+                shown.push(found.own.as_ref().map(id));
+            }
             rows.push(row(&found, args.tokens, &measured, now));
         }
     }
-    let mut columns = COLUMNS.to_vec();
+    let mut columns = [&BEFORE[..], &measured::COLUMNS, &AFTER].concat();
+    measured.tune(&mut columns, shown.iter().flatten(), (5, 10));
+    let marked = measured.marks(&columns, shown.iter().map(Option::as_ref));
     if args.tokens.is_some() {
         for column in columns.iter_mut().filter(|column| column.name == "call_usd") {
             column.rank = 2;
         }
     }
-    let mut sheet = Sheet { schema: "models.list/1", command: "models list", columns, rows, marked: Vec::new() };
+    let mut sheet = Sheet { schema: "models.list/1", command: "models list", columns, rows, marked };
     let sort: Vec<String> = args.list.sort.iter().map(|name| price_alias(name, args.tokens.is_some())).collect();
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
@@ -82,8 +87,9 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     } else {
         format!("{found} models")
     };
+    let times = if measured.is_empty() { String::new() } else { format!(" {}.", measured.legend()) };
     let legend = format!(
-        "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}.",
+        "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}.{times}",
         facts::LEGEND
     );
     offline.close(&printed.text, format, &legend, &printed.hidden)
@@ -253,23 +259,22 @@ fn speaker<'a>(plain: Vec<EndpointLine<'a>>, own: Option<&str>) -> Option<Endpoi
     })
 }
 
-fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Measured>, now: Timestamp) -> Vec<Cell> {
+/// The id of an endpoint.
+fn id(endpoint: &EndpointLine<'_>) -> EndpointId {
+    EndpointId { provider: ProviderId::new(endpoint.provider()), upstream_model: endpoint.wire_id().to_owned() }
+}
+
+fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -> Vec<Cell> {
     let model = kept.line.model();
     let own = kept.own.as_ref();
     let price = |item| own.and_then(|endpoint| endpoint.price(item)?.parse::<UsdPerMtok>().ok());
     let rate = |item| Cell::money(price(item).map(UsdPerMtok::decimal));
     let count = |tokens: Option<Tokens>| Cell::count(tokens.map(Tokens::count));
-    let id = |endpoint: &EndpointLine<'_>| EndpointId {
-        provider: ProviderId::new(endpoint.provider()),
-        upstream_model: endpoint.wire_id().to_owned(),
-    };
-    let seen = if measured.is_empty() { None } else { own.and_then(|endpoint| measured.get(&id(endpoint))) };
-    let cells = facts::measured_cells(seen, Unit::PerSecond, jiff::Timestamp::UNIX_EPOCH);
     let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(&endpoint.endpoint(), shape, now));
     let prices = price(Item::Input).zip(price(Item::Output));
     let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
     let (can, takes) = own.map(EndpointLine::abilities).unwrap_or_default();
-    vec![
+    let mut cells = vec![
         Cell::Text(kept.line.id().to_owned()),
         Cell::Text(model.name),
         Cell::Text(model.id.author().to_owned()),
@@ -285,15 +290,18 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &BTreeMap<EndpointId, Me
         Cell::text(billing),
         Cell::Words(facts::abilities(&can, &takes)),
         Cell::Count(kept.providers),
-        cells.ttft,
-        cells.speed,
-        cells.availability,
-        cells.ok,
+    ];
+    match own.filter(|_| !measured.is_empty()) {
+        Some(endpoint) => cells.extend(measured.cells(&id(endpoint))),
+        None => cells.resize(cells.len() + measured::COLUMNS.len(), Cell::Unknown),
+    }
+    cells.extend([
         Cell::Text(kept.status.name().to_owned()),
         Cell::text(own.and_then(EndpointLine::sunset)),
         model.open_weights.map_or(Cell::Unknown, Cell::Flag),
         Cell::text(model.knowledge),
         Cell::Words(model.kinds.iter().map(|kind| kind.name().to_owned()).collect()),
         Cell::Flag(model.floating),
-    ]
+    ]);
+    cells
 }

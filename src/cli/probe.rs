@@ -125,7 +125,7 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
     let calls = u64::from(rounds).saturating_mul(u64::from(found.parallel)).saturating_mul(found.targets.len() as u64);
     let progress = live::Progress::new(settings, calls);
     let wire = Wire { transport: &transport, signer: &signer };
-    let live = Live::new(&dispatcher, wire, &found.reaches, found.parallel, stopped.clone(), progress);
+    let live = Live::new(&dispatcher, wire, &found, stopped.clone(), progress);
     let (report, signalled) = {
         let running = async {
             live.warm(settings, CONNECT).await;

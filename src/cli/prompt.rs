@@ -221,19 +221,21 @@ const UNBOUNDED: [&str; 10] = [
     "service_tier",
 ];
 
-/// A cost limit must hold whatever is set.
+/// A cost limit must hold whatever is set: that of the call, and that of the day where there is one (`budgeted`).
 ///
 /// # Errors
 /// There is a limit, and `--set` sets what it cannot bound.
-pub(crate) fn bounded(request: &ChatRequest, constraints: &Constraints) -> Result<(), CliError> {
+pub(crate) fn bounded(request: &ChatRequest, constraints: &Constraints, budgeted: bool) -> Result<(), CliError> {
     let dearer = UNBOUNDED.into_iter().find(|key| request.extra.contains_key(*key));
-    match dearer.filter(|_| constraints.max_cost.is_some()) {
+    let limit = if constraints.max_cost.is_some() { "--max-cost" } else { "the budget of the day" };
+    match dearer.filter(|_| constraints.max_cost.is_some() || budgeted) {
         Some(key) => {
-            Err(CliError::new(Exit::Refused, "max_cost", format!("not sent: --max-cost cannot bound --set {key}")).fix(
+            Err(CliError::new(Exit::Refused, "max_cost", format!("not sent: {limit} cannot bound --set {key}")).fix(
                 match key {
                     "tools" | "functions" => "--tool FILE".to_owned(),
                     key if key.starts_with("max_") => "--max-tokens N".to_owned(),
-                    key => format!("leave out --set {key}, or --max-cost"),
+                    key if limit == "--max-cost" => format!("leave out --set {key}, or --max-cost"),
+                    key => format!("leave out --set {key}"),
                 },
             ))
         }

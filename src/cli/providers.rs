@@ -11,6 +11,7 @@ use super::{Outcome, facts, local, note};
 use crate::catalog::{Auth, ModelKind, Provider, ProviderKind, Status};
 use crate::dispatch::{Dispatcher, Reach};
 use crate::upstream::auth::{Found, Keyring, find_key};
+use crate::upstream::shown_url;
 
 const COLUMNS: [Column; 13] = [
     Column::new("id", "provider", "PROVIDER", Show::Plain, 0),
@@ -153,7 +154,7 @@ impl Row {
             Cell::Count(models),
             Cell::Flag(self.callable),
             Cell::Words(protocols),
-            Cell::text(url),
+            Cell::text(url.map(|url| shown_url(&url))),
             Cell::text(from),
             words(missing),
             Cell::text(provider.doc.clone()),

@@ -15,6 +15,7 @@ use crate::catalog::OutputLimitField;
 use crate::chat::{ChatRequest, Effort, MediaSource, Message, Part, Role, ToolChoice};
 use crate::dispatch::{Reach, RecordedResponse, Recording};
 use crate::units::Tokens;
+use crate::upstream::shown_url;
 
 /// What stands where a secret was: such a header says nothing.
 const GONE: &str = "[redacted]";
@@ -153,7 +154,7 @@ fn call_json(asked: &ChatRequest, reach: &Reach) -> Value {
             call.insert(key.to_owned(), value);
         }
     };
-    put("base_url", reach.base_url.as_str().into());
+    put("base_url", shown_url(&reach.base_url).into());
     put("model", endpoint.id.upstream_model.as_str().into());
     put("provider_headers", json!(reach.provider.headers));
     if reach.provider.output_limit == OutputLimitField::MaxTokens {
@@ -248,5 +249,35 @@ fn part_json(part: &Part) -> Value {
             },
         }),
         Part::Reasoning { text, signature } => json!({ "reasoning": { "text": text, "signature": signature } }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, ModelId};
+    use crate::dispatch::Dispatcher;
+    use crate::upstream::auth::{Keyring, Vars};
+
+    #[test]
+    fn what_may_be_secret_in_an_address_is_not_recorded() {
+        let (catalog, store) = (Catalog::builtin(), crate::store::Memory::new());
+        let url = ("OPENAI_BASE_URL".to_owned(), "https://u:canary@h.example/v1?key=canary".to_owned());
+        let keys = Keyring { vars: Vars::new([url]), ..Keyring::default() };
+        let dispatcher = Dispatcher {
+            catalog: &catalog,
+            store: &store,
+            keys: &keys,
+            now: &|| jiff::Timestamp::UNIX_EPOCH,
+            sandbox: None,
+            region: None,
+        };
+        let model = ModelId::new("openai/gpt-4o");
+        let reaches = dispatcher.reach(&model, None, false);
+        let reach = reaches.iter().find(|reach| reach.provider.id.as_str() == "openai").unwrap();
+        assert!(reach.base_url.contains("canary"), "the override is read: {}", reach.base_url);
+        let call = call_json(&ChatRequest::new(model, Vec::new()), reach);
+        assert_eq!(call["base_url"], "https://…@h.example/v1?…");
+        assert!(!call.to_string().contains("canary"), "{call}");
     }
 }

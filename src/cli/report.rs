@@ -215,7 +215,8 @@ fn nobody(decision: &Decision, model: &ModelId) -> CliError {
         .fix(format!("openmux route explain {model} --all"))
 }
 
-fn bound_text(decision: &Decision) -> String {
+/// What the bound of a decision is made of.
+pub(crate) fn bound_text(decision: &Decision) -> String {
     let request = &decision.request;
     let output = request
         .max_output

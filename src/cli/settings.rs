@@ -18,8 +18,6 @@ use super::render::json::Envelope;
 use super::render::text::Style;
 use crate::catalog::Catalog;
 use crate::catalog::file::Overlay;
-use crate::store::sqlite::Sqlite;
-use crate::store::{Memory, ObservationStore};
 use crate::units::Usd;
 use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
@@ -43,6 +41,8 @@ pub(crate) struct Settings {
     pub err: Style,
     /// Columns of text that fit.
     pub width: usize,
+    /// Whether a terminal of this locale knows more signs than ASCII.
+    pub unicode: bool,
     /// Whether stdout is a terminal.
     pub out_is_terminal: bool,
     /// Whether stderr is a terminal.
@@ -154,6 +154,16 @@ pub(crate) fn before_parsing(typed: &[std::ffi::OsString]) -> (Style, Style, usi
     (out, err, columns(&vars))
 }
 
+/// By the locale: the first of these that is set decides. Systems without one write UTF-8.
+fn knows_unicode(vars: &Vars) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| vars.plain(name));
+    let utf8 = locale.map_or(cfg!(any(windows, target_os = "macos")), |locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    });
+    utf8 && vars.plain("TERM") != Some("linux")
+}
+
 fn columns(vars: &Vars) -> usize {
     let set = vars.plain("COLUMNS").and_then(|text| text.parse::<usize>().ok()).filter(|columns| *columns > 0);
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
@@ -188,6 +198,7 @@ impl Settings {
             out: styled(global.color, &vars, out_is_terminal),
             err: styled(global.color, &vars, err_is_terminal),
             width: columns(&vars),
+            unicode: knows_unicode(&vars),
             out_is_terminal,
             err_is_terminal,
             config_dir: directory(&vars, "OPENMUX_CONFIG_DIR", "XDG_CONFIG_HOME", dirs::config_dir),
@@ -296,34 +307,6 @@ impl Settings {
         warnings: &'a [String],
     ) -> Envelope<'a> {
         Envelope { catalog_date: catalog.generated(), age_days: age_days(catalog, now), overlays, warnings }
-    }
-
-    fn store_path(&self) -> Option<PathBuf> {
-        self.data_dir.as_ref().map(|folder| folder.join("obs.db"))
-    }
-
-    /// What was measured, for commands that decide on it: an empty store where there is none, and in a sandbox, where
-    /// every call begins anew. The second value says why it could not be read.
-    pub(crate) fn store_to_read(&self) -> (Box<dyn ObservationStore>, Option<String>) {
-        if self.sandbox.is_some() {
-            return (Box::new(Memory::new()), None);
-        }
-        stores::opened(self.store_path().as_deref())
-    }
-
-    /// The store for commands that record; one that lives as long as the process where the disk cannot be written.
-    pub(crate) fn store_to_write(&self) -> (Box<dyn ObservationStore>, Option<String>) {
-        if self.sandbox.is_some() {
-            return (Box::new(Memory::new()), None);
-        }
-        let Some(path) = self.store_path() else {
-            let note = "nothing is recorded: there is no home directory (set OPENMUX_DATA_DIR)".to_owned();
-            return (Box::new(Memory::new()), Some(note));
-        };
-        match Sqlite::open(&path) {
-            Ok((store, note)) => (Box::new(store), note),
-            Err(error) => (Box::new(Memory::new()), Some(format!("nothing is recorded: {error}"))),
-        }
     }
 
     /// A default from the environment, read as the flag reads it.

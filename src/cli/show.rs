@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::args::{Format, ModelsShow, Unit};
+use super::args::{Format, ModelsShow};
 use super::error::CliError;
+use super::measured::{self, View};
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Mark, Sheet, Show};
 use super::render::{json, model as page};
@@ -15,7 +16,8 @@ use crate::catalog::price::Item;
 use crate::catalog::resolve::Resolved;
 use crate::dispatch::{Dispatcher, Reach};
 
-const COLUMNS: [Column; 26] = [
+/// The columns before what was measured.
+const BEFORE: [Column; 13] = [
     Column::new("provider", "", "PROVIDER", Show::Plain, 0),
     Column::new("kind", "", "KIND", Show::Plain, 4),
     Column::new("key", "", "KEY", Show::Plain, 10),
@@ -29,11 +31,10 @@ const COLUMNS: [Column; 26] = [
     Column::new("max_output_tokens", "max_output", "MAX OUT", Show::Tokens, 7),
     Column::new("abilities", "can", "CAN", Show::Letters, 5),
     Column::new("api", "", "API", Show::Plain, 10),
-    Column::new("ttft_p50_ms", "ttft", "TTFT", Show::Millis, 8),
-    Column::new("decode_tps_p50", "tps", "TOK/S", Show::Number, 8),
-    Column::new("availability", "", "AVAILABLE", Show::Percent, 10),
-    Column::new("ok", "", "OK", Show::Plain, 9),
-    Column::new("samples", "", "SAMPLES", Show::Number, 11),
+];
+
+/// The columns after it.
+const AFTER: [Column; 8] = [
     Column::new("status", "", "STATUS", Show::Plain, 2),
     Column::new("retires", "", "RETIRES", Show::Plain, 10),
     Column::new("protocol", "", "PROTOCOL", Show::Plain, 10),
@@ -67,7 +68,9 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     let missing =
         || CliError::new(super::contract::Exit::NotFound, "model", format!("no model is called \"{}\"", args.model));
     let model = offline.catalog.model(&resolved.model).ok_or_else(missing)?;
-    let mut sheet = sheet(&reaches, args, &facts::measured(offline.store.as_ref(), offline.now), offline.now);
+    let input = args.tokens.map_or(crate::units::Tokens::new(1_000), |shape| shape.input);
+    let measured = View::read(&offline, &args.window.window, args.unit, input, format);
+    let mut sheet = sheet(&reaches, args, &measured, offline.now);
     let sort = column_names(&args.list.sort);
     // A document holds the rows of the list, and more of each.
     let laid = if format == Format::Json { Format::Jsonl } else { format };
@@ -91,8 +94,8 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     head.push('\n');
     head += &printed.text;
     let legend = format!(
-        "* differs from the author's own endpoint, ~ sources disagree. {}. OK and times: your own attempts of the last 72 \
-         hours, medians from 8 samples on.",
+        "* differs from the author's own endpoint, ~ sources disagree. {}. {}.",
+        measured.legend(),
         facts::LEGEND
     );
     offline.close(&head, format, &legend, &printed.hidden)
@@ -146,27 +149,27 @@ fn endpoints(lines: &str, reaches: &[Reach], whole: bool) -> Result<Vec<Value>, 
     lines.lines().map(read).collect()
 }
 
-fn sheet(
-    reaches: &[Reach],
-    args: &ModelsShow,
-    measured: &std::collections::BTreeMap<crate::catalog::EndpointId, crate::observe::Measured>,
-    now: Timestamp,
-) -> Sheet {
-    let mut columns = COLUMNS.to_vec();
+fn sheet(reaches: &[Reach], args: &ModelsShow, measured: &View, now: Timestamp) -> Sheet {
+    let mut columns = [&BEFORE[..], &measured::COLUMNS, &AFTER].concat();
+    measured.tune(&mut columns, reaches.iter().map(|reach| &reach.endpoint.id), (2, 8));
+    let known = reaches.iter().any(|reach| measured.has(&reach.endpoint.id));
     for column in &mut columns {
         match column.name {
             "call_usd" if args.tokens.is_some() => column.rank = 2,
             "upstream_model" | "region" if args.all => column.rank = 8,
-            "decode_tps_p50" if args.unit == Unit::PerMinute => column.header = "TOK/MIN",
+            // What was measured tells providers of one model apart better than what they all have.
+            "context_tokens" if known => column.rank = 5,
+            "kind" if known => column.rank = 6,
             _ => {}
         }
     }
     let rows: Vec<Vec<Cell>> =
-        reaches.iter().map(|reach| row(reach, args, measured.get(&reach.endpoint.id), now)).collect();
+        reaches.iter().map(|reach| row(reach, args, measured.cells(&reach.endpoint.id), now)).collect();
     let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = reaches.iter().position(|reach| own == Some(reach.provider.id.as_str()) && reach.endpoint.is_plain());
     let mut marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(disputed(&columns, &rows));
+    marked.extend(measured.marks(&columns, reaches.iter().map(|reach| Some(&reach.endpoint.id))));
     Sheet { schema: "models.show/1", command: "models show", columns, rows, marked }
 }
 
@@ -197,11 +200,10 @@ pub(crate) fn disputed(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<Mark> {
     in_dispute.flat_map(|row| prices.iter().map(move |&column| Mark { row, column, sign: '~' })).collect()
 }
 
-fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measured>, now: Timestamp) -> Vec<Cell> {
+fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) -> Vec<Cell> {
     let endpoint = &reach.endpoint;
-    let cells = facts::measured_cells(measured, args.unit, now);
     let call = args.tokens.and_then(|shape| facts::per_call(endpoint, shape, now));
-    vec![
+    let mut cells = vec![
         Cell::Text(reach.provider.id.to_string()),
         Cell::Text(facts::kind(reach).to_owned()),
         facts::key(&reach.found),
@@ -215,11 +217,9 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measu
         Cell::count(endpoint.max_output.map(crate::units::Tokens::count)),
         Cell::Words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
         Cell::Text(facts::compatibility(reach.protocol).to_owned()),
-        cells.ttft,
-        cells.speed,
-        cells.availability,
-        cells.ok,
-        cells.samples,
+    ];
+    cells.extend(measured);
+    cells.extend([
         Cell::Text(endpoint.status.name().to_owned()),
         Cell::text(endpoint.sunset.clone()),
         Cell::text(endpoint.protocol.map(|protocol| protocol.name().to_owned())),
@@ -231,5 +231,6 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Option<&crate::observe::Measu
         }),
         facts::rate(endpoint, Item::CacheWrite),
         facts::web_search(endpoint),
-    ]
+    ]);
+    cells
 }

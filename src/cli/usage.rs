@@ -1,35 +1,47 @@
-//! `openmux usage`: what was spent, by day, model, provider or source, from the attempts that this machine kept.
+//! `openmux usage`: what was spent, by day, model, provider, source or price sheet, from the attempts that this machine
+//! kept; what was expected beside it, and what is left of today's budget.
+
+mod budget;
+mod each;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::args::{Since, UsageArgs};
+use super::args::{Format, Since, UsageArgs};
 use super::contract::Exit;
 use super::error::{CliError, nearest};
 use super::offline::{Offline, column_names};
+use super::render::money::dollars;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
 use super::{Outcome, facts, note};
+use crate::catalog::{EndpointId, ModelId};
 use crate::observe::ledger::{self, By, Line};
 use crate::observe::{Observation, Source};
 use crate::units::Usd;
 
 /// The columns after the keys.
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 19] = [
     Column::new("requests", "", "REQUESTS", Show::Number, 1),
-    Column::new("attempts", "", "ATTEMPTS", Show::Number, 4),
-    Column::new("successes", "", "OK", Show::Number, 5),
+    Column::new("attempts", "", "ATTEMPTS", Show::Number, 6),
+    Column::new("successes", "", "OK", Show::Number, 7),
     Column::new("input_tokens", "input", "IN", Show::Tokens, 2),
-    Column::new("cached_tokens", "cached", "CACHED", Show::Tokens, 6),
+    Column::new("cached_tokens", "cached", "CACHED", Show::Tokens, 8),
     Column::new("output_tokens", "output", "OUT", Show::Tokens, 2),
-    Column::new("reasoning_tokens", "reasoning", "THOUGHT", Show::Tokens, 7),
+    Column::new("reasoning_tokens", "reasoning", "THOUGHT", Show::Tokens, 9),
     Column::new("cost_usd", "cost", "COST", Show::Dollars, 0),
     Column::new("sheet_usd", "", "BY THE SHEET", Show::Dollars, 10),
     Column::new("billed_usd", "", "BILLED", Show::Dollars, 10),
     Column::new("drift_usd", "", "DRIFT", Show::Dollars, 10),
     Column::new("unknown_cost", "unknown", "COST UNKNOWN", Show::Number, 3),
     Column::new("unknown_cost_failed", "", "OF FAILURES", Show::Number, 10),
+    Column::new("unknown_cost_bound_usd", "at_most", "AT MOST", Show::Dollars, 10),
+    Column::new("unknown_cost_unbounded", "", "UNBOUNDED", Show::Number, 11),
+    Column::new("expected_usd", "expected", "EXPECTED", Show::Dollars, 5),
+    Column::new("cost_over_expected", "over", "OFF BY", Show::Change, 4),
+    Column::new("expected_attempts", "", "FORECAST", Show::Number, 11),
+    Column::new("drifted_attempts", "", "DRIFTED", Show::Number, 11),
 ];
 
 /// Runs the command.
@@ -40,7 +52,7 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
     let format = settings.list_format()?;
     let by = keys(&args.by)?;
     let sources = sources(&args.source)?;
-    let offline = Offline::open(settings, None)?;
+    let offline = Offline::open(settings, args.at.at)?;
     let models = args
         .model
         .iter()
@@ -50,15 +62,33 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
     let attempts = offline.store.attempts(since, until).map_err(|error| {
         CliError::new(Exit::Config, "store", "the measurements cannot be read").fact("reason", error.to_string())
     })?;
-    let wanted = |seen: &Observation| {
-        (models.is_empty() || models.contains(&seen.model))
-            && (args.provider.is_empty() || args.provider.iter().any(|id| id == seen.endpoint.provider.as_str()))
-            && (sources.is_empty() || sources.contains(&seen.source))
+    let of = |endpoint: &EndpointId, model: &ModelId| {
+        (models.is_empty() || models.contains(model))
+            && (args.provider.is_empty() || args.provider.iter().any(|id| id == endpoint.provider.as_str()))
     };
+    older(&offline, &attempts, since, &of);
+    let wanted =
+        |seen: &Observation| of(&seen.endpoint, &seen.model) && (sources.is_empty() || sources.contains(&seen.source));
     let attempts: Vec<Observation> = attempts.into_iter().filter(wanted).collect();
     let total = ledger::sum(&attempts, &[]).into_iter().next().unwrap_or_default();
+    told(&offline, &total, &attempts);
+    let budget = budget::today(&offline);
+    if let Some(budget) = &budget {
+        note(settings, &budget.told());
+    }
+    if args.each {
+        return each::print(&offline, args, format, &attempts);
+    }
     let mut columns: Vec<Column> = by.iter().map(|by| key_column(*by)).collect();
     columns.extend(COLUMNS);
+    for column in &mut columns {
+        match column.name {
+            "billed_usd" | "drift_usd" if total.drifted > 0 => column.rank = 3,
+            "unknown_cost" if total.unknown == 0 => column.rank = 10,
+            "unknown_cost_bound_usd" if total.unknown > 0 => column.rank = 3,
+            _ => {}
+        }
+    }
     let rows = ledger::sum(&attempts, &by).into_iter().map(row).collect();
     let mut sheet = Sheet { schema: "usage/1", command: "usage", columns, rows, marked: Vec::new() };
     let mut sort = column_names(&args.list.sort);
@@ -72,25 +102,80 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
     if found == 0 {
         note(settings, "nothing was sent in that time");
     }
-    if total.unknown > 0 {
-        note(settings, &unknown(&total));
+    if found == 0 && matches!(format, Format::Table | Format::Wide) {
+        // An empty table's headings would look like a result.
+        return Ok(Exit::Ok);
     }
     let legend = format!(
         "{} requests, {} attempts, ${} from {} to {} UTC. COST is the provider's own bill where it gave one, else the \
-         catalog's sheet at the time of the call.",
+         catalog's sheet at the time of the call. EXPECTED is what the decisions expected of the attempts whose cost is \
+         known, OFF BY how far the sheet's figure lies above it.",
         total.requests,
         total.attempts,
         total.spent.exact(),
         day(since),
         day(until)
     );
-    offline.close(&printed.text, format, &legend, &printed.hidden)
+    let text = if format == Format::Json { budget::with(&printed.text, budget.as_ref()) } else { printed.text };
+    offline.close(&text, format, &legend, &printed.hidden)
+}
+
+/// What a person should know beside the sums, whatever their form.
+fn told(offline: &Offline<'_>, total: &Line, attempts: &[Observation]) {
+    let settings = offline.settings;
+    if total.unknown > 0 {
+        note(settings, &unknown(total));
+    }
+    for line in ledger::sum(attempts, &[By::Provider]).iter().filter(|line| line.drifted > 0) {
+        let Some((billed, cost)) = line.billed else { continue };
+        note(
+            settings,
+            &format!(
+                "{} billed {} where the catalog's sheet says {} ({} of {} attempts differ): COST is the bill",
+                line.keys.join(" "),
+                dollars(billed),
+                dollars(cost),
+                line.drifted,
+                line.attempts
+            ),
+        );
+    }
+}
+
+/// What cannot be read attempt by attempt any more is at least said: of these models and providers, whatever the source.
+fn older(offline: &Offline<'_>, all: &[Observation], since: Timestamp, of: &dyn Fn(&EndpointId, &ModelId) -> bool) {
+    let Some(whole) = offline.store.oldest().ok().flatten().filter(|whole| *whole > since) else { return };
+    let hours = offline.store.hours(since, whole).unwrap_or_default();
+    let mut sum = (0_u64, Usd::ZERO);
+    for hour in hours.iter().filter(|hour| hour.at < whole && of(&hour.endpoint, &hour.model)) {
+        sum = (sum.0 + hour.classes.values().sum::<u64>(), sum.1 + hour.cost);
+    }
+    // Of the hour in which the rows begin some are still rows.
+    for seen in all.iter().filter(|seen| seen.at < whole && of(&seen.endpoint, &seen.model)) {
+        sum = (sum.0.saturating_sub(1), sum.1 - seen.cost.unwrap_or_default());
+    }
+    if sum.0 > 0 {
+        let text = format!(
+            "{} attempts before {}, {} by the sheets, are kept as hourly sums only and are not in these rows",
+            sum.0,
+            day(whole),
+            dollars(sum.1)
+        );
+        note(offline.settings, &text);
+    }
 }
 
 fn unknown(total: &Line) -> String {
     let attempts = if total.unknown == 1 { "attempt" } else { "attempts" };
+    let bound = match (total.unbounded, total.unknown_bound) {
+        (0, bound) => format!("at most {}", dollars(bound)),
+        (all, _) if all == total.unknown => "no bound is known".to_owned(),
+        (some, bound) => {
+            format!("at most {} for {} of them, and no bound is known for {some}", dollars(bound), total.unknown - some)
+        }
+    };
     format!(
-        "{} {attempts} may have been billed and nobody said how much ({} of them failed); they are not in COST",
+        "{} {attempts} may have been billed and nobody said how much ({} of them failed): {bound}, not in COST",
         total.unknown, total.unknown_failed
     )
 }
@@ -123,6 +208,7 @@ const fn key_column(by: By) -> Column {
         By::Model => Column::new("model", "", "MODEL", Show::Plain, 0),
         By::Provider => Column::new("provider", "", "PROVIDER", Show::Plain, 0),
         By::Source => Column::new("source", "", "SOURCE", Show::Plain, 0),
+        By::Sheet => Column::new("price_sheet", "sheet", "PRICE SHEET", Show::Plain, 0),
     }
 }
 
@@ -144,6 +230,12 @@ fn row(line: Line) -> Vec<Cell> {
         Cell::money(drift),
         Cell::Count(line.unknown),
         Cell::Count(line.unknown_failed),
+        Cell::money((line.unknown > line.unbounded).then(|| line.unknown_bound.decimal())),
+        Cell::Count(line.unbounded),
+        Cell::money(line.expected.map(|(expected, _)| expected.decimal())),
+        Cell::money(line.expected.and_then(|(expected, cost)| cost.above(expected))),
+        Cell::Count(line.forecast),
+        Cell::Count(line.drifted),
     ]);
     cells
 }

@@ -1,5 +1,6 @@
 //! One attempt at one endpoint: encoded, signed, sent, billed and recorded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,11 +10,11 @@ use tokio::time::Instant;
 use super::signing::{Called, within};
 use super::watch::watched;
 use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
-use crate::catalog::price::{Cost, CostError, Item};
+use crate::catalog::price::{Cost, CostError, Item, SheetVersion};
 use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{
-    Bucket, CostState, ErrorClass, Fault, Flags, Headroom, Observation, Others, Phase, Source, WireErrorKind,
+    Asked, Bucket, CostState, ErrorClass, Fault, Flags, Headroom, Observation, Others, Phase, Source, WireErrorKind,
 };
 use crate::store::StateKey;
 use crate::units::{Tokens, Usd};
@@ -54,6 +55,19 @@ pub struct Marks {
     pub flags: Flags,
     /// Input tokens that the endpoint's prompt cache may hold, where the conversation had been there before.
     pub warm: Option<Tokens>,
+    /// What the decision made of it.
+    pub forecast: Forecast,
+}
+
+/// What a decision makes of an attempt before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forecast {
+    /// Input tokens, estimated.
+    pub input: Option<Tokens>,
+    /// What it is expected to cost, in USD.
+    pub expected: Option<Usd>,
+    /// The most that it can cost, in USD.
+    pub bound: Option<Usd>,
 }
 
 /// One attempt, as it is reported.
@@ -233,7 +247,7 @@ impl Dispatcher<'_> {
     fn observation(&self, once: &Once<'_>, report: &AttemptReport) -> Observation {
         let reach = once.reach;
         let StateKey { endpoint, key_fingerprint } = reach.state_key(self.store.salt().ok().as_ref());
-        let outcome = &report.outcome;
+        let (outcome, pricing) = (&report.outcome, reach.endpoint.pricing.as_ref());
         let total = match &report.cost {
             Some(Ok(cost)) if report.cost_state == CostState::Exact => Some(cost.total),
             _ => None,
@@ -266,6 +280,13 @@ impl Dispatcher<'_> {
             flags: outcome.flags,
             warm: once.marks.warm,
             headroom: headroom(report),
+            asked: Asked {
+                input: once.marks.forecast.input,
+                stream: Some(once.request.stream),
+                expected: once.marks.forecast.expected,
+                bound: once.marks.forecast.bound,
+                sheet: pricing.map(|pricing| Arc::new(SheetVersion::of(pricing, self.catalog.generated()))),
+            },
         }
     }
 }

@@ -6,12 +6,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::doubt::{Doubts, is_hopeless};
-use super::{AttemptReport, Dispatcher, Marks, Once, Reach, Recording, Talk, softened};
+use super::{AttemptReport, Dispatcher, Forecast, Marks, Once, OverBudget, Reach, Recording, Talk, softened};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
-use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step};
-use crate::units::Tokens;
+use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step, TermKind};
+use crate::units::{Tokens, Usd};
 use crate::upstream::Adaptation;
 use crate::upstream::auth::Signer;
 use crate::upstream::exchange::{Limit, Limits};
@@ -113,6 +113,8 @@ pub struct Plan<'a> {
     pub source: Source,
     /// The conversation that it is a turn of, to be remembered where it is answered.
     pub talk: Option<Talk>,
+    /// The most that this source may spend in a day (UTC), all processes together; `None` is no limit.
+    pub day_cap: Option<Usd>,
 }
 
 /// What a chat came to.
@@ -122,6 +124,8 @@ pub struct ChatReport {
     pub attempts: Vec<AttemptReport>,
     /// Why no further attempt was made, where the last one failed.
     pub gave_up: Option<GiveUp>,
+    /// The attempt that was not made because the day's budget does not hold it.
+    pub over_budget: Option<OverBudget>,
     /// From the first attempt to the end.
     pub elapsed: Duration,
 }
@@ -158,6 +162,7 @@ impl Dispatcher<'_> {
         let mut attempts: Vec<AttemptReport> = Vec::new();
         let mut doubts = Doubts::default();
         let mut waited = Duration::ZERO;
+        let mut over_budget = None;
         let gave_up = loop {
             match failover.next(began.elapsed()) {
                 Step::GiveUp(why) => break Some(why),
@@ -190,6 +195,14 @@ impl Dispatcher<'_> {
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
+                    let forecast = forecast(plan.decision, &endpoint);
+                    let held = match self.hold(plan, &endpoint, forecast.bound) {
+                        Ok(held) => held,
+                        Err(over) => {
+                            over_budget = Some(over);
+                            break Some(GiveUp::Final);
+                        }
+                    };
                     let soft = softer.iter().find(|(id, ..)| **id == endpoint);
                     if let Some((.., hints)) = soft.filter(|(.., hints)| !hints.is_empty()) {
                         observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
@@ -198,9 +211,13 @@ impl Dispatcher<'_> {
                     let hold = plan.hold;
                     let warm = plan.decision.request.warm_at(&endpoint);
                     let warm = (warm > Tokens::ZERO).then_some(warm);
-                    let (group, source, marks) = (plan.group, plan.source, Marks { warm, ..Marks::default() });
+                    let (group, source, marks) =
+                        (plan.group, plan.source, Marks { warm, forecast, ..Marks::default() });
                     let once = Once { request, reach, wire, limits, hold, group, source, marks };
                     let report = self.attempt(&once, cancel.clone(), observer).await;
+                    if let Err(error) = self.release(held, &report) {
+                        observer.notice(Notice::NotRecorded(error.to_string()));
+                    }
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
                     let shown = report.outcome.shown && !plan.hold;
                     let out_of_time = matches!(report.outcome.limit, Some((Limit::Total, _)));
@@ -230,7 +247,16 @@ impl Dispatcher<'_> {
             }
         };
         doubts.settle(self, plan.reaches, cancel, &mut attempts, observer).await;
-        ChatReport { attempts, gave_up, elapsed: began.elapsed() }
+        ChatReport { attempts, gave_up, over_budget, elapsed: began.elapsed() }
+    }
+}
+
+fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
+    let ranked = decision.ranked.iter().find(|ranked| ranked.endpoint == *endpoint);
+    Forecast {
+        input: Some(decision.request.input),
+        expected: ranked.and_then(|ranked| ranked.score.amount(TermKind::Price)),
+        bound: ranked.and_then(|ranked| ranked.bound),
     }
 }
 

@@ -4,6 +4,7 @@
 //! ([`Dispatcher::chat`]), recording every attempt. What is explained and what is executed are the same [`Decision`].
 
 mod attempt;
+mod budget;
 mod chat;
 mod check;
 mod control;
@@ -18,7 +19,8 @@ mod weigh;
 
 use jiff::Timestamp;
 
-pub use attempt::{AttemptReport, Marks, Once};
+pub use attempt::{AttemptReport, Forecast, Marks, Once};
+pub use budget::OverBudget;
 pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use lenient::softened;

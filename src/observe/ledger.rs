@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 
 use super::{CostState, Observation, Source};
+use crate::catalog::price::SheetVersion;
 use crate::units::{Tokens, Usd};
 
 /// What a line of the ledger is about.
@@ -15,11 +16,12 @@ pub enum By {
     Model,
     Provider,
     Source,
+    Sheet,
 }
 
 impl By {
     /// Every key, in the order in which columns stand.
-    pub const ALL: [Self; 4] = [Self::Day, Self::Model, Self::Provider, Self::Source];
+    pub const ALL: [Self; 5] = [Self::Day, Self::Model, Self::Provider, Self::Source, Self::Sheet];
 
     /// Its word on the command line and in output.
     #[must_use]
@@ -29,6 +31,7 @@ impl By {
             Self::Model => "model",
             Self::Provider => "provider",
             Self::Source => "source",
+            Self::Sheet => "sheet",
         }
     }
 
@@ -46,6 +49,7 @@ impl By {
             Self::Model => seen.model.to_string(),
             Self::Provider => seen.endpoint.provider.to_string(),
             Self::Source => seen.source.name().to_owned(),
+            Self::Sheet => seen.asked.sheet.as_deref().map_or_else(|| "none".to_owned(), SheetVersion::name),
         }
     }
 }
@@ -75,10 +79,73 @@ pub struct Line {
     pub spent: Usd,
     /// What providers billed, and what the sheets say of the same attempts; `None` where nobody gave a bill.
     pub billed: Option<(Usd, Usd)>,
+    /// Attempts whose bill is not what the sheet says, by more than [`DRIFT`].
+    pub drifted: u64,
+    /// What decisions expected, and what the sheets made of the same attempts afterwards; `None` where nothing was expected.
+    pub expected: Option<(Usd, Usd)>,
+    /// How many attempts that are.
+    pub forecast: u64,
     /// Attempts that may have been billed, and nobody said how much.
     pub unknown: u64,
     /// Of `unknown`, those that failed.
     pub unknown_failed: u64,
+    /// The most that those of `unknown` cost whose bound is known.
+    pub unknown_bound: Usd,
+    /// Of `unknown`, those whose bound is not known.
+    pub unbounded: u64,
+}
+
+/// A bill and a sheet agree where they differ by no more than this, in picodollars: $1e-9.
+pub const DRIFT: i64 = 1_000;
+
+/// By how much the bill of an attempt lies above what the sheet says; `None` where there are not both.
+#[must_use]
+pub fn drift(seen: &Observation) -> Option<Usd> {
+    seen.billed.zip(seen.cost).map(|(billed, cost)| billed - cost)
+}
+
+/// Whether a bill and a sheet disagree.
+#[must_use]
+pub fn is_drift(drift: Usd) -> bool {
+    let size = if drift < Usd::ZERO { -drift } else { drift };
+    size > Usd::from_pico(DRIFT)
+}
+
+/// What a mean call of one's own is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mix {
+    /// How many calls it is the mean of.
+    pub calls: u64,
+    /// Input tokens.
+    pub input: Tokens,
+    /// Of these, read from a cache.
+    pub cached: Tokens,
+    /// Output tokens.
+    pub output: Tokens,
+}
+
+/// The mean of the calls that were answered with their usage; probes are nobody's own. `None` without any.
+#[must_use]
+pub fn mix<'a>(attempts: impl Iterator<Item = &'a Observation>) -> Option<Mix> {
+    let (mut calls, mut input, mut cached, mut output) = (0_u64, 0_u64, 0_u64, 0_u64);
+    for seen in attempts.filter(|seen| seen.class.is_success() && seen.source != Source::Probe) {
+        let Some(usage) = &seen.usage else { continue };
+        let (Some(fed), Some(given)) = (usage.input, usage.output) else { continue };
+        calls += 1;
+        input = input.saturating_add(fed.count());
+        cached = cached.saturating_add(usage.cache_read.unwrap_or_default().count());
+        output = output.saturating_add(given.count());
+    }
+    Mix::of(calls, input, cached, output)
+}
+
+impl Mix {
+    /// The mean of so many calls with these sums of tokens, to the nearest token; `None` of no calls.
+    #[must_use]
+    pub fn of(calls: u64, input: u64, cached: u64, output: u64) -> Option<Self> {
+        let mean = |sum: u64| Tokens::new(sum.saturating_add(calls / 2) / calls.max(1));
+        (calls > 0).then(|| Self { calls, input: mean(input), cached: mean(cached), output: mean(output) })
+    }
 }
 
 impl Line {
@@ -100,9 +167,19 @@ impl Line {
             let (all, ours) = self.billed.unwrap_or_default();
             self.billed = Some((all + billed, ours + cost));
         }
+        self.drifted += u64::from(drift(seen).is_some_and(is_drift));
+        if let Some((expected, cost)) = seen.asked.expected.zip(seen.cost) {
+            let (all, ours) = self.expected.unwrap_or_default();
+            self.expected = Some((all + expected, ours + cost));
+            self.forecast += 1;
+        }
         if seen.cost_state == CostState::Unknown && seen.billed.is_none() {
             self.unknown += 1;
             self.unknown_failed += u64::from(!seen.class.is_success());
+            match seen.asked.bound {
+                Some(bound) => self.unknown_bound += bound,
+                None => self.unbounded += 1,
+            }
         }
     }
 }

@@ -6,13 +6,16 @@ mod class;
 mod fault;
 mod flags;
 mod headroom;
+pub mod hourly;
 mod learning;
 pub mod ledger;
 mod measured;
 mod rates;
 mod statistics;
 mod stats;
+mod stratum;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,13 +26,15 @@ pub use fault::{Evidence, Fault, Others, WireErrorKind, blame};
 pub use flags::Flags;
 pub use headroom::{Bucket, Headroom};
 pub use learning::{Learning, Moments, censored};
-pub use measured::{MEDIAN_FLOOR, Measured};
+pub use measured::{MEDIAN_FLOOR, Measured, Samples, Wait};
 pub use rates::{
     BURST_PM, ITL_TOKENS, Pace, RATE_READS, RATE_SPAN, RATE_TOKENS, Streamed, TokenSource, Why, decode_speed,
 };
 pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
 pub use stats::{CacheHits, EndpointStats, SIZES, Share, StatsState, size_of};
+pub use stratum::{InputSize, Stratum};
 
+use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};
 use crate::units::{Tokens, Usd};
 
@@ -150,6 +155,23 @@ pub struct Observation {
     pub warm: Option<Tokens>,
     /// What is left of the rate limits, as the response's headers say.
     pub headroom: Headroom,
+    /// What was known before it was sent.
+    pub asked: Asked,
+}
+
+/// What is known of an attempt before it is sent: what it is to be compared with, and against.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// Input tokens, estimated.
+    pub input: Option<Tokens>,
+    /// Whether the answer was asked for as a stream; `None` is not known (attempts that an older version kept).
+    pub stream: Option<bool>,
+    /// What the decision expected it to cost, in USD.
+    pub expected: Option<Usd>,
+    /// The most that it could cost, in USD.
+    pub bound: Option<Usd>,
+    /// The price sheet that its cost is computed with.
+    pub sheet: Option<Arc<SheetVersion>>,
 }
 
 /// Drawn numbers for the tests of other modules.

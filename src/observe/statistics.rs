@@ -93,11 +93,13 @@ impl Percentile {
     /// Nearest rank of sorted samples; `None` below the floor.
     #[must_use]
     pub fn of<T: Copy>(self, sorted: &[T]) -> Option<T> {
-        if sorted.len() < self.floor() {
-            return None;
-        }
-        let rank = (sorted.len() * self.percent()).div_ceil(100).max(1);
-        sorted.get(rank - 1).copied()
+        sorted.get(self.rank(sorted.len())? - 1).copied()
+    }
+
+    /// The rank (from 1) of this percentile among so many sorted samples; `None` below the floor.
+    #[must_use]
+    pub fn rank(self, samples: usize) -> Option<usize> {
+        (samples >= self.floor()).then(|| (samples * self.percent()).div_ceil(100).max(1))
     }
 }
 

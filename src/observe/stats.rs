@@ -352,6 +352,7 @@ pub(crate) mod tests {
             flags: Flags::NONE,
             warm: None,
             headroom: Headroom::default(),
+            asked: crate::observe::Asked::default(),
         }
     }
 

@@ -5,9 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::{Conversation, KEPT_FOR, Kept, LEARNED_DAYS, ObservationStore, Reservation, StateKey, StoreError};
-use crate::catalog::EndpointId;
-use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState, decode_speed};
+use super::{
+    Conversation, KEPT_FOR, Kept, LEARNED_DAYS, ObservationStore, Reservation, SetAside, StateKey, StoreError,
+};
+use crate::catalog::{EndpointId, ModelId};
+use crate::observe::hourly::{Hour, hour_of};
+use crate::observe::ledger::{Mix, mix};
+use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState};
 use crate::units::Usd;
 
 /// Observations of one process, and their fold.
@@ -21,11 +25,34 @@ struct Inner {
     states: BTreeMap<StateKey, StatsState>,
     observations: Vec<Observation>,
     /// Scope, day, and what is set aside or spent.
-    budgets: Vec<(String, i64, Usd)>,
+    budgets: Vec<(String, i64, SetAside)>,
     seed: u64,
     /// By endpoint and host: when, and what.
     learned: BTreeMap<(EndpointId, String), (Timestamp, Vec<String>)>,
     sessions: BTreeMap<(Conversation, StateKey), Kept>,
+}
+
+impl Inner {
+    /// What a scope has used up of a day, and whether anybody has set money aside yet; where nobody has, it is what the
+    /// source of that name spent.
+    fn used(&self, scope: &str, at: Timestamp) -> (SetAside, bool) {
+        let day = day_of(at);
+        let mut rows = self.budgets.iter().filter(|(name, on, _)| name == scope && *on == day).peekable();
+        if rows.peek().is_some() {
+            let add = |sum: SetAside, (.., one): &(String, i64, SetAside)| SetAside {
+                spent: sum.spent + one.spent,
+                open: sum.open + one.open,
+            };
+            return (rows.fold(SetAside::default(), add), true);
+        }
+        let today = self.observations.iter().filter(|seen| seen.source.name() == scope && day_of(seen.at) == day);
+        let spent = today.filter_map(|seen| seen.billed.or(seen.cost)).sum();
+        (SetAside { spent, open: Usd::ZERO }, false)
+    }
+}
+
+fn day_of(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(86_400)
 }
 
 impl Memory {
@@ -94,13 +121,7 @@ impl ObservationStore for Memory {
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
         for seen in self.lock().observations.iter().filter(|seen| seen.at >= since) {
-            let ttft = seen.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
-            found.entry(seen.endpoint.clone()).or_default().add(
-                seen.at,
-                seen.counted_class(),
-                ttft,
-                decode_speed(seen),
-            );
+            found.entry(seen.endpoint.clone()).or_default().add(seen);
         }
         Ok(found)
     }
@@ -110,23 +131,50 @@ impl ObservationStore for Memory {
         Ok(inner.observations.iter().filter(|seen| since <= seen.at && seen.at < until).cloned().collect())
     }
 
+    fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
+        let inner = self.lock();
+        let seen = inner.observations.iter().filter(|seen| seen.at >= since);
+        Ok(mix(seen.filter(|seen| model.is_none_or(|model| seen.model == *model))))
+    }
+
+    fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {
+        let mut found: BTreeMap<(Timestamp, EndpointId), Hour> = BTreeMap::new();
+        let inner = self.lock();
+        for seen in inner.observations.iter().filter(|seen| hour_of(since) <= seen.at && seen.at < until) {
+            let at = hour_of(seen.at);
+            let empty = || Hour::empty(at, seen.endpoint.clone(), seen.model.clone());
+            found.entry((at, seen.endpoint.clone())).or_insert_with(empty).add(seen);
+        }
+        Ok(found.into_values().collect())
+    }
+
+    fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+
     fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {
         let mut inner = self.lock();
-        let day = at.as_second().div_euclid(86_400);
-        let used = inner.budgets.iter().filter(|(name, on, _)| name == scope && *on == day);
-        let used: Usd = used.map(|(.., amount)| *amount).sum();
-        if used + bound > cap {
-            return Ok(Reservation::Exceeded(used));
+        let (used, begun) = inner.used(scope, at);
+        if used.total() + bound > cap {
+            return Ok(Reservation::Exceeded(used.total()));
         }
-        inner.budgets.push((scope.to_owned(), day, bound));
+        let day = day_of(at);
+        if !begun {
+            inner.budgets.push((scope.to_owned(), day, used));
+        }
+        inner.budgets.push((scope.to_owned(), day, SetAside { spent: Usd::ZERO, open: bound }));
         Ok(Reservation::Granted(i64::try_from(inner.budgets.len()).unwrap_or(i64::MAX)))
+    }
+
+    fn set_aside(&self, scope: &str, at: Timestamp) -> Result<SetAside, StoreError> {
+        Ok(self.lock().used(scope, at).0)
     }
 
     fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
         let mut inner = self.lock();
         let place = usize::try_from(reservation).ok().and_then(|number| number.checked_sub(1));
         if let Some((.., amount)) = place.and_then(|place| inner.budgets.get_mut(place)) {
-            *amount = spent;
+            *amount = SetAside { spent, open: Usd::ZERO };
         }
         Ok(())
     }

@@ -15,7 +15,9 @@ use jiff::Timestamp;
 
 pub use memory::Memory;
 
-use crate::catalog::{EndpointId, Protocol};
+use crate::catalog::{EndpointId, ModelId, Protocol};
+use crate::observe::hourly::Hour;
+use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
 use crate::units::{Tokens, Usd};
 
@@ -64,6 +66,23 @@ pub enum Reservation {
     Exceeded(Usd),
 }
 
+/// What a scope has used up of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SetAside {
+    /// What was spent.
+    pub spent: Usd,
+    /// What is set aside for what is under way, or was never settled: it counts as spent.
+    pub open: Usd,
+}
+
+impl SetAside {
+    /// Both.
+    #[must_use]
+    pub fn total(self) -> Usd {
+        self.spent + self.open
+    }
+}
+
 /// Keeps observations and gives back their fold.
 pub trait ObservationStore: Send + Sync {
     /// Keeps one attempt.
@@ -110,12 +129,39 @@ pub trait ObservationStore: Send + Sync {
     /// It could not be read.
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
 
+    /// The mean of one's own calls since a moment, of one model or of any, as [`crate::observe::ledger::mix`] takes it.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError>;
+
+    /// What is left of the hours from one moment to before another, oldest first: of all attempts, those too whose rows are
+    /// still kept.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError>;
+
+    /// The moment from which on every attempt is still kept as a row of its own; `None` where that is all of them, or
+    /// there are none.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn oldest(&self) -> Result<Option<Timestamp>, StoreError>;
+
     /// Sets money aside for what is about to be sent, so that processes side by side keep one cap: granted where what is
-    /// set aside and spent in `scope` on the day (UTC) of `at` stays within `cap`.
+    /// set aside and spent in `scope` on the day (UTC) of `at` stays within `cap`. A scope is a source's name: what that
+    /// source had spent on the day before anybody set money aside counts too.
     ///
     /// # Errors
     /// It could not be written: nothing may be sent on it.
     fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError>;
+
+    /// What `scope` has used up of the day (UTC) of `at`.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn set_aside(&self, scope: &str, at: Timestamp) -> Result<SetAside, StoreError>;
 
     /// Replaces what was set aside by what was spent.
     ///

@@ -1,10 +1,10 @@
 //! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), and how they came to be.
 
 /// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// What makes each version of the one before it; the first makes version 1 of an empty file.
-pub(super) const STEPS: [&str; 3] = [CREATE, FOLD, SESSION];
+pub(super) const STEPS: [&str; 4] = [CREATE, FOLD, SESSION, ASKED];
 
 /// Settings of every connection.
 pub(super) const PRAGMAS: &str = "
@@ -86,4 +86,13 @@ CREATE TABLE session(
   tokens INTEGER NOT NULL, at_ms INTEGER NOT NULL,
   PRIMARY KEY(hash, provider, upstream_model, key_fp)) STRICT, WITHOUT ROWID;
 CREATE INDEX session_at ON session(at_ms);
+";
+
+/// Version 4: what a decision expected an attempt to cost and the most that it could, its input as estimated, and whether
+/// the answer was asked for as a stream.
+const ASKED: &str = "
+ALTER TABLE obs ADD COLUMN expect_pd INTEGER;
+ALTER TABLE obs ADD COLUMN bound_pd INTEGER;
+ALTER TABLE obs ADD COLUMN est_tok INTEGER;
+ALTER TABLE obs ADD COLUMN streamed INTEGER;
 ";

@@ -6,6 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,8 +15,9 @@ use sha2::{Digest, Sha256};
 
 use super::StoreError;
 use super::words::{headroom_of, headroom_text};
+use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use crate::observe::{CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource};
+use crate::observe::{Asked, CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource};
 use crate::units::{Tokens, Usd};
 
 /// A spool file.
@@ -159,6 +161,17 @@ struct Line {
     warm_tok: Option<u64>,
     #[serde(default)]
     room: Option<String>,
+    #[serde(default)]
+    streamed: Option<bool>,
+    #[serde(default)]
+    est_tok: Option<u64>,
+    #[serde(default)]
+    expect_pd: Option<i64>,
+    #[serde(default)]
+    bound_pd: Option<i64>,
+    /// Hash, day and text.
+    #[serde(default)]
+    sheet: Option<(String, String, String)>,
 }
 
 const SOURCES: [Source; 3] = [Source::Probe, Source::Chat, Source::Gateway];
@@ -222,6 +235,15 @@ impl Line {
             flags: seen.flags.bits(),
             warm_tok: count(seen.warm),
             room: headroom_text(&seen.headroom),
+            streamed: seen.asked.stream,
+            est_tok: count(seen.asked.input),
+            expect_pd: seen.asked.expected.and_then(Usd::to_pico),
+            bound_pd: seen.asked.bound.and_then(Usd::to_pico),
+            sheet: seen
+                .asked
+                .sheet
+                .as_deref()
+                .map(|sheet| (sheet.sha256.clone(), sheet.day.clone(), sheet.sheet.clone())),
         }
     }
 
@@ -281,6 +303,13 @@ impl Line {
             flags: Flags::from_bits(i64::from(self.flags)),
             warm: tokens(self.warm_tok),
             headroom: headroom_of(self.room.as_deref().unwrap_or_default()),
+            asked: Asked {
+                input: tokens(self.est_tok),
+                stream: self.streamed,
+                expected: self.expect_pd.map(Usd::from_pico),
+                bound: self.bound_pd.map(Usd::from_pico),
+                sheet: self.sheet.map(|(sha256, day, sheet)| Arc::new(SheetVersion { sha256, day, sheet })),
+            },
         })
     }
 }
@@ -310,6 +339,14 @@ mod tests {
         first.timings.ttft = Some(Duration::from_millis(420));
         first.cost = Some("0.0006".parse().unwrap());
         first.finish = Some("stop".into());
+        let sheet = SheetVersion::of(&crate::catalog::price::Pricing::default(), "2026-11-24");
+        first.asked = Asked {
+            input: Some(Tokens::new(11)),
+            stream: Some(true),
+            expected: Some("0.0005".parse().unwrap()),
+            bound: Some("0.1".parse().unwrap()),
+            sheet: Some(Arc::new(sheet)),
+        };
         mark(&mut first);
         let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
         spool.append(&first).unwrap();

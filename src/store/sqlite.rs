@@ -4,6 +4,7 @@
 //! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat: what cannot be written in time
 //! goes to the spool beside the file, and whoever writes next takes it in (`metrics.md` 3).
 
+mod history;
 mod learned;
 mod ledger;
 mod rows;
@@ -21,8 +22,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::spool::Spool;
-use super::{Conversation, Kept, ObservationStore, Reservation, StateKey, StoreError, schema};
-use crate::catalog::EndpointId;
+use super::{Conversation, Kept, ObservationStore, Reservation, SetAside, StateKey, StoreError, schema};
+use crate::catalog::{EndpointId, ModelId};
+use crate::observe::hourly::Hour;
+use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
 use crate::units::Usd;
 
@@ -118,12 +121,19 @@ impl Sqlite {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)
             .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
-        connection.busy_handler(Some(jittered))?;
+        connection.busy_handler(Some(patient))?;
         match readable(&connection, path)? {
             0 => return Ok(None),
             schema::VERSION => {}
-            _ => connection = Self::connect(path)?,
+            _ => {
+                connection = Self::connect(path).map_err(|error| {
+                    let path = path.display();
+                    let old = "was written by an older openmux and cannot be brought up to date";
+                    StoreError(format!("{path} {old}: {error}"))
+                })?;
+            }
         }
+        connection.busy_handler(Some(jittered))?;
         Ok(Some(Self::of(path, connection)))
     }
 
@@ -300,23 +310,24 @@ impl ObservationStore for Sqlite {
     }
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT endpoint.provider, endpoint.upstream_model, ts_ms, class, flags, src, ttft_us, decode_us, out_tok,
-                    stream_tok, n1_tok, burst_pm, events, reads
-             FROM obs JOIN endpoint ON endpoint.id = obs.ep WHERE ts_ms >= ?1",
-        )?;
-        let mut rows = statement.query([since.as_millisecond()])?;
         let mut found: BTreeMap<EndpointId, Measured> = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let Some(pace) = rows::pace(row)? else { continue };
-            let at = Timestamp::from_millisecond(row.get(2)?).unwrap_or(since);
-            let provider = crate::catalog::ProviderId::new(row.get::<_, String>(0)?);
-            let endpoint = EndpointId { provider, upstream_model: row.get(1)? };
-            let ttft = pace.counted_ttft().and_then(|ttft| u64::try_from(ttft.as_micros()).ok());
-            found.entry(endpoint).or_default().add(at, pace.counted_class(), ttft, pace.decode_tps().ok());
-        }
+        ledger::each(&self.lock(), since, Timestamp::MAX, |seen| match found.get_mut(&seen.endpoint) {
+            Some(measured) => measured.add(&seen),
+            None => found.entry(seen.endpoint.clone()).or_default().add(&seen),
+        })?;
         Ok(found)
+    }
+
+    fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
+        history::mix(&self.lock(), model, since)
+    }
+
+    fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {
+        history::hours(&self.lock(), since, until)
+    }
+
+    fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        history::oldest(&self.lock())
     }
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
@@ -325,6 +336,10 @@ impl ObservationStore for Sqlite {
 
     fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {
         ledger::reserve(&mut self.lock(), scope, at, bound, cap)
+    }
+
+    fn set_aside(&self, scope: &str, at: Timestamp) -> Result<SetAside, StoreError> {
+        ledger::set_aside(&self.lock(), scope, at)
     }
 
     fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
@@ -368,7 +383,7 @@ impl ObservationStore for Sqlite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{ErrorClass, Timings};
+    use crate::observe::{Asked, ErrorClass, Timings};
     use crate::store::Memory;
 
     fn key(seen: &Observation) -> StateKey {
@@ -457,13 +472,31 @@ mod tests {
         full.flags = crate::observe::Flags::REUSED | crate::observe::Flags::UNCONFIRMED;
         full.code = Some("overloaded".into());
         full.retry_after = Some(Duration::from_millis(1500));
-        for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok)] {
+        let sheet = crate::catalog::price::SheetVersion::of(&crate::catalog::price::Pricing::default(), "2026-11-24");
+        full.asked = Asked {
+            input: Some(crate::units::Tokens::new(11)),
+            stream: Some(false),
+            expected: Some("0.25".parse().unwrap()),
+            bound: Some("0.75".parse().unwrap()),
+            sheet: Some(std::sync::Arc::new(sheet)),
+        };
+        let mut used = sample("2026-11-24T10:30:00Z", ErrorClass::OkTruncated);
+        used.usage = Some(crate::catalog::Usage::text(7, 8));
+        let mut probe = Observation { source: crate::observe::Source::Probe, ..used.clone() };
+        probe.usage = Some(crate::catalog::Usage::text(1_000, 8));
+        for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok), &used, &probe] {
             disk.record(seen).unwrap();
             memory.record(seen).unwrap();
         }
         let since = "2026-11-24T10:00:00Z".parse().unwrap();
         let whole = "2026-11-24T11:00:00Z".parse().unwrap();
         assert_eq!(disk.attempts(since, whole).unwrap(), memory.attempts(since, whole).unwrap());
+        assert_eq!(disk.hours(since, whole).unwrap(), memory.hours(since, whole).unwrap());
+        assert_eq!(disk.measured(since).unwrap(), memory.measured(since).unwrap());
+        assert_eq!(disk.oldest(), Ok(None));
+        for model in [None, Some(ModelId::new("a/m")), Some(ModelId::new("a/other"))] {
+            assert_eq!(disk.mix(model.as_ref(), since).unwrap(), memory.mix(model.as_ref(), since).unwrap());
+        }
         let first = "2026-11-24T10:20:00Z".parse().unwrap();
         assert_eq!(disk.attempts(since, first).unwrap(), [full]);
     }

@@ -59,7 +59,7 @@ pub(super) fn post(call: &Call<'_>, path: &str, body: &Map<String, Value>) -> Re
 }
 
 /// A URL for people, without what may be secret in it: a user and password, a query, a fragment.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
     let (place, more) = rest.find(['?', '#']).map_or((rest, ""), |at| (rest.get(..at).unwrap_or_default(), "?…"));

@@ -22,6 +22,7 @@ pub mod wire;
 
 use std::time::Duration;
 
+pub(crate) use body::shown as shown_url;
 use bytes::Bytes;
 
 use crate::catalog::{Endpoint, OutputLimitField, Protocol, Provider};

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use openmux::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use openmux::observe::{CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource};
+use openmux::observe::{
+    Asked, CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource,
+};
 use openmux::store::sqlite::Sqlite;
-use openmux::store::{ObservationStore, StateKey};
+use openmux::store::{ObservationStore, Reservation, StateKey};
 use rusqlite::Connection;
 
 fn at(second: u64) -> Timestamp {
@@ -44,6 +46,7 @@ fn seen(provider: &str, second: u64) -> Observation {
         flags: Flags::NONE,
         warm: None,
         headroom: openmux::observe::Headroom::default(),
+        asked: Asked::default(),
     }
 }
 
@@ -210,6 +213,159 @@ fn a_newer_file_is_refused_and_left_alone() {
     let raw = Connection::open(&path).unwrap();
     let version: i64 = raw.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
+}
+
+fn version_1(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("obs.db");
+    Connection::open(&path).unwrap().execute_batch(include_str!("../fixtures/store/version-1.sql")).unwrap();
+    path
+}
+
+fn version(path: &Path) -> i64 {
+    Connection::open(path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+}
+
+/// Whoever opens it first brings it up to date, for reading too; all others find it so.
+#[test]
+fn an_older_store_is_brought_up_to_date_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = version_1(folder.path());
+    let start = Barrier::new(8);
+    std::thread::scope(|scope| {
+        for at in 0..8 {
+            let (path, start) = (&path, &start);
+            scope.spawn(move || {
+                start.wait();
+                let store = if at % 2 == 0 {
+                    Sqlite::open(path).unwrap().0
+                } else {
+                    Sqlite::open_existing(path).unwrap().unwrap()
+                };
+                assert_eq!(store.attempts(Timestamp::MIN, Timestamp::MAX).unwrap().len(), 2);
+            });
+        }
+    });
+    let fresh = folder.path().join("fresh.db");
+    drop(Sqlite::open(&fresh).unwrap());
+    assert!(version(&path) > 1);
+    assert_eq!(version(&path), version(&fresh));
+    let columns = |path: &Path| -> Vec<String> {
+        let raw = Connection::open(path).unwrap();
+        let mut statement = raw.prepare("SELECT m.name || '.' || c.name || ' ' || c.type FROM sqlite_schema m, pragma_table_info(m.name) c ORDER BY 1").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(columns(&path), columns(&fresh));
+    let (store, note) = Sqlite::open(&path).unwrap();
+    assert_eq!(note, None);
+    let attempts = store.attempts(Timestamp::MIN, Timestamp::MAX).unwrap();
+    assert_eq!(attempts[0].cost, Some("0.003".parse().unwrap()));
+    assert_eq!(attempts[0].timings.ttft, Some(Duration::from_millis(420)));
+    assert_eq!(attempts[0].asked, Asked::default(), "what was not kept is not known");
+    assert_eq!((attempts[1].class, attempts[1].http_status), (ErrorClass::ProviderFault, Some(529)));
+    assert_eq!(store.peek_seed().unwrap(), 7);
+    assert_eq!(store.salt().unwrap()[15], 15);
+    let day = attempts[0].at;
+    assert_eq!(store.set_aside("probe", day).unwrap().total(), "0.004".parse().unwrap());
+    let hours = store.hours(Timestamp::MIN, Timestamp::MAX).unwrap();
+    assert_eq!((hours.len(), hours[0].classes[&ErrorClass::Ok], hours[0].ttft_us.count()), (1, 1, 1));
+    let key = StateKey { endpoint: attempts[0].endpoint.clone(), key_fingerprint: String::new() };
+    assert_eq!(store.stats(&[key], day).unwrap().len(), 1);
+    store.record(&seen("anthropic", 0)).unwrap();
+}
+
+/// A budget counts what was spent before anybody set money aside under it.
+#[test]
+fn what_was_spent_before_there_was_a_budget_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let usd = |text: &str| text.parse::<openmux::units::Usd>().unwrap();
+    for store in [&disk as &dyn ObservationStore, &openmux::store::Memory::new()] {
+        store.record(&seen("a", 0)).unwrap();
+        store.record(&Observation { billed: Some(usd("0.01")), ..seen("a", 1) }).unwrap();
+        store.record(&Observation { source: Source::Probe, ..seen("a", 2) }).unwrap();
+        store.record(&seen("a", 86_400)).unwrap();
+        assert_eq!(store.set_aside("chat", at(0)).unwrap().total(), usd("0.0106"));
+        assert_eq!(
+            store.reserve("chat", at(3), usd("0.1"), usd("0.11")).unwrap(),
+            Reservation::Exceeded(usd("0.0106"))
+        );
+        let Reservation::Granted(first) = store.reserve("chat", at(3), usd("0.09"), usd("0.11")).unwrap() else {
+            panic!("there is room");
+        };
+        // From now on what is set aside is counted, and no attempt twice.
+        store.record(&seen("a", 3)).unwrap();
+        store.settle(first, usd("0.0006")).unwrap();
+        let used = store.set_aside("chat", at(4)).unwrap();
+        assert_eq!((used.spent, used.open), (usd("0.0112"), usd("0")));
+    }
+}
+
+/// Whatever is reserved and settled, in whatever order and by however many: what was spent and what may still be spent never
+/// exceed the cap, and what is refused would have.
+#[test]
+fn no_order_of_reserving_and_settling_exceeds_a_cap() {
+    use openmux::units::Usd;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    drop(Sqlite::open(&path).unwrap());
+    let cap = 1_000_i64;
+    std::thread::scope(|scope| {
+        for worker in 0..8_u64 {
+            let path = &path;
+            scope.spawn(move || {
+                let (store, _) = Sqlite::open(path).unwrap();
+                let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(worker + 1);
+                let mut next = |below: u64| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    i64::try_from((state >> 33) % below).unwrap()
+                };
+                for _ in 0..20 {
+                    let bound = next(300) + 1;
+                    let asked = store.reserve("chat", at(0), Usd::from_pico(bound), Usd::from_pico(cap)).unwrap();
+                    match asked {
+                        Reservation::Granted(number) => {
+                            let spent = next(u64::try_from(bound).unwrap() + 1) / 4;
+                            store.settle(number, Usd::from_pico(spent)).unwrap();
+                        }
+                        Reservation::Exceeded(used) => assert!(used + Usd::from_pico(bound) > Usd::from_pico(cap)),
+                    }
+                    let used = store.set_aside("chat", at(0)).unwrap();
+                    assert!(used.total() <= Usd::from_pico(cap), "{used:?}");
+                }
+            });
+        }
+    });
+    let (store, _) = Sqlite::open(&path).unwrap();
+    let used = store.set_aside("chat", at(0)).unwrap();
+    assert!(used.open == Usd::ZERO && used.spent > Usd::ZERO, "{used:?}");
+}
+
+/// What each version of a price sheet cost stays with the attempt, and a sheet is written down once.
+#[test]
+fn an_attempt_keeps_the_price_sheet_that_it_was_priced_by() {
+    use openmux::catalog::price::{Pricing, SheetVersion};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let (store, _) = Sqlite::open(&path).unwrap();
+    let sheet = |input: &str, day: &str| {
+        let mut pricing = Pricing::default();
+        pricing.set("input", input).unwrap();
+        pricing.set("output", "15").unwrap();
+        std::sync::Arc::new(SheetVersion::of(&pricing, day))
+    };
+    for (second, sheet) in [(0, sheet("3", "2026-11-01")), (1, sheet("2", "2026-11-20")), (2, sheet("3", "2026-11-24"))]
+    {
+        let asked = Asked { sheet: Some(sheet), ..Asked::default() };
+        store.record(&Observation { asked, ..seen("a", second) }).unwrap();
+    }
+    let attempts = store.attempts(Timestamp::MIN, Timestamp::MAX).unwrap();
+    let sheets: Vec<_> = attempts.iter().map(|seen| seen.asked.sheet.clone().unwrap()).collect();
+    assert_eq!((sheets[0].sheet.as_str(), sheets[0].day.as_str()), ("input 3\noutput 15\n", "2026-11-01"));
+    assert_eq!(sheets[1].sheet, "input 2\noutput 15\n");
+    assert_eq!(sheets[2], sheets[0], "the same prices are the same sheet, from the day on which they were first seen");
+    let rows: i64 =
+        Connection::open(&path).unwrap().query_row("SELECT count(*) FROM price", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 2);
 }
 
 #[test]

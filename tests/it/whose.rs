@@ -143,6 +143,7 @@ async fn chat_among(
         total: Some(Duration::from_secs(300)),
         hold: false,
         group: [1; 16],
+        day_cap: None,
         source: Source::Chat,
         talk: None,
     };

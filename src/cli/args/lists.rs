@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Limit, Shape, date, days, duration, per_mtok, shape, timestamp, tokens};
+use super::measured::Since;
+use super::values::{Limit, Shape, date, days, duration, per_mtok, shape, span, timestamp, tokens};
 use crate::units::{Tokens, UsdPerMtok};
 
 /// How a list is ordered, cut and laid out.
@@ -80,9 +81,23 @@ pub struct ModelsList {
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
+    /// Unit of throughput.
+    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s", help_heading = "Show")]
+    pub unit: Unit,
+    /// How far back measured figures reach.
+    #[command(flatten)]
+    pub window: Window,
     /// The moment of the answer.
     #[command(flatten)]
     pub at: At,
+}
+
+/// How far back measured figures reach.
+#[derive(Debug, Clone, Args)]
+pub struct Window {
+    /// Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01.
+    #[arg(long, value_name = "SPAN|DATE", value_parser = span, default_value = "72h", help_heading = "Show")]
+    pub window: Since,
 }
 
 /// The moment that an offline answer is for.
@@ -117,6 +132,9 @@ pub struct ModelsShow {
     /// Unit of throughput.
     #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
     pub unit: Unit,
+    /// How far back measured figures reach.
+    #[command(flatten)]
+    pub window: Window,
     /// The moment of the answer.
     #[command(flatten)]
     pub at: At,
@@ -186,9 +204,9 @@ pub struct ProvidersCheck {
 pub struct ProvidersCompare {
     /// The model: author/slug, a bare slug that one author has, or an alias.
     pub model: String,
-    /// The call that is priced, in tokens: input, output, cached input.
-    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape, default_value = "1000/400")]
-    pub tokens: Shape,
+    /// The call that is priced, in tokens: input, output, cached input [default: the mean of your own calls, else 1000/400].
+    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape)]
+    pub tokens: Option<Shape>,
     /// What is traded and what is not negotiable.
     #[command(flatten)]
     pub choice: super::Choice,
@@ -201,6 +219,9 @@ pub struct ProvidersCompare {
     /// Unit of throughput.
     #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
     pub unit: Unit,
+    /// How far back measured figures reach.
+    #[command(flatten)]
+    pub window: Window,
     /// The moment of the answer.
     #[command(flatten)]
     pub at: At,

@@ -2,22 +2,28 @@
 
 use clap::Args;
 
-use super::lists::ListArgs;
-use super::values::span;
+use super::lists::{At, ListArgs};
+use super::values::{Shape, shape, span};
 
 /// `openmux usage`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Days are UTC. Attempts that may have been billed without anybody saying how much are counted, \
-    never guessed.\n\nExamples\n  \
+    never guessed; AT MOST is what they can have cost. What was paid is never computed anew: each attempt keeps the \
+    version of the price sheet it was priced by. A budget for all chats of a day is `day_usd = 5` under [budget] in \
+    config.toml.\n\nExamples\n  \
     openmux usage\n  \
     openmux usage --since 30d --by day,provider\n  \
-    openmux usage --by model -o csv > spend.csv"
+    openmux usage --by model -o csv > spend.csv\n  \
+    openmux usage --each --since 7d -o csv > attempts.csv"
 )]
 pub struct UsageArgs {
-    /// Sum by these: day, model, provider, source.
+    /// Sum by these: day, model, provider, source, sheet (the price sheet: its day and hash).
     #[arg(long, value_name = "K,K", value_delimiter = ',', default_value = "provider,model")]
     pub by: Vec<String>,
+    /// A row for each attempt, in place of sums: for export.
+    #[arg(long, conflicts_with = "by")]
+    pub each: bool,
     /// From this long ago, or this day on: 12h, 7d, 2026-11-01.
     #[arg(long, value_name = "SPAN|DATE", value_parser = span, default_value = "30d", help_heading = "Filter")]
     pub since: Since,
@@ -36,6 +42,9 @@ pub struct UsageArgs {
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
+    /// The moment of the answer.
+    #[command(flatten)]
+    pub at: At,
 }
 
 /// `openmux providers history`.
@@ -53,12 +62,18 @@ pub struct ProvidersHistory {
     /// Rows of an hour or a day (UTC).
     #[arg(long, value_enum, value_name = "SPAN", default_value = "day")]
     pub by: Step,
+    /// Times are those of calls of this size, or of the nearest size there is [default: 1000/400].
+    #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape)]
+    pub tokens: Option<Shape>,
     /// Unit of throughput.
     #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
     pub unit: super::Unit,
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
+    /// The moment of the answer.
+    #[command(flatten)]
+    pub at: At,
 }
 
 /// Where a span begins.

@@ -9,8 +9,8 @@ use super::super::printer::Printer;
 use super::super::render::chat::{self as render, Said};
 use super::super::render::pace;
 use super::super::{Outcome, out, report, warn};
-use super::Asked;
 use super::shape::Shaped;
+use super::{Asked, budget};
 use crate::chat::Finish;
 use crate::dispatch::AttemptReport;
 use crate::observe::ErrorClass;
@@ -76,7 +76,10 @@ impl Asked<'_> {
             // What was held back never reached stdout.
             let streams = self.format == Format::Text && !self.args.no_stream && self.request.schema.is_none();
             let shown = streams && !printer.answer.text.is_empty();
-            let error = report::failed(report, decision, model, shown);
+            if let Some(error) = budget::refused(report, decision) {
+                return Err(error.with("model", model.as_str()));
+            }
+            let error = budget::also(report, report::failed(report, decision, model, shown));
             return Err(match settings.proxy() {
                 Some(proxy) if error.exit == Exit::Unavailable || error.code == "config.proxy" => {
                     error.fact("through the proxy", proxy)

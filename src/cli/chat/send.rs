@@ -10,6 +10,7 @@ use crate::chat::{ChatEvent, ChatRequest};
 use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Talk, Wire};
 use crate::observe::Source;
 use crate::routing::{Decision, Limits};
+use crate::units::Usd;
 
 /// What all requests of one command have in common.
 pub(super) struct Session<'a> {
@@ -31,6 +32,8 @@ pub(super) struct Session<'a> {
     pub(super) talk: Option<Talk>,
     /// Turns true where nobody reads what is said any more.
     pub(super) gone: watch::Receiver<bool>,
+    /// The most that chats may spend in a day, in USD.
+    pub(super) day_cap: Option<Usd>,
     /// Which signal came, if one did.
     pub(super) signalled: Option<Exit>,
 }
@@ -54,6 +57,7 @@ impl Session<'_> {
             group: group(),
             source: Source::Chat,
             talk: self.talk,
+            day_cap: self.day_cap,
         };
         let (stop, stopped) = watch::channel(false);
         let chatting = self.dispatcher.chat(&plan, self.wire, stopped, observer);

@@ -85,7 +85,8 @@ pub(super) async fn ask(
         both.at = both.at.map(|at| at + told.report.attempts.len());
     } else {
         // What the first request gave is better than nothing.
-        let class = both.report.attempts.last().map_or("no attempt", |attempt| attempt.outcome.class.name());
+        let unsent = if both.report.over_budget.is_some() { "the day's budget does not hold it" } else { "no attempt" };
+        let class = both.report.attempts.last().map_or(unsent, |attempt| attempt.outcome.class.name());
         if session.signalled.is_none() {
             warn(asked.settings, &format!("asking once more failed: {class}"));
         }

@@ -11,11 +11,12 @@ use super::super::render::money::dollars;
 use super::super::render::text::duration;
 use super::super::settings::Settings;
 use super::super::{note, out};
+use super::targets::Found;
 use crate::chat::ChatEvent;
-use crate::dispatch::{AttemptReport, Dispatcher, Health, Marks, Notice, Observer, Once, Reach, Wire};
+use crate::dispatch::{AttemptReport, Dispatcher, Forecast, Health, Marks, Notice, Observer, Once, Reach, Wire};
 use crate::observe::{CostState, Flags, Source};
 use crate::probe::plan::PROMPT_VERSION;
-use crate::probe::run::{Caller, Due};
+use crate::probe::run::{Caller, Due, Target};
 use crate::probe::sample::Sample;
 use crate::units::Usd;
 
@@ -27,6 +28,8 @@ pub(super) struct Live<'a> {
     dispatcher: &'a Dispatcher<'a>,
     wire: Wire<'a>,
     reaches: &'a [Reach],
+    /// What each call can cost at most.
+    forecasts: Vec<Forecast>,
     /// How many calls there will be of each over connections that nothing has warmed.
     cold: Vec<Cell<u32>>,
     cancel: watch::Receiver<bool>,
@@ -39,14 +42,15 @@ impl<'a> Live<'a> {
     pub(super) fn new(
         dispatcher: &'a Dispatcher<'a>,
         wire: Wire<'a>,
-        reaches: &'a [Reach],
-        parallel: u32,
+        found: &'a Found,
         cancel: watch::Receiver<bool>,
         progress: Progress,
     ) -> Self {
-        let cold = reaches.iter().map(|_| Cell::new(parallel)).collect();
+        let cold = found.reaches.iter().map(|_| Cell::new(found.parallel)).collect();
+        let bound = |target: &Target| Forecast { bound: Some(target.bound), ..Forecast::default() };
+        let forecasts = found.targets.iter().map(bound).collect();
         let (progress, not_recorded) = (RefCell::new(progress), RefCell::default());
-        Self { dispatcher, wire, reaches, cold, cancel, progress, not_recorded }
+        Self { dispatcher, wire, reaches: &found.reaches, forecasts, cold, cancel, progress, not_recorded }
     }
 
     /// Opens the connections with a question that costs nothing, where a provider has one at the address of its calls.
@@ -102,6 +106,7 @@ impl Caller for Live<'_> {
         let (reach, cold) = (&self.reaches[due.target], &self.cold[due.target]);
         let flags = Flags::NONE.with_if(Flags::WARMUP, cold.get() > 0);
         cold.set(cold.get().saturating_sub(1));
+        let forecast = self.forecasts[due.target];
         let once = Once {
             request: &due.request,
             reach,
@@ -110,7 +115,7 @@ impl Caller for Live<'_> {
             hold: false,
             group: super::super::chat::group(),
             source: Source::Probe,
-            marks: Marks { prompt_version: Some(PROMPT_VERSION), sched_lag: due.late, flags, warm: None },
+            marks: Marks { prompt_version: Some(PROMPT_VERSION), sched_lag: due.late, flags, warm: None, forecast },
         };
         let mut watcher = Watcher::default();
         let report = self.dispatcher.once(&once, self.cancel.clone(), &mut watcher).await;

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod cache;
+mod cell;
 pub(crate) mod chat;
 pub(crate) mod decision;
 pub(crate) mod explain;

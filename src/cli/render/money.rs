@@ -42,6 +42,12 @@ pub(crate) fn dollars(amount: Usd) -> String {
     format!("${}", six_digits(value))
 }
 
+/// By how much something lies above something else: `+12 %`, `-3 %`, `0 %`.
+pub(crate) fn change(share: Decimal) -> String {
+    let percent = (share * Decimal::ONE_HUNDRED).round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
+    if percent.is_zero() { "0 %".to_owned() } else { format!("{:+} %", percent.normalize()) }
+}
+
 /// Amounts rounded to `places` so that they add up to their own rounded sum: the rounding error goes, a unit at a time,
 /// to the amounts with the largest remainders. What is printed can be added by eye.
 pub(crate) fn adding_up(amounts: &[Usd], places: u32) -> (Vec<String>, String) {
@@ -84,6 +90,12 @@ mod tests {
         assert_eq!(shown("0"), "$0");
         assert_eq!(price("3".parse().unwrap()), "3.00");
         assert_eq!(price("0.0625".parse().unwrap()), "0.0625");
+    }
+
+    #[test]
+    fn a_change_has_its_sign() {
+        let shown = |text: &str| change(text.parse().unwrap());
+        assert_eq!(["0.123", "-0.03", "0.001", "-0.001", "12"].map(shown), ["+12 %", "-3 %", "0 %", "0 %", "+1200 %"]);
     }
 
     #[test]

@@ -1,114 +1,10 @@
 //! One list in every format: columns with a name for programs and a header for people, rows of typed cells.
 
-use std::fmt::Write as _;
-
-use rust_decimal::Decimal;
-
+pub(crate) use super::cell::Cell;
+use super::cell::{compare, letters};
 use super::{json, money, table, text};
 use crate::cli::args::Format;
 use crate::cli::error::CliError;
-
-/// One fact. Unknown is not zero: it prints `-` for people, nothing in delimited text, `null` in JSON.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) enum Cell {
-    /// Nobody knows.
-    #[default]
-    Unknown,
-    /// Words.
-    Text(String),
-    /// A count.
-    Count(u64),
-    /// Money or a price: exact.
-    Money(Decimal),
-    /// A measured figure and how many decimals it is worth.
-    Figure(f64, usize),
-    /// Yes or no.
-    Flag(bool),
-    /// Several words.
-    Words(Vec<String>),
-    /// Any of them, and what people are told in its place.
-    Told(Box<Cell>, String),
-    /// Several of them.
-    List(Vec<Cell>),
-}
-
-impl Cell {
-    /// Words, or unknown where there are none.
-    pub(crate) fn text(text: Option<impl Into<String>>) -> Self {
-        text.map_or(Self::Unknown, |text| Self::Text(text.into()))
-    }
-
-    /// A count, or unknown.
-    pub(crate) fn count(count: Option<u64>) -> Self {
-        count.map_or(Self::Unknown, Self::Count)
-    }
-
-    /// Money, or unknown.
-    pub(crate) fn money(amount: Option<Decimal>) -> Self {
-        amount.map_or(Self::Unknown, Self::Money)
-    }
-
-    /// A cell with other words for people.
-    pub(crate) fn told(self, words: impl Into<String>) -> Self {
-        Self::Told(Box::new(self), words.into())
-    }
-
-    /// The cell itself, whatever people are told.
-    fn plain(&self) -> &Self {
-        match self {
-            Self::Told(cell, _) => cell.plain(),
-            cell => cell,
-        }
-    }
-
-    /// The bare value for delimited text.
-    pub(crate) fn bare(&self) -> String {
-        let mut out = String::new();
-        self.write_bare(&mut out);
-        out
-    }
-
-    /// The same, written straight into a text.
-    fn write_bare(&self, out: &mut String) {
-        // Writing into a string cannot fail.
-        let _ = match self {
-            Self::Unknown => Ok(()),
-            Self::Text(text) if text::is_one_line(text) => out.write_str(text),
-            Self::Text(text) => out.write_str(&text::one_line(text)),
-            Self::Count(count) => write!(out, "{count}"),
-            Self::Money(amount) => write!(out, "{}", amount.normalize()),
-            Self::Figure(value, places) => write!(out, "{value:.places$}"),
-            Self::Flag(flag) => write!(out, "{flag}"),
-            Self::Words(words) => return json::between(words, out, |word, out| out.push_str(word)),
-            Self::Told(cell, _) => return cell.write_bare(out),
-            Self::List(cells) => return json::between(cells, out, Self::write_bare),
-        };
-    }
-
-    fn json(&self, out: &mut String) {
-        match self {
-            Self::Unknown => out.push_str("null"),
-            Self::Text(text) => json::quote(text, out),
-            Self::Count(_) | Self::Money(_) | Self::Figure(..) | Self::Flag(_) => self.write_bare(out),
-            Self::Words(words) => {
-                out.push('[');
-                json::between(words, out, |word, out| json::quote(word, out));
-                out.push(']');
-            }
-            Self::Told(cell, _) => cell.json(out),
-            Self::List(cells) => {
-                out.push('[');
-                json::between(cells, out, Self::json);
-                out.push(']');
-            }
-        }
-    }
-}
-
-fn letters(names: &[String]) -> String {
-    let known = crate::cli::facts::LETTERS.iter().filter(|(name, _)| names.iter().any(|known| known == name));
-    known.map(|(_, letter)| letter).collect()
-}
 
 /// How a cell is shown to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +23,8 @@ pub(crate) enum Show {
     Seconds,
     /// `99.1 %`.
     Percent,
+    /// `+12 %`: how far above 0 a share lies.
+    Change,
     /// `yes`, or nothing.
     Mark,
     /// A sign where a difference is not settled, and nothing where it is.
@@ -180,7 +78,8 @@ impl Column {
             (Cell::Money(amount), Show::Dollars) => money::dollars(crate::units::Usd::from_decimal(*amount)),
             (Cell::Count(millis), Show::Millis) => text::duration(std::time::Duration::from_millis(*millis)),
             (Cell::Count(seconds), Show::Seconds) => text::age(std::time::Duration::from_secs(*seconds)),
-            (Cell::Figure(share, _), Show::Percent) => format!("{:.1} %", share * 100.0),
+            (Cell::Figure(share, _), Show::Percent) => text::percent(*share),
+            (Cell::Money(share), Show::Change) => money::change(*share),
             (Cell::Words(names), Show::Letters) => letters(names),
             (Cell::Flag(settled), Show::Near) => if *settled { "" } else { "≈" }.to_owned(),
             (Cell::Flag(flag), Show::Mark) => if *flag { "yes" } else { "" }.to_owned(),
@@ -191,10 +90,13 @@ impl Column {
 
     /// Whether its cells stand at the right.
     pub(crate) fn is_right(&self) -> bool {
-        use Show::{Dollars, Millis, Number, Percent, Price, Seconds, Tokens};
-        matches!(self.show, Tokens | Price | Dollars | Millis | Seconds | Percent | Number)
+        use Show::{Change, Dollars, Millis, Number, Percent, Price, Seconds, Tokens};
+        matches!(self.show, Tokens | Price | Dollars | Millis | Seconds | Percent | Number | Change)
     }
 }
+
+/// Marks what was measured of another kind of call than the one that is asked about.
+pub(crate) const ELSEWHERE: char = '^';
 
 /// A mark on a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +105,7 @@ pub(crate) struct Mark {
     pub row: usize,
     /// Which column.
     pub column: usize,
-    /// `*` or `~`.
+    /// `*`, `~` or [`ELSEWHERE`].
     pub sign: char,
 }
 
@@ -353,7 +255,7 @@ impl Sheet {
             out.push_str("\":");
             self.rows[row][at].json(out);
         }
-        if !self.marked.is_empty() {
+        if self.marked.iter().any(|mark| mark.sign != ELSEWHERE) {
             let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
             let differs: Vec<String> = differing.map(|mark| self.columns[mark.column].name.to_owned()).collect();
             out.push_str(if columns.is_empty() { "\"differs\":" } else { ",\"differs\":" });
@@ -425,19 +327,4 @@ impl Sheet {
         }
         out
     }
-}
-
-fn compare(a: &Cell, b: &Cell, reverse: bool) -> std::cmp::Ordering {
-    use std::cmp::Ordering;
-    let known = match (a.plain(), b.plain()) {
-        (Cell::Unknown, Cell::Unknown) => return Ordering::Equal,
-        (Cell::Unknown, _) => return Ordering::Greater,
-        (_, Cell::Unknown) => return Ordering::Less,
-        (Cell::Count(a), Cell::Count(b)) => a.cmp(b),
-        (Cell::Money(a), Cell::Money(b)) => a.cmp(b),
-        (Cell::Figure(a, _), Cell::Figure(b, _)) => a.total_cmp(b),
-        (Cell::Flag(a), Cell::Flag(b)) => b.cmp(a),
-        (a, b) => a.bare().cmp(&b.bare()),
-    };
-    if reverse { known.reverse() } else { known }
 }

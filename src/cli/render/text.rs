@@ -93,6 +93,27 @@ pub(crate) fn age(time: Duration) -> String {
     }
 }
 
+/// A share: `99.1 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// Bars, a sign each: the higher the share, the higher the bar; a dot where nothing is known. ASCII where the terminal may
+/// know nothing else.
+pub(crate) fn bars(shares: &[Option<f64>], unicode: bool) -> String {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    const ASCII: [char; 8] = ['_', ',', '-', '~', '=', '+', '*', '#'];
+    let (signs, none) = if unicode { (BLOCKS, '·') } else { (ASCII, '.') };
+    let sign = |share: &Option<f64>| {
+        share.map_or(none, |share| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies in 0 to 7")]
+            let step = (share.clamp(0.0, 1.0) * 7.0) as usize;
+            signs[step.min(7)]
+        })
+    };
+    shares.iter().map(sign).collect()
+}
+
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
     // Most cells are ASCII, of which the crate looks at every character backwards.
@@ -223,6 +244,13 @@ mod tests {
     fn a_model_cannot_steer_a_terminal() {
         assert_eq!(harmless("a\x1b[31m\tb\r\n\x07\u{9b}\x7fé"), "a\u{241b}[31m\tb\u{240d}\n\u{2407}\u{fffd}\u{2421}é");
         assert_eq!(harmless_json("{\"a\":\"\u{9b}é\x7f\"}\n"), "{\"a\":\"\\u009bé\\u007f\"}\n");
+    }
+
+    #[test]
+    fn bars_grow_with_the_share_in_either_alphabet() {
+        let shares = [None, Some(0.0), Some(0.5), Some(0.99), Some(1.0)];
+        assert_eq!(bars(&shares, true), "·▁▄▇█");
+        assert_eq!(bars(&shares, false), "._~*#");
     }
 
     #[test]

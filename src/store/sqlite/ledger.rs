@@ -1,16 +1,19 @@
 //! What was spent, and what is set aside: read whole, and reserved in one transaction that survives a loss of power.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::super::words::headroom_of;
-use super::super::{Reservation, StoreError};
+use super::super::{Reservation, SetAside, StoreError};
 use super::patient;
 use super::rows::{COST_STATES, PHASES, SOURCES};
+use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use crate::observe::{ErrorClass, Flags, Observation, Streamed, Timings, TokenSource};
+use crate::observe::{Asked, ErrorClass, Flags, Observation, Streamed, Timings, TokenSource};
 use crate::units::{Tokens, Usd};
 
 const DAY: i64 = 86_400;
@@ -21,7 +24,7 @@ const ATTEMPT: &str =
             connect_us, head_us, ttft_us, ttfa_us, decode_us, e2e_us, in_tok, cached_tok, cw5_tok, cw1h_tok,
             out_tok, reason_tok, events, reads, retry_after_ms, cost_pd, bill_pd, cost_state, finish, flags, dns_us,
             tcp_us, tls_us, sched_lag_us, stream_tok, n1_tok, burst_pm, tok_src, effort, prompt_ver,
-            warm_tok, obs.room
+            warm_tok, obs.room, price_ver, expect_pd, bound_pd, est_tok, streamed
      FROM obs JOIN endpoint ON endpoint.id = obs.ep";
 
 /// Every attempt of a span, oldest first. A row that a newer version wrote in words of its own is left out.
@@ -30,14 +33,28 @@ pub(super) fn attempts(
     since: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<Observation>, StoreError> {
+    let mut found = Vec::new();
+    each(connection, since, until, |seen| found.push(seen))?;
+    Ok(found)
+}
+
+/// The same, one after the other.
+pub(super) fn each(
+    connection: &Connection,
+    since: Timestamp,
+    until: Timestamp,
+    mut take: impl FnMut(Observation),
+) -> Result<(), StoreError> {
+    let sheets = sheets(connection)?;
     let mut statement =
         connection.prepare_cached(&format!("{ATTEMPT} WHERE ts_ms >= ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id"))?;
     let mut rows = statement.query(params![since.as_millisecond(), until.as_millisecond()])?;
-    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.extend(attempt(row)?);
+        if let Some(seen) = attempt(row, &sheets)? {
+            take(seen);
+        }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Every attempt at one endpoint before a moment, oldest first.
@@ -46,17 +63,31 @@ pub(super) fn attempts_of(
     endpoint: i64,
     before: Timestamp,
 ) -> Result<Vec<Observation>, StoreError> {
+    let sheets = sheets(connection)?;
     let mut statement =
         connection.prepare_cached(&format!("{ATTEMPT} WHERE obs.ep = ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id"))?;
     let mut rows = statement.query(params![endpoint, before.as_millisecond()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.extend(attempt(row)?);
+        found.extend(attempt(row, &sheets)?);
     }
     Ok(found)
 }
 
-fn attempt(row: &Row<'_>) -> Result<Option<Observation>, rusqlite::Error> {
+/// The price sheets by their numbers.
+type Sheets = BTreeMap<i64, Arc<SheetVersion>>;
+
+fn sheets(connection: &Connection) -> Result<Sheets, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT ver, sha256, taken_ms, sheet FROM price")?;
+    let rows = statement.query_map([], |row| {
+        let taken = Timestamp::from_millisecond(row.get(2)?).unwrap_or(Timestamp::UNIX_EPOCH);
+        let day = taken.to_string().chars().take(10).collect();
+        Ok((row.get(0)?, Arc::new(SheetVersion { sha256: row.get(1)?, day, sheet: row.get(3)? })))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn attempt(row: &Row<'_>, sheets: &Sheets) -> Result<Option<Observation>, rusqlite::Error> {
     let whole = |column: usize| -> Result<Option<u64>, rusqlite::Error> {
         Ok(row.get::<_, Option<i64>>(column)?.and_then(|value| u64::try_from(value).ok()))
     };
@@ -132,7 +163,41 @@ fn attempt(row: &Row<'_>) -> Result<Option<Observation>, rusqlite::Error> {
         flags: Flags::from_bits(row.get(32)?),
         warm: tokens(43)?,
         headroom: headroom_of(row.get_ref(44)?.as_str().unwrap_or_default()),
+        asked: Asked {
+            input: tokens(48)?,
+            stream: row.get(49)?,
+            expected: pico(46)?,
+            bound: pico(47)?,
+            sheet: row.get::<_, Option<i64>>(45)?.and_then(|number| sheets.get(&number).cloned()),
+        },
     }))
+}
+
+/// What a scope has used up of a day. Where nobody has set money aside yet, it is what the source of that name spent: its
+/// providers' bills, else our own figures.
+pub(super) fn set_aside(connection: &Connection, scope: &str, at: Timestamp) -> Result<SetAside, StoreError> {
+    Ok(used(connection, scope, at.as_second().div_euclid(DAY))?.0)
+}
+
+/// The same; the second value says whether anybody has set money aside yet.
+fn used(connection: &Connection, scope: &str, day: i64) -> Result<(SetAside, bool), rusqlite::Error> {
+    let (rows, spent, open): (i64, i64, i64) = connection.query_row(
+        "SELECT count(*), COALESCE(SUM(spent_pd), 0), COALESCE(SUM(CASE WHEN spent_pd IS NULL THEN reserved_pd END), 0)
+         FROM budget WHERE scope = ?1 AND day = ?2",
+        params![scope, day],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    if rows > 0 {
+        return Ok((SetAside { spent: Usd::from_pico(spent), open: Usd::from_pico(open) }, true));
+    }
+    let source = SOURCES.iter().position(|source| source.name() == scope).and_then(|at| i64::try_from(at).ok());
+    let begins = day.saturating_mul(DAY).saturating_mul(1000);
+    let spent: i64 = connection.query_row(
+        "SELECT COALESCE(SUM(COALESCE(bill_pd, cost_pd)), 0) FROM obs WHERE src = ?1 AND ts_ms >= ?2 AND ts_ms < ?3",
+        params![source, begins, begins.saturating_add(DAY * 1000)],
+        |row| row.get(0),
+    )?;
+    Ok((SetAside { spent: Usd::from_pico(spent), open: Usd::ZERO }, false))
 }
 
 /// Sets money aside. What nobody settled counts as spent.
@@ -147,20 +212,18 @@ pub(super) fn reserve(
     let pico = |amount: Usd| {
         amount.to_pico().ok_or_else(|| StoreError(format!("{} USD cannot be set aside exactly", amount.exact())))
     };
-    let (bound_pd, cap_pd) = (pico(bound)?, pico(cap)?);
+    let bound_pd = pico(bound)?;
     durably(connection, |transaction| {
-        let used: i64 = transaction.query_row(
-            "SELECT COALESCE(SUM(COALESCE(spent_pd, reserved_pd)), 0) FROM budget WHERE scope = ?1 AND day = ?2",
-            params![scope, day],
-            |row| row.get(0),
-        )?;
-        if used.saturating_add(bound_pd) > cap_pd {
-            return Ok(Reservation::Exceeded(Usd::from_pico(used)));
+        let (used, begun) = used(transaction, scope, day)?;
+        if used.total() + bound > cap {
+            return Ok(Reservation::Exceeded(used.total()));
         }
-        transaction.execute(
-            "INSERT INTO budget(day, made_ms, scope, reserved_pd) VALUES (?1, ?2, ?3, ?4)",
-            params![day, at.as_millisecond(), scope, bound_pd],
-        )?;
+        let insert = "INSERT INTO budget(day, made_ms, scope, reserved_pd, spent_pd) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let spent = used.spent.to_pico().unwrap_or(i64::MAX);
+        if !begun && spent > 0 {
+            transaction.execute(insert, params![day, at.as_millisecond(), scope, spent, spent])?;
+        }
+        transaction.execute(insert, params![day, at.as_millisecond(), scope, bound_pd, None::<i64>])?;
         Ok(Reservation::Granted(transaction.last_insert_rowid()))
     })
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use rusqlite::{Row, Transaction, named_params, params};
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, named_params, params};
 
 use super::super::StoreError;
 use super::super::words::headroom_text;
 use super::state::{read_state, write_state};
-use crate::observe::{
-    CostState, ErrorClass, Flags, Learning, Observation, Pace, Phase, Source, StatsState, Streamed, Timings,
-    TokenSource, decode_speed,
-};
+use crate::catalog::price::SheetVersion;
+use crate::observe::hourly::{speed_bin, ttft_bin};
+use crate::observe::{CostState, Learning, Observation, Phase, Source, StatsState, TokenSource};
 
 /// Keeps one attempt: its row, the fold of its endpoint, and the hourly sums that outlive the row.
 pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<(), StoreError> {
@@ -23,8 +23,8 @@ pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<
 }
 
 /// What a histogram counts; the position is the number in the store.
-const METRIC_TTFT: i64 = 0;
-const METRIC_SPEED: i64 = 1;
+pub(super) const METRIC_TTFT: i64 = 0;
+pub(super) const METRIC_SPEED: i64 = 1;
 
 /// Hourly counts by class, and histograms with bins 2 % wide: additive, so that nothing is read before it is written.
 fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> Result<(), StoreError> {
@@ -35,10 +35,8 @@ fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
          ON CONFLICT(ep, hour, class) DO UPDATE SET n = n + 1, cost_pd = cost_pd + excluded.cost_pd",
         params![endpoint, hour, seen.class.number(), cost],
     )?;
-    let ttft = seen.counted_ttft().map(|ttft| ttft.as_secs_f64() * 1e6);
-    let speed = decode_speed(seen).map(|speed| speed * 1e3);
-    for (metric, value) in [(METRIC_TTFT, ttft), (METRIC_SPEED, speed)] {
-        let Some(bin) = value.and_then(bin_of) else { continue };
+    for (metric, bin) in [(METRIC_TTFT, ttft_bin(seen)), (METRIC_SPEED, speed_bin(seen))] {
+        let Some(bin) = bin else { continue };
         transaction.execute(
             "INSERT INTO hist(ep, metric, hour, bin, n) VALUES (?1, ?2, ?3, ?4, 1)
              ON CONFLICT(ep, metric, hour, bin) DO UPDATE SET n = n + 1",
@@ -48,15 +46,21 @@ fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     Ok(())
 }
 
-/// The bin of a positive value: the ceiling of its logarithm to the base 1.02.
-fn bin_of(value: f64) -> Option<i64> {
-    if !(value.is_finite() && value > 0.0) {
-        return None;
+/// The number of a price sheet, which is written down where it is new.
+fn sheet_row(transaction: &Transaction<'_>, sheet: &SheetVersion) -> Result<i64, StoreError> {
+    let find = |transaction: &Transaction<'_>| {
+        let mut statement = transaction.prepare_cached("SELECT ver FROM price WHERE sha256 = ?1")?;
+        statement.query_row([&sheet.sha256], |row| row.get(0)).optional()
+    };
+    if let Some(known) = find(transaction)? {
+        return Ok(known);
     }
-    let bin = libm::ceil(libm::log(value) / libm::log(1.02));
-    #[expect(clippy::cast_possible_truncation, reason = "the logarithm of any finite number is small")]
-    let bin = bin as i64;
-    Some(bin)
+    let taken = format!("{}T00:00:00Z", sheet.day).parse::<Timestamp>().unwrap_or(Timestamp::UNIX_EPOCH);
+    transaction.execute(
+        "INSERT INTO price(sha256, taken_ms, sheet) VALUES (?1, ?2, ?3)",
+        params![sheet.sha256, taken.as_millisecond(), sheet.sheet],
+    )?;
+    Ok(transaction.last_insert_rowid())
 }
 
 fn endpoint_row(transaction: &Transaction<'_>, seen: &Observation) -> Result<i64, StoreError> {
@@ -101,16 +105,18 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     let usage = seen.usage.clone().unwrap_or_default();
     let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
     let whole = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
+    let to_pico = |amount: crate::units::Usd| amount.to_pico().or_else(|| amount.rounded().to_pico());
+    let sheet = seen.asked.sheet.as_deref().map(|sheet| sheet_row(transaction, sheet)).transpose()?;
     let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
     transaction.execute(
         "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
            in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
            cost_pd, bill_pd, cost_state, connect_us, dns_us, tcp_us, tls_us, sched_lag_us, stream_tok, n1_tok, burst_pm,
-           tok_src, effort, prompt_ver, warm_tok, room)
+           tok_src, effort, prompt_ver, warm_tok, room, price_ver, expect_pd, bound_pd, est_tok, streamed)
          VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
            :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
            :cost, :bill, :state, :connect, :dns, :tcp, :tls, :lag, :streamed, :first, :burst, :source, :effort,
-           :prompt, :warm, :room)",
+           :prompt, :warm, :room, :sheet, :expected, :bound, :estimate, :stream)",
         named_params! {
             ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
             ":src": place(&SOURCES, &seen.source),
@@ -130,29 +136,10 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
             ":streamed": whole(seen.streamed.tokens), ":first": whole(seen.streamed.first),
             ":burst": seen.streamed.burst_pm, ":source": seen.streamed.source.map(TokenSource::number),
             ":effort": seen.effort, ":prompt": seen.prompt_version,
-            ":warm": count(seen.warm), ":room": headroom_text(&seen.headroom),
+            ":warm": count(seen.warm), ":room": headroom_text(&seen.headroom), ":sheet": sheet,
+            ":expected": seen.asked.expected.and_then(to_pico), ":bound": seen.asked.bound.and_then(to_pico),
+            ":estimate": count(seen.asked.input), ":stream": seen.asked.stream,
         },
     )?;
     Ok(())
-}
-
-/// What the rates of an attempt follow from, of a row with `class, flags, src, ttft_us, decode_us, out_tok, stream_tok,
-/// n1_tok, burst_pm, events, reads` from column 3 on. `None` where a newer version wrote words of its own.
-pub(super) fn pace(row: &Row<'_>) -> Result<Option<Pace>, rusqlite::Error> {
-    let whole = |column: usize| -> Result<Option<u64>, rusqlite::Error> {
-        Ok(row.get::<_, Option<i64>>(column)?.and_then(|value| u64::try_from(value).ok()))
-    };
-    let micros = |column: usize| Ok::<_, rusqlite::Error>(whole(column)?.map(Duration::from_micros));
-    let source = usize::try_from(row.get::<_, i64>(5)?).ok().and_then(|at| SOURCES.get(at).copied());
-    let (Some(class), Some(source)) = (ErrorClass::from_number(row.get(3)?), source) else { return Ok(None) };
-    Ok(Some(Pace {
-        source,
-        class,
-        flags: Flags::from_bits(row.get(4)?),
-        timings: Timings { ttft: micros(6)?, decode: micros(7)?, ..Timings::default() },
-        output: whole(8)?,
-        streamed: Streamed { tokens: whole(9)?, first: whole(10)?, burst_pm: row.get(11)?, source: None },
-        events: row.get(12)?,
-        reads: row.get(13)?,
-    }))
 }

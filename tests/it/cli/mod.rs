@@ -1,6 +1,7 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
 
 mod attach;
+mod budget;
 mod check;
 mod environment;
 mod failover;
@@ -15,8 +16,10 @@ mod record;
 mod schema;
 mod secrets;
 mod session;
+mod shown;
 mod signals;
 mod simulated;
+mod spent;
 mod stdin;
 mod stdout;
 mod store;

@@ -175,6 +175,26 @@ fn what_is_secret_in_a_base_url_is_not_shown() {
     }
 }
 
+/// Lists show addresses, those that an override sets too.
+#[test]
+fn what_is_secret_in_a_base_url_is_not_listed() {
+    let world = World::of(Vec::new());
+    for url in ["http://user:canary-0123456789@127.0.0.1:9/v1", "http://127.0.0.1:9/v1?key=canary-0123456789"] {
+        for more in [&["alpha"][..], &["alpha", "--local"]] {
+            for format in ["json", "jsonl", "wide", "tsv"] {
+                let args = ["providers", "list", "-o", format].into_iter().chain(more.iter().copied());
+                let output = world.openmux(args).env("ALPHA_BASE_URL", url).run();
+                assert_eq!(output.code, Some(0), "{}", output.snapshot());
+                let listed = format!("{}{}", output.stdout, output.stderr);
+                assert!(!listed.contains("canary"), "{}", output.snapshot());
+                // Only what is certainly on this machine is looked at, and a user's name hides that.
+                let is_looked_at = more.len() == 1 || !url.contains('@');
+                assert!(listed.contains("127.0.0.1:9/v1") || !is_looked_at, "{}", output.snapshot());
+            }
+        }
+    }
+}
+
 /// A chat with `acme/tiny` at a server of this protocol, whose overlay gives the model this id.
 fn called(protocol: &str, id: &str, server: &Server) -> Output {
     let home = Home::new();

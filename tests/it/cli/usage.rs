@@ -89,8 +89,11 @@ fn mistakes_of_the_command_line_are_exit_2() {
     --- stderr
     error: models list has no field "nope"
       fields  id name vendor released context max_output input output cache_read
-              cache_write price price_provider billing can providers ttft tps
-              availability ok status retires open_weights knowledge kinds floating
+              cache_write price price_provider billing can providers ttft n age tps
+              state trend availability ok limited stratum ttft_p90 ttft_p95 ttft_p99
+              ttfa tps_p10 availability_low availability_high last_success
+              last_failure samples decode_samples cut_off ttft_p50_at_least unit
+              status retires open_weights knowledge kinds floating
     "#);
     insta::assert_snapshot!(page("models list --sort nope"), @r#"
     exit: 2
@@ -99,8 +102,11 @@ fn mistakes_of_the_command_line_are_exit_2() {
     --- stderr
     error: models list has no field "nope"
       fields  id name vendor released context max_output input output cache_read
-              cache_write price price_provider billing can providers ttft tps
-              availability ok status retires open_weights knowledge kinds floating
+              cache_write price price_provider billing can providers ttft n age tps
+              state trend availability ok limited stratum ttft_p90 ttft_p95 ttft_p99
+              ttfa tps_p10 availability_low availability_high last_success
+              last_failure samples decode_samples cut_off ttft_p50_at_least unit
+              status retires open_weights knowledge kinds floating
     "#);
     insta::assert_snapshot!(page("models list -o text"), @r#"
     exit: 2
@@ -258,7 +264,8 @@ fn a_command_without_its_subcommand_shows_the_way() {
                         failovers
         9  timeout      one of our limits fired (also waiting for stdin)
        10  incomplete   the answer ended early; what there is of it is on stdout
-       11  refused      our own policy: --max-cost, --offline
+       11  refused      our own policy: --max-cost, the budget of the day,
+                        --offline
        70  bug          a bug in openmux; please report it
       130  interrupted  Ctrl-C
       143  terminated   SIGTERM

@@ -222,6 +222,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_some()
+    }
+
     /// Sends it a signal: `INT`, `TERM`.
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {

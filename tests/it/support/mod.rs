@@ -1,5 +1,6 @@
 //! What several tests need: a scripted server, streams as providers send them, and the command in a bare environment.
 
+pub(crate) mod attempts;
 pub(crate) mod canary;
 pub(crate) mod command;
 pub(crate) mod gate;

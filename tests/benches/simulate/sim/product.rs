@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use openmux::catalog::{Endpoint, EndpointId, ModelId, Pricing, Protocol, ProviderId, ProviderKind, Usage};
 use openmux::observe::{
-    Bucket, CostState, ErrorClass, Flags, Headroom, Observation, Phase, Source, StatsState, Streamed, Timings,
+    Asked, Bucket, CostState, ErrorClass, Flags, Headroom, Observation, Phase, Source, StatsState, Streamed, Timings,
     TokenSource,
 };
 use openmux::routing::{
@@ -216,6 +216,7 @@ impl Product {
             effort: None,
             prompt_version: None,
             flags: Flags::REUSED,
+            asked: Asked::default(),
             warm: self.under_way.get(&question.id).map(|under_way| under_way.request.warm_at(&endpoint.id)),
             headroom: seen.left.map_or(Headroom::default(), |left| headroom(left, began)),
         }
