@@ -1,6 +1,7 @@
 //! What outlives the rows: counts and histograms by the hour.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
@@ -76,13 +77,15 @@ pub(super) fn mix(
 /// The hour of a row, which begins with hour, endpoint's number, provider, upstream model and model.
 fn at<'a>(found: &'a mut BTreeMap<(i64, i64), Hour>, row: &Row<'_>) -> Result<&'a mut Hour, rusqlite::Error> {
     let key: (i64, i64) = (row.get(0)?, row.get(1)?);
-    if !found.contains_key(&key) {
-        let begins = Timestamp::from_second(key.0.saturating_mul(HOUR)).unwrap_or(Timestamp::UNIX_EPOCH);
-        let provider = ProviderId::new(row.get::<_, String>(2)?);
-        let endpoint = EndpointId { provider, upstream_model: row.get(3)? };
-        found.insert(key, Hour::empty(begins, endpoint, ModelId::new(row.get::<_, String>(4)?)));
+    match found.entry(key) {
+        Entry::Occupied(hour) => Ok(hour.into_mut()),
+        Entry::Vacant(place) => {
+            let begins = Timestamp::from_second(key.0.saturating_mul(HOUR)).unwrap_or(Timestamp::UNIX_EPOCH);
+            let provider = ProviderId::new(row.get::<_, String>(2)?);
+            let endpoint = EndpointId { provider, upstream_model: row.get(3)? };
+            Ok(place.insert(Hour::empty(begins, endpoint, ModelId::new(row.get::<_, String>(4)?))))
+        }
     }
-    found.get_mut(&key).ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 /// The moment from which on every attempt has a row; `None` where nothing has been removed.
