@@ -155,7 +155,9 @@ fn the_sandbox_records_nothing_and_meets_no_real_provider() {
 
 #[test]
 fn which_limit_fired_is_kept() {
-    let stalled = Script::stream(vec![Step::bytes(wire::openai_events(&["Hello"], None).concat()), Step::HangForever]);
+    let events = wire::openai_events(&["Hello"], None);
+    let texts = events.iter().position(|event| event.contains("Hello")).unwrap();
+    let stalled = Script::stream(vec![Step::bytes(events[..=texts].concat()), Step::HangForever]);
     let silent = Script::raw(vec![Step::HangForever]);
     for (script, code) in [(silent, "limit:first_token"), (stalled, "limit:idle")] {
         let world = World::of(vec![script]);
