@@ -264,7 +264,7 @@ impl Dispatcher<'_> {
             class: outcome.class,
             phase: outcome.phase,
             http_status: outcome.http_status,
-            code: outcome.error.as_ref().and_then(|error| error.code.clone()),
+            code: code(outcome),
             timings: outcome.timings,
             usage: outcome.usage.clone(),
             events: outcome.events,
@@ -319,6 +319,12 @@ fn change_after(
     let fresh = || adapter(reach.protocol?)?.adapt(&call, error).filter(|change| !made.contains(change));
     let change = unmade.map(|change| (change, false)).or_else(|| Some((fresh()?, true)))?;
     (!tried.contains(&change.0)).then_some(change)
+}
+
+/// The provider's own code, or which limit of ours fired.
+fn code(outcome: &Outcome) -> Option<String> {
+    let theirs = outcome.error.as_ref().and_then(|error| error.code.clone());
+    theirs.or_else(|| outcome.limit.map(|(limit, _)| limit.code().to_owned()))
 }
 
 /// A request as it went out, where somebody wants a copy.

@@ -123,7 +123,7 @@ pub struct Observation {
     pub phase: Phase,
     /// The HTTP status, if there was one.
     pub http_status: Option<u16>,
-    /// The provider's own error code, at most 64 characters.
+    /// The provider's own error code, at most 64 characters; or which limit of ours fired: `limit:first_token`.
     pub code: Option<String>,
     /// How long everything took.
     pub timings: Timings,

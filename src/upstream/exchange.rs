@@ -45,6 +45,17 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// The word in the store, where no provider said anything.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Connect => "limit:connect",
+            Self::FirstToken => "limit:first_token",
+            Self::Idle => "limit:idle",
+            Self::Total => "limit:total",
+        }
+    }
+
     /// The flag that sets it.
     #[must_use]
     pub const fn flag(self) -> &'static str {

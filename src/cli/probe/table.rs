@@ -282,6 +282,17 @@ mod tests {
     }
 
     #[test]
+    fn people_choose_the_unit_and_programs_read_tokens_per_second() {
+        let cell = in_unit(Unit::PerMinute, figure(Some(74.96), 1), Some(74.96));
+        assert_eq!(
+            (Column::new("", "", "", Show::Number, 0).human(&cell).as_str(), cell.bare().as_str()),
+            ("4498", "75.0")
+        );
+        assert_eq!(each_speed(Unit::PerMinute, &[74.96, 60.0]).bare(), "75.0,60.0");
+        assert_eq!(in_unit(Unit::PerMinute, Cell::Unknown, None), Cell::Unknown);
+    }
+
+    #[test]
     fn times_are_written_with_their_unit_once_and_cut_off_ones_say_so() {
         let cut = Wait { time: Duration::from_secs(30), at_least: true };
         assert_eq!(range_in_words(at(512), at(904)), "512 - 904 ms");

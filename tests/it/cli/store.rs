@@ -154,6 +154,22 @@ fn the_sandbox_records_nothing_and_meets_no_real_provider() {
 }
 
 #[test]
+fn which_limit_fired_is_kept() {
+    let events = wire::openai_events(&["Hello"], None);
+    let texts = events.iter().position(|event| event.contains("Hello")).unwrap();
+    let stalled = Script::stream(vec![Step::bytes(events[..=texts].concat()), Step::HangForever]);
+    let silent = Script::raw(vec![Step::HangForever]);
+    for (script, code) in [(silent, "limit:first_token"), (stalled, "limit:idle")] {
+        let world = World::of(vec![script]);
+        let limits = ["--retries", "0", "--first-token-timeout", "600ms", "--idle-timeout", "600ms"];
+        assert_eq!(world.chat(limits).run().code, Some(9), "{code}");
+        let store = Sqlite::open_existing(&world.home.path().join("data/obs.db")).unwrap().expect("there is a store");
+        let seen = store.attempts(Timestamp::UNIX_EPOCH, Timestamp::MAX).unwrap();
+        assert_eq!(seen.iter().map(|seen| seen.code.as_deref()).collect::<Vec<_>>(), [Some(code)]);
+    }
+}
+
+#[test]
 fn a_damaged_store_is_put_aside_and_said() {
     let world = World::of(vec![answer(Protocol::OpenaiChat)]);
     world.home.write("data/obs.db", &"not a database ".repeat(100));
