@@ -129,11 +129,16 @@ fn a_success_elsewhere_within_the_last_minute_stands_in_for_the_check() {
 
 #[test]
 fn a_server_on_this_machine_is_never_an_outage_and_never_asked_about() {
-    let reaches = [reach("a", closed("127.0.0.1")), reach("b", closed("127.0.0.1"))];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let elsewhere = reach("c", format!("http://c.test:{}/v1", listener.local_addr().unwrap().port()));
+    let all = [reach("a", closed("127.0.0.1")), reach("b", closed("127.0.0.1")), elsewhere];
     let store = Memory::new();
-    let (report, _) = runtime().block_on(chat(&reaches, &transport(&[], None), &store, 2));
+    let (network, now) = (transport(&THREE, None), later(0));
+    let (report, _) = runtime().block_on(chat_among(&all[..2], &all, &network, &store, 2, now));
     assert_eq!(classes(&report), ["local_config", "local_config"]);
     assert_eq!(report.attempts[0].fault, Some(Fault::NotRunning));
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "nobody is asked");
 }
 
 /// Reads one request, head and body.
