@@ -190,8 +190,9 @@ and stdin become one more message of the user.
 
 An assistant's message may also have reasoning and its signature, a tool
 call a signature, and the message an origin, which says who made them:
-what `chat -o json` gave under message goes back as it is. Whoever cannot
-take back what another provider signed is not asked. A tool's message may have \"is_error\": true. A PART is one of
+what `chat -o json` gave under message goes back as it is. Whoever
+cannot take back what another provider signed is not asked. A tool's
+message may have \"is_error\": true. A PART is one of
 
   {\"type\": \"text\", \"text\": \"...\"}
   {\"type\": \"image_url\",
@@ -230,10 +231,10 @@ serve it:
 The lowest sum goes first, and the order of the sums is the order of
 failover. Within 2 % of the best the one whose prompt cache holds the
 conversation goes first, then the least loaded, then the seed decides.
-`route explain` prints every term before anything is sent;
-the same --at, --seed and measurements give the same bytes. Waits and
-risks come from your own calls, and so does the length of the answer that
-is expected (--max-tokens caps it); until there are any they are stated
+`route explain` prints every term before anything is sent; the same
+--at, --seed and measurements give the same bytes. Waits and risks come
+from your own calls, and so does the length of the answer that is
+expected (--max-tokens caps it); until there are any they are stated
 priors, marked as assumed.
 
 A conversation is told by --session ID, or by its first messages, and
@@ -251,14 +252,14 @@ and the rule decides.
 
 --order, --only, --ignore, --provider, --no-gateways, --max-price-in,
 --max-price-out, --max-cost, --quantization and --require are never
-traded away, nor is the day's budget (config.toml). --max-ttft, --min-throughput, --min-availability: with
-require: before the value what is measured beyond it is not used, else
-it comes last. What was not measured is neither a pass nor a fail: it
-comes behind what is known to keep to the limit, before what misses it.
---region prefers a region, --region require:eu uses nothing outside it.
---lenient leaves temperature, top-p, seed and effort out where a
-provider does not take them, and says so. --profile takes all of these
-from config.toml.
+traded away, nor is the day's budget (config.toml). --max-ttft,
+--min-throughput, --min-availability: with require: before the value
+what is measured beyond it is not used, else it comes last. What was not
+measured is neither a pass nor a fail: it comes behind what is known to
+keep to the limit, before what misses it. --region prefers a region,
+--region require:eu uses nothing outside it. --lenient leaves
+temperature, top-p, seed and effort out where a provider does not take
+them, and says so. --profile takes all of these from config.toml.
 
 `route explain` also says what would change it: the value of time, the
 prices and the waits at which another provider goes first, the keys and

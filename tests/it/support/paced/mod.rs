@@ -8,6 +8,7 @@
 // Tests, benches and a standalone server each use a part of it.
 #![expect(clippy::disallowed_methods, reason = "it is a clock")]
 
+mod body;
 pub(crate) mod drive;
 pub(crate) mod script;
 
