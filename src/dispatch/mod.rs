@@ -22,7 +22,9 @@ pub use weigh::route_request;
 
 use crate::catalog::{Catalog, ModelId};
 use crate::chat::ChatRequest;
-use crate::routing::{Candidate, Constraints, Credential, Decision, Needs, Policy, RouteRequest, decide};
+use crate::routing::{
+    Candidate, Constraints, Credential, Decision, Input, Needs, Policy, RouteRequest, Weighed, decide,
+};
 use crate::store::{ObservationStore, StateKey};
 use crate::units::Tokens;
 use crate::upstream::auth::{Found, Keyring};
@@ -52,6 +54,8 @@ pub struct Dispatcher<'a> {
 pub struct Routed {
     /// The decision.
     pub decision: Decision,
+    /// What it was made of.
+    pub input: Input,
     /// Whether no key at all is set, so that the decision supposes every key.
     pub supposed: bool,
     /// Why measurements could not be read, if they could not.
@@ -104,7 +108,10 @@ impl Dispatcher<'_> {
                 stats: stats.get(&reach.endpoint.id).cloned().unwrap_or_default(),
             })
             .collect();
-        Routed { decision: decide(request, &candidates, policy, now, seed), supposed, warning }
+        let decision = decide(request, &candidates, policy, now, seed);
+        let candidates = candidates.iter().map(Weighed::from).collect();
+        let input = Input { request: request.clone(), candidates, policy: policy.clone(), now, seed };
+        Routed { decision, input, supposed, warning }
     }
 }
 

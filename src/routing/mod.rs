@@ -8,6 +8,7 @@ mod balance;
 mod decision;
 mod failover;
 mod filter;
+mod input;
 mod policy;
 mod score;
 
@@ -19,6 +20,7 @@ pub use balance::TieBreak;
 pub use decision::{Decision, Ranked, Rejected};
 pub use failover::{Failover, GiveUp, Limits, Step};
 pub use filter::Rejection;
+pub use input::{Input, Kept, Placed, Weighed, decision_hex};
 pub use policy::{Constraints, Policy, Preset};
 pub use score::{Basis, Estimate, Expectation, Score, Term, TermKind};
 

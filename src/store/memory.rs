@@ -5,9 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::codec::{self, Encoded};
 use super::{ObservationStore, Reservation, StateKey, StoreError};
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState, decode_speed};
+use crate::routing::{Kept, decision_hex};
 use crate::units::Usd;
 
 /// Observations of one process, and their fold.
@@ -22,6 +24,8 @@ struct Inner {
     observations: Vec<Observation>,
     /// Scope, day, and what is set aside or spent.
     budgets: Vec<(String, i64, Usd)>,
+    /// Id and moment of each decision, and its texts: the same as on disk.
+    decisions: Vec<([u8; 16], Timestamp, Encoded)>,
     seed: u64,
 }
 
@@ -41,6 +45,10 @@ impl Memory {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn read((id, _, encoded): &([u8; 16], Timestamp, Encoded)) -> Result<Kept, StoreError> {
+    codec::decode(*id, &encoded.row, |_| Ok(Some(encoded.sheet.clone())))
 }
 
 impl ObservationStore for Memory {
@@ -85,6 +93,29 @@ impl ObservationStore for Memory {
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
         let inner = self.lock();
         Ok(inner.observations.iter().filter(|seen| since <= seen.at && seen.at < until).cloned().collect())
+    }
+
+    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
+        let encoded = codec::encode(kept)?;
+        self.lock().decisions.push((kept.id, kept.input.now, encoded));
+        Ok(())
+    }
+
+    fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {
+        let inner = self.lock();
+        let found = inner.decisions.iter().rev().filter(|(id, ..)| decision_hex(id).starts_with(prefix)).take(2);
+        found.map(read).collect()
+    }
+
+    fn decisions(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        each: &mut dyn FnMut(Result<Kept, StoreError>),
+    ) -> Result<(), StoreError> {
+        let inner = self.lock();
+        inner.decisions.iter().filter(|(_, at, _)| since <= *at && *at < until).map(read).for_each(each);
+        Ok(())
     }
 
     fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {

@@ -1,7 +1,9 @@
 //! Where observations go and where the next decision reads them: [`Memory`] for one process, `sqlite` for a machine.
 //!
-//! The only write is [`ObservationStore::record`], the only read that routing needs is [`ObservationStore::stats`].
+//! The only write is [`ObservationStore::record`], the only read that routing needs is [`ObservationStore::stats`]. What a
+//! decision was made of is kept beside them ([`ObservationStore::keep_decision`]), so that it can be made again.
 
+mod codec;
 mod memory;
 mod schema;
 mod spool;
@@ -16,6 +18,7 @@ pub use memory::Memory;
 
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, Measured, Observation};
+use crate::routing::Kept;
 use crate::units::Usd;
 
 /// Why the store could not be read or written. It never fails a chat.
@@ -74,6 +77,31 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read.
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
+
+    /// Keeps what a decision was made of, as long as attempts are kept.
+    ///
+    /// # Errors
+    /// It could not be written; the caller may say so, and goes on.
+    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError>;
+
+    /// The decisions whose id, as 32 hex digits, begins with `prefix`, the newest first, at most two; all begin with an
+    /// empty one, so that the first is the last that was made.
+    ///
+    /// # Errors
+    /// They could not be read, or one is damaged or of a newer version.
+    fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError>;
+
+    /// Every decision from one moment to before another, oldest first, one after the other: there may be thousands. One
+    /// that is damaged or of a newer version is an error of its own.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn decisions(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        each: &mut dyn FnMut(Result<Kept, StoreError>),
+    ) -> Result<(), StoreError>;
 
     /// Sets money aside for what is about to be sent, so that processes side by side keep one cap: granted where what is
     /// set aside and spent in `scope` on the day (UTC) of `at` stays within `cap`.

@@ -4,6 +4,7 @@
 //! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat: what cannot be written in time
 //! goes to the spool beside the file, and whoever writes next takes it in (`metrics.md` 3).
 
+mod decisions;
 mod ledger;
 mod rows;
 mod state;
@@ -22,6 +23,7 @@ use super::spool::Spool;
 use super::{ObservationStore, Reservation, StateKey, StoreError, schema};
 use crate::catalog::EndpointId;
 use crate::observe::{EndpointStats, ErrorClass, Measured, Observation, speed_of};
+use crate::routing::Kept;
 use crate::units::Usd;
 
 /// An open observation store.
@@ -327,6 +329,23 @@ impl ObservationStore for Sqlite {
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
         ledger::attempts(&self.lock(), since, until)
+    }
+
+    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
+        decisions::keep(&mut self.lock(), kept)
+    }
+
+    fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {
+        decisions::find(&self.lock(), prefix)
+    }
+
+    fn decisions(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        each: &mut dyn FnMut(Result<Kept, StoreError>),
+    ) -> Result<(), StoreError> {
+        decisions::each(&self.lock(), since, until, each)
     }
 
     fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {

@@ -5,6 +5,7 @@ mod explain;
 mod optimal;
 mod order;
 mod rejection;
+mod replay;
 mod tie;
 pub(crate) mod world;
 

@@ -1,0 +1,147 @@
+//! A decision that was kept is made again to the byte, whatever the world is like.
+
+use std::time::Duration;
+
+use openmux::catalog::price::{FeeItem, Item, OffPeak, Rate, ServiceTier, Window};
+use openmux::observe::{Bucket, CacheHits, Headroom};
+use openmux::routing::{Input, Kept, Weighed, decide, decision_hex};
+use openmux::store::{Memory, ObservationStore};
+use openmux::units::Tokens;
+
+use super::world::{Spec, World, now};
+use super::{Verdict, ensure, tried};
+
+/// What carries an input from one process to another.
+type Carrier<'a> = &'a dyn Fn(&Input) -> Input;
+
+/// The store, which writes it as text.
+fn stored(input: &Input) -> Input {
+    let store = Memory::new();
+    let id = [0xab; 16];
+    store.keep_decision(&Kept::new(id, input.clone(), &input.decide())).unwrap();
+    let mut found = store.decision(&decision_hex(&id)[..4]).unwrap();
+    found.remove(0).input
+}
+
+/// The world as an input, with what worlds are dull about: moments between two milliseconds, floats without an end, limits
+/// of the provider's, hours and tiers of a price sheet.
+fn input(world: &World) -> Input {
+    let mut luck = world.luck;
+    let mut next = |most: u64| {
+        luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (luck >> 33) % most
+    };
+    let at = now() + Duration::from_nanos(next(1_000_000_000));
+    let mut candidates: Vec<Weighed> = world.specs.iter().map(|spec| Weighed::from(&Spec::candidate(spec))).collect();
+    for candidate in &mut candidates {
+        #[expect(clippy::cast_precision_loss, reason = "any float will do")]
+        let mut odd = || 1.0 / (next(1_000_003) as f64 + 3.0);
+        let stats = &mut candidate.stats;
+        stats.ttft.weight += odd();
+        stats.ttft.mean += odd();
+        stats.ttft_by_size[1].squares += odd();
+        stats.speed_lasting.weight += odd();
+        stats.lasting.faults += odd();
+        stats.recent.successes += odd();
+        stats.cache = CacheHits { asked: odd(), served: odd() / 2.0 };
+        if next(3) == 0 {
+            let said = at - Duration::from_nanos(next(20_000_000_000));
+            let full_at = said + Duration::from_nanos(next(60_000_000_000));
+            let bucket = |limit| Some(Bucket { limit, left: limit / 50, at: said, full_at });
+            stats.headroom = Headroom { requests: bucket(60), tokens: bucket(30_000) };
+        }
+        if next(4) == 0 {
+            stats.cooling = stats.cooling.map(|cooling| openmux::observe::Cooling {
+                until: at + Duration::from_nanos(next(3)),
+                ..cooling
+            });
+        }
+        stats.half_open = next(5) == 0;
+        stats.last_success = (next(3) == 0).then_some(at - Duration::from_nanos(17));
+        candidate.hides_reasoning = next(6) == 0;
+        candidate.lacks = if next(8) == 0 { vec!["a word of an adapter"] } else { Vec::new() };
+        let Some(sheet) = candidate.endpoint.pricing.as_mut() else { continue };
+        let base = |text: &str| Rate::flat(text.parse().unwrap());
+        if next(4) == 0 {
+            let windows = vec![Window { from: 660, to: 60, weekdays: if next(2) == 0 { vec![2] } else { Vec::new() } }];
+            sheet.off_peak = Some(OffPeak { windows, rates: [(Item::Input, "0.135".parse().unwrap())].into() });
+        }
+        if next(5) == 0 {
+            sheet.service.entry(ServiceTier::Batch).or_default().insert(Item::Output, base("1.000000000001"));
+            sheet.fees.insert(FeeItem::Request, openmux::catalog::price::Fee { price: "0.0000000000000125".parse().unwrap(), per: 3 });
+        }
+    }
+    let mut request = world.request.clone();
+    if next(3) == 0 {
+        request.input_bound = Tokens::MAX;
+    }
+    Input { request, candidates, policy: world.policy.clone(), now: at, seed: world.seed }
+}
+
+fn same(carrier: Carrier<'_>, world: &World) -> Verdict {
+    let before = input(world);
+    let (first, second) = (before.decide(), carrier(&before).decide());
+    let differs = || format!("{first:#?}\nbecame {second:#?}");
+    ensure(format!("{first:?}") == format!("{second:?}"), differs)
+}
+
+#[test]
+fn a_kept_decision_is_made_again_to_the_byte() {
+    if let Err(why) = tried(|_, world| same(&stored, world), &decide, 1500, 4000) {
+        panic!("{why}");
+    }
+}
+
+/// What a worse codec would lose, each on its own.
+const BUGS: [(&str, fn(&mut Input)); 12] = [
+    ("nanoseconds", |input| {
+        input.now = jiff::Timestamp::from_millisecond(input.now.as_millisecond()).unwrap();
+    }),
+    ("the last bits of a float", |input| {
+        let means = input.candidates.iter_mut().map(|candidate| &mut candidate.stats.ttft.mean);
+        means.for_each(|mean| *mean = format!("{mean:.12}").parse().unwrap());
+    }),
+    ("the tiers of a price", |input| {
+        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.pricing.as_mut());
+        sheets.flat_map(|sheet| sheet.rates.values_mut()).for_each(|rate| rate.tiers.clear());
+    }),
+    ("off-peak hours", |input| {
+        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.pricing.as_mut());
+        sheets.for_each(|sheet| sheet.off_peak = None);
+    }),
+    ("fees", |input| {
+        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.pricing.as_mut());
+        sheets.for_each(|sheet| sheet.fees.clear());
+    }),
+    ("the factor of a sheet", |input| {
+        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.pricing.as_mut());
+        sheets.for_each(|sheet| sheet.multiplier = openmux::catalog::Pricing::default().multiplier);
+    }),
+    ("what is left of a limit", |input| {
+        input.candidates.iter_mut().for_each(|candidate| candidate.stats.headroom = Headroom::default());
+    }),
+    ("what an endpoint lacks", |input| input.candidates.iter_mut().for_each(|candidate| candidate.lacks.clear())),
+    ("the warm cache", |input| input.request.warm.clear()),
+    ("the half of a seed", |input| input.seed &= u64::from(u32::MAX)),
+    ("requests in flight", |input| input.candidates.iter_mut().for_each(|candidate| candidate.in_flight = 0)),
+    ("where a key was looked for", |input| {
+        for candidate in &mut input.candidates {
+            if let openmux::routing::Credential::Missing { looked_in } = &mut candidate.credential {
+                looked_in.clear();
+            }
+        }
+    }),
+];
+
+#[test]
+fn what_a_worse_codec_loses_is_noticed() {
+    for (what, lose) in BUGS {
+        let worse = |input: &Input| {
+            let mut after = stored(input);
+            lose(&mut after);
+            after
+        };
+        let caught = tried(|_, world| same(&worse, world), &decide, 1000, 0);
+        assert!(caught.is_err(), "the loss of {what} went unnoticed");
+    }
+}
