@@ -183,6 +183,7 @@ impl Asked<'_> {
             // What may have to be asked for once more is shown to nobody before.
             hold: args.no_stream || self.format == Format::Json || shaped,
             signalled: None,
+            kept: None,
         };
         let mut printer = Printer::new(settings, self.format, &self.request.model, &reaches);
         printer.show_reasoning = args.show_reasoning;
@@ -191,11 +192,11 @@ impl Asked<'_> {
             None => None,
         };
         let told = if shaped {
-            shape::ask(self, &mut session, decision, (&policy, seed), &mut printer).await?
+            shape::ask(self, &mut session, &routed, (&policy, seed), &mut printer).await?
         } else {
-            Shaped::plain(session.send(self.request, decision, &mut printer).await)
+            Shaped::plain(session.send(self.request, &routed, &mut printer).await)
         };
-        self.close(printer, &told, decision, session.signalled)
+        self.close(printer, &told, decision, (session.signalled, session.kept))
     }
 
     /// What a person should know before it is sent: a model that is on its way out, a key in the clear.

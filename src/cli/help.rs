@@ -25,6 +25,8 @@ pub(crate) fn short(style: Style) -> String {
            providers history    How they did, as this machine saw it\n  \
            usage                What was spent\n  \
            route explain        Which provider a call would use, and why\n  \
+           route replay         A decision of the past, made again\n  \
+           route simulate       Your calls under other policies\n  \
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
@@ -119,7 +121,8 @@ control characters of the answer are shown as signs.
 chat -o json is one object: text, reasoning, tool_calls[] (id, name,
 arguments), schema_valid, message, model, provider, upstream_model,
 finish, finish_native, usage, cost_usd, cost_basis, list_price_usd,
-ttft_ms, connect_ms, elapsed_ms, simulated, attempts[], decision.
+ttft_ms, connect_ms, elapsed_ms, simulated, attempts[], decision,
+decision_id (for `openmux route replay`; null where nothing is kept).
 reasoning, tool_calls and schema_valid are left out where there is
 nothing to say. message is the model's turn in the form of --messages,
 with the signatures that its provider wants back: append it and the
@@ -193,6 +196,11 @@ seed decides. `route explain` prints every term before anything is sent;
 the same --at, --seed and measurements give the same bytes. Waits and
 risks come from your own calls; until there are any they are stated
 priors, marked as assumed.
+
+What each chat decided is kept for 90 days, without prompt or key.
+`route replay` makes such a decision again, to the byte, or under
+another policy; `route simulate` says what your own calls would have
+cost and taken under other policies, and how sure that is.
 
 --prefer price|balanced|latency|throughput sets what a second is worth,
 --time-value sets it in dollars an hour. --order, --only, --ignore,

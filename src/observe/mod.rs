@@ -19,7 +19,9 @@ pub use class::{Cooldown, ErrorClass, Failover};
 pub use headroom::{Bucket, Headroom};
 pub use learning::{Learning, Moments, censored};
 pub use measured::{MEDIAN_FLOOR, Measured};
-pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
+pub use statistics::{
+    Health, INTERVAL_LEAST, Percentile, median_ranks, paired_ratio, signed_rank_p, sum_interval, wilson,
+};
 pub use stats::{CacheHits, EndpointStats, SIZES, Share, StatsState, decode_speed, size_of, speed_of};
 
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};

@@ -1,7 +1,5 @@
 //! Everything that one decision is made of, as a value that owns it: what is kept of a decision and decided again.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::{Candidate, Credential, Decision, Policy, RouteRequest, decide};
@@ -175,9 +173,4 @@ fn placed(decision: &Decision) -> Vec<Placed> {
     let exact = |total: Usd| total.to_pico().map(Usd::from_pico);
     let placed = |entry: &super::Ranked| Placed { endpoint: entry.endpoint.clone(), total: exact(entry.score.total()) };
     decision.ranked.iter().map(placed).collect()
-}
-
-/// A duration in whole nanoseconds, for sums that must be exact.
-pub(super) fn nanos(time: Duration) -> i128 {
-    i128::try_from(time.as_nanos()).unwrap_or(i128::MAX)
 }

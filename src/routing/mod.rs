@@ -5,6 +5,7 @@
 //! endpoint once, going first is right for the lower `A/q`, and `A/q` is the score (`routing.md` 3).
 
 mod balance;
+mod counterfactual;
 mod decision;
 mod failover;
 mod filter;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use balance::TieBreak;
+pub use counterfactual::{Change, Outcome, Tally, Verdict, happened, would};
 pub use decision::{Decision, Ranked, Rejected};
 pub use failover::{Failover, GiveUp, Limits, Step};
 pub use filter::Rejection;

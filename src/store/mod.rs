@@ -84,8 +84,8 @@ pub trait ObservationStore: Send + Sync {
     /// It could not be written; the caller may say so, and goes on.
     fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError>;
 
-    /// The decisions whose id, as 32 hex digits, begins with `prefix`, the newest first, at most two; all begin with an
-    /// empty one, so that the first is the last that was made.
+    /// The decisions whose id, as 32 hex digits, begins with `prefix`, the newest first, at most two; of an empty one the
+    /// last that was made.
     ///
     /// # Errors
     /// They could not be read, or one is damaged or of a newer version.

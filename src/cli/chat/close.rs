@@ -12,7 +12,7 @@ use super::Asked;
 use super::shape::Shaped;
 use crate::dispatch::AttemptReport;
 use crate::observe::ErrorClass;
-use crate::routing::Decision;
+use crate::routing::{Decision, decision_hex};
 
 impl Asked<'_> {
     /// Ends the output and says how it went.
@@ -21,23 +21,28 @@ impl Asked<'_> {
         mut printer: Printer<'_>,
         told: &Shaped,
         decision: &Decision,
-        signalled: Option<Exit>,
+        (signalled, kept): (Option<Exit>, Option<[u8; 16]>),
     ) -> Outcome {
         let settings = self.settings;
         let simulated = settings.sandbox.is_some();
         if let Some(outcome) = printer.unread() {
             return outcome;
         }
+        // The sandbox keeps nothing that could be asked for later.
+        let id = kept.filter(|_| !simulated).map(|id| decision_hex(&id));
+        let decision_id = || id.clone().map_or(Value::Null, Value::from);
         let (report, answered, model) = (&told.report, told.answered(), &self.request.model);
         match (self.format, answered) {
             (Format::Json, Some(attempt)) => {
                 let said = Said { answer: &printer.answer, valid: told.valid };
-                let document = render::json(model, decision, report, attempt, &said, simulated);
+                let mut document = render::json(model, decision, report, attempt, &said, simulated);
+                document.insert("decision_id".to_owned(), decision_id());
                 printer.write(&format!("{}\n", Value::Object(document)));
             }
             (Format::Jsonl, Some(attempt)) => {
                 let said = Said { answer: &printer.answer, valid: told.valid };
-                let end = render::end_event(report, attempt, &said, simulated);
+                let mut end = render::end_event(report, attempt, &said, simulated);
+                end.insert("decision_id".to_owned(), decision_id());
                 printer.write(&format!("{}\n", Value::Object(end)));
             }
             _ => printer.finish_text(answered.is_some()),
@@ -49,6 +54,10 @@ impl Asked<'_> {
         let shown = answered.or(report.attempts.last());
         let line = shown.and_then(|shown| render::closing_line(model, report, shown, simulated));
         if let Some(line) = line.filter(|_| wants_line && self.format == Format::Text && !settings.quiet) {
+            out::talk(&format!("{}\n", settings.err.dim(&line)));
+        }
+        if let Some(id) = id.filter(|_| settings.verbose > 0) {
+            let line = format!("decision {id}: openmux route replay {} shows it again", &id[..8]);
             out::talk(&format!("{}\n", settings.err.dim(&line)));
         }
         if let Some(exit) = signalled {

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use super::super::contract::Exit;
 use super::{group, stop_signal};
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Wire};
+use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Routed, Wire};
 use crate::observe::Source;
-use crate::routing::{Decision, Limits};
+use crate::routing::{Kept, Limits};
 
 /// What all requests of one command have in common.
 pub(super) struct Session<'a> {
@@ -29,6 +29,8 @@ pub(super) struct Session<'a> {
     pub(super) hold: bool,
     /// Which signal came, if one did.
     pub(super) signalled: Option<Exit>,
+    /// The id of the first decision that was kept.
+    pub(super) kept: Option<[u8; 16]>,
 }
 
 impl Session<'_> {
@@ -36,13 +38,13 @@ impl Session<'_> {
     pub(super) async fn send(
         &mut self,
         request: &ChatRequest,
-        decision: &Decision,
+        routed: &Routed,
         observer: &mut dyn Observer,
     ) -> ChatReport {
         let plan = Plan {
             request,
             reaches: self.reaches,
-            decision,
+            decision: &routed.decision,
             route_limits: self.limits,
             idle: self.idle,
             total: self.total,
@@ -51,20 +53,28 @@ impl Session<'_> {
             source: Source::Chat,
         };
         let (stop, stopped) = watch::channel(false);
-        let chatting = self.dispatcher.chat(&plan, self.wire, stopped, observer);
-        tokio::pin!(chatting);
-        let signal = stop_signal();
-        tokio::pin!(signal);
-        let report = loop {
-            tokio::select! {
-                report = &mut chatting => break report,
-                exit = &mut signal, if self.signalled.is_none() => {
-                    self.signalled = Some(exit);
-                    let _ = stop.send(true);
+        let report = {
+            let chatting = self.dispatcher.chat(&plan, self.wire, stopped, observer);
+            tokio::pin!(chatting);
+            let signal = stop_signal();
+            tokio::pin!(signal);
+            loop {
+                tokio::select! {
+                    report = &mut chatting => break report,
+                    exit = &mut signal, if self.signalled.is_none() => {
+                        self.signalled = Some(exit);
+                        let _ = stop.send(true);
+                    }
                 }
             }
         };
         self.total = self.total.map(|total| total.saturating_sub(report.elapsed));
+        // Only now: the answer waited for nothing.
+        let kept = Kept::new(plan.group, routed.input.clone(), &routed.decision);
+        match self.dispatcher.store.keep_decision(&kept) {
+            Ok(()) => self.kept = self.kept.or(Some(plan.group)),
+            Err(error) => observer.notice(Notice::NotKept(error.to_string())),
+        }
         report
     }
 }

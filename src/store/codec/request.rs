@@ -126,16 +126,8 @@ impl Request {
 
 impl Limits {
     fn of(constraints: &Constraints) -> Self {
-        let Constraints {
-            order,
-            only,
-            ignore,
-            max_price_in,
-            max_price_out,
-            max_cost,
-            allow_unpriced,
-            no_gateways,
-        } = constraints;
+        let Constraints { order, only, ignore, max_price_in, max_price_out, max_cost, allow_unpriced, no_gateways } =
+            constraints;
         let names = |ids: &[ProviderId]| ids.iter().map(ToString::to_string).collect();
         Self {
             order: names(order),

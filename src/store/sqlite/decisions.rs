@@ -24,13 +24,14 @@ pub(super) fn keep(connection: &mut Connection, kept: &Kept) -> Result<(), Store
     Ok(())
 }
 
-/// The newest two decisions whose id begins so.
+/// The newest two decisions whose id begins so; of all of them the newest alone.
 pub(super) fn find(connection: &Connection, prefix: &str) -> Result<Vec<Kept>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, input FROM decision WHERE substr(lower(hex(id)), 1, ?2) = ?1 ORDER BY ts_ms DESC, id LIMIT 2",
+        "SELECT id, input FROM decision WHERE substr(lower(hex(id)), 1, ?2) = ?1 ORDER BY ts_ms DESC, id LIMIT ?3",
     )?;
+    let most = if prefix.is_empty() { 1 } else { 2 };
     let length = i64::try_from(prefix.len()).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![prefix, length], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map(params![prefix, length, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let rows = rows.collect::<Result<Vec<(Vec<u8>, String)>, _>>()?;
     rows.into_iter().map(|(id, row)| read(connection, id, &row)).collect()
 }

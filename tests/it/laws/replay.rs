@@ -51,10 +51,9 @@ fn input(world: &World) -> Input {
             stats.headroom = Headroom { requests: bucket(60), tokens: bucket(30_000) };
         }
         if next(4) == 0 {
-            stats.cooling = stats.cooling.map(|cooling| openmux::observe::Cooling {
-                until: at + Duration::from_nanos(next(3)),
-                ..cooling
-            });
+            stats.cooling = stats
+                .cooling
+                .map(|cooling| openmux::observe::Cooling { until: at + Duration::from_nanos(next(3)), ..cooling });
         }
         stats.half_open = next(5) == 0;
         stats.last_success = (next(3) == 0).then_some(at - Duration::from_nanos(17));
@@ -68,7 +67,10 @@ fn input(world: &World) -> Input {
         }
         if next(5) == 0 {
             sheet.service.entry(ServiceTier::Batch).or_default().insert(Item::Output, base("1.000000000001"));
-            sheet.fees.insert(FeeItem::Request, openmux::catalog::price::Fee { price: "0.0000000000000125".parse().unwrap(), per: 3 });
+            sheet.fees.insert(
+                FeeItem::Request,
+                openmux::catalog::price::Fee { price: "0.0000000000000125".parse().unwrap(), per: 3 },
+            );
         }
     }
     let mut request = world.request.clone();
