@@ -34,7 +34,10 @@ pub(super) struct Trade {
 
 impl Default for Trade {
     fn default() -> Self {
-        Self { preset: None, ..Self::of(&Policy::default()) }
+        let mut trade = Self::of(&Policy::default());
+        // A policy without a name is one that `--time-value` made.
+        trade.preset = None;
+        trade
     }
 }
 

@@ -2,11 +2,11 @@
 #![expect(clippy::disallowed_methods, reason = "a store and fixtures are files")]
 
 use openmux::catalog::Protocol;
-use openmux::store::sqlite::Sqlite;
 use serde_json::Value;
 
 use super::super::generated::{held, top};
 use super::super::support::command::{Home, Output};
+use super::super::support::decisions::kept;
 use super::super::support::server::Server;
 use super::super::support::wire;
 use super::{World, answer};
@@ -239,29 +239,16 @@ fn with_enough_requests_a_difference_is_told_from_chance() {
 /// may grow (`UPDATE=1`); the order and the sums may not change.
 #[test]
 fn decisions_of_this_version_are_made_again_by_every_later_one() {
-    let folder = top("tests/fixtures/decisions");
-    let lines = std::fs::read_to_string(folder.join("0.1.0.jsonl")).unwrap();
     let home = Home::new();
-    let path = home.path().join("data/obs.db");
-    drop(Sqlite::open(&path).unwrap());
-    let raw = rusqlite::Connection::open(&path).unwrap();
+    let (raw, ids) = kept(&home, None);
     let mut printed = String::new();
-    for (at, line) in (0_i64..).zip(lines.lines()) {
-        let kept: Value = serde_json::from_str(line).unwrap();
-        let text = |key: &str| kept[key].as_str().unwrap();
-        raw.execute(
-            "INSERT OR IGNORE INTO price(sha256, taken_ms, sheet) VALUES (?1, 0, ?2)",
-            [text("sha256"), text("sheet")],
-        )
-        .unwrap();
-        let insert = "INSERT INTO decision(id, ts_ms, input) VALUES (unhex(?1), ?3, ?2)";
-        raw.execute(insert, rusqlite::params![text("id"), text("input"), at]).unwrap();
-        let output = home.openmux(["route", "replay", text("id"), "-o", "json"]).run();
+    for id in &ids {
+        let output = home.openmux(["route", "replay", id, "-o", "json"]).run();
         assert_eq!(output.code, Some(0), "{}", output.snapshot());
         printed += &output.stdout;
     }
     assert_eq!(printed.lines().count(), 6);
-    held(&folder.join("0.1.0.replayed.jsonl"), &printed);
+    held(&top("tests/fixtures/decisions/0.1.0.replayed.jsonl"), &printed);
 
     // A sum that was another one is noticed.
     raw.execute("UPDATE decision SET input = replace(input, '\"order\":[[', '\"order\":[[1')", []).unwrap();

@@ -31,7 +31,7 @@ fn seen(endpoint: &EndpointId, class: ErrorClass, luck: u64) -> Observation {
         http_status: None,
         code: None,
         timings: Timings {
-            connect: (luck % 3 == 0).then(|| Duration::from_micros(luck % 90_000)),
+            connect: luck.is_multiple_of(3).then(|| Duration::from_micros(luck % 90_000)),
             ttft: answered.then(|| Duration::from_micros(100_000 + luck % 3_000_000)),
             decode: answered.then(|| Duration::from_micros(luck % 7_000_000)),
             e2e: Some(Duration::from_micros(luck % 9_000_000)),

@@ -94,8 +94,10 @@ fn a_kept_decision_is_made_again_to_the_byte() {
     }
 }
 
+type Loss = (&'static str, fn(&mut Input));
+
 /// What a worse codec would lose, each on its own.
-const BUGS: [(&str, fn(&mut Input)); 12] = [
+const BUGS: [Loss; 12] = [
     ("nanoseconds", |input| {
         input.now = jiff::Timestamp::from_millisecond(input.now.as_millisecond()).unwrap();
     }),
