@@ -2,6 +2,7 @@
 
 pub(crate) mod canary;
 pub(crate) mod command;
+pub(crate) mod decisions;
 pub(crate) mod gate;
 pub(crate) mod help;
 pub(crate) mod paced;
