@@ -184,21 +184,23 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
         }
         'openmux;providers;probe' {
             [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'Ask these only; one that needs no key is asked only where it is named')
-            [CompletionResult]::new('--kind', '--kind', [CompletionResultType]::ParameterName, 'What is asked: ping (does it answer, how soon), speed (how fast too), long (after 10k tokens of input)')
+            [CompletionResult]::new('--kind', '--kind', [CompletionResultType]::ParameterName, 'What is asked: ping (does it answer, how soon), speed (how fast too), long (after 10k tokens of input), burst (speed, several calls at once)')
+            [CompletionResult]::new('--parallel', '--parallel', [CompletionResultType]::ParameterName, 'Calls at once to an endpoint, for --kind burst [default: 4]')
             [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'So many rounds [default: 10]')
-            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Begin a round at this fixed interval, whatever the answers take: 30s, 5m')
+            [CompletionResult]::new('--every', '--every', [CompletionResultType]::ParameterName, 'Begin a round at this fixed interval, at least 1s, whatever became of the last one: 30s, 5m')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Fix the order, the pauses and the prompts; a repeated prompt may come from a cache')
             [CompletionResult]::new('--max-cost', '--max-cost', [CompletionResultType]::ParameterName, 'The most that this run may cost in USD, in place of 1')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Choose and order the columns, in any format (a wrong name lists them all)')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by these columns; unknown values come last')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most so many rows')
+            [CompletionResult]::new('--unit', '--unit', [CompletionResultType]::ParameterName, 'Unit of throughput')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour: auto, always or never')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file')
-            [CompletionResult]::new('--quick', '--quick', [CompletionResultType]::ParameterName, 'Three rounds: does it answer, roughly how fast; no medians')
+            [CompletionResult]::new('--quick', '--quick', [CompletionResultType]::ParameterName, 'Three rounds: does it answer, roughly how fast; each time is shown, no medians')
             [CompletionResult]::new('--precise', '--precise', [CompletionResultType]::ParameterName, 'As many rounds as it takes to know the median within 15 % or to settle the order; at most 30')
-            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Accept whatever bound is printed, also beyond $5 a day')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Accept whatever bound is printed, also beyond $5 a day and 200 calls')
             [CompletionResult]::new('--allow-unpriced', '--allow-unpriced', [CompletionResultType]::ParameterName, 'Also ask those whose price is not known; nothing bounds what they cost')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print whom it would ask and what it can cost at most; send nothing')
             [CompletionResult]::new('--reverse', '--reverse', [CompletionResultType]::ParameterName, 'Reverse the order')
@@ -208,8 +210,8 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr: decisions and timings; -vv also the wire, without keys')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr: decisions and timings; -vv also the wire, without keys')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'openmux;providers;compare' {

@@ -208,14 +208,17 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l provider -d 'Ask these only; one that needs no key is asked only where it is named' -r
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l kind -d 'What is asked: ping (does it answer, how soon), speed (how fast too), long (after 10k tokens of input)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l kind -d 'What is asked: ping (does it answer, how soon), speed (how fast too), long (after 10k tokens of input), burst (speed, several calls at once)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l parallel -d 'Calls at once to an endpoint, for --kind burst [default: 4]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l rounds -d 'So many rounds [default: 10]' -r
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l every -d 'Begin a round at this fixed interval, whatever the answers take: 30s, 5m' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l every -d 'Begin a round at this fixed interval, at least 1s, whatever became of the last one: 30s, 5m' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l seed -d 'Fix the order, the pauses and the prompts; a repeated prompt may come from a cache' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l max-cost -d 'The most that this run may cost in USD, in place of 1' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l sort -d 'Order by these columns; unknown values come last' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l unit -d 'Unit of throughput' -r -f -a "tok/s\t'Tokens per second'
+tok/min\t'Tokens per minute'"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -229,9 +232,9 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 always\t''
 never\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l quick -d 'Three rounds: does it answer, roughly how fast; no medians'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l quick -d 'Three rounds: does it answer, roughly how fast; each time is shown, no medians'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l precise -d 'As many rounds as it takes to know the median within 15 % or to settle the order; at most 30'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l yes -d 'Accept whatever bound is printed, also beyond $5 a day'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l yes -d 'Accept whatever bound is printed, also beyond $5 a day and 200 calls'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l allow-unpriced -d 'Also ask those whose price is not known; nothing bounds what they cost'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l dry-run -d 'Print whom it would ask and what it can cost at most; send nothing'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l reverse -d 'Reverse the order'
@@ -239,7 +242,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s q -l quiet -d 'Say nothing but errors on stderr'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l tokens -d 'The call that is priced, in tokens: input, output, cached input' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l profile -d 'Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
