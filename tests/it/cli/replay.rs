@@ -85,13 +85,15 @@ fn a_decision_is_replayed_as_it_was_explained() {
     version gives the same order and sums.
 
     alpha would answer. Nothing was sent.
-    acme/tiny: about 5 tokens in, 250 out expected
+    acme/tiny: about 5 tokens in, 250 out expected (assumed)
 
          PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
       1  alpha           $0.00051  $0.01078  $0.00007  $0.00000  $0.01136  chosen
       2  beta            $0.01061  $0.01078  $0.00007  $0.00000  $0.02146  +89 %
 
     Margin   $0.0101 behind it: beta, mostly price ($0.0101 more)
+    Chain    alpha TIME, beta TIME: how long each may take to its first token
+             while another is open
     At most  $0.008258 for this call at alpha
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
@@ -135,13 +137,15 @@ fn another_policy_is_marked_as_what_was_not_decided() {
     balanced, and alpha.
 
     alpha would answer. Nothing was sent.
-    acme/tiny: about 5 tokens in, 250 out expected
+    acme/tiny: about 5 tokens in, 250 out expected (assumed)
 
          PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
       1  alpha           $0.00051  $0.00018  $0.00003  $0.00000  $0.00072  chosen
       2  beta            $0.01061  $0.00018  $0.00003  $0.00000  $0.01082  +1402 %
 
     Margin   $0.0101 behind it: beta, mostly price ($0.0101 more)
+    Chain    alpha TIME, beta TIME: how long each may take to its first token
+             while another is open
     At most  $0.008258 for this call at alpha
     Policy   price: $0.0002 a second to the first token, $0 a second of answer,
              $0.004 a failed call
@@ -203,7 +207,7 @@ fn what_happened_is_what_the_recorded_policy_would_have_done() {
     assert_eq!(row("recorded")["paid_usd"].to_string(), spent);
     assert_eq!(row("recorded")["wait_s"], row("actual")["wait_s"]);
     assert_eq!((&row("recorded")["differing"], &row("recorded")["paid_verdict"]), (&0.into(), &"same".into()));
-    assert_eq!(rows.as_array().unwrap().len(), 6);
+    assert_eq!(rows.as_array().unwrap().len(), 10);
 }
 
 #[test]
