@@ -109,7 +109,9 @@ fn a_decision_is_replayed_as_it_was_explained() {
     let explain = ["route", "explain", "-m", "acme/tiny", "hi", "--seed", "1", "--at", &at, "-o", "json"];
     let explained = world.openmux(explain).run().stdout;
     let decision = |text: &str| text[text.find("\"at\":").unwrap()..].to_owned();
-    assert_eq!(decision(&replayed), decision(&explained));
+    // What would change it is asked of the present alone.
+    let (explained, _) = explained.split_once(",\"would_change\":").unwrap();
+    assert_eq!(decision(&replayed), decision(explained) + "}\n");
 
     // Nothing of today is in it: not the keys, not the catalog, not what was measured since.
     chatted(&world, &["words-nobody-keeps"]);
