@@ -61,6 +61,12 @@ _openmux() {
             openmux__subcmd__route,explain)
                 cmd="openmux__subcmd__route__subcmd__explain"
                 ;;
+            openmux__subcmd__route,replay)
+                cmd="openmux__subcmd__route__subcmd__replay"
+                ;;
+            openmux__subcmd__route,simulate)
+                cmd="openmux__subcmd__route__subcmd__simulate"
+                ;;
             *)
                 ;;
         esac
@@ -98,7 +104,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__chat)
-            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --set --no-stdin --stdin-timeout --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -884,7 +890,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route)
-            opts="-o -q -v -h --output --json --color --quiet --verbose --offline --sandbox --help explain"
+            opts="-o -q -v -h --output --json --color --quiet --verbose --offline --sandbox --help explain replay simulate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -914,7 +920,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route__subcmd__explain)
-            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --set --no-stdin --stdin-timeout --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --tokens --all --why --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --tokens --all --why --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1077,6 +1083,102 @@ _openmux() {
                     return 0
                     ;;
                 --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__route__subcmd__replay)
+            opts="-o -q -v -h --policy --time-value --all --output --json --color --quiet --verbose --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time-value)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__route__subcmd__simulate)
+            opts="-o -q -v -h --policy --time-value --since --model --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time-value)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -45,7 +45,7 @@ complete -c openmux -n "__fish_openmux_needs_command" -s h -l help -d 'Print hel
 complete -c openmux -n "__fish_openmux_needs_command" -s V -l version -d 'Print version'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "models" -d 'Find models by price, context and abilities; everything known about one'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "providers" -d 'Who serves a model, at what price, how fast; which providers there are'
-complete -c openmux -n "__fish_openmux_needs_command" -f -a "route" -d 'Which provider a call would use, and why'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "route" -d 'Which provider a call would use, did use, or would have used, and why'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "chat" -d 'Send one prompt, stream the answer'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "usage" -d 'What was spent, by day, model, provider or source. Works offline'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "sandbox" -d 'Run simulated providers on this machine until Ctrl-C'
@@ -324,7 +324,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
 jsonl\t''
@@ -333,16 +333,18 @@ tsv\t''
 md\t''
 ids\t''
 text\t''"
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -l json -d 'Short for -o json'
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s q -l quiet -d 'Say nothing but errors on stderr'
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
-complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain" -f -a "explain" -d 'Which provider a call would use, and why, before anything is sent. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -f -a "explain" -d 'Which provider a call would use, and why, before anything is sent. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -f -a "replay" -d 'Make a decision of the past again, or see what another policy would have chosen. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -f -a "simulate" -d 'What your calls would have cost and taken under other policies. Works offline'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s m -l model -d 'The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s s -l system -d 'Instructions for the whole conversation, or @FILE' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s a -l attach -d 'A file that goes along: PNG, JPEG, GIF, WebP, PDF or UTF-8 text, told by its bytes; a URL is fetched, `-` is stdin; repeatable' -r
@@ -406,6 +408,53 @@ complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_s
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l policy -d 'What this policy would have chosen: price, latency, throughput or balanced' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l time-value -d 'What would have been chosen with an hour of waiting worth so much, in USD' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l all -d 'Show every rejected endpoint'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l policy -d 'The policies [default: all]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l time-value -d 'A further policy: an hour of waiting is worth so much, in USD' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l since -d 'From this long ago, or this day on: 12h, 7d, 2026-11-01' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l model -d 'Of these models' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s m -l model -d 'The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s s -l system -d 'Instructions for the whole conversation, or @FILE' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s a -l attach -d 'A file that goes along: PNG, JPEG, GIF, WebP, PDF or UTF-8 text, told by its bytes; a URL is fetched, `-` is stdin; repeatable' -r

@@ -23,7 +23,8 @@
 //!    stops here, │
 //!    prints it   ├─ Failover::new(Decision): Step::Try ─> exchange ─> events │ class ─┐  dispatch::chat
 //!                │      ^──────────────────────────────────────────────────────────────┘
-//!                ├─ every attempt ──> Observation ──> ObservationStore.record            <- the only write
+//!                ├─ every attempt ──> Observation ──> ObservationStore.record            <- what is learned from
+//!                ├─ after the end ──> Input (the arguments of `decide`) ──> ObservationStore.keep_decision
 //!                └─ [ChatEvent] ──> cli::chat prints, cli::render renders
 //! ```
 //!
@@ -55,6 +56,8 @@
 //! | limits on estimates, abilities that are required | `routing/wishes.rs` |
 //! | what would change a decision | `routing/whatif.rs` |
 //! | what is tried next, when, how often | `routing/failover.rs` |
+//! | what a decision is made of, to make it again | `routing/input.rs`; as text in `store/codec.rs` |
+//! | what another policy would have come to | `routing/counterfactual.rs` |
 //! | tables on disk, and what each version adds | `store/{schema,sqlite}.rs` |
 //! | a wire dialect | `upstream/{openai,responses,anthropic,gemini,bedrock}.rs`: encode, decode |
 //! | what a provider's error means | `upstream/classify/`: tables |

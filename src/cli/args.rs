@@ -4,6 +4,7 @@ mod ask;
 mod lists;
 mod measured;
 mod probe;
+mod replay;
 mod values;
 
 use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
@@ -13,6 +14,7 @@ pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
+pub use replay::{RouteReplay, RouteSimulate};
 pub(crate) use values::duration;
 pub use values::{FallbackClass, Limit, Region, Shape};
 pub(crate) use values::{
@@ -130,7 +132,7 @@ pub enum Command {
     /// Who serves a model, at what price, how fast; which providers there are.
     #[command(subcommand, arg_required_else_help = true)]
     Providers(Providers),
-    /// Which provider a call would use, and why.
+    /// Which provider a call would use, did use, or would have used, and why.
     #[command(subcommand, arg_required_else_help = true)]
     Route(Route),
     /// Send one prompt, stream the answer.
@@ -172,6 +174,10 @@ pub enum Providers {
 pub enum Route {
     /// Which provider a call would use, and why, before anything is sent. Works offline.
     Explain(Box<RouteExplain>),
+    /// Make a decision of the past again, or see what another policy would have chosen. Works offline.
+    Replay(RouteReplay),
+    /// What your calls would have cost and taken under other policies. Works offline.
+    Simulate(RouteSimulate),
 }
 
 #[cfg(test)]

@@ -244,11 +244,12 @@ impl Asked<'_> {
             gone: printer.gone(),
             day_cap: self.day_cap,
             signalled: None,
+            kept: None,
         };
         let told = if shaped {
-            shape::ask(self, &mut session, decision, (&policy, seed), &mut printer).await?
+            shape::ask(self, &mut session, &routed, (&policy, seed), &mut printer).await?
         } else {
-            Shaped::plain(session.send(self.request, decision, &mut printer).await)
+            Shaped::plain(session.send(self.request, &routed, &mut printer).await)
         };
         if told.answered().is_none_or(|attempt| attempt.outcome.class == ErrorClass::OkFiltered)
             && let Some(outcome) = self.without_answer(dispatcher, &session, &printer, &told.report).await
@@ -256,7 +257,7 @@ impl Asked<'_> {
             return outcome;
         }
         let told = told.after(&self.fallen.borrow());
-        self.close(printer, &told, decision, session.signalled).await
+        self.close(printer, &told, decision, (session.signalled, session.kept)).await
     }
 
     /// What a person should know before it is sent: a model that is on its way out, a key in the clear.

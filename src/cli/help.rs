@@ -27,6 +27,8 @@ pub(crate) fn short(style: Style) -> String {
            providers history    How they did, as this machine saw it\n  \
            usage                What was spent\n  \
            route explain        Which provider a call would use, and why\n  \
+           route replay         A decision of the past, made again\n  \
+           route simulate       Your calls under other policies\n  \
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
@@ -122,7 +124,8 @@ control characters of the answer are shown as signs.
 chat -o json is one object: text, reasoning, tool_calls[] (id, name,
 arguments), schema_valid, message, model, provider, upstream_model,
 finish, finish_native, usage, cost_usd, cost_basis, list_price_usd,
-ttft_ms, connect_ms, elapsed_ms, simulated, attempts[], decision.
+ttft_ms, connect_ms, elapsed_ms, simulated, attempts[], decision,
+decision_id (for `openmux route replay`; null where nothing is kept).
 reasoning, tool_calls and schema_valid are left out where there is
 nothing to say. message is the model's turn in the form of --messages,
 with the signatures that its provider wants back: append it and the
@@ -242,6 +245,11 @@ remembered for a day as a salted hash, never in words. Its prompt cache
 counts as warm for 5 minutes from its last answer, so it stays there as
 long as that saves money; a turn that leaves says what that costs. The
 messages themselves are yours to keep: --messages sends them.
+
+What each chat decided is kept for 90 days, without prompt or key.
+`route replay` makes such a decision again, to the byte, or under
+another policy; `route simulate` says what your own calls would have
+cost and taken under other policies, and how sure that is.
 
 --prefer price|balanced|latency|throughput sets what a second is worth,
 --time-value sets it in dollars an hour. --prefer zenmux (shortest first

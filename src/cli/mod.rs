@@ -26,10 +26,12 @@ mod prompt;
 mod providers;
 mod record;
 mod render;
+mod replay;
 mod report;
 mod sandbox;
 mod settings;
 mod show;
+mod simulate;
 mod usage;
 mod writer;
 
@@ -136,6 +138,8 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Providers(Providers::History(args)) => history::history(settings, &args),
         Command::Usage(args) => usage::usage(settings, &args),
         Command::Route(Route::Explain(args)) => explain::explain(settings, &args),
+        Command::Route(Route::Replay(args)) => replay::replay(settings, &args),
+        Command::Route(Route::Simulate(args)) => simulate::simulate(settings, &args),
         Command::Chat(args) => chat::chat(settings, &args),
         Command::Sandbox(args) => sandbox::run(settings, &args),
         Command::Help(args) => help::help(settings, &args),

@@ -238,6 +238,11 @@ impl Observer for Printer<'_> {
                 );
             }
             Notice::NotRecorded(why) => warn(settings, &format!("this attempt was not recorded: {why}")),
+            // It is nothing that the answer, the bill or the next decision needs.
+            Notice::NotKept(why) if settings.verbose > 0 => {
+                note(settings, &format!("the decision was not kept: {why}"))
+            }
+            Notice::NotKept(_) => {}
         }
     }
 }

@@ -63,6 +63,8 @@ pub enum Notice {
     },
     /// An attempt could not be recorded.
     NotRecorded(String),
+    /// What the decision was made of could not be kept.
+    NotKept(String),
 }
 
 /// Watches a chat: takes its events and its notices.

@@ -31,7 +31,9 @@ pub use weigh::route_request;
 
 use crate::catalog::{Catalog, ModelId};
 use crate::chat::ChatRequest;
-use crate::routing::{Candidate, Constraints, Credential, Decision, Expected, Needs, Policy, RouteRequest, decide};
+use crate::routing::{
+    Candidate, Constraints, Credential, Decision, Expected, Input, Needs, Policy, RouteRequest, Weighed, decide,
+};
 use crate::store::{ObservationStore, StateKey};
 use crate::units::Tokens;
 use crate::upstream::auth::{Found, Keyring};
@@ -58,6 +60,8 @@ pub struct Dispatcher<'a> {
 pub struct Routed {
     /// The decision.
     pub decision: Decision,
+    /// What it was made of.
+    pub input: Input,
     /// Whether no key at all is set, so that the decision supposes every key.
     pub supposed: bool,
     /// Why measurements could not be read, if they could not.
@@ -94,7 +98,10 @@ impl Dispatcher<'_> {
     ) -> Routed {
         let gathered = self.gather(request, asked, reaches, policy, suppose_keys);
         let Gathered { request, candidates, now, supposed, warning } = gathered;
-        Routed { decision: decide(&request, &candidates, policy, now, seed), supposed, warning }
+        let decision = decide(&request, &candidates, policy, now, seed);
+        let candidates = candidates.iter().map(Weighed::from).collect();
+        let input = Input { request, candidates, policy: policy.clone(), now, seed };
+        Routed { decision, input, supposed, warning }
     }
 
     /// What [`Dispatcher::route`] decides from.

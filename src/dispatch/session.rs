@@ -7,7 +7,7 @@ use crate::catalog::price::Item;
 use crate::catalog::{Origin, ProviderId, Usage};
 use crate::chat::{ChatRequest, MediaSource, Message, Part, Role};
 use crate::routing::{Policy, RouteRequest, Warm};
-use crate::store::{Conversation, Kept};
+use crate::store::{Conversation, Stay};
 use crate::units::Tokens;
 
 /// A conversation that a request is a turn of.
@@ -54,7 +54,7 @@ impl Dispatcher<'_> {
         }
         request.continues = talk.continues;
         let unnamed = asked.messages.iter().any(|message| message.is_signed() && message.origin.is_none());
-        let origin = |kept: &Kept| Origin { provider: kept.key.endpoint.provider.clone(), protocol: kept.protocol };
+        let origin = |kept: &Stay| Origin { provider: kept.key.endpoint.provider.clone(), protocol: kept.protocol };
         // Of several nobody knows which one it was.
         if let Some(first) = kept.first().map(origin).filter(|_| unnamed)
             && kept.iter().all(|other| origin(other) == first)
@@ -71,7 +71,7 @@ impl Dispatcher<'_> {
         let Some(protocol) = reach.protocol else { return };
         let key = reach.state_key(self.store.salt().ok().as_ref());
         let tokens = usage.map_or(Tokens::ZERO, |usage| cached_by(reach, usage));
-        let kept = Kept { key, protocol, tokens, at: (self.now)() };
+        let kept = Stay { key, protocol, tokens, at: (self.now)() };
         if let Err(error) = self.store.keep_warm(talk.id, &kept) {
             tracing::debug!(%error, "where the conversation was answered is not remembered");
         }

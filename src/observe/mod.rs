@@ -30,7 +30,9 @@ pub use measured::{MEDIAN_FLOOR, Measured, Samples, Wait};
 pub use rates::{
     BURST_PM, ITL_TOKENS, Pace, RATE_READS, RATE_SPAN, RATE_TOKENS, Streamed, TokenSource, Why, decode_speed,
 };
-pub use statistics::{Health, Percentile, median_ranks, paired_ratio, signed_rank_p, wilson};
+pub use statistics::{
+    Health, INTERVAL_LEAST, Percentile, median_ranks, paired_ratio, signed_rank_p, sum_interval, wilson,
+};
 pub use stats::{CacheHits, EndpointStats, SIZES, Share, StatsState, size_of};
 pub use stratum::{InputSize, Stratum};
 

@@ -178,6 +178,33 @@ pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<f64> {
     Some(libm::exp(median))
 }
 
+/// The fewest samples of which [`sum_interval`] is given: below it a percentile bootstrap is too narrow to keep its word.
+pub const INTERVAL_LEAST: usize = 20;
+
+/// The 95 % percentile-bootstrap interval of a sum of differences: 2,000 resamples of as many as there are, drawn with a
+/// fixed seed, so that the same samples give the same interval; `None` below [`INTERVAL_LEAST`].
+#[must_use]
+pub fn sum_interval(differences: &[i128]) -> Option<(i128, i128)> {
+    const RESAMPLES: usize = 2000;
+    if differences.len() < INTERVAL_LEAST {
+        return None;
+    }
+    let many = u128::try_from(differences.len()).ok()?;
+    let mut state = 0x5eed_u64;
+    let mut draw = || {
+        // splitmix64
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let at = (u128::from(z ^ (z >> 31)) * many) >> 64;
+        differences[usize::try_from(at).unwrap_or(0)]
+    };
+    let mut sums: Vec<i128> = (0..RESAMPLES).map(|_| (0..differences.len()).map(|_| draw()).sum()).collect();
+    sums.sort_unstable();
+    Some((sums[RESAMPLES / 40 - 1], sums[RESAMPLES - RESAMPLES / 40]))
+}
+
 fn float(count: u64) -> f64 {
     small(usize::try_from(count).unwrap_or(usize::MAX))
 }
@@ -292,6 +319,33 @@ pub(crate) mod tests {
         assert!((signed_rank_p(&[]) - 1.0).abs() < 1e-12);
         // The negative ranks are 1 and 3: 7 of the 128 assignments have a sum of at most 4.
         assert!((signed_rank_p(&[1.1, -2.3, 3.2, 4.8, 5.5, -0.4, 7.1]) - 0.109_375).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_interval_of_a_sum_is_about_two_standard_errors_wide_and_always_the_same() {
+        let even: Vec<i128> = (0..100).map(|at| if at % 2 == 0 { 1000 } else { -1000 }).collect();
+        let (low, high) = sum_interval(&even).unwrap();
+        // The standard error of the sum is 1,000 times the root of 100.
+        assert!((-23_000..-17_000).contains(&low) && (17_000..23_000).contains(&high), "{low} {high}");
+        assert_eq!(sum_interval(&even), Some((low, high)));
+        assert_eq!(sum_interval(&[5; 20]), Some((100, 100)));
+        assert_eq!(sum_interval(&[5; 19]), None);
+        // About 95 of 100 intervals of samples around zero contain it.
+        let mut state = 1_u64;
+        let mut sample = || {
+            let mut sum = 0;
+            for _ in 0..12 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                sum += i128::from(state >> 40) - (1 << 23);
+            }
+            sum
+        };
+        let kept = (0..200).filter(|_| {
+            let sample: Vec<i128> = (0..40).map(|_| sample()).collect();
+            sum_interval(&sample).is_some_and(|(low, high)| low <= 0 && 0 <= high)
+        });
+        let kept = kept.count();
+        assert!((180..=198).contains(&kept), "{kept} of 200");
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //! endpoint once, going first is right for the lower `A/q`, and `A/q` is the score (`routing.md` 3).
 
 mod balance;
+mod counterfactual;
 mod decision;
 mod failover;
 mod filter;
+mod input;
 mod output;
 mod policy;
 mod rule;
@@ -20,9 +22,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use balance::TieBreak;
+pub use counterfactual::{Difference, Outcome, Tally, Verdict, happened, would};
 pub use decision::{Decision, Ranked, Rejected};
 pub use failover::{Failover, GiveUp, Limits, Step};
 pub use filter::Rejection;
+pub use input::{Input, Kept, Placed, Weighed, decision_hex};
 pub use output::Expected;
 pub use policy::{Constraints, PRIOR_OUTPUT, Policy, Preset};
 pub use rule::Rule;

@@ -297,13 +297,13 @@ fn odds(p: f64) -> u64 {
 }
 
 /// Seconds as whole nanoseconds.
-fn seconds(value: f64) -> Duration {
+pub(super) fn seconds(value: f64) -> Duration {
     Duration::from_nanos(whole(value.clamp(0.0, 1e6) * 1e9))
 }
 
 /// The nearest whole number; a float is only ever made whole here.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the callers clamp the value into range")]
-fn whole(value: f64) -> u64 {
+pub(super) fn whole(value: f64) -> u64 {
     libm::rint(value) as u64
 }
 

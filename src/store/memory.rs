@@ -5,13 +5,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::codec::{self, Encoded};
 use super::{
-    Conversation, KEPT_FOR, Kept, LEARNED_DAYS, ObservationStore, Reservation, SetAside, StateKey, StoreError,
+    Conversation, KEPT_FOR, LEARNED_DAYS, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError,
 };
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::{Hour, hour_of};
 use crate::observe::ledger::{Mix, mix};
 use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState};
+use crate::routing::{Kept, decision_hex};
 use crate::units::Usd;
 
 /// Observations of one process, and their fold.
@@ -26,10 +28,12 @@ struct Inner {
     observations: Vec<Observation>,
     /// Scope, day, and what is set aside or spent.
     budgets: Vec<(String, i64, SetAside)>,
+    /// Id and moment of each decision, and its texts: the same as on disk.
+    decisions: Vec<([u8; 16], Timestamp, Encoded)>,
     seed: u64,
     /// By endpoint and host: when, and what.
     learned: BTreeMap<(EndpointId, String), (Timestamp, Vec<String>)>,
-    sessions: BTreeMap<(Conversation, StateKey), Kept>,
+    sessions: BTreeMap<(Conversation, StateKey), Stay>,
 }
 
 impl Inner {
@@ -73,6 +77,10 @@ impl Memory {
     }
 }
 
+fn read((id, _, encoded): &([u8; 16], Timestamp, Encoded)) -> Result<Kept, StoreError> {
+    codec::decode(*id, &encoded.row, |_| Ok(Some(encoded.sheet.clone())))
+}
+
 impl ObservationStore for Memory {
     fn record(&self, seen: &Observation) -> Result<(), StoreError> {
         let mut inner = self.lock();
@@ -103,15 +111,15 @@ impl ObservationStore for Memory {
         Ok(self.lock().states.get_mut(key).is_none_or(|state| state.breaker.claim(now, until)))
     }
 
-    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Stay>, StoreError> {
         let inner = self.lock();
         let here = inner.sessions.iter().filter(|((id, _), _)| *id == conversation).map(|(_, kept)| kept);
-        let mut found: Vec<Kept> = here.filter(|kept| kept.at <= now && kept.at + KEPT_FOR > now).cloned().collect();
+        let mut found: Vec<Stay> = here.filter(|kept| kept.at <= now && kept.at + KEPT_FOR > now).cloned().collect();
         found.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.key.cmp(&b.key)));
         Ok(found)
     }
 
-    fn keep_warm(&self, conversation: Conversation, kept: &Kept) -> Result<(), StoreError> {
+    fn keep_warm(&self, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
         let mut inner = self.lock();
         inner.sessions.insert((conversation, kept.key.clone()), kept.clone());
         inner.sessions.retain(|_, other| other.at + KEPT_FOR > kept.at);
@@ -150,6 +158,29 @@ impl ObservationStore for Memory {
 
     fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
+    }
+
+    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
+        let encoded = codec::encode(kept)?;
+        self.lock().decisions.push((kept.id, kept.input.now, encoded));
+        Ok(())
+    }
+
+    fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {
+        let inner = self.lock();
+        let found = inner.decisions.iter().rev().filter(|(id, ..)| decision_hex(id).starts_with(prefix));
+        found.take(if prefix.is_empty() { 1 } else { 2 }).map(read).collect()
+    }
+
+    fn decisions(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        each: &mut dyn FnMut(Result<Kept, StoreError>),
+    ) -> Result<(), StoreError> {
+        let inner = self.lock();
+        inner.decisions.iter().filter(|(_, at, _)| since <= *at && *at < until).map(read).for_each(each);
+        Ok(())
     }
 
     fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {

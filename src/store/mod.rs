@@ -1,7 +1,9 @@
 //! Where observations go and where the next decision reads them: [`Memory`] for one process, `sqlite` for a machine.
 //!
-//! The only write is [`ObservationStore::record`], the only read that routing needs is [`ObservationStore::stats`].
+//! The only write is [`ObservationStore::record`], the only read that routing needs is [`ObservationStore::stats`]. What a
+//! decision was made of is kept beside them ([`ObservationStore::keep_decision`]), so that it can be made again.
 
+mod codec;
 mod memory;
 mod schema;
 mod spool;
@@ -19,6 +21,7 @@ use crate::catalog::{EndpointId, ModelId, Protocol};
 use crate::observe::hourly::Hour;
 use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
+use crate::routing::Kept;
 use crate::units::{Tokens, Usd};
 
 /// Why the store could not be read or written. It never fails a chat.
@@ -43,7 +46,7 @@ pub struct Conversation(pub [u8; 16]);
 
 /// Where a conversation was answered last, and how much of it lies in a prompt cache there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct Stay {
     /// The endpoint, as used with one key.
     pub key: StateKey,
     /// The dialect that was spoken.
@@ -109,13 +112,13 @@ pub trait ObservationStore: Send + Sync {
     ///
     /// # Errors
     /// It could not be read; the caller decides as if nothing were cached.
-    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Kept>, StoreError>;
+    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Stay>, StoreError>;
 
     /// Keeps where a conversation is now.
     ///
     /// # Errors
     /// It could not be written; the next turn is decided as if nothing were cached.
-    fn keep_warm(&self, conversation: Conversation, kept: &Kept) -> Result<(), StoreError>;
+    fn keep_warm(&self, conversation: Conversation, kept: &Stay) -> Result<(), StoreError>;
 
     /// The raw samples of every endpoint since a moment, for display.
     ///
@@ -148,6 +151,31 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read.
     fn oldest(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Keeps what a decision was made of, as long as attempts are kept.
+    ///
+    /// # Errors
+    /// It could not be written; the caller may say so, and goes on.
+    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError>;
+
+    /// The decisions whose id, as 32 hex digits, begins with `prefix`, the newest first, at most two; of an empty one the
+    /// last that was made.
+    ///
+    /// # Errors
+    /// They could not be read, or one is damaged or of a newer version.
+    fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError>;
+
+    /// Every decision from one moment to before another, oldest first, one after the other: there may be thousands. One
+    /// that is damaged or of a newer version is an error of its own.
+    ///
+    /// # Errors
+    /// They could not be read.
+    fn decisions(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        each: &mut dyn FnMut(Result<Kept, StoreError>),
+    ) -> Result<(), StoreError>;
 
     /// Sets money aside for what is about to be sent, so that processes side by side keep one cap: granted where what is
     /// set aside and spent in `scope` on the day (UTC) of `at` stays within `cap`. A scope is a source's name: what that

@@ -1,10 +1,10 @@
 //! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), and how they came to be.
 
 /// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// What makes each version of the one before it; the first makes version 1 of an empty file.
-pub(super) const STEPS: [&str; 4] = [CREATE, FOLD, SESSION, ASKED];
+pub(super) const STEPS: [&str; 5] = [CREATE, FOLD, SESSION, ASKED, TRADED];
 
 /// Settings of every connection.
 pub(super) const PRAGMAS: &str = "
@@ -95,4 +95,9 @@ ALTER TABLE obs ADD COLUMN expect_pd INTEGER;
 ALTER TABLE obs ADD COLUMN bound_pd INTEGER;
 ALTER TABLE obs ADD COLUMN est_tok INTEGER;
 ALTER TABLE obs ADD COLUMN streamed INTEGER;
+";
+
+/// Version 5: the policies, facts and prices that decisions share, with the moment of the last decision that used each.
+const TRADED: &str = "
+CREATE TABLE traded(sha256 TEXT PRIMARY KEY, last_ms INTEGER NOT NULL, sheet TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";

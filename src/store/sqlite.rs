@@ -4,6 +4,7 @@
 //! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat: what cannot be written in time
 //! goes to the spool beside the file, and whoever writes next takes it in (`metrics.md` 3).
 
+mod decisions;
 mod history;
 mod learned;
 mod ledger;
@@ -22,11 +23,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::spool::Spool;
-use super::{Conversation, Kept, ObservationStore, Reservation, SetAside, StateKey, StoreError, schema};
+use super::{Conversation, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError, schema};
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
 use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
+use crate::routing::Kept;
 use crate::units::Usd;
 
 /// An open observation store.
@@ -301,11 +303,11 @@ impl ObservationStore for Sqlite {
         Ok(claimed)
     }
 
-    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Kept>, StoreError> {
+    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Stay>, StoreError> {
         session::warm(&self.lock(), conversation, now)
     }
 
-    fn keep_warm(&self, conversation: Conversation, kept: &Kept) -> Result<(), StoreError> {
+    fn keep_warm(&self, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
         session::keep(&mut self.lock(), conversation, kept)
     }
 
@@ -332,6 +334,23 @@ impl ObservationStore for Sqlite {
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
         ledger::attempts(&self.lock(), since, until)
+    }
+
+    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
+        decisions::keep(&mut self.lock(), kept)
+    }
+
+    fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {
+        decisions::find(&self.lock(), prefix)
+    }
+
+    fn decisions(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        each: &mut dyn FnMut(Result<Kept, StoreError>),
+    ) -> Result<(), StoreError> {
+        decisions::each(&self.lock(), since, until, each)
     }
 
     fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {
@@ -430,7 +449,7 @@ mod tests {
             let mut key = key(&sample("2026-11-24T10:00:00Z", ErrorClass::Ok));
             key.endpoint.provider = crate::catalog::ProviderId::new(provider);
             let (protocol, tokens) = (crate::catalog::Protocol::AnthropicMessages, crate::units::Tokens::new(tokens));
-            Kept { key, protocol, tokens, at: at(when) }
+            Stay { key, protocol, tokens, at: at(when) }
         };
         let (one, other) = (Conversation([1; 16]), Conversation([2; 16]));
         for store in [&disk as &dyn ObservationStore, &Memory::new()] {

@@ -3,6 +3,7 @@
 use clap::Command;
 
 use crate::support::command::Home;
+use crate::support::decisions;
 use crate::support::help::{AfterHelp, all};
 
 fn root() -> Command {
@@ -57,6 +58,7 @@ fn every_example_runs() {
     let home = Home::new();
     tool(&home, "git", "echo '+ a line'");
     tool(&home, "jq", "grep -q '^{'");
+    drop(decisions::kept(&home, Some("3f2a9c1b9d4e4b7fa1c05e6d2b8f7a90")));
     let mut examples = Vec::new();
     let root = root();
     for (_, command) in all(&root) {

@@ -1,10 +1,12 @@
 //! The laws of `decide` as functions over a [`Decider`], each tried on the real one and on one with a planted bug:
 //! a law is not done until a deliberate bug has failed it.
 
+mod elsewhere;
 mod explain;
 mod optimal;
 mod order;
 mod rejection;
+mod replay;
 mod rules;
 mod tie;
 mod warm;

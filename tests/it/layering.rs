@@ -13,7 +13,8 @@ const MODULES: [(&str, &[&str]); 12] = [
     ("observe", &["catalog", "chat", "units"]),
     // Not chat: it sees lengths and needs, never prompts.
     ("routing", &["catalog", "observe", "units"]),
-    ("store", &["catalog", "observe", "units"]),
+    // Of routing, its values: what a decision was made of is kept.
+    ("store", &["catalog", "observe", "routing", "units"]),
     ("upstream", &["catalog", "chat", "observe", "units"]),
     ("probe", &["catalog", "chat", "observe", "store", "upstream", "units"]),
     ("dispatch", &["catalog", "chat", "observe", "routing", "store", "upstream", "units"]),

@@ -365,7 +365,7 @@ fn an_attempt_keeps_the_price_sheet_that_it_was_priced_by() {
     assert_eq!(sheets[1].sheet, "input 2\noutput 15\n");
     assert_eq!(sheets[2], sheets[0], "the same prices are the same sheet, from the day on which they were first seen");
     let rows: i64 =
-        Connection::open(&path).unwrap().query_row("SELECT count(*) FROM price", [], |row| row.get(0)).unwrap();
+        Connection::open(&path).unwrap().query_row("SELECT count(*) FROM traded", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 2);
 }
 
@@ -373,4 +373,51 @@ fn an_attempt_keeps_the_price_sheet_that_it_was_priced_by() {
 fn a_store_that_is_not_there_is_none() {
     let folder = tempfile::tempdir().unwrap();
     assert!(Sqlite::open_existing(&folder.path().join("obs.db")).unwrap().is_none());
+}
+
+/// A decision goes with the attempts of its time; a sheet goes when no decision uses it any more.
+#[test]
+fn decisions_are_kept_for_ninety_days() {
+    use openmux::routing::{Input, Kept, Policy};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let (store, _) = Sqlite::open(&path).unwrap();
+    let day = Duration::from_secs(86_400);
+    let decided = |id: u8, now: Timestamp, policy: Policy| {
+        let shape = openmux::dispatch::shape;
+        let tokens = openmux::units::Tokens::new;
+        let request = shape(&ModelId::new("a/m"), tokens(9), tokens(9), tokens(0), Default::default());
+        let input = Input { request, candidates: Vec::new(), policy, now, seed: id.into() };
+        store.keep_decision(&Kept::new([id; 16], input.clone(), &input.decide())).unwrap();
+    };
+    let hurried = Policy::time_value("99".parse().unwrap());
+    decided(1, at(0) - 91 * day, hurried);
+    decided(2, at(0) - 91 * day, Policy::default());
+    decided(3, at(0) - 89 * day, Policy::default());
+    let raw = Connection::open(&path).unwrap();
+    let count =
+        |table: &str| -> i64 { raw.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap() };
+    assert_eq!((count("decision"), count("price")), (3, 2));
+    store.record(&seen("a", 0)).unwrap();
+    assert_eq!((count("decision"), count("price")), (1, 1));
+    let last = store.decision("").unwrap();
+    assert_eq!((last[0].id, last[0].input.seed), ([3; 16], 3));
+    let mut seeds = Vec::new();
+    store.decisions(Timestamp::UNIX_EPOCH, at(0), &mut |kept| seeds.push(kept.unwrap().input.seed)).unwrap();
+    assert_eq!(seeds, [3]);
+
+    // A damaged one is told, and hides no other.
+    decided(4, at(0), Policy::default());
+    raw.execute("UPDATE decision SET input = '{' WHERE id = ?1", [[3_u8; 16]]).unwrap();
+    let mut read = Vec::new();
+    store.decisions(Timestamp::UNIX_EPOCH, at(9), &mut |kept| read.push(kept.map(|kept| kept.id).is_ok())).unwrap();
+    assert_eq!(read, [false, true]);
+    assert_eq!(store.decision("").unwrap()[0].id, [4; 16]);
+
+    // What another process holds is not waited for without end, and is no loss that anybody pays for.
+    let blocker = Connection::open(&path).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let input = last[0].input.clone();
+    let decision = input.decide();
+    assert!(store.keep_decision(&Kept::new([5; 16], input, &decision)).is_err());
 }

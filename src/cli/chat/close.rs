@@ -14,7 +14,7 @@ use super::{Asked, budget};
 use crate::chat::Finish;
 use crate::dispatch::AttemptReport;
 use crate::observe::ErrorClass;
-use crate::routing::Decision;
+use crate::routing::{Decision, decision_hex};
 
 impl Asked<'_> {
     /// Ends the output and says how it went.
@@ -23,7 +23,7 @@ impl Asked<'_> {
         mut printer: Printer<'_>,
         told: &Shaped,
         decision: &Decision,
-        signalled: Option<Exit>,
+        (signalled, kept): (Option<Exit>, Option<[u8; 16]>),
     ) -> Outcome {
         let settings = self.settings;
         let simulated = settings.sandbox.is_some();
@@ -33,6 +33,9 @@ impl Asked<'_> {
         if let Some(outcome) = printer.unread() {
             return outcome;
         }
+        // The sandbox keeps nothing that could be asked for later.
+        let id = kept.filter(|_| !simulated).map(|id| decision_hex(&id));
+        let decision_id = || id.clone().map_or(Value::Null, Value::from);
         let (report, answered, model) = (&told.report, told.answered(), &self.request.model);
         match (self.format, answered) {
             (Format::Json, Some(attempt)) => {
@@ -41,6 +44,7 @@ impl Asked<'_> {
                 if !self.fallen.borrow().is_empty() {
                     document.insert("fallbacks".to_owned(), self.fallen.borrow().json());
                 }
+                document.insert("decision_id".to_owned(), decision_id());
                 printer.write(&format!("{}\n", Value::Object(document)));
             }
             (Format::Jsonl, Some(attempt)) => {
@@ -49,6 +53,7 @@ impl Asked<'_> {
                 if !self.fallen.borrow().is_empty() {
                     end.insert("fallbacks".to_owned(), self.fallen.borrow().json());
                 }
+                end.insert("decision_id".to_owned(), decision_id());
                 printer.write(&format!("{}\n", Value::Object(end)));
             }
             _ => printer.finish_text(answered.is_some()),
@@ -68,6 +73,10 @@ impl Asked<'_> {
         if settings.verbose > 0 && !settings.quiet {
             let lines = report.attempts.iter().map(|attempt| format!("{}\n", settings.err.dim(&pace::line(attempt))));
             out::talk(&lines.collect::<String>());
+        }
+        if let Some(id) = id.filter(|_| settings.verbose > 0) {
+            let line = format!("decision {id}: openmux route replay {} shows it again", &id[..8]);
+            out::talk(&format!("{}\n", settings.err.dim(&line)));
         }
         if let Some(exit) = signalled {
             return Ok(exit);

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use super::super::contract::Exit;
 use super::{group, stop_signal};
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Talk, Wire};
+use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Routed, Talk, Wire};
 use crate::observe::Source;
-use crate::routing::{Decision, Limits};
+use crate::routing::{Kept, Limits};
 use crate::units::Usd;
 
 /// What all requests of one command have in common.
@@ -36,6 +36,8 @@ pub(super) struct Session<'a> {
     pub(super) day_cap: Option<Usd>,
     /// Which signal came, if one did.
     pub(super) signalled: Option<Exit>,
+    /// The id of the first decision that was kept.
+    pub(super) kept: Option<[u8; 16]>,
 }
 
 impl Session<'_> {
@@ -43,13 +45,13 @@ impl Session<'_> {
     pub(super) async fn send(
         &mut self,
         request: &ChatRequest,
-        decision: &Decision,
+        routed: &Routed,
         observer: &mut dyn Observer,
     ) -> ChatReport {
         let plan = Plan {
             request,
             reaches: self.reaches,
-            decision,
+            decision: &routed.decision,
             route_limits: self.limits,
             idle: self.idle,
             total: self.total,
@@ -60,33 +62,41 @@ impl Session<'_> {
             day_cap: self.day_cap,
         };
         let (stop, stopped) = watch::channel(false);
-        let chatting = self.dispatcher.chat(&plan, self.wire, stopped, observer);
-        tokio::pin!(chatting);
-        let signal = stop_signal();
-        tokio::pin!(signal);
-        let mut gone = self.gone.clone();
-        let left = async move {
-            // A writer that is no more has nobody to lose.
-            if gone.wait_for(|gone| *gone).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::pin!(left);
-        let mut unread = false;
-        let report = loop {
-            tokio::select! {
-                report = &mut chatting => break report,
-                exit = &mut signal, if self.signalled.is_none() => {
-                    self.signalled = Some(exit);
-                    let _ = stop.send(true);
+        let report = {
+            let chatting = self.dispatcher.chat(&plan, self.wire, stopped, observer);
+            tokio::pin!(chatting);
+            let signal = stop_signal();
+            tokio::pin!(signal);
+            let mut gone = self.gone.clone();
+            let left = async move {
+                // A writer that is no more has nobody to lose.
+                if gone.wait_for(|gone| *gone).await.is_err() {
+                    std::future::pending::<()>().await;
                 }
-                () = &mut left, if !unread => {
-                    unread = true;
-                    let _ = stop.send(true);
+            };
+            tokio::pin!(left);
+            let mut unread = false;
+            loop {
+                tokio::select! {
+                    report = &mut chatting => break report,
+                    exit = &mut signal, if self.signalled.is_none() => {
+                        self.signalled = Some(exit);
+                        let _ = stop.send(true);
+                    }
+                    () = &mut left, if !unread => {
+                        unread = true;
+                        let _ = stop.send(true);
+                    }
                 }
             }
         };
         self.total = self.total.map(|total| total.saturating_sub(report.elapsed));
+        // Only now: the answer waited for nothing.
+        let kept = Kept::new(plan.group, routed.input.clone(), &routed.decision);
+        match self.dispatcher.store.keep_decision(&kept) {
+            Ok(()) => self.kept = self.kept.or(Some(plan.group)),
+            Err(error) => observer.notice(Notice::NotKept(error.to_string())),
+        }
         report
     }
 }

@@ -9,9 +9,9 @@ use super::super::{note, warn};
 use super::Asked;
 use super::send::{Held, Session};
 use crate::chat::{ChatEvent, ChatRequest, Message, Role};
-use crate::dispatch::{AttemptReport, ChatReport, Observer, route_request};
+use crate::dispatch::{AttemptReport, ChatReport, Observer, Routed, route_request};
 use crate::observe::{CostState, ErrorClass};
-use crate::routing::{Decision, Policy};
+use crate::routing::Policy;
 use crate::units::Usd;
 
 /// What all requests of a chat came to, and which attempt's answer is told.
@@ -52,15 +52,15 @@ impl Shaped {
 pub(super) async fn ask(
     asked: &Asked<'_>,
     session: &mut Session<'_>,
-    decision: &Decision,
+    routed: &Routed,
     policy: (&Policy, u64),
     printer: &mut Printer<'_>,
 ) -> Result<Shaped, CliError> {
     let Some(schema) = &asked.request.schema else {
-        return Ok(Shaped::plain(session.send(asked.request, decision, printer).await));
+        return Ok(Shaped::plain(session.send(asked.request, routed, printer).await));
     };
     let checker = Checker::new(schema)?;
-    let (report, events) = held(session, asked.request, decision, printer).await;
+    let (report, events) = held(session, asked.request, routed, printer).await;
     let mut told = Shaped::plain(report);
     let Some(wrong) = judge(asked, &checker, &mut told, &events, printer) else { return Ok(told) };
     let cut = told.answered().is_some_and(|attempt| attempt.outcome.class == ErrorClass::OkTruncated);
@@ -69,12 +69,12 @@ pub(super) async fn ask(
     } else {
         again(asked, session, policy, &Answer::of(&events).text, &wrong, &told.report)
     };
-    let Some((request, decision)) = again else {
+    let Some((request, second)) = again else {
         tell(&events, None, printer);
         return Ok(told);
     };
     note(asked.settings, &format!("the answer does not satisfy the schema ({}); asking once more", wrong[0]));
-    let (second, more) = held(session, &request, &decision, printer).await;
+    let (second, more) = held(session, &request, &second, printer).await;
     let first_at = told.at;
     let mut both = Shaped::plain(second);
     if both.answered().is_some() {
@@ -106,11 +106,11 @@ pub(super) async fn ask(
 async fn held(
     session: &mut Session<'_>,
     request: &ChatRequest,
-    decision: &Decision,
+    routed: &Routed,
     printer: &mut Printer<'_>,
 ) -> (ChatReport, Vec<ChatEvent>) {
     let mut held = Held::new(printer);
-    let report = session.send(request, decision, &mut held).await;
+    let report = session.send(request, routed, &mut held).await;
     (report, held.events)
 }
 
@@ -171,7 +171,7 @@ fn again(
     answer: &str,
     wrong: &[String],
     first: &ChatReport,
-) -> Option<(ChatRequest, Decision)> {
+) -> Option<(ChatRequest, Routed)> {
     let mut request = asked.request.clone();
     request.messages.push(Message::text(Role::Assistant, answer));
     request.messages.push(Message::text(
@@ -204,7 +204,7 @@ fn again(
         note(asked.settings, &format!("not asked once more: {why}"));
         return None;
     }
-    Some((request, routed.decision))
+    Some((request, routed))
 }
 
 /// What the attempts cost; `None` where that of one is not known.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::super::{Conversation, KEPT_FOR, Kept, StateKey, StoreError};
+use super::super::{Conversation, KEPT_FOR, StateKey, Stay, StoreError};
 use crate::catalog::{EndpointId, Protocol, ProviderId};
 use crate::units::Tokens;
 
@@ -12,7 +12,7 @@ pub(super) fn warm(
     connection: &Connection,
     conversation: Conversation,
     now: Timestamp,
-) -> Result<Vec<Kept>, StoreError> {
+) -> Result<Vec<Stay>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT provider, upstream_model, key_fp, protocol, tokens, at_ms FROM session
          WHERE hash = ?1 AND at_ms <= ?2 AND at_ms > ?3 ORDER BY at_ms DESC, provider, upstream_model, key_fp",
@@ -29,13 +29,13 @@ pub(super) fn warm(
         let (key, protocol, tokens, at) = row?;
         let Some(protocol) = Protocol::parse(&protocol) else { continue };
         let Ok(at) = Timestamp::from_millisecond(at) else { continue };
-        found.push(Kept { key, protocol, tokens: Tokens::new(u64::try_from(tokens).unwrap_or(0)), at });
+        found.push(Stay { key, protocol, tokens: Tokens::new(u64::try_from(tokens).unwrap_or(0)), at });
     }
     Ok(found)
 }
 
 /// Keeps where a conversation is now, and forgets what is older than a day.
-pub(super) fn keep(connection: &mut Connection, conversation: Conversation, kept: &Kept) -> Result<(), StoreError> {
+pub(super) fn keep(connection: &mut Connection, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute(
         "INSERT OR REPLACE INTO session(hash, provider, upstream_model, key_fp, protocol, tokens, at_ms)

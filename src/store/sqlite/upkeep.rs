@@ -54,6 +54,15 @@ pub(super) fn prune(connection: &mut Connection, now: Timestamp) -> Result<(), S
             "DELETE FROM obs WHERE id IN (SELECT id FROM obs ORDER BY ts_ms DESC LIMIT ?1 OFFSET ?2)",
             params![BATCH, RAW_ROWS],
         )?;
+        let decisions = transaction.execute(
+            "DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE ts_ms < ?1 LIMIT ?2)",
+            params![oldest, BATCH],
+        )?;
+        // A sheet carries the moment of the last decision that used it.
+        let sheets = transaction.execute(
+            "DELETE FROM traded WHERE sha256 IN (SELECT sha256 FROM traded WHERE last_ms < ?1 LIMIT ?2)",
+            params![oldest, BATCH],
+        )?;
         let mut hourly = 0;
         for table in ["tally", "hist"] {
             let keys = if table == "tally" { "ep, hour, class" } else { "ep, metric, hour, bin" };
@@ -62,7 +71,7 @@ pub(super) fn prune(connection: &mut Connection, now: Timestamp) -> Result<(), S
                 params![hour, BATCH],
             )?;
         }
-        let done = old + many + hourly == 0;
+        let done = old + many + decisions + sheets + hourly == 0;
         if done {
             transaction.execute("INSERT OR REPLACE INTO meta(k, v) VALUES ('pruned_day', ?1)", [today.to_string()])?;
         }

@@ -13,6 +13,7 @@ mod local;
 mod offline;
 mod probe;
 mod record;
+mod replay;
 mod schema;
 mod secrets;
 mod session;

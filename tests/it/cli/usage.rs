@@ -202,13 +202,17 @@ fn a_command_without_its_subcommand_shows_the_way() {
     --- stdout
 
     --- stderr
-    Which provider a call would use, and why
+    Which provider a call would use, did use, or would have used, and why
 
     Usage: openmux route [OPTIONS] <COMMAND>
 
     Commands:
-      explain  Which provider a call would use, and why, before anything is sent.
-               Works offline
+      explain   Which provider a call would use, and why, before anything is sent.
+                Works offline
+      replay    Make a decision of the past again, or see what another policy would
+                have chosen. Works offline
+      simulate  What your calls would have cost and taken under other policies.
+                Works offline
 
     Options:
       -h, --help  Print help

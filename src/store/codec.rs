@@ -1,0 +1,205 @@
+//! A decision as text: mirrors of the values of `routing` with serde on them, because those are not made to be stored.
+//!
+//! What differs from call to call is one text, the *row*; what hardly does (the policy and the endpoints' facts) is another,
+//! the *sheet*, which many rows share under its hash. A field that an old row lacks reads as its default, and one that is
+//! not known is passed over. Floats are written so that they read back to the bit, money as exact decimals, moments to the
+//! nanosecond. To add a field: the compiler says where a value is taken apart; a line in its mirror, one in `of`, one in
+//! `value`.
+
+mod facts;
+mod live;
+mod request;
+mod trade;
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use crate::routing::{Input, Kept, Placed, Weighed};
+use crate::units::Usd;
+use facts::Fact;
+use live::Live;
+use request::Request;
+use trade::Trade;
+
+/// A decision as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Encoded {
+    /// The hash of the sheet: 64 hex digits.
+    pub hash: String,
+    /// What many decisions share.
+    pub sheet: String,
+    /// What is this one's own; it names the hash.
+    pub row: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct Row {
+    by: String,
+    sheet: String,
+    at: String,
+    seed: u64,
+    request: Request,
+    /// The candidates of which more is known than the sheet says, by their place in it.
+    live: Vec<(usize, Live)>,
+    /// Places in the order of trying, each with its total in picodollars.
+    order: Vec<(usize, Option<i64>)>,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct Sheet {
+    policy: Trade,
+    candidates: Vec<Fact>,
+}
+
+/// The texts of a decision.
+///
+/// # Errors
+/// It cannot be written as JSON, which does not happen.
+pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
+    let Kept { id: _, version, input, order } = kept;
+    let Input { request, candidates, policy, now, seed } = input;
+    let failed = |error: serde_json::Error| StoreError(error.to_string());
+    let sheet = Sheet { policy: Trade::of(policy), candidates: candidates.iter().map(Fact::of).collect() };
+    let sheet = serde_json::to_string(&sheet).map_err(failed)?;
+    let hash: String = Sha256::digest(sheet.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let live = candidates.iter().map(Live::of).enumerate().filter(|(_, live)| *live != Live::default());
+    let place = |placed: &Placed| {
+        let at = candidates.iter().position(|candidate| candidate.endpoint.id == placed.endpoint)?;
+        Some((at, placed.total.and_then(Usd::to_pico)))
+    };
+    let row = Row {
+        by: version.clone(),
+        sheet: hash.clone(),
+        at: now.to_string(),
+        seed: *seed,
+        request: Request::of(request),
+        live: live.collect(),
+        order: order.iter().filter_map(place).collect(),
+    };
+    Ok(Encoded { hash, sheet, row: serde_json::to_string(&row).map_err(failed)? })
+}
+
+/// A decision from its texts; `sheet` gives the sheet of a hash.
+///
+/// # Errors
+/// A text is damaged, or says something in words of a newer version; or the sheet is gone.
+pub(super) fn decode(
+    id: [u8; 16],
+    row: &str,
+    sheet: impl FnOnce(&str) -> Result<Option<String>, StoreError>,
+) -> Result<Kept, StoreError> {
+    let damaged = |error: serde_json::Error| StoreError(format!("the decision is damaged: {error}"));
+    let row: Row = serde_json::from_str(row).map_err(damaged)?;
+    let sheet = sheet(&row.sheet)?.ok_or_else(|| StoreError("what the decision was made of is gone".to_owned()))?;
+    let sheet: Sheet = serde_json::from_str(&sheet).map_err(damaged)?;
+    let mut candidates = sheet.candidates.into_iter().map(Fact::value).collect::<Result<Vec<Weighed>, _>>()?;
+    for (at, live) in row.live {
+        let candidate = candidates.get_mut(at).ok_or_else(|| not_known("candidate", &at.to_string()))?;
+        live.lay_over(candidate)?;
+    }
+    let place = |(at, total): (usize, Option<i64>)| {
+        let candidate = candidates.get(at).ok_or_else(|| not_known("candidate", &at.to_string()))?;
+        Ok(Placed { endpoint: candidate.endpoint.id.clone(), total: total.map(Usd::from_pico) })
+    };
+    let order = row.order.into_iter().map(place).collect::<Result<Vec<_>, StoreError>>()?;
+    let request = row.request.value()?;
+    let (policy, now) = (sheet.policy.value()?, parsed("moment", &row.at)?);
+    Ok(Kept { id, version: row.by, input: Input { request, candidates, policy, now, seed: row.seed }, order })
+}
+
+/// A float that reads back to the bit.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+struct Float(f64);
+
+impl From<Float> for String {
+    fn from(float: Float) -> Self {
+        format!("{:?}", float.0)
+    }
+}
+
+impl TryFrom<String> for Float {
+    type Error = std::num::ParseFloatError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// Seconds and nanoseconds.
+type Span = (u64, u32);
+
+fn span(time: std::time::Duration) -> Span {
+    (time.as_secs(), time.subsec_nanos())
+}
+
+fn time((seconds, nanos): Span) -> std::time::Duration {
+    std::time::Duration::new(seconds, nanos.min(999_999_999))
+}
+
+/// Whether a field says nothing, so that it is left out.
+fn is_plain<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn not_known(what: &str, text: &str) -> StoreError {
+    StoreError(format!("the decision is damaged, or of a newer openmux: the {what} \"{text}\" is not known"))
+}
+
+fn parsed<T: FromStr>(what: &str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| not_known(what, text))
+}
+
+fn parsed_if<T: FromStr>(what: &str, text: Option<&String>) -> Result<Option<T>, StoreError> {
+    text.map(|text| parsed(what, text)).transpose()
+}
+
+/// The value of a word.
+fn named<T>(what: &str, word: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+    parse(word).ok_or_else(|| not_known(what, word))
+}
+
+fn moment(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_float_reads_back_to_the_bit() {
+        let odd = [0.1 + 0.2, 1.0 / 3.0, -0.0, 5e-324, f64::MAX, f64::INFINITY, 1e21, 0.992, 123_456_789.123_456_79];
+        for value in odd {
+            let text = serde_json::to_string(&Float(value)).unwrap();
+            let back: Float = serde_json::from_str(&text).unwrap();
+            assert_eq!(back.0.to_bits(), value.to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_old_row_lacks_is_its_default_and_what_is_new_is_passed_over() {
+        let row = r#"{"by":"0.0.1","sheet":"s","at":"2026-11-24T12:00:00.000000001Z","seed":18446744073709551615,
+            "novel":{"a":[1]},"request":{"model":"a/m","input":10,"stream":true,"novel":1},"live":[[0,{"in_flight":2}]],
+            "order":[[0,null]]}"#;
+        let sheet = r#"{"policy":{"preset":"latency"},"candidates":[{"provider":"p","upstream":"m","novel":true}]}"#;
+        let kept = decode([1; 16], row, |hash| Ok((hash == "s").then(|| sheet.to_owned()))).unwrap();
+        let (input, default) = (&kept.input, crate::routing::Policy::default());
+        assert_eq!(input.now.subsec_nanosecond(), 1);
+        assert_eq!((input.seed, input.candidates[0].in_flight), (u64::MAX, 2));
+        assert_eq!(input.policy.preset, Some(crate::routing::Preset::Latency));
+        assert_eq!((input.policy.learning, input.policy.retry_cost), (default.learning, default.retry_cost));
+        assert_eq!(input.candidates[0].endpoint.status, crate::catalog::Status::Active);
+        assert_eq!(kept.order[0].total, None);
+        let gone = decode([1; 16], row, |_| Ok(None)).unwrap_err();
+        assert_eq!(gone.0, "what the decision was made of is gone");
+        let newer = sheet.replace("\"novel\":true", "\"status\":\"sleeping\"");
+        let error = decode([1; 16], row, |_| Ok(Some(newer))).unwrap_err();
+        assert!(error.0.ends_with("the status \"sleeping\" is not known"), "{error}");
+    }
+}

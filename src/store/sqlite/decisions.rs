@@ -1,0 +1,61 @@
+//! What decisions were made of: a row each, and the sheets that they share.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::super::{StoreError, codec};
+use crate::routing::Kept;
+
+/// Keeps a decision. Its sheet stands in `traded` once, with the moment of the last decision that used it.
+pub(super) fn keep(connection: &mut Connection, kept: &Kept) -> Result<(), StoreError> {
+    let encoded = codec::encode(kept)?;
+    let millis = kept.input.now.as_millisecond();
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "INSERT INTO traded(sha256, last_ms, sheet) VALUES (?1, ?2, ?3)
+         ON CONFLICT(sha256) DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)",
+        params![encoded.hash, millis, encoded.sheet],
+    )?;
+    transaction.execute(
+        "INSERT OR REPLACE INTO decision(id, ts_ms, input) VALUES (?1, ?2, ?3)",
+        params![kept.id.as_slice(), millis, encoded.row],
+    )?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The newest two decisions whose id begins so; of all of them the newest alone.
+pub(super) fn find(connection: &Connection, prefix: &str) -> Result<Vec<Kept>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, input FROM decision WHERE substr(lower(hex(id)), 1, ?2) = ?1 ORDER BY ts_ms DESC, id LIMIT ?3",
+    )?;
+    let most = if prefix.is_empty() { 1 } else { 2 };
+    let length = i64::try_from(prefix.len()).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![prefix, length, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = rows.collect::<Result<Vec<(Vec<u8>, String)>, _>>()?;
+    rows.into_iter().map(|(id, row)| read(connection, id, &row)).collect()
+}
+
+/// Every decision of a span, oldest first.
+pub(super) fn each(
+    connection: &Connection,
+    since: Timestamp,
+    until: Timestamp,
+    each: &mut dyn FnMut(Result<Kept, StoreError>),
+) -> Result<(), StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT id, input FROM decision WHERE ts_ms >= ?1 AND ts_ms < ?2 ORDER BY ts_ms, id")?;
+    let mut rows = statement.query(params![since.as_millisecond(), until.as_millisecond()])?;
+    while let Some(row) = rows.next()? {
+        each(read(connection, row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn read(connection: &Connection, id: Vec<u8>, row: &str) -> Result<Kept, StoreError> {
+    let id = id.try_into().map_err(|_| StoreError("the id of a decision is damaged".to_owned()))?;
+    codec::decode(id, row, |hash| {
+        let mut statement = connection.prepare_cached("SELECT sheet FROM traded WHERE sha256 = ?1")?;
+        Ok(statement.query_row([hash], |row| row.get(0)).optional()?)
+    })
+}
