@@ -218,7 +218,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             break
         }
         'openmux;providers;compare' {
-            [CompletionResult]::new('--tokens', '--tokens', [CompletionResultType]::ParameterName, 'The call that is priced, in tokens: input, output, cached input')
+            [CompletionResult]::new('--tokens', '--tokens', [CompletionResultType]::ParameterName, 'The call that is priced, in tokens: input, output, cached input [default: the mean of your own calls, else 1000/400]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE]')
             [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]')
             [CompletionResult]::new('--order', '--order', [CompletionResultType]::ParameterName, 'Try these first, in this order')

@@ -582,7 +582,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__compare)
-            opts="-o -q -v -h --tokens --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --all --fields --sort --reverse --limit --unit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --tokens --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --all --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

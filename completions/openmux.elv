@@ -207,7 +207,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'openmux;providers;compare'= {
-            cand --tokens 'The call that is priced, in tokens: input, output, cached input'
+            cand --tokens 'The call that is priced, in tokens: input, output, cached input [default: the mean of your own calls, else 1000/400]'
             cand --profile 'Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE]'
             cand --provider 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]'
             cand --order 'Try these first, in this order'

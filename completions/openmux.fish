@@ -247,7 +247,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_se
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l tokens -d 'The call that is priced, in tokens: input, output, cached input' -r
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l tokens -d 'The call that is priced, in tokens: input, output, cached input [default: the mean of your own calls, else 1000/400]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l profile -d 'Take what is not said here from [profiles.NAME] of config.toml [env: OPENMUX_PROFILE]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l provider -d 'Use this provider only; commas list several [env: OPENMUX_PROVIDER]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l order -d 'Try these first, in this order' -r

@@ -365,7 +365,7 @@ fn an_attempt_keeps_the_price_sheet_that_it_was_priced_by() {
     assert_eq!(sheets[1].sheet, "input 2\noutput 15\n");
     assert_eq!(sheets[2], sheets[0], "the same prices are the same sheet, from the day on which they were first seen");
     let rows: i64 =
-        Connection::open(&path).unwrap().query_row("SELECT count(*) FROM traded", [], |row| row.get(0)).unwrap();
+        Connection::open(&path).unwrap().query_row("SELECT count(*) FROM price", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 2);
 }
 
