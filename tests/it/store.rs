@@ -397,9 +397,9 @@ fn decisions_are_kept_for_ninety_days() {
     let raw = Connection::open(&path).unwrap();
     let count =
         |table: &str| -> i64 { raw.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap() };
-    assert_eq!((count("decision"), count("price")), (3, 2));
+    assert_eq!((count("decision"), count("traded")), (3, 2));
     store.record(&seen("a", 0)).unwrap();
-    assert_eq!((count("decision"), count("price")), (1, 1));
+    assert_eq!((count("decision"), count("traded")), (1, 1));
     let last = store.decision("").unwrap();
     assert_eq!((last[0].id, last[0].input.seed), ([3; 16], 3));
     let mut seeds = Vec::new();

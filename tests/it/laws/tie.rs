@@ -70,7 +70,7 @@ fn decide_plainly(world: &World) -> Decision {
 #[test]
 fn near_ties_of_equal_load_lead_equally_often_and_nothing_else_ever_does() {
     tried(fair, &decide, 150, 200).unwrap();
-    let caught = |bug: Decider<'_>| assert!(tried(fair, bug, 150, 0).is_err(), "the planted bug went unnoticed");
+    let caught = |bug: Decider<'_>| assert!(tried(fair, bug, 600, 0).is_err(), "the planted bug went unnoticed");
     // Always the best of the near-ties: the draw is never made.
     let undrawn = |request: &RouteRequest, all: &[Candidate<'_>], policy: &Policy, now: Timestamp, seed: u64| {
         let exact = Policy { near_tie_percent: 0, ..policy.clone() };
