@@ -55,7 +55,7 @@ impl World {
         run.env("ALPHA_KEY", "sk-alpha-0123456789").env("BETA_KEY", "sk-beta-0123456789")
     }
 
-    fn chat<'a>(&self, more: &[&'a str]) -> Run {
+    fn chat(&self, more: &[&str]) -> Run {
         self.run(
             ["chat", "-m", "acme/tiny", "--seed", "1", "--prefer", "price", "-s", "@prompt.txt"]
                 .into_iter()
