@@ -153,12 +153,17 @@ fn play(
     let mut truth = Truth { received, sent: Vec::new(), answer: script.first_answer() };
     for moment in script.moments(speech) {
         until(received + moment.at);
-        let sent = Instant::now();
-        truth.sent.extend(std::iter::repeat_n(sent, moment.tokens));
+        let mut sent = Instant::now();
         let micros = sent.saturating_duration_since(began).as_micros();
-        for write in body.writes(&moment.bytes(micros)) {
-            writer.write_all(&write)?;
+        let writes = body.writes(&moment.bytes(micros));
+        for (at, write) in writes.iter().enumerate() {
+            // What goes in pieces is there with the last one.
+            if at > 0 && at + 1 == writes.len() {
+                sent = Instant::now();
+            }
+            writer.write_all(write)?;
         }
+        truth.sent.extend(std::iter::repeat_n(sent, moment.tokens));
     }
     for write in body.end() {
         writer.write_all(&write)?;
