@@ -70,6 +70,7 @@
 //! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
 //! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
 //! | simulated providers | [`sandbox`] |
+//! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | how something looks | `cli/render/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |

@@ -25,10 +25,10 @@ pub(crate) fn forest(cells: &[Cell]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
          viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-         <text x=\"10\" y=\"22\" font-size=\"15\">openmux's loss against the best peer's, in percent (paired 95 % interval over \
-         seeds)</text>\n\
-         <text x=\"10\" y=\"42\" fill=\"#555\">loss = dollars + value of waiting + failures; left of the line openmux loses \
-         less; the best peer is chosen in hindsight, cell by cell</text>\n"
+         <text x=\"10\" y=\"22\" font-size=\"15\">openmux's loss against the best peer's, in percent (paired 95 % \
+         interval over seeds)</text>\n\
+         <text x=\"10\" y=\"42\" fill=\"#555\">loss = dollars + value of waiting + failures; left of the line openmux \
+         loses less; the best peer is chosen in hindsight, cell by cell</text>\n"
     );
     let step = if reach > 30.0 { 10.0 } else { 5.0 };
     let ticks = (reach / step) as i32;

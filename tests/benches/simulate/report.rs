@@ -116,8 +116,8 @@ pub(crate) fn summary(cells: &[Cell]) -> String {
     let counts: Vec<String> = verdicts.iter().map(|(verdict, many)| format!("{verdict} in {many}")).collect();
     let _ = writeln!(
         text,
-        "openmux's loss against the best peer's: {}. Median ratio of regrets: {} over the bound, {} over the router that \
-         is told the truth.",
+        "openmux's loss against the best peer's: {}. Median ratio of regrets: {} over the bound, {} over the router \
+         that is told the truth.",
         counts.join(", "),
         median(&mut ratios),
         median(&mut overs)
@@ -125,7 +125,8 @@ pub(crate) fn summary(cells: &[Cell]) -> String {
     text
 }
 
-/// Every variant of ours: its mean regret over all cells, and over ours in percent of the loss, with the interval over cells.
+/// Every variant of ours: its mean regret over all cells, and over ours in percent of the loss, with the interval over
+/// cells.
 pub(crate) fn variants(cells: &[Cell]) -> String {
     let mut text = String::new();
     let names = cells.first().map_or(Vec::new(), |cell| cell.rows.iter().map(|row| row.name.as_str()).collect());

@@ -2,9 +2,9 @@
 //!
 //! For every session, the least loss over all ways to place its turns, looking ahead to the caches that each leaves
 //! behind. Everything that is not exact is to the bound's side: no rate limits; a cache is warm wherever the session
-//! has ever been if the host's lifetime lasts from the turn before, and holds the turn before; a request may be held back
-//! until the host's next change of state within the patience; a second try costs what the first one's failure took.
-//! (Not covered: a try that is given up although it would have been answered, then made again at the same host.)
+//! has ever been if the host's lifetime lasts from the turn before, and holds the turn before; a request may be held
+//! back until the host's next change of state within the patience; a second try costs what the first one's failure
+//! took. (Not covered: a try that is given up although it would have been answered, then made again at the same host.)
 
 use super::run::PATIENCE;
 use super::score::Worth;

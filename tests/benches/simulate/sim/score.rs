@@ -54,8 +54,8 @@ pub struct Figures {
     /// Attempts a request, and refusals for a thousand.
     pub attempts: f64,
     pub refused: f64,
-    /// Requests that went to a host in trouble although it had been a favourite, an episode; seconds until five requests
-    /// in a row went elsewhere; seconds from its end to the first that went there again.
+    /// Requests that went to a host in trouble although it had been a favourite, an episode; seconds until five
+    /// requests in a row went elsewhere; seconds from its end to the first that went there again.
     pub caught: f64,
     pub shift: f64,
     pub back: f64,

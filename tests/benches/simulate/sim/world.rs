@@ -1,4 +1,5 @@
-//! What hosts do: episodes that are drawn before anything runs, and the fate of every attempt as a function of its name.
+//! What hosts do: episodes that are drawn before anything runs, and the fate of every attempt as a function of its
+//! name.
 
 use super::catalogs::{Host, Market};
 use super::chance::{Draw, For};

@@ -1,4 +1,5 @@
-//! Balancers made for interchangeable servers: peak EWMA with two choices, agentgateway's score, Prequal's hot and cold.
+//! Balancers made for interchangeable servers: peak EWMA with two choices, agentgateway's score, Prequal's hot and
+//! cold.
 
 use super::super::chance::{Draw, For};
 use super::super::run::{Ending, Router, Seen, Step, View};
@@ -140,8 +141,8 @@ impl Router for Agentgateway {
     }
 }
 
-/// Prequal's rule without its probes: among hosts with no more under way than the 0.84 quantile the lowest latency, else
-/// the fewest under way; errors make a host look slower, so that it is no sink.
+/// Prequal's rule without its probes: among hosts with no more under way than the 0.84 quantile the lowest latency,
+/// else the fewest under way; errors make a host look slower, so that it is no sink.
 #[derive(Debug)]
 pub struct Prequal {
     ttft: Vec<Recent>,

@@ -1,7 +1,8 @@
 //! LiteLLM's router: five strategies over one cool-down and retry rule.
 //!
-//! A 429 cools a deployment down at once for `Retry-After` or 5 s, and so does an error share above one half of at least
-//! five in the calendar minute. Two retries, at once while any deployment is healthy; the one that failed is not excluded.
+//! A 429 cools a deployment down at once for `Retry-After` or 5 s, and so does an error share above one half of at
+//! least five in the calendar minute. Two retries, at once while any deployment is healthy; the one that failed is not
+//! excluded.
 
 use super::super::catalogs::Host;
 use super::super::chance::{Draw, For};

@@ -1,5 +1,6 @@
-//! Other people's rules, as their sources and documents state them, at their defaults but for a limit of 30 s for a first
-//! token, which is kinder to them than waiting on. Each sees what it could see: public prices, and its own attempts.
+//! Other people's rules, as their sources and documents state them, at their defaults but for a limit of 30 s for a
+//! first token, which is kinder to them than waiting on. Each sees what it could see: public prices, and its own
+//! attempts.
 
 pub mod balancers;
 pub mod fixed;
