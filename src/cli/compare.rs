@@ -82,10 +82,14 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
         sort.first().is_some_and(|name| ["tps", "availability", "decode_tps_p50"].contains(&name.as_str()));
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse != faster_first)?;
     let shown = sheet.rows.len();
-    let order = match sort.is_empty() {
-        true if view.is_empty() => "best first as `route explain` would try them, by assumed waits",
-        true => "best first as `route explain` would try them",
-        false => "ordered as asked",
+    let order = if sort.is_empty() {
+        if view.is_empty() {
+            "best first as `route explain` would try them, by assumed waits"
+        } else {
+            "best first as `route explain` would try them"
+        }
+    } else {
+        "ordered as asked"
     };
     let legend = format!(
         "{shown} of {found}, {order}. {}. {}. * differs from the author's own endpoint, ~ sources disagree. {}.",

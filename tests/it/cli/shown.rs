@@ -146,6 +146,7 @@ fn the_kind_of_call_that_is_asked_about_is_the_one_that_is_shown() {
     keep(&world.home, all);
     let shown = |tokens: &str| {
         let row = &rows(&world, &format!("providers compare acme/tiny -o json --tokens {tokens}"))[0];
+        assert_eq!(row["ttft_samples"], 20, "no others are among them: {row}");
         (row["ttft_p50_ms"].as_u64().unwrap(), row["measured_at"].as_str().unwrap().to_owned())
     };
     assert_eq!(shown("1000/400"), (300, "<=1k in".to_owned()));
