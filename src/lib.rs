@@ -46,6 +46,8 @@
 //! | what a failure permits next | `observe/class.rs`: one table |
 //! | whose fault it is that no response came; asking others, and when | `observe/fault.rs` (pure); `dispatch/{control,doubt}.rs` |
 //! | one attempt as seen; the decayed fold of many; what is shown of them | `observe/{mod,stats,measured}.rs` |
+//! | what an attempt's times say, and why they may say nothing | `observe/{rates,flags}.rs` |
+//! | how estimates learn and forget; when an endpoint is left alone; what is left of rate limits | `observe/{learning,breaker,headroom}.rs` |
 //! | which attempts may be compared; what is left of old ones; what was spent | `observe/{stratum,hourly,ledger}.rs` |
 //! | which price sheet a cost was computed with | `catalog/price/version.rs` |
 //! | the budget of a day | `dispatch/budget.rs`, `store/sqlite/ledger.rs` |

@@ -232,9 +232,9 @@ impl Span {
 
     fn row(&self, (from, provider, model): Key, asked: &Stratum, unit: Unit) -> Vec<Cell> {
         let judged = &self.judged;
-        let interval = judged.availability_interval();
+        let interval = judged.judged().interval();
         let share = |share: Option<f64>| share.map_or(Cell::Unknown, |share| Cell::Figure(share, 4));
-        let known = judged.judged() > 0;
+        let known = judged.judged().count() > 0;
         let (ttft, speed, at, samples) = self.medians(asked, unit);
         vec![
             Cell::Text(from),

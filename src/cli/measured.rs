@@ -121,12 +121,12 @@ impl View {
 
     /// The cells of an endpoint; unknown where nothing was measured.
     pub(crate) fn cells(&self, id: &EndpointId) -> Vec<Cell> {
-        let known = self.all.get(id).filter(|one| one.judged() + one.limited > 0);
+        let known = self.all.get(id).filter(|one| one.judged().count() + one.limited > 0);
         let nearest = known.and_then(|one| one.nearest(&self.asked));
         let samples = nearest.map(|(_, samples)| samples);
         let ttft = |percentile| samples.map_or(Cell::Unknown, |samples| wait(samples, percentile));
         let age = |at: Option<Timestamp>| Cell::count(at.map(|at| span(at, self.now).as_secs()));
-        let interval = known.and_then(Measured::availability_interval);
+        let interval = known.and_then(|one| one.judged().interval());
         let share = |share: Option<f64>| share.map_or(Cell::Unknown, |share| Cell::Figure(share, 4));
         let newest = samples.and_then(|samples| samples.newest).or(known.and_then(|one| one.newest));
         let median = samples.and_then(|samples| samples.ttft(Percentile::P50));
@@ -139,8 +139,8 @@ impl View {
             self.trend(known),
             known.map_or(Cell::Unknown, availability),
             known
-                .filter(|one| one.judged() > 0)
-                .map_or(Cell::Unknown, |one| Cell::Text(format!("{}/{}", one.successes, one.judged()))),
+                .filter(|one| one.judged().count() > 0)
+                .map_or(Cell::Unknown, |one| Cell::Text(format!("{}/{}", one.successes, one.judged().count()))),
             share(known.and_then(Measured::limited_share)),
             Cell::text(nearest.map(|(stratum, _)| stratum.name())),
             ttft(Percentile::P90),
@@ -152,7 +152,7 @@ impl View {
             share(interval.map(|(_, high)| high)),
             age(known.and_then(|one| one.last_success)),
             age(known.and_then(|one| one.last_fault)),
-            Cell::count(known.map(|one| u64::from(one.judged() + one.limited))),
+            Cell::count(known.map(|one| u64::from(one.judged().count() + one.limited))),
             Cell::count(samples.map(|samples| count(samples.speeds.len()))),
             Cell::count(samples.map(|samples| count(samples.cut_off()))),
             median.map_or(Cell::Unknown, |wait| Cell::Flag(wait.at_least)),
@@ -235,14 +235,14 @@ fn wait_cell(wait: Wait) -> Cell {
 
 /// `up`, `degraded`, `down`, or `unknown (n=3)`.
 pub(crate) fn health(measured: &Measured) -> Cell {
-    let health = measured.health();
+    let health = measured.judged().health();
     let cell = Cell::Text(health.name().to_owned());
-    if health == Health::Unknown { cell.told(format!("unknown (n={})", measured.judged())) } else { cell }
+    if health == Health::Unknown { cell.told(format!("unknown (n={})", measured.judged().count())) } else { cell }
 }
 
 /// The share of whole answers, for people never without its interval.
 pub(crate) fn availability(measured: &Measured) -> Cell {
-    let (Some(share), Some((low, high))) = (measured.availability(), measured.availability_interval()) else {
+    let (Some(share), Some((low, high))) = (measured.judged().share(), measured.judged().interval()) else {
         return Cell::Unknown;
     };
     let whole = |share: f64| format!("{:.0}", share * 100.0);

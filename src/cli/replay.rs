@@ -12,7 +12,7 @@ use super::render::explain::{View, human};
 use super::render::text::wrap;
 use super::settings::Settings;
 use super::{Outcome, print, warn};
-use crate::routing::{Candidate, Decision, Kept, Policy, Question, Weighed, decision_hex};
+use crate::routing::{Decision, Kept, Policy, Question, decision_hex};
 use crate::store::ObservationStore;
 
 /// Runs the command. The exit code is 1 where this version decides otherwise than the one that decided.
@@ -74,9 +74,8 @@ fn document(kept: &Kept, today: &Decision, other: Option<&Decision>) -> Map<Stri
     // Marked as such: it is not what was decided.
     document.insert("counterfactual".to_owned(), other.is_some().into());
     let (input, shown) = (&kept.input, other.unwrap_or(today));
-    let candidates: Vec<Candidate<'_>> = input.candidates.iter().map(Weighed::candidate).collect();
     let (request, policy) = (&input.request, &shown.policy);
-    let question = Question { request, candidates: &candidates, policy, now: input.now, seed: input.seed };
+    let question = Question { request, candidates: &input.candidates, policy, now: input.now, seed: input.seed };
     document.extend(with_rates(shown, input.supposes_keys(), &|entry| Some(question.rates(entry))));
     document
 }

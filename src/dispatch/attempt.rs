@@ -391,14 +391,13 @@ fn bill(reach: &Reach, usage: &Usage, at: Timestamp) -> Option<Result<Cost, Cost
     }
 }
 
-/// Exact where a whole answer reported its usage; none where the provider cannot have accepted the request.
+/// Exact where a whole answer reported its usage; none where the provider refused it, or it never went out. What was on
+/// its way may have been taken.
 fn cost_state(outcome: &Outcome, cost: Option<&Result<Cost, CostError>>) -> CostState {
     let refused = outcome.http_status.is_some_and(|status| !(200..300).contains(&status));
-    // What was on its way when we gave up may have arrived.
-    let given_up = outcome.limit.is_some() || (outcome.class == ErrorClass::Aborted && outcome.phase >= Phase::Send);
     if outcome.class.is_success() && matches!(cost, Some(Ok(_))) {
         CostState::Exact
-    } else if refused || (outcome.http_status.is_none() && outcome.phase < Phase::Head && !given_up) {
+    } else if refused || outcome.phase < Phase::Send {
         CostState::None
     } else {
         CostState::Unknown

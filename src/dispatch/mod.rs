@@ -32,7 +32,7 @@ pub use weigh::route_request;
 use crate::catalog::{Catalog, ModelId};
 use crate::chat::ChatRequest;
 use crate::routing::{
-    Candidate, Constraints, Credential, Decision, Expected, Input, Needs, Policy, RouteRequest, Weighed, decide,
+    Candidate, Constraints, Credential, Decision, Expected, Input, Needs, Policy, RouteRequest, decide,
 };
 use crate::store::{ObservationStore, StateKey};
 use crate::units::Tokens;
@@ -99,7 +99,7 @@ impl Dispatcher<'_> {
         let gathered = self.gather(request, asked, reaches, policy, suppose_keys);
         let Gathered { request, candidates, now, supposed, warning } = gathered;
         let decision = decide(&request, &candidates, policy, now, seed);
-        let candidates = candidates.iter().map(Weighed::from).collect();
+        let candidates = candidates.into_iter().map(Candidate::into_owned).collect();
         let input = Input { request, candidates, policy: policy.clone(), now, seed };
         Routed { decision, input, supposed, warning }
     }
@@ -134,8 +134,6 @@ impl Dispatcher<'_> {
         let candidates = reaches
             .iter()
             .map(|reach| Candidate {
-                endpoint: &reach.endpoint,
-                kind: reach.provider.kind,
                 credential: match &reach.found {
                     Found::Key { source, .. } | Found::Lazy { source, .. } => {
                         Credential::Found { source: source.clone() }
@@ -151,8 +149,8 @@ impl Dispatcher<'_> {
                 missing_settings: if supposed { Vec::new() } else { reach.missing_settings.clone() },
                 outside_sandbox: reach.outside_sandbox,
                 hides_reasoning: reach.hides_reasoning(),
-                in_flight: 0,
                 stats: stats.get(&reach.endpoint.id).cloned().unwrap_or_default(),
+                ..Candidate::new(&reach.endpoint, reach.provider.kind)
             })
             .collect();
         let request = request.clone().learned(stats.values().map(|stats| &stats.output), policy);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Cooldown, ErrorClass, Observation};
+use super::{Cooldown, ErrorClass, Observation, draw};
 
 /// Why an endpoint is left alone, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,8 @@ impl Breaker {
     /// Folds one attempt in.
     pub(super) fn observe(&mut self, seen: &Observation) {
         let ended = seen.at.checked_add(seen.timings.e2e.unwrap_or_default()).unwrap_or(seen.at);
-        if seen.class.is_success() {
+        let class = seen.counted_class();
+        if class.is_success() {
             self.window.add(seen.at, true);
             self.failures_in_row = 0;
             // What began before the pause says nothing of how it is now.
@@ -96,12 +97,12 @@ impl Breaker {
             }
             return;
         }
-        if seen.class.is_provider_fault() {
+        if class.is_provider_fault() {
             self.window.add(seen.at, false);
         }
         let doubled = |base: Duration, most: Duration| base.saturating_mul(1 << self.ejections.min(8)).min(most);
-        let in_row = self.failures_in_row.saturating_add(u32::from(seen.class.is_provider_fault()));
-        let pause = match seen.class.cooldown() {
+        let in_row = self.failures_in_row.saturating_add(u32::from(class.is_provider_fault()));
+        let pause = match class.cooldown() {
             Cooldown::None => return,
             Cooldown::Fixed(pause) => Some(pause),
             Cooldown::Hint(base, most) => {
@@ -121,7 +122,7 @@ impl Breaker {
         self.trial_until = None;
         let until = ended.checked_add(pause).unwrap_or(ended);
         if self.cooling.is_none_or(|cooling| until > cooling.until) {
-            self.cooling = Some(Cooling { until, class: seen.class });
+            self.cooling = Some(Cooling { until, class });
             self.since = Some(ended);
         }
     }
@@ -153,13 +154,8 @@ impl Breaker {
 
 /// A pause made up to a fifth shorter or longer, so that many do not come back at once; the same for the same attempt.
 fn jittered(pause: Duration, seen: &Observation, ejections: u32) -> Duration {
-    let bytes = seen.endpoint.provider.as_str().bytes().chain(seen.group);
-    let mut z = bytes.fold(u64::from(ejections), |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(5)
-    });
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let permille = u32::try_from((z >> 31) % 401).unwrap_or(200);
+    let drawn = draw(ejections.into(), seen.endpoint.provider.as_str().bytes().chain(seen.group));
+    let permille = u32::try_from(drawn % 401).unwrap_or(200);
     pause.saturating_mul(800 + permille) / 1000
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{ErrorClass, Flags, Health, Observation, Percentile, Stratum, decode_speed};
+use super::{ErrorClass, Judged, Observation, Percentile, Stratum, decode_speed};
 
 /// The fewest samples that can certify a median at 95 % confidence (`metrics.md` 1.6).
 pub const MEDIAN_FLOOR: usize = Percentile::P50.floor();
@@ -71,10 +71,9 @@ impl Samples {
 
     fn add(&mut self, seen: &Observation) {
         let micros = |time: Duration| u64::try_from(time.as_micros()).ok();
-        let cut_off = || seen.timings.e2e.filter(|_| seen.timings.ttft.is_none() && seen.flags.has(Flags::CENSORED));
         let wait = match seen.counted_ttft() {
             Some(ttft) => micros(ttft).map(|micros| Wait { micros, at_least: false }),
-            None => cut_off().and_then(micros).map(|micros| Wait { micros, at_least: true }),
+            None => seen.cut_off().and_then(micros).map(|micros| Wait { micros, at_least: true }),
         };
         let answer = seen.timings.ttfa.filter(|_| seen.counted_ttft().is_some());
         let speed = decode_speed(seen);
@@ -118,16 +117,17 @@ impl Measured {
     /// Adds one attempt.
     pub fn add(&mut self, seen: &Observation) {
         self.newest = self.newest.max(Some(seen.at));
-        if seen.class.is_success() {
+        let class = seen.counted_class();
+        if class.is_success() {
             self.successes += 1;
             self.last_success = self.last_success.max(Some(seen.at));
             self.outcomes.push((seen.at, true));
-        } else if is_counted_fault(seen) {
+        } else if class.is_provider_fault() {
             self.faults += 1;
             self.last_fault = self.last_fault.max(Some(seen.at));
             self.outcomes.push((seen.at, false));
         }
-        self.limited += u32::from(seen.class == ErrorClass::RateLimited);
+        self.limited += u32::from(class == ErrorClass::RateLimited);
         self.samples.entry(Stratum::of(seen)).or_default().add(seen);
     }
 
@@ -143,45 +143,23 @@ impl Measured {
 
     /// Attempts that count for availability: whole answers and provider faults.
     #[must_use]
-    pub const fn judged(&self) -> u32 {
-        self.successes + self.faults
-    }
-
-    /// The share of them that were whole answers; `None` without any.
-    #[must_use]
-    pub fn availability(&self) -> Option<f64> {
-        (self.judged() > 0).then(|| f64::from(self.successes) / f64::from(self.judged()))
-    }
-
-    /// The 95 % interval of that share (Wilson's); `None` without any.
-    #[must_use]
-    pub fn availability_interval(&self) -> Option<(f64, f64)> {
-        super::wilson(u64::from(self.successes), u64::from(self.judged()))
-    }
-
-    /// What that share means in a word, as far as the sample allows one.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        Health::of(u64::from(self.successes), u64::from(self.judged()))
+    pub const fn judged(&self) -> Judged {
+        Judged { successes: self.successes, faults: self.faults }
     }
 
     /// The share of all attempts that came too fast for the provider; `None` without any.
     #[must_use]
     pub fn limited_share(&self) -> Option<f64> {
-        let all = self.judged() + self.limited;
+        let all = self.judged().count() + self.limited;
         (all > 0).then(|| f64::from(self.limited) / f64::from(all))
     }
-}
-
-/// Whether an attempt counts against its provider: not while nobody could tell whose fault it was.
-fn is_counted_fault(seen: &Observation) -> bool {
-    seen.class.is_provider_fault() && !seen.flags.has(Flags::UNCONFIRMED)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::Usage;
+    use crate::observe::Flags;
     use crate::observe::tests_support::seen;
     use crate::units::Tokens;
 
@@ -203,8 +181,8 @@ mod tests {
         assert_eq!(median(&measured), None);
         measured.add(&timed(ErrorClass::ProviderFault, 8, 100));
         assert_eq!(median(&measured), Some(Wait { micros: 4_000, at_least: false }));
-        assert_eq!(measured.availability(), Some(0.875));
-        assert_eq!(Measured::default().availability(), None, "unknown is not zero");
+        assert_eq!(measured.judged().share(), Some(0.875));
+        assert_eq!(Measured::default().judged().share(), None, "unknown is not zero");
     }
 
     #[test]

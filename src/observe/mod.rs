@@ -3,6 +3,7 @@
 
 mod breaker;
 mod class;
+mod draw;
 mod fault;
 mod flags;
 mod headroom;
@@ -22,18 +23,19 @@ use jiff::Timestamp;
 
 pub use breaker::{Breaker, Cooling, Window};
 pub use class::{Cooldown, ErrorClass, Failover};
+pub use draw::draw;
 pub use fault::{Evidence, Fault, Others, WireErrorKind, blame};
 pub use flags::Flags;
 pub use headroom::{Bucket, Headroom};
 pub use learning::{Learning, Moments, censored};
 pub use measured::{MEDIAN_FLOOR, Measured, Samples, Wait};
 pub use rates::{
-    BURST_PM, ITL_TOKENS, Pace, RATE_READS, RATE_SPAN, RATE_TOKENS, Streamed, TokenSource, Why, decode_speed,
+    BLIND, BURST_PM, ITL_TOKENS, Pace, RATE_READS, RATE_SPAN, RATE_TOKENS, Streamed, TokenSource, Why, decode_speed,
 };
 pub use statistics::{
-    Health, INTERVAL_LEAST, Percentile, median_ranks, paired_ratio, signed_rank_p, sum_interval, wilson,
+    Health, INTERVAL_LEAST, Judged, Percentile, median_ranks, paired_ratio, signed_rank_p, sum_interval, wilson,
 };
-pub use stats::{CacheHits, EndpointStats, SIZES, Share, StatsState, size_of};
+pub use stats::{CacheHits, EndpointStats, Share, StatsState};
 pub use stratum::{InputSize, Stratum};
 
 use crate::catalog::price::SheetVersion;

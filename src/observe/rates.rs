@@ -100,6 +100,9 @@ pub const BURST_PM: u16 = 500;
 /// The most tokens a chunk at which the gap between chunks may be called the time between tokens.
 pub const ITL_TOKENS: f64 = 1.5;
 
+/// Marks of times that say nothing of the provider: this machine slept or was too busy, or nothing was warm yet.
+pub const BLIND: Flags = Flags::SUSPENDED.with(Flags::CLIENT_BUSY).with(Flags::WARMUP);
+
 /// What the rates of an attempt follow from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
@@ -213,8 +216,7 @@ impl Pace {
     #[must_use]
     pub fn counted_ttft(&self) -> Option<Duration> {
         let cached = self.source == Source::Probe && self.flags.has(Flags::CACHE_HIT);
-        let blind = self.flags.has(Flags::SUSPENDED | Flags::CLIENT_BUSY | Flags::WARMUP);
-        self.timings.ttft.filter(|_| !cached && !blind)
+        self.timings.ttft.filter(|_| !cached && !self.flags.has(BLIND))
     }
 
     /// The class where it is counted: a failure that may as well be the network's is nobody's.
@@ -264,6 +266,13 @@ impl Observation {
     #[must_use]
     pub fn counted_class(&self) -> ErrorClass {
         Pace::of(self).counted_class()
+    }
+
+    /// How long a first token was waited for in vain, where it counts: one of our limits fired before it.
+    #[must_use]
+    pub fn cut_off(&self) -> Option<Duration> {
+        let unseen = self.timings.ttft.is_none() && self.flags.has(Flags::CENSORED);
+        self.timings.e2e.filter(|_| unseen && !self.flags.has(BLIND))
     }
 
     /// The wait for the first token where it counts, as [`Pace::counted_ttft`] says.

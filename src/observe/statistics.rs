@@ -29,6 +29,41 @@ pub enum Health {
     Unknown,
 }
 
+/// Attempts that count for availability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// Whole answers.
+    pub successes: u32,
+    /// The provider's faults.
+    pub faults: u32,
+}
+
+impl Judged {
+    /// How many there are.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.successes + self.faults
+    }
+
+    /// The share of them that were whole answers; `None` without any.
+    #[must_use]
+    pub fn share(self) -> Option<f64> {
+        (self.count() > 0).then(|| f64::from(self.successes) / f64::from(self.count()))
+    }
+
+    /// The 95 % interval of that share (Wilson's); `None` without any.
+    #[must_use]
+    pub fn interval(self) -> Option<(f64, f64)> {
+        wilson(u64::from(self.successes), u64::from(self.count()))
+    }
+
+    /// What that share means in a word, as far as the sample allows one.
+    #[must_use]
+    pub fn health(self) -> Health {
+        Health::of(u64::from(self.successes), u64::from(self.count()))
+    }
+}
+
 impl Health {
     /// Of `successes` whole answers among `n` that count.
     #[must_use]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::learning::RATE_HOURS;
 use super::{
-    Breaker, Cooling, ErrorClass, Headroom, Learning, Moments, Observation, Phase, Source, censored, decode_speed,
+    Breaker, Cooling, ErrorClass, Headroom, InputSize, Learning, Moments, Observation, Source, censored, decode_speed,
 };
 use crate::units::Tokens;
 
@@ -58,16 +58,6 @@ impl CacheHits {
     }
 }
 
-/// The classes by size of the input that times to first token are kept apart by (`metrics.md` 1.6): up to 1,000 tokens,
-/// up to 10,000, up to 100,000, and more.
-pub const SIZES: usize = 4;
-
-/// The class of an input of so many tokens, not counting what a cache serves.
-#[must_use]
-pub fn size_of(input: Tokens) -> usize {
-    [1_000, 10_000, 100_000].iter().filter(|&&most| input.count() > most).count()
-}
-
 /// What routing reads of one endpoint, as of a given `now`. Everything is decayed to that moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EndpointStats {
@@ -80,7 +70,7 @@ pub struct EndpointStats {
     /// Time to first token, ln seconds.
     pub ttft: Moments,
     /// The same by the size of the input.
-    pub ttft_by_size: [Moments; SIZES],
+    pub ttft_by_size: [Moments; InputSize::KNOWN],
     /// The same of all sizes in lasting memory.
     pub ttft_lasting: Moments,
     /// Decode speed, ln tokens per second.
@@ -125,7 +115,7 @@ pub struct StatsState {
     /// Time to first token, ln seconds.
     pub ttft: Moments,
     /// The same by the size of the input.
-    pub ttft_by_size: [Moments; SIZES],
+    pub ttft_by_size: [Moments; InputSize::KNOWN],
     /// The same of all sizes in lasting memory.
     pub ttft_lasting: Moments,
     /// Decode speed, ln tokens per second.
@@ -159,7 +149,7 @@ impl StatsState {
             lasting: Share::default(),
             limited: 0.0,
             ttft: Moments::default(),
-            ttft_by_size: [Moments::default(); SIZES],
+            ttft_by_size: [Moments::default(); InputSize::KNOWN],
             ttft_lasting: Moments::default(),
             speed: Moments::default(),
             speed_lasting: Moments::default(),
@@ -209,16 +199,18 @@ impl StatsState {
     pub fn observe(&mut self, seen: &Observation, learning: &Learning) {
         self.decay_to(seen.at, learning);
         self.rate += 1.0 / RATE_HOURS;
-        if seen.class.is_success() {
+        // A failure that may as well be the network's is nobody's.
+        let class = seen.counted_class();
+        if class.is_success() {
             self.recent.successes += 1.0;
             self.lasting.successes += 1.0;
             self.last_success = self.last_success.max(Some(seen.at));
-        } else if seen.class.is_provider_fault() {
+        } else if class.is_provider_fault() {
             self.recent.faults += 1.0;
             self.lasting.faults += 1.0;
             self.last_fault = self.last_fault.max(Some(seen.at));
             self.lost(seen, learning);
-        } else if seen.class == ErrorClass::RateLimited {
+        } else if class == ErrorClass::RateLimited {
             self.limited += 1.0;
         }
         self.times(seen, learning);
@@ -245,14 +237,14 @@ impl StatsState {
     }
 
     fn times(&mut self, seen: &Observation, learning: &Learning) {
-        if let Some(ttft) = seen.timings.ttft {
+        if let Some(ttft) = seen.counted_ttft() {
             let seconds = ttft.as_secs_f64();
             self.ttft.add(seconds, learning.cap);
             self.ttft_lasting.add(seconds, f64::INFINITY);
-            if let Some(size) = seen.usage.as_ref().and_then(uncached).map(size_of) {
-                self.ttft_by_size[size].add(seconds, learning.cap);
+            if let Some(place) = InputSize::of(seen.usage.as_ref().and_then(uncached)).place() {
+                self.ttft_by_size[place].add(seconds, learning.cap);
             }
-        } else if let Some(waited) = cut_off(seen) {
+        } else if let Some(waited) = seen.cut_off().map(|waited| waited.as_secs_f64()).filter(|waited| *waited > 0.0) {
             // It would have taken longer than it was waited for: how much longer, nobody knows.
             let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
             let lasting = self.ttft_lasting.shrunk(prior, learning.prior_samples);
@@ -294,15 +286,6 @@ impl StatsState {
     }
 }
 
-/// How long a first token was waited for in vain, in seconds: one of our limits fired, or the caller gave up.
-fn cut_off(seen: &Observation) -> Option<f64> {
-    let waiting = matches!(seen.class, ErrorClass::ProviderTimeout | ErrorClass::Aborted)
-        && matches!(seen.phase, Phase::Send | Phase::Head | Phase::FirstToken)
-        && seen.http_status.is_none_or(|status| (200..300).contains(&status));
-    let waited = seen.timings.e2e?.as_secs_f64();
-    (waiting && waited > 0.0).then_some(waited)
-}
-
 /// Input tokens that no cache served.
 fn uncached(usage: &crate::catalog::Usage) -> Option<Tokens> {
     Some(usage.input?.saturating_sub(usage.cache_read.unwrap_or_default()))
@@ -321,7 +304,7 @@ fn f64_of(tokens: Tokens) -> f64 {
 pub(crate) mod tests {
     use super::*;
     use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-    use crate::observe::{CostState, Flags, Streamed, Timings};
+    use crate::observe::{CostState, Flags, Phase, Streamed, Timings};
 
     pub(crate) fn seen(at: &str, class: ErrorClass) -> Observation {
         Observation {
@@ -397,14 +380,27 @@ pub(crate) mod tests {
         let mut good = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
         good.timings.ttft = Some(Duration::from_millis(800));
         let mut hung = seen("2026-11-24T10:00:02Z", ErrorClass::ProviderTimeout);
-        (hung.phase, hung.timings.e2e) = (Phase::FirstToken, Some(Duration::from_secs(6)));
+        (hung.flags, hung.timings.e2e) = (Flags::CENSORED, Some(Duration::from_secs(6)));
         let state = StatsState::of([&good, &good, &hung], &learning).unwrap();
         assert!(state.ttft.mean > (2.0 * libm::log(0.8) + libm::log(6.0)) / 3.0);
         assert_eq!(state.failure_s, Some(6.0));
         // A break after tokens says nothing of the wait before them.
-        hung.phase = Phase::Stream;
+        hung.flags = Flags::NONE;
         let state = StatsState::of([&good, &hung], &learning).unwrap();
         assert!((state.ttft.weight - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn what_counts_for_nobody_counts_for_no_estimate() {
+        let learning = Learning::default();
+        let mut doubtful = seen("2026-11-24T10:00:00Z", ErrorClass::Unreachable);
+        doubtful.flags = Flags::UNCONFIRMED;
+        let state = StatsState::of([&doubtful, &doubtful, &doubtful], &learning).unwrap();
+        assert_eq!((state.recent.tried(), state.breaker.cooling, state.last_fault), (0.0, None, None));
+        let mut asleep = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+        (asleep.flags, asleep.timings.ttft) = (Flags::SUSPENDED, Some(Duration::from_secs(3600)));
+        let state = StatsState::of([&asleep], &learning).unwrap();
+        assert_eq!((state.ttft.weight, state.recent.successes), (0.0, 1.0));
     }
 
     #[test]
@@ -418,6 +414,5 @@ pub(crate) mod tests {
         let weights = state.ttft_by_size.map(|size| size.weight);
         assert_eq!(weights, [0.0, 0.0, 1.0, 0.0]);
         assert!((state.cache.shrunk(0.5, 1.0) - 0.7).abs() < 1e-9);
-        assert_eq!([1_000, 1_001, 10_001, 100_001].map(|input| size_of(Tokens::new(input))), [0, 1, 2, 3]);
     }
 }

@@ -32,6 +32,21 @@ impl InputSize {
         }
     }
 
+    /// How many sizes are known ones.
+    pub const KNOWN: usize = 4;
+
+    /// Its place among the known ones, the shortest first.
+    #[must_use]
+    pub const fn place(self) -> Option<usize> {
+        match self {
+            Self::To1k => Some(0),
+            Self::To10k => Some(1),
+            Self::To100k => Some(2),
+            Self::Above => Some(3),
+            Self::Unknown => None,
+        }
+    }
+
     /// The words in output.
     #[must_use]
     pub const fn name(self) -> &'static str {

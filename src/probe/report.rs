@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::run::Report;
 use super::sample::{Ended, Sample, Tally, Wait};
 use super::verdict::{Comparison, Samples};
-use crate::observe::{ErrorClass, Flags, Health, Percentile, Why, median_ranks, wilson};
+use crate::observe::{ErrorClass, Flags, Judged, Percentile, Why, median_ranks};
 use crate::units::Usd;
 
 /// Waits of one kind, as far as the sample allows.
@@ -76,28 +76,10 @@ pub struct Line {
 }
 
 impl Line {
-    /// Calls that count for availability: whole answers and the provider's failures.
+    /// Calls that count for availability: whole answers and provider faults.
     #[must_use]
-    pub const fn judged(&self) -> u32 {
-        self.successes + self.faults
-    }
-
-    /// The share of whole answers among them; `None` without any.
-    #[must_use]
-    pub fn availability(&self) -> Option<f64> {
-        (self.judged() > 0).then(|| f64::from(self.successes) / f64::from(self.judged()))
-    }
-
-    /// Its 95 % interval; `None` without any.
-    #[must_use]
-    pub fn availability_interval(&self) -> Option<(f64, f64)> {
-        wilson(u64::from(self.successes), u64::from(self.judged()))
-    }
-
-    /// What that means in a word.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        Health::of(u64::from(self.successes), u64::from(self.judged()))
+    pub const fn judged(&self) -> Judged {
+        Judged { successes: self.successes, faults: self.faults }
     }
 }
 
@@ -193,6 +175,7 @@ fn middle(tally: &Tally) -> Option<Wait> {
 mod tests {
     use super::super::sample::tests::{sample, timed_out};
     use super::*;
+    use crate::observe::Health;
 
     fn of(samples: Vec<Sample>) -> Tally {
         Tally { rounds: samples.into_iter().map(|sample| vec![sample]).collect(), ended: Ended::Rounds, late: None }
@@ -219,7 +202,7 @@ mod tests {
         assert_eq!((lines[0].above, lines[2].above), (None, None));
         assert_eq!((lines[2].attempts, lines[2].successes, lines[2].unknown_cost), (10, 0, 10));
         assert_eq!((lines[2].failures.len(), lines[2].faults), (10, 10));
-        assert_eq!((lines[2].health(), lines[1].health()), (Health::Down, Health::Unknown));
+        assert_eq!((lines[2].judged().health(), lines[1].judged().health()), (Health::Down, Health::Unknown));
         assert_eq!(lines[0].cost, Usd::from_pico(10_000));
     }
 

@@ -4,13 +4,13 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::verdict::Samples;
-use crate::observe::{ErrorClass, Flags, Why};
+use crate::observe::{BLIND, ErrorClass, Flags, Source, Why};
 use crate::units::Usd;
-use crate::upstream::exchange::Limit;
+use crate::upstream::exchange::{Limit, Outcome};
 
 /// Marks of calls that are in no time: nothing had warmed the connection, a part of the prompt came from a cache, or this
 /// machine was elsewhere.
-const UNCOUNTED: Flags = Flags::WARMUP.with(Flags::CACHE_HIT).with(Flags::SUSPENDED).with(Flags::CLIENT_BUSY);
+const UNCOUNTED: Flags = BLIND.with(Flags::CACHE_HIT);
 
 /// A time that was waited. One that a limit cut off is a lower bound, and stays in the percentiles as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,24 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// What an attempt says of its endpoint; `cost` is in USD, `None` where nobody told.
+    #[must_use]
+    pub fn of(outcome: &Outcome, cost: Option<Usd>) -> Self {
+        Self {
+            class: outcome.class,
+            ttft: outcome.timings.ttft,
+            ttfa: outcome.timings.ttfa,
+            total: outcome.timings.e2e,
+            speed: outcome.pace(Source::Probe).decode_tps(),
+            limit: outcome.limit,
+            http_status: outcome.http_status,
+            message: outcome.error.as_ref().map(|error| error.message.clone()),
+            retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
+            cost,
+            flags: outcome.flags,
+        }
+    }
+
     /// The wait for the first token, where the call counts for it.
     #[must_use]
     pub fn counted_ttft(&self) -> Option<Wait> {

@@ -7,6 +7,7 @@
 use super::rule::listed;
 use super::{Policy, Ranked, RouteRequest};
 use crate::catalog::EndpointId;
+use crate::observe::draw;
 use crate::units::{Tokens, Usd};
 
 /// How a near-tie was settled.
@@ -46,13 +47,7 @@ fn near(best: Usd, policy: &Policy) -> Usd {
     best + best.share(u64::from(policy.near_tie_percent) * 10_000_000_000)
 }
 
-/// A hash of the seed and the endpoint: FNV-1a over the name, then splitmix64's finalizer.
+/// A draw for the endpoint, of the seed.
 pub(super) fn mix(seed: u64, endpoint: &EndpointId) -> u64 {
-    let bytes = endpoint.provider.as_str().bytes().chain([0]).chain(endpoint.upstream_model.bytes());
-    let name = bytes
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    let mut z = name ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    draw(seed, endpoint.provider.as_str().bytes().chain([0]).chain(endpoint.upstream_model.bytes()))
 }

@@ -228,7 +228,7 @@ fn wishes(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Rej
     if constraints.no_gateways && candidate.kind == ProviderKind::Gateway {
         found.push(Rejection::Gateway);
     }
-    let endpoint = candidate.endpoint;
+    let endpoint = candidate.endpoint.as_ref();
     if !constraints.takes_quantization(endpoint) {
         found.push(Rejection::Quantization { is: endpoint.quant.clone(), wanted: constraints.quantization.clone() });
     }
@@ -257,7 +257,7 @@ fn measured(
 
 /// Does the request fit into it?
 fn fit(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Rejection>) {
-    let endpoint = candidate.endpoint;
+    let endpoint = candidate.endpoint.as_ref();
     let needed = request.input + request.max_output.unwrap_or(Tokens::new(1));
     if let Some(limit) = endpoint.context
         && needed > limit

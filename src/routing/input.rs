@@ -3,79 +3,8 @@
 use jiff::Timestamp;
 
 use super::{Candidate, Credential, Decision, Policy, RouteRequest, decide};
-use crate::catalog::{Endpoint, EndpointId, ProviderId, ProviderKind};
-use crate::observe::EndpointStats;
+use crate::catalog::EndpointId;
 use crate::units::Usd;
-
-/// A [`Candidate`] that owns its endpoint.
-#[derive(Debug, Clone)]
-pub struct Weighed {
-    /// The endpoint.
-    pub endpoint: Endpoint,
-    /// What kind of business its provider is.
-    pub kind: ProviderKind,
-    /// Whether it can be paid; never the key.
-    pub credential: Credential,
-    /// The protocol or scheme that cannot be done, if it is one.
-    pub unsupported: Option<String>,
-    /// What the request asks for that cannot be said in the endpoint's protocol.
-    pub lacks: Vec<&'static str>,
-    /// Who made the signed state of the conversation that this endpoint cannot take, if somebody did.
-    pub foreign_state: Option<ProviderId>,
-    /// Whether no address is known.
-    pub no_base_url: bool,
-    /// Variables that its address needs and that are not set.
-    pub missing_settings: Vec<String>,
-    /// Whether the command runs in the sandbox and the sandbox does not simulate it.
-    pub outside_sandbox: bool,
-    /// Whether its model reasons without streaming that.
-    pub hides_reasoning: bool,
-    /// Requests in flight here, from this process.
-    pub in_flight: u32,
-    /// What was measured.
-    pub stats: EndpointStats,
-}
-
-impl Weighed {
-    /// It as `decide` takes it.
-    #[must_use]
-    pub fn candidate(&self) -> Candidate<'_> {
-        Candidate {
-            endpoint: &self.endpoint,
-            kind: self.kind,
-            credential: self.credential.clone(),
-            unsupported: self.unsupported.clone(),
-            lacks: self.lacks.clone(),
-            foreign_state: self.foreign_state.clone(),
-            no_base_url: self.no_base_url,
-            missing_settings: self.missing_settings.clone(),
-            outside_sandbox: self.outside_sandbox,
-            hides_reasoning: self.hides_reasoning,
-            in_flight: self.in_flight,
-            stats: self.stats.clone(),
-        }
-    }
-}
-
-impl From<&Candidate<'_>> for Weighed {
-    fn from(candidate: &Candidate<'_>) -> Self {
-        let candidate = candidate.clone();
-        Self {
-            endpoint: candidate.endpoint.clone(),
-            kind: candidate.kind,
-            credential: candidate.credential,
-            unsupported: candidate.unsupported,
-            lacks: candidate.lacks,
-            foreign_state: candidate.foreign_state,
-            no_base_url: candidate.no_base_url,
-            missing_settings: candidate.missing_settings,
-            outside_sandbox: candidate.outside_sandbox,
-            hides_reasoning: candidate.hides_reasoning,
-            in_flight: candidate.in_flight,
-            stats: candidate.stats,
-        }
-    }
-}
 
 /// The arguments of [`decide`], owned. Like them it holds no prompt text and no key.
 #[derive(Debug, Clone)]
@@ -83,7 +12,7 @@ pub struct Input {
     /// What was asked.
     pub request: RouteRequest,
     /// Who was weighed.
-    pub candidates: Vec<Weighed>,
+    pub candidates: Vec<Candidate<'static>>,
     /// What was weighed with.
     pub policy: Policy,
     /// The moment.
@@ -102,8 +31,7 @@ impl Input {
     /// What another policy decides of the same.
     #[must_use]
     pub fn decide_by(&self, policy: &Policy) -> Decision {
-        let candidates: Vec<Candidate<'_>> = self.candidates.iter().map(Weighed::candidate).collect();
-        decide(&self.request, &candidates, policy, self.now, self.seed)
+        decide(&self.request, &self.candidates, policy, self.now, self.seed)
     }
 
     /// Another trade between money and time with everything else of the policy as it was: the limits that were asked for,
@@ -126,7 +54,7 @@ impl Input {
 
     /// The candidate of that id.
     #[must_use]
-    pub fn candidate(&self, id: &EndpointId) -> Option<&Weighed> {
+    pub fn candidate(&self, id: &EndpointId) -> Option<&Candidate<'static>> {
         self.candidates.iter().find(|candidate| candidate.endpoint.id == *id)
     }
 }

@@ -17,6 +17,7 @@ mod score;
 mod whatif;
 mod wishes;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,7 +27,7 @@ pub use counterfactual::{Difference, Outcome, Tally, Verdict, happened, would};
 pub use decision::{Decision, Ranked, Rejected};
 pub use failover::{Failover, GiveUp, Limits, Step};
 pub use filter::Rejection;
-pub use input::{Input, Kept, Placed, Weighed, decision_hex};
+pub use input::{Input, Kept, Placed, decision_hex};
 pub use output::Expected;
 pub use policy::{Constraints, PRIOR_OUTPUT, Policy, Preset};
 pub use rule::Rule;
@@ -118,8 +119,8 @@ pub enum Credential {
 /// An endpoint being weighed, with everything that is known of it at the moment of the decision.
 #[derive(Debug, Clone)]
 pub struct Candidate<'a> {
-    /// The endpoint.
-    pub endpoint: &'a Endpoint,
+    /// The endpoint: borrowed where it is weighed, owned where the weighing is kept.
+    pub endpoint: Cow<'a, Endpoint>,
     /// What kind of business its provider is.
     pub kind: ProviderKind,
     /// Whether it can be paid.
@@ -152,7 +153,45 @@ impl RouteRequest {
     }
 }
 
-impl Candidate<'_> {
+impl<'a> Candidate<'a> {
+    /// One that needs no key, that nothing speaks against and of which nothing was measured.
+    #[must_use]
+    pub fn new(endpoint: &'a Endpoint, kind: ProviderKind) -> Self {
+        Self {
+            endpoint: Cow::Borrowed(endpoint),
+            kind,
+            credential: Credential::NotNeeded,
+            unsupported: None,
+            lacks: Vec::new(),
+            foreign_state: None,
+            no_base_url: false,
+            missing_settings: Vec::new(),
+            outside_sandbox: false,
+            hides_reasoning: false,
+            in_flight: 0,
+            stats: EndpointStats::default(),
+        }
+    }
+
+    /// The same with an endpoint of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Candidate<'static> {
+        Candidate {
+            endpoint: Cow::Owned(self.endpoint.into_owned()),
+            kind: self.kind,
+            credential: self.credential,
+            unsupported: self.unsupported,
+            lacks: self.lacks,
+            foreign_state: self.foreign_state,
+            no_base_url: self.no_base_url,
+            missing_settings: self.missing_settings,
+            outside_sandbox: self.outside_sandbox,
+            hides_reasoning: self.hides_reasoning,
+            in_flight: self.in_flight,
+            stats: self.stats,
+        }
+    }
+
     /// The base rate of an item; a local server's is an explicit zero.
     #[must_use]
     pub fn price(&self, item: Item) -> Option<UsdPerMtok> {

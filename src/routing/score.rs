@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Candidate, Policy, RouteRequest};
 use crate::catalog::ProviderKind;
-use crate::observe::size_of;
+use crate::observe::InputSize;
 use crate::units::{Tokens, Usd};
 
 /// Where a figure comes from.
@@ -170,7 +170,8 @@ pub(super) fn expect(
     let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
     // What was measured of this size leans on all sizes of late, that on the long run, and that on the prior.
     let usual = stats.ttft.shrunk(stats.ttft_lasting.shrunk(prior, samples), samples);
-    let (mean, variance) = stats.ttft_by_size[size_of(fresh)].shrunk(usual, samples);
+    let of_size = InputSize::of(Some(fresh)).place().map(|place| stats.ttft_by_size[place]).unwrap_or_default();
+    let (mean, variance) = of_size.shrunk(usual, samples);
     let speed = stats.speed_lasting.shrunk((libm::log(policy.prior_speed), 0.0), samples);
     let (speed, _) = stats.speed.shrunk((speed.0, 0.0), samples);
     let usual = stats.lasting.shrunk(policy.prior_availability, policy.prior_attempts);

@@ -5,6 +5,7 @@
 
 mod change;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -127,9 +128,9 @@ impl<'a> Question<'a> {
             }
             Change::Price { endpoint, item } => {
                 let Some(at) = others(endpoint) else { return self.decide() };
-                let changed = priced(self.candidates[at].endpoint, *item, UsdPerMtok::from_millionths(value));
+                let changed = priced(&self.candidates[at].endpoint, *item, UsdPerMtok::from_millionths(value));
                 let mut candidates = self.candidates.to_vec();
-                candidates[at].endpoint = &changed;
+                candidates[at].endpoint = Cow::Borrowed(&changed);
                 decide(self.request, &candidates, self.policy, self.now, self.seed)
             }
             Change::Ttft { endpoint } => {
@@ -201,9 +202,9 @@ impl<'a> Question<'a> {
                 .filter(|&most| self.request.max_output.is_none_or(|asked| asked <= most)),
             output: std::collections::BTreeSet::new(),
             input: std::collections::BTreeSet::new(),
-            ..candidate.endpoint.clone()
+            ..candidate.endpoint.as_ref().clone()
         };
-        let mut cured = Candidate { endpoint: &free, ..cured(candidate) };
+        let mut cured = Candidate { endpoint: Cow::Borrowed(&free), ..cured(candidate) };
         (cured.unsupported, cured.no_base_url, cured.outside_sandbox) = (None, false, false);
         cured.lacks.clear();
         cured.stats.cooling = None;

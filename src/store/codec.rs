@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
-use crate::routing::{Input, Kept, Placed, Weighed};
+use crate::routing::{Candidate, Input, Kept, Placed};
 use crate::units::Usd;
 use facts::Fact;
 use live::Live;
@@ -98,7 +98,8 @@ pub(super) fn decode(
     let row: Row = serde_json::from_str(row).map_err(damaged)?;
     let sheet = sheet(&row.sheet)?.ok_or_else(|| StoreError("what the decision was made of is gone".to_owned()))?;
     let sheet: Sheet = serde_json::from_str(&sheet).map_err(damaged)?;
-    let mut candidates = sheet.candidates.into_iter().map(Fact::value).collect::<Result<Vec<Weighed>, _>>()?;
+    let mut candidates =
+        sheet.candidates.into_iter().map(Fact::value).collect::<Result<Vec<Candidate<'static>>, _>>()?;
     for (at, live) in row.live {
         let candidate = candidates.get_mut(at).ok_or_else(|| not_known("candidate", &at.to_string()))?;
         live.lay_over(candidate)?;

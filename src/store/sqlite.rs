@@ -8,6 +8,7 @@ mod decisions;
 mod history;
 mod learned;
 mod ledger;
+mod open;
 mod rows;
 mod session;
 mod state;
@@ -15,15 +16,13 @@ mod upkeep;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::spool::Spool;
-use super::{Conversation, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError, schema};
+use super::{Conversation, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError};
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
 use crate::observe::ledger::Mix;
@@ -74,71 +73,6 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl Sqlite {
-    /// Opens the store at `path`, and makes it, its folder and its tables where they are missing. A file that is no
-    /// database is moved aside, and the second value says so.
-    ///
-    /// # Errors
-    /// The folder or file cannot be written, or was made by a newer version.
-    pub fn open(path: &Path) -> Result<(Self, Option<String>), StoreError> {
-        let failed = |error: std::io::Error| StoreError(format!("{}: {error}", path.display()));
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| {
-                // The system's number means nothing to people.
-                let reason = error.to_string();
-                let reason = reason.split(" (os error").next().unwrap_or_default();
-                StoreError(format!("{}: cannot make its folder: {reason}", path.display()))
-            })?;
-        }
-        let fresh = !path.exists();
-        match Self::connect(path) {
-            Ok(connection) => {
-                readable(&connection, path)?;
-                if fresh {
-                    restrict(path).map_err(failed)?;
-                }
-                Ok((Self::of(path, connection), None))
-            }
-            Err(rusqlite::Error::SqliteFailure(error, _))
-                if matches!(error.code, rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) =>
-            {
-                let aside = path.with_extension("db.damaged");
-                std::fs::rename(path, &aside).map_err(failed)?;
-                let connection = Self::connect(path)?;
-                restrict(path).map_err(failed)?;
-                let note = format!("{} was damaged; it was moved to {}", path.display(), aside.display());
-                Ok((Self::of(path, connection), Some(note)))
-            }
-            Err(error) => Err(StoreError(format!("{}: {error}", path.display()))),
-        }
-    }
-
-    /// Opens the store for reading where it exists; `None` where there is none.
-    ///
-    /// # Errors
-    /// The file is there but cannot be read, or was made by a newer version.
-    pub fn open_existing(path: &Path) -> Result<Option<Self>, StoreError> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)
-            .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
-        connection.busy_handler(Some(patient))?;
-        match readable(&connection, path)? {
-            0 => return Ok(None),
-            schema::VERSION => {}
-            _ => {
-                connection = Self::connect(path).map_err(|error| {
-                    let path = path.display();
-                    let old = "was written by an older openmux and cannot be brought up to date";
-                    StoreError(format!("{path} {old}: {error}"))
-                })?;
-            }
-        }
-        connection.busy_handler(Some(jittered))?;
-        Ok(Some(Self::of(path, connection)))
-    }
-
     fn of(path: &Path, connection: Connection) -> Self {
         Self { path: path.to_owned(), spool: Spool::beside(path), connection: Mutex::new(connection) }
     }
@@ -149,27 +83,6 @@ impl Sqlite {
         &self.path
     }
 
-    fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_handler(Some(patient))?;
-        // The switch to WAL does not ask the busy handler while another process makes the same file.
-        let mut tries = 0;
-        while let Err(error) = connection.execute_batch(schema::PRAGMAS) {
-            if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy) || !patient(tries) {
-                return Err(error);
-            }
-            tries += 1;
-        }
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version < schema::VERSION {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-            migrate(&transaction)?;
-            transaction.commit()?;
-        }
-        connection.busy_handler(Some(jittered))?;
-        Ok(connection)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,70 +90,6 @@ impl Sqlite {
     fn meta(connection: &Connection, key: &str) -> Result<String, StoreError> {
         Ok(connection.query_row("SELECT v FROM meta WHERE k = ?1", [key], |row| row.get(0))?)
     }
-}
-
-/// Makes the newest version of whatever version there is.
-fn migrate(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
-    let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    for step in schema::STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
-        transaction.execute_batch(step)?;
-    }
-    if version == 0 {
-        transaction.execute("INSERT INTO meta(k, v) VALUES ('seed', '0'), ('salt', lower(hex(randomblob(16))))", [])?;
-    } else if version < schema::VERSION {
-        // A fold that cannot be made anew is only a worse estimate.
-        if let Err(error) = state::refold(transaction) {
-            tracing::debug!(%error, "what was known of the providers was not carried over");
-        }
-    }
-    transaction.pragma_update(None, "user_version", schema::VERSION.max(version))
-}
-
-/// The schema version of a file, where this version can read it.
-fn readable(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let version: i64 = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|error| StoreError(format!("{}: {error}", path.display())))?;
-    if version <= schema::VERSION {
-        return Ok(version);
-    }
-    let known = schema::VERSION;
-    let path = path.display();
-    Err(StoreError(format!("{path} was written by a newer openmux (schema {version}, this one knows {known})")))
-}
-
-/// Random 0.5 to 5 ms sleeps, about 250 ms in all: sixty-four writers wait for 0.2 s at worst (`metrics.md` 3).
-fn jittered(tries: i32) -> bool {
-    pause();
-    tries < 90
-}
-
-/// The same for about 5 s: where there is no other place to write to, and no answer is waited for.
-fn patient(tries: i32) -> bool {
-    pause();
-    tries < 1800
-}
-
-fn pause() {
-    // Two processes differ in their id, two threads of one in the number of the call.
-    static CALLS: AtomicU64 = AtomicU64::new(0);
-    let call = CALLS.fetch_add(1, Ordering::Relaxed);
-    let mut z = call.wrapping_add(u64::from(std::process::id()) << 32);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    std::thread::sleep(Duration::from_micros(500 + (z >> 32) % 4500));
-}
-
-#[cfg(unix)]
-fn restrict(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the other systems' version can fail")]
-fn restrict(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 impl ObservationStore for Sqlite {
@@ -401,6 +250,8 @@ impl ObservationStore for Sqlite {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::observe::{Asked, ErrorClass, Timings};
     use crate::store::Memory;
@@ -580,31 +431,5 @@ mod tests {
         assert_eq!((store.peek_seed().unwrap(), store.peek_seed().unwrap()), (0, 0));
         assert_eq!((store.take_seed().unwrap(), store.peek_seed().unwrap()), (0, 1));
         assert_ne!(store.salt().unwrap(), [0; 16]);
-    }
-
-    #[test]
-    fn a_damaged_file_is_moved_aside_and_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("obs.db");
-        std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .open(&path)
-            .and_then(|mut file| std::io::Write::write_all(&mut file, &[b'x'; 4096]))
-            .unwrap();
-        let (store, note) = Sqlite::open(&path).unwrap();
-        assert!(note.unwrap().contains("obs.db.damaged"));
-        store.record(&sample("2026-11-24T10:00:00Z", ErrorClass::Ok)).unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn the_file_is_the_users_alone() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("obs.db");
-        let _store = Sqlite::open(&path).unwrap();
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

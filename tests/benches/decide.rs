@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use openmux::catalog::{Endpoint, EndpointId, ModelId, Pricing, ProviderId, ProviderKind};
 use openmux::observe::{EndpointStats, Moments, Share};
-use openmux::routing::{Candidate, Constraints, Credential, Policy, RouteRequest, decide};
+use openmux::routing::{Candidate, Constraints, Policy, RouteRequest, decide};
 use openmux::units::Tokens;
 
 fn main() {
@@ -40,20 +40,7 @@ fn candidate((at, endpoint): (u32, &Endpoint)) -> Candidate<'_> {
         age: Some(Duration::from_secs(30)),
         ..EndpointStats::default()
     };
-    Candidate {
-        endpoint,
-        kind: ProviderKind::Host,
-        credential: Credential::NotNeeded,
-        unsupported: None,
-        lacks: Vec::new(),
-        foreign_state: None,
-        no_base_url: false,
-        missing_settings: Vec::new(),
-        outside_sandbox: false,
-        hides_reasoning: false,
-        in_flight: 0,
-        stats,
-    }
+    Candidate { stats, ..Candidate::new(endpoint, ProviderKind::Host) }
 }
 
 fn request() -> RouteRequest {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use openmux::catalog::{EndpointId, Pricing, ProviderId, ProviderKind};
 use openmux::observe::{ErrorClass, Failover as Next};
-use openmux::routing::{Candidate, Constraints, Credential, Decision, Failover, GiveUp, Limits, Policy, Step, decide};
+use openmux::routing::{Candidate, Constraints, Decision, Failover, GiveUp, Limits, Policy, Step, decide};
 use openmux::units::Tokens;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -69,23 +69,8 @@ fn decision(scenario: &Scenario) -> Decision {
             endpoint
         })
         .collect();
-    let candidates: Vec<Candidate<'_>> = endpoints
-        .iter()
-        .map(|endpoint| Candidate {
-            endpoint,
-            kind: ProviderKind::Host,
-            credential: Credential::NotNeeded,
-            unsupported: None,
-            lacks: Vec::new(),
-            foreign_state: None,
-            no_base_url: false,
-            missing_settings: Vec::new(),
-            outside_sandbox: false,
-            hides_reasoning: false,
-            in_flight: 0,
-            stats: openmux::observe::EndpointStats::default(),
-        })
-        .collect();
+    let candidates: Vec<Candidate<'_>> =
+        endpoints.iter().map(|endpoint| Candidate::new(endpoint, ProviderKind::Host)).collect();
     let constraints = Constraints { order, ..Constraints::default() };
     let (input, output) = (Tokens::new(100), Tokens::new(100));
     let request = openmux::dispatch::shape(&endpoints[0].model, input, output, Tokens::ZERO, constraints);

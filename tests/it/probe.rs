@@ -67,20 +67,8 @@ impl Caller for Live<'_> {
         };
         let (_stop, cancel) = watch::channel(false);
         let report = self.dispatcher.once(&once, cancel, &mut Nobody).await;
-        let outcome = &report.outcome;
-        Sample {
-            class: outcome.class,
-            ttft: outcome.timings.ttft,
-            ttfa: outcome.timings.ttfa,
-            total: outcome.timings.e2e,
-            speed: outcome.pace(Source::Probe).decode_tps(),
-            limit: outcome.limit,
-            http_status: outcome.http_status,
-            message: outcome.error.as_ref().map(|error| error.message.clone()),
-            retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
-            cost: report.cost.and_then(Result::ok).map(|cost| cost.total).or(Some(Usd::ZERO)),
-            flags: outcome.flags,
-        }
+        let cost = report.cost.and_then(Result::ok).map(|cost| cost.total);
+        Sample::of(&report.outcome, cost.or(Some(Usd::ZERO)))
     }
 }
 
@@ -196,7 +184,7 @@ async fn a_speed_is_the_one_that_the_scenario_says() {
         let line = &ran.lines.iter().find(|(name, _)| *name == provider).unwrap().1;
         let speed = line.speed_p50.unwrap();
         assert!((speed / tokens_per_second - 1.0).abs() < 0.03, "{provider}: {speed}");
-        assert_eq!((line.health(), line.judged(), line.ended), (Health::Unknown, 8, Ended::Rounds));
+        assert_eq!((line.judged().health(), line.judged().count(), line.ended), (Health::Unknown, 8, Ended::Rounds));
     }
 }
 
@@ -206,7 +194,7 @@ async fn a_refusal_for_asking_too_often_is_no_fault_and_in_no_time() {
     let limited: Vec<&Line> = ran.lines.iter().map(|(_, line)| line).filter(|line| line.limited > 0).collect();
     let [line] = limited.as_slice() else { panic!("the first call of all is refused: {limited:?}") };
     assert_eq!((line.limited, line.successes, line.faults, line.attempts), (1, 9, 0, 10));
-    assert_eq!((line.availability(), line.ttft.n), (Some(1.0), 9));
+    assert_eq!((line.judged().share(), line.ttft.n), (Some(1.0), 9));
     let measured = ran.store.measured(Timestamp::UNIX_EPOCH).unwrap();
     let all = measured.values().fold((0, 0, 0), |(ok, faults, limited), seen| {
         (ok + seen.successes, faults + seen.faults, limited + seen.limited)

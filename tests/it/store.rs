@@ -5,13 +5,13 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use openmux::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use openmux::observe::{
-    Asked, CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource,
-};
+use openmux::catalog::{EndpointId, ModelId, ProviderId, Usage};
+use openmux::observe::{Asked, ErrorClass, Observation, Source, Timings};
 use openmux::store::sqlite::Sqlite;
 use openmux::store::{ObservationStore, Reservation, StateKey};
 use rusqlite::Connection;
+
+use super::support::attempts::answered;
 
 fn at(second: u64) -> Timestamp {
     "2026-11-24T10:00:00Z".parse::<Timestamp>().unwrap() + Duration::from_secs(second)
@@ -22,31 +22,11 @@ fn seen(provider: &str, second: u64) -> Observation {
         at: at(second),
         endpoint: EndpointId { provider: ProviderId::new(provider), upstream_model: "m".into() },
         model: ModelId::new("a/m"),
-        host: "127.0.0.1".into(),
-        protocol: Protocol::OpenaiChat,
-        key_fingerprint: String::new(),
         group: [7; 16],
-        source: Source::Chat,
-        class: ErrorClass::Ok,
-        phase: Phase::Done,
-        http_status: Some(200),
-        code: None,
         timings: Timings { ttft: Some(Duration::from_millis(420)), ..Timings::default() },
         usage: Some(Usage::text(100, 20)),
-        events: 3,
-        reads: 3,
-        streamed: Streamed { tokens: Some(20), first: Some(1), burst_pm: Some(333), source: Some(TokenSource::Usage) },
-        effort: None,
-        prompt_version: None,
-        retry_after: None,
-        cost: Some("0.0006".parse().unwrap()),
-        billed: None,
-        cost_state: CostState::Exact,
-        finish: Some("stop".into()),
-        flags: Flags::NONE,
-        warm: None,
-        headroom: openmux::observe::Headroom::default(),
         asked: Asked::default(),
+        ..answered(provider, 0)
     }
 }
 

@@ -148,24 +148,12 @@ impl Observer for Watcher {
 
 /// What an attempt says of the endpoint.
 fn sample(report: &AttemptReport) -> Sample {
-    let outcome = &report.outcome;
-    Sample {
-        class: outcome.class,
-        ttft: outcome.timings.ttft,
-        ttfa: outcome.timings.ttfa,
-        total: outcome.timings.e2e,
-        speed: outcome.pace(Source::Probe).decode_tps(),
-        limit: outcome.limit,
-        http_status: outcome.http_status,
-        message: outcome.error.as_ref().map(|error| error.message.clone()),
-        retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
-        cost: match (report.cost_state, &report.cost) {
-            (CostState::Exact, Some(Ok(cost))) => Some(cost.total),
-            (CostState::None, _) => Some(Usd::ZERO),
-            _ => None,
-        },
-        flags: outcome.flags,
-    }
+    let cost = match (report.cost_state, &report.cost) {
+        (CostState::Exact, Some(Ok(cost))) => Some(cost.total),
+        (CostState::None, _) => Some(Usd::ZERO),
+        _ => None,
+    };
+    Sample::of(&report.outcome, cost)
 }
 
 /// One line on stderr that is written over; nothing where that is no terminal.

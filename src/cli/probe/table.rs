@@ -163,10 +163,10 @@ fn effort(target: &Target) -> Cell {
 fn row(args: &ProvidersProbe, found: &Found, line: &Line) -> Vec<Cell> {
     let target = &found.targets[line.target];
     let (count, share) = (|count: u32| Cell::Count(u64::from(count)), |share| figure(share, 4));
-    let interval = line.availability_interval();
-    let health = match line.health() {
-        _ if line.judged() == 0 => Cell::Unknown,
-        health => Cell::Text(health.name().to_owned()).told(format!("{} (n={})", health.name(), line.judged())),
+    let interval = line.judged().interval();
+    let health = match line.judged().health() {
+        _ if line.judged().count() == 0 => Cell::Unknown,
+        health => Cell::Text(health.name().to_owned()).told(format!("{} (n={})", health.name(), line.judged().count())),
     };
     let speed = |speed: Option<f64>| in_unit(args.unit, figure(speed, 1), speed);
     vec![
@@ -191,7 +191,7 @@ fn row(args: &ProvidersProbe, found: &Found, line: &Line) -> Vec<Cell> {
         Cell::Text(format!("{}/{}", line.successes, line.attempts)),
         Cell::Money(line.cost.decimal()),
         health,
-        share(line.availability()),
+        share(line.judged().share()),
         share(interval.map(|interval| interval.0)),
         share(interval.map(|interval| interval.1)),
         count(line.limited),

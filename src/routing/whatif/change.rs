@@ -30,7 +30,7 @@ pub(super) fn answers_in(candidate: &mut Candidate<'_>, millis: u64) {
     let seconds = float(i64::try_from(millis.max(1)).unwrap_or(i64::MAX)) / 1000.0;
     let sure = Moments { weight: 1e12, mean: libm::log(seconds), squares: 0.0 };
     let stats = &mut candidate.stats;
-    (stats.ttft, stats.ttft_lasting, stats.ttft_by_size) = (sure, sure, [sure; crate::observe::SIZES]);
+    (stats.ttft, stats.ttft_lasting, stats.ttft_by_size) = (sure, sure, [sure; crate::observe::InputSize::KNOWN]);
     stats.age = stats.age.or(Some(Duration::ZERO));
 }
 

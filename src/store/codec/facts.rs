@@ -1,6 +1,7 @@
 //! What is known of a candidate before anything is measured, as text: the endpoint's facts and price sheet, and whether it
 //! can be called.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::{StoreError, is_plain, named, parsed};
 use crate::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, OffPeak, Rate, ServiceTier, Tier, Window};
 use crate::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId, ProviderKind, Status};
 use crate::observe::EndpointStats;
-use crate::routing::{Credential, Weighed};
+use crate::routing::{Candidate, Credential};
 use crate::units::Tokens;
 
 #[derive(Debug, Serialize, Deserialize, Default)]
@@ -78,8 +79,8 @@ fn words<T: Copy>(values: impl IntoIterator<Item = T>, name: impl Fn(T) -> &'sta
 }
 
 impl Fact {
-    pub(super) fn of(candidate: &Weighed) -> Self {
-        let Weighed {
+    pub(super) fn of(candidate: &Candidate<'_>) -> Self {
+        let Candidate {
             endpoint,
             kind,
             credential,
@@ -94,7 +95,8 @@ impl Fact {
             stats: _,
         } = candidate;
         // What no decision reads of an endpoint is not kept: above all not its address, which may hold a secret.
-        let Endpoint { id, model, variant, quant, region, context, max_input, max_output, cache_min, .. } = endpoint;
+        let Endpoint { id, model, variant, quant, region, context, max_input, max_output, cache_min, .. } =
+            endpoint.as_ref();
         let count = |tokens: &Option<Tokens>| tokens.map(Tokens::count);
         let status = Some(endpoint.status).filter(|status| *status != Status::Active);
         Self {
@@ -124,7 +126,7 @@ impl Fact {
         }
     }
 
-    pub(super) fn value(self) -> Result<Weighed, StoreError> {
+    pub(super) fn value(self) -> Result<Candidate<'static>, StoreError> {
         let id = EndpointId { provider: ProviderId::new(self.provider), upstream_model: self.upstream };
         let modality = |name: &String| named("modality", name, Modality::parse);
         let can = self.can.iter().map(|name| named("capability", name, Capability::parse));
@@ -146,8 +148,8 @@ impl Fact {
             sunset: self.sunset,
             ..Endpoint::new(id, ModelId::new(self.model))
         };
-        Ok(Weighed {
-            endpoint,
+        Ok(Candidate {
+            endpoint: Cow::Owned(endpoint),
             kind: named("kind", kind, ProviderKind::parse)?,
             credential: self.credential.value(),
             unsupported: self.unsupported,

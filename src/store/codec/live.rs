@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Float, Span, StoreError, is_plain, moment, named, parsed, parsed_if, span, time};
 use crate::catalog::ProviderId;
 use crate::observe::{Bucket, CacheHits, Cooling, EndpointStats, ErrorClass, Headroom, Moments, Share};
-use crate::routing::Weighed;
+use crate::routing::Candidate;
 
 #[derive(Debug, Serialize, Deserialize, Default, PartialEq)]
 #[serde(default)]
@@ -24,13 +24,13 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn of(candidate: &Weighed) -> Self {
+    pub(super) fn of(candidate: &Candidate<'_>) -> Self {
         let lacks = candidate.lacks.iter().map(|&word| word.to_owned()).collect();
         let foreign_state = candidate.foreign_state.as_ref().map(ToString::to_string);
         Self { lacks, foreign_state, in_flight: candidate.in_flight, stats: Stats::of(&candidate.stats) }
     }
 
-    pub(super) fn lay_over(self, candidate: &mut Weighed) -> Result<(), StoreError> {
+    pub(super) fn lay_over(self, candidate: &mut Candidate<'_>) -> Result<(), StoreError> {
         candidate.lacks = self.lacks.into_iter().map(lasting).collect();
         candidate.foreign_state = self.foreign_state.map(ProviderId::new);
         candidate.in_flight = self.in_flight;

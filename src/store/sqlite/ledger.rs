@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::super::words::headroom_of;
 use super::super::{Reservation, SetAside, StoreError};
-use super::patient;
+use super::open::{jittered, patient};
 use super::rows::{COST_STATES, PHASES, SOURCES};
 use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
@@ -251,6 +251,6 @@ fn durably<T>(
         Ok(value)
     });
     connection.execute_batch("PRAGMA synchronous=NORMAL")?;
-    connection.busy_handler(Some(super::jittered))?;
+    connection.busy_handler(Some(jittered))?;
     Ok(done?)
 }

@@ -86,7 +86,7 @@ const CASES: &[Case] = &[
     Case { name: "400 of the context", fails: || refused(400, "invalid_request_error", Some("context_length_exceeded"), "maximum context length is 8192 tokens"),
            exit: 6, stdout: "", hits: [1, 0], class: "too_large", cost: "none", pause: NO_PAUSE },
     Case { name: "a connection that is reset", fails: || Script::raw(vec![Step::Reset]),
-           exit: 0, stdout: ANSWER, hits: [1, 1], class: "provider_fault", cost: "none", pause: SHORT },
+           exit: 0, stdout: ANSWER, hits: [1, 1], class: "provider_fault", cost: "unknown", pause: SHORT },
     Case { name: "a cut before the first token", fails: || streamed(vec![role(), Step::Close]),
            exit: 0, stdout: ANSWER, hits: [1, 1], class: "provider_fault", cost: "unknown", pause: SHORT },
     Case { name: "malformed events", fails: || streamed(vec![Step::bytes("data: {\"choices\": [{\n\n")]),

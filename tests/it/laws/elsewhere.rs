@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use openmux::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use openmux::observe::{CostState, ErrorClass, Flags, Headroom, Observation, Phase, Source, Streamed, Timings};
+use openmux::catalog::{EndpointId, ModelId, ProviderId, Usage};
+use openmux::observe::{CostState, ErrorClass, Observation, Timings};
 use openmux::routing::{
-    Failover, Input, Kept, Limits, Outcome, Policy, Preset, Step, Tally, Verdict as Said, Weighed, decide, happened,
+    Candidate, Failover, Input, Kept, Limits, Outcome, Policy, Preset, Step, Tally, Verdict as Said, decide, happened,
     would,
 };
 use openmux::units::{Tokens, Usd};
 
-use super::world::{Spec, World, now, plain};
+use super::super::support::attempts;
+use super::world::{World, now, plain};
 use super::{Verdict, ensure, tried};
 
 const WHOLE: u64 = 1_000_000_000_000;
@@ -21,15 +22,9 @@ fn seen(endpoint: &EndpointId, class: ErrorClass, luck: u64) -> Observation {
         at: now(),
         endpoint: endpoint.clone(),
         model: ModelId::new("a/m"),
-        host: "127.0.0.1".into(),
-        protocol: Protocol::OpenaiChat,
-        key_fingerprint: String::new(),
         group: [7; 16],
-        source: Source::Chat,
         class,
-        phase: Phase::Done,
         http_status: None,
-        code: None,
         timings: Timings {
             connect: luck.is_multiple_of(3).then(|| Duration::from_micros(luck % 90_000)),
             ttft: answered.then(|| Duration::from_micros(100_000 + luck % 3_000_000)),
@@ -38,27 +33,18 @@ fn seen(endpoint: &EndpointId, class: ErrorClass, luck: u64) -> Observation {
             ..Timings::default()
         },
         usage: answered.then(|| Usage::text(1 + luck % 5000, 1 + luck % 3000)),
-        events: 1,
-        reads: 1,
-        streamed: Streamed::default(),
-        effort: None,
-        prompt_version: None,
-        retry_after: None,
         cost: answered.then(|| Usd::from_pico(i64::try_from(luck % 1_000_000_007).unwrap())),
-        billed: None,
         cost_state: if answered { CostState::Exact } else { CostState::Unknown },
         finish: None,
-        flags: Flags::NONE,
         asked: openmux::observe::Asked::default(),
-        warm: None,
-        headroom: Headroom::default(),
+        ..attempts::answered(endpoint.provider.as_str(), 0)
     }
 }
 
 /// The world's request carried out by the real state machine against made-up answers.
 fn carried_out(world: &World) -> Option<(Kept, Vec<Observation>)> {
     use ErrorClass::{Auth, Ok, OkTruncated, Overloaded, ProviderFault, ProviderTimeout, RateLimited, StreamBroken};
-    let candidates = world.specs.iter().map(|spec| Weighed::from(&Spec::candidate(spec))).collect();
+    let candidates = world.specs.iter().map(|spec| spec.candidate().into_owned()).collect();
     let (request, policy) = (world.request.clone(), world.policy.clone());
     let input = Input { request, candidates, policy, now: now(), seed: world.seed };
     let decision = input.decide();
@@ -163,20 +149,7 @@ fn pair() -> (Kept, Observation) {
         sheet.set("input", input).unwrap();
         sheet.set("output", output).unwrap();
         endpoint.pricing = Some(sheet);
-        Weighed {
-            endpoint,
-            kind: openmux::catalog::ProviderKind::Host,
-            credential: openmux::routing::Credential::NotNeeded,
-            unsupported: None,
-            lacks: Vec::new(),
-            foreign_state: None,
-            no_base_url: false,
-            missing_settings: Vec::new(),
-            outside_sandbox: false,
-            hides_reasoning: false,
-            in_flight: 0,
-            stats: openmux::observe::EndpointStats::default(),
-        }
+        Candidate::new(&endpoint, openmux::catalog::ProviderKind::Host).into_owned()
     };
     let constraints = openmux::routing::Constraints::default();
     let asked =

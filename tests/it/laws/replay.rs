@@ -5,11 +5,11 @@ use std::time::Duration;
 use openmux::catalog::price::{FeeItem, Item, OffPeak, Rate, ServiceTier, Window};
 use openmux::catalog::{Origin, Protocol, ProviderId};
 use openmux::observe::{Bucket, CacheHits, Cooling, ErrorClass, Headroom};
-use openmux::routing::{Expected, Input, Kept, Policy, Rule, Weighed, decide, decision_hex};
+use openmux::routing::{Candidate, Expected, Input, Kept, Policy, Rule, decide, decision_hex};
 use openmux::store::{Memory, ObservationStore};
 use openmux::units::Tokens;
 
-use super::world::{Spec, World, now};
+use super::world::{World, now};
 use super::{Verdict, ensure, tried};
 
 /// What carries an input from one process to another.
@@ -33,7 +33,8 @@ fn input(world: &World) -> Input {
         (luck >> 33) % most
     };
     let at = now() + Duration::from_nanos(next(1_000_000_000));
-    let mut candidates: Vec<Weighed> = world.specs.iter().map(|spec| Weighed::from(&Spec::candidate(spec))).collect();
+    let mut candidates: Vec<Candidate<'static>> =
+        world.specs.iter().map(|spec| spec.candidate().into_owned()).collect();
     for candidate in &mut candidates {
         #[expect(clippy::cast_precision_loss, reason = "any float will do")]
         let mut odd = || 1.0 / (next(1_000_003) as f64 + 3.0);
@@ -65,7 +66,7 @@ fn input(world: &World) -> Input {
         candidate.hides_reasoning = next(6) == 0;
         candidate.foreign_state = (next(8) == 0).then(|| ProviderId::new("p1"));
         candidate.lacks = if next(8) == 0 { vec!["a word of an adapter"] } else { Vec::new() };
-        let Some(sheet) = candidate.endpoint.pricing.as_mut() else { continue };
+        let Some(sheet) = candidate.endpoint.to_mut().pricing.as_mut() else { continue };
         let base = |text: &str| Rate::flat(text.parse().unwrap());
         if next(4) == 0 {
             let windows = vec![Window { from: 660, to: 60, weekdays: if next(2) == 0 { vec![2] } else { Vec::new() } }];
@@ -129,19 +130,19 @@ const BUGS: [Loss; 27] = [
         means.for_each(|mean| *mean = format!("{mean:.12}").parse().unwrap());
     }),
     ("the tiers of a price", |input| {
-        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.pricing.as_mut());
+        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.to_mut().pricing.as_mut());
         sheets.flat_map(|sheet| sheet.rates.values_mut()).for_each(|rate| rate.tiers.clear());
     }),
     ("off-peak hours", |input| {
-        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.pricing.as_mut());
+        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.to_mut().pricing.as_mut());
         sheets.for_each(|sheet| sheet.off_peak = None);
     }),
     ("fees", |input| {
-        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.pricing.as_mut());
+        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.to_mut().pricing.as_mut());
         sheets.for_each(|sheet| sheet.fees.clear());
     }),
     ("the factor of a sheet", |input| {
-        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.pricing.as_mut());
+        let sheets = input.candidates.iter_mut().filter_map(|candidate| candidate.endpoint.to_mut().pricing.as_mut());
         sheets.for_each(|sheet| sheet.multiplier = openmux::catalog::Pricing::default().multiplier);
     }),
     ("what is left of a limit", |input| {

@@ -34,18 +34,15 @@ pub(super) struct Spec {
 impl Spec {
     pub(super) fn candidate(&self) -> Candidate<'_> {
         Candidate {
-            endpoint: &self.endpoint,
-            kind: self.kind,
             credential: self.credential.clone(),
             unsupported: self.unsupported.clone(),
-            lacks: Vec::new(),
             foreign_state: self.foreign_state.clone(),
             no_base_url: self.no_base_url,
             missing_settings: self.missing_settings.clone(),
             outside_sandbox: self.outside_sandbox,
-            hides_reasoning: false,
             in_flight: self.in_flight,
             stats: self.stats.clone(),
+            ..Candidate::new(&self.endpoint, self.kind)
         }
     }
 

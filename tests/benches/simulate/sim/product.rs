@@ -9,9 +9,7 @@ use openmux::observe::{
     Asked, Bucket, CostState, ErrorClass, Flags, Headroom, Observation, Phase, Source, StatsState, Streamed, Timings,
     TokenSource,
 };
-use openmux::routing::{
-    self, Candidate, Constraints, Credential, Failover, Limits, Policy, RouteRequest, Warm, decide,
-};
+use openmux::routing::{self, Candidate, Constraints, Failover, Limits, Policy, RouteRequest, Warm, decide};
 use openmux::units::Tokens;
 
 use super::catalogs::Host;
@@ -134,18 +132,9 @@ impl Product {
     fn decided(&self, question: &Question, view: View<'_>) -> UnderWay {
         let now = self.at(view.now);
         let candidate = |((endpoint, state), in_flight): ((_, &StatsState), &u32)| Candidate {
-            endpoint,
-            kind: ProviderKind::Host,
-            credential: Credential::NotNeeded,
-            unsupported: None,
-            lacks: Vec::new(),
-            foreign_state: None,
-            no_base_url: false,
-            missing_settings: Vec::new(),
-            outside_sandbox: false,
-            hides_reasoning: false,
             in_flight: *in_flight,
             stats: state.at(now, &self.policy.learning),
+            ..Candidate::new(endpoint, ProviderKind::Host)
         };
         let candidates: Vec<Candidate<'_>> =
             self.endpoints.iter().zip(&self.states).zip(view.in_flight).map(candidate).collect();
@@ -215,7 +204,7 @@ impl Product {
             },
             effort: None,
             prompt_version: None,
-            flags: Flags::REUSED,
+            flags: Flags::REUSED.with_if(Flags::CENSORED, seen.ending == Ending::TimedOut && seen.ttft.is_none()),
             asked: Asked::default(),
             warm: self.under_way.get(&question.id).map(|under_way| under_way.request.warm_at(&endpoint.id)),
             headroom: seen.left.map_or(Headroom::default(), |left| headroom(left, began)),
