@@ -11,8 +11,8 @@ mod values;
 use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use assert::CheckArgs;
 pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
+pub use assert::CheckArgs;
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;

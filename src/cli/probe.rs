@@ -176,7 +176,8 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted) ->
         note(settings, &format!("seed {}", schedule.seed));
     }
     let (stop, stopped) = watch::channel(false);
-    let planned = u64::from(rounds).saturating_mul(u64::from(found.parallel)).saturating_mul(found.targets.len() as u64);
+    let planned =
+        u64::from(rounds).saturating_mul(u64::from(found.parallel)).saturating_mul(found.targets.len() as u64);
     let progress = live::Progress::new(settings, planned);
     let wire = Wire { transport: &transport, signer: &signer };
     let live = Live::new(&dispatcher, wire, &found, stopped.clone(), progress);

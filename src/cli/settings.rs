@@ -248,7 +248,8 @@ impl Settings {
     pub(crate) fn list_format(&self) -> Result<Format, CliError> {
         match self.format {
             Some(format @ (Format::Text | Format::Github | Format::Junit)) => {
-                let name = clap::ValueEnum::to_possible_value(&format).map_or_else(String::new, |value| value.get_name().to_owned());
+                let name = clap::ValueEnum::to_possible_value(&format)
+                    .map_or_else(String::new, |value| value.get_name().to_owned());
                 Err(CliError::usage(format!("this command has no format \"{name}\""))
                     .fact("formats", "table wide json jsonl csv tsv md ids"))
             }

@@ -116,13 +116,14 @@ fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Lock
         Ok(model) if name(&model) == then.model => model,
         Ok(model) => {
             let fix = Some(format!("replace it with {}", name(&model)));
-            return gone("model", "model".to_owned(), format!("it is called {} now", name(&model)), fix);
+            return gone("model", String::new(), format!("it is called {} now", name(&model)), fix);
         }
-        Err(error) => return gone("model", "model".to_owned(), error.message.clone(), error.fix),
+        Err(error) => return gone("model", String::new(), error.message.clone(), error.fix),
     };
     let all = court.offers(&model);
     let Some(offer) = all.iter().find(|offer| offer.provider().as_str() == then.provider) else {
-        let other = super::offer::cheapest(&all, |_| true).map(|other| format!("provider {} serves it", other.provider()));
+        let other =
+            super::offer::cheapest(&all, |_| true).map(|other| format!("provider {} serves it", other.provider()));
         let why = format!("{} has no such offer in the catalog any more", then.provider);
         return gone("provider", format!("served by {}", then.provider), why, other);
     };
@@ -197,7 +198,11 @@ fn retires(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer
     }
     let (wanted, found) = (Cell::text(then.retires.clone()), Cell::text(now.retires.clone()));
     let day = |day: &Option<String>| day.clone().unwrap_or_else(|| "no day".to_owned());
-    let told = format!("retires {} -> {}", day(&then.retires), day(&now.retires));
+    let told = if then.retires == now.retires {
+        format!("retires {}", day(&now.retires))
+    } else {
+        format!("retires {} -> {}", day(&then.retires), day(&now.retires))
+    };
     let why = match left {
         Some(left) if left <= 0 => "that day has come".to_owned(),
         Some(left) => format!("it has changed: {} are left", plural(left)),

@@ -206,14 +206,10 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Nothing is asserted where nothing is said but that it is to be checked: then it must exist and not be retired.
+    /// A model of which nothing else is asserted must exist and not be retired.
     fn filled(mut self) -> Self {
-        if self.claims.is_empty() {
-            self.claims = match self.of {
-                Of::Model { .. } => vec![(Claim::NotRetiring(0), self.place.clone())],
-                Of::Provider { .. } => vec![(Claim::Exists(true), self.place.clone())],
-                Of::Catalog => Vec::new(),
-            };
+        if self.claims.is_empty() && matches!(self.of, Of::Model { .. }) {
+            self.claims = vec![(Claim::NotRetiring(0), self.place.clone())];
         }
         self
     }
@@ -245,11 +241,8 @@ pub(super) fn typed(args: &CheckArgs) -> Vec<Check> {
         let of = Of::Provider { typed: typed.clone(), window: None };
         Check { of, place: None, claims: vec![(Claim::HasKey, None)] }
     };
-    let age = args.max_catalog_age.map(|days| Check {
-        of: Of::Catalog,
-        place: None,
-        claims: vec![(Claim::Age(days), None)],
-    });
+    let age =
+        args.max_catalog_age.map(|days| Check { of: Of::Catalog, place: None, claims: vec![(Claim::Age(days), None)] });
     args.models.iter().map(model).chain(args.has_key.iter().map(key)).chain(age).collect()
 }
 
@@ -277,7 +270,11 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Vec<Check>, OverlayError> 
     for table in root.tables("provider")? {
         table.known(&[&["id", "window"], &OF_PROVIDER[..]].concat())?;
         let of = Of::Provider { typed: id(&table)?, window: value(&table, "window", span)? };
-        checks.push(check(&name, &table, of, &OF_PROVIDER)?);
+        let check = check(&name, &table, of, &OF_PROVIDER)?;
+        if check.claims.is_empty() {
+            return Err(table.error("id", format!("asserts nothing: {}", OF_PROVIDER.join(", "))));
+        }
+        checks.push(check);
     }
     if let Some(table) = root.table("catalog")? {
         table.known(&OF_CATALOG)?;
@@ -368,6 +365,7 @@ mod tests {
             "[[model]]\nid = \"m\"\nmax_call_price = \"1\"",
             "[[model]]\nid = \"m\"\nexists = \"no\"",
             "[[model]]\nid = \"m\"\nexists = false\nmin_context = 1",
+            "[[provider]]\nid = \"p\"",
             "[[provider]]\nid = \"p\"\nhas_key = false",
             "[[provider]]\nid = \"p\"\nwindow = \"long\"",
             "[catalog]\nage = 3",

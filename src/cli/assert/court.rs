@@ -359,10 +359,9 @@ impl<'a> Court<'a> {
     fn available(&self, id: &ProviderId, least: u64, window: &Since) -> Finding {
         let seen = self.seen(window);
         let ours = seen.as_ref().as_ref().into_iter().flatten().filter(|(endpoint, _)| endpoint.provider == *id);
-        let sum = ours.map(|(_, known)| known.judged()).reduce(|a, b| Judged {
-            successes: a.successes + b.successes,
-            faults: a.faults + b.faults,
-        });
+        let sum = ours
+            .map(|(_, known)| known.judged())
+            .reduce(|a, b| Judged { successes: a.successes + b.successes, faults: a.faults + b.faults });
         self.unread(measured::availability(sum, least), seen.as_ref())
     }
 
@@ -418,7 +417,8 @@ fn missing(
 
 /// What was probably meant, else what the error itself says to do.
 fn near(error: &CliError) -> Option<String> {
-    let fact = |key: &str| error.facts.iter().find(|(known, _)| known == key).map(|(_, value)| value.replace('\n', ", "));
+    let fact =
+        |key: &str| error.facts.iter().find(|(known, _)| known == key).map(|(_, value)| value.replace('\n', ", "));
     let meant = fact("did you mean").map(|names| format!("did you mean {names}?"));
     meant.or_else(|| fact("could be").map(|names| format!("say which: {names}"))).or_else(|| error.fix.clone())
 }

@@ -192,3 +192,58 @@ pub(super) fn plural(days: i64) -> String {
 fn ago(left: i64) -> String {
     if left == 0 { "today".to_owned() } else { format!("{} ago", plural(-left)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::price::{Comparator, Tier};
+    use crate::catalog::{Dispute, EndpointId, ModelId, Pricing, ProviderId};
+    use crate::cli::assert::row::Verdict;
+    use crate::cli::contract::Exit;
+
+    fn usd(text: &str) -> UsdPerMtok {
+        text.parse().unwrap()
+    }
+
+    fn endpoint() -> Endpoint {
+        let id = EndpointId { provider: ProviderId::new("acme"), upstream_model: "a".into() };
+        let mut endpoint = Endpoint::new(id, ModelId::new("acme/a"));
+        let mut pricing = Pricing::default();
+        pricing.rates.insert(Item::Input, Rate::flat(usd("2")));
+        endpoint.pricing = Some(pricing);
+        endpoint
+    }
+
+    #[test]
+    fn a_limit_between_what_sources_say_is_neither_kept_nor_missed() {
+        let mut disputed = endpoint();
+        let (low, high) = (usd("1"), usd("3"));
+        disputed.dispute = Some(Dispute { input: (low, high), output: (low, high) });
+        let at = |most: &str| price(&disputed, Item::Input, usd(most), None).verdict;
+        let unknown = Verdict::Unknown(Exit::NotFound);
+        assert_eq!(["0.99", "1", "2.99", "3"].map(at), [Verdict::No, unknown, unknown, Verdict::Ok]);
+    }
+
+    #[test]
+    fn the_price_is_that_of_the_size_which_is_stated_and_a_dearer_tier_is_told() {
+        let mut tiered = endpoint();
+        let tier =
+            Tier { threshold: Tokens::new(200_000), comparator: Comparator::Gt, meter: Meter::Input, price: usd("4") };
+        let rates = tiered.pricing.as_mut().map(|pricing| &mut pricing.rates);
+        rates.unwrap().get_mut(&Item::Input).unwrap().tiers.push(tier);
+        let of = |input| Shape { input: Tokens::new(input), output: Tokens::new(1), cached: Tokens::ZERO };
+        let told = |shape| price(&tiered, Item::Input, usd("3"), shape).told;
+        assert_eq!(told(None), "price_in 2.00 <= 3.00 (4.00 where > 200,000 in)");
+        assert_eq!(told(Some(of(200_000))), "price_in 2.00 <= 3.00");
+        assert_eq!(told(Some(of(200_001))), "price_in 4.00 <= 3.00");
+        assert_eq!(price(&tiered, Item::Input, usd("3"), Some(of(200_001))).verdict, Verdict::No);
+    }
+
+    #[test]
+    fn days_are_whole_ones() {
+        let now = "2026-11-24T23:59:59Z".parse().unwrap();
+        assert_eq!(days_until("2026-11-25", now), Some(1));
+        assert_eq!(days_until("2026-11-24", now), Some(0));
+        assert_eq!(days_until("2026-11", now), None);
+    }
+}

@@ -123,7 +123,11 @@ impl Locked {
         }
         for (key, price) in &self.price {
             let bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-            if bare { out.push_str(key) } else { quote(key, &mut out) }
+            if bare {
+                out.push_str(key)
+            } else {
+                quote(key, &mut out)
+            }
             out.push_str(" = ");
             quote(price, &mut out);
             out.push('\n');
@@ -187,8 +191,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<Entry>>, CliError> {
     };
     let name = path.display().to_string();
     entries(&name, &text).map(Some).map_err(|error| {
-        CliError::new(Exit::Config, "lock", error.to_string())
-            .fix("repair it, or write it anew with --update-lock and the models that it is for")
+        CliError::new(Exit::Config, "lock", error.to_string()).fix("repair it, or remove it and lock its models again")
     })
 }
 
@@ -211,7 +214,8 @@ fn entries(name: &str, text: &str) -> Result<Vec<Entry>, OverlayError> {
             let message = format!("is already in line {}, at the same provider", known.place.line);
             return Err(table.error("model", message));
         }
-        let mut lines: BTreeMap<String, usize> = table.keys().into_iter().map(|key| (key.clone(), table.line_of(&key))).collect();
+        let mut lines: BTreeMap<String, usize> =
+            table.keys().into_iter().map(|key| (key.clone(), table.line_of(&key))).collect();
         if let Some(prices) = table.table("price")? {
             lines.extend(prices.keys().into_iter().map(|key| (format!("price.{key}"), prices.line_of(&key))));
         }
@@ -281,7 +285,10 @@ mod tests {
         insta::assert_snapshot!(written, @"");
         let entries = entries("m.lock", &written).unwrap();
         assert_eq!(entries.iter().map(|entry| entry.facts.clone()).collect::<Vec<_>>(), offers);
-        assert_eq!((entries[0].place.line, entries[0].at("price.input").line, entries[1].at("price.input").line), (7, 17, 22));
+        assert_eq!(
+            (entries[0].place.line, entries[0].at("price.input").line, entries[1].at("price.input").line),
+            (7, 17, 22)
+        );
     }
 
     #[test]

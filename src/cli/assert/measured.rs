@@ -75,7 +75,9 @@ fn speed(found: Option<(&Stratum, &Samples)>, least: u64, none: String) -> Findi
     let least = of_millionths(least);
     let wanted = Cell::Figure(least, 1);
     let unknown = |why: String| Finding::unknown(wanted.clone(), format!("tps ? >= {least:.1}"), why);
-    let Some((stratum, samples)) = found.filter(|(_, samples)| !samples.speeds.is_empty()) else { return unknown(none) };
+    let Some((stratum, samples)) = found.filter(|(_, samples)| !samples.speeds.is_empty()) else {
+        return unknown(none);
+    };
     let mut sorted = samples.speeds.clone();
     sorted.sort_by(f64::total_cmp);
     let (Some((low, high)), Some(median)) = (between(&sorted), samples.speed(crate::observe::Percentile::P50)) else {
@@ -102,13 +104,8 @@ pub(super) fn availability(judged: Option<Judged>, least: u64) -> Finding {
     let Some((judged, share, (low, high))) = known else {
         return Finding::unknown(wanted, format!("availability ? >= {}", percent(least)), NOTHING);
     };
-    let told = format!(
-        "availability {} >= {} ({}/{})",
-        percent(share),
-        percent(least),
-        judged.successes,
-        judged.count()
-    );
+    let told =
+        format!("availability {} >= {} ({}/{})", percent(share), percent(least), judged.successes, judged.count());
     let found = Cell::Figure(share, 4);
     if low >= least {
         return Finding::decided(true, (wanted, found), told, "");

@@ -50,7 +50,10 @@ impl Offer {
 pub(super) fn offers(dispatcher: &Dispatcher<'_>, model: &Resolved) -> Vec<Offer> {
     let reaches = dispatcher.reach(&model.model, model.variant.as_deref(), false);
     if !reaches.is_empty() {
-        return reaches.into_iter().map(|reach| Offer { endpoint: reach.endpoint.clone(), reach: Some(reach) }).collect();
+        return reaches
+            .into_iter()
+            .map(|reach| Offer { endpoint: reach.endpoint.clone(), reach: Some(reach) })
+            .collect();
     }
     let mut best: BTreeMap<ProviderId, Endpoint> = BTreeMap::new();
     let rank = |endpoint: &Endpoint| {
@@ -74,7 +77,9 @@ pub(super) fn speaker<'a>(offers: &'a [Offer], model: &ModelId) -> Option<&'a Of
     let own = Catalog::own_provider(model.author());
     let is_own = |offer: &&Offer| own == Some(offer.provider().as_str());
     offers.iter().find(is_own).or_else(|| {
-        offers.iter().min_by_key(|offer| (offer.endpoint.status == Status::Retired, offer.price().is_none(), offer.price()))
+        offers
+            .iter()
+            .min_by_key(|offer| (offer.endpoint.status == Status::Retired, offer.price().is_none(), offer.price()))
     })
 }
 

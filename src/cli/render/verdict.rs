@@ -56,7 +56,7 @@ fn subject(row: &Row) -> String {
 fn message(row: &Row) -> String {
     match &row.provider {
         Some(provider) if *provider != row.subject && !row.message.contains(provider.as_str()) => {
-            format!("{} at {provider}", row.message)
+            format!("{} ({provider})", row.message)
         }
         _ => row.message.clone(),
     }
@@ -93,9 +93,9 @@ pub(crate) fn github(rows: &[Row]) -> String {
     out + &Tally::of(rows).told() + "\n"
 }
 
-/// The text of a workflow command: what would end it is written by its number.
+/// The text of a workflow command: what would end it is written by its number, what could steer a terminal as a sign.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    harmless(text).replace('%', "%25").replace('\n', "%0A")
 }
 
 /// A property of one, where a colon and a comma would end it too.
