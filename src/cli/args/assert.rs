@@ -69,7 +69,7 @@ pub struct CheckArgs {
     /// Answers of at least so many tokens.
     #[arg(long, value_name = "N", value_parser = tokens, help_heading = "Facts")]
     pub min_output: Option<Tokens>,
-    /// It can do these: tools, vision, structured, reasoning, pdf, cache, ...
+    /// It can do these: tools, vision, structured, reasoning, pdf, cache and others of the CAN column.
     #[arg(long, value_name = "CAN,CAN", value_delimiter = ',', value_parser = ability, help_heading = "Facts")]
     pub has: Vec<Ability>,
     /// Neither retired nor to be retired within so many days: 90d.
