@@ -218,7 +218,7 @@ fn abilities(then: &Locked, now: &Locked) -> Option<Finding> {
         of.can.iter().filter(|ability| !from.can.contains(ability)).cloned().collect()
     };
     let (lost, gained) = (missing(then, now), missing(now, then));
-    let cells = (Cell::Words(then.can.clone()), Cell::Words(now.can.clone()));
+    let cells = (Cell::words(then.can.clone()), Cell::words(now.can.clone()));
     let told = |words: &[String], sign: &str| words.iter().map(|word| format!("{sign}{word}")).collect::<Vec<_>>();
     let told = [told(&lost, "-"), told(&gained, "+")].concat();
     let told = format!("can {}", told.join(" "));

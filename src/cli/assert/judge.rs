@@ -99,7 +99,7 @@ fn limit(endpoint: &Endpoint, name: &str, known: Option<Tokens>, least: Tokens) 
 fn has(endpoint: &Endpoint, ability: Ability) -> Finding {
     let (provider, name) = (&endpoint.id.provider, ability.name());
     let wanted = Cell::Text(name.to_owned());
-    let known = Cell::Words(facts::abilities(&endpoint.capabilities, &endpoint.input));
+    let known = Cell::words(facts::abilities(&endpoint.capabilities, &endpoint.input));
     let told = format!("has {name}");
     let denied = match ability {
         Ability::Can(Capability::Tools) => endpoint.can(Capability::NoTools),

@@ -71,9 +71,9 @@ impl Locked {
         let endpoint = &offer.endpoint;
         let mut can = facts::abilities(&endpoint.capabilities, &endpoint.input);
         if endpoint.input.contains(&Modality::Text) {
-            can.push("text".to_owned());
+            can.push("text");
         }
-        can.sort();
+        can.sort_unstable();
         let sheet = endpoint.pricing.as_ref().map(|pricing| SheetVersion::of(pricing, "").sheet).unwrap_or_default();
         Self {
             model: model.to_owned(),
@@ -83,7 +83,7 @@ impl Locked {
             retires: endpoint.sunset.clone(),
             context: endpoint.context.map(|tokens| tokens.to_string()),
             max_output: endpoint.max_output.map(|tokens| tokens.to_string()),
-            can,
+            can: can.into_iter().map(str::to_owned).collect(),
             price: prices(&sheet),
         }
     }

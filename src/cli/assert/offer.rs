@@ -119,7 +119,7 @@ pub(super) fn successor(catalog: &Catalog, old: &Endpoint) -> Option<ModelId> {
     let line = catalog
         .models()
         .filter(|line| same_family(line) && (old.kind != ModelKind::Chat || line.is(ModelKind::Chat)))
-        .filter(|line| fits(line) && !line.model().floating)
+        .filter(|line| fits(line) && !line.floating())
         .max_by_key(|line| (line.released().map(str::to_owned), std::cmp::Reverse(line.id().len())))?;
     Some(ModelId::new(line.id()))
 }

@@ -94,7 +94,7 @@ fn home() -> Home {
     let home = Home::new();
     home.write("config/catalog.d/acme.toml", &overlay(FACTS));
     let good = (0..100).map(|at| answered("sure", at)).chain((0..3).map(|at| answered("mute", at)));
-    keep(&home, good.chain((0..20).map(|at| failed("dull", at, ErrorClass::ProviderFault))));
+    keep(home.path(), good.chain((0..20).map(|at| failed("dull", at, ErrorClass::ProviderFault))));
     home
 }
 
