@@ -84,7 +84,7 @@ pub(super) fn speaker<'a>(offers: &'a [Offer], model: &ModelId) -> Option<&'a Of
 }
 
 /// Of the offers that are listed and living the cheapest of which something holds.
-pub(super) fn cheapest<'a>(offers: &'a [Offer], holds: impl Fn(&Offer) -> bool) -> Option<&'a Offer> {
+pub(super) fn cheapest(offers: &[Offer], holds: impl Fn(&Offer) -> bool) -> Option<&Offer> {
     let plan = |offer: &Offer| offer.reach.as_ref().is_some_and(|reach| reach.provider.kind == ProviderKind::Plan);
     let fit = offers.iter().filter(|offer| offer.is_sure() && !plan(offer) && holds(offer));
     fit.min_by_key(|offer| (offer.price().is_none(), offer.price()))
