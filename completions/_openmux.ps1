@@ -422,7 +422,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--tokens', '--tokens', [CompletionResultType]::ParameterName, 'The call that is meant, in tokens: prices and measured figures are of its size')
             [CompletionResult]::new('--min-context', '--min-context', [CompletionResultType]::ParameterName, 'Context of at least so many tokens: 200k, 1m')
             [CompletionResult]::new('--min-output', '--min-output', [CompletionResultType]::ParameterName, 'Answers of at least so many tokens')
-            [CompletionResult]::new('--has', '--has', [CompletionResultType]::ParameterName, 'It can do these: tools, vision, structured, reasoning, pdf, cache, ...')
+            [CompletionResult]::new('--has', '--has', [CompletionResultType]::ParameterName, 'It can do these: tools, vision, structured, reasoning, pdf, cache and others of the CAN column')
             [CompletionResult]::new('--not-retiring', '--not-retiring', [CompletionResultType]::ParameterName, 'Neither retired nor to be retired within so many days: 90d')
             [CompletionResult]::new('--served-by', '--served-by', [CompletionResultType]::ParameterName, 'Each of these serves it')
             [CompletionResult]::new('--min-providers', '--min-providers', [CompletionResultType]::ParameterName, 'At least so many providers serve it')

@@ -405,7 +405,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --tokens 'The call that is meant, in tokens: prices and measured figures are of its size'
             cand --min-context 'Context of at least so many tokens: 200k, 1m'
             cand --min-output 'Answers of at least so many tokens'
-            cand --has 'It can do these: tools, vision, structured, reasoning, pdf, cache, ...'
+            cand --has 'It can do these: tools, vision, structured, reasoning, pdf, cache and others of the CAN column'
             cand --not-retiring 'Neither retired nor to be retired within so many days: 90d'
             cand --served-by 'Each of these serves it'
             cand --min-providers 'At least so many providers serve it'

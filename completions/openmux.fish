@@ -495,7 +495,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-call-price
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l tokens -d 'The call that is meant, in tokens: prices and measured figures are of its size' -r
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-context -d 'Context of at least so many tokens: 200k, 1m' -r
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-output -d 'Answers of at least so many tokens' -r
-complete -c openmux -n "__fish_openmux_using_subcommand check" -l has -d 'It can do these: tools, vision, structured, reasoning, pdf, cache, ...' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l has -d 'It can do these: tools, vision, structured, reasoning, pdf, cache and others of the CAN column' -r
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l not-retiring -d 'Neither retired nor to be retired within so many days: 90d' -r
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l served-by -d 'Each of these serves it' -r
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-providers -d 'At least so many providers serve it' -r

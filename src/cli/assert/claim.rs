@@ -278,7 +278,11 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Vec<Check>, OverlayError> 
     }
     if let Some(table) = root.table("catalog")? {
         table.known(&OF_CATALOG)?;
-        checks.push(check(&name, &table, Of::Catalog, &OF_CATALOG)?);
+        let check = check(&name, &table, Of::Catalog, &OF_CATALOG)?;
+        if check.claims.is_empty() {
+            return Err(root.error("catalog", format!("asserts nothing: {}", OF_CATALOG.join(", "))));
+        }
+        checks.push(check);
     }
     checks.sort_by_key(|check| check.place.as_ref().map(|place| place.line));
     Ok(checks)
@@ -369,10 +373,32 @@ mod tests {
             "[[provider]]\nid = \"p\"\nhas_key = false",
             "[[provider]]\nid = \"p\"\nwindow = \"long\"",
             "[catalog]\nage = 3",
+            "[catalog]",
             "a = [",
         ]
         .map(refused);
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        c.toml:1: modle: unknown key; did you mean "model"?
+        c.toml:1: model: should be an array of tables, not a table
+        c.toml:1: model[0].id: is missing
+        c.toml:3: model[0].max_prise_in: unknown key; did you mean "max_price_in"?
+        c.toml:3: model[0].max_price_in: "three" is not a decimal number
+        c.toml:3: model[0].has: not one of tools, parallel_tools, structured, reasoning, cache, web_search, computer_use, vision, pdf, audio, video
+        c.toml:3: model[0].has: names nothing
+        c.toml:3: model[0].not_retiring: not a number of days, such as 90d
+        c.toml:3: model[0].min_availability: not a share such as 0.99 or 99%
+        c.toml:3: model[0].min_tps: not a speed in tokens per second, such as 50
+        c.toml:3: model[0].min_providers: not a whole number
+        c.toml:3: model[0].max_call_price: needs the size of the call: tokens = "8000/1000"
+        c.toml:3: model[0].exists: should be true or false, not a string
+        c.toml:3: model[0].exists: of what does not exist nothing else can be asserted
+        c.toml:2: provider[0].id: asserts nothing: exists, has_key, serves, min_availability
+        c.toml:3: provider[0].has_key: only true can be asserted
+        c.toml:3: provider[0].window: not a span such as 12h or 7d, nor a day
+        c.toml:2: catalog.age: unknown key
+        c.toml:1: catalog: asserts nothing: max_age
+        c.toml:1: unclosed array, expected `]`
+        "#);
     }
 
     #[test]

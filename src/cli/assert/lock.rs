@@ -282,12 +282,41 @@ mod tests {
     fn what_is_written_is_read_back() {
         let offers = [locked(), Locked { provider: "other".into(), price: BTreeMap::new(), ..locked() }];
         let written = text("2026-11-24", &[offers[1].clone(), offers[0].clone()]);
-        insta::assert_snapshot!(written, @"");
+        insta::assert_snapshot!(written, @r#"
+        # Facts that this build relies on: `openmux check --lock` says what has changed since.
+        # Prices are USD per 1M tokens. Written by openmux; `--update-lock` writes it anew.
+        version = 1
+        catalog = "2026-11-24"
+
+        [[offer]]
+        model = "acme/a\"b"
+        provider = "acme"
+        id = "a"
+        status = "active"
+        retires = "2027-01-01"
+        context = 8192
+        can = ["tools", "vision"]
+        [offer.price]
+        "batch output" = "7.5"
+        input = "3 >200000 input 6"
+        off-peak = "60-120 [1]; 200-300 []"
+        output = "15"
+        request = "0.01 / 1"
+
+        [[offer]]
+        model = "acme/a\"b"
+        provider = "other"
+        id = "a"
+        status = "active"
+        retires = "2027-01-01"
+        context = 8192
+        can = ["tools", "vision"]
+        "#);
         let entries = entries("m.lock", &written).unwrap();
         assert_eq!(entries.iter().map(|entry| entry.facts.clone()).collect::<Vec<_>>(), offers);
         assert_eq!(
             (entries[0].place.line, entries[0].at("price.input").line, entries[1].at("price.input").line),
-            (7, 17, 22)
+            (7, 16, 22)
         );
     }
 
@@ -305,6 +334,15 @@ mod tests {
             format!("{offer}{}", offer.replace("version = 1\n", "")),
         ]
         .map(|text| entries("m.lock", &text).unwrap_err().to_string());
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        m.lock:1: version: is missing: this is no lock of openmux
+        m.lock:1: version: is 2; this openmux reads 1
+        m.lock:1: key with no value, expected `=`
+        m.lock:2: offers: unknown key; did you mean "offer"?
+        m.lock:6: offer[0].status: "fine" is no status
+        m.lock:2: offer[0].id: is missing
+        m.lock:7: offer[0].context: should be a whole number of tokens, not a string
+        m.lock:8: offer[1].model: is already in line 3, at the same provider
+        "#);
     }
 }

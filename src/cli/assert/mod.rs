@@ -213,6 +213,10 @@ fn locked(court: &Court<'_>, path: &Path, args: &CheckArgs, checks: &[Check]) ->
 /// Prints the answers, and says how the command ends.
 fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
     let settings = offline.settings;
+    // Of nothing at all nobody can say that it holds.
+    if rows.is_empty() {
+        return Err(CliError::new(Exit::NotFound, "check_unknown", "nothing was checked"));
+    }
     let (exit, tally) = (row::exit(&rows), Tally::of(&rows));
     let page = matches!(format, Format::Table | Format::Wide);
     match format {

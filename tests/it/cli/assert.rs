@@ -310,11 +310,13 @@ fn what_cannot_be_asked_is_said() {
     home.write("typo.toml", "[[model]]\nid = \"acme/tiny\"\nmax_prise_in = \"3\"\n");
     home.write("empty.toml", "# nothing\n");
     home.write("binary.toml", "\u{0}");
+    home.write("empty.lock", "version = 1\n");
     let said = [
         "--max-price-in 3",
         "--file typo.toml",
         "--file empty.toml",
         "--file binary.toml",
+        "--lock empty.lock",
         "--file absent.toml",
         "acme/tiny --max-call-price 1",
         "acme/tiny --lock m.lock --locked",
@@ -357,6 +359,13 @@ fn what_cannot_be_asked_is_said() {
 
     --- stderr
     error: binary.toml:1: key with no value, expected `=`
+
+    $ openmux check --lock empty.lock
+    exit: 3
+    --- stdout
+
+    --- stderr
+    error: nothing was checked
 
     $ openmux check --file absent.toml
     exit: 3

@@ -220,7 +220,8 @@ fn a_command_without_its_subcommand_shows_the_way() {
     Output:
       -o, --output <FORMAT>  Output format [default: a table on a terminal, TSV in a
                              pipe] [env: OPENMUX_OUTPUT] [possible values: table,
-                             wide, json, jsonl, csv, tsv, md, ids, text]
+                             wide, json, jsonl, csv, tsv, md, ids, text, github,
+                             junit]
           --json             Short for -o json
           --color <WHEN>     When to use colour: auto, always or never [default:
                              auto]
