@@ -248,7 +248,7 @@ fn balanced(xml: &str) -> Result<usize, String> {
         let (tag, is_whole) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
         let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
         let mut parts: Vec<&str> = attributes.split('"').collect();
-        if parts.pop() != Some("") || parts.len() % 2 != 0 {
+        if parts.pop() != Some("") || !parts.len().is_multiple_of(2) {
             return Err(format!("attributes of {name}: {attributes}"));
         }
         for pair in parts.chunks(2) {
