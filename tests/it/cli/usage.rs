@@ -246,7 +246,7 @@ fn a_command_without_its_subcommand_shows_the_way() {
 
     --- stderr
     error: there is no command or topic "nope"
-      topics  output exit-codes environment routing messages failures
+      topics  output exit-codes environment routing messages failures check
     "#);
     insta::assert_snapshot!(page("help exit-codes"), @r#"
     exit: 0
@@ -255,10 +255,11 @@ fn a_command_without_its_subcommand_shows_the_way() {
     attempt's code counts.
 
         0  ok           done; also an empty list, and a reader that closed stdout
-        1  negative     the question was answered "no"
+        1  negative     the question was answered "no": an assertion of check does
+                        not hold
         2  usage        bad flag or value, missing prompt, input that is not UTF-8
-        3  not_found    no such model, provider or file; or the provider says it
-                        is gone
+        3  not_found    no such model, provider, file or (check) known fact; or
+                        the provider says it is gone
         4  auth         no key, key rejected, not permitted (401, 403)
         5  config       unreadable configuration or overlay, proxy, certificate or
                         clock set-up, local server not running
