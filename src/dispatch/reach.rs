@@ -82,7 +82,8 @@ impl Reach {
     /// Under which key its state is kept.
     #[must_use]
     pub fn state_key(&self, salt: Option<&[u8; 16]>) -> StateKey {
-        StateKey { endpoint: self.endpoint.id.clone(), key_fingerprint: self.fingerprint(salt) }
+        let known = !matches!(self.found, Found::Missing { .. });
+        StateKey { endpoint: self.endpoint.id.clone(), key_fingerprint: known.then(|| self.fingerprint(salt)) }
     }
 
     /// The fingerprint of its key; empty without one.
