@@ -1,12 +1,14 @@
 //! `--resume`: an answer that breaks off in the middle is gone on with elsewhere, and nowhere it must not be.
 
+mod refused;
+
 use openmux::catalog::Protocol;
 use serde_json::{Value, json};
 
 use super::super::support::command::{Home, Output};
 use super::super::support::server::{Script, Server, Step};
 use super::super::support::wire;
-use super::{BOTH, World, answer, error_line};
+use super::{BOTH, World};
 
 /// Servers whose providers take a beginning in this way.
 fn world(protocol: Protocol, way: &str, servers: Vec<Vec<Script>>) -> World {
@@ -55,7 +57,8 @@ fn last_message(world: &World, server: usize, request: usize) -> Value {
 fn steady(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
-            let passing = |key: &str| key.ends_with("_ms") || key == "ms" || ["timing", "decision", "decision_id"].contains(&key);
+            let passing =
+                |key: &str| key.ends_with("_ms") || key == "ms" || ["timing", "decision", "decision_id"].contains(&key);
             let kept = members.iter().filter(|(key, _)| !passing(key));
             kept.map(|(key, value)| (key.clone(), steady(value))).collect::<serde_json::Map<_, _>>().into()
         }
@@ -117,6 +120,15 @@ fn programs_are_told_the_seam_and_each_part() {
       "model": "acme/tiny",
       "provider": "beta",
       "upstream_model": "tiny-1",
+      "seams": [
+        {
+          "provider": "beta",
+          "from": "alpha",
+          "class": "stream_broken",
+          "characters": 9,
+          "bytes": 11
+        }
+      ],
       "finish": "stop",
       "finish_native": "end_turn",
       "usage": {
@@ -175,9 +187,29 @@ fn programs_are_told_the_seam_and_each_part() {
     {"type":"text","text":" dich"}
     {"type":"resume","provider":"beta","from":"alpha","class":"stream_broken","characters":9,"bytes":11}
     {"type":"text","text":", you."}
-    {"type":"end","finish":"stop","finish_native":"end_turn","usage":{"input_tokens":18,"output_tokens":null,"cache_read_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null},"cost_usd":null,"cost_basis":null,"list_price_usd":null,"simulated":false,"message":{"role":"assistant","content":"Grüß dich, you."},"attempts":[{"provider":"alpha","upstream_model":"tiny-1","class":"stream_broken","http_status":200,"request_id":null,"message":"unexpected EOF during chunk size line","cost_state":"unknown","usage":{"input_tokens":7,"output_tokens":null,"cache_read_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null},"cost_usd":null},{"provider":"beta","upstream_model":"tiny-1","class":"ok","http_status":200,"request_id":null,"message":null,"cost_state":"exact","usage":{"input_tokens":11,"output_tokens":2,"cache_read_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null},"cost_usd":0.000315}]}
+    {"type":"end","seams":[{"provider":"beta","from":"alpha","class":"stream_broken","characters":9,"bytes":11}],"finish":"stop","finish_native":"end_turn","usage":{"input_tokens":18,"output_tokens":null,"cache_read_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null},"cost_usd":null,"cost_basis":null,"list_price_usd":null,"simulated":false,"message":{"role":"assistant","content":"Grüß dich, you."},"attempts":[{"provider":"alpha","upstream_model":"tiny-1","class":"stream_broken","http_status":200,"request_id":null,"message":"unexpected EOF during chunk size line","cost_state":"unknown","usage":{"input_tokens":7,"output_tokens":null,"cache_read_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null},"cost_usd":null},{"provider":"beta","upstream_model":"tiny-1","class":"ok","http_status":200,"request_id":null,"message":null,"cost_state":"exact","usage":{"input_tokens":11,"output_tokens":2,"cache_read_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null},"cost_usd":0.000315}]}
     "#);
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
+}
+
+#[test]
+fn the_cost_of_an_answer_is_the_sum_of_its_parts_where_each_is_known() {
+    let protocol = Protocol::OpenaiChat;
+    let bill = |cost: &str| {
+        let cost: Value = serde_json::from_str(cost).unwrap();
+        let usage = json!({"prompt_tokens": 7, "completion_tokens": 2, "cost": cost});
+        wire::openai_event(&json!({"id": "c", "model": "m", "choices": [], "usage": usage}))
+    };
+    let first = Script::stream(vec![Step::bytes(wire::openai_text("Hello") + &bill("0.001")), Step::Close]);
+    let mut events = wire::openai_events(&[", you."], None);
+    events.insert(events.len() - 1, bill("0.0005"));
+    let world = plain(protocol, vec![vec![first], vec![Script::stream(vec![Step::bytes(events.concat())])]]);
+    let output = world.chat(["--resume", "-o", "json"]).run();
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
+    let cost = |value: &Value| value["cost_usd"].as_f64();
+    assert_eq!((cost(&document), &document["cost_basis"]), (Some(0.0015), &json!("provider")), "{document}");
+    assert_eq!(cost(&document["attempts"][0]), Some(0.001), "{document}");
+    assert_eq!(cost(&document["attempts"][1]), Some(0.0005), "{document}");
 }
 
 #[test]
@@ -219,51 +251,6 @@ fn white_space_at_the_seam_is_neither_lost_nor_doubled() {
             let output = world.chat(["--resume", "-q"]).run();
             assert_eq!((output.code, output.stdout.as_str()), (Some(0), text), "at {at}: {}", output.snapshot());
             assert_eq!(last_message(&world, 1, 0)["content"], sent);
-        }
-    }
-}
-
-#[test]
-fn without_the_flag_or_anybody_who_can_it_ends_as_it_always_did() {
-    let protocol = Protocol::OpenaiChat;
-    let world = plain(protocol, vec![vec![cut(protocol, &["Hello"])], vec![]]);
-    let unasked = world.chat([]).run();
-    assert_eq!(world.hits(), [1, 0]);
-    let world = World::new(protocol, vec![Server::start(vec![cut(protocol, &["Hello"])]), Server::start(vec![])]);
-    let nobody = world.chat(["--resume"]).run();
-    assert_eq!(world.hits(), [1, 0]);
-    insta::assert_snapshot!(nobody.snapshot(), @r"
-    exit: 10
-    --- stdout
-    Hello
-
-    --- stderr
-    note: not resumed: none of alpha, beta is known to take a beginning of this answer
-    error: the answer is incomplete: alpha broke it off; what came is on stdout
-      received  1 piece of text in TIME; it may be billed
-      reason    unexpected EOF during chunk size line
-      fix:      run it again; --no-stream fails over even then
-    ");
-    let (said, error) = nobody.stderr.split_once('\n').unwrap();
-    assert!(said.starts_with("note: not resumed: "), "{said}");
-    let error = super::super::support::command::stable(error);
-    assert_eq!((unasked.code, super::super::support::command::stable(&unasked.stderr)), (nobody.code, error));
-}
-
-#[test]
-fn what_is_held_back_begins_anew_where_nobody_can_go_on() {
-    for protocol in BOTH {
-        let servers = vec![Server::start(vec![cut(protocol, &["Hello"])]), Server::start(vec![answer(protocol)])];
-        let world = World::new(protocol, servers);
-        let output = world.chat(["--resume", "-o", "json"]).run();
-        let document: Value = serde_json::from_str(&output.stdout).unwrap();
-        assert_eq!((output.code, document["text"].as_str()), (Some(0), Some("Hello, you.")), "{}", output.snapshot());
-        assert!(document.get("seams").is_none(), "{document}");
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(output.stderr, @r"
-            note: not resumed: none of alpha, beta is known to take a beginning of this answer
-            note: failing over from alpha to beta: stream_broken
-            ");
         }
     }
 }
@@ -352,66 +339,6 @@ fn who_refuses_or_breaks_again_is_followed_by_the_next() {
         .collect();
     assert_eq!(seams, [("alpha", "beta", 3), ("beta", "gamma", 8)]);
     assert_eq!(last_message(&world, 2, 0)["content"], "One, two");
-}
-
-#[test]
-fn an_answer_that_nobody_finishes_is_incomplete() {
-    let protocol = Protocol::OpenaiChat;
-    for (second, code) in [
-        (cut(protocol, &[", you"]), 10),
-        (wire::openai_error(401, "invalid_request_error", Some("invalid_api_key"), "Incorrect API key"), 10),
-        (wire::openai_error(503, "server_error", None, "Overloaded"), 10),
-    ] {
-        for format in ["text", "jsonl"] {
-            let world = plain(protocol, vec![vec![cut(protocol, &["Hello"])], vec![second.clone()]]);
-            let output = world.chat(["--resume", "--retries", "0", "-o", format]).run();
-            assert_eq!((output.code, world.hits()), (Some(code), vec![1, 1]), "{}", output.snapshot());
-            if format == "jsonl" {
-                assert_eq!(error_line(&output)["class"], "stream_broken", "{}", output.snapshot());
-                assert!(!output.stdout.contains("\"end\""), "{}", output.snapshot());
-            }
-        }
-    }
-}
-
-#[test]
-fn what_cannot_be_gone_on_with_is_left_alone() {
-    let protocol = Protocol::OpenaiChat;
-    let chunk = |delta: Value| {
-        wire::openai_event(&json!({
-            "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-            "choices": [{"index": 0, "delta": delta, "finish_reason": null}],
-        }))
-    };
-    let broken = |events: String| Script::stream(vec![Step::bytes(events), Step::Close]);
-    let thought = chunk(json!({"reasoning_content": "Let me see"}));
-    let call = chunk(json!({"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{\"a"}}]}));
-    for (events, why) in [
-        (thought.clone(), "no text of the answer had come yet"),
-        (thought + &wire::openai_text(" \n"), "no text of the answer had come yet"),
-        (wire::openai_text("Hello") + &call, "it broke off in a tool call"),
-    ] {
-        let world = plain(protocol, vec![vec![broken(events)], vec![]]);
-        let output = world.chat(["--resume"]).run();
-        assert_eq!((output.code, world.hits()), (Some(10), vec![1, 0]), "{}", output.snapshot());
-        assert!(output.stderr.starts_with(&format!("note: not resumed: {why}\n")), "{}", output.stderr);
-    }
-    // The limit is the whole answer's.
-    let world = plain(protocol, vec![vec![cut(protocol, &["Hello"])], vec![rest(protocol, &[", you."])]]);
-    assert_eq!(world.chat(["--resume", "--max-tokens", "9"]).run().code, Some(0));
-    assert_eq!(world.servers[1].requests()[0].json()["max_tokens"], 7);
-    let world = plain(protocol, vec![vec![cut(protocol, &["Hello"])], vec![]]);
-    let output = world.chat(["--resume", "--max-tokens", "2"]).run();
-    assert!(output.stderr.starts_with("note: not resumed: nothing is left of --max-tokens\n"), "{}", output.stderr);
-    // Both parts have to fit into what is allowed.
-    let bound = |cost: &'static str| {
-        let world = plain(protocol, vec![vec![cut(protocol, &["Hello"])], vec![rest(protocol, &[", you."])]]);
-        (world.chat(["--resume", "--retries", "0", "--max-tokens", "100", "--max-cost", cost]).run(), world.hits())
-    };
-    let (output, hits) = bound("0.0061");
-    assert_eq!(hits, [1, 0], "{}", output.snapshot());
-    assert!(output.stderr.contains("not resumed: it could cost more than is left of --max-cost"), "{}", output.stderr);
-    assert_eq!(bound("1").1, [1, 1]);
 }
 
 #[test]
