@@ -78,7 +78,7 @@ fn usage(report: &ChatReport, attempt: &AttemptReport) -> Option<Usage> {
 /// The counts that are shown, added up; what one of them does not report is not known of all.
 fn sum(usages: &[Usage]) -> Usage {
     let add = |count: fn(&Usage) -> Option<Tokens>| {
-        let counts: Option<Vec<Tokens>> = usages.iter().map(|usage| count(usage)).collect();
+        let counts: Option<Vec<Tokens>> = usages.iter().map(count).collect();
         counts.map(|counts| counts.into_iter().fold(Tokens::ZERO, |one, other| one + other))
     };
     Usage {
