@@ -240,6 +240,7 @@ impl Asked<'_> {
             total: (settings.total_timeout(args.timeout)?)
                 .map(|total| total.saturating_sub(self.fallen.borrow().elapsed())),
             // What may have to be asked for once more is shown to nobody before.
+            resume: args.resume,
             hold: args.no_stream || self.format == Format::Json || shaped,
             talk,
             gone: printer.gone(),

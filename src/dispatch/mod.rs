@@ -12,6 +12,8 @@ mod doubt;
 mod lenient;
 mod reach;
 mod record;
+mod report;
+mod resume;
 mod session;
 mod signing;
 mod watch;
@@ -21,11 +23,13 @@ use jiff::Timestamp;
 
 pub use attempt::{AttemptReport, Forecast, Marks, Once};
 pub use budget::OverBudget;
-pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
+pub use chat::{Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use lenient::softened;
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
+pub use report::ChatReport;
+pub use resume::{Joint, Obstacle, Seam};
 pub use session::Talk;
 pub use weigh::route_request;
 
