@@ -1,22 +1,21 @@
 //! Executes a decision: attempt after attempt until one answers, each of them recorded.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::doubt::{Doubts, is_hopeless};
-use super::hedge::{Ended, Ready};
+use super::hedge::{Chain, Ready};
 use super::{AttemptReport, Dispatcher, Forecast, Marks, Once, OverBudget, Reach, Recording, Talk, softened};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{ErrorClass, Flags, Source};
+use crate::observe::{ErrorClass, Source};
 use crate::routing::{Decision, Failover, GiveUp, Hedge, Limits as RouteLimits, Step, TermKind};
 use crate::units::{Tokens, Usd};
 use crate::upstream::Adaptation;
 use crate::upstream::auth::Signer;
-use crate::upstream::exchange::{Limit, Limits, Outcome};
+use crate::upstream::exchange::{Limit, Limits};
 use crate::upstream::transport::Transport;
 
 /// No trial after a cool-down keeps others away for longer than this.
@@ -225,63 +224,61 @@ impl Dispatcher<'_> {
                     let Some(reach) = plan.reaches.iter().find(|reach| reach.endpoint.id == endpoint) else {
                         break Some(GiveUp::Exhausted);
                     };
-                    let ready = match self.ready(plan, (wire, &softer), reach, (first_token, began), observer) {
-                        Ok(ready) => ready,
+                    let limits = Limits {
+                        // An answer that is not streamed has no first token to wait for.
+                        first_token: first_token.filter(|_| plan.request.stream),
+                        idle: plan.idle.filter(|_| plan.request.stream),
+                        total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
+                    };
+                    let forecast = forecast(plan.decision, &endpoint);
+                    let held = match self.hold(plan, &endpoint, forecast.bound) {
+                        Ok(held) => held,
                         Err(over) => {
                             over_budget = Some(over);
                             break Some(GiveUp::Final);
                         }
                     };
-                    let hedge = plan.hedge.as_ref().filter(|hedge| hedge.first == endpoint && attempts.is_empty());
-                    let ended = match hedge {
-                        Some(hedge) => {
-                            let second = |observer: &mut dyn Observer| {
-                                self.second(plan, (wire, &softer), hedge, (&mut failover, began), observer)
-                            };
-                            self.side_by_side(ready, hedge, second, cancel.clone(), observer).await
-                        }
-                        None => {
-                            let report = self.attempt(&ready.once, cancel.clone(), observer).await;
-                            vec![Ended { ready, report, spared: false }]
-                        }
+                    let soft = softer.iter().find(|(id, ..)| **id == endpoint);
+                    if let Some((.., hints)) = soft.filter(|(.., hints)| !hints.is_empty()) {
+                        observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
+                    }
+                    let request = soft.map_or(plan.request, |(_, request, _)| request);
+                    let hold = plan.hold;
+                    let warm = plan.decision.request.warm_at(&endpoint);
+                    let warm = (warm > Tokens::ZERO).then_some(warm);
+                    let (group, source, marks) =
+                        (plan.group, plan.source, Marks { warm, forecast, ..Marks::default() });
+                    let once = Once { request, reach, wire, limits, hold, group, source, marks };
+                    let chain = Chain {
+                        failover: &mut failover,
+                        attempts: &mut attempts,
+                        doubts: &mut doubts,
+                        softer: &softer,
+                        began,
                     };
-                    let from = attempts.len();
-                    let mut out_of_time = false;
-                    for Ended { ready: Ready { once, held }, report, spared } in ended {
-                        if let Err(error) = self.release(held, &report) {
-                            observer.notice(Notice::NotRecorded(error.to_string()));
-                        }
-                        if spared {
-                            failover.spared(&report.endpoint);
-                        }
-                        out_of_time |= matches!(report.outcome.limit, Some((Limit::Total, _)));
-                        attempts.push(report);
-                        doubts.add(self, once, &mut attempts, observer);
+                    let ready = Ready { once, held };
+                    let (Ready { once, held }, report) =
+                        self.hedged(plan, ready, chain, cancel.clone(), observer).await;
+                    if let Err(error) = self.release(held, &report) {
+                        observer.notice(Notice::NotRecorded(error.to_string()));
                     }
-                    for at in from..attempts.len() {
-                        if attempts[at].outcome.flags.has(Flags::SPARED) {
-                            continue;
-                        }
-                        failover.about(&attempts[at].endpoint);
-                        if doubts.matter(&failover, &attempts[at], began.elapsed()) {
-                            doubts.settle(self, plan.reaches, cancel.clone(), &mut attempts, observer).await;
-                        }
-                        let Outcome { class, error, shown, .. } = &attempts[at].outcome;
-                        if class.is_success() {
-                            continue;
-                        }
-                        if *shown && !plan.hold {
-                            failover.committed();
-                        }
-                        let retry_after = error.as_ref().and_then(|error| error.retry_after);
-                        failover.failed(*class, retry_after, began.elapsed());
+                    let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
+                    let shown = report.outcome.shown && !plan.hold;
+                    let out_of_time = matches!(report.outcome.limit, Some((Limit::Total, _)));
+                    attempts.push(report);
+                    doubts.add(self, once, &mut attempts, observer);
+                    if attempts.last().is_some_and(|last| doubts.matter(&failover, last, began.elapsed())) {
+                        doubts.settle(self, plan.reaches, cancel.clone(), &mut attempts, observer).await;
                     }
-                    if let Some(answered) = attempts.last().filter(|last| last.outcome.class.is_success()) {
-                        let reach = plan.reaches.iter().find(|reach| reach.endpoint.id == answered.endpoint);
-                        if let Some((talk, reach)) = plan.talk.zip(reach) {
-                            self.remember(talk, reach, answered.outcome.usage.as_ref());
+                    let Some(class) = attempts.last().map(|last| last.outcome.class) else { break None };
+                    if class.is_success() {
+                        if let Some((talk, answered)) = plan.talk.zip(attempts.last()) {
+                            self.remember(talk, once.reach, answered.outcome.usage.as_ref());
                         }
                         break None;
+                    }
+                    if shown {
+                        failover.committed();
                     }
                     if is_hopeless(&attempts) {
                         break Some(GiveUp::Final);
@@ -289,6 +286,7 @@ impl Dispatcher<'_> {
                     if out_of_time {
                         break Some(GiveUp::Deadline);
                     }
+                    failover.failed(class, retry_after, began.elapsed());
                 }
             }
         };
@@ -297,7 +295,7 @@ impl Dispatcher<'_> {
     }
 }
 
-fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
+pub(super) fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
     let ranked = decision.ranked.iter().find(|ranked| ranked.endpoint == *endpoint);
     Forecast {
         input: Some(decision.request.input),
@@ -306,66 +304,7 @@ fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
     }
 }
 
-/// Each endpoint's request without the hints that it does not take, and which those are.
-type Softer<'a> = [(&'a EndpointId, Cow<'a, ChatRequest>, Vec<&'static str>)];
-
 impl Dispatcher<'_> {
-    /// Makes one attempt ready: its request, its limits and its money. Hints that are left out are said.
-    fn ready<'a>(
-        &self,
-        plan: &'a Plan<'_>,
-        (wire, softer): (Wire<'a>, &'a Softer<'_>),
-        reach: &'a Reach,
-        (first_token, began): (Option<Duration>, Instant),
-        observer: &mut dyn Observer,
-    ) -> Result<Ready<'a>, OverBudget> {
-        let endpoint = &reach.endpoint.id;
-        let limits = Limits {
-            // An answer that is not streamed has no first token to wait for.
-            first_token: first_token.filter(|_| plan.request.stream),
-            idle: plan.idle.filter(|_| plan.request.stream),
-            total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
-        };
-        let forecast = forecast(plan.decision, endpoint);
-        let held = self.hold(plan, endpoint, forecast.bound)?;
-        let soft = softer.iter().find(|(id, ..)| *id == endpoint);
-        if let Some((.., hints)) = soft.filter(|(.., hints)| !hints.is_empty()) {
-            observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
-        }
-        let request = soft.map_or(plan.request, |(_, request, _)| request);
-        let warm = plan.decision.request.warm_at(endpoint);
-        let warm = (warm > Tokens::ZERO).then_some(warm);
-        let marks = Marks { warm, forecast, ..Marks::default() };
-        let (hold, group, source) = (plan.hold, plan.group, plan.source);
-        Ok(Ready { once: Once { request, reach, wire, limits, hold, group, source, marks }, held })
-    }
-
-    /// Makes the attempt ready that is sent beside the first one, and says so; `None` where it may not be made any more.
-    fn second<'a>(
-        &self,
-        plan: &'a Plan<'_>,
-        sending: (Wire<'a>, &'a Softer<'_>),
-        hedge: &Hedge,
-        (failover, began): (&mut Failover, Instant),
-        observer: &mut dyn Observer,
-    ) -> Option<Ready<'a>> {
-        let reach = plan.reaches.iter().find(|reach| reach.endpoint.id == hedge.second)?;
-        let mut ahead = failover.clone();
-        let Some(Step::Try { first_token, .. }) = ahead.beside(&hedge.second, began.elapsed()) else { return None };
-        let (slow, endpoint, after) = (hedge.first.clone(), hedge.second.clone(), hedge.after);
-        match self.ready(plan, sending, reach, (first_token, began), observer) {
-            Ok(ready) => {
-                *failover = ahead;
-                observer.notice(Notice::Hedging { slow, endpoint, after, bound: hedge.bound });
-                Some(ready)
-            }
-            Err(over) => {
-                observer.notice(Notice::NotHedged { slow, after, over });
-                None
-            }
-        }
-    }
-
     /// After a cool-down one trial goes through, of all processes that share a store.
     fn may_try(&self, plan: &Plan<'_>, endpoint: &EndpointId, first_token: Option<Duration>) -> bool {
         let trial = plan.decision.ranked.iter().any(|ranked| ranked.half_open && ranked.endpoint == *endpoint);

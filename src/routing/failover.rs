@@ -193,9 +193,12 @@ impl Failover {
         self.current = self.chain.iter().position(|link| link.endpoint == *endpoint);
     }
 
-    /// This one was cancelled because the other began to answer: it may still be asked, should that one break off.
-    pub fn spared(&mut self, endpoint: &EndpointId) {
-        self.chain.iter_mut().filter(|link| link.endpoint == *endpoint).for_each(|link| link.tries = 0);
+    /// The current attempt was cancelled because the other began to answer: its endpoint may be asked again, should that
+    /// one break off.
+    pub fn spared(&mut self) {
+        if let Some(index) = self.current.take() {
+            self.chain[index].tries = 0;
+        }
     }
 
     /// The current attempt failed, `elapsed` after the request began.
