@@ -218,17 +218,16 @@ impl Observer for Printer<'_> {
             }
             Notice::Retrying { endpoint, class, wait } => {
                 self.current = Some(endpoint.clone());
-                let when = if wait.is_zero() {
-                    "at once".to_owned()
-                } else {
-                    format!("in {}", duration(wait))
-                };
+                let when = if wait.is_zero() { "at once".to_owned() } else { format!("in {}", duration(wait)) };
                 note(settings, &format!("trying {} again {when}: {}", endpoint.provider, class.name()));
             }
             Notice::Hedging { slow, endpoint, after, bound } => {
                 let (slow, other, after) = (&slow.provider, &endpoint.provider, duration(after));
                 let most = dollars(bound);
-                note(settings, &format!("no token from {slow} after {after}: also asking {other} (at most {most} more)"));
+                note(
+                    settings,
+                    &format!("no token from {slow} after {after}: also asking {other} (at most {most} more)"),
+                );
             }
             Notice::NotHedged { slow, after, over } => {
                 let (slow, other, after) = (&slow.provider, &over.endpoint.provider, duration(after));

@@ -146,9 +146,8 @@ impl Dispatcher<'_> {
             return (first, report);
         };
         let once = first.once;
-        let second = |observer: &mut dyn Observer| {
-            self.second(plan, (once, softer), hedge, (&mut *failover, began), observer)
-        };
+        let second =
+            |observer: &mut dyn Observer| self.second(plan, (once, softer), hedge, (&mut *failover, began), observer);
         let (other, last) = self.side_by_side(first, hedge, second, cancel, observer).await;
         if let Some(Ended { ready: Ready { once, held }, report, spared }) = other {
             if let Err(error) = self.release(held, &report) {

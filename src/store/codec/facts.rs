@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, is_plain, named, parsed};
 use crate::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, OffPeak, Rate, ServiceTier, Tier, Window};
-use crate::catalog::{CancelBilling, Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId, ProviderKind, Status};
+use crate::catalog::{
+    CancelBilling, Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId, ProviderKind, Status,
+};
 use crate::observe::EndpointStats;
 use crate::routing::{Candidate, Credential};
 use crate::units::Tokens;
@@ -136,9 +138,10 @@ impl Fact {
         let modality = |name: &String| named("modality", name, Modality::parse);
         let can = self.can.iter().map(|name| named("capability", name, Capability::parse));
         let status = self.status.as_deref().map_or(Ok(Status::Active), |name| named("status", name, Status::parse));
-        let bills = self.bills_on_cancel.as_deref().map_or(Ok(CancelBilling::Unknown), |word| {
-            named("billing", word, CancelBilling::parse)
-        });
+        let bills = self
+            .bills_on_cancel
+            .as_deref()
+            .map_or(Ok(CancelBilling::Unknown), |word| named("billing", word, CancelBilling::parse));
         let kind = if self.kind.is_empty() { ProviderKind::Host.name() } else { &self.kind };
         let endpoint = Endpoint {
             variant: self.variant,

@@ -77,7 +77,8 @@ pub(super) fn mix(
          WHERE ts_ms >= ?1 AND src != ?2 AND in_tok IS NOT NULL AND out_tok IS NOT NULL AND (?3 IS NULL OR model = ?3)
          GROUP BY class",
     )?;
-    let mut rows = statement.query(params![since.as_millisecond(), source(Source::Probe), model.map(ModelId::as_str)])?;
+    let mut rows =
+        statement.query(params![since.as_millisecond(), source(Source::Probe), model.map(ModelId::as_str)])?;
     let mut sums = [0_u64; 4];
     while let Some(row) = rows.next()? {
         if ErrorClass::from_number(row.get(0)?).is_some_and(ErrorClass::is_success) {
