@@ -290,6 +290,15 @@ prices and the waits at which another provider goes first, the keys and
 the presets that would do it; each was decided on both sides. --why
 PROVIDER says why that one is not first, and what would make it.
 
+--hedge asks a second provider as well where no token has come from the
+first by the time that 95 of 100 of its answers take, and the wait is
+worth the second call's price. Who begins first answers; the other is
+cancelled, counts as no failure, and may be billed. `route explain
+--hedge` says whom, when and how much, or why nobody. Never where a
+provider bills a cancelled answer to its end or nobody knows whether it
+does, never where both could exceed --max-cost, and for no more than 5 %
+of your requests of the last 30 days (2 more are free of that count).
+
 --fallback MODEL,MODEL goes on to other models, where every provider of
 the one before has failed or none can be used; --fallback-on names other
 failures. A refusal by a content filter is not among them unless named.

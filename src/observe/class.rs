@@ -161,7 +161,7 @@ impl ErrorClass {
             Self::Unsupported => "a parameter that this endpoint lacks",
             Self::TooLarge => "the prompt does not fit (413)",
             Self::Conflict => "try again (409, 425)",
-            Self::Aborted => "stopped by you, or by your limit before it was sent",
+            Self::Aborted => "stopped by you or by --hedge, or by your limit before it was sent",
             Self::LocalNetwork => "nobody can be reached from here",
             Self::LocalConfig => "a wrong address, a proxy, certificates, the clock, a server here that does not run",
             Self::ClientBug => "openmux could not read valid data",

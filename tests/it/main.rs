@@ -11,6 +11,7 @@ mod dialects;
 mod failover;
 mod fixtures;
 mod generated;
+mod hedge;
 mod help;
 mod laws;
 mod layering;
