@@ -1,7 +1,9 @@
 //! When an endpoint is left alone, and when it is tried again (`routing.md` 5): pure, told by attempts.
 //!
 //! Three failures in a row open the breaker, one alone where nothing succeeded within 30 s (a command line calls seldom, and
-//! the next call must know), and so does half of at least eight attempts within 30 s. After the pause one trial goes through; what fails its trial is left alone twice as long. A pause only ever lengthens.
+//! the next call must know), and so does half of at least eight attempts within 30 s, or a failure that says when
+//! to come back. After the pause one trial goes through; what fails its trial is left alone twice as long. A pause only
+//! ever lengthens.
 
 use std::time::Duration;
 
@@ -106,12 +108,13 @@ impl Breaker {
             Cooldown::None => return,
             Cooldown::Fixed(pause) => Some(pause),
             Cooldown::Hint(base, most) => {
-                let asked = seen.retry_after.map(|asked| asked.max(Duration::from_secs(1)));
-                Some(asked.unwrap_or(doubled(base, most)))
+                Some(seen.retry_after.map_or(doubled(base, most), at_least_a_second))
             }
             // What has failed its trial after a pause need not fail three times more.
-            Cooldown::InARow(least, base, most) => (in_row >= least || self.ejections > 0 || self.window.is_bad())
-                .then(|| jittered(doubled(base, most), seen, self.ejections)),
+            Cooldown::InARow(least, base, most) => seen.retry_after.map(at_least_a_second).or_else(|| {
+                (in_row >= least || self.ejections > 0 || self.window.is_bad())
+                    .then(|| jittered(doubled(base, most), seen, self.ejections))
+            }),
         };
         self.failures_in_row = in_row;
         let Some(pause) = pause else { return };
@@ -150,6 +153,11 @@ impl Breaker {
         }
         due
     }
+}
+
+/// What a provider asks for, which is not to be asked again at once.
+fn at_least_a_second(asked: Duration) -> Duration {
+    asked.max(Duration::from_secs(1))
 }
 
 /// A pause made up to a fifth shorter or longer, so that many do not come back at once; the same for the same attempt.

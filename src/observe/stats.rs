@@ -248,7 +248,7 @@ impl StatsState {
             // It would have taken longer than it was waited for: how much longer, nobody knows.
             let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
             let lasting = self.ttft_lasting.shrunk(prior, learning.prior_samples);
-            let log = censored(self.ttft.shrunk(lasting, learning.prior_samples), libm::log(waited));
+            let log = censored(self.ttft.shrunk(lasting, learning.lasting_samples), libm::log(waited));
             self.ttft.add_log(log, learning.cap);
             self.ttft_lasting.add_log(log, f64::INFINITY);
         }
