@@ -187,6 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_rests_it_for_as_long_as_it_asks_and_alone_for_nothing() {
+        for class in [ErrorClass::Overloaded, ErrorClass::ProviderFault] {
+            let mut breaker = Breaker::default();
+            breaker.observe(&attempt("00:00", ErrorClass::Ok));
+            breaker.observe(&attempt("00:01", class));
+            assert_eq!(breaker.cooling_at(at("00:01")), None);
+            breaker.observe(&Observation { retry_after: Some(Duration::from_secs(20)), ..attempt("00:02", class) });
+            assert_eq!(breaker.cooling_at(at("00:21")).map(|cooling| cooling.until), Some(at("00:22")));
+        }
+    }
+
+    #[test]
     fn three_in_a_row_open_it_and_a_failed_trial_opens_it_twice_as_long() {
         let mut breaker = Breaker::default();
         breaker.observe(&attempt("00:00", ErrorClass::Ok));
