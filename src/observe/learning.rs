@@ -194,7 +194,7 @@ mod tests {
         let learning = Learning::default();
         // Within a second the rate does not change.
         let half_life = |rate: f64| 1.0 / learning.halvings(rate, 1.0);
-        for (rate, seconds) in [(0.0, 21_600.0), (0.01, 21_600.0), (1.0, 7200.0), (14_400.0, 60.0), (1e6, 60.0)] {
+        for (rate, seconds) in [(0.0, 21_600.0), (0.004, 21_600.0), (1.0, 1800.0), (3600.0, 30.0), (1e6, 30.0)] {
             assert!((half_life(rate) - seconds).abs() < seconds * 1e-3, "{rate}: {}", half_life(rate));
         }
         assert!((1.0 / learning.lasting_halvings(14_400.0, 1.0) - 1800.0).abs() < 1.0);

@@ -121,9 +121,9 @@ fn totals(cells: &[Cell]) -> String {
          in the median cell: {} over the bound, where the router that is told the truth has {}; {} over that router.\n",
         judged.len(),
         counts.join(", "),
-        median(&Judged::ratio),
-        median(&Judged::reachable),
-        median(&Judged::over_truth)
+        median(&|judged| judged.ratio()),
+        median(&|judged| judged.reachable()),
+        median(&|judged| judged.over_truth())
     )
 }
 

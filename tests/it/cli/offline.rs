@@ -201,13 +201,13 @@ fn a_decision_explains_itself() {
     anthropic/claude-3-opus: 1,000 tokens in, 400 out expected
 
          PROVIDER                  PRICE    + WAIT    + RISK   = TOTAL
-      1  llmgateway             $0.04500  $0.01454  $0.00007  $0.05961  chosen
-      2  amazon-bedrock         $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      3  anthropic              $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      4  cloudflare-ai-gateway  $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      5  digitalocean           $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      6  openrouter             $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      7  vercel                 $0.04500  $0.01454  $0.00007  $0.05961  +0 %
+      1  llmgateway             $0.04500  $0.00590  $0.00007  $0.05097  chosen
+      2  amazon-bedrock         $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      3  anthropic              $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      4  cloudflare-ai-gateway  $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      5  digitalocean           $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      6  openrouter             $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      7  vercel                 $0.04500  $0.00590  $0.00007  $0.05097  +0 %
       -  google-vertex          retired 2025-08-01
       -  sap-ai-core            no address known: set SAP_AI_CORE_BASE_URL
 
@@ -219,15 +219,15 @@ fn a_decision_explains_itself() {
     Status   unlisted at llmgateway
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
-    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
-             measured)
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
     Would change it
-             amazon-bedrock, if llmgateway had input at $16.192104 per 1M or more
-               (now 15), or output at $77.980259 per 1M or more (now 75), or a first
+             amazon-bedrock, if llmgateway had input at $16.019441 per 1M or more
+               (now 15), or output at $77.548602 per 1M or more (now 75), or a first
                token in TIME or more (now TIME)
-             amazon-bedrock, with input at $13.831271 per 1M or less (now 15), or
-               output at $72.078177 per 1M or less (now 75), or a first token in
+             amazon-bedrock, with input at $14.000548 per 1M or less (now 15), or
+               output at $72.501371 per 1M or less (now 75), or a first token in
                TIME or less (now TIME)
 
     --- stderr
