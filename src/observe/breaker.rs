@@ -107,9 +107,7 @@ impl Breaker {
         let pause = match class.cooldown() {
             Cooldown::None => return,
             Cooldown::Fixed(pause) => Some(pause),
-            Cooldown::Hint(base, most) => {
-                Some(seen.retry_after.map_or(doubled(base, most), at_least_a_second))
-            }
+            Cooldown::Hint(base, most) => Some(seen.retry_after.map_or(doubled(base, most), at_least_a_second)),
             // What has failed its trial after a pause need not fail three times more.
             Cooldown::InARow(least, base, most) => seen.retry_after.map(at_least_a_second).or_else(|| {
                 (in_row >= least || self.ejections > 0 || self.window.is_bad())

@@ -240,8 +240,8 @@ fn a_decision_explains_itself() {
     anthropic/claude-haiku-4.5: 8,000 tokens in, 1,000 out expected
 
          PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
-      1  openrouter      $0.01300  $0.02954  $0.00007  $0.00000  $0.04261  chosen
-      2  anthropic       $0.01300  $0.02954  $0.00007  $0.00000  $0.04261  +0 %
+      1  openrouter      $0.01300  $0.00965  $0.00007  $0.00000  $0.02272  chosen
+      2  anthropic       $0.01300  $0.00965  $0.00007  $0.00000  $0.02272  +0 %
       -  302ai           no key: set AI302_API_KEY
       -  abacus          no key: set ABACUS_API_KEY
       -  aihubmix        no key: set AIHUBMIX_API_KEY
@@ -256,15 +256,15 @@ fn a_decision_explains_itself() {
     At most  $0.33 for this call at openrouter
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
-    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
-             measured)
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
     Would change it
-             anthropic, if openrouter had input at $1.106513 per 1M or more (now
-               1), or output at $5.852104 per 1M or more (now 5), or a first token
+             anthropic, if openrouter had input at $1.056806 per 1M or more (now
+               1), or output at $5.454441 per 1M or more (now 5), or a first token
                in TIME or more (now TIME)
-             anthropic, with input at $0.895575 per 1M or less (now 1), or output
-               at $4.164604 per 1M or less (now 5), or a first token in TIME or
+             anthropic, with input at $0.944308 per 1M or less (now 1), or output
+               at $4.55447 per 1M or less (now 5), or a first token in TIME or
                less (now TIME)
              with a key of its own, each of qihang-ai (QIHANG_API_KEY), xpersona
                (XPERSONA_API_KEY), poe (POE_API_KEY) and 11 more
