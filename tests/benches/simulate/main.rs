@@ -4,8 +4,8 @@
 //! Prints a table for every cell (market/weather/requests a second/twist/USD a second) whose name contains one of the
 //! comma-separated texts, then one line a cell against its best peer. Seeds count at 4 requests a second: there are
 //! four times as many at 0.2, half as many at 20. A variant is our policy with other constants, to be chosen on some
-//! seeds and judged on others (`RESULTS.md` beside this has the held-out ones): `--set` changes them for ours and `--variants "quick: half_life_min=30 cap=10; slow:
-//! half_life_min=300"`.
+//! seeds and judged on others: `--set` changes them for ours and `--variants "quick: half_life_min=30 cap=10; slow:
+//! half_life_min=300"`. `RESULTS.md` beside this file has the table of the held-out seeds.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time, and writes its plot to a file")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints")]
