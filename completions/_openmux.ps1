@@ -468,6 +468,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--usage', '--usage', [CompletionResultType]::ParameterName, 'Print provider, tokens, cost and time on stderr at the end [default: on a terminal]')
             [CompletionResult]::new('--no-usage', '--no-usage', [CompletionResultType]::ParameterName, 'Do not print that line')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Treat an answer that is cut off, or does not satisfy --schema, as a failure (exit 10)')
+            [CompletionResult]::new('--resume', '--resume', [CompletionResultType]::ParameterName, 'Where the answer breaks off in the middle, let a provider that takes its beginning go on with it; the seam is told on stderr, and in JSON')
             [CompletionResult]::new('--show-reasoning', '--show-reasoning', [CompletionResultType]::ParameterName, 'Print the model''s reasoning on stderr, where it streams any')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for -o json')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')

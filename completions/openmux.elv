@@ -451,6 +451,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --usage 'Print provider, tokens, cost and time on stderr at the end [default: on a terminal]'
             cand --no-usage 'Do not print that line'
             cand --strict 'Treat an answer that is cut off, or does not satisfy --schema, as a failure (exit 10)'
+            cand --resume 'Where the answer breaks off in the middle, let a provider that takes its beginning go on with it; the seam is told on stderr, and in JSON'
             cand --show-reasoning 'Print the model''s reasoning on stderr, where it streams any'
             cand --json 'Short for -o json'
             cand -q 'Say nothing but errors on stderr'

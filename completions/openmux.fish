@@ -519,6 +519,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -s n -l dry-run -d
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s u -l usage -d 'Print provider, tokens, cost and time on stderr at the end [default: on a terminal]'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-usage -d 'Do not print that line'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l strict -d 'Treat an answer that is cut off, or does not satisfy --schema, as a failure (exit 10)'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l resume -d 'Where the answer breaks off in the middle, let a provider that takes its beginning go on with it; the seam is told on stderr, and in JSON'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l show-reasoning -d 'Print the model\'s reasoning on stderr, where it streams any'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s q -l quiet -d 'Say nothing but errors on stderr'

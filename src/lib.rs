@@ -71,6 +71,7 @@
 //! | where keys come from beside the environment: the user's `config.toml`; signs of a cloud's credentials | `cli/{config,clouds}.rs` |
 //! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
 //! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
+//! | going on with an answer that broke off: who can, the seam | `dispatch/resume.rs`; [`catalog::Prefill`] |
 //! | simulated providers | [`sandbox`] |
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
@@ -93,8 +94,9 @@
 //!    stop without the provider's own end are a truncated answer.
 //! 5. Nothing half-done looks done: partial output, a finish of `error`, an empty answer, a cut-off tool call are
 //!    failures with a class.
-//! 6. After the first token has reached the caller nothing is sent again. Where nothing has reached the caller
-//!    (`--no-stream`, `-o json`) a break may still fail over, and what it may have cost is reported.
+//! 6. After the first token has reached the caller nothing is sent again, but what was said, to be gone on with, where
+//!    that was asked for (`--resume`). Where nothing has reached the caller (`--no-stream`, `-o json`) a break may still
+//!    fail over, and what it may have cost is reported.
 //! 7. Preferences are loud: what an endpoint cannot honour rejects it, with the reason.
 //! 8. The library prints nothing and reads no clock, environment or file on its own; `.clippy.toml` says where each is
 //!    banned, and the few files that may say so. The clouds' own libraries do, as [`upstream::auth`] tells.

@@ -45,6 +45,8 @@ pub struct ChatRequest {
     pub extra: serde_json::Map<String, serde_json::Value>,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
+    /// Whether the last message is the beginning of the answer, which is to be gone on with.
+    pub continues: bool,
 }
 
 /// Why the model stopped, normalised.
@@ -145,6 +147,7 @@ impl ChatRequest {
             cache: false,
             extra: serde_json::Map::new(),
             stream: true,
+            continues: false,
         }
     }
 

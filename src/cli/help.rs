@@ -145,8 +145,15 @@ chat -v prints the same for people. An attempt also has unconfirmed
 where nobody could tell whether it was the network, and adapted where
 the request was changed for the endpoint: openmux help failures.
 
+An answer that chat --resume put together has seams[]: provider (who
+went on), from (who broke off), class, and where in text: characters
+(Unicode scalar values) and bytes (UTF-8) before the seam. Then each
+attempt has its own usage and cost_usd; of a part that broke off nobody
+says what it cost, so that usage and cost_usd of the whole are null.
+
 chat -o jsonl is events: start, text, reasoning, signature, tool_call,
-end; without an end the answer is incomplete. end has message too. With
+resume (a seam), end; without an end the answer is incomplete. end has
+message and seams too. With
 -o json or jsonl a failure is one line on stderr:
 {\"error\": {\"code\": ..., \"exit\": ..., ...}}.
 
@@ -287,7 +294,20 @@ PROVIDER says why that one is not first, and what would make it.
 the one before has failed or none can be used; --fallback-on names other
 failures. A refusal by a content filter is not among them unless named.
 --max-cost holds for each. A failure before the first token moves
-on to the next provider and says so; after it, nothing is sent again.
+on to the next provider and says so; after it, nothing is sent again,
+unless you ask for it:
+
+chat --resume hands an answer that broke off in the middle (a cut, a
+stall, an error in the stream) to the next provider that is known to
+take the beginning of an answer, or to the same one where no other is
+open and --retries allows it. What it says follows directly; the seam is
+told. --max-tokens and --max-cost hold for all parts together. Never
+gone on with: what you stopped, tool calls, reasoning alone, --schema,
+what a filter or the limit ended. Known to take a beginning, where they
+do not think first: Claude up to 4.5 at Anthropic, Amazon Bedrock and
+Vertex AI (later ones refuse it), Mistral, Moonshot, Qwen at Alibaba,
+vLLM, llama.cpp; others by prefill = \"plain\", \"prefix\", \"partial\" or
+\"continue_final_message\" under [provider.ID] of an overlay.
 ";
 
 /// Runs the command.

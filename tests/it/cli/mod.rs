@@ -14,6 +14,7 @@ mod offline;
 mod probe;
 mod record;
 mod replay;
+mod resume;
 mod schema;
 mod secrets;
 mod session;
