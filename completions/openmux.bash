@@ -19,6 +19,9 @@ _openmux() {
             openmux,chat)
                 cmd="openmux__subcmd__chat"
                 ;;
+            openmux,check)
+                cmd="openmux__subcmd__check"
+                ;;
             openmux,help)
                 cmd="openmux__subcmd__help"
                 ;;
@@ -74,18 +77,18 @@ _openmux() {
 
     case "${cmd}" in
         openmux)
-            opts="-o -q -v -h -V --output --json --color --quiet --verbose --offline --sandbox --help --version models providers route chat usage sandbox help"
+            opts="-o -q -v -h -V --output --json --color --quiet --verbose --offline --sandbox --help --version models providers route check chat usage sandbox help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -283,11 +286,149 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__check)
+            opts="-o -q -v -h --file --lock --update-lock --locked --provider --max-input-price --max-price-in --max-output-price --max-price-out --max-price-cache-read --max-price-cache-write --max-call-price --tokens --min-context --min-output --has --not-retiring --served-by --min-providers --min-callable --has-key --max-catalog-age --max-ttft --min-tps --min-availability --window --probe --max-cost --rounds --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-in)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-input-price)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-output-price)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-cache-read)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-cache-write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-call-price)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --has)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --not-retiring)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --served-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-providers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-callable)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --has-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-catalog-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-ttft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-tps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-availability)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -313,11 +454,11 @@ _openmux() {
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -343,11 +484,11 @@ _openmux() {
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -425,11 +566,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -483,11 +624,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -513,11 +654,11 @@ _openmux() {
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -559,11 +700,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -685,11 +826,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -747,11 +888,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -793,11 +934,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -867,11 +1008,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -897,11 +1038,11 @@ _openmux() {
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1087,11 +1228,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1125,11 +1266,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1183,11 +1324,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1229,11 +1370,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1299,11 +1440,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -75,6 +75,7 @@
 //! | simulated providers | [`sandbox`] |
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
+//! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | how something looks | `cli/render/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
 //!

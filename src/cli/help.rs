@@ -1,5 +1,6 @@
 //! Help topics, from the same tables as the man pages, and better words for common mistakes.
 
+mod check;
 mod failures;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ pub(crate) fn short(style: Style) -> String {
            route explain        Which provider a call would use, and why\n  \
            route replay         A decision of the past, made again\n  \
            route simulate       Your calls under other policies\n  \
+           check                Assert facts about models, for CI\n  \
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
@@ -39,7 +41,7 @@ pub(crate) fn short(style: Style) -> String {
            openmux providers compare claude-sonnet-5\n  \
            openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
            git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures\n",
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures|check\n",
         heading("Usage:"),
         heading("No key needed"),
         heading("Key needed"),
@@ -56,6 +58,7 @@ pub(crate) fn topics() -> Vec<(&'static str, String)> {
         ("routing", ROUTING.to_owned()),
         ("messages", MESSAGES.to_owned()),
         ("failures", failures::text()),
+        ("check", check::TEXT.to_owned()),
     ]
 }
 
@@ -112,6 +115,8 @@ stdout is data, stderr is talk. A closed stdout is no failure (exit 0).
   md      a table for pull requests
   ids     one id a line
   text    chat only: the answer as it comes
+  github  check only: workflow commands, ::error file=...,line=...::
+  junit   check only: JUnit's XML
 
 Money in JSON is an exact decimal number. Unknown is null in JSON, empty
 in TSV and CSV, and - in tables; free is 0. Within one schema number,
@@ -170,6 +175,10 @@ cost_usd (the provider's bill, else our sheet's figure), sheet_usd,
 billed_usd, drift_usd, expected_usd, cost_over_expected, unknown_cost
 and its bound, and beside data the member budget: null, or day_usd,
 spent_usd, set_aside_usd, left_usd.
+
+check -o json has a row for each assertion: verdict (ok, no, unknown),
+subject, provider, assertion, wanted, found, message, fix, file, line,
+code (why it is unknown: the name of an exit code).
 
 providers probe -o json has a row for each endpoint, the fastest first:
 provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,
@@ -392,7 +401,7 @@ mod tests {
             let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
             assert!(longest <= WIDTH, "{topic}: {longest} columns");
         }
-        for text in [OUTPUT, ROUTING, MESSAGES, &short(Style::default())] {
+        for text in [OUTPUT, ROUTING, MESSAGES, check::TEXT, &short(Style::default())] {
             assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
         }
     }

@@ -1,5 +1,6 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
 
+mod assert;
 mod attach;
 mod budget;
 mod check;
