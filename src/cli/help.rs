@@ -253,8 +253,17 @@ conversation goes first, then the least loaded, then the seed decides.
 `route explain` prints every term before anything is sent; the same
 --at, --seed and measurements give the same bytes. Waits and risks come
 from your own calls, and so does the length of the answer that is
-expected (--max-tokens caps it); until there are any they are stated
-priors, marked as assumed.
+expected (--max-tokens caps it). Until there are any they are stated
+priors, marked as assumed: 0.6 s to the first token and 240 tokens a
+second, which is better than most. That is optimism in the face of the
+unknown: a provider that was never called is called once, and then
+judged by what it did. One answer tells its speed, a few its wait. What
+failed or was slow counts for half after 30 s in a busy process, and
+later the fewer the calls; what is usual lasts for hours.
+
+A first token may take twice the 95th percentile of its wait, at least
+3 s and 0.1 s more for 1,000 tokens that no cache holds, at most 30 s
+(2 min where the model reasons in hiding); then the next is tried.
 
 A conversation is told by --session ID, or by its first messages, and
 remembered for a day as a salted hash, never in words. Its prompt cache

@@ -238,10 +238,11 @@ impl ErrorClass {
     #[must_use]
     pub const fn cooldown(self) -> Cooldown {
         match self {
-            Self::Overloaded => Cooldown::Hint(Duration::from_secs(10), Duration::from_secs(300)),
             // The default of `routing.md`, which wins over the 5 to 300 s of `metrics.md` 4.1 (`decisions.md` 12).
             Self::RateLimited => Cooldown::Hint(Duration::from_millis(1500), Duration::from_secs(30)),
             Self::Quota | Self::Auth | Self::Forbidden | Self::NotFound => Cooldown::Fixed(HOUR),
+            // It turns a few calls away, not all: the simulation loses more by leaving it at the first.
+            Self::Overloaded => Cooldown::InARow(3, Duration::from_secs(10), Duration::from_secs(60)),
             Self::ProviderFault | Self::ProviderTimeout | Self::StreamBroken | Self::Unreachable => {
                 Cooldown::InARow(3, Duration::from_secs(2), Duration::from_secs(60))
             }

@@ -346,11 +346,13 @@ fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now:
     }
 }
 
-/// clamp(4 x p95, 6 s, 30 s), or 120 s where the model reasons in hiding.
+/// The 95th percentile of the wait times a factor, within bounds, and more for what is to be read; a time of its own where
+/// the model reasons in hiding.
 fn first_token_limit(candidate: &Candidate<'_>, policy: &Policy, expectation: &Expectation) -> Duration {
     if candidate.hides_reasoning {
         return policy.first_token_hidden;
     }
-    let adaptive = Duration::from_secs_f64((4.0 * expectation.ttft_p95_s).clamp(0.0, 3600.0));
-    adaptive.clamp(policy.first_token_min, policy.first_token_max)
+    let adaptive = score::seconds(policy.first_token_factor * expectation.ttft_p95_s);
+    let reading = score::seconds(policy.first_token_per_1k.as_secs_f64() * score::f64_of(expectation.fresh) / 1000.0);
+    (adaptive.max(policy.first_token_min) + reading).min(policy.first_token_max)
 }
