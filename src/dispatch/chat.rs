@@ -282,10 +282,11 @@ impl Dispatcher<'_> {
                     };
                     let ready = Ready { once, held };
                     let (Ready { once, held }, report) = match &resumed {
-                        None => self.hedged(plan, ready, chain, cancel.clone(), &mut teller).await,
+                        // A request in flight is large, and most of it is not needed most of the time.
+                        None => Box::pin(self.hedged(plan, ready, chain, cancel.clone(), &mut teller)).await,
                         Some(request) => {
                             let sent = Once { request, ..once };
-                            (ready, self.attempt(&sent, cancel.clone(), &mut teller).await)
+                            (ready, Box::pin(self.attempt(&sent, cancel.clone(), &mut teller)).await)
                         }
                     };
                     if let Err(error) = self.release(held, &report) {

@@ -142,13 +142,13 @@ impl Dispatcher<'_> {
         let Chain { failover, attempts, doubts, softer, began } = chain;
         let hedge = plan.hedge.as_ref().filter(|hedge| hedge.first == first.once.reach.endpoint.id);
         let Some(hedge) = hedge.filter(|_| attempts.is_empty()) else {
-            let report = self.attempt(&first.once, cancel, observer).await;
+            let report = Box::pin(self.attempt(&first.once, cancel, observer)).await;
             return (first, report);
         };
         let once = first.once;
         let second =
             |observer: &mut dyn Observer| self.second(plan, (once, softer), hedge, (&mut *failover, began), observer);
-        let (other, last) = self.side_by_side(first, hedge, second, cancel, observer).await;
+        let (other, last) = Box::pin(self.side_by_side(first, hedge, second, cancel, observer)).await;
         if let Some(Ended { ready: Ready { once, held }, report, spared }) = other {
             if let Err(error) = self.release(held, &report) {
                 observer.notice(Notice::NotRecorded(error.to_string()));
@@ -227,7 +227,7 @@ impl Dispatcher<'_> {
         let once = first.once;
         let one = async {
             let mut lane = Lane { race: &race, lane: 0 };
-            let report = self.attempt(&once, race.stops[0].subscribe(), &mut lane).await;
+            let report = Box::pin(self.attempt(&once, race.stops[0].subscribe(), &mut lane)).await;
             race.ends(0, &report);
             report
         };
@@ -237,7 +237,7 @@ impl Dispatcher<'_> {
             let ready = if begun { None } else { second(&mut **race.observer.borrow_mut()) }?;
             race.both.set(true);
             let mut lane = Lane { race: &race, lane: 1 };
-            let report = self.attempt(&ready.once, race.stops[1].subscribe(), &mut lane).await;
+            let report = Box::pin(self.attempt(&ready.once, race.stops[1].subscribe(), &mut lane)).await;
             race.ends(1, &report);
             Some((ready, report))
         };
