@@ -12,7 +12,7 @@ use crate::chat::ChatRequest;
 use crate::routing::Constraints;
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Lazy, Vars, address, find_key, is_overridden};
-use crate::upstream::{BUILT, Call, adapter};
+use crate::upstream::{BUILT, Call, adapter, lacks};
 
 /// The simulated providers of a sandboxed command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,8 +75,9 @@ impl Reach {
     /// What a request asks for that cannot be said to it.
     #[must_use]
     pub fn lacks(&self, request: &ChatRequest) -> Vec<&'static str> {
-        let Some(adapter) = self.protocol.and_then(adapter) else { return Vec::new() };
-        adapter.lacks(&Call { endpoint: &self.endpoint, provider: &self.provider, base_url: &self.base_url, request })
+        let Some(protocol) = self.protocol else { return Vec::new() };
+        let (endpoint, provider, base_url) = (&self.endpoint, &self.provider, self.base_url.as_str());
+        lacks(protocol, &Call { endpoint, provider, base_url, request })
     }
 
     /// Under which key its state is kept.
@@ -214,10 +215,8 @@ impl Dispatcher<'_> {
         }
         let carries = |(protocol, base_url, _): &&(Protocol, String, Auth)| {
             let (endpoint, provider) = (&endpoint, &provider);
-            let lacks = |request| {
-                adapter(*protocol).map(|adapter| adapter.lacks(&Call { endpoint, provider, base_url, request }))
-            };
-            asked.and_then(lacks).is_none_or(|lacks| lacks.is_empty())
+            let lacks = |request| lacks(*protocol, &Call { endpoint, provider, base_url, request });
+            asked.is_none_or(|asked| lacks(asked).is_empty())
         };
         // What the sandbox does not play is not called: nothing leaves this machine.
         if let Some(played) = self.sandbox.and_then(|sandbox| sandbox.providers.get(&provider.id)) {
