@@ -10,7 +10,6 @@ use super::args::Format;
 use super::chat::stop_signal;
 use super::contract::Exit;
 use super::record::Recorder;
-use super::render::answer::Answer;
 use super::render::text::{harmless, harmless_json};
 use super::settings::Settings;
 use super::writer::Writer;
@@ -18,6 +17,7 @@ use super::{Outcome, note, unwritable, warn};
 use crate::catalog::{EndpointId, ModelId};
 use crate::chat::ChatEvent;
 use crate::dispatch::{Notice, Observer, Reach, Recording};
+use crate::gateway::codec::openai::answer::Answer;
 use crate::observe::ErrorClass;
 use crate::upstream::auth::Found;
 
