@@ -186,7 +186,7 @@ fn row(
         Cell::money(price.map(|amount| amount.decimal())),
         Cell::count(endpoint.context.map(Tokens::count)),
         Cell::count(endpoint.max_output.map(Tokens::count)),
-        Cell::Words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
+        Cell::words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
         Cell::Text(facts::compatibility(reach.protocol).to_owned()),
     ];
     cells.extend(measured);
@@ -200,7 +200,7 @@ fn row(
         facts::rate(endpoint, Item::CacheWrite),
         Cell::Text(endpoint.id.upstream_model.clone()),
         Cell::Flag(endpoint.dispute.is_some()),
-        Cell::Words(usable),
+        Cell::words(usable),
         facts::web_search(endpoint),
         Cell::text(ranked.map(|ranked| ranked.expectation.ttft_s.basis.name())),
         Cell::Count(tokens.input.count()),

@@ -66,11 +66,11 @@ pub(crate) const LETTERS: [(&str, char); 5] =
 pub(crate) const LEGEND: &str = "t tools, v vision, r reasoning, p PDF, s JSON schema";
 
 /// The abilities of an endpoint, by name; absence means that no source says so.
-pub(crate) fn abilities(can: &BTreeSet<Capability>, takes: &BTreeSet<Modality>) -> Vec<String> {
+pub(crate) fn abilities(can: &BTreeSet<Capability>, takes: &BTreeSet<Modality>) -> Vec<&'static str> {
     let mut names = Vec::new();
-    let mut add = |yes: bool, name: &str| {
+    let mut add = |yes: bool, name| {
         if yes {
-            names.push(name.to_owned());
+            names.push(name);
         }
     };
     add(can.contains(&Capability::Tools), "tools");

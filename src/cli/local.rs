@@ -256,7 +256,7 @@ impl Server {
             Cell::Text(self.reach.provider.id.to_string()),
             Cell::Text(self.reach.provider.name.clone()),
             Cell::Text(shown_url(&self.reach.base_url)),
-            Cell::Words(self.models.clone()),
+            Cell::words(self.models.clone()),
             Cell::Count(millis),
             Cell::text(command),
             Cell::text(file),

@@ -92,6 +92,8 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
         "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}.{times}",
         facts::LEGEND
     );
+    // The process ends with this: giving back thousands of cells one by one would only take its time.
+    std::mem::forget(sheet);
     offline.close(&printed.text, format, &legend, &printed.hidden)
 }
 
@@ -167,7 +169,7 @@ impl Filter<'_> {
             let word = word.to_lowercase();
             id.contains(&word) || line.name().to_lowercase().contains(&word)
         };
-        let author = id.split_once('/').map_or("", |(author, _)| author);
+        let author = line.author();
         let vendor = args.vendor.is_empty() || args.vendor.iter().any(|wanted| wanted.eq_ignore_ascii_case(author));
         if !vendor || !args.words.iter().all(named) {
             return None;
@@ -238,7 +240,7 @@ impl Filter<'_> {
             && (!args.vision || own.is_some_and(|endpoint| endpoint.takes(Modality::Image)))
             && (!args.reasoning || can(Capability::Reasoning))
             && (!args.structured || can(Capability::Structured))
-            && (!args.open_weights || kept.line.model().open_weights == Some(true))
+            && (!args.open_weights || kept.line.open_weights() == Some(true))
             && args.min_context.is_none_or(|least| context().is_some_and(|context| context >= least))
             && args.max_price.is_none_or(|most| (args.free && free) || priced().is_some_and(|price| price <= most))
             && args.released_after.as_deref().is_none_or(|day| kept.line.released().is_some_and(|out| out > day))
@@ -265,7 +267,7 @@ fn id(endpoint: &EndpointLine<'_>) -> EndpointId {
 }
 
 fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -> Vec<Cell> {
-    let model = kept.line.model();
+    let line = &kept.line;
     let own = kept.own.as_ref();
     let price = |item| own.and_then(|endpoint| endpoint.price(item)?.parse::<UsdPerMtok>().ok());
     let rate = |item| Cell::money(price(item).map(UsdPerMtok::decimal));
@@ -274,13 +276,14 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -
     let prices = price(Item::Input).zip(price(Item::Output));
     let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
     let (can, takes) = own.map(EndpointLine::abilities).unwrap_or_default();
-    let mut cells = vec![
-        Cell::Text(kept.line.id().to_owned()),
-        Cell::Text(model.name),
-        Cell::Text(model.id.author().to_owned()),
-        Cell::text(model.released),
-        count(own.and_then(EndpointLine::context).or(model.context)),
-        count(own.and_then(EndpointLine::max_output).or(model.max_output)),
+    let mut cells = Vec::with_capacity(BEFORE.len() + measured::COLUMNS.len() + AFTER.len());
+    cells.extend([
+        Cell::Text(line.id().to_owned()),
+        Cell::Text(line.name().to_owned()),
+        Cell::Text(line.author().to_owned()),
+        Cell::text(line.released()),
+        count(own.and_then(EndpointLine::context).or(line.context())),
+        count(own.and_then(EndpointLine::max_output).or(line.max_output())),
         rate(Item::Input),
         rate(Item::Output),
         rate(Item::CacheRead),
@@ -288,9 +291,9 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -
         Cell::money(call.map(|amount| amount.decimal())),
         Cell::text(own.filter(|_| prices.is_some()).map(EndpointLine::provider)),
         Cell::text(billing),
-        Cell::Words(facts::abilities(&can, &takes)),
+        Cell::words(facts::abilities(&can, &takes)),
         Cell::Count(kept.providers),
-    ];
+    ]);
     match own.filter(|_| !measured.is_empty()) {
         Some(endpoint) => cells.extend(measured.cells(&id(endpoint))),
         None => cells.resize(cells.len() + measured::COLUMNS.len(), Cell::Unknown),
@@ -298,10 +301,10 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -
     cells.extend([
         Cell::Text(kept.status.name().to_owned()),
         Cell::text(own.and_then(EndpointLine::sunset)),
-        model.open_weights.map_or(Cell::Unknown, Cell::Flag),
-        Cell::text(model.knowledge),
-        Cell::Words(model.kinds.iter().map(|kind| kind.name().to_owned()).collect()),
-        Cell::Flag(model.floating),
+        line.open_weights().map_or(Cell::Unknown, Cell::Flag),
+        Cell::text(line.knowledge()),
+        Cell::words(line.kinds().iter().map(|kind| kind.name())),
+        Cell::Flag(line.floating()),
     ]);
     cells
 }

@@ -135,7 +135,7 @@ impl Row {
             Found::NotNeeded => ("not needed".into(), Cell::Unknown),
             Found::Missing { .. } => (String::new(), Cell::Unknown),
         };
-        let words = |words: Vec<String>| if words.is_empty() { Cell::Unknown } else { Cell::Words(words) };
+        let words = |words: Vec<String>| if words.is_empty() { Cell::Unknown } else { Cell::words(words) };
         let template = provider.protocols.first().map(|spoken| spoken.base_url.clone());
         let (url, from, missing) = match self.reach {
             Some(reach) if reach.protocol.is_some() => {
@@ -144,7 +144,7 @@ impl Row {
             }
             _ => (template, None, Vec::new()),
         };
-        let protocols = provider.protocols.iter().map(|spoken| spoken.protocol.name().to_owned()).collect();
+        let protocols = provider.protocols.iter().map(|spoken| spoken.protocol.name());
         vec![
             Cell::Text(provider.id.to_string()),
             Cell::Text(provider.name.clone()),
@@ -153,7 +153,7 @@ impl Row {
             source,
             Cell::Count(models),
             Cell::Flag(self.callable),
-            Cell::Words(protocols),
+            Cell::words(protocols),
             Cell::text(url.map(|url| shown_url(&url))),
             Cell::text(from),
             words(missing),

@@ -215,7 +215,7 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) ->
         Cell::money(call.map(|amount| amount.decimal())),
         Cell::count(endpoint.context.map(crate::units::Tokens::count)),
         Cell::count(endpoint.max_output.map(crate::units::Tokens::count)),
-        Cell::Words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
+        Cell::words(facts::abilities(&endpoint.capabilities, &endpoint.input)),
         Cell::Text(facts::compatibility(reach.protocol).to_owned()),
     ];
     cells.extend(measured);
@@ -223,7 +223,7 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) ->
         Cell::Text(endpoint.status.name().to_owned()),
         Cell::text(endpoint.sunset.clone()),
         Cell::text(endpoint.protocol.map(|protocol| protocol.name().to_owned())),
-        if endpoint.variant.is_empty() { Cell::Unknown } else { Cell::Words(endpoint.variant.clone()) },
+        if endpoint.variant.is_empty() { Cell::Unknown } else { Cell::words(endpoint.variant.clone()) },
         Cell::text(endpoint.quant.clone()),
         endpoint.dispute.map_or(Cell::Unknown, |dispute| {
             let ((low, high), (low_out, high_out)) = (dispute.input, dispute.output);

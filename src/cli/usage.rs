@@ -1,11 +1,12 @@
 //! `openmux usage`: what was spent, by day, model, provider, source or price sheet, from the attempts that this machine
-//! kept; what was expected beside it, and what is left of today's budget.
+//! kept; what was expected beside it, and what is left of today's budgets.
 
 mod budget;
 mod each;
 
 use std::time::Duration;
 
+use budget::Budgets;
 use jiff::Timestamp;
 
 use super::args::{Format, Since, UsageArgs};
@@ -72,10 +73,8 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
     let attempts: Vec<Observation> = attempts.into_iter().filter(wanted).collect();
     let total = ledger::sum(&attempts, &[]).into_iter().next().unwrap_or_default();
     told(&offline, &total, &attempts);
-    let budget = budget::today(&offline);
-    if let Some(budget) = &budget {
-        note(settings, &budget.told());
-    }
+    let budgets = Budgets::today(&offline);
+    budgets.told().for_each(|line| note(settings, &line));
     if args.each {
         return each::print(&offline, args, format, &attempts);
     }
@@ -116,7 +115,7 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
         day(since),
         day(until)
     );
-    let text = if format == Format::Json { budget::with(&printed.text, budget.as_ref()) } else { printed.text };
+    let text = if format == Format::Json { budgets.with(&printed.text) } else { printed.text };
     offline.close(&text, format, &legend, &printed.hidden)
 }
 

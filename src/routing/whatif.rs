@@ -4,27 +4,18 @@
 //! true of the decision that would be made then. It is computed for who asks, never within a decision.
 
 mod change;
+mod flips;
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
-use change::{answers_in, cured, float, hourly, millis, priced, whole};
+use change::{Varied, cured};
 
 use super::{Candidate, Decision, Policy, Preset, Ranked, Rejection, RouteRequest, Rule, decide};
 use crate::catalog::price::Item;
 use crate::catalog::{Endpoint, EndpointId, Status, Usage};
 use crate::units::{Tokens, Usd, UsdPerMtok};
-
-/// The dearest time value that is looked at, in millionths of a dollar an hour.
-const DEAREST_TIME: u64 = 10_000_000_000;
-/// The dearest price that is looked at, in millionths of a dollar per 1M tokens.
-const DEAREST_PRICE: u64 = 999_999_000_000;
-/// The longest time to a first token that is looked at, in milliseconds.
-const LONGEST: u64 = 600_000;
-/// How many places are looked at on one side of the time value.
-const MOST_PLACES: usize = 64;
 
 /// Everything that a decision was made from, to ask what it would be otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -120,26 +111,7 @@ impl<'a> Question<'a> {
     /// The decision at another value of a change, given in its unit.
     #[must_use]
     pub fn at(&self, change: &Change, value: u64) -> Decision {
-        let others = |endpoint: &EndpointId| self.candidates.iter().position(|known| known.endpoint.id == *endpoint);
-        match change {
-            Change::TimeValue => {
-                let policy = self.policy.with_time_value(hourly(value));
-                decide(self.request, self.candidates, &policy, self.now, self.seed)
-            }
-            Change::Price { endpoint, item } => {
-                let Some(at) = others(endpoint) else { return self.decide() };
-                let changed = priced(&self.candidates[at].endpoint, *item, UsdPerMtok::from_millionths(value));
-                let mut candidates = self.candidates.to_vec();
-                candidates[at].endpoint = Cow::Borrowed(&changed);
-                decide(self.request, &candidates, self.policy, self.now, self.seed)
-            }
-            Change::Ttft { endpoint } => {
-                let Some(at) = others(endpoint) else { return self.decide() };
-                let mut candidates = self.candidates.to_vec();
-                answers_in(&mut candidates[at], value);
-                decide(self.request, &candidates, self.policy, self.now, self.seed)
-            }
-        }
+        Varied::new(self, change).at(value)
     }
 
     /// The same question over those alone that the decision ranks: who is rejected stays rejected whatever a price, a
@@ -288,124 +260,6 @@ impl<'a> Question<'a> {
             cache_read: rate(Item::CacheRead, cached),
         }
     }
-
-    fn first(&self, change: &Change, value: u64) -> Option<EndpointId> {
-        self.at(change, value).ranked.into_iter().next().map(|entry| entry.endpoint)
-    }
-
-    /// What an endpoint's own prices and first token would have to be for it to go first, or no longer to.
-    fn levers(&self, entry: &Ranked, leads: bool) -> Vec<Flip> {
-        let rates = self.rates(entry);
-        let endpoint = entry.endpoint.clone();
-        let prices = [(Item::Input, rates.input), (Item::Output, rates.output)];
-        let mut changes: Vec<(Change, u64, u64)> = prices
-            .into_iter()
-            .filter_map(|(item, rate)| {
-                let now = rate?.to_millionths()?;
-                Some((Change::Price { endpoint: endpoint.clone(), item }, now, DEAREST_PRICE))
-            })
-            .collect();
-        let now = millis(entry.expectation.ttft_s.value);
-        changes.push((Change::Ttft { endpoint: endpoint.clone() }, now, LONGEST));
-        let is_first = |change: &Change, value: u64| self.first(change, value).as_ref() == Some(&endpoint);
-        let flip = |(change, now, most): (Change, u64, u64)| {
-            let end = if leads { most.max(now) } else { 0 };
-            if is_first(&change, now) != leads || is_first(&change, end) == leads {
-                return None;
-            }
-            let (holds_at, flips_at) = bisect(now, end, |value| is_first(&change, value) == leads);
-            let to = self.first(&change, flips_at)?;
-            Some(Flip { change, now, holds_at, flips_at, to })
-        };
-        changes.into_iter().filter_map(flip).collect()
-    }
-
-    /// The nearest values of time, below and above, at which another endpoint goes first.
-    fn time_flips(&self, decision: &Decision) -> Vec<Flip> {
-        let Some(first) = decision.chosen() else { return Vec::new() };
-        if self.policy.rule != Rule::Score || decision.all_cooling {
-            return Vec::new();
-        }
-        let hour = self.policy.wait_value * Duration::from_secs(3600);
-        let Some(now) = hour.to_pico().and_then(|pico| u64::try_from(pico / 1_000_000).ok()) else { return Vec::new() };
-        let change = Change::TimeValue;
-        let same = |value: u64| self.first(&change, value).as_ref() == Some(&first.endpoint);
-        if !same(now) {
-            return Vec::new();
-        }
-        let places = self.crossings(decision);
-        let below = places.iter().rev().copied().filter(|place| *place < now).chain([0]);
-        let above = places.iter().copied().filter(|place| *place > now).chain([DEAREST_TIME]);
-        let sides: [Vec<u64>; 2] = [below.take(MOST_PLACES).collect(), above.take(MOST_PLACES).collect()];
-        let mut flips = Vec::new();
-        for side in sides {
-            // Between two crossings nothing changes: a look at the middle, and past the last, is enough.
-            let middles = side.windows(2).map(|two| two[0].midpoint(two[1]));
-            let mut known = now;
-            for value in middles.chain(side.last().copied()) {
-                if same(value) {
-                    known = value;
-                    continue;
-                }
-                let (holds_at, flips_at) = bisect(known, value, same);
-                if let Some(to) = self.first(&change, flips_at) {
-                    flips.push(Flip { change: change.clone(), now, holds_at, flips_at, to });
-                }
-                break;
-            }
-        }
-        flips
-    }
-
-    /// The values of time at which two sums cross, or one leaves the near-tie of the best: a sum is a straight line in it.
-    fn crossings(&self, decision: &Decision) -> Vec<u64> {
-        let head = |entry: &&Ranked| {
-            let group =
-                |entry: &Ranked| (super::rule::listed(self.request, entry), entry.grade(), entry.score.price_known);
-            decision.chosen().is_some_and(|first| group(first) == group(entry))
-        };
-        // At nothing, and at $3,600 an hour: a dollar a second.
-        let [still, dear] = [0, 3_600_000_000].map(|value| self.at(&Change::TimeValue, value));
-        let total = |decision: &Decision, endpoint: &EndpointId| {
-            let entry = decision.ranked.iter().find(|entry| entry.endpoint == *endpoint)?;
-            entry.score.total().to_pico().map(float)
-        };
-        let line = |entry: &Ranked| {
-            let base = total(&still, &entry.endpoint)?;
-            Some((base, (total(&dear, &entry.endpoint)? - base) / 3_600_000_000.0))
-        };
-        let lines: Vec<(f64, f64)> = decision.ranked.iter().filter(head).filter_map(line).collect();
-        let best_at = |value: f64| lines.iter().map(|(base, slope)| base + slope * value).fold(f64::INFINITY, f64::min);
-        let near = 1.0 + f64::from(self.policy.near_tie_percent) / 100.0;
-        let mut places = Vec::new();
-        for &(base, slope) in &lines {
-            for &(other_base, other_slope) in &lines {
-                for factor in [1.0, near] {
-                    let value = (factor * other_base - base) / (slope - factor * other_slope);
-                    if !(0.0..float(i64::try_from(DEAREST_TIME).unwrap_or(i64::MAX))).contains(&value) {
-                        continue;
-                    }
-                    let other = other_base + other_slope * value;
-                    if other <= best_at(value) * (1.0 + 1e-9) {
-                        places.push(whole(value));
-                    }
-                }
-            }
-        }
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-}
-
-/// The two neighbours between which `same` ends, going from where it holds to where it does not.
-fn bisect(holds: u64, fails: u64, same: impl Fn(u64) -> bool) -> (u64, u64) {
-    let (mut holds, mut fails) = (holds, fails);
-    while holds.abs_diff(fails) > 1 {
-        let middle = holds.midpoint(fails);
-        if same(middle) { holds = middle } else { fails = middle }
-    }
-    (holds, fails)
 }
 
 /// What would cure a reason, where that is a key or a setting.

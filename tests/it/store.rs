@@ -1,5 +1,7 @@
 //! The store under many writers, in a folder that cannot be written, and on a file from the future.
 
+mod crash;
+
 use std::path::Path;
 use std::sync::Barrier;
 use std::time::Duration;

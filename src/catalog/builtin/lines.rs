@@ -22,7 +22,7 @@ pub(super) fn parse_model(line: &str) -> Model {
         kinds: kinds(column(model::KINDS)),
         released: owned(column(model::RELEASED)),
         knowledge: owned(column(model::KNOWLEDGE)),
-        open_weights: filled(column(model::OPEN_WEIGHTS)).map(|flag| flag == "1"),
+        open_weights: flag(column(model::OPEN_WEIGHTS)),
         context: tokens(column(model::CONTEXT)),
         max_output: tokens(column(model::MAX_OUTPUT)),
         floating: column(model::FLOATING) == "1",
@@ -78,6 +78,11 @@ pub(super) fn parse_endpoint(model: &str, line: &str) -> Endpoint {
 /// The kind behind a code.
 pub(super) fn kind(code: &str) -> ModelKind {
     table::name(codes::KINDS, code).and_then(ModelKind::parse).unwrap_or(ModelKind::Chat)
+}
+
+/// Yes, no, or unknown where nothing is said.
+pub(super) fn flag(text: &str) -> Option<bool> {
+    filled(text).map(|flag| flag == "1")
 }
 
 /// The kinds behind a row of codes.

@@ -83,6 +83,57 @@ impl<'a> ModelLine<'a> {
         }
     }
 
+    /// Who made it.
+    #[must_use]
+    pub fn author(&self) -> &'a str {
+        self.id().split_once('/').map_or("", |(author, _)| author)
+    }
+
+    /// The largest answer that a trusted source states, in tokens.
+    #[must_use]
+    pub fn max_output(&self) -> Option<Tokens> {
+        match self.source {
+            ModelSource::Line(line) => lines::tokens(column(line, model::MAX_OUTPUT)),
+            ModelSource::Record(record) => record.max_output,
+        }
+    }
+
+    /// The day, month or year that its knowledge ends with.
+    #[must_use]
+    pub fn knowledge(&self) -> Option<&'a str> {
+        match self.source {
+            ModelSource::Line(line) => filled(column(line, model::KNOWLEDGE)),
+            ModelSource::Record(record) => record.knowledge.as_deref(),
+        }
+    }
+
+    /// Whether its weights are published, where that is said.
+    #[must_use]
+    pub fn open_weights(&self) -> Option<bool> {
+        match self.source {
+            ModelSource::Line(line) => lines::flag(column(line, model::OPEN_WEIGHTS)),
+            ModelSource::Record(record) => record.open_weights,
+        }
+    }
+
+    /// Whether its id names whatever is newest.
+    #[must_use]
+    pub fn floating(&self) -> bool {
+        match self.source {
+            ModelSource::Line(line) => column(line, model::FLOATING) == "1",
+            ModelSource::Record(record) => record.floating,
+        }
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn kinds(&self) -> Cow<'a, [ModelKind]> {
+        match self.source {
+            ModelSource::Line(line) => Cow::Owned(lines::kinds(column(line, model::KINDS))),
+            ModelSource::Record(record) => Cow::Borrowed(&record.kinds),
+        }
+    }
+
     /// Everything about it.
     #[must_use]
     pub fn model(&self) -> Model {

@@ -6,11 +6,9 @@ use super::super::contract::Exit;
 use super::super::error::CliError;
 use super::super::render::money::dollars;
 use super::super::settings;
+use crate::observe::Source;
 use crate::store::{ObservationStore, Reservation, StoreError};
 use crate::units::Usd;
-
-/// What is set aside under this name is spent by probes alone.
-const SCOPE: &str = "probe";
 
 /// Money that was set aside.
 #[derive(Debug)]
@@ -46,7 +44,7 @@ impl Budget {
             return Ok(Self { reservation: None });
         }
         let day_cap = if args.yes { Usd::from_pico(i64::MAX) } else { caps.day };
-        match store.reserve(SCOPE, settings::now(), bound, day_cap) {
+        match store.reserve(Source::Probe.name(), settings::now(), bound, day_cap) {
             Ok(Reservation::Granted(number)) => Ok(Self { reservation: Some(number) }),
             Ok(Reservation::Exceeded(used)) => Err(CliError::new(
                 Exit::Refused,

@@ -1,5 +1,6 @@
 //! One fact of a list, in every form but that of its column.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
@@ -23,7 +24,7 @@ pub(crate) enum Cell {
     /// Yes or no.
     Flag(bool),
     /// Several words.
-    Words(Vec<String>),
+    Words(Vec<Cow<'static, str>>),
     /// Any of them, and what people are told in its place.
     Told(Box<Cell>, String),
     /// Several of them.
@@ -34,6 +35,11 @@ impl Cell {
     /// Words, or unknown where there are none.
     pub(crate) fn text(text: Option<impl Into<String>>) -> Self {
         text.map_or(Self::Unknown, |text| Self::Text(text.into()))
+    }
+
+    /// Several words.
+    pub(crate) fn words<W: Into<Cow<'static, str>>>(words: impl IntoIterator<Item = W>) -> Self {
+        Self::Words(words.into_iter().map(Into::into).collect())
     }
 
     /// A count, or unknown.
@@ -104,7 +110,7 @@ impl Cell {
 }
 
 /// The letters of the abilities that have one.
-pub(super) fn letters(names: &[String]) -> String {
+pub(super) fn letters(names: &[Cow<'static, str>]) -> String {
     let known = crate::cli::facts::LETTERS.iter().filter(|(name, _)| names.iter().any(|known| known == name));
     known.map(|(_, letter)| letter).collect()
 }

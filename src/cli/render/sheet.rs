@@ -257,9 +257,9 @@ impl Sheet {
         }
         if self.marked.iter().any(|mark| mark.sign != ELSEWHERE) {
             let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
-            let differs: Vec<String> = differing.map(|mark| self.columns[mark.column].name.to_owned()).collect();
+            let differs = Cell::words(differing.map(|mark| self.columns[mark.column].name));
             out.push_str(if columns.is_empty() { "\"differs\":" } else { ",\"differs\":" });
-            Cell::Words(differs).json(out);
+            differs.json(out);
         }
         out.push('}');
     }

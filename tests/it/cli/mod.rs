@@ -88,8 +88,12 @@ impl World {
 
     /// The command, with a key for each provider.
     fn openmux<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Run {
-        let run = self.home.openmux(args);
-        NAMES.iter().fold(run, |run, name| run.env(&key_variable(name), format!("sk-{name}-0123456789-{KEY_TAIL}")))
+        keyed(self.home.openmux(args))
+    }
+
+    /// The same command under a shell's script, which says where `"$0" "$@"` goes.
+    fn shell<'a>(&self, script: &str, args: impl IntoIterator<Item = &'a str>) -> Run {
+        keyed(self.home.shell(script, args))
     }
 
     /// `chat -m acme/tiny hi` with further arguments; the seed is fixed, so that backoffs are.
@@ -101,6 +105,11 @@ impl World {
     fn hits(&self) -> Vec<usize> {
         self.servers.iter().map(Server::hits).collect()
     }
+}
+
+/// With a key for each provider.
+fn keyed(run: Run) -> Run {
+    NAMES.iter().fold(run, |run, name| run.env(&key_variable(name), format!("sk-{name}-0123456789-{KEY_TAIL}")))
 }
 
 fn key_variable(provider: &str) -> String {

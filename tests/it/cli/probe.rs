@@ -274,6 +274,13 @@ fn a_run_that_is_killed_has_spent_its_bound() {
     let plan = probe(&world, ["--dry-run", "-o", "jsonl"]).run();
     let bound = usd(&rows(&plan)[0]["bound_usd"].to_string());
     assert_eq!(used, (0..10).map(|_| bound).sum(), "whatever it would have cost");
+    let usage = world.openmux(["usage", "-o", "json"]).run();
+    let budgets: Value = serde_json::from_str(&usage.stdout).unwrap();
+    let told = &budgets["probe_budget"];
+    assert_eq!((usd(&told["set_aside_usd"].to_string()), &told["spent_usd"]), (used, &json!(0)));
+    assert_eq!((usd(&told["day_usd"].to_string()), &budgets["budget"]), (usd("5"), &Value::Null));
+    let said = world.openmux(["usage", "-o", "table"]).run().stderr;
+    assert!(said.contains("budget of probes today (UTC): $0 spent, "), "{said}");
 }
 
 #[test]

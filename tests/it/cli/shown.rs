@@ -16,7 +16,7 @@ fn measured() -> World {
     let limited = (0..6).map(|at| failed("alpha", 5 + 60 * at, ErrorClass::RateLimited));
     let few = (0..3).map(|at| waited("beta", 2_800 + at, 700));
     let down = [failed("beta", 2_790, ErrorClass::ProviderFault)];
-    keep(&world.home, many.chain(limited).chain(few).chain(down));
+    keep(world.home.path(), many.chain(limited).chain(few).chain(down));
     world
 }
 
@@ -108,7 +108,7 @@ fn the_tail_is_shown_where_the_sample_allows_it_and_nowhere_else() {
         [(45, false, false, false), (46, true, false, false), (93, true, true, false), (473, true, true, true)]
     {
         let world = World::openai(vec![Server::start(Vec::new())]);
-        keep(&world.home, (0..count).map(|at| waited("alpha", at, 100 + at)));
+        keep(world.home.path(), (0..count).map(|at| waited("alpha", at, 100 + at)));
         let row = &rows(&world, "providers compare acme/tiny -o json")[0];
         let known = |name: &str| row[name].is_u64();
         let shown = (known("ttft_p90_ms"), known("ttft_p95_ms"), known("ttft_p99_ms"));
@@ -143,7 +143,7 @@ fn the_kind_of_call_that_is_asked_about_is_the_one_that_is_shown() {
             whole(400 + at),
         ]
     });
-    keep(&world.home, all);
+    keep(world.home.path(), all);
     let shown = |tokens: &str| {
         let row = &rows(&world, &format!("providers compare acme/tiny -o json --tokens {tokens}"))[0];
         assert_eq!(row["ttft_samples"], 20, "no others are among them: {row}");
@@ -162,7 +162,7 @@ fn the_kind_of_call_that_is_asked_about_is_the_one_that_is_shown() {
 fn what_the_window_leaves_out_is_not_counted() {
     let world = World::openai(vec![Server::start(Vec::new())]);
     keep(
-        &world.home,
+        world.home.path(),
         (0..10).map(|at| answered("alpha", 60 + at)).chain((0..10).map(|at| waited("alpha", 6_000 + at, 9_000))),
     );
     let samples =
@@ -197,7 +197,7 @@ fn a_wait_that_a_limit_cut_off_is_at_least_that_long() {
         seen.flags = Flags::CENSORED;
         seen
     };
-    keep(&world.home, (0..5).map(|at| answered("alpha", at)).chain((10..17).map(cut)));
+    keep(world.home.path(), (0..5).map(|at| answered("alpha", at)).chain((10..17).map(cut)));
     let table = page(&world, "providers compare acme/tiny -o table --fields provider,ttft,n,cut_off,state");
     insta::assert_snapshot!(table, @r"
     PROVIDER       TTFT   N  CUT OFF  STATE
@@ -223,16 +223,16 @@ fn without_tokens_the_call_is_ones_own_mean_and_probes_are_nobodys() {
         seen.usage = Some(Usage { cache_read: Some(Tokens::new(50)), ..Usage::text(input, 100) });
         seen
     };
-    keep(&world.home, (0..7).map(|at| used(at, 1_000)));
-    keep(&world.home, (0..50).map(|at| Observation { source: Source::Probe, ..used(at, 9_000) }));
+    keep(world.home.path(), (0..7).map(|at| used(at, 1_000)));
+    keep(world.home.path(), (0..50).map(|at| Observation { source: Source::Probe, ..used(at, 9_000) }));
     assert_eq!(call(&world, "").1, "default", "seven calls say little");
-    keep(&world.home, [used(10, 2_000)]);
+    keep(world.home.path(), [used(10, 2_000)]);
     assert_eq!(call(&world, "").0, (1_125, 100, 50));
     assert_eq!(call(&world, "").1, "history_of_model");
     assert_eq!(call(&world, " --tokens 10/20").1, "asked");
     let other = World::openai(vec![Server::start(Vec::new())]);
     let elsewhere = |minutes| Observation { model: openmux::catalog::ModelId::new("acme/other"), ..used(minutes, 300) };
-    keep(&other.home, (0..8).map(elsewhere));
+    keep(other.home.path(), (0..8).map(elsewhere));
     assert_eq!((call(&other, "").0, call(&other, "").1), ((300, 100, 50), "history".to_owned()));
 }
 
@@ -267,9 +267,9 @@ fn history_goes_on_where_the_rows_end() {
     let day = 24 * 60;
     let old = (0..30).map(|at| waited("alpha", 100 * day + at, 1_000));
     let faults = (0..2).map(|at| failed("alpha", 100 * day + at, ErrorClass::ProviderFault));
-    keep(&world.home, old.chain(faults));
+    keep(world.home.path(), old.chain(faults));
     // The attempt that comes next lets them go.
-    keep(&world.home, (0..10).map(|at| waited("alpha", day - at, 200)));
+    keep(world.home.path(), (0..10).map(|at| waited("alpha", day - at, 200)));
     let output =
         world.home.openmux("providers history alpha --since 120d --at 2026-11-24T12:00:00Z -o table".split(' ')).run();
     insta::assert_snapshot!(output.snapshot(), @r"

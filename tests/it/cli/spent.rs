@@ -20,9 +20,9 @@ fn spent() -> Home {
     };
     let billed =
         |minutes: u64, bill: &str| Observation { billed: Some(bill.parse().unwrap()), ..answered("beta", minutes) };
-    keep(&home, (0..10).map(|at| answered("alpha", 10 + 300 * at)));
+    keep(home.path(), (0..10).map(|at| answered("alpha", 10 + 300 * at)));
     keep(
-        &home,
+        home.path(),
         [
             billed(100, "0.0006"),
             billed(200, "0.00060000001"),
@@ -47,6 +47,7 @@ fn the_ledger_adds_up_and_says_what_it_does_not_know() {
 
     --- stderr
     note: 2 attempts may have been billed and nobody said how much (2 of them failed): at most $0.02 for 1 of them, and no bound is known for 1, not in COST
+    note: budget of probes today (UTC): $0.0006 spent; $4.9994 left of $5
     ");
     insta::assert_snapshot!(usage(&home, "--by day,source").snapshot(), @r"
     exit: 0
@@ -58,8 +59,9 @@ fn the_ledger_adds_up_and_says_what_it_does_not_know() {
 
     --- stderr
     note: 2 attempts may have been billed and nobody said how much (2 of them failed): at most $0.02 for 1 of them, and no bound is known for 1, not in COST
+    note: budget of probes today (UTC): $0.0006 spent; $4.9994 left of $5
     ");
-    insta::assert_snapshot!(usage(&home, "--by provider -o json").stdout, @r#"{"schema":"usage/1","catalog":{"date":"2026-11-24","age_days":0,"source":"bundled","overlays":0},"warnings":[],"data":[{"provider":"alpha","requests":12,"attempts":12,"successes":11,"input_tokens":5500,"cached_tokens":0,"output_tokens":1111,"reasoning_tokens":0,"cost_usd":0.0066,"sheet_usd":0.0066,"billed_usd":null,"drift_usd":null,"unknown_cost":0,"unknown_cost_failed":0,"unknown_cost_bound_usd":null,"unknown_cost_unbounded":0,"expected_usd":0.0055,"cost_over_expected":0.2,"expected_attempts":11,"drifted_attempts":0},{"provider":"beta","requests":4,"attempts":4,"successes":2,"input_tokens":1000,"cached_tokens":0,"output_tokens":202,"reasoning_tokens":0,"cost_usd":0.00120000001,"sheet_usd":0.0012,"billed_usd":0.00120000001,"drift_usd":0.00000000001,"unknown_cost":2,"unknown_cost_failed":2,"unknown_cost_bound_usd":0.02,"unknown_cost_unbounded":1,"expected_usd":0.001,"cost_over_expected":0.2,"expected_attempts":2,"drifted_attempts":0}],"budget":null}"#);
+    insta::assert_snapshot!(usage(&home, "--by provider -o json").stdout, @r#"{"schema":"usage/1","catalog":{"date":"2026-11-24","age_days":0,"source":"bundled","overlays":0},"warnings":[],"data":[{"provider":"alpha","requests":12,"attempts":12,"successes":11,"input_tokens":5500,"cached_tokens":0,"output_tokens":1111,"reasoning_tokens":0,"cost_usd":0.0066,"sheet_usd":0.0066,"billed_usd":null,"drift_usd":null,"unknown_cost":0,"unknown_cost_failed":0,"unknown_cost_bound_usd":null,"unknown_cost_unbounded":0,"expected_usd":0.0055,"cost_over_expected":0.2,"expected_attempts":11,"drifted_attempts":0},{"provider":"beta","requests":4,"attempts":4,"successes":2,"input_tokens":1000,"cached_tokens":0,"output_tokens":202,"reasoning_tokens":0,"cost_usd":0.00120000001,"sheet_usd":0.0012,"billed_usd":0.00120000001,"drift_usd":0.00000000001,"unknown_cost":2,"unknown_cost_failed":2,"unknown_cost_bound_usd":0.02,"unknown_cost_unbounded":1,"expected_usd":0.001,"cost_over_expected":0.2,"expected_attempts":2,"drifted_attempts":0}],"budget":null,"probe_budget":{"day_usd":5,"spent_usd":0.0006,"set_aside_usd":0,"left_usd":4.9994}}"#);
     insta::assert_snapshot!(usage(&home, "--by provider --provider alpha -o csv").stdout.replace('\r', ""), @r"
     provider,requests,attempts,successes,input_tokens,cached_tokens,output_tokens,reasoning_tokens,cost_usd,sheet_usd,billed_usd,drift_usd,unknown_cost,unknown_cost_failed,unknown_cost_bound_usd,unknown_cost_unbounded,expected_usd,cost_over_expected,expected_attempts,drifted_attempts
     alpha,12,12,11,5500,0,1111,0,0.0066,0.0066,,,0,0,,0,0.0055,0.2,11,0
@@ -109,9 +111,9 @@ fn a_bill_that_drifts_from_the_sheet_is_said() {
     let home = Home::new();
     let billed =
         |minutes, bill: &str| Observation { billed: Some(bill.parse().unwrap()), ..answered("alpha", minutes) };
-    keep(&home, [billed(1, "0.0006"), billed(2, "0.000600001"), answered("beta", 3)]);
+    keep(home.path(), [billed(1, "0.0006"), billed(2, "0.000600001"), answered("beta", 3)]);
     assert_eq!(usage(&home, "").stderr, "", "a billionth of a dollar is no drift");
-    keep(&home, [billed(4, "0.000600001001"), billed(5, "0.0005"), answered("alpha", 6)]);
+    keep(home.path(), [billed(4, "0.000600001001"), billed(5, "0.0005"), answered("alpha", 6)]);
     insta::assert_snapshot!(usage(&home, "--by provider -o table").snapshot(), @r"
     exit: 0
     --- stdout
@@ -129,8 +131,8 @@ fn a_bill_that_drifts_from_the_sheet_is_said() {
 fn what_only_hourly_sums_are_left_of_is_said() {
     let home = Home::new();
     let day = 24 * 60;
-    keep(&home, (0..5).map(|at| answered("alpha", 100 * day + at)));
-    keep(&home, (0..2).map(|at| answered("alpha", day + at)));
+    keep(home.path(), (0..5).map(|at| answered("alpha", 100 * day + at)));
+    keep(home.path(), (0..2).map(|at| answered("alpha", day + at)));
     insta::assert_snapshot!(usage(&home, "--since 200d").snapshot(), @r"
     exit: 0
     --- stdout

@@ -201,3 +201,24 @@ fn the_length_of_the_users_own_answers_is_expected_of_the_next_one() {
     let text = world.openmux(["route", "explain", "-m", "acme/tiny", "hi"]).run().stdout;
     assert!(text.contains("435 out expected (from your last answer)"), "{text}");
 }
+
+/// A disk without room is to a program what a limit of nothing on the size of its files is: the answer comes, what could not
+/// be kept is said, and what was kept before stays whole.
+#[test]
+#[cfg(unix)]
+fn a_full_disk_fails_no_chat() {
+    let world = World::openai(vec![Server::repeating(answer(Protocol::OpenaiChat))]);
+    let chat = ["chat", "-m", "acme/tiny", "hi"];
+    for kept in 0..2 {
+        let output = world.shell("trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"", chat).run();
+        assert_eq!((output.code, output.stdout.as_str()), (Some(0), "Hello, you.\n"));
+        assert!(output.stderr.starts_with("warning: nothing is recorded: "), "{}", output.stderr);
+        assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+        let output = world.openmux(chat).run();
+        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+        assert_eq!(measured(world.home.path())[0].1.successes, kept + 1);
+    }
+    let file = rusqlite::Connection::open(world.home.path().join("data/obs.db")).unwrap();
+    let verdict: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}

@@ -1,5 +1,6 @@
-//! Attempts as a machine would have kept them, for tests of what is shown of them.
+//! Attempts as a machine would have kept them, for tests of what is shown of them and a bench of the store.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,14 +12,12 @@ use openmux::store::ObservationStore;
 use openmux::store::sqlite::Sqlite;
 use openmux::units::Tokens;
 
-use super::command::Home;
-
 /// The moment that such tests are about.
 pub(crate) const NOON: &str = "2026-11-24T12:00:00Z";
 
 /// So many minutes before [`NOON`].
 pub(crate) fn before_noon(minutes: u64) -> Timestamp {
-    NOON.parse::<Timestamp>().unwrap() - Duration::from_secs(60 * minutes)
+    NOON.parse::<Timestamp>().expect("sound") - Duration::from_secs(60 * minutes)
 }
 
 /// A good answer of `acme/tiny` so many minutes before noon: 500 tokens in, 101 out, first token after 400 ms, 50 tok/s.
@@ -50,7 +49,7 @@ pub(crate) fn answered(provider: &str, minutes: u64) -> Observation {
         effort: None,
         prompt_version: None,
         retry_after: None,
-        cost: Some("0.0006".parse().unwrap()),
+        cost: Some("0.0006".parse().expect("sound")),
         billed: None,
         cost_state: CostState::Exact,
         finish: Some("stop".into()),
@@ -60,8 +59,8 @@ pub(crate) fn answered(provider: &str, minutes: u64) -> Observation {
         asked: Asked {
             input: Some(Tokens::new(480)),
             stream: Some(true),
-            expected: Some("0.0005".parse().unwrap()),
-            bound: Some("0.01".parse().unwrap()),
+            expected: Some("0.0005".parse().expect("sound")),
+            bound: Some("0.01".parse().expect("sound")),
             sheet: None,
         },
     }
@@ -93,8 +92,8 @@ pub(crate) fn failed(provider: &str, minutes: u64, class: ErrorClass) -> Observa
 }
 
 /// Puts attempts into the store of a home.
-pub(crate) fn keep(home: &Home, attempts: impl IntoIterator<Item = Observation>) {
-    let (store, note) = Sqlite::open(&home.path().join("data/obs.db")).unwrap();
+pub(crate) fn keep(home: &Path, attempts: impl IntoIterator<Item = Observation>) {
+    let (store, note) = Sqlite::open(&home.join("data/obs.db")).expect("sound");
     assert_eq!(note, None);
-    attempts.into_iter().for_each(|seen| store.record(&seen).unwrap());
+    attempts.into_iter().for_each(|seen| store.record(&seen).expect("sound"));
 }
