@@ -7,11 +7,14 @@ use std::time::Duration;
 use super::args::ServeArgs;
 use super::contract::Exit;
 use super::error::CliError;
+use super::render::decision::with_rates;
+use super::render::json::{Envelope, head};
+use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
 use super::{Outcome, chat, note, out, sandbox, warn};
 use crate::catalog::Catalog;
 use crate::dispatch::{Owned, Sandboxed};
-use crate::gateway::{Config, Gateway, LogLine, Token, serve};
+use crate::gateway::{Config, Explain, Gateway, LogLine, Token, serve};
 use crate::sandbox::{Running, SandboxProvider};
 use crate::store::{Memory, ObservationStore};
 
@@ -32,7 +35,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         return Err(CliError::new(Exit::Refused, "offline", "--offline refuses the network")
             .fix("leave out --offline, or try it with --sandbox"));
     }
-    let (catalog, _) = settings.catalog()?;
+    let (catalog, overlays) = settings.catalog()?;
     settings::note_age(settings, &catalog, settings::now());
     let failed = |error: std::io::Error| {
         CliError::new(Exit::Config, "listen", format!("cannot listen on {}", args.listen))
@@ -55,6 +58,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         total: settings.total_timeout(args.timeout)?,
         day_cap,
         log: Box::new(move |line| log(line, quiet)),
+        explain: Some(explainer(&catalog, overlays)),
         ..Config::default()
     };
     let runtime = chat::runtime()?;
@@ -141,6 +145,22 @@ async fn everybody(settings: &Settings, catalog: &Catalog, scenario: &str) -> Re
         (!spoken.is_empty()).then_some(SandboxProvider { id: provider.id, name: provider.name, spoken })
     });
     sandbox::listen(settings, scenario, providers.collect(), 0).await
+}
+
+/// A decision as `route explain -o json` tells it.
+fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
+    let (catalog_date, age_days) = (catalog.generated().to_owned(), settings::age_days(catalog, settings::now()));
+    Box::new(move |explained| {
+        let question = explained.question;
+        let decision = question.decide();
+        let warnings: Vec<String> = explained.warning.iter().cloned().collect();
+        let envelope = Envelope { catalog_date: &catalog_date, age_days, overlays, warnings: &warnings };
+        let mut document = head("route.explain/1", &envelope);
+        document.extend(with_rates(&decision, explained.supposed, &|entry| Some(question.rates(entry))));
+        document.extend(Otherwise::of(question, &decision, None).json(&decision));
+        document.insert("fallback".to_owned(), Vec::<serde_json::Value>::new().into());
+        document.into()
+    })
 }
 
 /// One line a request, as JSON.

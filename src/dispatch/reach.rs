@@ -255,6 +255,17 @@ impl Dispatcher<'_> {
         Some(reach)
     }
 
+    /// Whether an endpoint can be called: it is spoken to in a protocol of this version, at an address that is known, with
+    /// a key that is set.
+    #[must_use]
+    pub fn is_callable(&self, endpoint: Endpoint) -> bool {
+        self.reach_one(endpoint, None).is_some_and(|reach| {
+            let addressed = !reach.no_base_url && reach.missing_settings.is_empty() && !reach.outside_sandbox;
+            let spoken = reach.protocol.is_some() && reach.unsupported.is_none();
+            addressed && spoken && !matches!(reach.found, Found::Missing { .. })
+        })
+    }
+
     fn call_at(&self, reach: &mut Reach, protocol: Protocol, template: &str, auth: &Auth) {
         let played = self.sandbox.and_then(|sandbox| sandbox.providers.get(&reach.provider.id));
         if let Some(simulated) = played.and_then(|protocols| protocols.get(&protocol)) {

@@ -8,8 +8,12 @@
 mod chat;
 pub mod codec;
 mod count;
+mod explain;
+mod generation;
 mod guard;
 mod intake;
+mod metrics;
+mod models;
 mod problem;
 mod reply;
 mod routes;
@@ -17,15 +21,19 @@ mod run;
 mod served;
 mod server;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::dispatch::{Line, Owned};
 use crate::units::Usd;
 use count::Counter;
+pub use explain::Explained;
 pub use guard::Token;
+use metrics::Metrics;
 pub use problem::Problem;
 pub use served::Line as LogLine;
 pub use server::{Serving, serve};
@@ -48,7 +56,12 @@ pub struct Config {
     pub day_cap: Option<Usd>,
     /// Takes what is noted of each request.
     pub log: Box<dyn Fn(&LogLine) + Send + Sync>,
+    /// Puts a decision into words, as `route explain -o json` does.
+    pub explain: Option<Explain>,
 }
+
+/// Puts a decision into words.
+pub type Explain = Box<dyn Fn(&Explained<'_>) -> Value + Send + Sync>;
 
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,6 +80,7 @@ impl Default for Config {
             total: Some(Duration::from_secs(600)),
             day_cap: None,
             log: Box::new(|_| {}),
+            explain: None,
         }
     }
 }
@@ -77,13 +91,22 @@ pub struct Gateway {
     owned: Owned,
     config: Config,
     under_way: Arc<Counter>,
+    metrics: Metrics,
+    /// The list of models: keys and catalog stay as they are.
+    models: OnceLock<Bytes>,
 }
 
 impl Gateway {
     /// A gateway that does not listen yet.
     #[must_use]
     pub fn new(owned: Owned, config: Config) -> Self {
-        Self { owned, config, under_way: Arc::new(Counter::default()) }
+        Self {
+            owned,
+            config,
+            under_way: Arc::new(Counter::default()),
+            metrics: Metrics::default(),
+            models: OnceLock::new(),
+        }
     }
 }
 

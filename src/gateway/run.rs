@@ -47,6 +47,15 @@ pub(super) struct Wishes {
     pub session: Option<String>,
 }
 
+impl Wishes {
+    /// What a name says already: a provider that it pins.
+    pub(super) fn of(resolved: &Resolved) -> Self {
+        let mut wishes = Self::default();
+        wishes.constraints.only.extend(resolved.provider.clone());
+        wishes
+    }
+}
+
 impl Decided {
     /// Decides.
     ///
@@ -58,8 +67,7 @@ impl Decided {
         request: ChatRequest,
         wishes: Wishes,
     ) -> Result<Self, Problem> {
-        let Wishes { mut constraints, policy, session } = wishes;
-        constraints.only.extend(resolved.provider.clone());
+        let Wishes { constraints, policy, session } = wishes;
         let dispatcher = gateway.owned.dispatcher();
         let variant = resolved.variant.as_deref();
         let reaches = dispatcher.reach_wanting(&resolved.model, variant, false, Some(&request), &constraints);

@@ -31,6 +31,8 @@ pub struct Line {
     pub method: String,
     /// The path, without its query.
     pub path: String,
+    /// The route that the path is one of; empty where it is none.
+    pub route: &'static str,
     /// The status that was sent.
     pub status: u16,
     /// From its head to the last byte of its answer.
@@ -45,6 +47,11 @@ impl Served {
         let at = (gateway.owned.now)();
         let line = Line { at, method: method.to_owned(), path: path.to_owned(), ..Line::default() };
         Self { gateway: Arc::clone(gateway), at, began: Instant::now(), line }
+    }
+
+    /// What its path is.
+    pub(super) fn route(&mut self, route: &'static str) {
+        self.line.route = route;
     }
 
     /// The status of its answer.
@@ -68,6 +75,7 @@ impl Drop for Served {
     fn drop(&mut self) {
         self.line.at = self.at;
         self.line.took = self.began.elapsed();
+        self.gateway.metrics.count(&self.line);
         (self.gateway.config.log)(&self.line);
     }
 }

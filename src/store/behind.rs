@@ -22,6 +22,8 @@ use crate::units::Usd;
 const WITHIN: Duration = Duration::from_millis(100);
 /// After so many rounds without anything of our own a look is taken at what others wrote.
 const ROUNDS: u32 = 10;
+/// So many decisions are written at once: with what they were made of they are the largest by far.
+const DECISIONS: usize = 64;
 /// So many conversations are remembered here; the disk remembers all of a day.
 const CONVERSATIONS: usize = 4096;
 
@@ -246,8 +248,12 @@ impl ObservationStore for Behind {
         self.settled().oldest()
     }
 
+    /// Under a load that the disk could not follow, not every decision is kept.
     fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
-        self.shared.lock().waiting.kept.push(kept.clone());
+        let waiting = &mut self.shared.lock().waiting.kept;
+        if waiting.len() < DECISIONS {
+            waiting.push(kept.clone());
+        }
         Ok(())
     }
 

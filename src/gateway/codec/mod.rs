@@ -3,6 +3,7 @@
 pub(crate) mod json;
 pub(crate) mod media;
 pub mod openai;
+pub mod prices;
 
 use serde_json::Value;
 

@@ -38,9 +38,7 @@ fn an_answer_has_its_cost_and_its_provider() {
     let (attempts, mut log) = world.end();
     assert_eq!((attempts.len(), attempts[0].source.name()), (1, "gateway"));
     assert!(log[0]["at"].take().is_string());
-    insta::assert_snapshot!(super::stable(&log[0].to_string()), @r#"
-    {"at":null,"method":"POST","path":"/v1/chat/completions","status":200,"ms":N,"model":"acme/tiny","decision_id":"ID","attempts":1,"provider":"alpha","class":"ok","input_tokens":7,"output_tokens":3,"cost_usd":0.000013}
-    "#);
+    insta::assert_snapshot!(super::stable(&log[0].to_string()), @r#"{"at":null,"method":"POST","path":"/v1/chat/completions","status":200,"ms":N,"model":"acme/tiny","decision_id":"ID","attempts":1,"provider":"alpha","class":"ok","input_tokens":7,"output_tokens":3,"cost_usd":0.000013}"#);
 }
 
 #[test]

@@ -58,6 +58,33 @@ fn both_calls_run_without_a_key_and_without_a_network() {
 }
 
 #[test]
+fn a_decision_is_told_as_the_command_tells_it() {
+    let home = Home::new();
+    let served = serve(&home, "--sandbox", &["-q"]);
+    let question = "/v1/route/explain?model=anthropic/claude-sonnet-5&tokens=2000/100";
+    let told = ask(served.addr, "GET", question, b"", &[]).json();
+    let own =
+        home.openmux(["route", "explain", "anthropic/claude-sonnet-5", "--tokens", "2000/100", "-o", "json"]).run();
+    let own: Value = serde_json::from_str(&own.stdout).unwrap();
+    let keys = |document: &Value| document.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&told), keys(&own));
+    assert_eq!((&told["schema"], &told["request"]), (&own["schema"], &own["request"]));
+    let first = &told["candidates"][0];
+    assert_eq!(keys(first), keys(&own["candidates"][0]));
+    let body = json!({ "model": "anthropic/claude-sonnet-5", "messages": [{ "role": "user", "content": "Hello!" }] });
+    let posted = ask(served.addr, "POST", "/api/v1/route/explain", body.to_string().as_bytes(), &[]).json();
+    assert_eq!(posted["request"]["input_estimated"], true);
+    let answer = chat(&served, "/v1/chat/completions", json!({ "model": "anthropic/claude-sonnet-5" }));
+    assert_eq!(answer.header("x-openmux-provider"), posted["chosen"], "what is explained is what is done");
+    for (query, param) in [("?model=none/none", "model"), ("", "model"), ("?model=x&colour=red", "colour")] {
+        let wrong = ask(served.addr, "GET", &format!("/v1/route/explain{query}"), b"", &[]);
+        assert_eq!(wrong.error("param"), param, "{wrong:?}");
+    }
+    served.running.signal("TERM");
+    assert_eq!(served.running.wait().code, Some(143));
+}
+
+#[test]
 fn an_outage_is_not_noticed() {
     let home = Home::new();
     let served = serve(&home, "--sandbox=outage", &["-q"]);

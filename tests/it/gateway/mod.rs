@@ -3,6 +3,7 @@
 mod chat;
 mod command;
 mod law;
+mod lookups;
 mod stream;
 mod wire;
 
