@@ -115,7 +115,9 @@ impl ObservationStore for Sqlite {
 
     fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached(
+        // One reading of all, as of one moment; a transaction for each would take and give back the file's locks every time.
+        let reading = connection.unchecked_transaction()?;
+        let mut statement = reading.prepare_cached(
             "SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = ?3 ORDER BY id DESC",
         )?;
         let mut found = BTreeMap::new();
@@ -128,7 +130,7 @@ impl ObservationStore for Sqlite {
             // One endpoint under several hosts or protocols: the state that was written last speaks for it.
             let mut newest: Option<(Timestamp, EndpointStats)> = None;
             for id in ids {
-                let Some(known) = state::stats_at(&connection, id?, now)? else { continue };
+                let Some(known) = state::stats_at(&reading, id?, now)? else { continue };
                 if newest.as_ref().is_none_or(|(updated, _)| *updated < known.0) {
                     newest = Some(known);
                 }

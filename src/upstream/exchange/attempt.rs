@@ -1,5 +1,6 @@
 //! The attempt while it runs: stamps, counts, and events that are held back until the first token.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -266,9 +267,18 @@ impl Attempt {
         }
     }
 
-    /// Awaits within the limit that is nearest, or until cancelled.
+    /// Awaits within the limit that is nearest, or until cancelled. What is there already is had without a timer.
     async fn guard<T>(&mut self, future: impl Future<Output = T>) -> Result<T, End> {
         let (limit, deadline) = self.deadline();
+        if *self.cancel.borrow() {
+            return Err(End::Cancelled);
+        }
+        let mut future = std::pin::pin!(future);
+        if let Poll::Ready(result) = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+            // What arrived in time and is only read late is no silence; an answer without an end is one all the same.
+            let endless = limit == Limit::Total && Instant::now() >= deadline;
+            return if endless { Err(End::Limit(limit)) } else { Ok(result) };
+        }
         let mut cancel = self.cancel.clone();
         let cancelled = async move {
             // A sender that is gone can no longer cancel.
