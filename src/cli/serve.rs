@@ -36,6 +36,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
             .fix("leave out --offline, or try it with --sandbox"));
     }
     let (catalog, overlays) = settings.catalog()?;
+    let catalog = catalog.loaded();
     settings::note_age(settings, &catalog, settings::now());
     let failed = |error: std::io::Error| {
         CliError::new(Exit::Config, "listen", format!("cannot listen on {}", args.listen))

@@ -19,10 +19,8 @@ use crate::catalog::resolve::resolve;
 use crate::chat::ChatRequest;
 use crate::dispatch::AttemptReport;
 
-/// How long the head of a stream waits for the first token, so that a failure before it has a status of its own. After
-/// that the stream is opened, and comments keep it open.
-const HEAD: Duration = Duration::from_secs(10);
-
+/// What OpenAI's clients call the id of a request.
+const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
 const PROVIDER: HeaderName = HeaderName::from_static("x-openmux-provider");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-openmux-attempts");
 const DECISION: HeaderName = HeaderName::from_static("x-openmux-decision-id");
@@ -86,10 +84,10 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answe
             say_dropped(&run, Some(answered), &mut response);
             response
         }
-        None => refusal(&Problem::failed(&report, &decided.routed.decision, &decided.request.model)),
+        None => refusal(&Problem::failed(&report, &decided.decision, &decided.request.model)),
     };
     set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
-    set(&mut response, DECISION, &decided.hex());
+    identify(&mut response, &decided.hex());
     served.status(response.status());
     response
 }
@@ -98,14 +96,15 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answe
 async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: Served) -> Answer {
     let mut run = Run::start(worker, begun.decided);
     served.begun(&run.decided);
-    // Whoever does not begin in time has not failed yet.
-    let report = timeout(HEAD, run.begun()).await.unwrap_or(None);
+    // Whoever does not begin in time has not failed yet: comments keep the stream open.
+    let quiet = worker.gateway.config.quiet;
+    let report = timeout(quiet, run.begun()).await.unwrap_or(None);
     let decided = Rc::clone(&run.decided);
     if let Some(report) = report.as_ref().filter(|report| report.answered().is_none() && !run.has_events()) {
         served.chat(&decided, report);
-        let mut response = refusal(&Problem::failed(report, &decided.routed.decision, &decided.request.model));
+        let mut response = refusal(&Problem::failed(report, &decided.decision, &decided.request.model));
         set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
-        set(&mut response, DECISION, &decided.hex());
+        identify(&mut response, &decided.hex());
         served.status(response.status());
         return response;
     }
@@ -113,7 +112,7 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: S
     let voice: Box<dyn Stream> = Box::new(Chunks::new(&answer_id(&id), decided.created(), model, begun.include_usage));
     let (attempts, provider) = run.so_far();
     served.status(StatusCode::OK);
-    let answering = Answering::new((run, report), voice, begun.metadata, (permit, served));
+    let answering = Answering::new((run, report), voice, (begun.metadata, quiet), (permit, served));
     let mut response = Response::new(Reply::Stream(Box::new(answering)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -122,8 +121,14 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: S
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     set(&mut response, PROVIDER, &provider);
     set(&mut response, ATTEMPTS, &attempts.to_string());
-    set(&mut response, DECISION, &id);
+    identify(&mut response, &id);
     response
+}
+
+/// By which id it can be asked for later.
+fn identify(response: &mut Answer, id: &str) {
+    set(response, DECISION, id);
+    set(response, REQUEST, id);
 }
 
 /// Names what the provider was not told, because it does not take it.

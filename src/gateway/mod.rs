@@ -50,6 +50,9 @@ pub struct Config {
     pub at_once: usize,
     /// How long a request's head, and then its body, may take to arrive.
     pub arrival: Duration,
+    /// How long the head of a stream waits for the first token, so that a failure before it has a status of its own; and
+    /// how long a stream is silent before a comment says that somebody is still there.
+    pub quiet: Duration,
     /// How long one chat may take; `None` is no limit.
     pub total: Option<Duration>,
     /// The most that all requests of a day (UTC) may cost together.
@@ -77,6 +80,7 @@ impl Default for Config {
             largest_body: 32 * 1024 * 1024,
             at_once: 1024,
             arrival: Duration::from_secs(30),
+            quiet: Duration::from_secs(10),
             total: Some(Duration::from_secs(600)),
             day_cap: None,
             log: Box::new(|_| {}),

@@ -18,9 +18,6 @@ use super::run::{Run, ended};
 use super::served::Served;
 use crate::dispatch::ChatReport;
 
-/// How long nothing may be sent before a comment says that somebody is still there.
-const ALIVE: Duration = Duration::from_secs(10);
-
 /// The body of a response.
 #[derive(Debug)]
 pub(super) enum Reply {
@@ -80,6 +77,8 @@ pub(super) struct Answering {
     served: Served,
     /// When nobody has said anything for too long.
     quiet: Pin<Box<Sleep>>,
+    /// How long that is.
+    alive: Duration,
     sent: Instant,
     over: bool,
 }
@@ -95,12 +94,12 @@ impl Answering {
     pub(super) fn new(
         (run, report): (Run, Option<ChatReport>),
         voice: Box<dyn Stream>,
-        metadata: bool,
+        (metadata, alive): (bool, Duration),
         (_permit, served): (Permit, Served),
     ) -> Self {
         let sent = Instant::now();
-        let quiet = Box::pin(sleep_until(sent + ALIVE));
-        Self { run, voice, report, metadata, _permit, served, quiet, sent, over: false }
+        let quiet = Box::pin(sleep_until(sent + alive));
+        Self { run, voice, report, metadata, _permit, served, quiet, alive, sent, over: false }
     }
 
     /// The next piece of it; `None` at its end.
@@ -136,7 +135,7 @@ impl Answering {
         match report.answered() {
             Some(answered) => self.voice.end(&ended(decided, report, answered, self.metadata), out),
             None => {
-                let problem = Problem::failed(report, &decided.routed.decision, &decided.request.model);
+                let problem = Problem::failed(report, &decided.decision, &decided.request.model);
                 self.voice.failed(&problem, out);
             }
         }
@@ -146,10 +145,10 @@ impl Answering {
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
             std::task::ready!(self.quiet.as_mut().poll(context));
-            let (now, due) = (Instant::now(), self.sent + ALIVE);
+            let (now, due) = (Instant::now(), self.sent + self.alive);
             if now >= due {
                 self.sent = now;
-                self.quiet.as_mut().reset(now + ALIVE);
+                self.quiet.as_mut().reset(now + self.alive);
                 let mut out = String::new();
                 self.voice.alive(&mut out);
                 return Poll::Ready(Some(out.into()));

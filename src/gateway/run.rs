@@ -19,7 +19,7 @@ use crate::catalog::resolve::Resolved;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer, Plan, Reach, Routed, Talk, group, route_request};
 use crate::observe::Source;
-use crate::routing::{Constraints, Kept, Limits, Policy, decision_hex};
+use crate::routing::{Constraints, Decision, Input, Kept, Limits, Policy, decision_hex};
 
 /// A chat that is decided and not yet sent.
 #[derive(Debug)]
@@ -28,8 +28,10 @@ pub(super) struct Decided {
     pub request: ChatRequest,
     /// Who was weighed.
     pub reaches: Vec<Reach>,
-    /// The decision, and what it was made of.
-    pub routed: Routed,
+    /// The decision.
+    pub decision: Decision,
+    /// What it was made of, until that is kept.
+    input: RefCell<Option<Input>>,
     /// The conversation.
     pub talk: Option<Talk>,
     /// The request's id, which its attempts and its decision carry.
@@ -79,10 +81,11 @@ impl Decided {
             None => route,
         };
         let routed = dispatcher.route(&route, Some(&request), &reaches, &policy, seed, false);
-        if routed.decision.chosen().is_none() {
-            return Err(Problem::unroutable(&routed.decision, &resolved.model));
+        let Routed { decision, input, .. } = routed;
+        if decision.chosen().is_none() {
+            return Err(Problem::unroutable(&decision, &resolved.model));
         }
-        Ok(Self { request, reaches, routed, talk, id: group() })
+        Ok(Self { request, reaches, decision, input: RefCell::new(Some(input)), talk, id: group() })
     }
 
     /// The id as it is printed.
@@ -92,11 +95,11 @@ impl Decided {
 
     /// When it was decided, in seconds since 1970.
     pub(super) fn created(&self) -> i64 {
-        self.routed.decision.at.as_second()
+        self.decision.at.as_second()
     }
 
     fn plan(&self, gateway: &Gateway) -> Plan<'_> {
-        let decision = &self.routed.decision;
+        let decision = &self.decision;
         let hidden = |reach: &&Reach| decision.chosen().is_some_and(|first| first.endpoint == reach.endpoint.id);
         let hidden = self.reaches.iter().find(hidden).is_some_and(Reach::hides_reasoning);
         Plan {
@@ -253,8 +256,8 @@ async fn chat(worker: Rc<Worker>, decided: Rc<Decided>, told: Rc<Told>, stopped:
     let mut teller = Teller(told);
     let plan = decided.plan(gateway);
     let report = dispatcher.chat(&plan, worker.line.wire(), stopped, &mut teller).await;
-    let kept = Kept::new(decided.id, decided.routed.input.clone(), &decided.routed.decision);
-    if let Err(error) = dispatcher.store.keep_decision(&kept) {
+    let kept = decided.input.take().map(|input| Kept::new(decided.id, input, &decided.decision));
+    if let Some(Err(error)) = kept.map(|kept| dispatcher.store.keep_decision(&kept)) {
         teller.notice(Notice::NotKept(error.to_string()));
     }
     report
@@ -277,7 +280,7 @@ pub(super) fn ended(decided: &Decided, report: &ChatReport, answered: &AttemptRe
 
 /// How a request was routed, for a client that asked.
 pub(super) fn routing(decided: &Decided, report: &ChatReport) -> Value {
-    let ranked = decided.routed.decision.ranked.iter().map(|entry| {
+    let ranked = decided.decision.ranked.iter().map(|entry| {
         let total = super::codec::literal(&entry.score.total().exact());
         serde_json::json!({ "provider": entry.endpoint.provider.as_str(), "total_usd": total })
     });
@@ -285,6 +288,6 @@ pub(super) fn routing(decided: &Decided, report: &ChatReport) -> Value {
         "decision_id": decided.hex(),
         "attempts": report.attempts.iter().map(problem::attempt).collect::<Vec<_>>(),
         "candidates": ranked.collect::<Vec<_>>(),
-        "rejected": decided.routed.decision.rejected.len(),
+        "rejected": decided.decision.rejected.len(),
     })
 }

@@ -73,6 +73,10 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
+        // What nobody waited for has no status; nginx has a number for it.
+        if self.line.status == 0 {
+            self.line.status = 499;
+        }
         self.line.at = self.at;
         self.line.took = self.began.elapsed();
         self.gateway.metrics.count(&self.line);

@@ -18,7 +18,7 @@ use crate::units::Usd;
 
 /// So many attempts and decisions are kept; a process that serves may live long.
 const ATTEMPTS: usize = 50_000;
-const DECISIONS: usize = 2_000;
+const DECISIONS: usize = 500;
 
 /// Keeps the newest of them.
 fn trim<T>(kept: &mut Vec<T>, most: usize) {

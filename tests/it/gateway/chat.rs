@@ -303,6 +303,34 @@ fn a_name_that_is_no_models_is_a_404_with_what_is_near() {
     assert!(answer.error("rejected").as_array().is_some_and(|rejected| rejected.len() > 3), "{answer:?}");
 }
 
+/// What the official clients send (`tests/fixtures/sdk/`), but for the model.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a fixture is a file")]
+fn the_official_clients_are_understood() {
+    let path = format!("{}/tests/fixtures/sdk/openai.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let lines = std::fs::read_to_string(path).unwrap();
+    let asked: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let chats: Vec<&Value> = asked.iter().filter(|asked| asked["path"] == "/v1/chat/completions").collect();
+    assert!(chats.len() >= 4, "{}", chats.len());
+    for asked in chats {
+        let mut body = asked["body"].clone();
+        body["model"] = "acme/tiny".into();
+        let streams = body["stream"] == true;
+        let script = if streams { wire::openai_stream(&["Hello, you."], Some((7, 3))) } else { good() };
+        let world = World::new(vec![Server::start(vec![script])]);
+        let pairs = asked["headers"].as_array().unwrap().iter();
+        let pairs = pairs.map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap()));
+        let kept = |(name, _): &(&str, &str)| {
+            !["host", "content-length", "accept-encoding"].contains(&name.to_ascii_lowercase().as_str())
+        };
+        let headers: Vec<(&str, &str)> = pairs.filter(kept).collect();
+        let answer = world.post("/v1/chat/completions", &body.to_string(), &headers);
+        assert_eq!(answer.status, 200, "{asked}: {answer:?}");
+        assert_eq!(answer.body.ends_with("data: [DONE]\n\n"), streams, "{answer:?}");
+        assert_eq!(answer.header("x-request-id"), answer.header("x-openmux-decision-id"));
+    }
+}
+
 #[test]
 fn a_mistake_names_its_place() {
     let world = World::new(vec![]);

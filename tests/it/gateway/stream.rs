@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use openmux::observe::ErrorClass;
 use serde_json::{Value, json};
@@ -113,6 +114,7 @@ fn a_client_that_goes_away_ends_the_attempt_which_is_recorded() {
         let (attempts, log) = world.end();
         assert_eq!(attempts.iter().map(|seen| seen.class).collect::<Vec<_>>(), [ErrorClass::Aborted]);
         assert_eq!(log[0]["class"], "aborted", "{log:?}");
+        assert_eq!(log[0]["status"], if streamed { 200 } else { 499 }, "{log:?}");
     }
 }
 
@@ -128,6 +130,22 @@ fn events_pass_as_they_come() {
     write!(socket, "{head} {}\r\n\r\n{body}", body.len()).unwrap();
     let mut lines = BufReader::new(&socket).lines();
     assert!(lines.any(|line| line.unwrap().contains("\"content\":\"Hello\"")), "before the gate is opened");
+    gate.open();
+    assert!(lines.any(|line| line.unwrap().contains("[DONE]")));
+}
+
+#[test]
+fn who_waits_for_the_first_token_is_told_that_somebody_is_there() {
+    let gate = Gate::new();
+    let steps = vec![Step::Pause(gate.clone()), Step::bytes(wire::openai_events(&["Hello"], None).concat())];
+    let servers = vec![Server::start(vec![Script::stream(steps)])];
+    let world = World::with(servers, "openai-chat", |config| config.quiet = Duration::from_millis(20));
+    let body = hello(json!({ "stream": true })).to_string();
+    let mut socket = TcpStream::connect(world.addr).unwrap();
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
+    write!(socket, "{head} {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut lines = BufReader::new(&socket).lines();
+    assert!(lines.any(|line| line.unwrap() == ": openmux is waiting for the provider"));
     gate.open();
     assert!(lines.any(|line| line.unwrap().contains("[DONE]")));
 }
