@@ -11,10 +11,11 @@ use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
-use super::{Outcome, chat, note, out, sandbox, warn};
+use super::{Outcome, chat, note, out, prompt, sandbox, warn};
 use crate::catalog::Catalog;
 use crate::dispatch::{Owned, Sandboxed};
 use crate::gateway::{Config, Explain, Gateway, LogLine, Token, serve};
+use crate::routing::Constraints;
 use crate::sandbox::{Running, SandboxProvider};
 use crate::store::{Memory, ObservationStore};
 
@@ -56,6 +57,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         token,
         hosts: args.host_name.clone(),
         at_once: args.max_requests,
+        constraints: constraints(settings, &catalog)?,
         total: settings.total_timeout(args.timeout)?,
         day_cap,
         log: Box::new(move |line| log(line, quiet)),
@@ -121,6 +123,12 @@ fn token(settings: &Settings, args: &ServeArgs) -> Result<Option<Token>, CliErro
     };
     let empty = || CliError::new(Exit::Config, "token", format!("there is no token in {place}"));
     Token::new(&text).map(Some).ok_or_else(empty)
+}
+
+/// What the environment asks of every chat.
+fn constraints(settings: &Settings, catalog: &Catalog) -> Result<Constraints, CliError> {
+    let only = settings.keys.vars.plain("OPENMUX_PROVIDER").map(|name| prompt::provider(catalog, name)).transpose()?;
+    Ok(Constraints { only: only.into_iter().collect(), max_cost: settings.max_cost(None)?, ..Constraints::default() })
 }
 
 /// Where measurements are kept, and what is to be said of it. In the sandbox that is nowhere; where the day has a budget,

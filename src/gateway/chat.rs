@@ -60,7 +60,7 @@ async fn begin(worker: &Worker, headers: &HeaderMap, body: Incoming) -> Result<(
     let asked = ask::read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
     let resolved = resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
     let request = ChatRequest { model: resolved.model.clone(), ..asked.request };
-    let decided = Decided::new(gateway, &resolved, request, Wishes::of(&resolved))?;
+    let decided = Decided::new(gateway, &resolved, request, Wishes::of(&gateway.config, &resolved))?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
     Ok((permit, Begun { decided, include_usage: asked.include_usage, metadata }))
 }

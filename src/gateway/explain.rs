@@ -41,7 +41,7 @@ pub(super) fn query(gateway: &Gateway, pairs: &[(String, String)]) -> Result<Val
     }
     let model = model.ok_or_else(|| Problem::invalid("model: missing"))?;
     let resolved = resolve(&gateway.owned.catalog, model).map_err(|error| Problem::no_model(&error))?;
-    let wishes = Wishes::of(&resolved);
+    let wishes = Wishes::of(&gateway.config, &resolved);
     let [input, output, cached] = tokens.map(Tokens::new);
     let chat = ChatRequest::new(resolved.model.clone(), vec![Message::text(Role::User, "")]);
     let route = RouteRequest {
@@ -68,7 +68,7 @@ pub(super) fn body(gateway: &Gateway, body: &Map<String, Value>) -> Result<Value
     let asked = ask::read(body).map_err(|wrong| Problem::invalid(&wrong))?;
     let resolved = resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
     let chat = ChatRequest { model: resolved.model.clone(), ..asked.request };
-    let wishes = Wishes::of(&resolved);
+    let wishes = Wishes::of(&gateway.config, &resolved);
     let route = route_request(&chat, wishes.constraints.clone());
     told(gateway, &resolved, &chat, (route, wishes), true)
 }

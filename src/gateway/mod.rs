@@ -29,6 +29,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::dispatch::{Line, Owned};
+use crate::routing::Constraints;
 use crate::units::Usd;
 use count::Counter;
 pub use explain::Explained;
@@ -53,6 +54,8 @@ pub struct Config {
     /// How long the head of a stream waits for the first token, so that a failure before it has a status of its own; and
     /// how long a stream is silent before a comment says that somebody is still there.
     pub quiet: Duration,
+    /// What is not negotiable in any request.
+    pub constraints: Constraints,
     /// How long one chat may take; `None` is no limit.
     pub total: Option<Duration>,
     /// The most that all requests of a day (UTC) may cost together.
@@ -81,6 +84,7 @@ impl Default for Config {
             at_once: 1024,
             arrival: Duration::from_secs(30),
             quiet: Duration::from_secs(10),
+            constraints: Constraints::default(),
             total: Some(Duration::from_secs(600)),
             day_cap: None,
             log: Box::new(|_| {}),

@@ -146,6 +146,12 @@ impl Problem {
                 let what = format!("only {made_by} can take back what it signed");
                 of(StatusCode::BAD_REQUEST, Some(ErrorClass::Unsupported), what, "leave the signatures out".to_owned())
             }
+            Rejection::AboveMaxCost { .. } | Rejection::UnboundedCost { .. } => of(
+                StatusCode::PAYMENT_REQUIRED,
+                None,
+                "it could cost more than one request may".to_owned(),
+                "max_tokens with a smaller number, or OPENMUX_MAX_COST where openmux serve runs".to_owned(),
+            ),
             Rejection::Retired { .. } => of(
                 StatusCode::NOT_FOUND,
                 Some(ErrorClass::NotFound),

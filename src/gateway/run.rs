@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::codec::Ended;
 use super::problem::{self, Problem};
-use super::{Gateway, Worker};
+use super::{Config, Gateway, Worker};
 use crate::catalog::Origin;
 use crate::catalog::resolve::Resolved;
 use crate::chat::{ChatEvent, ChatRequest};
@@ -50,11 +50,13 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    /// What a name says already: a provider that it pins.
-    pub(super) fn of(resolved: &Resolved) -> Self {
-        let mut wishes = Self::default();
-        wishes.constraints.only.extend(resolved.provider.clone());
-        wishes
+    /// What holds for every request, and what a name says already: a provider that it pins.
+    pub(super) fn of(config: &Config, resolved: &Resolved) -> Self {
+        let mut constraints = config.constraints.clone();
+        if let Some(pinned) = &resolved.provider {
+            constraints.only = vec![pinned.clone()];
+        }
+        Self { constraints, ..Self::default() }
     }
 }
 

@@ -168,6 +168,10 @@ async fn work(
                 }
             }
         }
+        // What the last connection left behind is seen to its end, too.
+        while let Ok(orphan) = orphans.try_recv() {
+            tasks.spawn_local(async move { drop(orphan.await) });
+        }
     }
 }
 

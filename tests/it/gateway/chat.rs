@@ -332,6 +332,15 @@ fn the_official_clients_are_understood() {
 }
 
 #[test]
+fn what_holds_for_every_request_is_not_for_clients_to_change() {
+    let cap = |config: &mut openmux::gateway::Config| config.constraints.max_cost = Some("0.001".parse().unwrap());
+    let world = World::with(vec![Server::start(vec![good()])], "openai-chat", cap);
+    let dear = world.chat(&hello(json!({})));
+    assert_eq!((dear.status, dear.error("code")), (402, "above_max_cost".into()), "{dear:?}");
+    assert_eq!(world.chat(&hello(json!({ "max_tokens": 50 }))).status, 200);
+}
+
+#[test]
 fn a_mistake_names_its_place() {
     let world = World::new(vec![]);
     for (more, param) in [
