@@ -19,6 +19,9 @@ _openmux() {
             openmux,chat)
                 cmd="openmux__subcmd__chat"
                 ;;
+            openmux,check)
+                cmd="openmux__subcmd__check"
+                ;;
             openmux,help)
                 cmd="openmux__subcmd__help"
                 ;;
@@ -77,18 +80,18 @@ _openmux() {
 
     case "${cmd}" in
         openmux)
-            opts="-o -q -v -h -V --output --json --color --quiet --verbose --offline --sandbox --help --version models providers route chat serve usage sandbox help"
+            opts="-o -q -v -h -V --output --json --color --quiet --verbose --offline --sandbox --help --version models providers route check chat serve usage sandbox help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -107,7 +110,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__chat)
-            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --resume --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -286,11 +289,149 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__check)
+            opts="-o -q -v -h --file --lock --update-lock --locked --provider --max-input-price --max-price-in --max-output-price --max-price-out --max-price-cache-read --max-price-cache-write --max-call-price --tokens --min-context --min-output --has --not-retiring --served-by --min-providers --min-callable --has-key --max-catalog-age --max-ttft --min-tps --min-availability --window --probe --max-cost --rounds --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-in)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-input-price)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-output-price)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-cache-read)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-price-cache-write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-call-price)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tokens)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --has)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --not-retiring)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --served-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-providers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-callable)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --has-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-catalog-age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-ttft)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-tps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-availability)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-cost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rounds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -316,11 +457,11 @@ _openmux() {
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -346,11 +487,11 @@ _openmux() {
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -428,11 +569,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -486,11 +627,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -516,11 +657,11 @@ _openmux() {
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -562,11 +703,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -688,11 +829,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -750,11 +891,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -796,11 +937,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -870,11 +1011,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -900,11 +1041,11 @@ _openmux() {
             fi
             case "${prev}" in
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1090,11 +1231,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1128,11 +1269,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1186,11 +1327,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1232,11 +1373,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1290,11 +1431,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1360,11 +1501,11 @@ _openmux() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 -o)
-                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)

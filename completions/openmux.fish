@@ -32,7 +32,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_needs_command" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -46,11 +48,12 @@ complete -c openmux -n "__fish_openmux_needs_command" -s V -l version -d 'Print 
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "models" -d 'Find models by price, context and abilities; everything known about one'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "providers" -d 'Who serves a model, at what price, how fast; which providers there are'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "route" -d 'Which provider a call would use, did use, or would have used, and why'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "check" -d 'Assert facts about models, providers and the catalog, for CI. Works offline'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "chat" -d 'Send one prompt, stream the answer'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "serve" -d 'A local gateway that clients of OpenAI use unchanged, until Ctrl-C'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "usage" -d 'What was spent, by day, model, provider or source. Works offline'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "sandbox" -d 'Run simulated providers on this machine until Ctrl-C'
-complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, routing, messages'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -59,7 +62,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -93,7 +98,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -128,7 +135,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -149,7 +158,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -176,7 +187,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -201,7 +214,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -232,7 +247,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -281,7 +298,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -314,7 +333,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -333,7 +354,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -391,7 +414,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -419,7 +444,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -445,7 +472,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -456,6 +485,54 @@ complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_s
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l file -d 'Assertions from a TOML file' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l lock -d 'Keep the facts of these models in a file; where it is there, say what has changed since' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l provider -d 'Assert the facts of these providers\' offers, each' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-price-in -l max-input-price -d 'Input costs at most so many USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-price-out -l max-output-price -d 'Output costs at most so many USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-price-cache-read -d 'Input from a cache costs at most so many USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-price-cache-write -d 'Writing a cache costs at most so many USD per 1M tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-call-price -d 'One call of the size of --tokens costs at most so many USD' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l tokens -d 'The call that is meant, in tokens: prices and measured figures are of its size' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-context -d 'Context of at least so many tokens: 200k, 1m' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-output -d 'Answers of at least so many tokens' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l has -d 'It can do these: tools, vision, structured, reasoning, pdf, cache and others of the CAN column' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l not-retiring -d 'Neither retired nor to be retired within so many days: 90d' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l served-by -d 'Each of these serves it' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-providers -d 'At least so many providers serve it' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-callable -d 'At least so many of its providers could be called from here: key, address and protocol are there' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l has-key -d 'A key is set for each of these providers' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-catalog-age -d 'The catalog is at most so many days old' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-ttft -d 'The median wait for the first token is surely at most this: 1.5s' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-tps -d 'The median speed is surely at least so many tokens per second' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l min-availability -d 'The share of whole answers is surely at least this: 0.95 or 95%' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l window -d 'Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l max-cost -d 'The most that all probes may cost in USD [default: 1, or max_run_usd of config.toml]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l rounds -d 'Rounds of a probe [default: 10]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l at -d 'Answer as of this moment (RFC 3339): prices by the hour, ages, cool-downs' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''
+github\t''
+junit\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l update-lock -d 'Write the lock anew with the facts of today'
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l locked -d 'A lock that is not there is an error, in place of being written'
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l probe -d 'Measure first, by calls that cost money: at most --max-cost together'
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand check" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand check" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand check" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s m -l model -d 'The model: author/slug, a bare slug that one author has, an alias, or model:provider [env: OPENMUX_MODEL]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s s -l system -d 'Instructions for the whole conversation, or @FILE' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s a -l attach -d 'A file that goes along: PNG, JPEG, GIF, WebP, PDF or UTF-8 text, told by its bytes; a URL is fetched, `-` is stdin; repeatable' -r
@@ -504,7 +581,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -520,6 +599,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -s n -l dry-run -d
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s u -l usage -d 'Print provider, tokens, cost and time on stderr at the end [default: on a terminal]'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-usage -d 'Do not print that line'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l strict -d 'Treat an answer that is cut off, or does not satisfy --schema, as a failure (exit 10)'
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l resume -d 'Where the answer breaks off in the middle, let a provider that takes its beginning go on with it; the seam is told on stderr, and in JSON'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l show-reasoning -d 'Print the model\'s reasoning on stderr, where it streams any'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s q -l quiet -d 'Say nothing but errors on stderr'
@@ -541,7 +621,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -569,7 +651,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -592,7 +676,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -610,7 +696,9 @@ csv\t''
 tsv\t''
 md\t''
 ids\t''
-text\t''"
+text\t''
+github\t''
+junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand help" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -77,6 +77,7 @@
 //! | where keys come from beside the environment: the user's `config.toml`; signs of a cloud's credentials | `cli/{config,clouds}.rs` |
 //! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
 //! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
+//! | going on with an answer that broke off: who can, the seam | `dispatch/resume.rs`; [`catalog::Prefill`] |
 //! | what such a process owns, and what each of its threads does | `dispatch/owned.rs` |
 //! | what a client's dialect means, and how answers and errors are put in it | `gateway/codec/`, a folder each |
 //! | who may call the gateway; how much, how slowly, how many at once | `gateway/{guard,intake,count,server}.rs` |
@@ -87,6 +88,7 @@
 //! | simulated providers | [`sandbox`] |
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
+//! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | how something looks | `cli/render/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
 //!
@@ -107,8 +109,9 @@
 //!    stop without the provider's own end are a truncated answer.
 //! 5. Nothing half-done looks done: partial output, a finish of `error`, an empty answer, a cut-off tool call are
 //!    failures with a class.
-//! 6. After the first token has reached the caller nothing is sent again. Where nothing has reached the caller
-//!    (`--no-stream`, `-o json`) a break may still fail over, and what it may have cost is reported.
+//! 6. After the first token has reached the caller nothing is sent again, but what was said, to be gone on with, where
+//!    that was asked for (`--resume`). Where nothing has reached the caller (`--no-stream`, `-o json`) a break may still
+//!    fail over, and what it may have cost is reported.
 //! 7. Preferences are loud: what an endpoint cannot honour rejects it, with the reason.
 //! 8. The library prints nothing and reads no clock, environment or file on its own; `.clippy.toml` says where each is
 //!    banned, and the few files that may say so. The clouds' own libraries do, as [`upstream::auth`] tells.

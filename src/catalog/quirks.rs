@@ -61,6 +61,14 @@ words! {
     }
 }
 
+impl Prefill {
+    /// Whether what it was handed comes back at the beginning of what is said: Mistral.
+    #[must_use]
+    pub const fn echoes(self) -> bool {
+        matches!(self, Self::Prefix)
+    }
+}
+
 /// What a provider does its own way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quirks {
@@ -76,6 +84,8 @@ pub struct Quirks {
     pub output_excludes_reasoning: bool,
     /// How an answer that was begun is handed to it to go on with.
     pub prefill: Prefill,
+    /// The dialect in which alone it can be; `None` is every one that has the mark.
+    pub prefill_protocol: Option<Protocol>,
     /// The models that alone can go on with one; empty is all.
     pub prefill_models: Vec<ModelId>,
     /// The dialects in which it makes and takes signatures that are good at every provider of which the same is said.
@@ -95,10 +105,21 @@ impl Default for Quirks {
             replays_reasoning: false,
             output_excludes_reasoning: false,
             prefill: Prefill::None,
+            prefill_protocol: None,
             prefill_models: Vec::new(),
             portable_signatures: Vec::new(),
             bills_on_cancel: false,
             notes: BTreeMap::new(),
         }
+    }
+}
+
+impl Quirks {
+    /// Whether a model is known to go on with an answer that was begun, where it is asked in this dialect.
+    #[must_use]
+    pub fn prefills(&self, protocol: Protocol, model: &ModelId) -> bool {
+        self.prefill != Prefill::None
+            && self.prefill_protocol.is_none_or(|only| only == protocol)
+            && (self.prefill_models.is_empty() || self.prefill_models.contains(model))
     }
 }

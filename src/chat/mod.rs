@@ -47,6 +47,8 @@ pub struct ChatRequest {
     pub native: Vec<Native>,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
+    /// Whether the last message is the beginning of the answer, which is to be gone on with.
+    pub continues: bool,
 }
 
 /// Why the model stopped, normalised.
@@ -148,6 +150,7 @@ impl ChatRequest {
             extra: serde_json::Map::new(),
             native: Vec::new(),
             stream: true,
+            continues: false,
         }
     }
 

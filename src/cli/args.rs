@@ -1,6 +1,7 @@
 //! What was typed, and nothing more: values are checked here, but nothing is resolved. `settings` says what it means.
 
 mod ask;
+mod assert;
 mod lists;
 mod measured;
 mod probe;
@@ -12,6 +13,7 @@ use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
+pub use assert::CheckArgs;
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
@@ -20,7 +22,8 @@ pub use serve::ServeArgs;
 pub(crate) use values::duration;
 pub use values::{FallbackClass, Limit, Region, Shape};
 pub(crate) use values::{
-    ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, usd,
+    ability, days, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, shape,
+    share_millionths, span, speed_millionths, tokens, ttft_micros, usd,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -43,7 +46,7 @@ const STYLES: Styles = Styles::styled()
         openmux models list --tools --max-price 1\n  \
         openmux providers compare claude-sonnet-5\n  \
         openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n\n\
-        More: openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages|failures",
+        More: openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages|failures|check",
     styles = STYLES,
     max_term_width = 100,
     disable_help_subcommand = true,
@@ -114,6 +117,8 @@ pub enum Format {
     Md,
     Ids,
     Text,
+    Github,
+    Junit,
 }
 
 /// When to use colour.
@@ -137,6 +142,8 @@ pub enum Command {
     /// Which provider a call would use, did use, or would have used, and why.
     #[command(subcommand, arg_required_else_help = true)]
     Route(Route),
+    /// Assert facts about models, providers and the catalog, for CI. Works offline.
+    Check(Box<CheckArgs>),
     /// Send one prompt, stream the answer.
     Chat(Box<ChatArgs>),
     /// A local gateway that clients of OpenAI use unchanged, until Ctrl-C.
@@ -145,7 +152,7 @@ pub enum Command {
     Usage(UsageArgs),
     /// Run simulated providers on this machine until Ctrl-C.
     Sandbox(SandboxArgs),
-    /// Help on a command or a topic: output, exit-codes, environment, routing, messages.
+    /// Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check.
     Help(HelpArgs),
 }
 

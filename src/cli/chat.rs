@@ -21,7 +21,7 @@ use super::settings::Settings;
 use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
 use crate::catalog::resolve::Resolved;
 use crate::chat::ChatRequest;
-use crate::dispatch::{Dispatcher, Reach, route_request};
+use crate::dispatch::{Dispatcher, Reach, Suppose, route_request};
 use crate::observe::ErrorClass;
 use crate::routing::Limits;
 use crate::upstream::auth::Signer;
@@ -176,7 +176,8 @@ impl Asked<'_> {
             Some(talk) => dispatcher.recall(route, (talk, self.request), &reaches, &policy),
             None => route,
         };
-        let routed = dispatcher.route(&route, Some(self.request), &reaches, &policy, seed, args.dry_run);
+        let routed =
+            dispatcher.route(&route, Some(self.request), &reaches, &policy, seed, Suppose::where_none(args.dry_run));
         if let Some(text) = &routed.warning {
             warn(settings, text);
         }
@@ -239,6 +240,7 @@ impl Asked<'_> {
             total: (settings.total_timeout(args.timeout)?)
                 .map(|total| total.saturating_sub(self.fallen.borrow().elapsed())),
             // What may have to be asked for once more is shown to nobody before.
+            resume: args.resume,
             hold: args.no_stream || self.format == Format::Json || shaped,
             talk,
             gone: printer.gone(),

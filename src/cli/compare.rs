@@ -10,9 +10,10 @@ use super::settings::Settings;
 use super::{Outcome, facts, prompt};
 use crate::catalog::Catalog;
 use crate::catalog::price::Item;
-use crate::dispatch::{Reach, shape};
+use crate::dispatch::{Reach, Suppose, shape};
 use crate::routing::{Decision, Ranked, Rejection};
 use crate::units::Tokens;
+use crate::upstream::auth::Found;
 
 /// The columns before what was measured.
 const BEFORE: [Column; 11] = [
@@ -73,8 +74,16 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     let tokens = call.shape;
     let request = shape(&resolved.model, tokens.input, tokens.output, tokens.cached, constraints);
     let policy = prompt::policy(&args.choice);
-    let decision =
-        dispatcher.route(&request, None, &supposed(&reaches), &policy, args.choice.seed.unwrap_or(0), true).decision;
+    let decision = dispatcher
+        .route(
+            &request,
+            None,
+            &built(&reaches, settings.sandbox.is_some()),
+            &policy,
+            args.choice.seed.unwrap_or(0),
+            Suppose::All,
+        )
+        .decision;
     let view = View::read(&offline, &args.window.window, args.unit, tokens.input, format);
     let mut sheet = sheet(&reaches, &decision, args, &call, &view);
     let sort = column_names(&args.list.sort);
@@ -100,13 +109,13 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     offline.close(&printed.text, format, &legend, &printed.hidden)
 }
 
-/// As if every key and setting were there, and every protocol built: a comparison leaves nobody out for lack of a key.
-fn supposed(reaches: &[Reach]) -> Vec<Reach> {
+/// As if every address were known and every protocol built. What the sandbox measured was measured with none of the user's
+/// keys.
+fn built(reaches: &[Reach], sandbox: bool) -> Vec<Reach> {
     let with_everything = |reach: &Reach| Reach {
         unsupported: None,
         no_base_url: false,
-        missing_settings: Vec::new(),
-        found: crate::upstream::auth::Found::NotNeeded,
+        found: if sandbox { Found::Missing { looked_in: Vec::new() } } else { reach.found.clone() },
         ..reach.clone()
     };
     reaches.iter().map(with_everything).collect()

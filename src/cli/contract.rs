@@ -105,9 +105,9 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "done; also an empty list, and a reader that closed stdout",
-            Self::Negative => "the question was answered \"no\"",
+            Self::Negative => "the question was answered \"no\": an assertion of check does not hold",
             Self::Usage => "bad flag or value, missing prompt, input that is not UTF-8",
-            Self::NotFound => "no such model, provider or file; or the provider says it is gone",
+            Self::NotFound => "no such model, provider, file or (check) known fact; or the provider says it is gone",
             Self::Auth => "no key, key rejected, not permitted (401, 403)",
             Self::Config => {
                 "unreadable configuration or overlay, proxy, certificate or clock set-up, local server not running"

@@ -15,7 +15,7 @@ use super::render::whatif::Otherwise;
 use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
 use crate::chat::{ChatRequest, Message, Role};
-use crate::dispatch::{Dispatcher, route_request, shape};
+use crate::dispatch::{Dispatcher, Suppose, route_request, shape};
 use crate::routing::{Decision, Expected, Policy, Question, RouteRequest};
 use crate::units::{Tokens, Usd};
 
@@ -77,7 +77,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         None => request,
     };
     let asked_why = args.why.as_deref().map(|name| prompt::provider(&offline.catalog, name)).transpose()?;
-    let gathered = dispatcher.gather(&request, Some(&chat), &reaches, &policy, !args.strict);
+    let gathered = dispatcher.gather(&request, Some(&chat), &reaches, &policy, Suppose::where_none(!args.strict));
     let request = gathered.request;
     let (candidates, now) = (gathered.candidates.as_slice(), gathered.now);
     let question = Question { request: &request, candidates, policy: &policy, now, seed };
@@ -133,7 +133,7 @@ fn followers(
         let chat = ChatRequest { model: resolved.model.clone(), ..chat.clone() };
         let variant = resolved.variant.as_deref();
         let reaches = dispatcher.reach_wanting(&resolved.model, variant, false, Some(&chat), &request.constraints);
-        Ok(dispatcher.route(&request, Some(&chat), &reaches, policy, seed, !args.strict).decision)
+        Ok(dispatcher.route(&request, Some(&chat), &reaches, policy, seed, Suppose::where_none(!args.strict)).decision)
     };
     args.ask.fallback.iter().map(follow).collect()
 }

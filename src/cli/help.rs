@@ -1,5 +1,6 @@
 //! Help topics, from the same tables as the man pages, and better words for common mistakes.
 
+mod check;
 mod failures;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ pub(crate) fn short(style: Style) -> String {
            route explain        Which provider a call would use, and why\n  \
            route replay         A decision of the past, made again\n  \
            route simulate       Your calls under other policies\n  \
+           check                Assert facts about models, for CI\n  \
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
@@ -40,7 +42,7 @@ pub(crate) fn short(style: Style) -> String {
            openmux providers compare claude-sonnet-5\n  \
            openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
            git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures\n",
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures|check\n",
         heading("Usage:"),
         heading("No key needed"),
         heading("Key needed"),
@@ -57,6 +59,7 @@ pub(crate) fn topics() -> Vec<(&'static str, String)> {
         ("routing", ROUTING.to_owned()),
         ("messages", MESSAGES.to_owned()),
         ("failures", failures::text()),
+        ("check", check::TEXT.to_owned()),
     ]
 }
 
@@ -113,6 +116,8 @@ stdout is data, stderr is talk. A closed stdout is no failure (exit 0).
   md      a table for pull requests
   ids     one id a line
   text    chat only: the answer as it comes
+  github  check only: workflow commands, ::error file=...,line=...::
+  junit   check only: JUnit's XML
 
 Money in JSON is an exact decimal number. Unknown is null in JSON, empty
 in TSV and CSV, and - in tables; free is 0. Within one schema number,
@@ -146,8 +151,15 @@ chat -v prints the same for people. An attempt also has unconfirmed
 where nobody could tell whether it was the network, and adapted where
 the request was changed for the endpoint: openmux help failures.
 
+An answer that chat --resume put together has seams[]: provider (who
+went on), from (who broke off), class, and where in text: characters
+(Unicode scalar values) and bytes (UTF-8) before the seam. Then each
+attempt has its own usage and cost_usd; of a part that broke off nobody
+says what it cost, so that usage and cost_usd of the whole are null.
+
 chat -o jsonl is events: start, text, reasoning, signature, tool_call,
-end; without an end the answer is incomplete. end has message too. With
+resume (a seam), end; without an end the answer is incomplete. end has
+message and seams too. With
 -o json or jsonl a failure is one line on stderr:
 {\"error\": {\"code\": ..., \"exit\": ..., ...}}.
 
@@ -164,6 +176,10 @@ cost_usd (the provider's bill, else our sheet's figure), sheet_usd,
 billed_usd, drift_usd, expected_usd, cost_over_expected, unknown_cost
 and its bound, and beside data the member budget: null, or day_usd,
 spent_usd, set_aside_usd, left_usd.
+
+check -o json has a row for each assertion: verdict (ok, no, unknown),
+subject, provider, assertion, wanted, found, message, fix, file, line,
+code (why it is unknown: the name of an exit code).
 
 providers probe -o json has a row for each endpoint, the fastest first:
 provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,
@@ -279,7 +295,20 @@ PROVIDER says why that one is not first, and what would make it.
 the one before has failed or none can be used; --fallback-on names other
 failures. A refusal by a content filter is not among them unless named.
 --max-cost holds for each. A failure before the first token moves
-on to the next provider and says so; after it, nothing is sent again.
+on to the next provider and says so; after it, nothing is sent again,
+unless you ask for it:
+
+chat --resume hands an answer that broke off in the middle (a cut, a
+stall, an error in the stream) to the next provider that is known to
+take the beginning of an answer, or to the same one where no other is
+open and --retries allows it. What it says follows directly; the seam is
+told. --max-tokens and --max-cost hold for all parts together. Never
+gone on with: what you stopped, tool calls, reasoning alone, --schema,
+what a filter or the limit ended. Known to take a beginning, where they
+do not think first: Claude up to 4.5 at Anthropic, Amazon Bedrock and
+Vertex AI (later ones refuse it), Mistral, Moonshot, Qwen at Alibaba,
+vLLM, llama.cpp; others by prefill = \"plain\", \"prefix\", \"partial\" or
+\"continue_final_message\" under [provider.ID] of an overlay.
 ";
 
 /// Runs the command.
@@ -364,7 +393,7 @@ mod tests {
             let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
             assert!(longest <= WIDTH, "{topic}: {longest} columns");
         }
-        for text in [OUTPUT, ROUTING, MESSAGES, &short(Style::default())] {
+        for text in [OUTPUT, ROUTING, MESSAGES, check::TEXT, &short(Style::default())] {
             assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
         }
     }

@@ -3,6 +3,7 @@
 //! `args` is what was typed, `settings` what it means; one file a subcommand; `render` turns values into text.
 
 pub mod args;
+mod assert;
 mod chat;
 mod check;
 mod clouds;
@@ -143,6 +144,7 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Route(Route::Explain(args)) => explain::explain(settings, &args),
         Command::Route(Route::Replay(args)) => replay::replay(settings, &args),
         Command::Route(Route::Simulate(args)) => simulate::simulate(settings, &args),
+        Command::Check(args) => assert::check(settings, &args),
         Command::Chat(args) => chat::chat(settings, &args),
         Command::Serve(args) => serve::run(settings, &args),
         Command::Sandbox(args) => sandbox::run(settings, &args),

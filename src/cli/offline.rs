@@ -36,12 +36,26 @@ impl<'a> Offline<'a> {
     /// An overlay cannot be read or is broken.
     pub(crate) fn open(settings: &'a Settings, at: Option<Timestamp>) -> Result<Self, CliError> {
         let now = at.unwrap_or_else(settings::now);
+        let (opened, warning) = Self::at(settings, now)?;
+        settings::note_age(settings, &opened.catalog, now);
+        Ok(opened.warned(warning))
+    }
+
+    /// The same for what is done on behalf of a command that has said so already.
+    ///
+    /// # Errors
+    /// An overlay cannot be read or is broken.
+    pub(crate) fn quietly(settings: &'a Settings) -> Result<Self, CliError> {
+        Ok(Self::at(settings, settings::now())?.0)
+    }
+
+    /// What there is at a moment, and why measurements could not be read.
+    fn at(settings: &'a Settings, now: Timestamp) -> Result<(Self, Option<String>), CliError> {
         let (catalog, overlays) = settings.catalog()?;
-        settings::note_age(settings, &catalog, now);
         let (store, warning) = settings.store_to_show();
         let opened =
             Self { settings, catalog, store, now, warnings: Vec::new(), overlays, clock: Box::new(move || now) };
-        Ok(opened.warned(warning))
+        Ok((opened, warning))
     }
 
     /// The same with what a chat would decide on: in a sandbox nothing that was measured before.

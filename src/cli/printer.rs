@@ -10,13 +10,14 @@ use super::args::Format;
 use super::chat::stop_signal;
 use super::contract::Exit;
 use super::record::Recorder;
+use super::render::chat::seam_members;
 use super::render::text::{harmless, harmless_json};
 use super::settings::Settings;
 use super::writer::Writer;
 use super::{Outcome, note, unwritable, warn};
 use crate::catalog::{EndpointId, ModelId};
 use crate::chat::ChatEvent;
-use crate::dispatch::{Notice, Observer, Reach, Recording};
+use crate::dispatch::{Notice, Observer, Reach, Recording, Seam};
 use crate::gateway::codec::openai::answer::Answer;
 use crate::observe::ErrorClass;
 use crate::upstream::auth::Found;
@@ -183,6 +184,13 @@ impl Observer for Printer<'_> {
         !self.writer.is_gone()
     }
 
+    fn seam(&mut self, seam: &Seam) {
+        self.answer.join();
+        if self.format == Format::Jsonl {
+            self.event_line("resume", &seam_members(seam));
+        }
+    }
+
     fn records(&self) -> bool {
         self.recorder.is_some()
     }
@@ -237,6 +245,18 @@ impl Observer for Printer<'_> {
                     &format!("{what} is not sent to {}, which does not take it (--lenient)", endpoint.provider),
                 );
             }
+            Notice::Resuming { seam, since } => {
+                let why = match since {
+                    Some((other, class)) => format!("{} at {}", class.name(), other.provider),
+                    None => seam.class.name().to_owned(),
+                };
+                let (to, from) = (&seam.to.provider, &seam.from.provider);
+                let count = seam.characters;
+                let unit = if count == 1 { "character" } else { "characters" };
+                note(settings, &format!("resuming at {to} what {from} broke off after {count} {unit}: {why}"));
+                self.current = Some(seam.to);
+            }
+            Notice::NotResumed(why) => note(settings, &format!("not resumed: {why}")),
             Notice::NotRecorded(why) => warn(settings, &format!("this attempt was not recorded: {why}")),
             // It is nothing that the answer, the bill or the next decision needs.
             Notice::NotKept(why) if settings.verbose > 0 => {

@@ -53,20 +53,78 @@ pub(crate) fn probe(settings: &Settings, args: &ProvidersProbe) -> Outcome {
     if args.parallel.is_some() && args.kind != Kind::Burst {
         return Err(CliError::usage("--parallel is for --kind burst; the other kinds make one call at a time"));
     }
-    let mut offline = Offline::open(settings, None)?;
+    let offline = Offline::open(settings, None)?;
+    match measured(offline, args)? {
+        (offline, Measured::Nothing(found, rounds)) => {
+            // People have read the bound already; a format is asked for by a program.
+            if settings.format.is_some() {
+                table::print_plan(&offline, args, format, &found, rounds)?;
+            }
+            Ok(Exit::Ok)
+        }
+        (offline, Measured::Calls(calls)) => close(&offline, args, format, &calls),
+    }
+}
+
+/// What was measured for another command.
+pub(crate) struct Beforehand {
+    /// What it cost, in USD.
+    pub(crate) spent: Usd,
+    /// How a signal ended it.
+    pub(crate) signalled: Option<Exit>,
+    /// That nobody answered, if nobody did.
+    pub(crate) nobody: Option<CliError>,
+}
+
+/// Measures for another command, which prints what it makes of it.
+///
+/// # Errors
+/// As for [`probe`], but that nobody answered is no error: it was measured.
+pub(crate) fn beforehand(settings: &Settings, args: &ProvidersProbe) -> Result<Beforehand, CliError> {
+    let (_, Measured::Calls(calls)) = measured(Offline::quietly(settings)?, args)? else {
+        return Ok(Beforehand { spent: Usd::ZERO, signalled: None, nobody: None });
+    };
+    let lines = lines(&calls.report);
+    for told in told::told(&calls.found, args.kind, &lines) {
+        note(settings, &told);
+    }
+    say_cost(settings, &lines, calls.bound);
+    let answered = lines.iter().any(|line| line.successes > 0);
+    let nobody = (!answered).then(|| nobody(&lines));
+    Ok(Beforehand { spent: calls.report.spent, signalled: calls.signalled, nobody })
+}
+
+/// What a probe comes to.
+enum Measured {
+    /// Nothing was sent, as was wished: whom it would ask, and how often.
+    Nothing(Found, u32),
+    /// What was sent.
+    Calls(Box<Calls>),
+}
+
+/// Calls that were made.
+struct Calls {
+    found: Found,
+    report: Report,
+    bound: Usd,
+    planned: u64,
+    signalled: Option<Exit>,
+}
+
+fn measured<'a>(mut offline: Offline<'a>, args: &ProvidersProbe) -> Result<(Offline<'a>, Measured), CliError> {
     let wanted = Wanted::read(&offline.catalog, args)?;
     if !args.dry_run {
-        let (store, warning) = settings.store_for_probes();
+        let (store, warning) = offline.settings.store_for_probes();
         offline.store = store;
         offline = offline.warned(warning);
     }
     let runtime = super::chat::runtime()?;
-    let outcome = runtime.block_on(asked(&offline, args, &wanted, format));
+    let outcome = runtime.block_on(asked(&offline, args, &wanted));
     runtime.shutdown_background();
-    outcome
+    outcome.map(|measured| (offline, measured))
 }
 
-async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, format: Format) -> Outcome {
+async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted) -> Result<Measured, CliError> {
     let settings = offline.settings;
     let started = match (&settings.sandbox, wanted.models.first()) {
         (Some(scenario), Some(model)) => {
@@ -95,11 +153,7 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
         out::talk(&format!("{}\n", announced(&found, rounds, bound)));
     }
     if args.dry_run {
-        // People have read the line above; a format is asked for by a program.
-        if settings.format.is_some() {
-            table::print_plan(offline, args, format, &found, rounds)?;
-        }
-        return Ok(Exit::Ok);
+        return Ok(Measured::Nothing(found, rounds));
     }
     for reach in found.reaches.iter().filter(|reach| reach.in_the_clear()) {
         warn(settings, &format!("{} is reached over plain http: its key travels in the clear", reach.provider.id));
@@ -122,8 +176,9 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
         note(settings, &format!("seed {}", schedule.seed));
     }
     let (stop, stopped) = watch::channel(false);
-    let calls = u64::from(rounds).saturating_mul(u64::from(found.parallel)).saturating_mul(found.targets.len() as u64);
-    let progress = live::Progress::new(settings, calls);
+    let planned =
+        u64::from(rounds).saturating_mul(u64::from(found.parallel)).saturating_mul(found.targets.len() as u64);
+    let progress = live::Progress::new(settings, planned);
     let wire = Wire { transport: &transport, signer: &signer };
     let live = Live::new(&dispatcher, wire, &found, stopped.clone(), progress);
     let (report, signalled) = {
@@ -151,33 +206,31 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted, fo
     if let Err(error) = budget.settle(dispatcher.store, report.spent) {
         warn(settings, &format!("what was set aside counts as spent: {error}"));
     }
-    close(offline, args, format, &found, (&report, bound), signalled.map(|exit| (exit, calls)))
+    Ok(Measured::Calls(Box::new(Calls { found, report, bound, planned, signalled })))
 }
 
-/// Prints what was found, says what it cost, and how the command ended.
-fn close(
-    offline: &Offline<'_>,
-    args: &ProvidersProbe,
-    format: Format,
-    found: &Found,
-    (report, bound): (&Report, Usd),
-    signalled: Option<(Exit, u64)>,
-) -> Outcome {
-    let settings = offline.settings;
-    let lines = lines(report);
-    table::print(offline, args, format, found, &lines)?;
-    for told in told::told(found, args.kind, &lines) {
-        note(settings, &told);
-    }
+/// Says what calls cost.
+fn say_cost(settings: &Settings, lines: &[Line], bound: Usd) {
     let spent = lines.iter().map(|line| line.cost).sum::<Usd>();
     let verb = if settings.sandbox.is_some() { "it would have cost" } else { "spent" };
     note(settings, &format!("{verb} {} of at most {}", dollars(spent), dollars(bound)));
     if spent > bound {
         warn(settings, "it cost more than its bound: a bug in openmux, or a price in the catalog that is too low");
     }
-    if let Some((exit, calls)) = signalled {
+}
+
+/// Prints what was found, says what it cost, and how the command ended.
+fn close(offline: &Offline<'_>, args: &ProvidersProbe, format: Format, calls: &Calls) -> Outcome {
+    let settings = offline.settings;
+    let lines = lines(&calls.report);
+    table::print(offline, args, format, &calls.found, &lines)?;
+    for told in told::told(&calls.found, args.kind, &lines) {
+        note(settings, &told);
+    }
+    say_cost(settings, &lines, calls.bound);
+    if let Some(exit) = calls.signalled {
         let made: u32 = lines.iter().map(|line| line.attempts).sum();
-        note(settings, &format!("stopped after {made} of {calls} calls"));
+        note(settings, &format!("stopped after {made} of {} calls", calls.planned));
         return Ok(exit);
     }
     if lines.iter().any(|line| line.successes > 0) {

@@ -198,6 +198,7 @@ fn call_json(asked: &ChatRequest, reach: &Reach) -> Value {
     put("cache", asked.cache.into());
     put("extra", asked.extra.clone().into());
     put("stream", asked.stream.into());
+    put("continues", asked.continues.into());
     // Here a plain `false` is a wish.
     if let Some(parallel) = asked.parallel_tools {
         call.insert("parallel_tools".to_owned(), parallel.into());

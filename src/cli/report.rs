@@ -241,7 +241,7 @@ pub(crate) fn filtered(attempt: &AttemptReport) -> CliError {
 
 /// Why a chat has no answer. With several attempts the last one's class decides.
 pub(crate) fn failed(report: &ChatReport, decision: &Decision, model: &ModelId, text: bool) -> CliError {
-    let Some(attempt) = report.attempts.last() else { return unroutable(decision, model) };
+    let Some(attempt) = report.failed() else { return unroutable(decision, model) };
     let provider = attempt.endpoint.provider.as_str();
     let error = by_class(report, attempt, model, text);
     let error = said(error, attempt);

@@ -247,8 +247,12 @@ impl Settings {
     /// The command has no such format.
     pub(crate) fn list_format(&self) -> Result<Format, CliError> {
         match self.format {
-            Some(Format::Text) => Err(CliError::usage("this command has no format \"text\"")
-                .fact("formats", "table wide json jsonl csv tsv md ids")),
+            Some(format @ (Format::Text | Format::Github | Format::Junit)) => {
+                let name = clap::ValueEnum::to_possible_value(&format)
+                    .map_or_else(String::new, |value| value.get_name().to_owned());
+                Err(CliError::usage(format!("this command has no format \"{name}\""))
+                    .fact("formats", "table wide json jsonl csv tsv md ids"))
+            }
             Some(format) => Ok(format),
             None if self.out_is_terminal => Ok(Format::Table),
             None => Ok(Format::Tsv),

@@ -16,7 +16,6 @@ use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{
     Asked, Bucket, CostState, ErrorClass, Fault, Flags, Headroom, Observation, Others, Phase, Source, WireErrorKind,
 };
-use crate::store::StateKey;
 use crate::units::{Tokens, Usd};
 use crate::upstream::auth::{AuthError, Found, Secret};
 use crate::upstream::exchange::{Limits, Outcome, exchange};
@@ -258,7 +257,6 @@ impl Dispatcher<'_> {
 
     fn observation(&self, once: &Once<'_>, report: &AttemptReport) -> Observation {
         let reach = once.reach;
-        let StateKey { endpoint, key_fingerprint } = reach.state_key(self.store.salt().ok().as_ref());
         let (outcome, pricing) = (&report.outcome, reach.endpoint.pricing.as_ref());
         let total = match &report.cost {
             Some(Ok(cost)) if report.cost_state == CostState::Exact => Some(cost.total),
@@ -266,11 +264,11 @@ impl Dispatcher<'_> {
         };
         Observation {
             at: report.at,
-            endpoint,
+            endpoint: reach.endpoint.id.clone(),
             model: reach.endpoint.model.clone(),
             host: report.host.clone(),
             protocol: reach.protocol.unwrap_or(Protocol::OpenaiChat),
-            key_fingerprint,
+            key_fingerprint: reach.fingerprint(self.store.salt().ok().as_ref()),
             group: once.group,
             source: once.source,
             class: outcome.class,

@@ -6,11 +6,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::doubt::{Doubts, is_hopeless};
-use super::{AttemptReport, Dispatcher, Forecast, Marks, Once, OverBudget, Reach, Recording, Talk, softened};
+use super::resume::{Teller, could_go_on, is_break};
+use super::{
+    AttemptReport, ChatReport, Dispatcher, Forecast, Marks, Obstacle, Once, Reach, Recording, Seam, Talk,
+    route_request, softened,
+};
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{ErrorClass, Source};
-use crate::routing::{Decision, Failover, GiveUp, Limits as RouteLimits, Step, TermKind};
+use crate::observe::{CostState, ErrorClass, Source};
+use crate::routing::{Candidate, Decision, Failover, GiveUp, Limits as RouteLimits, Step, TermKind};
 use crate::units::{Tokens, Usd};
 use crate::upstream::Adaptation;
 use crate::upstream::auth::Signer;
@@ -61,6 +65,15 @@ pub enum Notice {
         /// Their names.
         hints: Vec<&'static str>,
     },
+    /// The answer broke off, and an endpoint is asked to go on with it.
+    Resuming {
+        /// Where, and who.
+        seam: Seam,
+        /// Who was asked to go on before and failed, and how.
+        since: Option<(EndpointId, ErrorClass)>,
+    },
+    /// The answer broke off, and nobody goes on with it.
+    NotResumed(Obstacle),
     /// An attempt could not be recorded.
     NotRecorded(String),
     /// What the decision was made of could not be kept.
@@ -71,6 +84,10 @@ pub enum Notice {
 pub trait Observer {
     /// One event of the answer; `false` where nobody reads any more.
     fn event(&mut self, event: ChatEvent) -> bool;
+    /// What comes next was said by another endpoint than what came before.
+    fn seam(&mut self, seam: &Seam) {
+        let _ = seam;
+    }
     /// Something happened between attempts.
     fn notice(&mut self, notice: Notice);
     /// Whether it wants the bytes of each attempt.
@@ -109,6 +126,8 @@ pub struct Plan<'a> {
     pub total: Option<Duration>,
     /// Whether nothing reaches the observer before the answer is whole, so that a break may still fail over.
     pub hold: bool,
+    /// Whether an answer that breaks off in the middle is gone on with by an endpoint that can.
+    pub resume: bool,
     /// Groups the attempts of this request in the store.
     pub group: [u8; 16],
     /// Who asks.
@@ -117,27 +136,6 @@ pub struct Plan<'a> {
     pub talk: Option<Talk>,
     /// The most that this source may spend in a day (UTC), all processes together; `None` is no limit.
     pub day_cap: Option<Usd>,
-}
-
-/// What a chat came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChatReport {
-    /// Every attempt, in order.
-    pub attempts: Vec<AttemptReport>,
-    /// Why no further attempt was made, where the last one failed.
-    pub gave_up: Option<GiveUp>,
-    /// The attempt that was not made because the day's budget does not hold it.
-    pub over_budget: Option<OverBudget>,
-    /// From the first attempt to the end.
-    pub elapsed: Duration,
-}
-
-impl ChatReport {
-    /// The attempt that answered.
-    #[must_use]
-    pub fn answered(&self) -> Option<&AttemptReport> {
-        self.attempts.last().filter(|attempt| attempt.outcome.class.is_success())
-    }
 }
 
 impl Dispatcher<'_> {
@@ -160,7 +158,15 @@ impl Dispatcher<'_> {
                 (&reach.endpoint.id, request, hints)
             })
             .collect();
-        let mut failover = Failover::new(plan.decision, plan.route_limits);
+        let reach_of = |id: &EndpointId| plan.reaches.iter().find(|reach| reach.endpoint.id == *id);
+        let asked =
+            |id: &EndpointId| softer.iter().find(|(soft, ..)| *soft == id).map_or(plan.request, |(_, soft, _)| soft);
+        let could_resume =
+            |id: &EndpointId| plan.resume && reach_of(id).is_some_and(|reach| could_go_on(reach, asked(id)));
+        let mut failover = Failover::new(plan.decision, plan.route_limits).resuming(could_resume);
+        let mut teller = Teller::new(observer, plan.resume, plan.resume && plan.hold);
+        let mut obstacle = Obstacle::Closed;
+        let mut unresumed = false;
         let mut attempts: Vec<AttemptReport> = Vec::new();
         let mut doubts = Doubts::default();
         let mut waited = Duration::ZERO;
@@ -172,32 +178,51 @@ impl Dispatcher<'_> {
                     let endpoint = failover.waiting_for().cloned();
                     let failed = attempts.iter().rev().find(|attempt| Some(&attempt.endpoint) == endpoint.as_ref());
                     if let Some((endpoint, failed)) = endpoint.zip(failed) {
-                        observer.notice(Notice::Retrying { endpoint, class: failed.outcome.class, wait });
+                        teller.notice(Notice::Retrying { endpoint, class: failed.outcome.class, wait });
                     }
                     waited = wait;
                     if slept_or_cancelled(wait, cancel.clone()).await {
                         break Some(GiveUp::Final);
                     }
                 }
-                Step::Try { endpoint, first_token, again, .. } => {
+                Step::Try { endpoint, first_token, again, resume, .. } => {
                     if !self.may_try(plan, &endpoint, first_token) && failover.pass_over() {
                         continue;
                     }
-                    // What is tried after a wait was said before it.
-                    if waited.is_zero() {
-                        announce(&attempts, &endpoint, again, observer);
+                    let Some(reach) = reach_of(&endpoint) else { break Some(GiveUp::Exhausted) };
+                    let request = asked(&endpoint);
+                    let resumed = resume.then(|| teller.request(request));
+                    let forecast = match &resumed {
+                        None => forecast(plan.decision, &endpoint),
+                        Some(request) => match forecast_again(plan, reach, request, &attempts) {
+                            Some(forecast) => forecast,
+                            None => {
+                                obstacle = Obstacle::Cost;
+                                failover.decline();
+                                continue;
+                            }
+                        },
+                    };
+                    if resume {
+                        unresumed = false;
+                        attempts.last().into_iter().for_each(|last| teller.go_on_at(reach, last));
+                    } else {
+                        if std::mem::take(&mut unresumed) {
+                            teller.notice(Notice::NotResumed(obstacle.clone()));
+                        }
+                        teller.begin_anew();
+                        // What is tried after a wait was said before it.
+                        if waited.is_zero() {
+                            announce(&attempts, &endpoint, again, &mut teller);
+                        }
                     }
                     waited = Duration::ZERO;
-                    let Some(reach) = plan.reaches.iter().find(|reach| reach.endpoint.id == endpoint) else {
-                        break Some(GiveUp::Exhausted);
-                    };
                     let limits = Limits {
                         // An answer that is not streamed has no first token to wait for.
                         first_token: first_token.filter(|_| plan.request.stream),
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };
-                    let forecast = forecast(plan.decision, &endpoint);
                     let held = match self.hold(plan, &endpoint, forecast.bound) {
                         Ok(held) => held,
                         Err(over) => {
@@ -207,36 +232,58 @@ impl Dispatcher<'_> {
                     };
                     let soft = softer.iter().find(|(id, ..)| **id == endpoint);
                     if let Some((.., hints)) = soft.filter(|(.., hints)| !hints.is_empty()) {
-                        observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
+                        teller.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
                     }
-                    let request = soft.map_or(plan.request, |(_, request, _)| request);
-                    let hold = plan.hold;
+                    let hold = plan.hold && !plan.resume;
                     let warm = plan.decision.request.warm_at(&endpoint);
                     let warm = (warm > Tokens::ZERO).then_some(warm);
                     let (group, source, marks) =
                         (plan.group, plan.source, Marks { warm, forecast, ..Marks::default() });
                     let once = Once { request, reach, wire, limits, hold, group, source, marks };
-                    let report = self.attempt(&once, cancel.clone(), observer).await;
+                    let sent = Once { request: resumed.as_ref().unwrap_or(request), ..once };
+                    let report = self.attempt(&sent, cancel.clone(), &mut teller).await;
                     if let Err(error) = self.release(held, &report) {
-                        observer.notice(Notice::NotRecorded(error.to_string()));
+                        teller.notice(Notice::NotRecorded(error.to_string()));
                     }
                     let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
-                    let shown = report.outcome.shown && !plan.hold;
+                    let came = report.outcome.shown;
                     let out_of_time = matches!(report.outcome.limit, Some((Limit::Total, _)));
                     attempts.push(report);
-                    doubts.add(self, once, &mut attempts, observer);
+                    doubts.add(self, once, &mut attempts, &mut teller);
                     if attempts.last().is_some_and(|last| doubts.matter(&failover, last, began.elapsed())) {
-                        doubts.settle(self, plan.reaches, cancel.clone(), &mut attempts, observer).await;
+                        doubts.settle(self, plan.reaches, cancel.clone(), &mut attempts, &mut teller).await;
                     }
-                    let Some(class) = attempts.last().map(|last| last.outcome.class) else { break None };
+                    let Some(last) = attempts.last() else { break None };
+                    let class = last.outcome.class;
                     if class.is_success() {
-                        if let Some((talk, answered)) = plan.talk.zip(attempts.last()) {
-                            self.remember(talk, reach, answered.outcome.usage.as_ref());
+                        teller.finish();
+                        if let Some(talk) = plan.talk {
+                            self.remember(talk, reach, last.outcome.usage.as_ref());
                         }
                         break None;
                     }
-                    if shown {
-                        failover.committed();
+                    if came {
+                        teller.broke(attempts.len() - 1, last);
+                        let why = if plan.resume && is_break(class) && !out_of_time {
+                            unresumed = true;
+                            teller.obstacle(plan.request)
+                        } else {
+                            Some(Obstacle::Closed)
+                        };
+                        match why {
+                            None => {
+                                failover.broke(!plan.hold, began.elapsed());
+                                obstacle = nobody(plan.decision, could_resume);
+                            }
+                            Some(why) => {
+                                obstacle = why;
+                                if plan.hold {
+                                    failover.begin_anew();
+                                } else {
+                                    failover.committed();
+                                }
+                            }
+                        }
                     }
                     if is_hopeless(&attempts) {
                         break Some(GiveUp::Final);
@@ -248,9 +295,22 @@ impl Dispatcher<'_> {
                 }
             }
         };
-        doubts.settle(self, plan.reaches, cancel, &mut attempts, observer).await;
-        ChatReport { attempts, gave_up, over_budget, elapsed: began.elapsed() }
+        if unresumed {
+            let all_made = gave_up == Some(GiveUp::Attempts) && obstacle == Obstacle::Closed;
+            teller.notice(Notice::NotResumed(if all_made { Obstacle::Attempts } else { obstacle }));
+        }
+        doubts.settle(self, plan.reaches, cancel, &mut attempts, &mut teller).await;
+        let answered = attempts.last().is_some_and(|last| last.outcome.class.is_success());
+        let broke_off = teller.broken.as_ref().map(|(at, ..)| *at).filter(|_| plan.resume && !plan.hold && !answered);
+        let seams = std::mem::take(&mut teller.seams);
+        ChatReport { attempts, gave_up, seams, broke_off, over_budget, elapsed: began.elapsed() }
     }
+}
+
+/// Why nobody goes on with an answer, where nothing else turns out to be the reason.
+fn nobody(decision: &Decision, could: impl Fn(&EndpointId) -> bool) -> Obstacle {
+    let ranked: Vec<EndpointId> = decision.ranked.iter().map(|ranked| ranked.endpoint.clone()).collect();
+    if ranked.iter().any(could) { Obstacle::Closed } else { Obstacle::Nobody(ranked) }
 }
 
 fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
@@ -260,6 +320,22 @@ fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
         expected: ranked.and_then(|ranked| ranked.score.amount(TermKind::Price)),
         bound: ranked.and_then(|ranked| ranked.bound),
     }
+}
+
+/// What going on with an answer may cost; `None` where that, with all that was sent before, is more than is allowed.
+fn forecast_again(plan: &Plan<'_>, reach: &Reach, request: &ChatRequest, before: &[AttemptReport]) -> Option<Forecast> {
+    let constraints = &plan.decision.request.constraints;
+    let route = route_request(request, constraints.clone());
+    let bound = Candidate::new(&reach.endpoint, reach.provider.kind).bound(&route);
+    if let Some(limit) = constraints.max_cost {
+        let most = |attempt: &AttemptReport| match (attempt.cost_state, &attempt.cost) {
+            (CostState::None, _) => Some(Usd::ZERO),
+            (CostState::Exact, Some(Ok(cost))) => Some(cost.total),
+            _ => forecast(plan.decision, &attempt.endpoint).bound,
+        };
+        before.iter().map(most).chain([bound]).sum::<Option<Usd>>().filter(|all| *all <= limit)?;
+    }
+    Some(Forecast { input: Some(route.input), expected: None, bound })
 }
 
 impl Dispatcher<'_> {

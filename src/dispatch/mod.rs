@@ -13,6 +13,8 @@ mod lenient;
 mod owned;
 mod reach;
 mod record;
+mod report;
+mod resume;
 mod session;
 mod signing;
 mod watch;
@@ -22,12 +24,14 @@ use jiff::Timestamp;
 
 pub use attempt::{AttemptReport, Forecast, Marks, Once};
 pub use budget::OverBudget;
-pub use chat::{ChatReport, Notice, Observer, Plan, Wire};
+pub use chat::{Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use lenient::softened;
 pub use owned::{Line, Owned, group};
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
+pub use report::ChatReport;
+pub use resume::{Joint, Obstacle, Seam};
 pub use session::Talk;
 pub use weigh::route_request;
 
@@ -57,6 +61,25 @@ pub struct Dispatcher<'a> {
     pub region: Option<&'a str>,
 }
 
+/// Which keys a decision supposes that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suppose {
+    /// None: a chat.
+    Nothing,
+    /// Every key, where not one is set.
+    AllWhereNone,
+    /// Every key: a comparison leaves nobody out for lack of one.
+    All,
+}
+
+impl Suppose {
+    /// Every key where not one is set, if that is wished for.
+    #[must_use]
+    pub const fn where_none(wished: bool) -> Self {
+        if wished { Self::AllWhereNone } else { Self::Nothing }
+    }
+}
+
 /// A decision, and what could not be read on the way to it.
 #[derive(Debug, Clone)]
 pub struct Routed {
@@ -64,7 +87,7 @@ pub struct Routed {
     pub decision: Decision,
     /// What it was made of.
     pub input: Input,
-    /// Whether no key at all is set, so that the decision supposes every key.
+    /// Whether the decision supposes every key.
     pub supposed: bool,
     /// Why measurements could not be read, if they could not.
     pub warning: Option<String>,
@@ -79,7 +102,7 @@ pub struct Gathered<'a> {
     pub candidates: Vec<Candidate<'a>>,
     /// The moment that they were read at.
     pub now: Timestamp,
-    /// Whether no key at all is set, so that every key is supposed.
+    /// Whether every key is supposed.
     pub supposed: bool,
     /// Why measurements could not be read, if they could not.
     pub warning: Option<String>,
@@ -87,7 +110,7 @@ pub struct Gathered<'a> {
 
 impl Dispatcher<'_> {
     /// Decides. `asked` is the chat itself, where there is one: what an endpoint's protocol cannot carry of it rejects the
-    /// endpoint. `suppose_keys` ranks as if every key were set where none is (`route explain`); `chat` never does.
+    /// endpoint.
     #[must_use]
     pub fn route(
         &self,
@@ -96,9 +119,9 @@ impl Dispatcher<'_> {
         reaches: &[Reach],
         policy: &Policy,
         seed: u64,
-        suppose_keys: bool,
+        suppose: Suppose,
     ) -> Routed {
-        let gathered = self.gather(request, asked, reaches, policy, suppose_keys);
+        let gathered = self.gather(request, asked, reaches, policy, suppose);
         let Gathered { request, candidates, now, supposed, warning } = gathered;
         let decision = decide(&request, &candidates, policy, now, seed);
         let candidates = candidates.into_iter().map(Candidate::into_owned).collect();
@@ -114,7 +137,7 @@ impl Dispatcher<'_> {
         asked: Option<&ChatRequest>,
         reaches: &'a [Reach],
         policy: &Policy,
-        suppose_keys: bool,
+        suppose: Suppose,
     ) -> Gathered<'a> {
         // Sampling hints may be left out where an endpoint does not take them.
         let lenient = request.constraints.lenient;
@@ -127,7 +150,7 @@ impl Dispatcher<'_> {
         let callable = |reach: &&Reach| reach.unsupported.is_none() && !reach.outside_sandbox;
         let mut called = reaches.iter().filter(callable).peekable();
         let none_set = called.peek().is_some() && called.all(|reach| matches!(reach.found, Found::Missing { .. }));
-        let supposed = suppose_keys && none_set;
+        let supposed = suppose == Suppose::All || (suppose == Suppose::AllWhereNone && none_set);
         let lacks = |reach: &Reach| match asked {
             Some(asked) if lenient => reach.lacks(&softened(reach, asked).0),
             Some(asked) => reach.lacks(asked),

@@ -80,10 +80,21 @@ impl Reach {
         lacks(protocol, &Call { endpoint, provider, base_url, request })
     }
 
+    /// Whether it is known to go on with the answer that a request ends in.
+    #[must_use]
+    pub fn continues(&self, request: &ChatRequest) -> bool {
+        let call = Call { endpoint: &self.endpoint, provider: &self.provider, base_url: &self.base_url, request };
+        self.protocol.is_some_and(|protocol| {
+            self.provider.quirks.prefills(protocol, &self.endpoint.model)
+                && adapter(protocol).is_some_and(|adapter| adapter.continues(&call) && adapter.lacks(&call).is_empty())
+        })
+    }
+
     /// Under which key its state is kept.
     #[must_use]
     pub fn state_key(&self, salt: Option<&[u8; 16]>) -> StateKey {
-        StateKey { endpoint: self.endpoint.id.clone(), key_fingerprint: self.fingerprint(salt) }
+        let known = !matches!(self.found, Found::Missing { .. });
+        StateKey { endpoint: self.endpoint.id.clone(), key_fingerprint: known.then(|| self.fingerprint(salt)) }
     }
 
     /// The fingerprint of its key; empty without one.

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::run::Wishes;
 use crate::catalog::resolve::{Resolved, resolve};
 use crate::chat::{ChatRequest, Message, Role};
-use crate::dispatch::{route_request, shape};
+use crate::dispatch::{Suppose, route_request, shape};
 use crate::routing::{Question, RouteRequest};
 use crate::units::Tokens;
 
@@ -93,7 +93,7 @@ fn told(
         None => route,
     };
     let seed = dispatcher.store.peek_seed().unwrap_or(0);
-    let gathered = dispatcher.gather(&route, Some(chat), &reaches, &policy, true);
+    let gathered = dispatcher.gather(&route, Some(chat), &reaches, &policy, Suppose::AllWhereNone);
     let question = Question {
         request: &gathered.request,
         candidates: &gathered.candidates,

@@ -171,7 +171,7 @@ impl Problem {
         if let Some(over) = report.over_budget.as_ref().filter(|_| report.attempts.is_empty()) {
             return Self::over_budget(over);
         }
-        let Some(last) = report.attempts.last() else { return Self::unroutable(decision, model) };
+        let Some(last) = report.failed() else { return Self::unroutable(decision, model) };
         let class = last.outcome.class;
         let (status, code, word, fix) = words(class);
         let provider = &last.endpoint.provider;

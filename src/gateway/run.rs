@@ -17,7 +17,9 @@ use super::{Config, Gateway, Worker};
 use crate::catalog::Origin;
 use crate::catalog::resolve::Resolved;
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer, Plan, Reach, Routed, Talk, group, route_request};
+use crate::dispatch::{
+    AttemptReport, ChatReport, Notice, Observer, Plan, Reach, Routed, Suppose, Talk, group, route_request,
+};
 use crate::observe::Source;
 use crate::routing::{Constraints, Decision, Input, Kept, Limits, Policy, decision_hex};
 
@@ -82,7 +84,7 @@ impl Decided {
             Some(talk) => dispatcher.recall(route, (talk, &request), &reaches, &policy),
             None => route,
         };
-        let routed = dispatcher.route(&route, Some(&request), &reaches, &policy, seed, false);
+        let routed = dispatcher.route(&route, Some(&request), &reaches, &policy, seed, Suppose::Nothing);
         let Routed { decision, input, .. } = routed;
         if decision.chosen().is_none() {
             return Err(Problem::unroutable(&decision, &resolved.model));
@@ -118,6 +120,7 @@ impl Decided {
             total: gateway.config.total,
             // What is not streamed reaches nobody before it is whole.
             hold: !self.request.stream,
+            resume: false,
             group: self.id,
             source: Source::Gateway,
             talk: self.talk,
@@ -156,7 +159,7 @@ impl Observer for Teller {
                 tracing::warn!(reason, "not kept");
                 return;
             }
-            Notice::Adapting { .. } => return,
+            Notice::Adapting { .. } | Notice::Resuming { .. } | Notice::NotResumed(_) => return,
         };
         self.0.attempts.set(self.0.attempts.get() + 1);
         *self.0.trying.borrow_mut() = tried.provider.as_str().to_owned();

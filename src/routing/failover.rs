@@ -34,6 +34,8 @@ pub enum Step {
         first_token: Option<Duration>,
         /// Whether it was tried before in this request.
         again: bool,
+        /// Whether it is to go on with what was said before the break; else it begins anew.
+        resume: bool,
     },
     /// Wait, then ask again.
     Wait(Duration),
@@ -65,6 +67,24 @@ struct Link {
     /// After a failure: whether it may be tried again, and from when.
     again_from: Option<Duration>,
     closed: bool,
+    /// Whether it can go on with an answer that was begun.
+    resumes: bool,
+}
+
+impl Link {
+    /// Whether it may still be asked, to go on with an answer or at all.
+    const fn is_open(&self, resume: bool) -> bool {
+        !self.closed && (self.resumes || !resume)
+    }
+}
+
+/// An answer that broke off in the middle.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    /// Whether the caller has it: then nobody may begin anew.
+    shown: bool,
+    /// When it broke off: the time for a first token begins again.
+    since: Duration,
 }
 
 /// The failover of one request.
@@ -77,6 +97,7 @@ pub struct Failover {
     current: Option<usize>,
     stopped: bool,
     committed: bool,
+    begun: Option<Begun>,
     jitter: u64,
 }
 
@@ -91,6 +112,7 @@ impl Failover {
             tries: 0,
             again_from: None,
             closed: false,
+            resumes: false,
         });
         Self {
             chain: chain.collect(),
@@ -100,8 +122,19 @@ impl Failover {
             current: None,
             stopped: false,
             committed: false,
+            begun: None,
             jitter: decision.seed,
         }
+    }
+
+    /// The same, where an answer that breaks off in the middle may be gone on with by those who can. Without this nobody
+    /// can.
+    #[must_use]
+    pub fn resuming(mut self, can: impl Fn(&EndpointId) -> bool) -> Self {
+        for link in &mut self.chain {
+            link.resumes = can(&link.endpoint);
+        }
+        self
     }
 
     /// What to do, `elapsed` after the request began.
@@ -112,23 +145,37 @@ impl Failover {
         if self.attempts >= self.limits.max_attempts {
             return Step::GiveUp(GiveUp::Attempts);
         }
+        let Some(begun) = self.begun else { return self.pick(false, elapsed) };
+        match self.pick(true, elapsed) {
+            // What nobody has seen may be begun anew.
+            Step::GiveUp(_) if !begun.shown => {
+                self.begun = None;
+                self.pick(false, elapsed)
+            }
+            step => step,
+        }
+    }
+
+    /// The next of those who are open, to go on with an answer or to begin one.
+    fn pick(&mut self, resume: bool, elapsed: Duration) -> Step {
+        let since = self.begun.map_or(Duration::ZERO, |begun| begun.since);
         let left = match self.limits.first_token {
             None => None,
-            Some(limit) if elapsed >= limit => return Step::GiveUp(GiveUp::Deadline),
-            Some(limit) => Some(limit.saturating_sub(elapsed)),
+            Some(limit) if elapsed.saturating_sub(since) >= limit => return Step::GiveUp(GiveUp::Deadline),
+            Some(limit) => Some(limit.saturating_sub(elapsed.saturating_sub(since))),
         };
-        if let Some(index) = self.chain.iter().position(|link| link.tries == 0 && !link.closed) {
-            return self.attempt(index, left);
+        if let Some(index) = self.chain.iter().position(|link| link.tries == 0 && link.is_open(resume)) {
+            return self.attempt(index, left, resume);
         }
         if self.retried >= self.limits.retries {
             return Step::GiveUp(GiveUp::Exhausted);
         }
-        let open = self.chain.iter().enumerate().filter(|(_, link)| !link.closed);
+        let open = self.chain.iter().enumerate().filter(|(_, link)| link.is_open(resume));
         let retryable = open.filter_map(|(at, link)| Some((link.again_from?, at)));
         let Some((from, index)) = retryable.min() else { return Step::GiveUp(GiveUp::Exhausted) };
         if from <= elapsed {
             self.retried += 1;
-            return self.attempt(index, left);
+            return self.attempt(index, left, resume);
         }
         let wait = from.saturating_sub(elapsed);
         if wait > self.limits.max_wait {
@@ -140,11 +187,11 @@ impl Failover {
         Step::Wait(wait)
     }
 
-    fn attempt(&mut self, index: usize, left: Option<Duration>) -> Step {
+    fn attempt(&mut self, index: usize, left: Option<Duration>, resume: bool) -> Step {
         self.attempts += 1;
         self.current = Some(index);
-        let another = self.chain.iter().enumerate().any(|(at, link)| at != index && link.tries == 0 && !link.closed)
-            && self.attempts < self.limits.max_attempts;
+        let open = |(at, link): (usize, &Link)| at != index && link.tries == 0 && link.is_open(resume);
+        let another = self.chain.iter().enumerate().any(open) && self.attempts < self.limits.max_attempts;
         let link = &mut self.chain[index];
         let again = link.tries > 0;
         link.tries += 1;
@@ -155,14 +202,15 @@ impl Failover {
             (Some(own), Some(left)) => Some(own.min(left)),
             (own, left) => own.or(left),
         };
-        Step::Try { index, endpoint: link.endpoint.clone(), first_token, again }
+        Step::Try { index, endpoint: link.endpoint.clone(), first_token, again, resume }
     }
 
     /// The current attempt is not made, because somebody else is trying the endpoint after its cool-down. False where no
     /// other is open: then it is made all the same.
     pub fn pass_over(&mut self) -> bool {
         let Some(index) = self.current else { return false };
-        let open = |(at, link): (usize, &Link)| at != index && link.tries == 0 && !link.closed;
+        let resume = self.begun.is_some();
+        let open = |(at, link): (usize, &Link)| at != index && link.tries == 0 && link.is_open(resume);
         if !self.chain.iter().enumerate().any(open) {
             return false;
         }
@@ -172,10 +220,26 @@ impl Failover {
         true
     }
 
+    /// The current attempt is not made: the endpoint may not go on with what was said.
+    pub fn decline(&mut self) {
+        let Some(index) = self.current.take() else { return };
+        self.attempts = self.attempts.saturating_sub(1);
+        let link = &mut self.chain[index];
+        link.tries = link.tries.saturating_sub(1);
+        link.resumes = false;
+    }
+
+    /// What was said cannot be gone on with, and nobody has seen it: the answer begins anew.
+    pub fn begin_anew(&mut self) {
+        self.begun = None;
+    }
+
     /// The current attempt failed, `elapsed` after the request began.
     pub fn failed(&mut self, class: ErrorClass, retry_after: Option<Duration>, elapsed: Duration) {
         let Some(index) = self.current.take() else { return };
         match class.failover() {
+            // What others have taken is refused as a beginning, by this one.
+            Next::Stop if class == ErrorClass::Invalid && self.begun.is_some() => self.chain[index].resumes = false,
             Next::Done | Next::Stop => self.stopped = true,
             Next::Next { retry_same } => {
                 let backoff = self.backoff(index);
@@ -205,7 +269,8 @@ impl Failover {
     /// Which endpoint would be tried again first, now or after a wait.
     #[must_use]
     pub fn waiting_for(&self) -> Option<&EndpointId> {
-        let waiting = self.chain.iter().filter(|link| !link.closed);
+        let resume = self.begun.is_some();
+        let waiting = self.chain.iter().filter(|link| link.is_open(resume));
         waiting
             .filter_map(|link| Some((link.again_from?, link)))
             .min_by_key(|(from, _)| *from)
@@ -215,6 +280,13 @@ impl Failover {
     /// A part of the answer has reached the caller: there is no second try any more.
     pub fn committed(&mut self) {
         self.committed = true;
+    }
+
+    /// The current attempt broke off in the middle of an answer that may be gone on with, `elapsed` after the request
+    /// began; `shown` says that the caller has what came of it. How it failed is told next.
+    pub fn broke(&mut self, shown: bool, elapsed: Duration) {
+        let shown = shown || self.begun.is_some_and(|begun| begun.shown);
+        self.begun = Some(Begun { shown, since: elapsed });
     }
 
     /// Attempts made so far.

@@ -1,7 +1,7 @@
 //! The parts of a simulated answer, and the numbers that everything random here is drawn from.
 
 use super::dialect::{Block, Kind};
-use super::wants::{Task, Wants};
+use super::wants::{Begun, Task, Wants};
 
 /// How an answer begins, with the provider's name in the middle. No reader may take the text for a model's.
 const PREFIX: (&str, &str) = ("[sandbox] This is a simulated answer from ", " (no model was called).");
@@ -75,7 +75,13 @@ pub(super) fn blocks(provider: &str, wants: &Wants, tokens: u64, draw: &mut Draw
         blocks.push(Block { kind: Kind::Reasoning, pieces: words(THOUGHT) });
     }
     blocks.push(match wants.task() {
-        Task::Prose => Block { kind: Kind::Text, pieces: pieces(provider, &wants.said(), tokens, draw) },
+        Task::Prose => {
+            let pieces = match &wants.begun {
+                Some(begun) => further(provider, begun, tokens, draw),
+                None => pieces(provider, &wants.said(), tokens, draw),
+            };
+            Block { kind: Kind::Text, pieces }
+        }
         Task::Document(value) => Block { kind: Kind::Text, pieces: slices(&value.to_string()) },
         Task::Call { name, arguments } => Block { kind: Kind::Call { name }, pieces: slices(&arguments.to_string()) },
     });
@@ -109,6 +115,33 @@ fn pieces(provider: &str, said: &str, tokens: u64, draw: &mut Draw) -> Vec<Strin
         at += usize::try_from(draw.within(1, 3)).unwrap_or(1);
     }
     pieces.truncate(wanted);
+    pieces
+}
+
+/// The text from where it has been begun: the rest of the sentence in which it breaks off, and others after it, until there
+/// are `tokens` words in all; nothing where there are as many already.
+fn further(provider: &str, begun: &Begun, tokens: u64, draw: &mut Draw) -> Vec<String> {
+    let said = begun.text.as_str();
+    let mut pieces: Vec<String> = if begun.echoed { vec![said.to_owned()] } else { Vec::new() };
+    let wanted = usize::try_from(tokens).unwrap_or(usize::MAX).saturating_sub(said.split_whitespace().count());
+    let first = format!("{}{provider}{}", PREFIX.0, PREFIX.1);
+    // How much of a sentence the text ends with.
+    let spoken = |sentence: &str| {
+        let part = |end: &usize| sentence.get(..*end).is_some_and(|part| said.ends_with(part));
+        (1..=sentence.len()).rev().find(part)
+    };
+    let sentences = PROSE.iter().copied().chain([first.as_str()]);
+    let broken = sentences.filter_map(|sentence| Some((spoken(sentence)?, sentence))).max_by_key(|(end, _)| *end);
+    let rest = broken.map_or("", |(end, sentence)| sentence.split_at(end).1);
+    let word = |(at, word): (usize, &str)| if at == 0 { word.to_owned() } else { format!(" {word}") };
+    let mut further: Vec<String> = rest.split(' ').enumerate().map(word).filter(|piece| !piece.is_empty()).collect();
+    let mut at = usize::try_from(draw.within(0, PROSE.len() as u64 - 1)).unwrap_or(0);
+    while further.len() < wanted {
+        further.extend(PROSE[at % PROSE.len()].split_whitespace().map(|word| format!(" {word}")));
+        at += usize::try_from(draw.within(1, 3)).unwrap_or(1);
+    }
+    further.truncate(wanted);
+    pieces.append(&mut further);
     pieces
 }
 
@@ -151,6 +184,25 @@ mod tests {
         assert!(!limited(&mut all.clone(), 1000));
         assert!(limited(&mut all, 3));
         assert_eq!((all.len(), all[0].pieces.len()), (1, 3));
+    }
+
+    #[test]
+    fn an_answer_that_was_begun_is_gone_on_with_where_it_broke_off() {
+        let whole = pieces("Anthropic", "", 40, &mut Draw::new(1, "anthropic", 0)).concat();
+        for cut in (0..whole.len()).filter(|at| whole.is_char_boundary(*at)) {
+            let text = whole[..cut].trim_end().to_owned();
+            let begun = |echoed| Begun { text: text.clone(), echoed };
+            let rest = further("Anthropic", &begun(false), 40, &mut Draw::new(1, "google", 1)).concat();
+            let all = format!("{text}{rest}");
+            let count = all.split_whitespace().count();
+            assert!((39..=41).contains(&count), "{count} words: {all}");
+            let sentence = whole[text.len()..].split_inclusive(". ").next().unwrap_or_default().trim_end();
+            assert!(rest.starts_with(sentence) || cut < 2 || sentence.is_empty() || count < 41, "{text}|{rest}");
+            let echoed = further("Anthropic", &begun(true), 40, &mut Draw::new(1, "google", 1)).concat();
+            assert_eq!(echoed, all);
+        }
+        let whole = Begun { text: whole, echoed: false };
+        assert!(further("Anthropic", &whole, 40, &mut Draw::new(1, "google", 1)).is_empty());
     }
 
     #[test]

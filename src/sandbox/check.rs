@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde_json::Value;
 
-use super::dialect::Mark;
+use super::dialect::{Failure, Mark};
+use super::wants::Begun;
 
 /// The model that is asked for, where the body names it.
 pub(super) fn model(body: &Value) -> Option<&str> {
@@ -153,6 +154,45 @@ fn thousands(number: usize) -> String {
 pub(super) fn is_tool_name(name: &str, longest: usize) -> bool {
     (1..=longest).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+/// The families of Claude that go on with an answer; later ones refuse it.
+const BEGUN_CLAUDES: [&str; 11] = [
+    "claude-3",
+    "haiku-4-5",
+    "opus-4-0",
+    "opus-4-1",
+    "opus-4-5",
+    "opus-4-2025",
+    "opus-4@",
+    "sonnet-4-0",
+    "sonnet-4-2025",
+    "sonnet-4-5",
+    "sonnet-4@",
+];
+
+/// The beginning of the answer, where the last message is the model's own; refused as Claude's hosts do.
+pub(super) fn begun_claude(model: &str, last: Option<&Value>, thinks: bool) -> Result<Option<Begun>, Failure> {
+    let Some(last) = last.filter(|last| text(last, "role") == Some("assistant")) else { return Ok(None) };
+    let said = match last.get("content") {
+        Some(Value::String(said)) => said.clone(),
+        Some(Value::Array(blocks)) => blocks.iter().filter_map(|block| text(block, "text")).collect(),
+        _ => String::new(),
+    };
+    let refused = |message: &str| Err(Failure::field("messages", message));
+    let known = BEGUN_CLAUDES.iter().any(|family| model.contains(family));
+    if model.contains("claude") && !known {
+        return refused(
+            "This model does not support assistant message prefill. The conversation must end with a user message.",
+        );
+    }
+    if thinks {
+        return refused("Expected `thinking` or `redacted_thinking`, but found `text`.");
+    }
+    if said.ends_with(char::is_whitespace) {
+        return refused("messages: final assistant content cannot end with trailing whitespace");
+    }
+    Ok(Some(Begun { text: said, echoed: false }))
 }
 
 #[cfg(test)]

@@ -23,6 +23,14 @@ pub(super) enum Choice {
     Named(String),
 }
 
+/// The beginning of an answer that a request hands over, to be gone on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Begun {
+    pub(super) text: String,
+    /// Whether it is said once more.
+    pub(super) echoed: bool,
+}
+
 /// What a request wants of its answer, whatever the protocol's words for it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Wants {
@@ -30,6 +38,8 @@ pub(super) struct Wants {
     pub(super) choice: Choice,
     /// What tools have answered last; `None` where no tool has.
     pub(super) result: Option<String>,
+    /// How it has begun already.
+    pub(super) begun: Option<Begun>,
     /// The JSON Schema of the answer.
     pub(super) schema: Option<Value>,
     /// Whether its thinking is to be shown.

@@ -69,13 +69,16 @@ impl Known {
     }
 
     fn fold(&mut self, seen: &Observation) {
-        let state = self.states.entry(key_of(seen)).or_default();
+        let key = StateKey::of(seen);
+        let any = StateKey { key_fingerprint: None, ..key.clone() };
+        let state = self.states.entry(key).or_default();
         state.get_or_insert_with(|| StatsState::new(seen.at)).observe(seen, &Learning::default());
+        let last = state.clone();
+        // Whichever key was used last speaks for an endpoint of which none is at hand.
+        if let Some(known) = self.states.get_mut(&any) {
+            *known = last;
+        }
     }
-}
-
-fn key_of(seen: &Observation) -> StateKey {
-    StateKey { endpoint: seen.endpoint.clone(), key_fingerprint: seen.key_fingerprint.clone() }
 }
 
 impl Behind {
@@ -179,7 +182,7 @@ impl ObservationStore for Behind {
     fn record(&self, seen: &Observation) -> Result<(), StoreError> {
         let mut known = self.shared.lock();
         // What is on the disk comes first.
-        known.state(&key_of(seen), &self.shared.reader)?;
+        known.state(&StateKey::of(seen), &self.shared.reader)?;
         known.fold(seen);
         known.waiting.seen.push(seen.clone());
         Ok(())
@@ -333,11 +336,14 @@ mod tests {
         let path = folder.path().join("obs.db");
         let first = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
         let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
-        let (keys, now) = ([key_of(&first)], at("2026-11-24T10:00:02Z"));
+        let (keys, now) = ([StateKey::of(&first)], at("2026-11-24T10:00:02Z"));
         Sqlite::open(&path).unwrap().0.record(&first).unwrap();
         let (behind, _) = Behind::open(&path).unwrap();
+        let any = [StateKey { key_fingerprint: None, ..keys[0].clone() }];
+        assert_eq!(behind.stats(&any, at("2026-11-24T10:00:00Z")).unwrap().len(), 1, "from the disk");
         behind.record(&second).unwrap();
         let known = behind.stats(&keys, now).unwrap();
+        assert_eq!(behind.stats(&any, now).unwrap(), known, "the key that was used last speaks for it");
         assert_eq!(behind.attempts(Timestamp::MIN, Timestamp::MAX).unwrap(), [first.clone(), second.clone()]);
         drop(behind);
         let memory = super::super::Memory::new();
@@ -355,7 +361,7 @@ mod tests {
         let (behind, _) = Behind::open(&path).unwrap();
         let (other, _) = Sqlite::open(&path).unwrap();
         let of = |second: u32, class| seen(&format!("2026-11-24T10:00:0{second}Z"), class);
-        let (keys, now) = ([key_of(&of(0, ErrorClass::Ok))], at("2026-11-24T10:00:09Z"));
+        let (keys, now) = ([StateKey::of(&of(0, ErrorClass::Ok))], at("2026-11-24T10:00:09Z"));
         assert!(behind.stats(&keys, now).unwrap().is_empty());
         other.record(&of(0, ErrorClass::Ok)).unwrap();
         // Held back, as if the thread were not there.
@@ -378,7 +384,7 @@ mod tests {
         let (behind, _) = Behind::open(&path).unwrap();
         let (talk, now) = (Conversation([1; 16]), at("2026-11-24T10:00:00Z"));
         let (protocol, tokens) = (crate::catalog::Protocol::OpenaiChat, crate::units::Tokens::new(7));
-        let stay = Stay { key: key_of(&one), protocol, tokens, at: now };
+        let stay = Stay { key: StateKey::of(&one), protocol, tokens, at: now };
         behind.keep_warm(talk, &stay).unwrap();
         behind.learn(&one.endpoint, "h", now, &["x".to_owned()]).unwrap();
         assert_eq!(behind.warm(talk, now).unwrap(), std::slice::from_ref(&stay));

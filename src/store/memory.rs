@@ -96,8 +96,11 @@ fn read((id, _, encoded): &([u8; 16], Timestamp, Encoded)) -> Result<Kept, Store
 impl ObservationStore for Memory {
     fn record(&self, seen: &Observation) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        let key = StateKey { endpoint: seen.endpoint.clone(), key_fingerprint: seen.key_fingerprint.clone() };
-        inner.states.entry(key).or_insert_with(|| StatsState::new(seen.at)).observe(seen, &Learning::default());
+        inner
+            .states
+            .entry(StateKey::of(seen))
+            .or_insert_with(|| StatsState::new(seen.at))
+            .observe(seen, &Learning::default());
         inner.observations.push(seen.clone());
         trim(&mut inner.observations, ATTEMPTS);
         Ok(())
@@ -107,11 +110,15 @@ impl ObservationStore for Memory {
         let (inner, learning) = (self.lock(), Learning::default());
         let mut known = BTreeMap::new();
         for key in keys {
-            let Some(state) = inner.states.get(key) else { continue };
+            let of_any_key = || inner.states.iter().filter(|(known, _)| known.endpoint == key.endpoint);
+            let Some((key, state)) = (match key.key_fingerprint {
+                Some(_) => inner.states.get_key_value(key),
+                None => of_any_key().max_by_key(|(_, state)| state.updated),
+            }) else {
+                continue;
+            };
             let past = || {
-                let here = |seen: &&Observation| {
-                    seen.endpoint == key.endpoint && seen.key_fingerprint == key.key_fingerprint && seen.at < now
-                };
+                let here = |seen: &&Observation| key.covers(seen) && seen.at < now;
                 StatsState::of(inner.observations.iter().filter(here), &learning)
             };
             let state = if state.updated > now { past() } else { Some(state.clone()) };

@@ -37,8 +37,24 @@ pub struct StoreError(pub String);
 pub struct StateKey {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// The fingerprint of the key; empty without one.
-    pub key_fingerprint: String,
+    /// The fingerprint of the key, empty where none is needed; `None` where none is at hand: whichever was used last
+    /// speaks for the endpoint.
+    pub key_fingerprint: Option<String>,
+}
+
+impl StateKey {
+    /// The state that an attempt belongs to.
+    #[must_use]
+    pub fn of(seen: &Observation) -> Self {
+        Self { endpoint: seen.endpoint.clone(), key_fingerprint: Some(seen.key_fingerprint.clone()) }
+    }
+
+    /// Whether it stands for the state that an attempt belongs to.
+    #[must_use]
+    pub fn covers(&self, seen: &Observation) -> bool {
+        self.endpoint == seen.endpoint
+            && self.key_fingerprint.as_ref().is_none_or(|known| *known == seen.key_fingerprint)
+    }
 }
 
 /// How long what was learned of an endpoint is believed, in days.

@@ -118,7 +118,8 @@ impl ObservationStore for Sqlite {
         // One reading of all, as of one moment; a transaction for each would take and give back the file's locks every time.
         let reading = connection.unchecked_transaction()?;
         let mut statement = reading.prepare_cached(
-            "SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = ?3 ORDER BY id DESC",
+            "SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = coalesce(?3, key_fp)
+             ORDER BY id DESC",
         )?;
         let mut found = BTreeMap::new();
         for key in keys {
@@ -127,7 +128,7 @@ impl ObservationStore for Sqlite {
                 .query_map(params![provider, key.endpoint.upstream_model, key.key_fingerprint], |row| {
                     row.get::<_, i64>(0)
                 })?;
-            // One endpoint under several hosts or protocols: the state that was written last speaks for it.
+            // One endpoint under several hosts, protocols or keys: the state that was written last speaks for it.
             let mut newest: Option<(Timestamp, EndpointStats)> = None;
             for id in ids {
                 let Some(known) = state::stats_at(&reading, id?, now)? else { continue };
@@ -261,7 +262,7 @@ mod tests {
     use crate::store::Memory;
 
     fn key(seen: &Observation) -> StateKey {
-        StateKey { endpoint: seen.endpoint.clone(), key_fingerprint: seen.key_fingerprint.clone() }
+        StateKey::of(seen)
     }
 
     fn sample(at: &str, class: ErrorClass) -> Observation {

@@ -40,6 +40,10 @@ impl Adapter for AnthropicMessages {
         request::lacks(call)
     }
 
+    fn continues(&self, call: &Call<'_>) -> bool {
+        request::continues(call)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Request<Bytes>, EncodeError> {
         let mut body = request::body(call)?;
         body.insert("model".into(), call.endpoint.id.upstream_model.as_str().into());

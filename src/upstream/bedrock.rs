@@ -31,6 +31,10 @@ impl Adapter for BedrockConverse {
         Draft::of(call).lacks
     }
 
+    fn continues(&self, call: &Call<'_>) -> bool {
+        request::continues(call)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Request<Bytes>, EncodeError> {
         let path = path(&call.endpoint.id.upstream_model, call.request.stream)?;
         let draft = Draft::of(call);

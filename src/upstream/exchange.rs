@@ -141,6 +141,8 @@ pub async fn exchange(
 ) -> Outcome {
     let started = Instant::now();
     let mut attempt = attempt::Attempt::new(started, limits, cancel, adapter.summarizes_reasoning());
+    // What is only gone on with has been begun: nothing more to say is an end, too.
+    attempt.answered = call.request.continues;
     let loopback = is_loopback(&request.uri().to_string());
     let end = attempt.run(transport, adapter, call, request, sink).await;
     attempt.outcome(end, loopback)

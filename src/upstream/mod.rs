@@ -110,6 +110,13 @@ pub trait Adapter: Send + Sync {
         Vec::new()
     }
 
+    /// Whether the dialect can hand over the answer that the request goes on with ([`ChatRequest::continues`]), as the
+    /// request stands, to a provider whose quirks say that it takes one.
+    fn continues(&self, call: &Call<'_>) -> bool {
+        let _ = call;
+        false
+    }
+
     /// The HTTP request, without its credential.
     ///
     /// # Errors

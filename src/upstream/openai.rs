@@ -7,6 +7,7 @@
 mod chunk;
 mod messages;
 mod parts;
+mod prefill;
 mod schema;
 mod thinking;
 mod usage;
@@ -39,6 +40,10 @@ impl Adapter for OpenaiChat {
     fn lacks(&self, call: &Call<'_>) -> Vec<&'static str> {
         let effort = thinking::say(call, &mut Map::new()).err();
         once(messages::lacks(call.request).chain(effort))
+    }
+
+    fn continues(&self, call: &Call<'_>) -> bool {
+        prefill::continues(call)
     }
 
     fn encode(&self, call: &Call<'_>) -> Result<Request<Bytes>, EncodeError> {
@@ -83,6 +88,9 @@ impl Adapter for OpenaiChat {
             body.entry(native.name).or_insert_with(|| native.value.clone());
         }
         merge(&mut body, &request.extra, &RESERVED);
+        if request.continues {
+            prefill::mark(call.provider.quirks.prefill, &mut body);
+        }
         post(call, "/chat/completions", &body)
     }
 

@@ -48,8 +48,9 @@ fn main() -> std::process::ExitCode {
     attempts::keep(folder.path(), (1..=ATTEMPTS).rev().map(attempt));
     let path = folder.path().join("data/obs.db");
     let (store, _) = Sqlite::open(&path).expect("the store opens");
-    let keys: Vec<StateKey> =
-        (0..ENDPOINTS).map(|at| StateKey { endpoint: attempt(at).endpoint, key_fingerprint: String::new() }).collect();
+    let keys: Vec<StateKey> = (0..ENDPOINTS)
+        .map(|at| StateKey { endpoint: attempt(at).endpoint, key_fingerprint: Some(String::new()) })
+        .collect();
     let now = before_noon(0);
     println!("{:<52} {:>10} {:>10} {:>10}", format!("{ATTEMPTS} attempts are there"), "median", "p99", "at most");
     let held = [

@@ -18,7 +18,17 @@ struct Fate {
     class: ErrorClass,
     retry_after: Option<Duration>,
     took: Duration,
-    shown: bool,
+    came: Came,
+}
+
+/// What came of an answer before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Nothing,
+    /// Text that may be gone on with.
+    Text,
+    /// Something that cannot be gone on with, such as a part of a tool call.
+    Else,
 }
 
 #[derive(Debug, Clone)]
@@ -27,14 +37,25 @@ struct Scenario {
     limits: Limits,
     fates: Vec<Fate>,
     seed: u64,
+    /// Who can go on with an answer; `None` where nobody asked for that.
+    can: Option<Vec<bool>>,
+    /// Whether the caller sees nothing before the answer is whole.
+    held: bool,
+}
+
+impl Scenario {
+    fn can(&self, index: usize) -> bool {
+        self.can.as_ref().is_some_and(|can| can[index])
+    }
 }
 
 /// What happened, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
-    Tried { index: usize, again: bool, first_token: Option<Duration> },
+    Tried { index: usize, again: bool, first_token: Option<Duration>, resume: bool },
     Failed { class: ErrorClass, retry_after: Option<Duration> },
     Shown,
+    Broke,
     Waited(Duration),
     GaveUp(GiveUp),
 }
@@ -43,14 +64,17 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
     let seconds = |most: u64| (0..=most * 10).prop_map(|tenths| Duration::from_millis(tenths * 100));
     let class = prop::sample::select(&ErrorClass::ALL[4..]);
     let lively = prop::sample::select(vec![ErrorClass::Overloaded, ErrorClass::RateLimited, ErrorClass::TooLarge]);
-    let fate = (prop_oneof![class, lively], prop::option::of(seconds(12)), seconds(9), prop::bool::weighted(0.04));
-    let fate = fate.prop_map(|(class, retry_after, took, shown)| Fate { class, retry_after, took, shown });
+    let came = prop_oneof![10 => Just(Came::Nothing), 5 => Just(Came::Text), 1 => Just(Came::Else)];
+    let fate = (prop_oneof![class, lively], prop::option::of(seconds(12)), seconds(9), came);
+    let fate = fate.prop_map(|(class, retry_after, took, came)| Fate { class, retry_after, took, came });
     let limits = (1_u32..8, 0_u32..4, prop::option::of(seconds(60)), seconds(8)).prop_map(
         |(max_attempts, retries, first_token, max_wait)| Limits { max_attempts, retries, first_token, max_wait },
     );
     let context = prop::sample::select(vec![Some(8), Some(32), Some(128), None]);
-    (prop::collection::vec(context, 1..6), limits, prop::collection::vec(fate, 12), any::<u64>())
-        .prop_map(|(contexts, limits, fates, seed)| Scenario { contexts, limits, fates, seed })
+    let can = prop::option::of(prop::collection::vec(any::<bool>(), 6));
+    let rest = (any::<u64>(), can, prop::bool::weighted(0.3));
+    (prop::collection::vec(context, 1..6), limits, prop::collection::vec(fate, 12), rest)
+        .prop_map(|(contexts, limits, fates, (seed, can, held))| Scenario { contexts, limits, fates, seed, can, held })
 }
 
 /// A decision over endpoints with these windows (in thousands), in this order.
@@ -85,6 +109,12 @@ struct Spectacles {
     class: fn(ErrorClass) -> ErrorClass,
     hint: fn(Option<Duration>) -> Option<Duration>,
     deaf_to_shown: bool,
+    /// Lets everybody go on, whoever can, and whether or not that was asked for.
+    eager: bool,
+    /// Takes what the caller has for what nobody has seen.
+    secretive: bool,
+    /// Counts the time for a first token from the beginning, whatever came since.
+    hurried: bool,
     /// Tries the same endpoint once more before any other.
     stubborn: bool,
     /// Goes through the chain from its end.
@@ -101,6 +131,9 @@ const PLAIN: Spectacles = Spectacles {
     class: |class| class,
     hint: |hint| hint,
     deaf_to_shown: false,
+    eager: false,
+    secretive: false,
+    hurried: false,
     stubborn: false,
     backwards: false,
     impatient: false,
@@ -114,7 +147,11 @@ fn play(scenario: &Scenario, through: Spectacles) -> Result<Vec<(Duration, Event
     if through.backwards {
         decision.ranked.reverse();
     }
-    let mut machine = Failover::new(&decision, (through.limits)(scenario.limits));
+    let can = |endpoint: &EndpointId| {
+        let index = endpoint.provider.as_str().trim_start_matches('p').parse().unwrap_or(0);
+        through.eager || scenario.can(index)
+    };
+    let mut machine = Failover::new(&decision, (through.limits)(scenario.limits)).resuming(can);
     let mut fates = scenario.fates.iter();
     let mut log: Vec<(Duration, Event)> = Vec::new();
     let mut at = Duration::ZERO;
@@ -124,10 +161,10 @@ fn play(scenario: &Scenario, through: Spectacles) -> Result<Vec<(Duration, Event
             log.iter().rev().find_map(|(_, event)| if let Event::Tried { .. } = event { Some(*event) } else { None });
         let failed = matches!(log.last(), Some((_, Event::Failed { class, .. })) if class.failover() == (Next::Next { retry_same: true }));
         let step = match (machine.next((through.elapsed)(at)), last) {
-            (Step::Try { endpoint, first_token, .. }, Some(Event::Tried { index, again: false, .. }))
+            (Step::Try { endpoint, first_token, resume, .. }, Some(Event::Tried { index, again: false, .. }))
                 if through.stubborn && failed =>
             {
-                Step::Try { index, endpoint, first_token, again: true }
+                Step::Try { index, endpoint, first_token, again: true, resume }
             }
             (Step::Wait(_), _) if through.impatient => Step::GiveUp(GiveUp::Exhausted),
             (step, _) => step,
@@ -143,16 +180,28 @@ fn play(scenario: &Scenario, through: Spectacles) -> Result<Vec<(Duration, Event
                 halved = !halved;
                 at += if halved { wait / 2 } else { wait };
             }
-            Step::Try { index, again, first_token, .. } => {
+            Step::Try { index, again, first_token, resume, .. } => {
                 let index = if through.backwards { length - 1 - index } else { index };
                 let first_token = first_token.map(|limit| if through.generous { limit * 3 } else { limit });
-                log.push((at, Event::Tried { index, again, first_token }));
+                log.push((at, Event::Tried { index, again, first_token, resume }));
                 let Some(fate) = fates.next() else { return Err("attempts: more than anybody allows".to_owned()) };
                 at += fate.took;
-                if fate.shown {
-                    log.push((at, Event::Shown));
-                    if !through.deaf_to_shown {
-                        machine.committed();
+                match fate.came {
+                    Came::Nothing => {}
+                    Came::Text => {
+                        log.push((at, Event::Broke));
+                        let shown = !scenario.held && !through.secretive;
+                        machine.broke(shown, if through.hurried { Duration::ZERO } else { at });
+                    }
+                    Came::Else if scenario.held => {
+                        log.push((at, Event::Shown));
+                        machine.begin_anew();
+                    }
+                    Came::Else => {
+                        log.push((at, Event::Shown));
+                        if !through.deaf_to_shown {
+                            machine.committed();
+                        }
                     }
                 }
                 log.push((at, Event::Failed { class: fate.class, retry_after: fate.retry_after }));
@@ -175,20 +224,30 @@ struct Past {
     again: u32,
     shown: bool,
     stopped: bool,
+    /// Who can go on with an answer.
+    can: Vec<bool>,
+    /// Since when an answer waits to be gone on with.
+    begun: Option<Duration>,
 }
 
 impl Past {
+    /// Whether somebody is in question, now that there may be an answer to go on with.
+    fn is_asked(&self, at: usize) -> bool {
+        !self.closed[at] && (self.can[at] || self.begun.is_none())
+    }
+
     fn open(&self) -> Option<usize> {
-        (0..self.tries.len()).find(|&at| self.tries[at] == 0 && !self.closed[at])
+        (0..self.tries.len()).find(|&at| self.tries[at] == 0 && self.is_asked(at))
     }
 
     fn retryable(&self) -> bool {
-        (0..self.tries.len()).any(|at| self.again_from[at].is_some() && !self.closed[at])
+        (0..self.tries.len()).any(|at| self.again_from[at].is_some() && self.is_asked(at))
     }
 
     fn fail(&mut self, scenario: &Scenario, class: ErrorClass, retry_after: Option<Duration>, at: Duration) {
         let current = self.current;
         match class.failover() {
+            Next::Stop if class == ErrorClass::Invalid && self.begun.is_some() => self.can[current] = false,
             Next::Done | Next::Stop => self.stopped = true,
             Next::Next { retry_same } => {
                 self.again_from[current] = retry_same.then(|| at + retry_after.unwrap_or_default());
@@ -209,15 +268,28 @@ impl Past {
 fn lawful(scenario: &Scenario, log: &[(Duration, Event)]) -> Result<(), String> {
     let links = scenario.contexts.len();
     let limits = scenario.limits;
-    let mut past =
-        Past { tries: vec![0; links], closed: vec![false; links], again_from: vec![None; links], ..Past::default() };
+    let mut past = Past {
+        tries: vec![0; links],
+        closed: vec![false; links],
+        again_from: vec![None; links],
+        can: (0..links).map(|at| scenario.can(at)).collect(),
+        ..Past::default()
+    };
     for &(at, event) in log {
         let rule = |holds: bool, name: &str| if holds { Ok(()) } else { Err(format!("{name}: {event:?} at {at:?}")) };
-        let left = limits.first_token.map(|limit| limit.saturating_sub(at));
+        let anew = matches!(event, Event::Tried { resume: false, .. });
+        if anew && scenario.held && past.begun.is_some() {
+            rule(past.open().is_none(), "prefers")?;
+            past.begun = None;
+        }
+        let since = past.begun.unwrap_or_default();
+        let left = limits.first_token.map(|limit| limit.saturating_sub(at - since));
         let may_go_on =
             !past.shown && !past.stopped && past.attempts < limits.max_attempts && left != Some(Duration::ZERO);
         match event {
-            Event::Tried { index, again, first_token } => {
+            Event::Tried { index, again, first_token, resume } => {
+                rule(!resume || (scenario.can(index) && past.begun.is_some()), "resume")?;
+                rule(resume || past.begun.is_none(), "anew")?;
                 rule(past.attempts < limits.max_attempts, "attempts")?;
                 rule(!past.shown, "shown")?;
                 rule(!past.stopped, "stop")?;
@@ -242,7 +314,13 @@ fn lawful(scenario: &Scenario, log: &[(Duration, Event)]) -> Result<(), String> 
                 rule(!another || first_token.is_some_and(|limit| limit <= Duration::from_secs(30)), "patience")?;
             }
             Event::Failed { class, retry_after } => past.fail(scenario, class, retry_after, at),
-            Event::Shown => past.shown = true,
+            Event::Shown => {
+                past.shown = !scenario.held;
+                past.begun = None;
+            }
+            Event::Broke => past.begun = Some(at),
+            // What nobody has seen may begin anew at any time.
+            Event::Waited(_) | Event::GaveUp(_) if scenario.held && past.begun.is_some() => {}
             Event::Waited(wait) => {
                 rule(may_go_on && past.open().is_none() && past.retryable() && past.again < limits.retries, "idle")?;
                 rule(!wait.is_zero() && wait <= limits.max_wait && left.is_none_or(|left| wait < left), "max_wait")?;
@@ -312,6 +390,9 @@ fn a_deliberate_bug_breaks_each_of_them() {
         ("open", Spectacles { stubborn: true, ..PLAIN }),
         ("open", Spectacles { backwards: true, ..PLAIN }),
         ("gave_up", Spectacles { impatient: true, ..PLAIN }),
+        ("gave_up", Spectacles { hurried: true, ..PLAIN }),
+        ("resume", Spectacles { eager: true, ..PLAIN }),
+        ("anew", Spectacles { secretive: true, ..PLAIN }),
     ];
     for (rule, bug) in bugs {
         // A bug may break another law first; it is caught where its own law is among those that it breaks.

@@ -162,6 +162,7 @@ pub(crate) fn world(case: &Case) -> World {
             cache: call["cache"].as_bool().unwrap_or(false),
             native: Vec::new(),
             extra: call["extra"].as_object().cloned().unwrap_or_default(),
+            continues: call["continues"].as_bool().unwrap_or(false),
             stream: if case.request.is_some() { call["stream"].as_bool().unwrap_or(false) } else { case.stream },
         },
     }

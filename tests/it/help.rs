@@ -58,6 +58,7 @@ fn every_example_runs() {
     let home = Home::new();
     tool(&home, "git", "echo '+ a line'");
     tool(&home, "jq", "grep -q '^{'");
+    drop(home.write("models.check.toml", "[[model]]\nid = \"claude-sonnet-5\"\nmax_price_in = \"3.00\"\n"));
     drop(decisions::kept(&home, Some("3f2a9c1b9d4e4b7fa1c05e6d2b8f7a90")));
     let mut examples = Vec::new();
     let root = root();

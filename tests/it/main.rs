@@ -15,6 +15,7 @@ mod generated;
 mod help;
 mod laws;
 mod layering;
+mod prefill;
 mod probe;
 mod readme;
 mod sandbox;

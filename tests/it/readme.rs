@@ -64,6 +64,53 @@ fn current(readme: &str) -> String {
     out
 }
 
+/// The block below a comment of this kind.
+fn block_below<'r>(readme: &'r str, comment: &str) -> Vec<&'r str> {
+    let mut lines = readme.lines().skip_while(|line| *line != comment).skip(2);
+    lines.by_ref().take_while(|line| *line != "```").collect()
+}
+
+/// The sample job for CI is green where all holds, and red where a model goes or a fact is not that of the lock.
+#[test]
+fn the_sample_job_runs_green_and_red() {
+    let readme = readme();
+    let job = block_below(&readme, "<!-- job: models -->");
+    let step = job.iter().find_map(|line| line.trim().strip_prefix("- run: openmux ")).expect("a step that checks");
+    let home = Home::new();
+    drop(home.write("models.check.toml", &block_below(&readme, "<!-- file: models.check.toml -->").join("\n")));
+    let run = |step: &str, day: &str| {
+        let moment = format!("{day}T12:00:00Z");
+        home.openmux(step.split(' ').chain(["--at", &moment])).run()
+    };
+    let missing = run(step, "2026-11-24");
+    assert_eq!(missing.code, Some(3), "a lock that was not committed is no green: {}", missing.snapshot());
+    let first = run(&step.replace(" --locked", ""), "2026-11-24");
+    assert_eq!(first.code, Some(0), "{}", first.snapshot());
+    let green = run(step, "2026-11-25");
+    assert_eq!((green.code, green.stdout.as_str()), (Some(0), "9 checks: 9 ok\n"), "{}", green.snapshot());
+    let red = run(step, "2026-12-01");
+    assert_eq!(red.code, Some(1), "{}", red.snapshot());
+    assert!(
+        red.stdout.starts_with("::error file=models.check.toml,line=13,title=openai/gpt-5 not_retiring::"),
+        "{}",
+        red.stdout
+    );
+    assert!(red.stdout.contains("fix: replace it with openai/gpt-5"), "{}", red.stdout);
+    drop(home.write(
+        "config/catalog.d/dearer.toml",
+        "[[endpoint]]\nprovider = \"anthropic\"\nmodel = \"anthropic/claude-sonnet-5\"\nid = \"claude-sonnet-5\"\n\
+         price = { input = \"2.50\", output = \"10\" }\n",
+    ));
+    let red = run(step, "2026-11-25");
+    assert_eq!(red.code, Some(1), "{}", red.snapshot());
+    assert!(
+        red.stdout.contains("title=anthropic/claude-sonnet-5 locked.price.input::price input 2 -> 2.5"),
+        "{}",
+        red.stdout
+    );
+    assert!(red.stdout.lines().any(|line| line.starts_with("::error file=models.lock,line=")), "{}", red.stdout);
+}
+
 fn comment<'a>(line: &'a str, kind: &str) -> Option<&'a str> {
     line.strip_prefix(&format!("<!-- {kind}: "))?.strip_suffix(" -->")
 }

@@ -33,7 +33,7 @@ fn seen(provider: &str, second: u64) -> Observation {
 }
 
 fn key(provider: &str) -> StateKey {
-    StateKey { endpoint: seen(provider, 0).endpoint, key_fingerprint: String::new() }
+    StateKey { endpoint: seen(provider, 0).endpoint, key_fingerprint: Some(String::new()) }
 }
 
 const WRITERS: u64 = 64;
@@ -250,7 +250,7 @@ fn an_older_store_is_brought_up_to_date_and_loses_nothing() {
     assert_eq!(store.set_aside("probe", day).unwrap().total(), "0.004".parse().unwrap());
     let hours = store.hours(Timestamp::MIN, Timestamp::MAX).unwrap();
     assert_eq!((hours.len(), hours[0].classes[&ErrorClass::Ok], hours[0].ttft_us.count()), (1, 1, 1));
-    let key = StateKey { endpoint: attempts[0].endpoint.clone(), key_fingerprint: String::new() };
+    let key = StateKey { endpoint: attempts[0].endpoint.clone(), key_fingerprint: Some(String::new()) };
     let later = attempts[1].at + Duration::from_secs(1);
     assert_eq!(store.stats(&[key], later).unwrap().len(), 1, "what is known was folded anew");
     store.record(&seen("anthropic", 0)).unwrap();

@@ -15,7 +15,7 @@ use openmux::catalog::{
     Quirks,
 };
 use openmux::chat::{ChatEvent, ChatRequest, Message, Role};
-use openmux::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Wire, route_request};
+use openmux::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Suppose, Wire, route_request};
 use openmux::observe::Source;
 use openmux::routing::{Constraints, Limits, Policy};
 use openmux::store::Memory;
@@ -126,7 +126,7 @@ async fn chat_among(
     let order = reaches.iter().map(|reach| reach.provider.id.clone()).collect();
     let constraints = Constraints { order, allow_unpriced: true, ..Constraints::default() };
     let route = route_request(&request, constraints);
-    let routed = dispatcher.route(&route, Some(&request), reaches, &Policy::default(), 1, false);
+    let routed = dispatcher.route(&route, Some(&request), reaches, &Policy::default(), 1, Suppose::Nothing);
     assert_eq!(routed.decision.ranked.len(), reaches.len(), "{:?}", routed.decision.rejected);
     let limits = Limits {
         max_attempts: 6,
@@ -142,6 +142,7 @@ async fn chat_among(
         idle: Some(Duration::from_secs(30)),
         total: Some(Duration::from_secs(300)),
         hold: false,
+        resume: false,
         group: [1; 16],
         day_cap: None,
         source: Source::Chat,

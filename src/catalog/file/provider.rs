@@ -94,6 +94,7 @@ impl ProviderPatch {
         provider.hides_reasoning = self.hides_reasoning.unwrap_or(provider.hides_reasoning);
         if let Some(prefill) = self.prefill {
             provider.quirks.prefill = prefill;
+            provider.quirks.prefill_protocol = None;
             provider.quirks.prefill_models = Vec::new();
         }
         provider.quirks.bills_on_cancel = self.bills_on_cancel.unwrap_or(provider.quirks.bills_on_cancel);

@@ -87,6 +87,11 @@ impl<'a, 't> Reader<'a, 't> {
         self.source.line(self.offset)
     }
 
+    /// The line of a key, or that of the table where it has no such key.
+    pub(crate) fn line_of(&self, key: &str) -> usize {
+        self.source.line(self.table.get_key_value(key).map_or(self.offset, |(key, _)| key.span().start))
+    }
+
     /// The file's name.
     pub(super) fn file(&self) -> Arc<str> {
         self.source.file.clone()
@@ -117,7 +122,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// Whether the key is there.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
@@ -186,7 +191,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// A count of tokens, at least 1.
-    pub(super) fn tokens(&self, key: &str) -> Result<Option<Tokens>, OverlayError> {
+    pub(crate) fn tokens(&self, key: &str) -> Result<Option<Tokens>, OverlayError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let DeValue::Integer(number) = value.get_ref() else {
             let message = format!("should be a whole number of tokens, not {}", kind(value.get_ref()));
@@ -245,7 +250,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// An array of tables.
-    pub(super) fn tables(&self, key: &str) -> Result<Vec<Reader<'a, 't>>, OverlayError> {
+    pub(crate) fn tables(&self, key: &str) -> Result<Vec<Reader<'a, 't>>, OverlayError> {
         let Some(value) = self.table.get(key) else { return Ok(Vec::new()) };
         let DeValue::Array(items) = value.get_ref() else {
             let message = format!("should be an array of tables, not {}", kind(value.get_ref()));
@@ -259,7 +264,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// The keys, in the order of the file.
-    pub(super) fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         let mut keys: Vec<_> = self.table.keys().collect();
         keys.sort_by_key(|key| key.span().start);
         keys.into_iter().map(|key| key.get_ref().to_string()).collect()

@@ -36,6 +36,7 @@ struct Record {
     #[serde(default)]
     output_excludes_reasoning: bool,
     prefill: Option<String>,
+    prefill_protocol: Option<String>,
     #[serde(default)]
     prefill_models: Vec<String>,
     #[serde(default)]
@@ -74,6 +75,10 @@ pub(in super::super) fn provider_record(line: &str) -> Option<Provider> {
             replays_reasoning: record.replays_reasoning,
             output_excludes_reasoning: record.output_excludes_reasoning,
             prefill: record.prefill.map_or(Some(Quirks::default().prefill), |word| Prefill::parse(&word))?,
+            prefill_protocol: match record.prefill_protocol {
+                Some(word) => Some(Protocol::parse(&word)?),
+                None => None,
+            },
             prefill_models: record.prefill_models.into_iter().map(ModelId::new).collect(),
             portable_signatures: record
                 .portable_signatures

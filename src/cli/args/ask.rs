@@ -221,6 +221,10 @@ pub struct ChatArgs {
     /// Treat an answer that is cut off, or does not satisfy --schema, as a failure (exit 10).
     #[arg(long, help_heading = "Answer")]
     pub strict: bool,
+    /// Where the answer breaks off in the middle, let a provider that takes its beginning go on with it; the seam is told on
+    /// stderr, and in JSON.
+    #[arg(long, conflicts_with = "no_stream", help_heading = "Answer")]
+    pub resume: bool,
     /// Print the model's reasoning on stderr, where it streams any.
     #[arg(long, help_heading = "Answer")]
     pub show_reasoning: bool,

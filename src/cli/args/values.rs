@@ -143,27 +143,38 @@ fn millionths(text: &str) -> Option<u64> {
 }
 
 pub(crate) fn max_ttft(text: &str) -> Result<Threshold, String> {
-    threshold(text, Measure::Ttft, |rest| match duration(rest)?.0 {
-        Some(limit) => u64::try_from(limit.as_micros()).map_err(|_| "too long".to_owned()),
-        None => Err("at least 1ms".to_owned()),
-    })
+    threshold(text, Measure::Ttft, ttft_micros)
 }
 
 pub(crate) fn min_throughput(text: &str) -> Result<Threshold, String> {
-    threshold(text, Measure::Throughput, |rest| {
-        let number = rest.trim_end_matches("tok/s").trim();
-        millionths(number).ok_or_else(|| "not a speed in tokens per second, such as 50".to_owned())
-    })
+    threshold(text, Measure::Throughput, speed_millionths)
 }
 
 pub(crate) fn min_availability(text: &str) -> Result<Threshold, String> {
-    threshold(text, Measure::Availability, |rest| {
-        let share = match rest.strip_suffix('%') {
-            Some(percent) => millionths(percent.trim()).map(|value| value / 100),
-            None => millionths(rest),
-        };
-        share.filter(|share| *share <= 1_000_000).ok_or_else(|| "not a share such as 0.99 or 99%".to_owned())
-    })
+    threshold(text, Measure::Availability, share_millionths)
+}
+
+/// A wait in microseconds.
+pub(crate) fn ttft_micros(text: &str) -> Result<u64, String> {
+    match duration(text)?.0 {
+        Some(limit) => u64::try_from(limit.as_micros()).map_err(|_| "too long".to_owned()),
+        None => Err("at least 1ms".to_owned()),
+    }
+}
+
+/// Tokens per second, in millionths.
+pub(crate) fn speed_millionths(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches("tok/s").trim();
+    millionths(number).ok_or_else(|| "not a speed in tokens per second, such as 50".to_owned())
+}
+
+/// A share of 1, in millionths.
+pub(crate) fn share_millionths(text: &str) -> Result<u64, String> {
+    let share = match text.strip_suffix('%') {
+        Some(percent) => millionths(percent.trim()).map(|value| value / 100),
+        None => millionths(text),
+    };
+    share.filter(|share| *share <= 1_000_000).ok_or_else(|| "not a share such as 0.99 or 99%".to_owned())
 }
 
 /// A region, and whether it is required.

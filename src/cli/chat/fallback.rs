@@ -73,9 +73,8 @@ impl Fallen {
     }
 
     /// The whole report: also the attempts at the models before.
-    pub(super) fn whole(&self, mut report: ChatReport) -> ChatReport {
-        let own = std::mem::replace(&mut report.attempts, self.attempts.clone());
-        report.attempts.extend(own);
+    pub(super) fn whole(&self, report: ChatReport) -> ChatReport {
+        let mut report = report.after(self.attempts.clone());
         report.elapsed += self.elapsed;
         report
     }
@@ -132,7 +131,7 @@ impl Asked<'_> {
         let filtered = class == ErrorClass::OkFiltered && printer.answer.text.is_empty();
         let over = session.total.is_some_and(|total| total.is_zero())
             || matches!(report.gave_up, Some(GiveUp::Deadline)) && session.limits.first_token.is_none();
-        let shown = last.outcome.shown && !session.hold && !filtered;
+        let shown = (last.outcome.shown || report.broke_off.is_some()) && !session.hold && !filtered;
         if shown || over || session.signalled.is_some() || (class.is_success() && !filtered) {
             return None;
         }

@@ -28,6 +28,8 @@ pub(super) struct Session<'a> {
     pub(super) total: Option<Duration>,
     /// Whether nothing is shown before an answer is whole.
     pub(super) hold: bool,
+    /// Whether an answer that breaks off is gone on with.
+    pub(super) resume: bool,
     /// The conversation that they are a turn of.
     pub(super) talk: Option<Talk>,
     /// Turns true where nobody reads what is said any more.
@@ -56,6 +58,7 @@ impl Session<'_> {
             idle: self.idle,
             total: self.total,
             hold: self.hold,
+            resume: self.resume,
             group: group(),
             source: Source::Chat,
             talk: self.talk,

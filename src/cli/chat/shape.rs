@@ -8,7 +8,7 @@ use super::super::{note, warn};
 use super::Asked;
 use super::send::{Held, Session};
 use crate::chat::{ChatEvent, ChatRequest, Message, Role};
-use crate::dispatch::{AttemptReport, ChatReport, Observer, Routed, route_request};
+use crate::dispatch::{AttemptReport, ChatReport, Observer, Routed, Suppose, route_request};
 use crate::gateway::codec::openai::answer::Answer;
 use crate::observe::{CostState, ErrorClass};
 use crate::routing::Policy;
@@ -197,7 +197,7 @@ fn again(
         Some(talk) => session.dispatcher.recall(route, (talk, &request), session.reaches, policy),
         None => route,
     };
-    let routed = session.dispatcher.route(&route, Some(&request), session.reaches, policy, seed, false);
+    let routed = session.dispatcher.route(&route, Some(&request), session.reaches, policy, seed, Suppose::Nothing);
     if routed.decision.chosen().is_none() {
         let why =
             if asked.constraints.max_cost.is_some() { "more than is left of --max-cost" } else { "nobody is open" };

@@ -9,7 +9,7 @@ use super::super::render::text::listed;
 use super::super::{facts, prompt, report};
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, EndpointId, ProviderId, Status};
-use crate::dispatch::{Dispatcher, Reach, shape};
+use crate::dispatch::{Dispatcher, Reach, Suppose, shape};
 use crate::observe::Source;
 use crate::probe::plan::{self, Kind};
 use crate::probe::run::Target;
@@ -204,7 +204,7 @@ fn is_callable(dispatcher: &Dispatcher<'_>, wanted: &Wanted, reach: &Reach) -> b
 fn nobody(dispatcher: &Dispatcher<'_>, wanted: &Wanted, model: &Resolved, reaches: &[Reach]) -> CliError {
     let constraints = Constraints { only: wanted.providers.clone(), allow_unpriced: true, ..Constraints::default() };
     let request = shape(&model.model, Tokens::new(64), Tokens::new(16), Tokens::ZERO, constraints);
-    let routed = dispatcher.route(&request, None, reaches, &Policy::default(), 0, false);
+    let routed = dispatcher.route(&request, None, reaches, &Policy::default(), 0, Suppose::Nothing);
     match routed.decision.chosen() {
         None => {
             let error = report::unroutable(&routed.decision, &model.model);

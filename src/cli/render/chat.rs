@@ -7,7 +7,7 @@ use super::money::dollars;
 use super::pace::timing;
 use super::text::{duration, grouped};
 use crate::catalog::{ModelId, Origin, Usage};
-use crate::dispatch::{AttemptReport, ChatReport};
+use crate::dispatch::{AttemptReport, ChatReport, Seam};
 use crate::gateway::codec::openai::answer::Answer;
 use crate::observe::{CostState, Flags};
 use crate::routing::{Decision, TermKind};
@@ -18,7 +18,8 @@ pub(crate) fn cost(attempt: &AttemptReport) -> Option<(Usd, &'static str)> {
     attempt.charged().map(|amount| (amount, if attempt.outcome.billed.is_some() { "provider" } else { "catalog" }))
 }
 
-/// What several requests of one chat came to: those that answered count, and what failed before them may be billed.
+/// What several requests of one chat came to: those that gave a part of the answer count, and what failed before them may
+/// be billed.
 struct Total {
     cost: Option<(Usd, &'static str)>,
     /// Why there is no cost, where a sheet says so.
@@ -28,9 +29,9 @@ struct Total {
 }
 
 fn total(report: &ChatReport) -> Total {
-    let answered: Vec<&AttemptReport> =
-        report.attempts.iter().filter(|attempt| attempt.outcome.class.is_success()).collect();
-    let counted = if answered.is_empty() { report.attempts.last().into_iter().collect() } else { answered };
+    let given = parts(report);
+    let answered = given.iter().any(|attempt| attempt.outcome.class.is_success());
+    let counted = if answered { given } else { report.failed().into_iter().collect() };
     let costs: Option<Vec<(Usd, &'static str)>> = counted.iter().map(|attempt| cost(attempt)).collect();
     let summed = costs.filter(|costs| !costs.is_empty()).map(|costs| {
         let amount = costs.iter().fold(Usd::ZERO, |sum, (amount, _)| sum + *amount);
@@ -42,7 +43,7 @@ fn total(report: &ChatReport) -> Total {
         _ => None,
     };
     let list: Option<Vec<Usd>> = counted.iter().map(listed).collect();
-    let usages: Option<Vec<&Usage>> = counted.iter().map(|attempt| attempt.outcome.usage.as_ref()).collect();
+    let usages: Option<Vec<Usage>> = counted.iter().map(|attempt| usage(report, attempt)).collect();
     Total {
         cost: summed,
         why: counted.iter().find_map(|attempt| match &attempt.cost {
@@ -54,10 +55,24 @@ fn total(report: &ChatReport) -> Total {
     }
 }
 
+/// The attempts that gave a part of the answer, in its order.
+fn parts(report: &ChatReport) -> Vec<&AttemptReport> {
+    report.attempts.iter().enumerate().filter(|(at, _)| report.is_part(*at)).map(|(_, attempt)| attempt).collect()
+}
+
+/// What an attempt used. What was reported before a part broke off is not what it came to in the end.
+fn usage(report: &ChatReport, attempt: &AttemptReport) -> Option<Usage> {
+    let usage = attempt.outcome.usage.clone();
+    if report.seams.is_empty() || attempt.outcome.class.is_success() {
+        return usage;
+    }
+    Some(Usage { output: None, reasoning: None, ..usage.unwrap_or_default() })
+}
+
 /// The counts that are shown, added up; what one of them does not report is not known of all.
-fn sum(usages: &[&Usage]) -> Usage {
+fn sum(usages: &[Usage]) -> Usage {
     let add = |count: fn(&Usage) -> Option<Tokens>| {
-        let counts: Option<Vec<Tokens>> = usages.iter().map(|usage| count(usage)).collect();
+        let counts: Option<Vec<Tokens>> = usages.iter().map(count).collect();
         counts.map(|counts| counts.into_iter().fold(Tokens::ZERO, |one, other| one + other))
     };
     Usage {
@@ -84,11 +99,14 @@ pub(crate) fn closing_line(
     let mark = if simulated { " (simulated)" } else { "" };
     let total = total(report);
     let count = |tokens: Option<Tokens>| tokens.map_or_else(|| "?".to_owned(), |tokens| grouped(tokens.count()));
-    let mut parts = match &total.usage {
-        Some(usage) => vec![format!("{} in, {} out", count(usage.input), count(usage.output))],
+    // Of an answer with seams the last part alone is known to its end.
+    let seam = if report.seams.is_empty() { "" } else { " after the seam" };
+    let shown = if seam.is_empty() { total.usage } else { told.outcome.usage.clone() };
+    let mut parts = match &shown {
+        Some(usage) => vec![format!("{} in, {} out{seam}", count(usage.input), count(usage.output))],
         None => vec!["usage not reported".to_owned()],
     };
-    if let Some(usage) = &total.usage {
+    if let Some(usage) = &shown {
         let further =
             [(usage.cache_read, "cached"), (usage.cache_write, "written to the cache"), (usage.reasoning, "reasoning")];
         for (tokens, what) in further {
@@ -97,7 +115,12 @@ pub(crate) fn closing_line(
             }
         }
     }
-    parts.push(match total.cost {
+    let unbilled = unbilled(report);
+    parts.push(match total.cost.or(cost(told).filter(|_| !seam.is_empty())) {
+        Some((amount, _)) if !unbilled.is_empty() => {
+            let mark = if simulated { " at list price" } else { "" };
+            format!("{}{mark} and what {unbilled} charges for its part", dollars(amount))
+        }
         Some((amount, "provider")) => format!("{} by the provider's bill", dollars(amount)),
         Some((amount, _)) => format!("{}{}", dollars(amount), if simulated { " at list price, not spent" } else { "" }),
         None => total.why.map_or_else(|| "cost unknown".to_owned(), |why| format!("cost unknown ({why})")),
@@ -108,11 +131,38 @@ pub(crate) fn closing_line(
     }
     parts.push(duration(report.elapsed));
     let unknown = |attempt: &&AttemptReport| attempt.cost_state == CostState::Unknown && !std::ptr::eq(*attempt, told);
-    let unknown = report.attempts.iter().filter(unknown).filter(|attempt| !attempt.outcome.class.is_success()).count();
+    let lost = report.attempts.iter().enumerate().filter(|(at, _)| !report.is_part(*at)).map(|(_, attempt)| attempt);
+    let unknown = lost.filter(unknown).count();
     if unknown > 0 {
         parts.push(format!("{unknown} failed before it that may be billed"));
     }
     Some(format!("{model} at {}{mark}: {}", told.endpoint.provider, parts.join(", ")))
+}
+
+/// Whose parts of an answer with seams have no known cost; empty where all have.
+fn unbilled(report: &ChatReport) -> String {
+    let broken = report.seams.iter().filter_map(|seam| report.attempts.get(seam.attempt));
+    let mut names: Vec<&str> =
+        broken.filter(|part| cost(part).is_none()).map(|part| part.endpoint.provider.as_str()).collect();
+    names.dedup();
+    names.join(" and ")
+}
+
+/// A seam for programs: who went on with what whom had begun, and where in the text.
+pub(crate) fn seam_members(seam: &Seam) -> [(&'static str, Value); 5] {
+    [
+        ("provider", seam.to.provider.as_str().into()),
+        ("from", seam.from.provider.as_str().into()),
+        ("class", seam.class.name().into()),
+        ("characters", seam.characters.into()),
+        ("bytes", seam.bytes.into()),
+    ]
+}
+
+fn seams_json(report: &ChatReport) -> Value {
+    let object =
+        |seam| seam_members(seam).into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>();
+    report.seams.iter().map(object).map(Value::Object).collect()
 }
 
 fn millis(time: std::time::Duration) -> Value {
@@ -132,7 +182,7 @@ fn usage_json(usage: Option<&Usage>) -> Value {
     object.into()
 }
 
-fn attempt_json(attempt: &AttemptReport) -> Value {
+fn attempt_json(attempt: &AttemptReport, apart: bool) -> Value {
     let outcome = &attempt.outcome;
     let mut object = Map::new();
     object.insert("provider".to_owned(), attempt.endpoint.provider.as_str().into());
@@ -151,6 +201,11 @@ fn attempt_json(attempt: &AttemptReport) -> Value {
         CostState::Unknown => "unknown",
     };
     object.insert("cost_state".to_owned(), state.into());
+    if apart {
+        object.insert("usage".to_owned(), usage_json(attempt.outcome.usage.as_ref()));
+        let amount = cost(attempt).map_or(Value::Null, |(amount, _)| literal(&amount.exact()));
+        object.insert("cost_usd".to_owned(), amount);
+    }
     object.insert("timing".to_owned(), timing(attempt));
     if outcome.flags.has(Flags::UNCONFIRMED) {
         object.insert("unconfirmed".to_owned(), true.into());
@@ -162,9 +217,9 @@ fn attempt_json(attempt: &AttemptReport) -> Value {
     object.into()
 }
 
-/// Every attempt, in order.
+/// Every attempt, in order; those of an answer with seams each with what it used and cost.
 pub(crate) fn attempts_json(report: &ChatReport) -> Value {
-    report.attempts.iter().map(attempt_json).collect::<Vec<_>>().into()
+    report.attempts.iter().map(|attempt| attempt_json(attempt, !report.seams.is_empty())).collect::<Vec<_>>().into()
 }
 
 fn maker(told: &AttemptReport) -> Option<Origin> {
@@ -195,6 +250,12 @@ fn closing_members(object: &mut Map<String, Value>, report: &ChatReport, told: &
         object.insert(key.to_owned(), value);
     };
     let outcome = &told.outcome;
+    // An answer begins where its first part does.
+    let timings =
+        &report.seams.first().and_then(|seam| report.attempts.get(seam.attempt)).unwrap_or(told).outcome.timings;
+    if !report.seams.is_empty() {
+        put("seams", seams_json(report));
+    }
     let finish = outcome.finish.as_ref();
     put("finish", finish.map_or(Value::Null, |(finish, _)| finish.name().into()));
     put("finish_native", finish.map_or(Value::Null, |(_, native)| native.as_str().into()));
@@ -202,8 +263,8 @@ fn closing_members(object: &mut Map<String, Value>, report: &ChatReport, told: &
     put("cost_usd", total.cost.map_or(Value::Null, |(amount, _)| literal(&amount.exact())));
     put("cost_basis", total.cost.map_or(Value::Null, |(_, basis)| basis.into()));
     put("list_price_usd", total.list_price.map_or(Value::Null, |amount| literal(&amount.exact())));
-    put("ttft_ms", outcome.timings.ttft.map_or(Value::Null, millis));
-    put("connect_ms", outcome.timings.connect.map_or(Value::Null, millis));
+    put("ttft_ms", timings.ttft.map_or(Value::Null, millis));
+    put("connect_ms", timings.connect.map_or(Value::Null, millis));
     put("elapsed_ms", millis(report.elapsed));
     put("simulated", simulated.into());
 }

@@ -15,4 +15,5 @@ pub(crate) mod request;
 pub(crate) mod sheet;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod verdict;
 pub(crate) mod whatif;

@@ -208,7 +208,9 @@ impl Sheet {
         let every = if chosen.is_empty() { &all } else { &chosen };
         let plain = |text| Printed { text, hidden: Vec::new() };
         Ok(match printing.format {
-            Format::Table | Format::Wide | Format::Text => self.table(printing, &chosen),
+            Format::Table | Format::Wide | Format::Text | Format::Github | Format::Junit => {
+                self.table(printing, &chosen)
+            }
             Format::Json => plain(self.json(every, &printing.envelope)),
             Format::Jsonl => plain(self.jsonl(every)),
             Format::Csv => plain(self.csv(every)),

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::sandbox::check::{
-    decoded, first_of, has, input_tokens, is_tool_name, list, mark, model, output_limit, remark, remark_url, stranger,
-    text,
+    begun_claude, decoded, first_of, has, input_tokens, is_tool_name, list, mark, model, output_limit, remark,
+    remark_url, stranger, text,
 };
 use crate::sandbox::dialect::{Ask, Failure};
 use crate::sandbox::wants::{Choice, Offered, Wants};
@@ -84,6 +84,8 @@ pub(in crate::sandbox) fn read(body: &Value, host: &Host<'_>) -> Result<Ask, Fai
     thinking(body, limit, &mut wants)?;
     wants.schema = schema(body)?;
     turns(messages, &mut wants)?;
+    let thinks = body.pointer("/thinking/type").is_some_and(|kind| kind != "disabled");
+    wants.begun = begun_claude(model, messages.last(), thinks)?;
     let marks = body.to_string().matches("\"cache_control\"").count();
     if marks > MARKS {
         let message = format!("A maximum of {MARKS} blocks with cache_control may be provided. Found {marks}.");

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::check::{
-    decoded, first_of, has, input_tokens, is_tool_name, list, mark, output_limit, remark, stranger, text,
+    begun_claude, decoded, first_of, has, input_tokens, is_tool_name, list, mark, output_limit, remark, stranger, text,
 };
 use crate::sandbox::dialect::{Ask, Failure, Route};
 use crate::sandbox::wants::{Choice, Offered, Wants};
@@ -71,11 +71,16 @@ pub(super) fn read(route: &Route, body: &Value) -> Result<Ask, Failure> {
     tools(body, &mut wants)?;
     wants.thinks = thinks(body, limit, &wants)?;
     turns(messages, has(body, "toolConfig"), &mut wants)?;
+    let model = route.model.clone().unwrap_or_default();
+    let thinks = body.pointer("/additionalModelRequestFields/thinking/type").is_some_and(|kind| kind != "disabled");
+    if model.contains("claude") {
+        wants.begun = begun_claude(&model, messages.last(), thinks)?;
+    }
     let contents = messages.iter().filter_map(|message| message.get("content"));
     let input_tokens = input_tokens(contents.chain(body.get("system")));
     let order = [body.get("toolConfig"), body.get("system"), body.get("messages")];
     Ok(Ask {
-        model: route.model.clone().unwrap_or_default(),
+        model,
         stream: route.stream,
         stream_usage: true,
         max_tokens: limit,

@@ -6,7 +6,7 @@ use crate::sandbox::check::{
     data_url, first_of, has, input_tokens, is_tool_name, list, model, output_limit, remark, remark_url, stranger, text,
 };
 use crate::sandbox::dialect::{Ask, Failure};
-use crate::sandbox::wants::{Choice, Offered, Wants};
+use crate::sandbox::wants::{Begun, Choice, Offered, Wants};
 
 /// What not every model takes, the ones that clients can do without first.
 const REFUSABLE: [&str; 5] = ["temperature", "top_p", "seed", "reasoning_effort", "stream_options"];
@@ -52,10 +52,12 @@ const OWN: [&str; 36] = [
 ];
 
 /// Fields that hosts and gateways with this protocol take beside them.
-const OTHERS: [&str; 30] = [
+const OTHERS: [&str; 32] = [
+    "add_generation_prompt",
     "chat_template_args",
     "chat_template_kwargs",
     "cache_control",
+    "continue_final_message",
     "enable_thinking",
     "extra_body",
     "guided_json",
@@ -116,6 +118,7 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
     tools(body, &mut wants)?;
     wants.schema = schema(body)?;
     turns(messages, &mut wants)?;
+    wants.begun = begun(body, messages.last())?;
     Ok(Ask {
         model: model.to_owned(),
         stream,
@@ -126,6 +129,25 @@ pub(super) fn read(body: &Value) -> Result<Ask, Failure> {
         refusable: first_of(body, &REFUSABLE),
         wants,
     })
+}
+
+/// The beginning of the answer, where one of the hosts' marks says that the last message is one.
+fn begun(body: &Value, last: Option<&Value>) -> Result<Option<Begun>, Failure> {
+    let set = |of: &Value, name: &str| of.get(name).and_then(Value::as_bool) == Some(true);
+    let Some(last) = last else { return Ok(None) };
+    let goes_on = set(body, "continue_final_message");
+    if goes_on && body.get("add_generation_prompt").and_then(Value::as_bool) != Some(false) {
+        let message = "Cannot set both `continue_final_message` and `add_generation_prompt` to True.";
+        return Err(Failure::invalid(message));
+    }
+    let echoed = set(last, "prefix");
+    if !(goes_on || echoed || set(last, "partial")) {
+        return Ok(None);
+    }
+    match (text(last, "role"), text(last, "content")) {
+        (Some("assistant"), Some(said)) => Ok(Some(Begun { text: said.to_owned(), echoed })),
+        _ => Err(Failure::field("messages", "Only the last message, of the assistant, can be a prefix.")),
+    }
 }
 
 /// Whether thinking is asked for in any host's words.

@@ -6,7 +6,7 @@ use super::super::body::merge;
 use super::super::{Call, EncodeError};
 use super::think::{Thinking, thinking};
 use super::{blocks, schema};
-use crate::catalog::Capability;
+use crate::catalog::{Capability, Prefill};
 use crate::chat::{ChatRequest, Tool, ToolChoice};
 use crate::units::Tokens;
 
@@ -29,6 +29,15 @@ pub(super) fn lacks(call: &Call<'_>) -> Vec<&'static str> {
 pub(super) fn samples(request: &ChatRequest) -> bool {
     let in_extra = |name: &&str| request.extra.contains_key(*name);
     request.temperature.is_some() || request.top_p.is_some() || SAMPLING.iter().any(in_extra)
+}
+
+/// Whether an answer can be gone on with: it needs no mark, but neither may the model think before it, nor may a tool be
+/// forced upon it.
+pub(super) fn continues(call: &Call<'_>) -> bool {
+    let forced = matches!(call.request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
+    let thinks = thinking(call, limit(call)).map_or(true, |thinking| thinking.is_on())
+        || ["thinking", "output_config"].iter().any(|name| call.request.extra.contains_key(*name));
+    call.provider.quirks.prefill == Prefill::Plain && !forced && !thinks
 }
 
 /// The body, but for the model, which has another place on Vertex.

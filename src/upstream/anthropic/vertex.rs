@@ -32,6 +32,10 @@ impl Adapter for VertexAnthropic {
         lacks
     }
 
+    fn continues(&self, call: &Call<'_>) -> bool {
+        request::continues(call)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Request<Bytes>, EncodeError> {
         let mut body = request::body(call)?;
         let stated = call.provider.headers.get(VERSION_HEADER).map(String::as_str);

@@ -4,9 +4,11 @@ use serde_json::{Map, Number, Value, json};
 
 use super::turns::{Turns, text_block};
 use super::vendor::{Vendor, vendor};
-use crate::catalog::Capability;
+use crate::catalog::{Capability, Prefill};
 use crate::chat::{Message, Part, Role, ToolChoice};
+use crate::units::Tokens;
 use crate::upstream::Call;
+use crate::upstream::steer::{Steer, steer};
 
 /// The API's own members that a caller may set; whatever else it sets is the model's (`additionalModelRequestFields`).
 const OWN: [&str; 11] = [
@@ -23,6 +25,17 @@ const OWN: [&str; 11] = [
     "toolConfig",
 ];
 const MODEL_FIELDS: &str = "additionalModelRequestFields";
+
+/// Whether an answer can be gone on with: as at the models' maker, neither may the model think before it, nor may a tool
+/// be forced upon it.
+pub(super) fn continues(call: &Call<'_>) -> bool {
+    let request = call.request;
+    let forced = matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
+    let limit = request.max_tokens.or(call.endpoint.max_output.map(Tokens::count));
+    let silent = matches!(steer(call.endpoint, request.effort, limit), Ok(Steer::Leave | Steer::Off));
+    let own = request.extra.keys().all(|name| OWN.contains(&name.as_str()) && name != MODEL_FIELDS);
+    call.provider.quirks.prefill == Prefill::Plain && !forced && silent && own
+}
 
 /// A body as far as it has been made, and what it lacks.
 #[derive(Debug, Default)]

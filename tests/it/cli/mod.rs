@@ -1,5 +1,6 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
 
+mod assert;
 mod attach;
 mod budget;
 mod check;
@@ -14,6 +15,7 @@ mod offline;
 mod probe;
 mod record;
 mod replay;
+mod resume;
 mod schema;
 mod secrets;
 mod session;

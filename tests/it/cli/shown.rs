@@ -311,3 +311,18 @@ fn an_empty_store_is_said_in_every_command_and_is_no_failure() {
         assert_eq!(output.code, Some(0), "{args}: {}", output.snapshot());
     }
 }
+
+/// A comparison is of endpoints: what was measured with a key counts without it too.
+#[test]
+fn a_comparison_ranks_by_what_was_measured_with_any_key() {
+    let world = World::openai(vec![Server::start(Vec::new()), Server::start(Vec::new())]);
+    let first = || {
+        let output = world.home.openmux(["providers", "compare", "acme/tiny", "--at", NOON, "-o", "ids"]).run();
+        output.stdout.lines().next().map(str::to_owned)
+    };
+    assert_eq!(first().as_deref(), Some("alpha"), "the cheaper one");
+    let with_a_key = |seen: Observation| Observation { key_fingerprint: "0a1b2c3d".into(), ..seen };
+    keep(world.home.path(), (0..20).map(|at| with_a_key(waited("alpha", at, 25_000))));
+    keep(world.home.path(), (0..20).map(|at| with_a_key(waited("beta", at, 100))));
+    assert_eq!(first().as_deref(), Some("beta"), "25 s of waiting cost more");
+}

@@ -11,7 +11,7 @@ use super::super::support::wire;
 use super::{BOTH, World, answer};
 
 /// Every command that ends by itself and needs no server.
-pub(super) const OFFLINE: [&[&str]; 18] = [
+pub(super) const OFFLINE: [&[&str]; 20] = [
     &[],
     &["--version"],
     &["--help"],
@@ -20,6 +20,7 @@ pub(super) const OFFLINE: [&[&str]; 18] = [
     &["help", "exit-codes"],
     &["help", "environment"],
     &["help", "routing"],
+    &["help", "check"],
     &["help", "chat"],
     &["models", "list"],
     &["models", "list", "-o", "json"],
@@ -29,6 +30,7 @@ pub(super) const OFFLINE: [&[&str]; 18] = [
     &["providers", "list"],
     &["providers", "compare", "claude-sonnet-5"],
     &["route", "explain", "claude-sonnet-5"],
+    &["check", "claude-sonnet-5", "--max-price-in", "3", "-o", "table"],
     &["chat", "-n", "--no-stdin", "-m", "claude-sonnet-5", "hi"],
 ];
 

@@ -220,7 +220,8 @@ fn a_command_without_its_subcommand_shows_the_way() {
     Output:
       -o, --output <FORMAT>  Output format [default: a table on a terminal, TSV in a
                              pipe] [env: OPENMUX_OUTPUT] [possible values: table,
-                             wide, json, jsonl, csv, tsv, md, ids, text]
+                             wide, json, jsonl, csv, tsv, md, ids, text, github,
+                             junit]
           --json             Short for -o json
           --color <WHEN>     When to use colour: auto, always or never [default:
                              auto]
@@ -245,7 +246,7 @@ fn a_command_without_its_subcommand_shows_the_way() {
 
     --- stderr
     error: there is no command or topic "nope"
-      topics  output exit-codes environment routing messages failures
+      topics  output exit-codes environment routing messages failures check
     "#);
     insta::assert_snapshot!(page("help exit-codes"), @r#"
     exit: 0
@@ -254,10 +255,11 @@ fn a_command_without_its_subcommand_shows_the_way() {
     attempt's code counts.
 
         0  ok           done; also an empty list, and a reader that closed stdout
-        1  negative     the question was answered "no"
+        1  negative     the question was answered "no": an assertion of check does
+                        not hold
         2  usage        bad flag or value, missing prompt, input that is not UTF-8
-        3  not_found    no such model, provider or file; or the provider says it
-                        is gone
+        3  not_found    no such model, provider, file or (check) known fact; or
+                        the provider says it is gone
         4  auth         no key, key rejected, not permitted (401, 403)
         5  config       unreadable configuration or overlay, proxy, certificate or
                         clock set-up, local server not running

@@ -41,6 +41,7 @@ fn page(command: &Command, name: &str, names: &[String]) -> String {
     text.roff(|page| {
         match name {
             "openmux" => topics(page, |_| true),
+            "openmux-check" => topics(page, |topic| topic == "check"),
             "openmux-chat" => topics(page, |topic| ["output", "messages", "failures"].contains(&topic)),
             _ => {}
         }

@@ -207,6 +207,9 @@ fn provider_line(provider: &Provider) -> Value {
     if quirks.prefill != usual.prefill {
         line.insert("prefill".into(), json!(quirks.prefill.name()));
     }
+    if let Some(protocol) = quirks.prefill_protocol {
+        line.insert("prefill_protocol".into(), json!(protocol.name()));
+    }
     if !quirks.prefill_models.is_empty() {
         let models = quirks.prefill_models.iter().map(|model| model.as_str());
         line.insert("prefill_models".into(), models.collect());

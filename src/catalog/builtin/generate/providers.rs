@@ -96,18 +96,25 @@ const ERRORS: &[(&[&str], ErrorFamily)] = &[
     (&["cerebras"], ErrorFamily::Cerebras),
 ];
 
-/// How an answer that was begun is handed to a provider to go on with, where its documentation says that it can be.
-const PREFILLS: &[(&[&str], Prefill)] = &[
-    (&["amazon-bedrock", "anthropic", "google-vertex", "llamacpp"], Prefill::Plain),
-    (&["mistral"], Prefill::Prefix),
-    (&["alibaba", "alibaba-cn", "moonshotai", "moonshotai-cn"], Prefill::Partial),
-    (&["vllm"], Prefill::ContinueFinal),
+/// How an answer that was begun is handed to a provider to go on with, where its documentation says that it can be, and
+/// in which of its dialects. DeepSeek takes one at another address alone, which an overlay can name.
+const PREFILLS: &[(&[&str], Protocol, Prefill)] = &[
+    (&["amazon-bedrock"], Protocol::BedrockConverse, Prefill::Plain),
+    (&["anthropic"], Protocol::AnthropicMessages, Prefill::Plain),
+    (&["google-vertex"], Protocol::VertexAnthropic, Prefill::Plain),
+    (&["llamacpp"], Protocol::OpenaiChat, Prefill::Plain),
+    (&["mistral"], Protocol::OpenaiChat, Prefill::Prefix),
+    (&["alibaba", "alibaba-cn", "moonshotai", "moonshotai-cn"], Protocol::OpenaiChat, Prefill::Partial),
+    (&["vllm"], Protocol::OpenaiChat, Prefill::ContinueFinal),
 ];
 
 /// Anthropic's models from Claude 4.6 on refuse it.
 const PREFILLED_CLAUDES: &[&str] = &[
     "anthropic/claude-3-haiku",
+    "anthropic/claude-3-opus",
+    "anthropic/claude-3-sonnet",
     "anthropic/claude-3.5-haiku",
+    "anthropic/claude-3.5-sonnet",
     "anthropic/claude-3.7-sonnet",
     "anthropic/claude-haiku-4.5",
     "anthropic/claude-opus-4",
@@ -117,8 +124,33 @@ const PREFILLED_CLAUDES: &[&str] = &[
     "anthropic/claude-sonnet-4.5",
 ];
 
-/// The providers that those are the only models of which are known to go on with an answer.
-const CLAUDES_ALONE: &[&str] = &["amazon-bedrock", "anthropic", "google-vertex"];
+/// What Alibaba's documentation of its partial mode lists, without the snapshots that it counts in.
+const PREFILLED_QWENS: &[&str] = &[
+    "qwen/qwen-flash",
+    "qwen/qwen-max",
+    "qwen/qwen-max-latest",
+    "qwen/qwen-plus",
+    "qwen/qwen-plus-latest",
+    "qwen/qwen-turbo",
+    "qwen/qwen-turbo-latest",
+    "qwen/qwen2.5-14b-instruct",
+    "qwen/qwen2.5-32b-instruct",
+    "qwen/qwen2.5-72b-instruct",
+    "qwen/qwen2.5-7b-instruct",
+    "qwen/qwen3-coder-30b-a3b-instruct",
+    "qwen/qwen3-coder-480b-a35b-instruct",
+    "qwen/qwen3-coder-flash",
+    "qwen/qwen3-coder-plus",
+    "qwen/qwen3-max",
+    "qwen/qwen3-max-20250923",
+    "qwen/qwen3-max-preview",
+];
+
+/// The providers of which only some models are known to go on with an answer.
+const PREFILLED_ALONE: &[(&[&str], &[&str])] = &[
+    (&["amazon-bedrock", "anthropic", "google-vertex"], PREFILLED_CLAUDES),
+    (&["alibaba", "alibaba-cn"], PREFILLED_QWENS),
+];
 
 /// Claude's signatures are good on each of its platforms.
 const PORTABLE_SIGNATURES: &[(&str, Protocol)] = &[
@@ -200,8 +232,8 @@ fn quirks_of(id: &str, notes: BTreeMap<String, String>) -> Quirks {
     let think = said("think");
     let thinking = THINKING.iter().find(|(words, _)| think.contains(words)).map(|&(_, thinking)| thinking);
     let errors = ERRORS.iter().find(|(ids, _)| ids.contains(&id)).map(|&(_, family)| family);
-    let prefill = PREFILLS.iter().find(|(ids, _)| ids.contains(&id)).map(|&(_, way)| way);
-    let claudes = if CLAUDES_ALONE.contains(&id) { PREFILLED_CLAUDES } else { &[] };
+    let prefill = PREFILLS.iter().find(|(ids, ..)| ids.contains(&id));
+    let alone = PREFILLED_ALONE.iter().find(|(ids, _)| ids.contains(&id)).map_or(&[][..], |(_, models)| models);
     let portable = PORTABLE_SIGNATURES.iter().filter(|(provider, _)| *provider == id);
     Quirks {
         thinking: thinking.unwrap_or(Quirks::default().thinking),
@@ -209,8 +241,9 @@ fn quirks_of(id: &str, notes: BTreeMap<String, String>) -> Quirks {
         developer_role: said("dev") == "true",
         replays_reasoning: said("replay_reasoning") == "true",
         output_excludes_reasoning: said("usage").contains("excludes reasoning_tokens"),
-        prefill: prefill.unwrap_or(Quirks::default().prefill),
-        prefill_models: claudes.iter().map(|model| ModelId::new(*model)).collect(),
+        prefill: prefill.map_or(Quirks::default().prefill, |&(.., way)| way),
+        prefill_protocol: prefill.map(|&(_, protocol, _)| protocol),
+        prefill_models: alone.iter().map(|model| ModelId::new(*model)).collect(),
         portable_signatures: portable.map(|&(_, protocol)| protocol).collect(),
         bills_on_cancel: BILLS_ON_CANCEL.contains(&id),
         notes,

@@ -74,6 +74,16 @@ impl Answer {
         }
     }
 
+    /// Somebody else goes on: what was signed before is of no use to them, nor beside their name.
+    pub(crate) fn join(&mut self) {
+        for block in &mut self.blocks {
+            if let Block::Reasoning { signature, .. } = block {
+                *signature = None;
+            }
+        }
+        self.blocks.retain(|block| *block != Block::Reasoning { text: String::new(), signature: None });
+    }
+
     fn call(&mut self, index: u32) -> &mut Call {
         let at = usize::try_from(index).unwrap_or(0).min(127);
         if self.calls.len() <= at {

@@ -1,0 +1,231 @@
+//! What has changed since a lock was written: a row for each fact that is not what it was.
+
+use std::collections::BTreeSet;
+
+use super::claim::{Check, Of, Place};
+use super::court::{Court, name};
+use super::judge::{days_until, plural};
+use super::lock::{Entry, Locked};
+use super::offer::Offer;
+use super::row::{Finding, Row};
+use crate::catalog::Status;
+use crate::cli::facts;
+use crate::cli::render::sheet::Cell;
+
+/// What a lock and today's facts come to.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    /// A row for each change, and one for each offer without any.
+    pub(super) rows: Vec<Row>,
+    /// The facts of today.
+    pub(super) today: Vec<Locked>,
+}
+
+/// Compares the offers of a lock with today's. With `update` what has changed is only told: the lock will say it.
+pub(super) fn compare(court: &Court<'_>, entries: &[Entry], update: bool) -> Compared {
+    let mut compared = Compared::default();
+    for entry in entries {
+        let (rows, today) = one(court, entry, update);
+        compared.rows.extend(rows);
+        compared.today.extend(today);
+    }
+    compared
+}
+
+/// One fact that is not as it was.
+struct Change {
+    /// Which fact.
+    what: String,
+    /// What is so.
+    finding: Finding,
+    /// Whether a lock that says so cures it: no lock brings back what is gone.
+    is_cured: bool,
+}
+
+impl Change {
+    fn of(what: &str, finding: Option<Finding>) -> Option<Self> {
+        finding.map(|finding| Self { what: what.to_owned(), finding, is_cured: true })
+    }
+
+    /// What is told of it where the lock is written anew.
+    fn written(self) -> Self {
+        if !self.is_cured {
+            return self;
+        }
+        let Finding { wanted, found, told, why, .. } = self.finding;
+        let told = if told.is_empty() { why } else { told };
+        Self { finding: Finding::decided(true, (wanted, found), format!("{told} (written)"), ""), ..self }
+    }
+}
+
+/// The offers that assertions are about, for a lock, and whether each of their models could be found.
+pub(super) fn asked(court: &Court<'_>, checks: &[Check]) -> (Vec<(Locked, Option<Place>)>, bool) {
+    let (mut found, mut whole) = (Vec::new(), true);
+    for check in checks {
+        let Of::Model { typed, providers, .. } = &check.of else { continue };
+        let Ok(model) = facts::model(court.catalog(), typed) else {
+            whole = false;
+            continue;
+        };
+        let all = court.offers(&model);
+        let pinned: Vec<String> = model.provider.iter().map(ToString::to_string).collect();
+        let (offers, strangers) = court.meant(&model, &all, if pinned.is_empty() { providers } else { &pinned });
+        whole &= strangers.is_empty();
+        found.extend(offers.into_iter().map(|offer| (Locked::of(&name(&model), offer), check.place.clone())));
+    }
+    (found, whole)
+}
+
+/// A row for each offer that is asked about and not in the lock.
+pub(super) fn absent(asked: &[(Locked, Option<Place>)], entries: &[Entry], lock: &str) -> Vec<Row> {
+    let is_in = |facts: &Locked| {
+        entries.iter().any(|entry| (&entry.facts.model, &entry.facts.provider) == (&facts.model, &facts.provider))
+    };
+    let row = |(facts, place): &(Locked, Option<Place>)| {
+        let wanted = Cell::Text(lock.to_owned());
+        let finding = Finding::unknown(wanted, String::new(), format!("it is not in {lock}"))
+            .fix(Some("--update-lock adds it".to_owned()));
+        Row::new(&facts.model, Some(&facts.provider), "locked", finding, place.as_ref())
+    };
+    asked.iter().filter(|(facts, _)| !is_in(facts)).map(row).collect()
+}
+
+/// A row for each offer that a new lock has.
+pub(super) fn written(offers: &[Locked], lock: &str) -> Vec<Row> {
+    let row = |facts: &Locked| {
+        let count = Cell::Count(u64::try_from(facts.count()).unwrap_or(u64::MAX));
+        let told = format!("{} facts written to {lock}", facts.count());
+        let finding = Finding::decided(true, (count.clone(), count), told, "");
+        Row::new(&facts.model, Some(&facts.provider), "locked", finding, None)
+    };
+    offers.iter().map(row).collect()
+}
+
+fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Locked>) {
+    let then = &entry.facts;
+    let row = |change: Change| {
+        let change = if update { change.written() } else { change };
+        let place = entry.at(&change.what);
+        Row::new(&then.model, Some(&then.provider), format!("locked.{}", change.what), change.finding, Some(&place))
+    };
+    let gone = |what: &str, told: String, why: String, fix: Option<String>| {
+        let finding = Finding::decided(false, (Cell::Flag(true), Cell::Flag(false)), told, why).fix(fix);
+        (Change::of(what, Some(finding)).map(row).into_iter().collect(), None)
+    };
+    let model = match facts::model(court.catalog(), &then.model) {
+        Ok(model) if name(&model) == then.model => model,
+        Ok(model) => {
+            let fix = Some(format!("replace it with {}", name(&model)));
+            return gone("model", String::new(), format!("it is called {} now", name(&model)), fix);
+        }
+        Err(error) => return gone("model", String::new(), error.message.clone(), error.fix),
+    };
+    let all = court.offers(&model);
+    let Some(offer) = all.iter().find(|offer| offer.provider().as_str() == then.provider) else {
+        let other =
+            super::offer::cheapest(&all, |_| true).map(|other| format!("provider {} serves it", other.provider()));
+        let why = format!("{} has no such offer in the catalog any more", then.provider);
+        return gone("provider", format!("served by {}", then.provider), why, other);
+    };
+    let now = Locked::of(&then.model, offer);
+    let mut rows: Vec<Row> = changes(court, then, &now, (offer, &all)).into_iter().map(row).collect();
+    if rows.is_empty() {
+        let count = Cell::Count(u64::try_from(then.count()).unwrap_or(u64::MAX));
+        let told = format!("{} facts as in {}", then.count(), entry.place.file);
+        let finding = Finding::decided(true, (count.clone(), count), told, "");
+        rows.push(Row::new(&then.model, Some(&then.provider), "locked", finding, Some(&entry.place)));
+    }
+    (rows, Some(now))
+}
+
+/// What is not as it was.
+fn changes(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer, &[Offer])) -> Vec<Change> {
+    let mut found: Vec<Change> = Vec::new();
+    found.extend(status(court, then, now, (offer, all)));
+    found.extend(retires(court, then, now, (offer, all)));
+    found.extend(Change::of("id", changed("id", Some(&then.id), Some(&now.id))));
+    found.extend(Change::of("context", changed("context", then.context.as_ref(), now.context.as_ref())));
+    let output = changed("max_output", then.max_output.as_ref(), now.max_output.as_ref());
+    found.extend(Change::of("max_output", output));
+    found.extend(Change::of("can", abilities(then, now)));
+    let items: BTreeSet<&String> = then.price.keys().chain(now.price.keys()).collect();
+    let price = |item: &String| {
+        let finding = changed(&format!("price {item}"), then.price.get(item), now.price.get(item));
+        Change::of(&format!("price.{item}"), finding)
+    };
+    found.extend(items.into_iter().filter_map(price));
+    found
+}
+
+/// A fact that is another now; one that nobody states any more cannot be told.
+fn changed(what: &str, then: Option<&String>, now: Option<&String>) -> Option<Finding> {
+    if then == now {
+        return None;
+    }
+    let cell = |value: Option<&String>| Cell::text(value.cloned());
+    let word = |value: Option<&String>| value.map_or("unknown", String::as_str).to_owned();
+    let told = format!("{what} {} -> {}", word(then), word(now));
+    Some(match now {
+        Some(_) => Finding::decided(false, (cell(then), cell(now)), told, "it has changed"),
+        None => Finding::unknown(cell(then), told, "nobody states it any more"),
+    })
+}
+
+fn status(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer, &[Offer])) -> Option<Change> {
+    // What is gone is gone, however the lock came to say so.
+    if offer.endpoint.status == Status::Retired {
+        let finding = Finding { wanted: Cell::Text(then.status.clone()), ..court.guard(offer, all)? };
+        return Some(Change { what: "status".to_owned(), finding, is_cured: false });
+    }
+    if then.status == now.status {
+        return None;
+    }
+    let (wanted, found) = (Cell::Text(then.status.clone()), Cell::Text(now.status.clone()));
+    let told = format!("status {} -> {}", then.status, now.status);
+    let finding = match offer.endpoint.status {
+        Status::Unlisted => Finding::unknown(wanted, told, "no fresh list has it; it may be gone").found(found),
+        _ => Finding::decided(false, (wanted, found), told, "it has changed"),
+    };
+    let ends = matches!(offer.endpoint.status, Status::Unlisted | Status::Deprecated);
+    Change::of("status", Some(finding.fix(if ends { court.instead(offer, all) } else { None })))
+}
+
+fn retires(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer, &[Offer])) -> Option<Change> {
+    let left = now.retires.as_deref().and_then(|day| days_until(day, court.now()));
+    let is_over = left.is_some_and(|left| left <= 0) && offer.endpoint.status != Status::Retired;
+    if then.retires == now.retires && !is_over {
+        return None;
+    }
+    let (wanted, found) = (Cell::text(then.retires.clone()), Cell::text(now.retires.clone()));
+    let day = |day: &Option<String>| day.clone().unwrap_or_else(|| "no day".to_owned());
+    let told = if then.retires == now.retires {
+        format!("retires {}", day(&now.retires))
+    } else {
+        format!("retires {} -> {}", day(&then.retires), day(&now.retires))
+    };
+    let why = match left {
+        Some(left) if left <= 0 => "that day has come".to_owned(),
+        Some(left) => format!("it has changed: {} are left", plural(left)),
+        None => "it has changed".to_owned(),
+    };
+    let fix = now.retires.as_ref().and_then(|_| court.instead(offer, all));
+    let finding = Finding::decided(false, (wanted, found), told, why).fix(fix);
+    Some(Change { what: "retires".to_owned(), finding, is_cured: !is_over })
+}
+
+fn abilities(then: &Locked, now: &Locked) -> Option<Finding> {
+    let missing = |of: &Locked, from: &Locked| -> Vec<String> {
+        of.can.iter().filter(|ability| !from.can.contains(ability)).cloned().collect()
+    };
+    let (lost, gained) = (missing(then, now), missing(now, then));
+    let cells = (Cell::words(then.can.clone()), Cell::words(now.can.clone()));
+    let told = |words: &[String], sign: &str| words.iter().map(|word| format!("{sign}{word}")).collect::<Vec<_>>();
+    let told = [told(&lost, "-"), told(&gained, "+")].concat();
+    let told = format!("can {}", told.join(" "));
+    match (lost.is_empty(), gained.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(Finding::decided(false, cells, told, "it has changed")),
+        // Silence is not "no".
+        (false, _) => Some(Finding::unknown(cells.0, told, "no source says so any more").found(cells.1)),
+    }
+}

@@ -1,0 +1,98 @@
+//! What is asserted of a provider as such, and of the catalog.
+
+use super::{Check, Claim, Court, Finding, Place, Row, found, measured, missing, name, near};
+use crate::catalog::ProviderId;
+use crate::cli::args::Since;
+use crate::cli::assert::judge::plural;
+use crate::cli::render::sheet::Cell;
+use crate::cli::report::is_variable;
+use crate::cli::{facts, prompt, settings};
+use crate::observe::Judged;
+use crate::upstream::auth::Found;
+
+impl Court<'_> {
+    /// The answers to assertions about a provider.
+    pub(super) fn provider(&self, check: &Check, typed: &str, window: &Since) -> Vec<Row> {
+        let exists = check.claims.iter().find_map(|(claim, place)| match claim {
+            Claim::Exists(wanted) => Some((*wanted, place.as_ref())),
+            _ => None,
+        });
+        let id = match prompt::provider(self.catalog(), typed) {
+            Ok(id) => id,
+            Err(error) => return vec![missing(typed, "exists", exists, check.place.as_ref(), &error)],
+        };
+        let one = |(claim, place): &(Claim, Option<Place>)| {
+            let finding = match claim {
+                Claim::Exists(wanted) => return Some(found(id.as_str(), "exists", *wanted, place.as_ref())),
+                Claim::HasKey => self.has_key(&id),
+                Claim::Serves(model) => self.serves(&id, model),
+                Claim::Availability(least) => self.available(&id, *least, window),
+                _ => return None,
+            };
+            Some(Row::new(id.as_str(), Some(id.as_str()), claim.name(), finding, place.as_ref()))
+        };
+        check.claims.iter().filter_map(one).collect()
+    }
+
+    fn has_key(&self, id: &ProviderId) -> Finding {
+        let wanted = Cell::Flag(true);
+        let told = "has a key".to_owned();
+        let reach = self.catalog().provider(id).and_then(|provider| self.dispatcher.reach_provider(&provider));
+        match reach.map(|reach| reach.found) {
+            None => Finding::unknown(wanted, told, "the catalog does not say how it is called"),
+            Some(Found::Key { source, .. } | Found::Lazy { source, .. }) => {
+                Finding::decided(true, (wanted, Cell::Text(source.clone())), format!("{told}, from {source}"), "")
+            }
+            Some(Found::NotNeeded) => {
+                let found = Cell::Text("not needed".to_owned());
+                Finding::decided(true, (wanted, found), format!("{told}: none is needed"), "")
+            }
+            Some(Found::Missing { looked_in }) => {
+                let fix = looked_in.iter().find(|name| is_variable(name)).map(|name| format!("export {name}=..."));
+                let why = if looked_in.is_empty() {
+                    "it has no variable, and config.toml has no key".to_owned()
+                } else {
+                    format!("looked in {}", looked_in.join(", "))
+                };
+                Finding::decided(false, (wanted, Cell::Flag(false)), told, why).fix(fix)
+            }
+        }
+    }
+
+    fn serves(&self, id: &ProviderId, typed: &str) -> Finding {
+        match facts::model(self.catalog(), typed) {
+            Ok(model) => {
+                let finding = self.served_by(id.as_str(), &self.offers(&model));
+                Finding { wanted: Cell::Text(name(&model)), told: format!("serves {}", name(&model)), ..finding }
+            }
+            Err(error) => {
+                let told = format!("serves {typed}");
+                Finding::unknown(Cell::Text(typed.to_owned()), told, error.message.clone()).fix(near(&error))
+            }
+        }
+    }
+
+    fn available(&self, id: &ProviderId, least: u64, window: &Since) -> Finding {
+        let seen = self.seen(window);
+        let ours = seen.as_ref().as_ref().into_iter().flatten().filter(|(endpoint, _)| endpoint.provider == *id);
+        let sum = ours
+            .map(|(_, known)| known.judged())
+            .reduce(|a, b| Judged { successes: a.successes + b.successes, faults: a.faults + b.faults });
+        self.unread(measured::availability(sum, least), seen.as_ref())
+    }
+
+    /// The answer about the catalog's age.
+    pub(super) fn age(&self, claim: &Claim, place: Option<&Place>) -> Row {
+        let Claim::Age(most) = claim else {
+            let finding = Finding::unknown(Cell::Unknown, String::new(), "not a claim about the catalog");
+            return Row::new("catalog", None, claim.name(), finding, place);
+        };
+        let age = settings::age_days(self.catalog(), self.now());
+        let told = format!("{} old <= {most}", plural(age));
+        let found = Cell::count(u64::try_from(age).ok());
+        let why = format!("it is of {}", self.catalog().generated());
+        let finding = Finding::decided(age <= i64::from(*most), (Cell::Count(u64::from(*most)), found), told, why);
+        let fix = (age > i64::from(*most)).then(|| "install a newer openmux".to_owned());
+        Row::new("catalog", None, claim.name(), finding.fix(fix), place)
+    }
+}

@@ -1,0 +1,249 @@
+//! What the catalog says to an assertion about one offer: yes, no, or that nobody knows. Unknown is never a yes.
+
+use jiff::Timestamp;
+
+use super::claim::Claim;
+use super::offer::Offer;
+use super::row::Finding;
+use crate::catalog::price::{Item, Meter, Rate};
+use crate::catalog::{Capability, Endpoint, Status};
+use crate::cli::args::Shape;
+use crate::cli::facts;
+use crate::cli::render::money::{dollars, per_mtok};
+use crate::cli::render::sheet::Cell;
+use crate::cli::render::text::grouped;
+use crate::routing::Ability;
+use crate::units::{Tokens, Usd, UsdPerMtok};
+
+/// What the catalog says to a claim about an offer; `None` where it is no question for the catalog.
+pub(super) fn offer(claim: &Claim, offer: &Offer, shape: Option<Shape>, now: Timestamp) -> Option<Finding> {
+    let endpoint = &offer.endpoint;
+    Some(match claim {
+        Claim::Price(item, most) => price(endpoint, *item, *most, shape),
+        Claim::CallPrice(most) => call_price(endpoint, *most, shape?, now),
+        Claim::Context(least) => limit(endpoint, "context", endpoint.context, *least),
+        Claim::Output(least) => limit(endpoint, "max_output", endpoint.max_output, *least),
+        Claim::Has(ability) => has(endpoint, *ability),
+        Claim::NotRetiring(days) => retiring(endpoint, *days, now),
+        _ => return None,
+    })
+}
+
+fn price(endpoint: &Endpoint, item: Item, most: UsdPerMtok, shape: Option<Shape>) -> Finding {
+    let name = match item {
+        Item::Input => "price_in".to_owned(),
+        Item::Output => "price_out".to_owned(),
+        item => format!("price_{}", item.key()),
+    };
+    let (provider, wanted) = (&endpoint.id.provider, Cell::money(Some(most.decimal())));
+    let limit = per_mtok(most);
+    let Some(rate) = endpoint.pricing.as_ref().and_then(|pricing| pricing.rates.get(&item)) else {
+        let told = format!("{name} ? <= {limit}");
+        return Finding::unknown(wanted, told, format!("{provider} states no price for {}", item.key()));
+    };
+    let base = shape.map_or(rate.base, |shape| rate.at(shape.input, shape.output).0);
+    let found = Cell::money(Some(base.decimal()));
+    let told = format!("{name} {} <= {limit}", per_mtok(base));
+    let range = endpoint.dispute.and_then(|dispute| match item {
+        Item::Input => Some(dispute.input),
+        Item::Output => Some(dispute.output),
+        _ => None,
+    });
+    // The limit lies between what sources say: whether it is kept depends on whom one believes.
+    if let Some((low, high)) = range.filter(|(low, high)| (*low).min(base) <= most && most < (*high).max(base)) {
+        let why = format!("sources say {} to {}", per_mtok(low.min(base)), per_mtok(high.max(base)));
+        return Finding::unknown(wanted, told, why).found(found);
+    }
+    let told = told + &dearer(rate, base, shape);
+    let why = format!("{provider} says {}", per_mtok(base));
+    Finding::decided(base <= most, (wanted, found), told, why)
+}
+
+/// What larger requests cost, where no size is stated.
+fn dearer(rate: &Rate, base: UsdPerMtok, shape: Option<Shape>) -> String {
+    let tiers = rate.tiers.iter().filter(|tier| shape.is_none() && tier.price > base);
+    let Some(tier) = tiers.max_by_key(|tier| tier.price) else { return String::new() };
+    let meter = if tier.meter == Meter::Input { "in" } else { "out" };
+    let (sign, size) = (tier.comparator.sign(), grouped(tier.threshold.count()));
+    format!(" ({} where {sign} {size} {meter})", per_mtok(tier.price))
+}
+
+fn call_price(endpoint: &Endpoint, most: Usd, shape: Shape, now: Timestamp) -> Finding {
+    let (provider, wanted) = (&endpoint.id.provider, Cell::money(Some(most.decimal())));
+    let (limit, size) = (dollars(most), format!("{}/{}", shape.input, shape.output));
+    match facts::per_call(endpoint, shape, now) {
+        None => Finding::unknown(
+            wanted,
+            format!("call_price ? <= {limit} for {size}"),
+            format!("{provider} does not state every price that it takes"),
+        ),
+        Some(cost) => {
+            let told = format!("call_price {} <= {limit} for {size}", dollars(cost));
+            let why = format!("{provider}'s prices come to {}", dollars(cost));
+            Finding::decided(cost <= most, (wanted, Cell::money(Some(cost.decimal()))), told, why)
+        }
+    }
+}
+
+fn limit(endpoint: &Endpoint, name: &str, known: Option<Tokens>, least: Tokens) -> Finding {
+    let (provider, wanted) = (&endpoint.id.provider, Cell::Count(least.count()));
+    let limit = grouped(least.count());
+    let Some(known) = known else {
+        return Finding::unknown(wanted, format!("{name} ? >= {limit}"), format!("{provider} states none"));
+    };
+    let shown = grouped(known.count());
+    let told = format!("{name} {shown} >= {limit}");
+    Finding::decided(known >= least, (wanted, Cell::Count(known.count())), told, format!("{provider} says {shown}"))
+}
+
+fn has(endpoint: &Endpoint, ability: Ability) -> Finding {
+    let (provider, name) = (&endpoint.id.provider, ability.name());
+    let wanted = Cell::Text(name.to_owned());
+    let known = Cell::words(facts::abilities(&endpoint.capabilities, &endpoint.input));
+    let told = format!("has {name}");
+    let denied = match ability {
+        Ability::Can(Capability::Tools) => endpoint.can(Capability::NoTools),
+        // What goes in is a whole list where there is one.
+        Ability::Takes(_) => !endpoint.input.is_empty(),
+        Ability::Can(_) => false,
+    };
+    match (ability.stated(endpoint), denied) {
+        (true, false) => Finding::decided(true, (wanted, known), told, ""),
+        (false, true) => Finding::decided(false, (wanted, known), told, format!("{provider} lists it without")),
+        (true, true) if matches!(ability, Ability::Takes(_)) => Finding::decided(true, (wanted, known), told, ""),
+        (true, true) => Finding::unknown(wanted, told, "sources contradict each other").found(known),
+        (false, false) => Finding::unknown(wanted, told, format!("no source says so of {provider}")).found(known),
+    }
+}
+
+/// Whole days (UTC) from one moment's day to a day; `None` where that is none.
+pub(super) fn days_until(day: &str, now: Timestamp) -> Option<i64> {
+    let day = format!("{day}T00:00:00Z").parse::<Timestamp>().ok()?;
+    Some(day.as_second().div_euclid(86_400) - now.as_second().div_euclid(86_400))
+}
+
+fn retiring(endpoint: &Endpoint, days: u32, now: Timestamp) -> Finding {
+    let (provider, wanted) = (&endpoint.id.provider, Cell::Count(u64::from(days)));
+    let status = endpoint.status;
+    if status == Status::Retired {
+        let (told, found) = gone(endpoint);
+        return Finding::decided(false, (wanted, found), String::new(), told);
+    }
+    let within = if days == 0 { String::new() } else { format!(" within {}", plural(i64::from(days))) };
+    let wish = if days == 0 { "not retired".to_owned() } else { format!("not retiring{within}") };
+    if let Some(day) = &endpoint.sunset {
+        let found = Cell::Text(day.clone());
+        return match days_until(day, now) {
+            None => Finding::unknown(wanted, wish, format!("{provider} names {day} as its end")).found(found),
+            Some(left) if left <= 0 => {
+                let why = format!("{provider} announced its end for {day}, {}", ago(left));
+                Finding::decided(false, (wanted, found), wish, why)
+            }
+            Some(left) => {
+                let told = format!("retires in {}, {day}", plural(left));
+                let holds = left > i64::from(days);
+                let told = if holds { format!("{wish}: {told}") } else { wish };
+                let why = format!("{provider} retires it in {}, {day}", plural(left));
+                Finding::decided(holds, (wanted, found), told, why)
+            }
+        };
+    }
+    let found = Cell::Text(status.name().to_owned());
+    match status {
+        Status::Unlisted => Finding::unknown(wanted, wish, unlisted(endpoint)).found(found),
+        Status::Deprecated if days > 0 => {
+            Finding::unknown(wanted, wish, format!("{provider} calls it deprecated and names no day")).found(found)
+        }
+        _ => Finding::decided(true, (wanted, found), format!("{wish}: no end is announced"), ""),
+    }
+}
+
+/// That an offer is gone, or may be: what else is known of it is of no use then. `None` where it is listed and living.
+pub(super) fn guard(endpoint: &Endpoint) -> Option<Finding> {
+    let wanted = Cell::Text("served".to_owned());
+    let found = Cell::Text(endpoint.status.name().to_owned());
+    match endpoint.status {
+        Status::Retired => {
+            let (why, found) = gone(endpoint);
+            Some(Finding::decided(false, (wanted, found), String::new(), why))
+        }
+        Status::Unlisted => Some(Finding::unknown(wanted, "served".to_owned(), unlisted(endpoint)).found(found)),
+        _ => None,
+    }
+}
+
+fn gone(endpoint: &Endpoint) -> (String, Cell) {
+    let provider = &endpoint.id.provider;
+    match &endpoint.sunset {
+        Some(day) => (format!("{provider} retired it on {day}"), Cell::Text(day.clone())),
+        None => (format!("{provider} retired it"), Cell::Text(endpoint.status.name().to_owned())),
+    }
+}
+
+fn unlisted(endpoint: &Endpoint) -> String {
+    format!("no fresh list of {} has it; it may be gone", endpoint.id.provider)
+}
+
+/// `1 day`, `90 days`.
+pub(super) fn plural(days: i64) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+}
+
+fn ago(left: i64) -> String {
+    if left == 0 { "today".to_owned() } else { format!("{} ago", plural(-left)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::price::{Comparator, Tier};
+    use crate::catalog::{Dispute, EndpointId, ModelId, Pricing, ProviderId};
+    use crate::cli::assert::row::Verdict;
+    use crate::cli::contract::Exit;
+
+    fn usd(text: &str) -> UsdPerMtok {
+        text.parse().unwrap()
+    }
+
+    fn endpoint() -> Endpoint {
+        let id = EndpointId { provider: ProviderId::new("acme"), upstream_model: "a".into() };
+        let mut endpoint = Endpoint::new(id, ModelId::new("acme/a"));
+        let mut pricing = Pricing::default();
+        pricing.rates.insert(Item::Input, Rate::flat(usd("2")));
+        endpoint.pricing = Some(pricing);
+        endpoint
+    }
+
+    #[test]
+    fn a_limit_between_what_sources_say_is_neither_kept_nor_missed() {
+        let mut disputed = endpoint();
+        let (low, high) = (usd("1"), usd("3"));
+        disputed.dispute = Some(Dispute { input: (low, high), output: (low, high) });
+        let at = |most: &str| price(&disputed, Item::Input, usd(most), None).verdict;
+        let unknown = Verdict::Unknown(Exit::NotFound);
+        assert_eq!(["0.99", "1", "2.99", "3"].map(at), [Verdict::No, unknown, unknown, Verdict::Ok]);
+    }
+
+    #[test]
+    fn the_price_is_that_of_the_size_which_is_stated_and_a_dearer_tier_is_told() {
+        let mut tiered = endpoint();
+        let tier =
+            Tier { threshold: Tokens::new(200_000), comparator: Comparator::Gt, meter: Meter::Input, price: usd("4") };
+        let rates = tiered.pricing.as_mut().map(|pricing| &mut pricing.rates);
+        rates.unwrap().get_mut(&Item::Input).unwrap().tiers.push(tier);
+        let of = |input| Shape { input: Tokens::new(input), output: Tokens::new(1), cached: Tokens::ZERO };
+        let told = |shape| price(&tiered, Item::Input, usd("3"), shape).told;
+        assert_eq!(told(None), "price_in 2.00 <= 3.00 (4.00 where > 200,000 in)");
+        assert_eq!(told(Some(of(200_000))), "price_in 2.00 <= 3.00");
+        assert_eq!(told(Some(of(200_001))), "price_in 4.00 <= 3.00");
+        assert_eq!(price(&tiered, Item::Input, usd("3"), Some(of(200_001))).verdict, Verdict::No);
+    }
+
+    #[test]
+    fn days_are_whole_ones() {
+        let now = "2026-11-24T23:59:59Z".parse().unwrap();
+        assert_eq!(days_until("2026-11-25", now), Some(1));
+        assert_eq!(days_until("2026-11-24", now), Some(0));
+        assert_eq!(days_until("2026-11", now), None);
+    }
+}
