@@ -297,6 +297,15 @@ impl UsdPerSecond {
         Self(per_hour.per(3600).0.0)
     }
 
+    /// How long a wait is that is worth so much, up to the next nanosecond; `None` where waiting costs nothing.
+    #[must_use]
+    pub fn worth(self, amount: Usd) -> Option<Duration> {
+        let (amount, second) = (amount.to_pico()?, (self * Duration::from_secs(1)).to_pico()?);
+        let nanos = i128::from(amount.max(0)) * 1_000_000_000;
+        let second = i128::from(second);
+        (second > 0).then(|| u64::try_from((nanos + second - 1) / second).map_or(Duration::MAX, Duration::from_nanos))
+    }
+
     /// The exact decimal without exponent and trailing zeros.
     #[must_use]
     pub fn exact(self) -> String {

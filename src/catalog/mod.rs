@@ -17,7 +17,7 @@ use std::fmt;
 
 pub use builtin::{Catalog, EndpointLine, ModelLine};
 pub use price::Pricing;
-pub use quirks::{ErrorFamily, Prefill, Quirks, Thinking};
+pub use quirks::{CancelBilling, ErrorFamily, Prefill, Quirks, Thinking};
 pub use usage::Usage;
 pub use words::{Capability, Modality, ModelKind, Protocol, ProviderKind, Status};
 
@@ -170,6 +170,15 @@ impl Provider {
     #[must_use]
     pub fn env_names(&self, role: &str) -> &[String] {
         self.env.get(role).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is billed of an answer that is cancelled: a server of the user's own sends no bills.
+    #[must_use]
+    pub fn bills_on_cancel(&self) -> CancelBilling {
+        match (self.quirks.bills_on_cancel, self.kind) {
+            (CancelBilling::Unknown, ProviderKind::Local) => CancelBilling::None,
+            (stated, _) => stated,
+        }
     }
 }
 

@@ -69,6 +69,20 @@ impl Prefill {
     }
 }
 
+words! {
+    /// What is billed of a streamed answer whose connection is closed before its end.
+    CancelBilling {
+        /// Nobody says; it is taken for the worst.
+        Unknown = "unknown",
+        /// Nothing.
+        None = "none",
+        /// The prompt, and what was made until then.
+        Partial = "partial",
+        /// All of it: the model goes on to the end although nobody listens.
+        Full = "full",
+    }
+}
+
 /// What a provider does its own way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quirks {
@@ -90,8 +104,8 @@ pub struct Quirks {
     pub prefill_models: Vec<ModelId>,
     /// The dialects in which it makes and takes signatures that are good at every provider of which the same is said.
     pub portable_signatures: Vec<Protocol>,
-    /// Whether it bills an answer to its end although the connection was closed before.
-    pub bills_on_cancel: bool,
+    /// What it bills where the connection is closed before the end of a streamed answer.
+    pub bills_on_cancel: CancelBilling,
     /// Further quirks in the catalog's own words, by short name (`usage`, `rfield`, `rl`, ...), for people.
     pub notes: BTreeMap<String, String>,
 }
@@ -108,7 +122,7 @@ impl Default for Quirks {
             prefill_protocol: None,
             prefill_models: Vec::new(),
             portable_signatures: Vec::new(),
-            bills_on_cancel: false,
+            bills_on_cancel: CancelBilling::Unknown,
             notes: BTreeMap::new(),
         }
     }

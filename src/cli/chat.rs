@@ -16,6 +16,7 @@ use super::printer::Printer;
 use super::record::Recorder;
 use super::render::cache::left_behind;
 use super::render::explain::{View, human};
+use super::render::hedge;
 use super::render::request as render;
 use super::settings::Settings;
 use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
@@ -23,7 +24,7 @@ use crate::catalog::resolve::Resolved;
 use crate::chat::ChatRequest;
 use crate::dispatch::{Dispatcher, Reach, Suppose, route_request};
 use crate::observe::ErrorClass;
-use crate::routing::Limits;
+use crate::routing::{Decision, Hedge, Limits, Unhedged};
 use crate::upstream::auth::Signer;
 use crate::upstream::transport::Transport;
 use send::Session;
@@ -188,7 +189,8 @@ impl Asked<'_> {
             {
                 return outcome;
             }
-            return self.dry_run(decision, &reaches, routed.supposed);
+            let hedge = dispatcher.hedge(decision, args.ask.hedge);
+            return self.dry_run((decision, &hedge), &reaches, routed.supposed);
         }
         let Some(first) = decision.chosen() else {
             if let Some(outcome) = self.without_provider(dispatcher).await {
@@ -196,6 +198,7 @@ impl Asked<'_> {
             }
             return Err(report::unroutable(decision, &self.resolved.model));
         };
+        let hedge = dispatcher.hedge(decision, args.ask.hedge);
         if settings.verbose > 0 {
             let view = View {
                 width: settings.width.clamp(40, 120),
@@ -205,8 +208,11 @@ impl Asked<'_> {
                 supposed: false,
                 sending: true,
             };
-            out::talk(&human(decision, view));
+            out::talk(&(human(decision, view) + &hedge::text(&hedge, view.width)));
+        } else if let Some(why) = hedge.as_ref().err().and_then(hedge::reason) {
+            note(settings, &format!("nobody is asked beside {}: {why}", first.endpoint.provider));
         }
+        let hedge = hedge.ok();
         self.cautions(first, &reaches);
         if let Some(text) = left_behind(decision) {
             note(settings, &text);
@@ -245,6 +251,7 @@ impl Asked<'_> {
             talk,
             gone: printer.gone(),
             day_cap: self.day_cap,
+            hedge,
             signalled: None,
             kept: None,
         };
@@ -285,7 +292,12 @@ impl Asked<'_> {
     }
 
     /// The route, the request without its key, and the bound; nothing is sent.
-    fn dry_run(&self, decision: &crate::routing::Decision, reaches: &[Reach], supposed: bool) -> Outcome {
+    fn dry_run(
+        &self,
+        (decision, hedge): (&Decision, &Result<Hedge, Unhedged>),
+        reaches: &[Reach],
+        supposed: bool,
+    ) -> Outcome {
         let chosen =
             decision.chosen().and_then(|first| reaches.iter().find(|reach| reach.endpoint.id == first.endpoint));
         let view = View {
@@ -297,9 +309,11 @@ impl Asked<'_> {
             sending: false,
         };
         let text = if self.format == Format::Text {
-            human(decision, view) + &chosen.map(|reach| render::request_text(self.request, reach)).unwrap_or_default()
+            let sent = chosen.map(|reach| render::request_text(self.request, reach));
+            human(decision, view) + &hedge::text(hedge, view.width) + &sent.unwrap_or_default()
         } else {
-            render::dry_run_json(decision, supposed, chosen.map(|reach| render::request_json(self.request, reach)))
+            let sent = chosen.map(|reach| render::request_json(self.request, reach));
+            render::dry_run_json((decision, hedge), supposed, sent)
         };
         print(&text)?;
         match decision.chosen() {

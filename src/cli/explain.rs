@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::offline::Offline;
 use super::render::decision::with_rates;
 use super::render::explain::{View, human};
+use super::render::hedge;
 use super::render::json::{head, literal};
 use super::render::money::dollars;
 use super::render::text::wrap;
@@ -88,6 +89,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
             .fix(format!("openmux providers compare {}", resolved.model)));
     }
     let followers = followers(settings, args, &dispatcher, (&request, &chat), (&policy, seed))?;
+    let hedge = dispatcher.hedge(&decision, args.ask.hedge);
     let otherwise = Otherwise::of(&question, &decision, asked_why.as_ref());
     let offline = offline.warned(gathered.warning.clone());
     let no_key = decision.chosen().is_none()
@@ -99,6 +101,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         let mut document = head("route.explain/1", &offline.envelope());
         document.extend(with_rates(&decision, gathered.supposed, &|entry| Some(question.rates(entry))));
         document.extend(otherwise.json(&decision));
+        hedge::put(&mut document, &hedge);
         document.insert("fallback".to_owned(), fallback_json(&followers));
         return print(&format!("{}\n", serde_json::Value::Object(document)));
     }
@@ -112,6 +115,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     };
     print(
         &(human(&decision, view)
+            + &hedge::text(&hedge, view.width)
             + &fallback_text(args, &followers, view.width)
             + &otherwise.text(&decision, view.width)),
     )?;

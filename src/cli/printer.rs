@@ -11,7 +11,8 @@ use super::chat::stop_signal;
 use super::contract::Exit;
 use super::record::Recorder;
 use super::render::chat::seam_members;
-use super::render::text::{harmless, harmless_json};
+use super::render::money::dollars;
+use super::render::text::{duration, harmless, harmless_json};
 use super::settings::Settings;
 use super::writer::Writer;
 use super::{Outcome, note, unwritable, warn};
@@ -225,13 +226,24 @@ impl Observer for Printer<'_> {
             }
             Notice::Retrying { endpoint, class, wait } => {
                 self.current = Some(endpoint.clone());
-                let when = if wait.is_zero() {
-                    "at once".to_owned()
-                } else {
-                    format!("in {}", super::render::text::duration(wait))
-                };
+                let when = if wait.is_zero() { "at once".to_owned() } else { format!("in {}", duration(wait)) };
                 note(settings, &format!("trying {} again {when}: {}", endpoint.provider, class.name()));
             }
+            Notice::Hedging { slow, endpoint, after, bound } => {
+                let (slow, other, after) = (&slow.provider, &endpoint.provider, duration(after));
+                let most = dollars(bound);
+                note(
+                    settings,
+                    &format!("no token from {slow} after {after}: also asking {other} (at most {most} more)"),
+                );
+            }
+            Notice::NotHedged { slow, after, over } => {
+                let (slow, other, after) = (&slow.provider, &over.endpoint.provider, duration(after));
+                let cap = dollars(over.cap);
+                let why = format!("the day's budget of {cap} does not hold it");
+                note(settings, &format!("no token from {slow} after {after}, but {other} is not asked: {why}"));
+            }
+            Notice::Answering { endpoint } => self.current = Some(endpoint),
             Notice::Adapting { endpoint, change } => {
                 note(
                     settings,

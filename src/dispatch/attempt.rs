@@ -192,8 +192,11 @@ impl Dispatcher<'_> {
         let taped = observer.records().then(|| wire.transport.taped());
         let wire = Wire { transport: taped.as_ref().map_or(wire.transport, |(transport, _)| transport), ..wire };
         let mut held = Vec::new();
+        // What is not streamed has begun once it is known to be an answer.
         let mut sink = |event: ChatEvent| {
-            if once.hold {
+            if request.stream && !observer.begins() {
+                false
+            } else if once.hold {
                 held.push(event);
                 true
             } else {
@@ -213,7 +216,7 @@ impl Dispatcher<'_> {
             let (went, came) = ((request, &sent), tape.take());
             observer.recorded(Recording::new(id, (at, outcome.class), went, came, &spent));
         }
-        if outcome.class.is_success() {
+        if outcome.class.is_success() && (request.stream || observer.begins()) {
             for event in held {
                 if !observer.event(event) {
                     break;

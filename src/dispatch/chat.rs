@@ -6,15 +6,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::doubt::{Doubts, is_hopeless};
+use super::hedge::{Chain, Ready};
 use super::resume::{Teller, could_go_on, is_break};
 use super::{
-    AttemptReport, ChatReport, Dispatcher, Forecast, Marks, Obstacle, Once, Reach, Recording, Seam, Talk,
+    AttemptReport, ChatReport, Dispatcher, Forecast, Marks, Obstacle, Once, OverBudget, Reach, Recording, Seam, Talk,
     route_request, softened,
 };
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{CostState, ErrorClass, Source};
-use crate::routing::{Candidate, Decision, Failover, GiveUp, Limits as RouteLimits, Step, TermKind};
+use crate::routing::{Candidate, Decision, Failover, GiveUp, Hedge, Limits as RouteLimits, Step, TermKind};
 use crate::units::{Tokens, Usd};
 use crate::upstream::Adaptation;
 use crate::upstream::auth::Signer;
@@ -58,6 +59,31 @@ pub enum Notice {
         /// What is changed.
         change: Adaptation,
     },
+    /// No token has come from one in time: another is asked as well.
+    Hedging {
+        /// Who has said nothing yet.
+        slow: EndpointId,
+        /// Who is asked as well.
+        endpoint: EndpointId,
+        /// How long was waited.
+        after: Duration,
+        /// The most that it costs, in USD.
+        bound: Usd,
+    },
+    /// No token has come from one in time, and the day's budget does not hold another.
+    NotHedged {
+        /// Who has said nothing yet.
+        slow: EndpointId,
+        /// How long was waited.
+        after: Duration,
+        /// What is over the budget.
+        over: OverBudget,
+    },
+    /// Of two that were asked, this one answers; the other is cancelled.
+    Answering {
+        /// Which.
+        endpoint: EndpointId,
+    },
     /// Hints that the endpoint does not take are left out of what is sent to it.
     Dropped {
         /// Which endpoint.
@@ -82,6 +108,11 @@ pub enum Notice {
 
 /// Watches a chat: takes its events and its notices.
 pub trait Observer {
+    /// A part of the answer has come, whether or not it is told yet; `false` where nobody wants it any more, because another
+    /// answers.
+    fn begins(&mut self) -> bool {
+        true
+    }
     /// One event of the answer; `false` where nobody reads any more.
     fn event(&mut self, event: ChatEvent) -> bool;
     /// What comes next was said by another endpoint than what came before.
@@ -136,6 +167,8 @@ pub struct Plan<'a> {
     pub talk: Option<Talk>,
     /// The most that this source may spend in a day (UTC), all processes together; `None` is no limit.
     pub day_cap: Option<Usd>,
+    /// Whom to ask beside the first where that one is slow; `None` is nobody.
+    pub hedge: Option<Hedge>,
 }
 
 impl Dispatcher<'_> {
@@ -240,8 +273,21 @@ impl Dispatcher<'_> {
                     let (group, source, marks) =
                         (plan.group, plan.source, Marks { warm, forecast, ..Marks::default() });
                     let once = Once { request, reach, wire, limits, hold, group, source, marks };
-                    let sent = Once { request: resumed.as_ref().unwrap_or(request), ..once };
-                    let report = self.attempt(&sent, cancel.clone(), &mut teller).await;
+                    let chain = Chain {
+                        failover: &mut failover,
+                        attempts: &mut attempts,
+                        doubts: &mut doubts,
+                        softer: &softer,
+                        began,
+                    };
+                    let ready = Ready { once, held };
+                    let (Ready { once, held }, report) = match &resumed {
+                        None => self.hedged(plan, ready, chain, cancel.clone(), &mut teller).await,
+                        Some(request) => {
+                            let sent = Once { request, ..once };
+                            (ready, self.attempt(&sent, cancel.clone(), &mut teller).await)
+                        }
+                    };
                     if let Err(error) = self.release(held, &report) {
                         teller.notice(Notice::NotRecorded(error.to_string()));
                     }
@@ -258,7 +304,7 @@ impl Dispatcher<'_> {
                     if class.is_success() {
                         teller.finish();
                         if let Some(talk) = plan.talk {
-                            self.remember(talk, reach, last.outcome.usage.as_ref());
+                            self.remember(talk, once.reach, last.outcome.usage.as_ref());
                         }
                         break None;
                     }
@@ -313,7 +359,7 @@ fn nobody(decision: &Decision, could: impl Fn(&EndpointId) -> bool) -> Obstacle 
     if ranked.iter().any(could) { Obstacle::Closed } else { Obstacle::Nobody(ranked) }
 }
 
-fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
+pub(super) fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
     let ranked = decision.ranked.iter().find(|ranked| ranked.endpoint == *endpoint);
     Forecast {
         input: Some(decision.request.input),

@@ -9,6 +9,7 @@ mod chat;
 mod check;
 mod control;
 mod doubt;
+mod hedge;
 mod lenient;
 mod owned;
 mod reach;
@@ -174,6 +175,7 @@ impl Dispatcher<'_> {
                 missing_settings: if supposed { Vec::new() } else { reach.missing_settings.clone() },
                 outside_sandbox: reach.outside_sandbox,
                 hides_reasoning: reach.hides_reasoning(),
+                bills_on_cancel: reach.provider.bills_on_cancel(),
                 stats: stats.get(&reach.endpoint.id).cloned().unwrap_or_default(),
                 ..Candidate::new(&reach.endpoint, reach.provider.kind)
             })

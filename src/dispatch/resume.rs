@@ -278,6 +278,10 @@ impl<'a> Teller<'a> {
 }
 
 impl Observer for Teller<'_> {
+    fn begins(&mut self) -> bool {
+        self.rest.begins()
+    }
+
     fn event(&mut self, event: ChatEvent) -> bool {
         if !self.wanted {
             return self.rest.event(event);

@@ -1,7 +1,9 @@
 //! When an endpoint is left alone, and when it is tried again (`routing.md` 5): pure, told by attempts.
 //!
 //! Three failures in a row open the breaker, one alone where nothing succeeded within 30 s (a command line calls seldom, and
-//! the next call must know), and so does half of at least eight attempts within 30 s. After the pause one trial goes through; what fails its trial is left alone twice as long. A pause only ever lengthens.
+//! the next call must know), and so does half of at least eight attempts within 30 s, or a failure that says when
+//! to come back. After the pause one trial goes through; what fails its trial is left alone twice as long. A pause only
+//! ever lengthens.
 
 use std::time::Duration;
 
@@ -105,13 +107,12 @@ impl Breaker {
         let pause = match class.cooldown() {
             Cooldown::None => return,
             Cooldown::Fixed(pause) => Some(pause),
-            Cooldown::Hint(base, most) => {
-                let asked = seen.retry_after.map(|asked| asked.max(Duration::from_secs(1)));
-                Some(asked.unwrap_or(doubled(base, most)))
-            }
+            Cooldown::Hint(base, most) => Some(seen.retry_after.map_or(doubled(base, most), at_least_a_second)),
             // What has failed its trial after a pause need not fail three times more.
-            Cooldown::InARow(least, base, most) => (in_row >= least || self.ejections > 0 || self.window.is_bad())
-                .then(|| jittered(doubled(base, most), seen, self.ejections)),
+            Cooldown::InARow(least, base, most) => seen.retry_after.map(at_least_a_second).or_else(|| {
+                (in_row >= least || self.ejections > 0 || self.window.is_bad())
+                    .then(|| jittered(doubled(base, most), seen, self.ejections))
+            }),
         };
         self.failures_in_row = in_row;
         let Some(pause) = pause else { return };
@@ -152,6 +153,11 @@ impl Breaker {
     }
 }
 
+/// What a provider asks for, which is not to be asked again at once.
+fn at_least_a_second(asked: Duration) -> Duration {
+    asked.max(Duration::from_secs(1))
+}
+
 /// A pause made up to a fifth shorter or longer, so that many do not come back at once; the same for the same attempt.
 fn jittered(pause: Duration, seen: &Observation, ejections: u32) -> Duration {
     let drawn = draw(ejections.into(), seen.endpoint.provider.as_str().bytes().chain(seen.group));
@@ -176,6 +182,18 @@ mod tests {
     fn about(breaker: &Breaker, moment: &str, seconds: f64) -> bool {
         let pause = breaker.cooling.unwrap().until.duration_since(at(moment)).as_secs_f64();
         (seconds * 0.799..=seconds * 1.201).contains(&pause)
+    }
+
+    #[test]
+    fn a_fault_rests_it_for_as_long_as_it_asks_and_alone_for_nothing() {
+        for class in [ErrorClass::Overloaded, ErrorClass::ProviderFault] {
+            let mut breaker = Breaker::default();
+            breaker.observe(&attempt("00:00", ErrorClass::Ok));
+            breaker.observe(&attempt("00:01", class));
+            assert_eq!(breaker.cooling_at(at("00:01")), None);
+            breaker.observe(&Observation { retry_after: Some(Duration::from_secs(20)), ..attempt("00:02", class) });
+            assert_eq!(breaker.cooling_at(at("00:21")).map(|cooling| cooling.until), Some(at("00:22")));
+        }
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl ErrorClass {
             Self::Unsupported => "a parameter that this endpoint lacks",
             Self::TooLarge => "the prompt does not fit (413)",
             Self::Conflict => "try again (409, 425)",
-            Self::Aborted => "stopped by you, or by your limit before it was sent",
+            Self::Aborted => "stopped by you or by --hedge, or by your limit before it was sent",
             Self::LocalNetwork => "nobody can be reached from here",
             Self::LocalConfig => "a wrong address, a proxy, certificates, the clock, a server here that does not run",
             Self::ClientBug => "openmux could not read valid data",
@@ -238,10 +238,11 @@ impl ErrorClass {
     #[must_use]
     pub const fn cooldown(self) -> Cooldown {
         match self {
-            Self::Overloaded => Cooldown::Hint(Duration::from_secs(10), Duration::from_secs(300)),
             // The default of `routing.md`, which wins over the 5 to 300 s of `metrics.md` 4.1 (`decisions.md` 12).
             Self::RateLimited => Cooldown::Hint(Duration::from_millis(1500), Duration::from_secs(30)),
             Self::Quota | Self::Auth | Self::Forbidden | Self::NotFound => Cooldown::Fixed(HOUR),
+            // It turns a few calls away, not all: the simulation loses more by leaving it at the first.
+            Self::Overloaded => Cooldown::InARow(3, Duration::from_secs(10), Duration::from_secs(60)),
             Self::ProviderFault | Self::ProviderTimeout | Self::StreamBroken | Self::Unreachable => {
                 Cooldown::InARow(3, Duration::from_secs(2), Duration::from_secs(60))
             }

@@ -7,7 +7,7 @@ use std::ops::BitOr;
 pub struct Flags(u16);
 
 /// Every mark and its word.
-const WORDS: [(Flags, &str); 11] = [
+const WORDS: [(Flags, &str); 13] = [
     (Flags::REUSED, "reused"),
     (Flags::WARMUP, "warmup"),
     (Flags::SUSPENDED, "suspended"),
@@ -19,6 +19,8 @@ const WORDS: [(Flags, &str); 11] = [
     (Flags::ABORTED, "aborted"),
     (Flags::UNCONFIRMED, "unconfirmed"),
     (Flags::LOADING, "loading"),
+    (Flags::HEDGED, "hedged"),
+    (Flags::SPARED, "cancelled"),
 ];
 
 impl Flags {
@@ -38,7 +40,7 @@ impl Flags {
     pub const BURST: Self = Self(1 << 5);
     /// It went over HTTP/2.
     pub const H2: Self = Self(1 << 6);
-    /// A limit of ours fired before the first token: the wait is known to be at least as long.
+    /// A limit of ours fired before the first token, or another was faster: the wait is known to be at least as long.
     pub const CENSORED: Self = Self(1 << 7);
     /// The user stopped it.
     pub const ABORTED: Self = Self(1 << 8);
@@ -46,6 +48,10 @@ impl Flags {
     pub const UNCONFIRMED: Self = Self(1 << 9);
     /// A server of the user's own was still loading its model: it will take a while, and is no outage.
     pub const LOADING: Self = Self(1 << 10);
+    /// It was one of two that were asked side by side.
+    pub const HEDGED: Self = Self(1 << 11);
+    /// It was cancelled because the other of the two began to answer: how long it would have taken is not known.
+    pub const SPARED: Self = Self(1 << 12);
 
     /// The marks of either.
     #[must_use]
@@ -57,6 +63,12 @@ impl Flags {
     #[must_use]
     pub const fn with_if(self, other: Self, when: bool) -> Self {
         if when { self.with(other) } else { self }
+    }
+
+    /// The set without those marks.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether any of those marks is set.

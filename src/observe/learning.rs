@@ -33,6 +33,11 @@ pub struct Learning {
     pub prior_ttft_variance: f64,
     /// How many samples that prior weighs.
     pub prior_samples: f64,
+    /// How much an endpoint's own wait may differ from it, as a variance of the logarithm: what is added to the spread of
+    /// an endpoint of which nothing is known, half as much after one sample, a third after two.
+    pub prior_ttft_doubt: f64,
+    /// How many samples a wait of the long run weighs beside those of late, and one of any size beside those of a size.
+    pub lasting_samples: f64,
     /// How much of the seconds lost per failure a further failure decides.
     pub failure_share: f64,
 }
@@ -40,17 +45,19 @@ pub struct Learning {
 impl Default for Learning {
     fn default() -> Self {
         Self {
-            rate_base: Duration::from_secs(2 * 3600),
-            half_life_min: Duration::from_secs(60),
+            rate_base: Duration::from_secs(1800),
+            half_life_min: Duration::from_secs(30),
             half_life_max: Duration::from_secs(6 * 3600),
             cap: 20.0,
-            recent: Duration::from_secs(60),
+            recent: Duration::from_secs(30),
             lasting_factor: 12.0,
             lasting_min: Duration::from_secs(30 * 60),
             lasting_max: Duration::from_secs(24 * 3600),
-            prior_ttft_s: 0.8,
+            prior_ttft_s: 0.6,
             prior_ttft_variance: 0.25,
-            prior_samples: 4.0,
+            prior_samples: 2.0,
+            prior_ttft_doubt: 0.5,
+            lasting_samples: 2.0,
             failure_share: 0.2,
         }
     }
@@ -187,7 +194,7 @@ mod tests {
         let learning = Learning::default();
         // Within a second the rate does not change.
         let half_life = |rate: f64| 1.0 / learning.halvings(rate, 1.0);
-        for (rate, seconds) in [(0.0, 21_600.0), (0.01, 21_600.0), (1.0, 7200.0), (14_400.0, 60.0), (1e6, 60.0)] {
+        for (rate, seconds) in [(0.0, 21_600.0), (0.004, 21_600.0), (1.0, 1800.0), (3600.0, 30.0), (1e6, 30.0)] {
             assert!((half_life(rate) - seconds).abs() < seconds * 1e-3, "{rate}: {}", half_life(rate));
         }
         assert!((1.0 / learning.lasting_halvings(14_400.0, 1.0) - 1800.0).abs() < 1.0);

@@ -212,11 +212,12 @@ impl Pace {
     }
 
     /// The wait for the first token where it counts: not while this machine slept or was too busy, not of a warm-up, and
-    /// not of a probe whose prompt came from a cache. Chats have long prompts that are cached as a rule, and count.
+    /// not of a probe whose prompt came from a cache. Chats have long prompts that are cached as a rule, and count. Of two
+    /// that were asked side by side the slower one's would make it look fast.
     #[must_use]
     pub fn counted_ttft(&self) -> Option<Duration> {
         let cached = self.source == Source::Probe && self.flags.has(Flags::CACHE_HIT);
-        self.timings.ttft.filter(|_| !cached && !self.flags.has(BLIND))
+        self.timings.ttft.filter(|_| !cached && !self.flags.has(BLIND | Flags::SPARED))
     }
 
     /// The class where it is counted: a failure that may as well be the network's is nobody's.
@@ -268,10 +269,12 @@ impl Observation {
         Pace::of(self).counted_class()
     }
 
-    /// How long a first token was waited for in vain, where it counts: one of our limits fired before it.
+    /// How long a first token was waited for in vain, where it counts: one of our limits fired before it, or another was
+    /// faster.
     #[must_use]
     pub fn cut_off(&self) -> Option<Duration> {
-        let unseen = self.timings.ttft.is_none() && self.flags.has(Flags::CENSORED);
+        let unseen = self.timings.ttft.is_none() || self.flags.has(Flags::SPARED);
+        let unseen = unseen && self.flags.has(Flags::CENSORED);
         self.timings.e2e.filter(|_| unseen && !self.flags.has(BLIND))
     }
 

@@ -248,7 +248,7 @@ impl StatsState {
             // It would have taken longer than it was waited for: how much longer, nobody knows.
             let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
             let lasting = self.ttft_lasting.shrunk(prior, learning.prior_samples);
-            let log = censored(self.ttft.shrunk(lasting, learning.prior_samples), libm::log(waited));
+            let log = censored(self.ttft.shrunk(lasting, learning.lasting_samples), libm::log(waited));
             self.ttft.add_log(log, learning.cap);
             self.ttft_lasting.add_log(log, f64::INFINITY);
         }
@@ -366,9 +366,9 @@ pub(crate) mod tests {
         let before = state.clone();
         let later = state.at(at("2026-11-24T10:01:00Z"), &learning);
         assert_eq!(state, before);
-        assert!((later.recent.successes - 0.5).abs() < 1e-9, "a minute is one half-life of what is going on");
+        assert!((later.recent.successes - 0.25).abs() < 1e-9, "a minute is two half-lives of what is going on");
         assert!(later.lasting.successes > 0.99, "and nothing to what is usual");
-        assert!(later.ttft.weight > 0.98 && later.ttft.weight < 1.0);
+        assert!(later.ttft.weight > 0.97 && later.ttft.weight < 1.0);
         assert!((libm::exp(later.ttft.mean) - 0.5).abs() < 1e-9, "the mean stays, its weight fades");
         let day = state.at(at("2026-11-25T10:00:00Z"), &learning);
         assert!(day.ttft.weight < 0.1 && day.lasting.successes > 0.4);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Credential, Expectation, Measure, Policy, Rejection, RouteRequest, Score, TieBreak};
-use crate::catalog::{EndpointId, ProviderKind, Status};
+use crate::catalog::{CancelBilling, EndpointId, ProviderKind, Status};
 use crate::observe::Cooling;
 use crate::units::{Tokens, Usd};
 
@@ -30,6 +30,8 @@ pub struct Ranked {
     pub first_token_limit: Duration,
     /// Requests in flight here.
     pub in_flight: u32,
+    /// What is billed of an answer that is cancelled here.
+    pub bills_on_cancel: CancelBilling,
     /// Its cool-down, where all candidates are cooling and it is used all the same.
     pub cooling: Option<Cooling>,
     /// Whether an attempt here is the one trial after a cool-down.

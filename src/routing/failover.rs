@@ -234,6 +234,35 @@ impl Failover {
         self.begun = None;
     }
 
+    /// Another endpoint is asked beside the current one, which counts as an attempt; `None` where it was tried, is closed,
+    /// or no attempt or time is left.
+    pub fn beside(&mut self, endpoint: &EndpointId, elapsed: Duration) -> Option<Step> {
+        let current = self.current?;
+        let left = self.limits.first_token.map(|limit| limit.saturating_sub(elapsed));
+        let over = self.stopped || self.committed || left.is_some_and(|left| left.is_zero());
+        let open = |link: &Link| link.endpoint == *endpoint && link.tries == 0 && !link.closed;
+        let index = self.chain.iter().position(open)?;
+        if over || self.attempts >= self.limits.max_attempts {
+            return None;
+        }
+        let step = self.attempt(index, left, false);
+        self.current = Some(current);
+        Some(step)
+    }
+
+    /// What is said next is about this one of two that were asked side by side.
+    pub fn about(&mut self, endpoint: &EndpointId) {
+        self.current = self.chain.iter().position(|link| link.endpoint == *endpoint);
+    }
+
+    /// The current attempt was cancelled because the other began to answer: its endpoint may be asked again, should that
+    /// one break off.
+    pub fn spared(&mut self) {
+        if let Some(index) = self.current.take() {
+            self.chain[index].tries = 0;
+        }
+    }
+
     /// The current attempt failed, `elapsed` after the request began.
     pub fn failed(&mut self, class: ErrorClass, retry_after: Option<Duration>, elapsed: Duration) {
         let Some(index) = self.current.take() else { return };

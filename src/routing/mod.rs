@@ -9,6 +9,7 @@ mod counterfactual;
 mod decision;
 mod failover;
 mod filter;
+mod hedge;
 mod input;
 mod output;
 mod policy;
@@ -27,6 +28,7 @@ pub use counterfactual::{Difference, Outcome, Tally, Verdict, happened, would};
 pub use decision::{Decision, Ranked, Rejected};
 pub use failover::{Failover, GiveUp, Limits, Step};
 pub use filter::Rejection;
+pub use hedge::{HEDGED_WITHIN, Hedge, Hedging, Unhedged};
 pub use input::{Input, Kept, Placed, decision_hex};
 pub use output::Expected;
 pub use policy::{Constraints, PRIOR_OUTPUT, Policy, Preset};
@@ -36,7 +38,7 @@ pub use whatif::{Change, Flip, Question, Rates, Why};
 pub use wishes::{Ability, Judgement, Measure, Threshold};
 
 use crate::catalog::price::Item;
-use crate::catalog::{Endpoint, EndpointId, ModelId, Origin, ProviderId, ProviderKind};
+use crate::catalog::{CancelBilling, Endpoint, EndpointId, ModelId, Origin, ProviderId, ProviderKind};
 use crate::observe::EndpointStats;
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
@@ -139,6 +141,8 @@ pub struct Candidate<'a> {
     pub outside_sandbox: bool,
     /// Whether its model reasons without streaming that, so that a long silence is normal.
     pub hides_reasoning: bool,
+    /// What is billed of an answer that is cancelled.
+    pub bills_on_cancel: CancelBilling,
     /// Requests in flight here, from this process.
     pub in_flight: u32,
     /// What was measured.
@@ -168,6 +172,7 @@ impl<'a> Candidate<'a> {
             missing_settings: Vec::new(),
             outside_sandbox: false,
             hides_reasoning: false,
+            bills_on_cancel: CancelBilling::Unknown,
             in_flight: 0,
             stats: EndpointStats::default(),
         }
@@ -187,6 +192,7 @@ impl<'a> Candidate<'a> {
             missing_settings: self.missing_settings,
             outside_sandbox: self.outside_sandbox,
             hides_reasoning: self.hides_reasoning,
+            bills_on_cancel: self.bills_on_cancel,
             in_flight: self.in_flight,
             stats: self.stats,
         }
@@ -328,6 +334,7 @@ fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now:
         bound: candidate.bound(request),
         first_token_limit: limit,
         in_flight: candidate.in_flight,
+        bills_on_cancel: candidate.bills_on_cancel,
         cooling: candidate.stats.cooling.filter(|cooling| cooling.until > now),
         half_open: candidate.stats.half_open,
         paused: candidate.stats.paused,
@@ -339,11 +346,13 @@ fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now:
     }
 }
 
-/// clamp(4 x p95, 6 s, 30 s), or 120 s where the model reasons in hiding.
+/// The 95th percentile of the wait times a factor, within bounds, and more for what is to be read; a time of its own where
+/// the model reasons in hiding.
 fn first_token_limit(candidate: &Candidate<'_>, policy: &Policy, expectation: &Expectation) -> Duration {
     if candidate.hides_reasoning {
         return policy.first_token_hidden;
     }
-    let adaptive = Duration::from_secs_f64((4.0 * expectation.ttft_p95_s).clamp(0.0, 3600.0));
-    adaptive.clamp(policy.first_token_min, policy.first_token_max)
+    let adaptive = score::seconds(policy.first_token_factor * expectation.ttft_p95_s);
+    let reading = score::seconds(policy.first_token_per_1k.as_secs_f64() * score::f64_of(expectation.fresh) / 1000.0);
+    (adaptive.max(policy.first_token_min) + reading).min(policy.first_token_max)
 }

@@ -114,6 +114,10 @@ pub struct Policy {
     pub learning: Learning,
     /// Decode speed where nothing was measured, in tokens per second.
     pub prior_speed: f64,
+    /// How many answers that prior weighs: few, because the speed of an endpoint hardly differs from answer to answer.
+    pub prior_speed_samples: f64,
+    /// How many answers the speed of the long run weighs beside those of late.
+    pub lasting_speed_samples: f64,
     /// Availability where nothing was measured.
     pub prior_availability: f64,
     /// How many attempts the prior of availability weighs.
@@ -140,7 +144,11 @@ pub struct Policy {
     pub max_attempts: u32,
     /// Most tries of an endpoint that was tried already.
     pub retries: u32,
-    /// The shortest limit for a first token.
+    /// How many times the 95th percentile of the wait is the limit for a first token.
+    pub first_token_factor: f64,
+    /// What a thousand tokens that no cache holds add to the limit for a first token.
+    pub first_token_per_1k: Duration,
+    /// The shortest limit for a first token, but for that.
     pub first_token_min: Duration,
     /// The longest limit for a first token, unless the model reasons in hiding.
     pub first_token_max: Duration,
@@ -149,7 +157,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy of a preset, with the constants of `decisions.md` 13.
+    /// The policy of a preset. What is assumed of an endpoint that was never called is on the good side, so that it is
+    /// called once; the simulation (`tests/benches/simulate`) chose these constants.
     #[must_use]
     pub fn preset(preset: Preset) -> Self {
         let (wait, stream) = preset.time_values();
@@ -164,7 +173,9 @@ impl Policy {
             reject_wait: Duration::from_millis(120),
             reject_cost: dollars("0.0003"),
             learning: Learning::default(),
-            prior_speed: 60.0,
+            prior_speed: 240.0,
+            prior_speed_samples: 0.5,
+            lasting_speed_samples: 1.0,
             prior_availability: 0.992,
             prior_attempts: 8.0,
             lasting_attempts: 2.0,
@@ -178,7 +189,9 @@ impl Policy {
             near_tie_percent: 2,
             max_attempts: 4,
             retries: 2,
-            first_token_min: Duration::from_secs(6),
+            first_token_factor: 2.0,
+            first_token_per_1k: Duration::from_millis(100),
+            first_token_min: Duration::from_secs(3),
             first_token_max: Duration::from_secs(30),
             first_token_hidden: Duration::from_secs(120),
         }

@@ -129,8 +129,10 @@ pub struct Estimate {
 pub struct Expectation {
     /// Mean time to first token, seconds.
     pub ttft_s: Estimate,
-    /// Its 95th percentile, seconds.
+    /// Its 95th percentile, seconds; the less is known of the endpoint, the higher.
     pub ttft_p95_s: f64,
+    /// Input tokens that no cache is expected to serve.
+    pub fresh: Tokens,
     /// Decode speed, tokens per second.
     pub tokens_per_s: Estimate,
     /// The chance that an attempt succeeds, 0 to 1.
@@ -166,14 +168,15 @@ pub(super) fn expect(
     let hit = stats.cache.shrunk(policy.prior_cache_hit, policy.prior_cache_attempts);
     let cached = f64_of(request.warm_at(&candidate.endpoint.id)) * hit;
     let fresh = request.input.saturating_sub(request.cached.max(Tokens::new(whole(cached))));
-    let samples = learning.prior_samples;
     let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
     // What was measured of this size leans on all sizes of late, that on the long run, and that on the prior.
-    let usual = stats.ttft.shrunk(stats.ttft_lasting.shrunk(prior, samples), samples);
+    let lasting = stats.ttft_lasting.shrunk(prior, learning.prior_samples);
+    let usual = stats.ttft.shrunk(lasting, learning.lasting_samples);
     let of_size = InputSize::of(Some(fresh)).place().map(|place| stats.ttft_by_size[place]).unwrap_or_default();
-    let (mean, variance) = of_size.shrunk(usual, samples);
-    let speed = stats.speed_lasting.shrunk((libm::log(policy.prior_speed), 0.0), samples);
-    let (speed, _) = stats.speed.shrunk((speed.0, 0.0), samples);
+    let (mean, variance) = of_size.shrunk(usual, learning.lasting_samples);
+    let doubt = learning.prior_ttft_doubt / (1.0 + stats.ttft_lasting.weight);
+    let speed = stats.speed_lasting.shrunk((libm::log(policy.prior_speed), 0.0), policy.prior_speed_samples);
+    let (speed, _) = stats.speed.shrunk(speed, policy.lasting_speed_samples);
     let usual = stats.lasting.shrunk(policy.prior_availability, policy.prior_attempts);
     let availability = stats.recent.shrunk(usual, policy.lasting_attempts);
     let answered = stats.recent.tried() + stats.limited;
@@ -183,7 +186,8 @@ pub(super) fn expect(
     let asks_cache = !request.warm.is_empty() || request.continues;
     Expectation {
         ttft_s: Estimate { value: libm::exp(mean + variance / 2.0), basis: basis(stats.ttft_lasting.weight) },
-        ttft_p95_s: libm::exp(mean + 1.645 * libm::sqrt(variance)),
+        ttft_p95_s: libm::exp(mean + 1.645 * libm::sqrt(variance + doubt)),
+        fresh,
         tokens_per_s: Estimate { value: libm::exp(speed), basis: basis(stats.speed_lasting.weight) },
         availability: Estimate { value: availability.clamp(1e-6, 1.0), basis: basis(stats.lasting.tried()) },
         failure_s: Estimate {
@@ -309,6 +313,6 @@ pub(super) fn whole(value: f64) -> u64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count of tokens is far below 2^53")]
-fn f64_of(tokens: Tokens) -> f64 {
+pub(super) fn f64_of(tokens: Tokens) -> f64 {
     tokens.count() as f64
 }

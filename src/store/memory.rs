@@ -1,6 +1,6 @@
 //! A store that lives as long as its process: for `--sandbox` and for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -12,8 +12,8 @@ use super::{
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::{Hour, hour_of};
 use crate::observe::ledger::{Mix, mix};
-use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState};
-use crate::routing::{Kept, decision_hex};
+use crate::observe::{EndpointStats, Flags, Learning, Measured, Observation, Source, StatsState};
+use crate::routing::{Hedging, Kept, decision_hex};
 use crate::units::Usd;
 
 /// So many attempts and decisions are kept; a process that serves may live long.
@@ -152,6 +152,16 @@ impl ObservationStore for Memory {
             found.entry(seen.endpoint.clone()).or_default().add(seen);
         }
         Ok(found)
+    }
+
+    fn hedging(&self, since: Timestamp) -> Result<Hedging, StoreError> {
+        let inner = self.lock();
+        let seen = inner.observations.iter().filter(|seen| seen.at >= since && seen.source != Source::Probe);
+        let count = |hedged: bool| {
+            let of = seen.clone().filter(|seen| !hedged || seen.flags.has(Flags::HEDGED));
+            u64::try_from(of.map(|seen| seen.group).collect::<BTreeSet<_>>().len()).unwrap_or(u64::MAX)
+        };
+        Ok(Hedging { requests: count(false), hedged: count(true) })
     }
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {

@@ -24,7 +24,7 @@ use crate::catalog::{EndpointId, ModelId, Protocol};
 use crate::observe::hourly::Hour;
 use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
-use crate::routing::Kept;
+use crate::routing::{Hedging, Kept};
 use crate::units::{Tokens, Usd};
 
 /// Why the store could not be read or written. It never fails a chat.
@@ -144,6 +144,12 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read.
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError>;
+
+    /// How many requests there were since a moment, probes aside, and how many of them asked two side by side.
+    ///
+    /// # Errors
+    /// It could not be read: nobody is asked beside another.
+    fn hedging(&self, since: Timestamp) -> Result<Hedging, StoreError>;
 
     /// Every attempt from one moment to before another, oldest first.
     ///

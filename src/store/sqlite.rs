@@ -28,7 +28,7 @@ use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
 use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
-use crate::routing::Kept;
+use crate::routing::{Hedging, Kept};
 use crate::units::Usd;
 pub(super) use batch::Batch;
 
@@ -172,6 +172,10 @@ impl ObservationStore for Sqlite {
             None => found.entry(seen.endpoint.clone()).or_default().add(&seen),
         })?;
         Ok(found)
+    }
+
+    fn hedging(&self, since: Timestamp) -> Result<Hedging, StoreError> {
+        history::hedging(&self.lock(), since)
     }
 
     fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {

@@ -1,9 +1,11 @@
 //! One attempt: drives one [`Adapter`] over the one [`Transport`]: send, frame, time, deadlines, finish.
 //!
-//! Events are held back until the first token-bearing one, so that an attempt that fails before it has shown nothing.
+//! Events are held back until the first token-bearing one, so that an attempt that fails before it has shown nothing; 64
+//! events or 256 KiB at most, and what is more is passed on.
 //! Stamps are taken on read, before parsing; every event of a read shares its stamp.
 
 mod attempt;
+mod held;
 mod outcome;
 mod tally;
 

@@ -3,6 +3,7 @@
 
 mod elsewhere;
 mod explain;
+mod hedge;
 mod optimal;
 mod order;
 mod rejection;

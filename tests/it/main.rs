@@ -12,6 +12,7 @@ mod failover;
 mod fixtures;
 mod gateway;
 mod generated;
+mod hedge;
 mod help;
 mod laws;
 mod layering;

@@ -8,6 +8,7 @@ use openmux::routing::Policy;
 mod sim;
 
 use sim::cells::{Cell, OURS, Place, Variant, cells, seeded};
+use sim::informed;
 use sim::peers;
 use sim::product::Product;
 use sim::statistics::mean;
@@ -29,14 +30,34 @@ fn played(place: Place, ours: Variant<'_>, peers: &[&str], seeds: std::ops::Rang
     cells(place, &[WAIT], &seeds).remove(0)
 }
 
+/// The mean loss of a router, over cells.
+fn loss(cells: &[Cell], name: &str) -> f64 {
+    let of = |cell: &Cell| cell.rows.iter().find(|row| row.name == name).map(|row| mean(row.losses.clone()).value);
+    cells.iter().filter_map(of).sum::<f64>()
+}
+
+fn closest(cells: &[Cell]) -> f64 {
+    RIVALS.into_iter().map(|name| loss(cells, name)).fold(f64::INFINITY, f64::min)
+}
+
 /// By how much the mean loss of the rivals exceeds ours, in percent of ours: the closest.
 fn lead(cells: &[Cell]) -> f64 {
-    let loss = |name: &str| {
-        let of = |cell: &Cell| cell.rows.iter().find(|row| row.name == name).map(|row| mean(row.losses.clone()).value);
-        cells.iter().filter_map(of).sum::<f64>()
-    };
-    let closest = RIVALS.into_iter().map(loss).fold(f64::INFINITY, f64::min);
-    (closest / loss(OURS) - 1.0) * 100.0
+    (closest(cells) / loss(cells, OURS) - 1.0) * 100.0
+}
+
+/// What we lose over the router that is told the truth, as a share of what the closest rival does.
+fn over_truth(cells: &[Cell]) -> f64 {
+    let truth = loss(cells, informed::NAME);
+    (loss(cells, OURS) - truth) / (closest(cells) - truth)
+}
+
+/// Our policy with other constants.
+fn with(wait: f64, constants: &[(&str, f64)]) -> Policy {
+    let mut policy = Product::policy(wait);
+    for (constant, value) in constants {
+        assert_eq!(Product::tuned(&mut policy, constant, *value), Some(()));
+    }
+    policy
 }
 
 fn in_storms(ours: Variant<'_>) -> Vec<Cell> {
@@ -45,22 +66,27 @@ fn in_storms(ours: Variant<'_>) -> Vec<Cell> {
 
 #[test]
 fn its_mean_loss_is_the_lowest() {
-    let lead = lead(&in_storms((OURS, &Product::policy)));
-    assert!(lead > 1.0, "the closest rival loses only {lead:.1} % more");
+    let cells = in_storms((OURS, &Product::policy));
+    let (lead, over) = (lead(&cells), over_truth(&cells));
+    assert!(lead > 8.0, "the closest rival loses only {lead:.1} % more");
+    assert!(over < 0.45, "it loses {over:.2} of what the closest rival does over the truth");
 }
 
 #[test]
 fn a_policy_that_forgets_what_it_saw_does_not_pass() {
     let blind = |wait: f64| {
-        let mut policy = Product::policy(wait);
-        for (constant, value) in [("half_life_max", 1.0), ("half_life_min", 1.0), ("lasting_max", 1.0), ("recent", 1.0)]
-        {
-            assert_eq!(Product::tuned(&mut policy, constant, value), Some(()));
-        }
-        policy
+        with(wait, &[("half_life_max", 1.0), ("half_life_min", 1.0), ("lasting_max", 1.0), ("recent", 1.0)])
     };
     let lead = lead(&in_storms((OURS, &blind)));
     assert!(lead < 0.0, "the gate lets it through with {lead:.1} %");
+}
+
+#[test]
+fn a_policy_that_believes_no_speed_does_not_pass() {
+    // It also fails where the simulated answers say nothing of their speed: then belief changes nothing.
+    let deaf = |wait: f64| with(wait, &[("prior_speed_samples", 1e9), ("lasting_speed_samples", 1e9)]);
+    let over = over_truth(&in_storms((OURS, &deaf)));
+    assert!(over > 0.7, "the gate lets it through with {over:.2}");
 }
 
 #[test]

@@ -147,6 +147,7 @@ async fn chat_among(
         day_cap: None,
         source: Source::Chat,
         talk: None,
+        hedge: None,
     };
     let signer = Signer::new(Vars::default());
     let (_stop, cancel) = tokio::sync::watch::channel(false);

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::reader::{Place, Reader};
 use super::record::{auth_named, default_auth, is_header, output_limit_named};
 use super::{OverlayError, checks};
-use crate::catalog::{Auth, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol};
+use crate::catalog::{
+    Auth, CancelBilling, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol,
+};
 
 const KEYS: [&str; 11] = [
     "protocol",
@@ -35,7 +37,7 @@ pub(in super::super) struct ProviderPatch {
     output_limit: Option<OutputLimitField>,
     hides_reasoning: Option<bool>,
     prefill: Option<Prefill>,
-    bills_on_cancel: Option<bool>,
+    bills_on_cancel: Option<CancelBilling>,
     place: Place,
 }
 
@@ -68,7 +70,11 @@ impl ProviderPatch {
             output_limit: table.word("output_limit", &["max_tokens", "max_completion_tokens"], output_limit_named)?,
             hides_reasoning: table.flag("hides_reasoning")?,
             prefill: table.word("prefill", &Prefill::ALL.map(Prefill::name), Prefill::parse)?,
-            bills_on_cancel: table.flag("bills_on_cancel")?,
+            bills_on_cancel: table.word(
+                "bills_on_cancel",
+                &CancelBilling::ALL.map(CancelBilling::name),
+                CancelBilling::parse,
+            )?,
             place,
         })
     }

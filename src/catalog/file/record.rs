@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::catalog::{
-    Auth, ErrorFamily, ModelId, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind,
+    Auth, CancelBilling, ErrorFamily, ModelId, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind,
     ProviderProtocol, Quirks, Thinking,
 };
 
@@ -41,8 +41,7 @@ struct Record {
     prefill_models: Vec<String>,
     #[serde(default)]
     portable_signatures: Vec<String>,
-    #[serde(default)]
-    bills_on_cancel: bool,
+    bills_on_cancel: Option<String>,
     #[serde(default)]
     quirks: BTreeMap<String, String>,
 }
@@ -85,7 +84,9 @@ pub(in super::super) fn provider_record(line: &str) -> Option<Provider> {
                 .iter()
                 .map(|word| Protocol::parse(word))
                 .collect::<Option<_>>()?,
-            bills_on_cancel: record.bills_on_cancel,
+            bills_on_cancel: record
+                .bills_on_cancel
+                .map_or(Some(Quirks::default().bills_on_cancel), |word| CancelBilling::parse(&word))?,
             notes: record.quirks,
         },
     })

@@ -72,6 +72,10 @@ pub struct Ask {
     /// How long stdin may stay silent.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", hide = true)]
     pub stdin_timeout: Limit,
+    /// Where no token has come in the time that the decision says, ask a second provider as well: the first to begin
+    /// answers, the other is cancelled. It can cost twice as much; `route explain --hedge` says when and how much.
+    #[arg(long, help_heading = "Choice of provider")]
+    pub hedge: bool,
     /// Go on to these models, in this order, where every provider of the one before has failed or none can be used.
     #[arg(long, value_name = "MODEL,MODEL", value_delimiter = ',', help_heading = "Choice of provider")]
     pub fallback: Vec<String>,

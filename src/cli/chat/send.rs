@@ -9,7 +9,7 @@ use super::stop_signal;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Routed, Talk, Wire, group};
 use crate::observe::Source;
-use crate::routing::{Kept, Limits};
+use crate::routing::{Hedge, Kept, Limits};
 use crate::units::Usd;
 
 /// What all requests of one command have in common.
@@ -36,6 +36,8 @@ pub(super) struct Session<'a> {
     pub(super) gone: watch::Receiver<bool>,
     /// The most that chats may spend in a day, in USD.
     pub(super) day_cap: Option<Usd>,
+    /// Whom to ask beside the first, once.
+    pub(super) hedge: Option<Hedge>,
     /// Which signal came, if one did.
     pub(super) signalled: Option<Exit>,
     /// The id of the first decision that was kept.
@@ -63,6 +65,7 @@ impl Session<'_> {
             source: Source::Chat,
             talk: self.talk,
             day_cap: self.day_cap,
+            hedge: self.hedge.take(),
         };
         let (stop, stopped) = watch::channel(false);
         let report = {

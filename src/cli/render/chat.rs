@@ -130,11 +130,18 @@ pub(crate) fn closing_line(
         parts.push(format!("{requests} requests"));
     }
     parts.push(duration(report.elapsed));
-    let unknown = |attempt: &&AttemptReport| attempt.cost_state == CostState::Unknown && !std::ptr::eq(*attempt, told);
-    let lost = report.attempts.iter().enumerate().filter(|(at, _)| !report.is_part(*at)).map(|(_, attempt)| attempt);
-    let unknown = lost.filter(unknown).count();
-    if unknown > 0 {
-        parts.push(format!("{unknown} failed before it that may be billed"));
+    let unknown = |spared: bool| {
+        let whole = report.attempts.iter().enumerate().filter(|(at, _)| !report.is_part(*at));
+        let of = whole.map(|(_, attempt)| attempt).filter(|attempt| attempt.outcome.flags.has(Flags::SPARED) == spared);
+        let unsure = |attempt: &&AttemptReport| attempt.cost_state == CostState::Unknown;
+        of.filter(unsure).filter(|one| !std::ptr::eq(*one, told) && !one.outcome.class.is_success()).collect::<Vec<_>>()
+    };
+    let failed = unknown(false).len();
+    if failed > 0 {
+        parts.push(format!("{failed} failed before it that may be billed"));
+    }
+    for slower in unknown(true) {
+        parts.push(format!("{} was cancelled and may be billed", slower.endpoint.provider));
     }
     Some(format!("{model} at {}{mark}: {}", told.endpoint.provider, parts.join(", ")))
 }
@@ -207,6 +214,11 @@ fn attempt_json(attempt: &AttemptReport, apart: bool) -> Value {
         object.insert("cost_usd".to_owned(), amount);
     }
     object.insert("timing".to_owned(), timing(attempt));
+    for (mark, word) in [(Flags::HEDGED, "hedged"), (Flags::SPARED, "cancelled")] {
+        if outcome.flags.has(mark) {
+            object.insert(word.to_owned(), true.into());
+        }
+    }
     if outcome.flags.has(Flags::UNCONFIRMED) {
         object.insert("unconfirmed".to_owned(), true.into());
     }

@@ -138,7 +138,11 @@ fn policy_json(policy: &Policy) -> Value {
     put("reject_usd", usd(policy.reject_cost));
     put("prior_ttft_s", figure(policy.learning.prior_ttft_s));
     put("prior_samples", figure(policy.learning.prior_samples));
+    put("prior_ttft_doubt", figure(policy.learning.prior_ttft_doubt));
+    put("lasting_samples", figure(policy.learning.lasting_samples));
     put("prior_tokens_per_s", figure(policy.prior_speed));
+    put("prior_speed_answers", figure(policy.prior_speed_samples));
+    put("lasting_speed_answers", figure(policy.lasting_speed_samples));
     put("prior_availability", figure(policy.prior_availability));
     put("prior_attempts", figure(policy.prior_attempts));
     put("lasting_attempts", figure(policy.lasting_attempts));
@@ -153,6 +157,10 @@ fn policy_json(policy: &Policy) -> Value {
     put("near_tie_percent", policy.near_tie_percent.into());
     put("max_attempts", policy.max_attempts.into());
     put("retries", policy.retries.into());
+    put("first_token_factor", figure(policy.first_token_factor));
+    put("first_token_per_1k_s", figure(policy.first_token_per_1k.as_secs_f64()));
+    put("first_token_min_s", figure(policy.first_token_min.as_secs_f64()));
+    put("first_token_max_s", figure(policy.first_token_max.as_secs_f64()));
     object.into()
 }
 

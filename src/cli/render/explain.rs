@@ -375,17 +375,22 @@ fn policy_text(policy: &Policy) -> String {
 
 fn constants(policy: &Policy) -> String {
     format!(
-        "priors: first token {} s (weighs {} samples), {} tok/s, availability {} (weighs {} attempts); what is usual weighs \
-         {} attempts beside the last minutes, a half-life of {}; times fade by half within {} to {}, at most {} samples; a \
+        "priors, on the good side so that each is tried once: first token {} s (weighs {} samples), {} tok/s (weighs {} \
+         answers), availability {} (weighs {} attempts); what is usual weighs {} waits, {} answers' speed and {} attempts \
+         beside the last minutes, a half-life of {}; times fade by half within {} to {}, at most {} samples; a \
          cache of {} tokens or more lives {} and serves {} of what is warm, a conversation goes on with {}; an answer has {} \
          tokens (weighs {} answers); a failure wastes {}; \
-         a rejected round trip {} and ${}; near-tie {} %; at most {} attempts, {} retries; first-token limit 4 x p95 within \
-         {} and {}, {} where reasoning is hidden",
+         a rejected round trip {} and ${}; near-tie {} %; at most {} attempts, {} retries; first-token limit {} x p95, at \
+         least {}, and {} for 1,000 tokens to read, at most {}, {} where reasoning is hidden; p95 doubts what it does not \
+         know by {}",
         policy.learning.prior_ttft_s,
         policy.learning.prior_samples,
         policy.prior_speed,
+        policy.prior_speed_samples,
         policy.prior_availability,
         policy.prior_attempts,
+        policy.learning.lasting_samples,
+        policy.lasting_speed_samples,
         policy.lasting_attempts,
         duration(policy.learning.recent),
         duration(policy.learning.half_life_min),
@@ -403,9 +408,12 @@ fn constants(policy: &Policy) -> String {
         policy.near_tie_percent,
         policy.max_attempts,
         policy.retries,
+        policy.first_token_factor,
         duration(policy.first_token_min),
+        duration(policy.first_token_per_1k),
         duration(policy.first_token_max),
         duration(policy.first_token_hidden),
+        policy.learning.prior_ttft_doubt,
     )
 }
 
@@ -430,7 +438,7 @@ fn data_text(decision: &Decision) -> String {
     let mut parts = measured;
     if let Some(expectation) = assumed {
         parts.push(format!(
-            "{}assumed: first token {:.2} s, {:.0} tok/s, {:.1} % available (nothing measured)",
+            "{}assumed, on the good side: first token {:.2} s, {:.0} tok/s, {:.1} % available (nothing measured)",
             if parts.is_empty() { "" } else { "the others " },
             expectation.ttft_s.value,
             expectation.tokens_per_s.value,

@@ -5,6 +5,7 @@ mod cell;
 pub(crate) mod chat;
 pub(crate) mod decision;
 pub(crate) mod explain;
+pub(crate) mod hedge;
 mod inputs;
 pub(crate) mod json;
 pub(crate) mod model;

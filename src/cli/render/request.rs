@@ -8,7 +8,7 @@ use super::decision;
 use super::text::grouped;
 use crate::chat::{ChatRequest, MediaSource};
 use crate::dispatch::Reach;
-use crate::routing::Decision;
+use crate::routing::{Decision, Hedge, Unhedged};
 use crate::upstream::auth::{Found, Lazy};
 use crate::upstream::{Call, EncodeError, adapter};
 
@@ -83,10 +83,15 @@ fn encoded(request: &ChatRequest, reach: &Reach) -> Option<Result<http::Request<
 }
 
 /// A dry run for programs.
-pub(crate) fn dry_run_json(decided: &Decision, supposed: bool, request: Option<Value>) -> String {
+pub(crate) fn dry_run_json(
+    (decided, hedge): (&Decision, &Result<Hedge, Unhedged>),
+    supposed: bool,
+    request: Option<Value>,
+) -> String {
     let mut object = Map::new();
     object.insert("schema".to_owned(), "chat.dry_run/1".into());
     object.insert("decision".to_owned(), decision::json(decided, supposed).into());
+    super::hedge::put(&mut object, hedge);
     object.insert("request".to_owned(), request.unwrap_or_default());
     format!("{}\n", Value::Object(object))
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, is_plain, named, parsed};
 use crate::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, OffPeak, Rate, ServiceTier, Tier, Window};
-use crate::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId, ProviderKind, Status};
+use crate::catalog::{
+    CancelBilling, Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId, ProviderKind, Status,
+};
 use crate::observe::EndpointStats;
 use crate::routing::{Candidate, Credential};
 use crate::units::Tokens;
@@ -58,6 +60,8 @@ pub(super) struct Fact {
     outside_sandbox: bool,
     #[serde(skip_serializing_if = "is_plain")]
     hides_reasoning: bool,
+    #[serde(skip_serializing_if = "is_plain")]
+    bills_on_cancel: Option<String>,
 }
 
 /// How it is paid: by what was found, `supposed`, not at all (`needless`), or where a key was looked for in vain.
@@ -91,6 +95,7 @@ impl Fact {
             missing_settings,
             outside_sandbox,
             hides_reasoning,
+            bills_on_cancel,
             in_flight: _,
             stats: _,
         } = candidate;
@@ -98,6 +103,7 @@ impl Fact {
         let Endpoint { id, model, variant, quant, region, context, max_input, max_output, cache_min, .. } =
             endpoint.as_ref();
         let count = |tokens: &Option<Tokens>| tokens.map(Tokens::count);
+        let bills = Some(*bills_on_cancel).filter(|bills| *bills != CancelBilling::Unknown);
         let status = Some(endpoint.status).filter(|status| *status != Status::Active);
         Self {
             provider: id.provider.to_string(),
@@ -123,6 +129,7 @@ impl Fact {
             missing: missing_settings.clone(),
             outside_sandbox: *outside_sandbox,
             hides_reasoning: *hides_reasoning,
+            bills_on_cancel: bills.map(|bills| bills.name().to_owned()),
         }
     }
 
@@ -131,6 +138,10 @@ impl Fact {
         let modality = |name: &String| named("modality", name, Modality::parse);
         let can = self.can.iter().map(|name| named("capability", name, Capability::parse));
         let status = self.status.as_deref().map_or(Ok(Status::Active), |name| named("status", name, Status::parse));
+        let bills = self
+            .bills_on_cancel
+            .as_deref()
+            .map_or(Ok(CancelBilling::Unknown), |word| named("billing", word, CancelBilling::parse));
         let kind = if self.kind.is_empty() { ProviderKind::Host.name() } else { &self.kind };
         let endpoint = Endpoint {
             variant: self.variant,
@@ -159,6 +170,7 @@ impl Fact {
             missing_settings: self.missing,
             outside_sandbox: self.outside_sandbox,
             hides_reasoning: self.hides_reasoning,
+            bills_on_cancel: bills?,
             in_flight: 0,
             stats: EndpointStats::default(),
         })

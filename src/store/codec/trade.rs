@@ -1,5 +1,7 @@
 //! The policy as text.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Float, Span, StoreError, named, parsed, span, time};
@@ -20,6 +22,8 @@ pub(super) struct Trade {
     reject_cost: String,
     learning: Lesson,
     speed: Float,
+    speed_samples: Float,
+    lasting_speed_samples: Float,
     availability: Float,
     attempts: Float,
     lasting_attempts: Float,
@@ -33,6 +37,8 @@ pub(super) struct Trade {
     near_tie: u32,
     max_attempts: u32,
     retries: u32,
+    first_token_factor: Float,
+    first_token_per_1k: Span,
     first_token_min: Span,
     first_token_max: Span,
     first_token_hidden: Span,
@@ -43,6 +49,9 @@ impl Default for Trade {
         let mut trade = Self::of(&Policy::default());
         // A policy without a name is one that `--time-value` made.
         trade.preset = None;
+        // What an old row does not say was fixed then, at this.
+        (trade.speed_samples, trade.lasting_speed_samples) = (Float(4.0), Float(4.0));
+        (trade.first_token_factor, trade.first_token_per_1k) = (Float(4.0), span(Duration::ZERO));
         trade
     }
 }
@@ -60,6 +69,8 @@ impl Trade {
             reject_cost,
             learning,
             prior_speed,
+            prior_speed_samples,
+            lasting_speed_samples,
             prior_availability,
             prior_attempts,
             lasting_attempts,
@@ -73,6 +84,8 @@ impl Trade {
             near_tie_percent,
             max_attempts,
             retries,
+            first_token_factor,
+            first_token_per_1k,
             first_token_min,
             first_token_max,
             first_token_hidden,
@@ -88,6 +101,8 @@ impl Trade {
             reject_cost: reject_cost.exact(),
             learning: Lesson::of(learning),
             speed: Float(*prior_speed),
+            speed_samples: Float(*prior_speed_samples),
+            lasting_speed_samples: Float(*lasting_speed_samples),
             availability: Float(*prior_availability),
             attempts: Float(*prior_attempts),
             lasting_attempts: Float(*lasting_attempts),
@@ -101,6 +116,8 @@ impl Trade {
             near_tie: *near_tie_percent,
             max_attempts: *max_attempts,
             retries: *retries,
+            first_token_factor: Float(*first_token_factor),
+            first_token_per_1k: span(*first_token_per_1k),
             first_token_min: span(*first_token_min),
             first_token_max: span(*first_token_max),
             first_token_hidden: span(*first_token_hidden),
@@ -120,6 +137,8 @@ impl Trade {
             reject_cost: parsed("amount", &self.reject_cost)?,
             learning: self.learning.value(),
             prior_speed: self.speed.0,
+            prior_speed_samples: self.speed_samples.0,
+            lasting_speed_samples: self.lasting_speed_samples.0,
             prior_availability: self.availability.0,
             prior_attempts: self.attempts.0,
             lasting_attempts: self.lasting_attempts.0,
@@ -133,6 +152,8 @@ impl Trade {
             near_tie_percent: self.near_tie,
             max_attempts: self.max_attempts,
             retries: self.retries,
+            first_token_factor: self.first_token_factor.0,
+            first_token_per_1k: time(self.first_token_per_1k),
             first_token_min: time(self.first_token_min),
             first_token_max: time(self.first_token_max),
             first_token_hidden: time(self.first_token_hidden),
@@ -154,12 +175,15 @@ struct Lesson {
     ttft: Float,
     ttft_variance: Float,
     samples: Float,
+    doubt: Float,
+    lasting_samples: Float,
     failure_share: Float,
 }
 
 impl Default for Lesson {
     fn default() -> Self {
-        Self::of(&Learning::default())
+        // As above.
+        Self { doubt: Float(0.0), lasting_samples: Float(4.0), ..Self::of(&Learning::default()) }
     }
 }
 
@@ -177,6 +201,8 @@ impl Lesson {
             prior_ttft_s,
             prior_ttft_variance,
             prior_samples,
+            prior_ttft_doubt,
+            lasting_samples,
             failure_share,
         } = learning;
         Self {
@@ -191,6 +217,8 @@ impl Lesson {
             ttft: Float(*prior_ttft_s),
             ttft_variance: Float(*prior_ttft_variance),
             samples: Float(*prior_samples),
+            doubt: Float(*prior_ttft_doubt),
+            lasting_samples: Float(*lasting_samples),
             failure_share: Float(*failure_share),
         }
     }
@@ -208,6 +236,8 @@ impl Lesson {
             prior_ttft_s: self.ttft.0,
             prior_ttft_variance: self.ttft_variance.0,
             prior_samples: self.samples.0,
+            prior_ttft_doubt: self.doubt.0,
+            lasting_samples: self.lasting_samples.0,
             failure_share: self.failure_share.0,
         }
     }

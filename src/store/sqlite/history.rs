@@ -11,7 +11,8 @@ use super::rows::{METRIC_SPEED, METRIC_TTFT, SOURCES};
 use crate::catalog::{EndpointId, ModelId, ProviderId};
 use crate::observe::hourly::Hour;
 use crate::observe::ledger::Mix;
-use crate::observe::{ErrorClass, Source};
+use crate::observe::{ErrorClass, Flags, Source};
+use crate::routing::Hedging;
 use crate::units::Usd;
 
 const HOUR: i64 = 3600;
@@ -48,6 +49,22 @@ pub(super) fn hours(connection: &Connection, since: Timestamp, until: Timestamp)
     Ok(found.into_values().collect())
 }
 
+/// Requests since a moment, probes aside, and those that asked two side by side.
+pub(super) fn hedging(connection: &Connection, since: Timestamp) -> Result<Hedging, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(DISTINCT grp), count(DISTINCT CASE WHEN flags & ?3 THEN grp END)
+         FROM obs WHERE ts_ms >= ?1 AND src != ?2",
+    )?;
+    let values = params![since.as_millisecond(), source(Source::Probe), Flags::HEDGED.bits()];
+    let (requests, hedged): (u32, u32) = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Hedging { requests: requests.into(), hedged: hedged.into() })
+}
+
+/// A source's number.
+fn source(of: Source) -> Option<i64> {
+    SOURCES.iter().position(|source| *source == of).and_then(|at| i64::try_from(at).ok())
+}
+
 /// The mean of one's own calls since a moment: of those that were answered with their usage, and are no probes.
 pub(super) fn mix(
     connection: &Connection,
@@ -60,8 +77,8 @@ pub(super) fn mix(
          WHERE ts_ms >= ?1 AND src != ?2 AND in_tok IS NOT NULL AND out_tok IS NOT NULL AND (?3 IS NULL OR model = ?3)
          GROUP BY class",
     )?;
-    let probe = SOURCES.iter().position(|source| *source == Source::Probe).and_then(|at| i64::try_from(at).ok());
-    let mut rows = statement.query(params![since.as_millisecond(), probe, model.map(ModelId::as_str)])?;
+    let mut rows =
+        statement.query(params![since.as_millisecond(), source(Source::Probe), model.map(ModelId::as_str)])?;
     let mut sums = [0_u64; 4];
     while let Some(row) = rows.next()? {
         if ErrorClass::from_number(row.get(0)?).is_some_and(ErrorClass::is_success) {

@@ -10,6 +10,7 @@ use super::super::headroom::{self, Told};
 use super::super::transport::{Incoming, Noted, Stamps, Transport, WireError, WireErrorKind};
 use super::super::wire::{Frame, Framer};
 use super::super::{Adapter, Call, DecodeError, Decoder, MAX_FRAME, UpstreamError};
+use super::held::Held;
 use super::tally::Tally;
 use super::{Limit, Limits, Sink};
 use crate::catalog::Usage;
@@ -50,7 +51,7 @@ pub(super) struct Attempt {
     pub(super) usage: Option<Usage>,
     pub(super) billed: Option<Usd>,
     pub(super) finish: Option<(Finish, String)>,
-    pub(super) held: Vec<ChatEvent>,
+    pub(super) held: Held,
     pub(super) shown: bool,
     pub(super) answered: bool,
     pub(super) stopped: bool,
@@ -82,7 +83,7 @@ impl Attempt {
             usage: None,
             billed: None,
             finish: None,
-            held: Vec::new(),
+            held: Held::default(),
             shown: false,
             answered: false,
             stopped: false,
@@ -339,17 +340,17 @@ impl Attempt {
         }
     }
 
-    /// Holds events back until the first token, then passes them on.
+    /// Holds events back until the first token, or until there are too many of them, then passes them on.
     fn pass(&mut self, event: ChatEvent, sink: &mut Sink<'_>) {
         if self.stopped {
             return;
         }
         self.held.push(event);
-        if self.first_token.is_none() {
+        if self.first_token.is_none() && !self.shown && !self.held.is_full() {
             return;
         }
         self.shown = true;
-        for event in self.held.drain(..) {
+        for event in self.held.take() {
             if !sink(event) {
                 self.stopped = true;
                 return;

@@ -1,11 +1,11 @@
 //! Routers against simulated hosts: `cargo bench --bench simulate -- [--cells TEXT] [--seeds N] [--first SEED]
-//! [--quick] [--summary] [--svg FILE] [--set CONSTANTS] [--variants TEXT]`.
+//! [--quick] [--summary] [--svg FILE] [--md FILE] [--set CONSTANTS] [--variants TEXT]`.
 //!
 //! Prints a table for every cell (market/weather/requests a second/twist/USD a second) whose name contains one of the
 //! comma-separated texts, then one line a cell against its best peer. Seeds count at 4 requests a second: there are
 //! four times as many at 0.2, half as many at 20. A variant is our policy with other constants, to be chosen on some
 //! seeds and judged on others: `--set` changes them for ours and `--variants "quick: half_life_min=30 cap=10; slow:
-//! half_life_min=300"`.
+//! half_life_min=300"`. `RESULTS.md` beside this file has the table of the held-out seeds.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time, and writes its plot to a file")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints")]
@@ -26,7 +26,7 @@ use sim::world::{Twist, Weather};
 use sim::{catalogs, peers};
 
 const USAGE: &str = "simulate [--cells TEXT,..] [--seeds N] [--first SEED] [--quick] [--summary] [--svg FILE] \
-                     [--set CONSTANTS] [--variants TEXT]";
+                     [--md FILE] [--set CONSTANTS] [--variants TEXT]";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ struct Args {
     quick: bool,
     summary: bool,
     svg: Option<String>,
+    md: Option<String>,
     set: Constants,
     variants: Vec<(String, Constants)>,
 }
@@ -52,6 +53,7 @@ fn args() -> Result<Args, String> {
         quick: false,
         summary: false,
         svg: None,
+        md: None,
         set: Vec::new(),
         variants: Vec::new(),
     };
@@ -63,6 +65,7 @@ fn args() -> Result<Args, String> {
             "--seeds" => args.seeds = value()?.parse().map_err(|_| "--seeds takes a number".to_owned())?,
             "--first" => args.first = value()?.parse().map_err(|_| "--first takes a number".to_owned())?,
             "--svg" => args.svg = Some(value()?),
+            "--md" => args.md = Some(value()?),
             "--set" => args.set = constants(&value()?)?,
             "--variants" => args.variants = variants(&value()?)?,
             "--quick" => args.quick = true,
@@ -185,14 +188,16 @@ fn main() -> ExitCode {
         }
     }
     print!("{}", report::summary(&all));
+    print!("{}", report::causes(&all));
     if !args.variants.is_empty() {
         print!("{}", report::variants(&all));
     }
-    if let Some(file) = &args.svg
-        && let Err(why) = std::fs::write(file, plot::forest(&all))
-    {
-        eprintln!("{file}: {why}");
-        return ExitCode::FAILURE;
+    let files = [args.svg.map(|file| (file, plot::forest(&all))), args.md.map(|file| (file, report::markdown(&all)))];
+    for (file, text) in files.into_iter().flatten() {
+        if let Err(why) = std::fs::write(&file, text) {
+            eprintln!("{file}: {why}");
+            return ExitCode::FAILURE;
+        }
     }
     ExitCode::SUCCESS
 }

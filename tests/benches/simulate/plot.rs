@@ -14,7 +14,7 @@ pub(crate) fn forest(cells: &[Cell]) -> String {
     let judged: Vec<(String, Judged<'_>)> =
         cells.iter().filter_map(|cell| Some((cell.name(), cell.judged()?))).collect();
     let percent = |judged: &Judged<'_>| {
-        let unit = 100.0 / judged.theirs;
+        let unit = 100.0 / judged.theirs.value;
         (judged.difference.mean * unit, judged.difference.half * unit)
     };
     let reach = judged.iter().map(|(_, judged)| percent(judged).0.abs() + 4.0).fold(10.0, f64::max).min(60.0);

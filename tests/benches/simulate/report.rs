@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::sim::cells::{Cell, OURS};
+use crate::sim::causes::Cause;
+use crate::sim::cells::{Cell, Judged, OURS};
 use crate::sim::score::Figures;
 use crate::sim::statistics::{Paired, mean};
 
@@ -80,48 +81,98 @@ pub(crate) fn summary(cells: &[Cell]) -> String {
         "ratio",
         "openmux is"
     );
-    let mut ratios = Vec::new();
-    let mut overs = Vec::new();
-    let mut verdicts = std::collections::BTreeMap::new();
     for cell in cells {
         let Some(judged) = cell.judged() else { continue };
-        let ratio = judged.regret / judged.peer_regret;
-        let over = (judged.ours - judged.informed) / (judged.theirs - judged.informed);
-        ratios.push(ratio);
-        overs.push(over);
-        let verdict = judged.difference.verdict();
-        *verdicts.entry(verdict).or_insert(0) += 1;
         let _ = writeln!(
             text,
             "{:<42}{:>6}{:>10}{:>10}  {:<24}{:>20}{:>8}{:>9}{:>9}{:>7}{:>10}{:>7}  {}",
             cell.name(),
             judged.difference.pairs,
-            shown(judged.ours, 3),
-            shown(judged.theirs, 3),
+            shown(judged.ours.value, 3),
+            shown(judged.theirs.value, 3),
             judged.peer,
             format!("{} ± {}", shown(judged.difference.mean, 3), shown(judged.difference.half, 3)),
-            shown(judged.difference.mean / judged.theirs * 100.0, 1),
+            shown(judged.difference.mean / judged.theirs.value * 100.0, 1),
             shown(judged.regret, 3),
             shown(judged.peer_regret, 3),
-            shown(ratio, 2),
+            shown(judged.ratio(), 2),
             shown(judged.informed, 3),
-            shown(over, 2),
-            verdict,
+            shown(judged.over_truth(), 2),
+            judged.difference.verdict(),
         );
     }
-    let median = |values: &mut Vec<f64>| {
+    text + &totals(cells)
+}
+
+/// How many cells say what, and the ratios of the median cell.
+fn totals(cells: &[Cell]) -> String {
+    let judged: Vec<Judged<'_>> = cells.iter().filter_map(Cell::judged).collect();
+    let mut verdicts = std::collections::BTreeMap::new();
+    judged.iter().for_each(|judged| *verdicts.entry(judged.difference.verdict()).or_insert(0) += 1);
+    let counts: Vec<String> = verdicts.iter().map(|(verdict, many)| format!("{verdict} in {many}")).collect();
+    let lowest = judged.iter().filter(|judged| judged.difference.mean < 0.0).count();
+    let median = |of: &dyn Fn(&Judged<'_>) -> f64| {
+        let mut values: Vec<f64> = judged.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
         shown(values.get(values.len() / 2).copied().unwrap_or(f64::NAN), 2)
     };
-    let counts: Vec<String> = verdicts.iter().map(|(verdict, many)| format!("{verdict} in {many}")).collect();
-    let _ = writeln!(
-        text,
-        "openmux's loss against the best peer's: {}. Median ratio of regrets: {} over the bound, {} over the router \
-         that is told the truth.",
+    format!(
+        "openmux's loss against the best peer's, of {} cells: {}; the lowest mean in {lowest}. Regret over the best peer's \
+         in the median cell: {} over the bound, where the router that is told the truth has {}; {} over that router.\n",
+        judged.len(),
         counts.join(", "),
-        median(&mut ratios),
-        median(&mut overs)
+        median(&|judged| judged.ratio()),
+        median(&|judged| judged.reachable()),
+        median(&|judged| judged.over_truth())
+    )
+}
+
+/// The table of every cell, as Markdown.
+pub(crate) fn markdown(cells: &[Cell]) -> String {
+    let mut text = String::from(
+        "| cell | seeds | openmux | best peer | its loss | difference, 95 % | ratio of regrets | told the truth | over the \
+         truth | openmux is |\n|---|--:|--:|---|--:|--:|--:|--:|--:|---|\n",
     );
+    for cell in cells {
+        let Some(judged) = cell.judged() else { continue };
+        let pair = |value: f64, error: f64| format!("{} ± {}", shown(value, 3), shown(error, 3));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} ({}) | {} | {} |",
+            cell.name(),
+            judged.difference.pairs,
+            pair(judged.ours.value, judged.ours.error),
+            judged.peer,
+            pair(judged.theirs.value, judged.theirs.error),
+            pair(judged.difference.mean, judged.difference.half),
+            shown(judged.ratio(), 2),
+            shown(judged.informed, 3),
+            shown(judged.reachable(), 2),
+            shown(judged.over_truth(), 2),
+            judged.difference.verdict(),
+        );
+    }
+    text + "\n" + &totals(cells)
+}
+
+/// Where ours and the best peer of every cell lose over the router that is told the truth.
+pub(crate) fn causes(cells: &[Cell]) -> String {
+    let mut text = format!("\n{:<42}{:<24}", "over the truth, USD for a thousand requests", "");
+    for cause in Cause::ALL {
+        let _ = write!(text, "{:>10}", cause.name());
+    }
+    let _ = writeln!(text, "{:>10}", "all");
+    for cell in cells {
+        let ours = cell.rows.iter().filter(|row| row.name.starts_with(OURS));
+        for row in ours.chain(cell.best_peer()) {
+            let of = |cause: Cause| mean(row.causes.iter().map(|causes| causes[cause as usize])).value;
+            let _ = write!(text, "{:<42}{:<24}", cell.name(), row.name);
+            for cause in Cause::ALL {
+                let _ = write!(text, "{:>10}", shown(of(cause), 3));
+            }
+            let _ = writeln!(text, "{:>10}", shown(Cause::ALL.into_iter().map(of).sum(), 3));
+        }
+    }
     text
 }
 

@@ -9,6 +9,7 @@ mod failover;
 mod faults;
 mod formats;
 mod gemini;
+mod hedge;
 mod keys;
 mod local;
 mod offline;

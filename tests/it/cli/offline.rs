@@ -201,13 +201,13 @@ fn a_decision_explains_itself() {
     anthropic/claude-3-opus: 1,000 tokens in, 400 out expected
 
          PROVIDER                  PRICE    + WAIT    + RISK   = TOTAL
-      1  llmgateway             $0.04500  $0.01454  $0.00007  $0.05961  chosen
-      2  amazon-bedrock         $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      3  anthropic              $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      4  cloudflare-ai-gateway  $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      5  digitalocean           $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      6  openrouter             $0.04500  $0.01454  $0.00007  $0.05961  +0 %
-      7  vercel                 $0.04500  $0.01454  $0.00007  $0.05961  +0 %
+      1  llmgateway             $0.04500  $0.00590  $0.00007  $0.05097  chosen
+      2  amazon-bedrock         $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      3  anthropic              $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      4  cloudflare-ai-gateway  $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      5  digitalocean           $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      6  openrouter             $0.04500  $0.00590  $0.00007  $0.05097  +0 %
+      7  vercel                 $0.04500  $0.00590  $0.00007  $0.05097  +0 %
       -  google-vertex          retired 2025-08-01
       -  sap-ai-core            no address known: set SAP_AI_CORE_BASE_URL
 
@@ -219,15 +219,15 @@ fn a_decision_explains_itself() {
     Status   unlisted at llmgateway
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
-    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
-             measured)
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
     Would change it
-             amazon-bedrock, if llmgateway had input at $16.192104 per 1M or more
-               (now 15), or output at $77.980259 per 1M or more (now 75), or a first
+             amazon-bedrock, if llmgateway had input at $16.019441 per 1M or more
+               (now 15), or output at $77.548602 per 1M or more (now 75), or a first
                token in TIME or more (now TIME)
-             amazon-bedrock, with input at $13.831271 per 1M or less (now 15), or
-               output at $72.078177 per 1M or less (now 75), or a first token in
+             amazon-bedrock, with input at $14.000548 per 1M or less (now 15), or
+               output at $72.501371 per 1M or less (now 75), or a first token in
                TIME or less (now TIME)
 
     --- stderr
@@ -240,8 +240,8 @@ fn a_decision_explains_itself() {
     anthropic/claude-haiku-4.5: 8,000 tokens in, 1,000 out expected
 
          PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
-      1  openrouter      $0.01300  $0.02954  $0.00007  $0.00000  $0.04261  chosen
-      2  anthropic       $0.01300  $0.02954  $0.00007  $0.00000  $0.04261  +0 %
+      1  openrouter      $0.01300  $0.00965  $0.00007  $0.00000  $0.02272  chosen
+      2  anthropic       $0.01300  $0.00965  $0.00007  $0.00000  $0.02272  +0 %
       -  302ai           no key: set AI302_API_KEY
       -  abacus          no key: set ABACUS_API_KEY
       -  aihubmix        no key: set AIHUBMIX_API_KEY
@@ -256,15 +256,15 @@ fn a_decision_explains_itself() {
     At most  $0.33 for this call at openrouter
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
-    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
-             measured)
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
     Would change it
-             anthropic, if openrouter had input at $1.106513 per 1M or more (now
-               1), or output at $5.852104 per 1M or more (now 5), or a first token
+             anthropic, if openrouter had input at $1.056806 per 1M or more (now
+               1), or output at $5.454441 per 1M or more (now 5), or a first token
                in TIME or more (now TIME)
-             anthropic, with input at $0.895575 per 1M or less (now 1), or output
-               at $4.164604 per 1M or less (now 5), or a first token in TIME or
+             anthropic, with input at $0.944308 per 1M or less (now 1), or output
+               at $4.55447 per 1M or less (now 5), or a first token in TIME or
                less (now TIME)
              with a key of its own, each of qihang-ai (QIHANG_API_KEY), xpersona
                (XPERSONA_API_KEY), poe (POE_API_KEY) and 11 more

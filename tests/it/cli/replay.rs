@@ -88,8 +88,8 @@ fn a_decision_is_replayed_as_it_was_explained() {
     acme/tiny: about 5 tokens in, 250 out expected (assumed)
 
          PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
-      1  alpha           $0.00051  $0.01078  $0.00007  $0.00000  $0.01136  chosen
-      2  beta            $0.01061  $0.01078  $0.00007  $0.00000  $0.02146  +89 %
+      1  alpha           $0.00051  $0.00496  $0.00007  $0.00000  $0.00554  chosen
+      2  beta            $0.01061  $0.00496  $0.00007  $0.00000  $0.01564  +182 %
 
     Margin   $0.0101 behind it: beta, mostly price ($0.0101 more)
     Chain    alpha TIME, beta TIME: how long each may take to its first token
@@ -97,8 +97,8 @@ fn a_decision_is_replayed_as_it_was_explained() {
     At most  $0.008258 for this call at alpha
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
-    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
-             measured)
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
     Replay   --at MOMENT --seed 1
 
     --- stderr
@@ -142,8 +142,8 @@ fn another_policy_is_marked_as_what_was_not_decided() {
     acme/tiny: about 5 tokens in, 250 out expected (assumed)
 
          PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
-      1  alpha           $0.00051  $0.00018  $0.00003  $0.00000  $0.00072  chosen
-      2  beta            $0.01061  $0.00018  $0.00003  $0.00000  $0.01082  +1402 %
+      1  alpha           $0.00050  $0.00014  $0.00003  $0.00000  $0.00067  chosen
+      2  beta            $0.01060  $0.00014  $0.00003  $0.00000  $0.01077  +1497 %
 
     Margin   $0.0101 behind it: beta, mostly price ($0.0101 more)
     Chain    alpha TIME, beta TIME: how long each may take to its first token
@@ -151,8 +151,8 @@ fn another_policy_is_marked_as_what_was_not_decided() {
     At most  $0.008258 for this call at alpha
     Policy   price: $0.0002 a second to the first token, $0 a second of answer,
              $0.004 a failed call
-    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
-             measured)
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
     Replay   --at MOMENT --seed 1
 
     --- stderr

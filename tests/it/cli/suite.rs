@@ -72,7 +72,7 @@ const CASES: &[Case] = &[
     Case { name: "429 that means no credit", fails: || refused(429, "insufficient_quota", Some("insufficient_quota"), "You exceeded your current quota"),
            exit: 0, stdout: ANSWER, hits: [1, 1], class: "quota", cost: "none", pause: HOUR },
     Case { name: "529", fails: || refused(529, "overloaded_error", None, "Overloaded"),
-           exit: 0, stdout: ANSWER, hits: [1, 1], class: "overloaded", cost: "none", pause: 10..=11 },
+           exit: 0, stdout: ANSWER, hits: [1, 1], class: "overloaded", cost: "none", pause: 8..=13 },
     Case { name: "500", fails: || refused(500, "server_error", None, "Internal error"),
            exit: 0, stdout: ANSWER, hits: [1, 1], class: "provider_fault", cost: "none", pause: SHORT },
     Case { name: "401", fails: || refused(401, "invalid_request_error", Some("invalid_api_key"), "Incorrect API key"),

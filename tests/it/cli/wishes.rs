@@ -40,8 +40,8 @@ fn a_page_says_what_would_change_it_and_why_another_is_not_first() {
     acme/tiny: 1,000 tokens in, 400 out expected
 
          PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
-      1  alpha           $0.00180  $0.01454  $0.00007  $0.00000  $0.01641  chosen
-      2  beta            $0.03780  $0.01454  $0.00007  $0.00000  $0.05241  +219 %
+      1  alpha           $0.00180  $0.00590  $0.00007  $0.00000  $0.00777  chosen
+      2  beta            $0.03780  $0.00590  $0.00007  $0.00000  $0.04377  +463 %
 
     Margin   $0.036 behind it: beta, mostly price ($0.036 more)
     Chain    alpha TIME, beta TIME: how long each may take to its first token
@@ -49,17 +49,17 @@ fn a_page_says_what_would_change_it_and_why_another_is_not_first() {
     At most  $0.009192 for this call at alpha
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
-    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
-             measured)
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
     Why beta
              beta is number 2 of 2: $0.036 more than the first, mostly price
                ($0.036 more)
-             first would be beta, at --time-value 2221.039255 or more (now 18)
+             first would be beta, at --time-value 5449.206043 or more (now 18)
     Would change it
-             beta, at --time-value 2221.039255 or more (now 18)
-             beta, if alpha had input at $35.972448 per 1M or more (now 1), or
-               output at $89.431119 per 1M or more (now 2), or a first token in
+             beta, at --time-value 5449.206043 or more (now 18)
+             beta, if alpha had input at $36.141725 per 1M or more (now 1), or
+               output at $89.854313 per 1M or more (now 2), or a first token in
                TIME or more (now TIME)
 
     --- stderr
@@ -71,18 +71,18 @@ fn a_page_says_what_would_change_it_and_why_another_is_not_first() {
     acme/tiny: 1,000 tokens in, 400 out expected
 
          PROVIDER           PRICE    + WAIT    + RISK    + LOAD   = TOTAL
-      1  alpha           $0.00180  $0.01454  $0.00007  $0.00000  $0.01641  chosen
+      1  alpha           $0.00180  $0.00590  $0.00007  $0.00000  $0.00777  chosen
       -  1 more: 1 ignored; --all shows them
 
     At most  $0.009192 for this call at alpha
     Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
              answer, $0.004 a failed call
-    Data     assumed: first token TIME, 60 tok/s, 99.2 % available (nothing
-             measured)
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
     Replay   --at 2026-11-24T12:00:00Z --seed 1
     Why beta
              left out by --ignore
-             without that: $0.0524052, number 2 of 2 by its sum
+             without that: $0.043772, number 2 of 2 by its sum
 
     --- stderr
     ");

@@ -178,11 +178,11 @@ fn an_endpoint_that_was_not_tried_is_what_was_expected_of_it_for_the_tokens_that
         "0.005".parse::<Usd>().unwrap().share(992_000_000_000) + "0.05".parse::<Usd>().unwrap().share(8_000_000_000);
     assert_eq!(outcome.paid, expected);
     assert_eq!((outcome.failed, outcome.measured), (0, 8_000_000_000));
-    // e to the power of ln 0.8 + 0.125, then 2,000 tokens at 60 a second; a failure takes a second.
+    // e to the power of ln 0.6 + 0.125, then 2,000 tokens at 240 a second; a failure takes a second.
     let (wait, stream) = (outcome.wait.as_secs_f64(), outcome.stream.as_secs_f64());
-    let first = 0.8 * 0.125_f64.exp();
+    let first = 0.6 * 0.125_f64.exp();
     assert!((wait - (0.992 * first + 0.008 * (1.0 + 0.012))).abs() < 1e-6, "{wait}");
-    assert!((stream - 0.992 * 2000.0 / 60.0).abs() < 1e-6, "{stream}");
+    assert!((stream - 0.992 * 2000.0 / 240.0).abs() < 1e-6, "{stream}");
 }
 
 #[test]

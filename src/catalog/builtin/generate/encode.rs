@@ -199,10 +199,12 @@ fn provider_line(provider: &Provider) -> Value {
         ("developer_role", quirks.developer_role),
         ("replays_reasoning", quirks.replays_reasoning),
         ("output_excludes_reasoning", quirks.output_excludes_reasoning),
-        ("bills_on_cancel", quirks.bills_on_cancel),
     ];
     for (key, _) in flags.into_iter().filter(|(_, set)| *set) {
         line.insert(key.into(), json!(true));
+    }
+    if quirks.bills_on_cancel != usual.bills_on_cancel {
+        line.insert("bills_on_cancel".into(), json!(quirks.bills_on_cancel.name()));
     }
     if quirks.prefill != usual.prefill {
         line.insert("prefill".into(), json!(quirks.prefill.name()));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmux::catalog::{
-    Auth, ErrorFamily, ModelId, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind,
+    Auth, CancelBilling, ErrorFamily, ModelId, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind,
     ProviderProtocol, Quirks, Thinking,
 };
 use serde::Deserialize;
@@ -159,8 +159,55 @@ const PORTABLE_SIGNATURES: &[(&str, Protocol)] = &[
     ("google-vertex", Protocol::VertexAnthropic),
 ];
 
-/// They bill an answer to its end although nobody reads it any more.
-const BILLS_ON_CANCEL: &[&str] = &["amazon-bedrock"];
+/// What is billed of a streamed answer whose connection is closed, as OpenRouter's page on streaming tells of those that it
+/// passes requests to: some stop, and bill what was made until then; others go on to the end. What a gateway bills depends on
+/// whom it asks, and stays unknown.
+const BILLS_ON_CANCEL: &[(&[&str], CancelBilling)] = &[
+    (
+        &[
+            "anthropic",
+            "avian",
+            "azure",
+            "chutes",
+            "cloudflare-workers-ai",
+            "cohere",
+            "deepinfra",
+            "deepseek",
+            "fireworks-ai",
+            "friendli",
+            "hyperbolic",
+            "novita-ai",
+            "openai",
+            "togetherai",
+            "xai",
+        ],
+        CancelBilling::Partial,
+    ),
+    (
+        &[
+            "ai21",
+            "alibaba",
+            "alibaba-cn",
+            "alibaba-us",
+            "amazon-bedrock",
+            "amazon-bedrock-mantle",
+            "featherless",
+            "google",
+            "google-vertex",
+            "groq",
+            "lambda",
+            "minimax",
+            "minimax-cn",
+            "mistral",
+            "modal",
+            "nebius",
+            "perplexity",
+            "replicate",
+            "sambanova",
+        ],
+        CancelBilling::Full,
+    ),
+];
 
 /// Their context tiers begin at the threshold itself.
 const TIERS_INCLUSIVE: &[&str] = &["xai", "zenmux"];
@@ -232,6 +279,7 @@ fn quirks_of(id: &str, notes: BTreeMap<String, String>) -> Quirks {
     let think = said("think");
     let thinking = THINKING.iter().find(|(words, _)| think.contains(words)).map(|&(_, thinking)| thinking);
     let errors = ERRORS.iter().find(|(ids, _)| ids.contains(&id)).map(|&(_, family)| family);
+    let cancelled = BILLS_ON_CANCEL.iter().find(|(ids, _)| ids.contains(&id)).map(|&(_, bills)| bills);
     let prefill = PREFILLS.iter().find(|(ids, ..)| ids.contains(&id));
     let alone = PREFILLED_ALONE.iter().find(|(ids, _)| ids.contains(&id)).map_or(&[][..], |(_, models)| models);
     let portable = PORTABLE_SIGNATURES.iter().filter(|(provider, _)| *provider == id);
@@ -245,7 +293,7 @@ fn quirks_of(id: &str, notes: BTreeMap<String, String>) -> Quirks {
         prefill_protocol: prefill.map(|&(_, protocol, _)| protocol),
         prefill_models: alone.iter().map(|model| ModelId::new(*model)).collect(),
         portable_signatures: portable.map(|&(_, protocol)| protocol).collect(),
-        bills_on_cancel: BILLS_ON_CANCEL.contains(&id),
+        bills_on_cancel: cancelled.unwrap_or(Quirks::default().bills_on_cancel),
         notes,
     }
 }

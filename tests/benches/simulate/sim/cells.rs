@@ -3,13 +3,14 @@
 use openmux::routing::Policy;
 
 use super::catalogs::market;
+use super::causes::{Causes, causes};
 use super::informed::{self, Informed};
 use super::oracle;
 use super::peers;
 use super::product::Product;
 use super::run::{Ending, Played, Router, Seen, play};
 use super::score::{Figures, Worth, figures, loss};
-use super::statistics::{Paired, mean};
+use super::statistics::{Mean, Paired, mean};
 use super::workload::{Question, Workload};
 use super::world::{Twist, Weather, World};
 
@@ -42,6 +43,8 @@ pub struct Row {
     pub name: String,
     pub losses: Vec<f64>,
     pub figures: Vec<Figures>,
+    /// Where it loses over the router that is told the truth.
+    pub causes: Vec<Causes>,
 }
 
 /// A place at one value of time.
@@ -81,10 +84,11 @@ impl Cell {
         Some(Judged {
             peer: &peer.name,
             difference: Paired::of(&ours.losses, &peer.losses),
-            ours: mean(ours.losses.clone()).value,
-            theirs: mean(peer.losses.clone()).value,
+            ours: mean(ours.losses.clone()),
+            theirs: mean(peer.losses.clone()),
             regret: self.regret(ours),
             peer_regret: self.regret(peer),
+            bound: mean(self.bound.clone()).value,
             informed: self.row(informed::NAME).map_or(f64::NAN, |row| mean(row.losses.clone()).value),
         })
     }
@@ -95,19 +99,38 @@ impl Cell {
 pub struct Judged<'a> {
     pub peer: &'a str,
     pub difference: Paired,
-    pub ours: f64,
-    pub theirs: f64,
+    pub ours: Mean,
+    pub theirs: Mean,
     pub regret: f64,
     pub peer_regret: f64,
-    /// The mean loss of the router that is told the truth.
+    /// The mean of the bound, and the mean loss of the router that is told the truth.
+    pub bound: f64,
     pub informed: f64,
+}
+
+impl Judged<'_> {
+    /// Our regret over the best peer's.
+    pub fn ratio(&self) -> f64 {
+        self.regret / self.peer_regret
+    }
+
+    /// The same of the router that is told the truth: what can be reached.
+    pub fn reachable(&self) -> f64 {
+        (self.informed - self.bound) / self.peer_regret
+    }
+
+    /// What we lose over the truth, over what the best peer does; infinite where the peer loses nothing.
+    pub fn over_truth(&self) -> f64 {
+        let theirs = self.theirs.value - self.informed;
+        if theirs > 0.0 { (self.ours.value - self.informed) / theirs } else { f64::INFINITY }
+    }
 }
 
 /// A policy of ours for a value of time: what it is called, and how it is made.
 pub type Variant<'a> = (&'a str, &'a (dyn Fn(f64) -> Policy + Sync));
 
 /// What one seed gave: rows by value of time, then by router, and the bounds.
-pub type Seeded = Vec<(f64, Vec<(String, f64, Figures)>)>;
+pub type Seeded = Vec<(f64, Vec<(String, f64, Figures, Causes)>)>;
 
 /// Plays every router on one seed. Peers know no value of time, so they are played once.
 pub fn seeded(
@@ -129,10 +152,14 @@ pub fn seeded(
         peers.iter().filter_map(|name| Some((*name, run(peers::peer(name, &world)?.as_mut())))).collect();
     let at = |&wait: &f64| {
         let worth = Worth::of(wait);
-        let row = |name: &str, played: &Played| (name.to_owned(), loss(played, worth), figures(played, &world));
+        let told = run(&mut Informed::new(&world, worth));
+        let row = |name: &str, played: &Played| {
+            let causes = causes(played, &told, &world, worth);
+            (name.to_owned(), loss(played, worth), figures(played, &world), causes)
+        };
         let variant = |(name, policy): &Variant<'_>| row(name, &run(&mut Product::new(&world, policy(wait))));
         let mut rows: Vec<_> = ours.iter().map(variant).collect();
-        rows.push(row(informed::NAME, &run(&mut Informed::new(&world, worth))));
+        rows.push(row(informed::NAME, &told));
         rows.extend(played.iter().map(|(name, played)| row(name, played)));
         (oracle::bound(&world, &workload, worth), rows)
     };
@@ -174,6 +201,7 @@ pub fn cells(place: Place, waits: &[f64], seeds: &[Seeded]) -> Vec<Cell> {
             name,
             losses: seeds.iter().map(|seed| seed[at].1[row].1).collect(),
             figures: seeds.iter().map(|seed| seed[at].1[row].2).collect(),
+            causes: seeds.iter().map(|seed| seed[at].1[row].3).collect(),
         });
         Cell { place, wait, rows: rows.collect(), bound: seeds.iter().map(|seed| seed[at].0).collect() }
     };

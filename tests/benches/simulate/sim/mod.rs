@@ -2,10 +2,12 @@
 //!
 //! [`world`] says what hosts do and [`workload`] what is asked; [`run`] plays one router against both; [`peers`] are
 //! other people's rules and [`product`] is ours, by the library's own `decide` and fold; [`oracle`] bounds what any
-//! router can reach, and [`informed`] is what one could that is told the truth; [`cells`] and [`statistics`] compare.
+//! router can reach, and [`informed`] is what one could that is told the truth; [`cells`], [`causes`] and [`statistics`]
+//! compare.
 //! Nothing here reads a clock.
 
 pub mod catalogs;
+pub mod causes;
 pub mod cells;
 pub mod chance;
 pub mod informed;

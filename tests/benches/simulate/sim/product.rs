@@ -99,6 +99,11 @@ impl Product {
             "prior_samples" => &mut learning.prior_samples,
             "failure_share" => &mut learning.failure_share,
             "prior_speed" => &mut policy.prior_speed,
+            "lasting_samples" => &mut learning.lasting_samples,
+            "prior_ttft_doubt" => &mut learning.prior_ttft_doubt,
+            "prior_speed_samples" => &mut policy.prior_speed_samples,
+            "lasting_speed_samples" => &mut policy.lasting_speed_samples,
+            "first_token_factor" => &mut policy.first_token_factor,
             "prior_attempts" => &mut policy.prior_attempts,
             "prior_availability" => &mut policy.prior_availability,
             "lasting_attempts" => &mut policy.lasting_attempts,
@@ -199,7 +204,8 @@ impl Product {
             streamed: Streamed {
                 tokens: seen.answered().then_some(u64::from(seen.output)),
                 first: seen.answered().then_some(1),
-                burst_pm: None,
+                // One token a read.
+                burst_pm: seen.answered().then(|| u16::try_from(1000 / seen.output.max(1)).unwrap_or(1000)),
                 source: seen.answered().then_some(TokenSource::Usage),
             },
             effort: None,

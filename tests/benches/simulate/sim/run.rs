@@ -97,6 +97,8 @@ pub struct Outcome {
     pub wasted: f64,
     pub attempts: u32,
     pub refused: u32,
+    /// Input tokens that a cache served.
+    pub cached: u32,
     /// Where it went first.
     pub first: Option<usize>,
     pub arrived: f64,
@@ -379,6 +381,7 @@ impl Run<'_> {
             Ending::Answered => {
                 let outcome = &mut self.played.outcomes[id];
                 outcome.ok = true;
+                outcome.cached = seen.cached;
                 outcome.waited = now - seen.decode - request.at;
                 outcome.decode = seen.decode;
                 self.forget(id, router);
