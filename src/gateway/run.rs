@@ -121,6 +121,7 @@ impl Decided {
             // What is not streamed reaches nobody before it is whole.
             hold: !self.request.stream,
             resume: false,
+            hedge: None,
             group: self.id,
             source: Source::Gateway,
             talk: self.talk,
@@ -159,7 +160,12 @@ impl Observer for Teller {
                 tracing::warn!(reason, "not kept");
                 return;
             }
-            Notice::Adapting { .. } | Notice::Resuming { .. } | Notice::NotResumed(_) => return,
+            Notice::Adapting { .. }
+            | Notice::Hedging { .. }
+            | Notice::NotHedged { .. }
+            | Notice::Answering { .. }
+            | Notice::Resuming { .. }
+            | Notice::NotResumed(_) => return,
         };
         self.0.attempts.set(self.0.attempts.get() + 1);
         *self.0.trying.borrow_mut() = tried.provider.as_str().to_owned();

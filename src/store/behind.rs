@@ -15,7 +15,7 @@ use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
 use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState};
-use crate::routing::Kept;
+use crate::routing::{Hedging, Kept};
 use crate::units::Usd;
 
 /// How long something may wait to be written.
@@ -233,6 +233,10 @@ impl ObservationStore for Behind {
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
         self.settled().measured(since)
+    }
+
+    fn hedging(&self, since: Timestamp) -> Result<Hedging, StoreError> {
+        self.settled().hedging(since)
     }
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
