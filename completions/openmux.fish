@@ -50,6 +50,7 @@ complete -c openmux -n "__fish_openmux_needs_command" -f -a "providers" -d 'Who 
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "route" -d 'Which provider a call would use, did use, or would have used, and why'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "check" -d 'Assert facts about models, providers and the catalog, for CI. Works offline'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "chat" -d 'Send one prompt, stream the answer'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "serve" -d 'A local gateway that clients of OpenAI use unchanged, until Ctrl-C'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "usage" -d 'What was spent, by day, model, provider or source. Works offline'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "sandbox" -d 'Run simulated providers on this machine until Ctrl-C'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check'
@@ -607,6 +608,33 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -s q -l quiet -d '
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l listen -d 'Where to listen; port 0 takes a free one. Beyond this machine only with a token' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l token-env -d 'The variable that holds the token that clients must show' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l token-file -d 'The file that holds it' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l host-name -d 'A further name that clients call it by; others are refused, beside those of this machine' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l max-requests -d 'The most requests at once; more are refused with 503' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l timeout -d 'One chat: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT]' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l connect-timeout -d 'Making a connection to a provider' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''
+github\t''
+junit\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l by -d 'Sum by these: day, model, provider, source, sheet (the price sheet: its day and hash)' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l since -d 'From this long ago, or this day on: 12h, 7d, 2026-11-01' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l until -d 'Until the end of this day' -r

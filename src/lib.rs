@@ -25,8 +25,13 @@
 //!                │      ^──────────────────────────────────────────────────────────────┘
 //!                ├─ every attempt ──> Observation ──> ObservationStore.record            <- what is learned from
 //!                ├─ after the end ──> Input (the arguments of `decide`) ──> ObservationStore.keep_decision
-//!                └─ [ChatEvent] ──> cli::chat prints, cli::render renders
+//!                └─ [ChatEvent] ──> cli::chat prints, cli::render renders │ serve: gateway::reply writes
 //! ```
+//!
+//! `serve` is `chat` with [`gateway::codec`] at both ends: a request becomes a `ChatRequest`, events become the dialect
+//! again, and nothing in between is decided there. One thread takes connections in, the others answer: each has a runtime
+//! and a pool of connections of its own, and shares catalog, keys and store ([`dispatch::Owned`]). What is seen counts for
+//! the next decision at once, and is on the disk within 100 ms ([`store::Behind`]).
 //!
 //! `providers compare` is `decide` for a stated shape with every key supposed. The sandbox is real HTTP to simulated
 //! providers on loopback; nothing on the way knows that they are.
@@ -62,6 +67,7 @@
 //! | what a decision is made of, to make it again | `routing/input.rs`; as text in `store/codec.rs` |
 //! | what another policy would have come to | `routing/counterfactual.rs` |
 //! | tables on disk, and what each version adds | `store/{schema,sqlite}.rs` |
+//! | what a process that serves keeps in memory, and writes when | `store/behind.rs` |
 //! | a wire dialect | `upstream/{openai,responses,anthropic,gemini,bedrock}.rs`: encode, decode |
 //! | what a provider's error means | `upstream/classify/`: tables |
 //! | what is changed in a request that was refused for a parameter's name | `upstream/adapt.rs` |
@@ -73,6 +79,13 @@
 //! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
 //! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
 //! | going on with an answer that broke off: who can, the seam | `dispatch/resume.rs`; [`catalog::Prefill`] |
+//! | what such a process owns, and what each of its threads does | `dispatch/owned.rs` |
+//! | what a client's dialect means, and how answers and errors are put in it | `gateway/codec/`, a folder each |
+//! | who may call the gateway; how much, how slowly, how many at once | `gateway/{guard,intake,count,server}.rs` |
+//! | a path of the gateway; what it does | `gateway/routes.rs`; a file each |
+//! | a chat that a client waits for, reads slowly, or leaves | `gateway/{run,reply}.rs` |
+//! | what a failure is over HTTP: status, words, fix | `gateway/problem.rs` |
+//! | what is noted of each request | `gateway/served.rs` |
 //! | simulated providers | [`sandbox`] |
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
@@ -83,7 +96,8 @@
 //! To add **an OpenAI-compatible provider**: an overlay, or an entry in the catalog's input; no code. **A protocol**: a
 //! file in `upstream/`, a line in `upstream::adapter` and `upstream::BUILT`, a folder in `tests/fixtures/`; the
 //! conformance suite covers it at once. **A factor of the decision**: a term in `routing/score.rs`, its column in
-//! `cli/render/explain.rs`, its line in `openmux help routing`. **A price item**: `catalog/price.rs` has the one table of
+//! `cli/render/explain.rs`, its line in `openmux help routing`. **A dialect that clients may speak**: a folder in
+//! `gateway/codec/`, its path in `gateway/routes.rs`. **A price item**: `catalog/price.rs` has the one table of
 //! keys. **An error class**: `observe/class.rs`, then the compiler shows where.
 //!
 //! # Invariants
@@ -113,6 +127,7 @@ pub mod catalog;
 pub mod chat;
 pub mod cli;
 pub mod dispatch;
+pub mod gateway;
 pub mod observe;
 pub mod probe;
 pub mod routing;

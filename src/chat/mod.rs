@@ -8,7 +8,7 @@ mod wishes;
 use crate::catalog::ModelId;
 pub use crate::catalog::{Origin, Usage};
 pub use message::{Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
-pub use wishes::{AnswerSchema, Effort, Tool, ToolChoice};
+pub use wishes::{AnswerSchema, Effort, Native, Tool, ToolChoice};
 
 /// What is asked of a model, whoever serves it.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct ChatRequest {
     pub cache: bool,
     /// Further parameters of the provider's own API, sent as they are (`--set KEY=JSON`).
     pub extra: serde_json::Map<String, serde_json::Value>,
+    /// Parameters that a client set in its own dialect, for endpoints that speak it.
+    pub native: Vec<Native>,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
     /// Whether the last message is the beginning of the answer, which is to be gone on with.
@@ -146,6 +148,7 @@ impl ChatRequest {
             effort: None,
             cache: false,
             extra: serde_json::Map::new(),
+            native: Vec::new(),
             stream: true,
             continues: false,
         }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::catalog::Protocol;
+
 /// A tool that the model may call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {
@@ -35,6 +37,20 @@ pub struct AnswerSchema {
     pub name: String,
     /// The JSON Schema.
     pub schema: Value,
+}
+
+/// A parameter of one dialect that the canonical form has no word for: it goes untouched to endpoints of that dialect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Native {
+    /// The dialect.
+    pub protocol: Protocol,
+    /// Its name there.
+    pub name: &'static str,
+    /// What it is set to.
+    pub value: Value,
+    /// Whether an answer is the same without it (an account's own mark): an endpoint that does not take it may be used all
+    /// the same.
+    pub hint: bool,
 }
 
 /// How hard the model should think before it answers.

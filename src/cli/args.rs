@@ -6,6 +6,7 @@ mod lists;
 mod measured;
 mod probe;
 mod replay;
+mod serve;
 mod values;
 
 use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
@@ -17,6 +18,7 @@ pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersC
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
 pub use replay::{RouteReplay, RouteSimulate};
+pub use serve::ServeArgs;
 pub(crate) use values::duration;
 pub use values::{FallbackClass, Limit, Region, Shape};
 pub(crate) use values::{
@@ -144,6 +146,8 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Send one prompt, stream the answer.
     Chat(Box<ChatArgs>),
+    /// A local gateway that clients of OpenAI use unchanged, until Ctrl-C.
+    Serve(ServeArgs),
     /// What was spent, by day, model, provider or source. Works offline.
     Usage(UsageArgs),
     /// Run simulated providers on this machine until Ctrl-C.

@@ -322,14 +322,3 @@ impl Asked<'_> {
         }
     }
 }
-
-/// Sixteen bytes that tell this request's attempts apart from others'.
-pub(crate) fn group() -> [u8; 16] {
-    use std::hash::{BuildHasher, Hasher};
-    let mut bytes = [0; 16];
-    for half in bytes.chunks_mut(8) {
-        let word = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        half.copy_from_slice(&word.to_le_bytes());
-    }
-    bytes
-}

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::contract::Exit;
 use super::render::text::{Style, width, wrap};
+pub(crate) use crate::gateway::codec::json::nearest;
 
 /// A failure that ends the command.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,12 +97,6 @@ impl CliError {
         document.insert("error".to_owned(), error.into());
         format!("{}\n", Value::Object(document))
     }
-}
-
-/// The name nearest to what was typed, where one is near.
-pub(crate) fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
-    let scored = names.iter().map(|name| (strsim::jaro_winkler(typed, name), *name));
-    scored.filter(|(near, _)| *near > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 #[cfg(test)]

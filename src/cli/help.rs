@@ -35,7 +35,8 @@ pub(crate) fn short(style: Style) -> String {
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
            providers check      Do providers answer, and take their keys\n  \
-           providers probe      How fast they answer now, at a bounded cost\n\n\
+           providers probe      How fast they answer now, at a bounded cost\n  \
+           serve                A local gateway for clients of OpenAI\n\n\
          {}\n  \
            openmux models list --tools --max-price 1\n  \
            openmux providers compare claude-sonnet-5\n  \

@@ -30,6 +30,7 @@ mod render;
 mod replay;
 mod report;
 mod sandbox;
+mod serve;
 mod settings;
 mod show;
 mod simulate;
@@ -120,7 +121,9 @@ fn configured(settings: Settings, command: &Command) -> Result<Settings, CliErro
     let (settings, cautions) = settings.configured()?;
     let uses_keys = matches!(
         command,
-        Command::Chat(_) | Command::Providers(Providers::List(_) | Providers::Check(_) | Providers::Probe(_))
+        Command::Chat(_)
+            | Command::Serve(_)
+            | Command::Providers(Providers::List(_) | Providers::Check(_) | Providers::Probe(_))
     );
     for caution in cautions.iter().filter(|_| uses_keys && settings.sandbox.is_none()) {
         warn(&settings, caution);
@@ -143,6 +146,7 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Route(Route::Simulate(args)) => simulate::simulate(settings, &args),
         Command::Check(args) => assert::check(settings, &args),
         Command::Chat(args) => chat::chat(settings, &args),
+        Command::Serve(args) => serve::run(settings, &args),
         Command::Sandbox(args) => sandbox::run(settings, &args),
         Command::Help(args) => help::help(settings, &args),
     }

@@ -4,8 +4,6 @@
 mod attach;
 mod choice;
 mod fetch;
-mod json;
-mod messages;
 mod schema;
 mod stdin;
 mod tools;
@@ -20,9 +18,16 @@ use super::error::CliError;
 use super::settings::{Settings, read_text};
 use crate::catalog::ModelId;
 use crate::chat::{ChatRequest, Message, Part, Role};
+use crate::gateway::codec::openai::messages;
 use crate::routing::Constraints;
 pub(crate) use choice::{ask, choice, constraints, policy, provider};
 pub(crate) use schema::{Checker, Verdict};
+
+/// The error of a whole file.
+fn in_file(path: &Path, wrong: &str) -> CliError {
+    let name = if path.as_os_str() == "-" { "stdin".into() } else { path.display().to_string() };
+    CliError::usage(format!("{name}: {wrong}"))
+}
 
 /// The model that was asked for: the flag, then `OPENMUX_MODEL`.
 ///
@@ -61,7 +66,7 @@ pub(crate) fn request(
         } else {
             read_text(path)?
         };
-        messages.extend(messages::read(&text).map_err(|wrong| json::in_file(path, &wrong))?);
+        messages.extend(messages::read(&text).map_err(|wrong| in_file(path, &wrong))?);
     }
     let attached = match taker {
         Taker::Attachment => stdin::bytes(settings, Some("-a -"), ask.stdin_timeout)?,

@@ -100,6 +100,18 @@ pub struct AttemptReport {
     pub cost_state: CostState,
 }
 
+impl AttemptReport {
+    /// What it cost, exactly: the provider's own bill where it sends one, else by the price sheet.
+    #[must_use]
+    pub fn charged(&self) -> Option<Usd> {
+        let by_sheet = || match (&self.cost, self.cost_state) {
+            (Some(Ok(cost)), CostState::Exact) => Some(cost.total),
+            _ => None,
+        };
+        self.outcome.billed.or_else(by_sheet)
+    }
+}
+
 impl Dispatcher<'_> {
     /// Makes one attempt, without retries and failover, and records it. `cancel` turning true aborts it. Where no
     /// connection came up, others are asked whether it is the network, which takes two seconds at most.

@@ -12,7 +12,7 @@ use crate::chat::ChatRequest;
 use crate::routing::Constraints;
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Lazy, Vars, address, find_key, is_overridden};
-use crate::upstream::{BUILT, Call, adapter};
+use crate::upstream::{BUILT, Call, adapter, lacks};
 
 /// The simulated providers of a sandboxed command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,8 +75,9 @@ impl Reach {
     /// What a request asks for that cannot be said to it.
     #[must_use]
     pub fn lacks(&self, request: &ChatRequest) -> Vec<&'static str> {
-        let Some(adapter) = self.protocol.and_then(adapter) else { return Vec::new() };
-        adapter.lacks(&Call { endpoint: &self.endpoint, provider: &self.provider, base_url: &self.base_url, request })
+        let Some(protocol) = self.protocol else { return Vec::new() };
+        let (endpoint, provider, base_url) = (&self.endpoint, &self.provider, self.base_url.as_str());
+        lacks(protocol, &Call { endpoint, provider, base_url, request })
     }
 
     /// Whether it is known to go on with the answer that a request ends in.
@@ -225,10 +226,8 @@ impl Dispatcher<'_> {
         }
         let carries = |(protocol, base_url, _): &&(Protocol, String, Auth)| {
             let (endpoint, provider) = (&endpoint, &provider);
-            let lacks = |request| {
-                adapter(*protocol).map(|adapter| adapter.lacks(&Call { endpoint, provider, base_url, request }))
-            };
-            asked.and_then(lacks).is_none_or(|lacks| lacks.is_empty())
+            let lacks = |request| lacks(*protocol, &Call { endpoint, provider, base_url, request });
+            asked.is_none_or(|asked| lacks(asked).is_empty())
         };
         // What the sandbox does not play is not called: nothing leaves this machine.
         if let Some(played) = self.sandbox.and_then(|sandbox| sandbox.providers.get(&provider.id)) {
@@ -265,6 +264,17 @@ impl Dispatcher<'_> {
             None => {}
         }
         Some(reach)
+    }
+
+    /// Whether an endpoint can be called: it is spoken to in a protocol of this version, at an address that is known, with
+    /// a key that is set.
+    #[must_use]
+    pub fn is_callable(&self, endpoint: Endpoint) -> bool {
+        self.reach_one(endpoint, None).is_some_and(|reach| {
+            let addressed = !reach.no_base_url && reach.missing_settings.is_empty() && !reach.outside_sandbox;
+            let spoken = reach.protocol.is_some() && reach.unsupported.is_none();
+            addressed && spoken && !matches!(reach.found, Found::Missing { .. })
+        })
     }
 
     fn call_at(&self, reach: &mut Reach, protocol: Protocol, template: &str, auth: &Auth) {

@@ -16,6 +16,18 @@ use crate::observe::{EndpointStats, Flags, Learning, Measured, Observation, Sour
 use crate::routing::{Hedging, Kept, decision_hex};
 use crate::units::Usd;
 
+/// So many attempts and decisions are kept; a process that serves may live long.
+const ATTEMPTS: usize = 50_000;
+const DECISIONS: usize = 500;
+
+/// Keeps the newest of them.
+fn trim<T>(kept: &mut Vec<T>, most: usize) {
+    // Seldom, and many at once.
+    if kept.len() >= most + most / 4 {
+        kept.drain(..kept.len() - most);
+    }
+}
+
 /// Observations of one process, and their fold.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -90,6 +102,7 @@ impl ObservationStore for Memory {
             .or_insert_with(|| StatsState::new(seen.at))
             .observe(seen, &Learning::default());
         inner.observations.push(seen.clone());
+        trim(&mut inner.observations, ATTEMPTS);
         Ok(())
     }
 
@@ -179,7 +192,9 @@ impl ObservationStore for Memory {
 
     fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
         let encoded = codec::encode(kept)?;
-        self.lock().decisions.push((kept.id, kept.input.now, encoded));
+        let mut inner = self.lock();
+        inner.decisions.push((kept.id, kept.input.now, encoded));
+        trim(&mut inner.decisions, DECISIONS);
         Ok(())
     }
 

@@ -1,8 +1,10 @@
-//! Where observations go and where the next decision reads them: [`Memory`] for one process, `sqlite` for a machine.
+//! Where observations go and where the next decision reads them: [`Memory`] for one process, `sqlite` for a machine, and
+//! [`Behind`] before it where a process serves many requests and none may wait for the disk.
 //!
 //! The only write is [`ObservationStore::record`], the only read that routing needs is [`ObservationStore::stats`]. What a
 //! decision was made of is kept beside them ([`ObservationStore::keep_decision`]), so that it can be made again.
 
+mod behind;
 mod codec;
 mod memory;
 mod schema;
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use behind::Behind;
 pub use memory::Memory;
 
 use crate::catalog::{EndpointId, ModelId, Protocol};

@@ -4,6 +4,7 @@
 //! SQLite's own waiting is not fair, and bounded, because a write must never delay a chat: what cannot be written in time
 //! goes to the spool beside the file, and whoever writes next takes it in (`metrics.md` 3).
 
+mod batch;
 mod decisions;
 mod history;
 mod learned;
@@ -29,6 +30,7 @@ use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
 use crate::routing::{Hedging, Kept};
 use crate::units::Usd;
+pub(super) use batch::Batch;
 
 /// An open observation store.
 #[derive(Debug)]

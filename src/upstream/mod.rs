@@ -181,6 +181,16 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
     }
 }
 
+/// What a request asks for that cannot be said in this dialect, or to this endpoint in it: what [`Adapter::lacks`] says,
+/// and what the client said in a dialect of its own.
+#[must_use]
+pub fn lacks(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
+    let Some(adapter) = adapter(protocol) else { return Vec::new() };
+    let foreign = call.request.native.iter().filter(|native| native.protocol != protocol && !native.hint);
+    let foreign = foreign.map(|native| native.name);
+    adapter.lacks(call).into_iter().chain(foreign).collect()
+}
+
 /// The protocols that this version can speak.
 pub const BUILT: [Protocol; 7] = [
     Protocol::OpenaiChat,

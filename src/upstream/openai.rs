@@ -20,7 +20,7 @@ use super::adapt::{Adaptation, names, refuses};
 use super::body::{merge, post};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
-use crate::catalog::OutputLimitField;
+use crate::catalog::{OutputLimitField, Protocol};
 use crate::chat::{ChatEvent, ChatRequest, Tool, ToolChoice};
 use chunk::Answer;
 pub(super) use chunk::{finish_of, is_said};
@@ -84,6 +84,9 @@ impl Adapter for OpenaiChat {
             body.insert("response_format".into(), json!({ "type": "json_schema", "json_schema": schema }));
         }
         thinking::say(call, &mut body).map_err(EncodeError::Inexpressible)?;
+        for native in request.native.iter().filter(|native| native.protocol == Protocol::OpenaiChat) {
+            body.entry(native.name).or_insert_with(|| native.value.clone());
+        }
         merge(&mut body, &request.extra, &RESERVED);
         if request.continues {
             prefill::mark(call.provider.quirks.prefill, &mut body);

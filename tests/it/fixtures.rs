@@ -160,6 +160,7 @@ pub(crate) fn world(case: &Case) -> World {
             schema: call.get("schema").map(|schema| AnswerSchema { name: "answer".to_owned(), schema: schema.clone() }),
             effort: call.get("effort").map(effort),
             cache: call["cache"].as_bool().unwrap_or(false),
+            native: Vec::new(),
             extra: call["extra"].as_object().cloned().unwrap_or_default(),
             continues: call["continues"].as_bool().unwrap_or(false),
             stream: if case.request.is_some() { call["stream"].as_bool().unwrap_or(false) } else { case.stream },

@@ -89,6 +89,12 @@ fn without_network(example: &str) -> String {
             "while ! grep -q '^# anthropic' ready; do sleep 0.05; done; kill -TERM $!; wait $! || test $? -eq 143";
         return format!("{before} --port 0 >ready 2>/dev/null & {wait}");
     }
+    if example.contains("serve") {
+        let example = example.replace("openmux serve", "openmux --sandbox serve").replace(":8080", ":0");
+        let example = if example.contains("--listen") { example } else { example + " --listen 127.0.0.1:0" };
+        let wait = "while ! grep -q '^listening' up; do sleep 0.05; done; kill -TERM $!; wait $! || test $? -eq 143";
+        return format!("export GATEWAY_TOKEN=x; {example} 2>up & {wait}");
+    }
     if example.contains("| jq") || example.contains("--sandbox") {
         return example.replace("openmux chat", "openmux --sandbox chat");
     }

@@ -10,6 +10,7 @@ mod conformance;
 mod dialects;
 mod failover;
 mod fixtures;
+mod gateway;
 mod generated;
 mod hedge;
 mod help;

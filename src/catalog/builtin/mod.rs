@@ -50,6 +50,15 @@ impl Catalog {
         Ok(Self { layer: Arc::new(layer) })
     }
 
+    /// The same with every provider read, for a process that looks the same ones up again and again.
+    #[must_use]
+    pub fn loaded(self) -> Self {
+        let providers = self.providers();
+        let mut layer = Arc::unwrap_or_clone(self.layer);
+        layer.providers.extend(providers.into_iter().map(|provider| (provider.id.clone(), provider)));
+        Self { layer: Arc::new(layer) }
+    }
+
     /// The day (UTC, `YYYY-MM-DD`) of the embedded data.
     #[must_use]
     pub fn generated(&self) -> &str {
@@ -187,6 +196,15 @@ fn builtin_provider(id: &str) -> Option<Provider> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loaded_catalog_knows_the_same_providers() {
+        let (lazy, loaded) = (Catalog::builtin(), Catalog::builtin().loaded());
+        assert_eq!(loaded.providers(), lazy.providers());
+        let id = ProviderId::new("anthropic");
+        assert_eq!(loaded.provider(&id), lazy.provider(&id));
+        assert_eq!(loaded.provider(&ProviderId::new("nobody")), None);
+    }
 
     #[test]
     fn a_look_up_reads_only_its_own_lines() {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::super::contract::Exit;
-use super::{group, stop_signal};
+use super::stop_signal;
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Routed, Talk, Wire};
+use crate::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Recording, Routed, Talk, Wire, group};
 use crate::observe::Source;
 use crate::routing::{Hedge, Kept, Limits};
 use crate::units::Usd;

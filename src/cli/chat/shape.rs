@@ -3,13 +3,13 @@
 use super::super::error::CliError;
 use super::super::printer::Printer;
 use super::super::prompt::{Checker, Verdict};
-use super::super::render::answer::Answer;
 use super::super::render::chat::cost;
 use super::super::{note, warn};
 use super::Asked;
 use super::send::{Held, Session};
 use crate::chat::{ChatEvent, ChatRequest, Message, Role};
 use crate::dispatch::{AttemptReport, ChatReport, Observer, Routed, Suppose, route_request};
+use crate::gateway::codec::openai::answer::Answer;
 use crate::observe::{CostState, ErrorClass};
 use crate::routing::Policy;
 use crate::units::Usd;

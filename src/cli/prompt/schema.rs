@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::super::error::CliError;
 use super::super::render::text::one_line;
 use super::super::settings::read_text;
-use super::json::{in_file, parse};
+use super::in_file;
 use crate::chat::AnswerSchema;
+use crate::gateway::codec::json::parse;
 
 /// A schema from a file, or from the argument itself where that is a JSON object.
 ///
@@ -56,6 +57,14 @@ pub(super) fn compile(schema: &Value) -> Result<Validator, (String, String)> {
             None => (place, short(&why)),
         }
     })
+}
+
+/// Whether it is a schema; else as [`compile`].
+///
+/// # Errors
+/// It is no schema.
+pub(super) fn compiles(schema: &Value) -> Result<(), (String, String)> {
+    compile(schema).map(|_| ())
 }
 
 /// Holds answers against a schema.

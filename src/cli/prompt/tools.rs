@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::super::args::Ask;
 use super::super::error::{CliError, nearest};
 use super::super::settings::read_text;
-use super::json::{Wrong, flag, in_file, needed, object, only, parse, text};
-use super::schema;
+use super::in_file;
+use super::schema::compiles;
 use crate::chat::{Tool, ToolChoice};
+use crate::gateway::codec::json::{Wrong, parse};
+use crate::gateway::codec::openai::tools::tool;
 
 /// The tools of all files, in order, and the choice among them.
 ///
@@ -43,57 +45,12 @@ fn of(path: &PathBuf, text: &str) -> Result<Vec<Tool>, CliError> {
 fn tools(text: &str) -> Result<Vec<Tool>, Wrong> {
     match parse(text)? {
         Value::Array(items) if items.is_empty() => Err("holds no tool".to_owned()),
-        Value::Array(items) => items.iter().enumerate().map(|(at, item)| tool(item, &format!("[{at}]"))).collect(),
-        item @ Value::Object(_) => Ok(vec![tool(&item, "")?]),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(at, item)| tool(item, &format!("[{at}]"), compiles)).collect()
+        }
+        item @ Value::Object(_) => Ok(vec![tool(&item, "", compiles)?]),
         _ => Err("neither a tool nor a JSON array of tools".to_owned()),
     }
-}
-
-fn tool(value: &Value, at: &str) -> Result<Tool, Wrong> {
-    let outer = object(value, at)?;
-    match text(outer, "type", at)? {
-        None | Some("function" | "custom") => {}
-        Some(other) => return Err(format!("{at}.type: \"{other}\" is run by a provider; only functions can be given")),
-    }
-    if let Some(inner) = outer.get("function") {
-        only(outer, at, &["type", "function"])?;
-        let at = format!("{at}.function");
-        return function(object(inner, &at)?, &at);
-    }
-    function(outer, at)
-}
-
-fn function(tool: &Map<String, Value>, at: &str) -> Result<Tool, Wrong> {
-    only(tool, at, &["type", "name", "description", "parameters", "input_schema", "strict"])?;
-    let name = needed(tool, "name", at)?;
-    if !is_name(name) {
-        return Err(format!("{at}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
-    }
-    let (key, parameters) = match (tool.get("parameters"), tool.get("input_schema")) {
-        (Some(_), Some(_)) => return Err(format!("{at}: parameters and input_schema say the same thing twice")),
-        (Some(parameters), None) => ("parameters", parameters.clone()),
-        (None, Some(parameters)) => ("input_schema", parameters.clone()),
-        // A tool that takes nothing.
-        (None, None) => ("parameters", json!({ "type": "object", "properties": {} })),
-    };
-    let place = format!("{at}.{key}");
-    let is_object = object(&parameters, &place)?.get("type").is_none_or(|kind| kind == "object");
-    if !is_object {
-        return Err(format!("{place}.type: arguments are always an \"object\""));
-    }
-    schema::compile(&parameters).map_err(|(inner, why)| format!("{place}{inner}: {why}"))?;
-    Ok(Tool {
-        name: name.to_owned(),
-        description: text(tool, "description", at)?.map(str::to_owned),
-        parameters,
-        strict: flag(tool, "strict", at)?,
-    })
-}
-
-/// What every provider takes as a name.
-pub(super) fn is_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    (1..=64).contains(&name.len()) && name.chars().all(fits)
 }
 
 #[cfg(test)]

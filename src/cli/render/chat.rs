@@ -2,26 +2,20 @@
 
 use serde_json::{Map, Value};
 
-use super::answer::Answer;
 use super::json::literal;
 use super::money::dollars;
 use super::pace::timing;
 use super::text::{duration, grouped};
 use crate::catalog::{ModelId, Origin, Usage};
 use crate::dispatch::{AttemptReport, ChatReport, Seam};
+use crate::gateway::codec::openai::answer::Answer;
 use crate::observe::{CostState, Flags};
 use crate::routing::{Decision, TermKind};
 use crate::units::{Tokens, Usd};
 
 /// The exact cost of one attempt: the provider's own bill where it sends one, else the price sheet's.
 pub(crate) fn cost(attempt: &AttemptReport) -> Option<(Usd, &'static str)> {
-    if let Some(billed) = attempt.outcome.billed {
-        return Some((billed, "provider"));
-    }
-    match (&attempt.cost, attempt.cost_state) {
-        (Some(Ok(cost)), CostState::Exact) => Some((cost.total, "catalog")),
-        _ => None,
-    }
+    attempt.charged().map(|amount| (amount, if attempt.outcome.billed.is_some() { "provider" } else { "catalog" }))
 }
 
 /// What several requests of one chat came to: those that gave a part of the answer count, and what failed before them may

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+pub(crate) use crate::gateway::codec::literal;
+
 /// Facts that every JSON document carries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Envelope<'a> {
@@ -13,11 +15,6 @@ pub(crate) struct Envelope<'a> {
     pub overlays: usize,
     /// What the reader should know.
     pub warnings: &'a [String],
-}
-
-/// A number with exactly these characters; text that is no number becomes a string, so that nothing is lost.
-pub(crate) fn literal(text: &str) -> Value {
-    text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Value::Number)
 }
 
 /// Writes a JSON string.

@@ -1,6 +1,5 @@
 //! Pure value to `String`: tables for people, delimited text and JSON for programs. Nothing here writes.
 
-pub(crate) mod answer;
 pub(crate) mod cache;
 mod cell;
 pub(crate) mod chat;

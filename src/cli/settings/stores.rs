@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Settings;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Memory, ObservationStore};
+use crate::store::{Behind, Memory, ObservationStore};
 
 impl Settings {
     fn store_path(&self) -> Option<PathBuf> {
@@ -55,6 +55,18 @@ impl Settings {
     /// It cannot be opened: why.
     pub(crate) fn store_on_disk(&self) -> Result<(Box<dyn ObservationStore>, Option<String>), String> {
         written(&self.store_path().ok_or("there is no home directory (set OPENMUX_DATA_DIR)")?)
+    }
+}
+
+impl Settings {
+    /// The same for a process that serves: written behind the requests.
+    ///
+    /// # Errors
+    /// It cannot be opened: why.
+    pub(crate) fn store_behind(&self) -> Result<(Box<dyn ObservationStore>, Option<String>), String> {
+        let path = self.store_path().ok_or("there is no home directory (set OPENMUX_DATA_DIR)")?;
+        let (store, note) = Behind::open(&path).map_err(|error| error.to_string())?;
+        Ok((Box::new(store), note))
     }
 }
 

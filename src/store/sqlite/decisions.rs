@@ -1,16 +1,24 @@
 //! What decisions were made of: a row each, and the sheets that they share.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::super::{StoreError, codec};
+use super::super::StoreError;
+use super::super::codec::{self, Encoded};
 use crate::routing::Kept;
 
 /// Keeps a decision. Its sheet stands in `traded` once, with the moment of the last decision that used it.
 pub(super) fn keep(connection: &mut Connection, kept: &Kept) -> Result<(), StoreError> {
     let encoded = codec::encode(kept)?;
-    let millis = kept.input.now.as_millisecond();
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    insert(&transaction, kept, &encoded)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The same within a transaction of somebody else's.
+pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept, encoded: &Encoded) -> Result<(), StoreError> {
+    let millis = kept.input.now.as_millisecond();
     transaction.execute(
         "INSERT INTO traded(sha256, last_ms, sheet) VALUES (?1, ?2, ?3)
          ON CONFLICT(sha256) DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)",
@@ -20,7 +28,6 @@ pub(super) fn keep(connection: &mut Connection, kept: &Kept) -> Result<(), Store
         "INSERT OR REPLACE INTO decision(id, ts_ms, input) VALUES (?1, ?2, ?3)",
         params![kept.id.as_slice(), millis, encoded.row],
     )?;
-    transaction.commit()?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Conversations: where the prefix of each was sent, and when. A day's worth.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::super::{Conversation, KEPT_FOR, StateKey, Stay, StoreError};
 use crate::catalog::{EndpointId, Protocol, ProviderId};
@@ -37,6 +37,13 @@ pub(super) fn warm(
 /// Keeps where a conversation is now, and forgets what is older than a day.
 pub(super) fn keep(connection: &mut Connection, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    insert(&transaction, conversation, kept)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The same within a transaction of somebody else's.
+pub(super) fn insert(transaction: &Transaction<'_>, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
     transaction.execute(
         "INSERT OR REPLACE INTO session(hash, provider, upstream_model, key_fp, protocol, tokens, at_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -52,6 +59,5 @@ pub(super) fn keep(connection: &mut Connection, conversation: Conversation, kept
     )?;
     let oldest = kept.at.as_millisecond().saturating_sub(i64::try_from(KEPT_FOR.as_millis()).unwrap_or(i64::MAX));
     transaction.execute("DELETE FROM session WHERE at_ms <= ?1", [oldest])?;
-    transaction.commit()?;
     Ok(())
 }

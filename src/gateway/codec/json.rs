@@ -1,32 +1,28 @@
-//! Reading JSON that a person wrote: every mistake is placed, and nothing in it is passed over.
-
-use std::path::Path;
+//! Reading JSON that somebody else wrote: every mistake is placed, and nothing in it is passed over.
 
 use serde_json::{Map, Value};
 
-use super::super::error::{CliError, nearest};
-
 /// What is wrong, with the place in the document before it: `[0].role: missing`.
-pub(super) type Wrong = String;
+pub(crate) type Wrong = String;
 
-/// The error of a whole file.
-pub(super) fn in_file(path: &Path, wrong: &str) -> CliError {
-    let name = if path.as_os_str() == "-" { "stdin".into() } else { path.display().to_string() };
-    CliError::usage(format!("{name}: {wrong}"))
+/// The name nearest to what was typed, where one is near.
+pub(crate) fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    let scored = names.iter().map(|name| (strsim::jaro_winkler(typed, name), *name));
+    scored.filter(|(near, _)| *near > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 /// The document in a text.
-pub(super) fn parse(text: &str) -> Result<Value, Wrong> {
+pub(crate) fn parse(text: &str) -> Result<Value, Wrong> {
     serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
 }
 
 /// An object.
-pub(super) fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, Wrong> {
+pub(crate) fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, Value>, Wrong> {
     value.as_object().ok_or_else(|| format!("{at}: not an object"))
 }
 
 /// A member that is a text; absent and null are none.
-pub(super) fn text<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> Result<Option<&'a str>, Wrong> {
+pub(crate) fn text<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> Result<Option<&'a str>, Wrong> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -35,7 +31,7 @@ pub(super) fn text<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> R
 }
 
 /// A member that must be a text and hold something.
-pub(super) fn needed<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> Result<&'a str, Wrong> {
+pub(crate) fn needed<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> Result<&'a str, Wrong> {
     match text(object, key, at)? {
         Some("") => Err(format!("{at}.{key}: empty")),
         Some(text) => Ok(text),
@@ -44,7 +40,7 @@ pub(super) fn needed<'a>(object: &'a Map<String, Value>, key: &str, at: &str) ->
 }
 
 /// A member that is true or false.
-pub(super) fn flag(object: &Map<String, Value>, key: &str, at: &str) -> Result<Option<bool>, Wrong> {
+pub(crate) fn flag(object: &Map<String, Value>, key: &str, at: &str) -> Result<Option<bool>, Wrong> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -53,7 +49,7 @@ pub(super) fn flag(object: &Map<String, Value>, key: &str, at: &str) -> Result<O
 }
 
 /// Refuses members that would be dropped. What says nothing (null, an empty list or object) is no loss.
-pub(super) fn only(object: &Map<String, Value>, at: &str, known: &[&str]) -> Result<(), Wrong> {
+pub(crate) fn only(object: &Map<String, Value>, at: &str, known: &[&str]) -> Result<(), Wrong> {
     let empty = |value: &Value| match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),

@@ -1,6 +1,7 @@
-//! Conversations from files, in OpenAI's form, and with Anthropic's blocks for images and documents.
+//! Conversations in OpenAI's form, and with Anthropic's blocks for images and documents: those of requests, and those of
+//! `chat --messages`.
 //!
-//! `help messages` and the man page describe the form; [`super::super::render::answer`] writes the model's turn in it.
+//! `help messages` and the man page describe the form; the command line and the gateway write the model's turn in it.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::attach::{MOST, Sniffed, sniff};
-use super::json::{Wrong, flag, needed, object, only, parse, text};
+use super::super::json::{Wrong, flag, needed, object, only, parse, text};
+use super::super::media::{MOST, Sniffed, sniff};
 use super::tools::is_name;
 use crate::catalog::{Protocol, ProviderId};
 use crate::chat::{Media, MediaKind, MediaSource, Message, Origin, Part, Role, ToolCall, ToolResult};
@@ -19,16 +20,24 @@ use crate::chat::{Media, MediaKind, MediaSource, Message, Origin, Part, Role, To
 ///
 /// # Errors
 /// What is wrong, with its place.
-pub(super) fn read(document: &str) -> Result<Vec<Message>, Wrong> {
+pub(crate) fn read(document: &str) -> Result<Vec<Message>, Wrong> {
     let Value::Array(items) = parse(document)? else {
         return Err("not a JSON array of messages".to_owned());
     };
     if items.is_empty() {
         return Err("holds no message".to_owned());
     }
+    messages(&items, "")
+}
+
+/// The messages of a list that stands at `at`.
+///
+/// # Errors
+/// What is wrong, with its place.
+pub(crate) fn messages(items: &[Value], at: &str) -> Result<Vec<Message>, Wrong> {
     // Which tool each call named, for the results that name the call alone.
     let mut calls = BTreeMap::new();
-    items.iter().enumerate().map(|(at, item)| message(item, &format!("[{at}]"), &mut calls)).collect()
+    items.iter().enumerate().map(|(index, item)| message(item, &format!("{at}[{index}]"), &mut calls)).collect()
 }
 
 fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {

@@ -1,0 +1,39 @@
+//! `openmux serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Limit, duration};
+
+/// `openmux serve`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Clients take its address as base URL: OPENAI_BASE_URL=http://127.0.0.1:8080/v1\n\n\
+    Examples\n  \
+    openmux serve\n  \
+    openmux serve --listen 0.0.0.0:8080 --token-env GATEWAY_TOKEN\n  \
+    openmux --sandbox serve")]
+pub struct ServeArgs {
+    /// Where to listen; port 0 takes a free one. Beyond this machine only with a token.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The variable that holds the token that clients must show.
+    #[arg(long, value_name = "NAME", conflicts_with = "token_file")]
+    pub token_env: Option<String>,
+    /// The file that holds it.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// A further name that clients call it by; others are refused, beside those of this machine.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub host_name: Vec<String>,
+    /// The most requests at once; more are refused with 503.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub max_requests: usize,
+    /// One chat: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Limit>,
+    /// Making a connection to a provider.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    pub connect_timeout: Limit,
+}

@@ -1,0 +1,180 @@
+//! `openmux serve`: the gateway, until it is stopped.
+
+use std::cell::Cell;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use super::args::ServeArgs;
+use super::contract::Exit;
+use super::error::CliError;
+use super::render::decision::with_rates;
+use super::render::json::{Envelope, head};
+use super::render::whatif::Otherwise;
+use super::settings::{self, Settings, read_text};
+use super::{Outcome, chat, note, out, prompt, sandbox, warn};
+use crate::catalog::Catalog;
+use crate::dispatch::{Owned, Sandboxed};
+use crate::gateway::{Config, Explain, Gateway, LogLine, Token, serve};
+use crate::routing::Constraints;
+use crate::sandbox::{Running, SandboxProvider};
+use crate::store::{Memory, ObservationStore};
+
+/// How long what is under way may take to end after the first Ctrl-C.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the command: until Ctrl-C, or SIGTERM.
+///
+/// # Errors
+/// It would listen beyond this machine without a token, or the address cannot be had.
+pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
+    let token = token(settings, args)?;
+    if token.is_none() && !args.listen.ip().is_loopback() {
+        return Err(CliError::new(Exit::Refused, "token", "will not listen beyond this machine without a token")
+            .fix("--token-env NAME or --token-file FILE, or --listen 127.0.0.1:8080"));
+    }
+    if settings.offline && settings.sandbox.is_none() {
+        return Err(CliError::new(Exit::Refused, "offline", "--offline refuses the network")
+            .fix("leave out --offline, or try it with --sandbox"));
+    }
+    let (catalog, overlays) = settings.catalog()?;
+    let catalog = catalog.loaded();
+    settings::note_age(settings, &catalog, settings::now());
+    let failed = |error: std::io::Error| {
+        CliError::new(Exit::Config, "listen", format!("cannot listen on {}", args.listen))
+            .fact("reason", settings::reason(&error))
+            .fix("another port: --listen 127.0.0.1:0 takes a free one")
+    };
+    let listener = TcpListener::bind(args.listen).map_err(failed)?;
+    let day_cap = settings.config.day_budget().filter(|_| settings.sandbox.is_none());
+    let (store, said) = store(settings, day_cap.is_some())?;
+    if let Some(text) = said {
+        warn(settings, &text);
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let transport = settings.transport(args.connect_timeout.0)?;
+    let quiet = settings.quiet;
+    let config = Config {
+        token,
+        hosts: args.host_name.clone(),
+        at_once: args.max_requests,
+        constraints: constraints(settings, &catalog)?,
+        total: settings.total_timeout(args.timeout)?,
+        day_cap,
+        log: Box::new(move |line| log(line, quiet)),
+        explain: Some(explainer(&catalog, overlays)),
+        ..Config::default()
+    };
+    let runtime = chat::runtime()?;
+    runtime.block_on(async {
+        let started = match &settings.sandbox {
+            Some(scenario) => Some(everybody(settings, &catalog, scenario).await?),
+            None => None,
+        };
+        // Whoever has read the address may stop it at once.
+        let stopped = chat::stop_signal();
+        let (_running, sandbox) = started.unzip();
+        let owned = Owned {
+            catalog,
+            store,
+            keys: settings.keys.clone(),
+            now: settings::now,
+            sandbox,
+            region: settings.keys.vars.plain("OPENMUX_REGION").map(str::to_owned),
+            transport,
+        };
+        let serving = serve(Gateway::new(owned, config), listener, threads).map_err(failed)?;
+        if settings.sandbox.is_some() {
+            note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
+        }
+        if !quiet {
+            out::talk(&format!("listening on http://{}/v1 (OpenAI-compatible; Ctrl-C stops it)\n", serving.addr));
+        }
+        let exit = Cell::new(Exit::Ok);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let stop = async {
+            exit.set(stopped.await);
+            let _ = tell.send(());
+        };
+        let again = async {
+            if told.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            note(settings, "nothing more is taken in; what is under way may end (once more stops that, too)");
+            chat::stop_signal().await;
+        };
+        tokio::select! {
+            drained = serving.run(stop, GRACE) => {
+                if !drained {
+                    warn(settings, "what was still under way was stopped");
+                }
+            }
+            () = again => {}
+        }
+        Ok(exit.get())
+    })
+}
+
+/// The token that clients must show; `None` where none was asked for.
+fn token(settings: &Settings, args: &ServeArgs) -> Result<Option<Token>, CliError> {
+    let (text, place) = match (&args.token_env, &args.token_file) {
+        (Some(name), _) => (settings.keys.vars.plain(name).unwrap_or_default().to_owned(), name.clone()),
+        (None, Some(path)) => (read_text(path)?, path.display().to_string()),
+        (None, None) => return Ok(None),
+    };
+    let empty = || CliError::new(Exit::Config, "token", format!("there is no token in {place}"));
+    Token::new(&text).map(Some).ok_or_else(empty)
+}
+
+/// What the environment asks of every chat.
+fn constraints(settings: &Settings, catalog: &Catalog) -> Result<Constraints, CliError> {
+    let only = settings.keys.vars.plain("OPENMUX_PROVIDER").map(|name| prompt::provider(catalog, name)).transpose()?;
+    Ok(Constraints { only: only.into_iter().collect(), max_cost: settings.max_cost(None)?, ..Constraints::default() })
+}
+
+/// Where measurements are kept, and what is to be said of it. In the sandbox that is nowhere; where the day has a budget,
+/// nothing is sent without the store.
+fn store(settings: &Settings, budgeted: bool) -> Result<(Box<dyn ObservationStore>, Option<String>), CliError> {
+    if settings.sandbox.is_some() {
+        return Ok((Box::new(Memory::new()), None));
+    }
+    match settings.store_behind() {
+        Ok((store, note)) => Ok((store, note)),
+        Err(reason) if budgeted => {
+            Err(CliError::new(Exit::Config, "store", "the budget of the day cannot be kept").fact("reason", reason))
+        }
+        Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")))),
+    }
+}
+
+/// Simulates every provider that can be: which model will be asked for nobody knows yet.
+async fn everybody(settings: &Settings, catalog: &Catalog, scenario: &str) -> Result<(Running, Sandboxed), CliError> {
+    let providers = catalog.providers().into_iter().filter_map(|provider| {
+        let spoken = provider.protocols.iter().map(|spoken| (spoken.protocol, spoken.auth.clone()));
+        let spoken = sandbox::playable(spoken);
+        (!spoken.is_empty()).then_some(SandboxProvider { id: provider.id, name: provider.name, spoken })
+    });
+    sandbox::listen(settings, scenario, providers.collect(), 0).await
+}
+
+/// A decision as `route explain -o json` tells it.
+fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
+    let (catalog_date, age_days) = (catalog.generated().to_owned(), settings::age_days(catalog, settings::now()));
+    Box::new(move |explained| {
+        let question = explained.question;
+        let decision = question.decide();
+        let warnings: Vec<String> = explained.warning.iter().cloned().collect();
+        let envelope = Envelope { catalog_date: &catalog_date, age_days, overlays, warnings: &warnings };
+        let mut document = head("route.explain/1", &envelope);
+        document.extend(with_rates(&decision, explained.supposed, &|entry| Some(question.rates(entry))));
+        document.extend(Otherwise::of(question, &decision, None).json(&decision));
+        document.insert("fallback".to_owned(), Vec::<serde_json::Value>::new().into());
+        document.into()
+    })
+}
+
+/// One line a request, as JSON.
+fn log(line: &LogLine, quiet: bool) {
+    if !quiet {
+        out::talk(&format!("{}\n", line.json()));
+    }
+}

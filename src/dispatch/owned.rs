@@ -1,0 +1,85 @@
+//! What a process that serves many requests owns: everything that a [`Dispatcher`] borrows, loaded once.
+
+use jiff::Timestamp;
+
+use super::{Dispatcher, Sandboxed, Wire};
+use crate::catalog::Catalog;
+use crate::store::ObservationStore;
+use crate::upstream::auth::{Keyring, Signer};
+use crate::upstream::transport::{Transport, TransportConfig, TransportError};
+
+/// Everything that decisions and their execution read from outside, owned; threads share it.
+pub struct Owned {
+    /// What exists and what it costs.
+    pub catalog: Catalog,
+    /// What was measured.
+    pub store: Box<dyn ObservationStore>,
+    /// A snapshot of the environment, and where else keys come from.
+    pub keys: Keyring,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+    /// Simulated providers, and nothing else, where it runs in the sandbox.
+    pub sandbox: Option<Sandboxed>,
+    /// The region that is preferred where a provider has several.
+    pub region: Option<String>,
+    /// How the outside is reached.
+    pub transport: TransportConfig,
+}
+
+impl std::fmt::Debug for Owned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Owned").field("catalog", &self.catalog.generated()).finish_non_exhaustive()
+    }
+}
+
+/// The connections and the credentials of one thread: both live with its runtime.
+#[derive(Debug)]
+pub struct Line {
+    transport: Transport,
+    signer: Signer,
+}
+
+impl Owned {
+    /// The façade over it.
+    #[must_use]
+    pub fn dispatcher(&self) -> Dispatcher<'_> {
+        Dispatcher {
+            catalog: &self.catalog,
+            store: self.store.as_ref(),
+            keys: &self.keys,
+            now: &self.now,
+            sandbox: self.sandbox.as_ref(),
+            region: self.region.as_deref(),
+        }
+    }
+
+    /// A line of its own for one thread.
+    ///
+    /// # Errors
+    /// A proxy or a certificate cannot be used.
+    pub fn line(&self) -> Result<Line, TransportError> {
+        // In the sandbox the clouds' chains see nothing of the real environment.
+        let vars = self.sandbox.as_ref().map_or(&self.keys.vars, |sandbox| &sandbox.vars);
+        Ok(Line { transport: Transport::new(&self.transport)?, signer: Signer::new(vars.clone()) })
+    }
+}
+
+impl Line {
+    /// What carries chats out.
+    #[must_use]
+    pub const fn wire(&self) -> Wire<'_> {
+        Wire { transport: &self.transport, signer: &self.signer }
+    }
+}
+
+/// Sixteen bytes that tell this request's attempts apart from others'.
+#[must_use]
+pub fn group() -> [u8; 16] {
+    use std::hash::{BuildHasher, Hasher};
+    let mut bytes = [0; 16];
+    for half in bytes.chunks_mut(8) {
+        let word = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        half.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}

@@ -1,0 +1,140 @@
+//! `POST /v1/chat/completions`.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::codec::openai::{ask, chunk::Chunks, whole};
+use super::codec::{Stream, answer_id};
+use super::count::Permit;
+use super::problem::Problem;
+use super::reply::{Answer, Answering, Reply, json, refusal, set};
+use super::run::{Decided, Run, Wishes, ended};
+use super::served::Served;
+use super::{Worker, intake};
+use crate::catalog::resolve::resolve;
+use crate::chat::ChatRequest;
+use crate::dispatch::AttemptReport;
+
+/// What OpenAI's clients call the id of a request.
+const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
+const PROVIDER: HeaderName = HeaderName::from_static("x-openmux-provider");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-openmux-attempts");
+const DECISION: HeaderName = HeaderName::from_static("x-openmux-decision-id");
+const COST: HeaderName = HeaderName::from_static("x-openmux-cost");
+const DROPPED: HeaderName = HeaderName::from_static("x-openmux-dropped");
+/// Asks for the routing in the body: `enabled`.
+const METADATA: &str = "x-openmux-metadata";
+
+/// Answers one request.
+pub(super) async fn completions(worker: Rc<Worker>, request: Request<Incoming>, mut served: Served) -> Answer {
+    let (head, body) = request.into_parts();
+    match begin(&worker, &head.headers, body).await {
+        Ok((permit, begun)) if begun.decided.request.stream => stream(&worker, permit, begun, served).await,
+        Ok((_permit, begun)) => at_once(&worker, begun, served).await,
+        Err(problem) => {
+            served.status(problem.status);
+            refusal(&problem)
+        }
+    }
+}
+
+/// A request that was read and decided.
+struct Begun {
+    decided: Decided,
+    include_usage: bool,
+    metadata: bool,
+}
+
+async fn begin(worker: &Worker, headers: &HeaderMap, body: Incoming) -> Result<(Permit, Begun), Problem> {
+    let gateway = &worker.gateway;
+    let Some(permit) = gateway.under_way.take(gateway.config.at_once) else {
+        let message = format!("{} requests are under way, and no more are taken", gateway.config.at_once);
+        let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
+        return Err(Problem { retry_after: Some(Duration::from_secs(1)), ..busy });
+    };
+    let body = intake::object(&gateway.config, headers, body).await?;
+    let asked = ask::read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
+    let resolved = resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
+    let request = ChatRequest { model: resolved.model.clone(), ..asked.request };
+    let decided = Decided::new(gateway, &resolved, request, Wishes::of(&gateway.config, &resolved))?;
+    let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
+    Ok((permit, Begun { decided, include_usage: asked.include_usage, metadata }))
+}
+
+/// The whole answer, once it is there.
+async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answer {
+    let mut run = Run::start(worker, begun.decided);
+    served.begun(&run.decided);
+    let report = run.ended().await;
+    let decided = Rc::clone(&run.decided);
+    served.chat(&decided, &report);
+    let mut response = match report.answered() {
+        Some(answered) => {
+            let ended = ended(&decided, &report, answered, begun.metadata);
+            let events: Vec<_> = run.take().into();
+            let mut response = json(StatusCode::OK, &whole::completion(&events, &ended));
+            set(&mut response, PROVIDER, answered.endpoint.provider.as_str());
+            if let Some(cost) = ended.cost {
+                set(&mut response, COST, &cost.exact());
+            }
+            say_dropped(&run, Some(answered), &mut response);
+            response
+        }
+        None => refusal(&Problem::failed(&report, &decided.decision, &decided.request.model)),
+    };
+    set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
+    identify(&mut response, &decided.hex());
+    served.status(response.status());
+    response
+}
+
+/// The answer as it comes.
+async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: Served) -> Answer {
+    let mut run = Run::start(worker, begun.decided);
+    served.begun(&run.decided);
+    // Whoever does not begin in time has not failed yet: comments keep the stream open.
+    let quiet = worker.gateway.config.quiet;
+    let report = timeout(quiet, run.begun()).await.unwrap_or(None);
+    let decided = Rc::clone(&run.decided);
+    if let Some(report) = report.as_ref().filter(|report| report.answered().is_none() && !run.has_events()) {
+        served.chat(&decided, report);
+        let mut response = refusal(&Problem::failed(report, &decided.decision, &decided.request.model));
+        set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
+        identify(&mut response, &decided.hex());
+        served.status(response.status());
+        return response;
+    }
+    let (id, model) = (decided.hex(), decided.request.model.as_str());
+    let voice: Box<dyn Stream> = Box::new(Chunks::new(&answer_id(&id), decided.created(), model, begun.include_usage));
+    let (attempts, provider) = run.so_far();
+    served.status(StatusCode::OK);
+    let answering = Answering::new((run, report), voice, (begun.metadata, quiet), (permit, served));
+    let mut response = Response::new(Reply::Stream(Box::new(answering)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // What nginx is told, lest it gather events.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    set(&mut response, PROVIDER, &provider);
+    set(&mut response, ATTEMPTS, &attempts.to_string());
+    identify(&mut response, &id);
+    response
+}
+
+/// By which id it can be asked for later.
+fn identify(response: &mut Answer, id: &str) {
+    set(response, DECISION, id);
+    set(response, REQUEST, id);
+}
+
+/// Names what the provider was not told, because it does not take it.
+fn say_dropped(run: &Run, answered: Option<&AttemptReport>, response: &mut Answer) {
+    let dropped = run.dropped(answered);
+    if !dropped.is_empty() {
+        set(response, DROPPED, &dropped.join(", "));
+    }
+}

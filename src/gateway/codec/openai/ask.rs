@@ -1,0 +1,316 @@
+//! Reads a request of OpenAI Chat Completions. What this version cannot send is refused by its name, never dropped.
+
+use serde_json::{Map, Value, json};
+
+use super::super::json::{Wrong, flag, needed, object, only, text};
+use super::messages::messages;
+use super::tools::{is_name, tool};
+use crate::catalog::{ModelId, Protocol};
+use crate::chat::{AnswerSchema, ChatRequest, Effort, Native, Tool, ToolChoice};
+
+/// A request as it was asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The model as it was named; [`Asked::request`] holds the same, unresolved.
+    pub model: String,
+    /// The request.
+    pub request: ChatRequest,
+    /// Whether a stream is to end with what was used.
+    pub include_usage: bool,
+}
+
+/// Parameters that have a place in the canonical form.
+const OWN: [&str; 16] = [
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "n",
+    "stop",
+    "seed",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "reasoning_effort",
+];
+
+/// Parameters that have none and go on untouched, each with whether an answer is the same without it. What changes the
+/// shape of an answer (`logprobs`, `modalities`) or its price (`service_tier`, `web_search_options`) is not among them.
+const NATIVE: [(&str, bool); 13] = [
+    ("user", true),
+    ("metadata", true),
+    ("store", true),
+    ("safety_identifier", true),
+    ("prompt_cache_key", true),
+    ("prompt_cache_retention", true),
+    ("frequency_penalty", false),
+    ("presence_penalty", false),
+    ("logit_bias", false),
+    ("verbosity", false),
+    ("top_k", false),
+    ("min_p", false),
+    ("repetition_penalty", false),
+];
+
+/// The request in a body.
+///
+/// # Errors
+/// What is wrong, with its place before it.
+pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
+    let known = OWN.into_iter().chain(NATIVE.into_iter().map(|(name, _)| name)).collect::<Vec<_>>();
+    only(body, "", &known)?;
+    let model = needed(body, "model", "")?.to_owned();
+    let messages = match body.get("messages") {
+        Some(Value::Array(items)) if !items.is_empty() => messages(items, "messages")?,
+        Some(Value::Array(_)) => return Err("messages: empty".to_owned()),
+        None | Some(Value::Null) => return Err("messages: missing".to_owned()),
+        Some(_) => return Err("messages: not an array".to_owned()),
+    };
+    if body.get("n").is_some_and(|n| !n.is_null() && n.as_u64() != Some(1)) {
+        return Err("n: only one answer can be asked for".to_owned());
+    }
+    let tools = tools(body)?;
+    let request = ChatRequest {
+        max_tokens: limit(body)?,
+        temperature: number(body, "temperature")?,
+        top_p: number(body, "top_p")?,
+        seed: match set(body, "seed") {
+            None => None,
+            Some(seed) => Some(seed.as_i64().ok_or("seed: not a whole number")?),
+        },
+        stop: stops(body)?,
+        tool_choice: choice(body, &tools)?,
+        tools,
+        parallel_tools: flag(body, "parallel_tool_calls", "").map_err(placed)?,
+        schema: schema(body)?,
+        effort: effort(body)?,
+        native: NATIVE
+            .into_iter()
+            .filter_map(|(name, hint)| {
+                let value = set(body, name)?.clone();
+                Some(Native { protocol: Protocol::OpenaiChat, name, value, hint })
+            })
+            .collect(),
+        stream: flag(body, "stream", "").map_err(placed)?.unwrap_or(false),
+        ..ChatRequest::new(ModelId::new(model.clone()), messages)
+    };
+    let include_usage = include_usage(body, request.stream)?;
+    Ok(Asked { model, request, include_usage })
+}
+
+/// At the root there is nothing before the dot.
+fn placed(wrong: Wrong) -> Wrong {
+    wrong.trim_start_matches('.').to_owned()
+}
+
+/// A member that says something.
+fn set<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    body.get(name).filter(|value| !value.is_null())
+}
+
+fn number(body: &Map<String, Value>, name: &str) -> Result<Option<serde_json::Number>, Wrong> {
+    match set(body, name) {
+        None => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(number.clone())),
+        Some(_) => Err(format!("{name}: not a number")),
+    }
+}
+
+/// The output limit, under its older or its newer name.
+fn limit(body: &Map<String, Value>) -> Result<Option<u64>, Wrong> {
+    let one = |name: &str| match set(body, name) {
+        None => Ok(None),
+        Some(value) => match value.as_u64() {
+            Some(limit) if limit > 0 => Ok(Some(limit)),
+            _ => Err(format!("{name}: not a whole number above 0")),
+        },
+    };
+    match (one("max_completion_tokens")?, one("max_tokens")?) {
+        (Some(one), Some(other)) if one != other => {
+            Err("max_tokens: max_completion_tokens says something else".to_owned())
+        }
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+fn stops(body: &Map<String, Value>) -> Result<Vec<String>, Wrong> {
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let texts = match set(body, "stop") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(items)) => items.iter().map(text).collect::<Option<Vec<_>>>(),
+        Some(one) => text(one).map(|text| vec![text]),
+    };
+    texts.ok_or_else(|| "stop: neither a text nor a list of texts".to_owned())
+}
+
+fn tools(body: &Map<String, Value>) -> Result<Vec<Tool>, Wrong> {
+    let items = match set(body, "tools") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(items)) => items,
+        Some(_) => return Err("tools: not an array".to_owned()),
+    };
+    let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        // Whether it is a schema the provider says: compiling one takes longer than everything else here.
+        let tool = tool(item, &format!("tools[{at}]"), |_| Ok(()))?;
+        if tools.iter().any(|known| known.name == tool.name) {
+            return Err(format!("tools[{at}]: there are two tools called \"{}\"", tool.name));
+        }
+        tools.push(tool);
+    }
+    Ok(tools)
+}
+
+fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Option<ToolChoice>, Wrong> {
+    let named = |name: &str| {
+        let known = tools.iter().any(|tool| tool.name == name);
+        let stranger = || format!("tool_choice: no tool is called \"{name}\"");
+        known.then(|| ToolChoice::Named(name.to_owned())).ok_or_else(stranger)
+    };
+    Ok(Some(match set(body, "tool_choice") {
+        None => return Ok(None),
+        Some(Value::String(word)) => match word.as_str() {
+            "auto" => ToolChoice::Auto,
+            "none" => ToolChoice::None,
+            "required" => ToolChoice::Required,
+            other => return Err(format!("tool_choice: \"{other}\" is none of auto, none, required")),
+        },
+        Some(value) => {
+            let fields = object(value, "tool_choice")?;
+            only(fields, "tool_choice", &["type", "function"])?;
+            match needed(fields, "type", "tool_choice")? {
+                "function" => {}
+                other => return Err(format!("tool_choice.type: \"{other}\" is not \"function\"")),
+            }
+            let function = object(fields.get("function").unwrap_or(&Value::Null), "tool_choice.function")?;
+            only(function, "tool_choice.function", &["name"])?;
+            named(needed(function, "name", "tool_choice.function")?)?
+        }
+    }))
+}
+
+/// The shape of the answer. Plain JSON mode is a schema that any object satisfies.
+fn schema(body: &Map<String, Value>) -> Result<Option<AnswerSchema>, Wrong> {
+    let Some(format) = set(body, "response_format") else { return Ok(None) };
+    let at = "response_format";
+    let fields = object(format, at)?;
+    only(fields, at, &["type", "json_schema"])?;
+    match needed(fields, "type", at)? {
+        "text" => Ok(None),
+        "json_object" => Ok(Some(AnswerSchema { name: "answer".to_owned(), schema: json!({ "type": "object" }) })),
+        "json_schema" => {
+            let at = "response_format.json_schema";
+            let wrapped = object(fields.get("json_schema").unwrap_or(&Value::Null), at)?;
+            only(wrapped, at, &["name", "schema", "strict", "description"])?;
+            let name = needed(wrapped, "name", at)?;
+            if !is_name(name) {
+                return Err(format!("{at}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
+            }
+            let mut schema = wrapped.get("schema").cloned().unwrap_or(Value::Null);
+            let members = schema.as_object_mut().ok_or_else(|| format!("{at}.schema: not an object"))?;
+            if let Some(description) = text(wrapped, "description", at)? {
+                members.entry("description").or_insert_with(|| description.into());
+            }
+            // Whether it is asked for in strict mode follows from the schema, at each provider.
+            flag(wrapped, "strict", at)?;
+            Ok(Some(AnswerSchema { name: name.to_owned(), schema }))
+        }
+        other => Err(format!("{at}.type: \"{other}\" is none of text, json_object, json_schema")),
+    }
+}
+
+fn effort(body: &Map<String, Value>) -> Result<Option<Effort>, Wrong> {
+    let Some(word) = text(body, "reasoning_effort", "").map_err(placed)? else { return Ok(None) };
+    let known = Effort::WORDS.into_iter().find(|effort| effort.word() == Some(word));
+    let words = || Effort::WORDS.into_iter().filter_map(Effort::word).collect::<Vec<_>>().join(", ");
+    known.map(Some).ok_or_else(|| format!("reasoning_effort: \"{word}\" is none of {}", words()))
+}
+
+fn include_usage(body: &Map<String, Value>, stream: bool) -> Result<bool, Wrong> {
+    let Some(options) = set(body, "stream_options") else { return Ok(false) };
+    if !stream {
+        return Err("stream_options: only where stream is true".to_owned());
+    }
+    let fields = object(options, "stream_options")?;
+    // Obfuscation pads events against those who measure them on the wire; on this machine there is nobody to hide from.
+    only(fields, "stream_options", &["include_usage", "include_obfuscation"])?;
+    Ok(flag(fields, "include_usage", "stream_options")?.unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(json: &str) -> Result<Asked, String> {
+        let Value::Object(body) = serde_json::from_str(json).unwrap() else { panic!("{json}") };
+        read(&body)
+    }
+
+    /// A request with these members beside a model and a message.
+    fn with(members: &str) -> Result<Asked, String> {
+        asked(&format!(r#"{{"model":"a/b","messages":[{{"role":"user","content":"hi"}}],{members}}}"#))
+    }
+
+    #[test]
+    fn everything_has_its_place() {
+        let all = with(
+            r#""stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":7,"temperature":0.70,
+               "top_p":1,"n":1,"stop":"END","seed":-3,"reasoning_effort":"low","parallel_tool_calls":false,
+               "tools":[{"type":"function","function":{"name":"w","parameters":{"type":"object"}}}],
+               "tool_choice":{"type":"function","function":{"name":"w"}},"user":"u-1","top_k":5,"logprobs":null,
+               "response_format":{"type":"json_schema","json_schema":{"name":"s","strict":true,"schema":{"type":"object"}}}"#,
+        );
+        let Asked { model, request, include_usage } = all.unwrap();
+        assert_eq!((model.as_str(), request.stream, include_usage), ("a/b", true, true));
+        assert_eq!((request.max_tokens, request.seed, request.effort), (Some(7), Some(-3), Some(Effort::Low)));
+        assert_eq!(request.temperature.unwrap().to_string(), "0.70", "the literal itself");
+        assert_eq!((request.stop, request.parallel_tools), (vec!["END".to_owned()], Some(false)));
+        assert_eq!(request.tool_choice, Some(ToolChoice::Named("w".to_owned())));
+        assert_eq!(request.schema.unwrap().name, "s");
+        let native: Vec<_> = request.native.iter().map(|native| (native.name, native.hint)).collect();
+        assert_eq!(native, [("user", true), ("top_k", false)]);
+        let plain = with(r#""stop":["a","b"],"response_format":{"type":"json_object"},"max_tokens":5"#).unwrap();
+        assert_eq!((plain.request.stop.len(), plain.request.max_tokens, plain.request.stream), (2, Some(5), false));
+        assert_eq!(plain.request.schema.unwrap().schema, json!({ "type": "object" }));
+    }
+
+    #[test]
+    fn mistakes_are_placed_and_nothing_is_dropped() {
+        for (members, wrong) in [
+            (r#""logprobs":true"#, ".logprobs: this version cannot send it"),
+            (r#""temprature":1"#, ".temprature: this version cannot send it; did you mean temperature"),
+            (r#""n":2"#, "n: only one answer can be asked for"),
+            (r#""stream":"yes""#, "stream: neither true nor false"),
+            (r#""stream_options":{"include_usage":true}"#, "stream_options: only where stream is true"),
+            (r#""max_tokens":0"#, "max_tokens: not a whole number above 0"),
+            (r#""max_tokens":1,"max_completion_tokens":2"#, "max_tokens: max_completion_tokens says something else"),
+            (r#""temperature":"hot""#, "temperature: not a number"),
+            (r#""stop":[1]"#, "stop: neither a text nor a list of texts"),
+            (
+                r#""tools":[{"type":"web_search"}]"#,
+                "tools[0].type: \"web_search\" is run by a provider; only functions can be given",
+            ),
+            (r#""tool_choice":"w""#, "tool_choice: \"w\" is none of auto, none, required"),
+            (r#""tool_choice":{"type":"function","function":{"name":"w"}}"#, "tool_choice: no tool is called \"w\""),
+            (
+                r#""response_format":{"type":"grammar"}"#,
+                "response_format.type: \"grammar\" is none of text, json_object, json_schema",
+            ),
+            (
+                r#""reasoning_effort":"huge""#,
+                "reasoning_effort: \"huge\" is none of none, minimal, low, medium, high, xhigh, max",
+            ),
+        ] {
+            assert_eq!(with(members).unwrap_err(), wrong, "{members}");
+        }
+        assert_eq!(asked(r#"{"messages":[]}"#).unwrap_err(), ".model: missing");
+        assert_eq!(asked(r#"{"model":"a/b","messages":[]}"#).unwrap_err(), "messages: empty");
+        let role = r#"{"model":"a/b","messages":[{"role":"wizard","content":"x"}]}"#;
+        assert!(asked(role).unwrap_err().starts_with("messages[0].role: \"wizard\""));
+    }
+}

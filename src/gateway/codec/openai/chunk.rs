@@ -1,0 +1,114 @@
+//! A streamed answer as OpenAI writes it: server-sent events with a chunk each, and `[DONE]` after a whole answer alone.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::super::{Ended, Stream};
+use super::whole::{error, finish_reason, usage};
+use crate::chat::{ChatEvent, Finish};
+use crate::gateway::problem::Problem;
+
+/// One stream.
+#[derive(Debug)]
+pub struct Chunks {
+    /// What every chunk begins with, up to its choices.
+    head: String,
+    include_usage: bool,
+    begun: bool,
+    finish: Option<(Finish, String)>,
+}
+
+impl Chunks {
+    /// A stream of an answer by this id (`chatcmpl-...`), begun at that second, of that model.
+    #[must_use]
+    pub fn new(id: &str, created: i64, model: &str, include_usage: bool) -> Self {
+        let head = format!(
+            "data: {{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":{},\"choices\":[",
+            quoted(id),
+            quoted(model)
+        );
+        Self { head, include_usage, begun: false, finish: None }
+    }
+
+    /// A chunk with this delta, whose braces are left out.
+    fn chunk(&mut self, delta: &str, finish: Option<&(Finish, String)>, out: &mut String) {
+        out.push_str(&self.head);
+        out.push_str("{\"index\":0,\"delta\":{");
+        if !self.begun {
+            self.begun = true;
+            out.push_str("\"role\":\"assistant\"");
+            out.push_str(if delta.is_empty() { "" } else { "," });
+        }
+        out.push_str(delta);
+        out.push_str("},\"logprobs\":null,\"finish_reason\":");
+        match finish {
+            None => out.push_str("null"),
+            Some((finish, native)) => {
+                let native = quoted(native);
+                let _ = write!(out, "\"{}\",\"native_finish_reason\":{native}", finish_reason(*finish));
+            }
+        }
+        out.push_str(if self.include_usage { "}],\"usage\":null}\n\n" } else { "}]}\n\n" });
+    }
+}
+
+/// A JSON string.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+impl Stream for Chunks {
+    fn event(&mut self, event: &ChatEvent, out: &mut String) {
+        let delta = match event {
+            ChatEvent::Text(text) => format!("\"content\":{}", quoted(text)),
+            ChatEvent::Reasoning(text) => format!("\"reasoning_content\":{}", quoted(text)),
+            ChatEvent::ToolCall { index, id, name, arguments } => {
+                let mut call = format!("\"tool_calls\":[{{\"index\":{index}");
+                if let Some(name) = name {
+                    // Some providers give none; a result has to name it.
+                    let id = id.clone().unwrap_or_else(|| format!("call_{index}"));
+                    let _ = write!(call, ",\"id\":{},\"type\":\"function\"", quoted(&id));
+                    let _ = write!(call, ",\"function\":{{\"name\":{},", quoted(name));
+                } else {
+                    call.push_str(",\"function\":{");
+                }
+                let _ = write!(call, "\"arguments\":{}}}}}]", quoted(arguments));
+                call
+            }
+            ChatEvent::Signature { index: None, signature } => format!("\"signature\":{}", quoted(signature)),
+            ChatEvent::Signature { index: Some(index), signature } => {
+                format!("\"tool_calls\":[{{\"index\":{index},\"signature\":{}}}]", quoted(signature))
+            }
+            ChatEvent::Finished { finish, native } => {
+                self.finish = Some((*finish, native.clone()));
+                return;
+            }
+            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) => return,
+        };
+        self.chunk(&delta, None, out);
+    }
+
+    fn end(&mut self, ended: &Ended, out: &mut String) {
+        let finish = self.finish.take();
+        self.chunk("", finish.as_ref(), out);
+        if self.include_usage || ended.metadata.is_some() {
+            out.push_str(&self.head);
+            let _ = write!(out, "],\"provider\":{}", quoted(&ended.provider));
+            let _ = write!(out, ",\"usage\":{}", if self.include_usage { usage(ended) } else { Value::Null });
+            if let Some(metadata) = &ended.metadata {
+                let _ = write!(out, ",\"openmux\":{metadata}");
+            }
+            out.push_str("}\n\n");
+        }
+        out.push_str("data: [DONE]\n\n");
+    }
+
+    fn failed(&mut self, problem: &Problem, out: &mut String) {
+        let _ = write!(out, "data: {}\n\n", error(problem));
+    }
+
+    fn alive(&mut self, out: &mut String) {
+        out.push_str(": openmux is waiting for the provider\n\n");
+    }
+}

@@ -1,0 +1,139 @@
+//! A whole answer, what it used, and an error, as OpenAI writes them.
+
+use serde_json::{Map, Value};
+
+use super::super::Ended;
+use super::answer::Answer;
+use crate::catalog::Usage;
+use crate::chat::{ChatEvent, Finish};
+use crate::gateway::problem::Problem;
+use crate::units::Tokens;
+
+/// The document of a whole answer.
+#[must_use]
+pub fn completion(events: &[ChatEvent], ended: &Ended) -> Value {
+    let answer = Answer::of(events);
+    let mut message = match answer.message(ended.maker.as_ref()) {
+        Value::Object(message) => message,
+        _ => Map::new(),
+    };
+    // Clients expect a text, with what was thought beside it.
+    let said = if answer.text.is_empty() { Value::Null } else { answer.text.as_str().into() };
+    message.insert("content".to_owned(), said);
+    message.insert("refusal".to_owned(), Value::Null);
+    message.shift_remove("reasoning");
+    if !answer.reasoning.is_empty() {
+        message.insert("reasoning_content".to_owned(), answer.reasoning.as_str().into());
+    }
+    let finish = finish(events);
+    let mut choice = Map::new();
+    choice.insert("index".to_owned(), 0.into());
+    choice.insert("message".to_owned(), message.into());
+    choice.insert("logprobs".to_owned(), Value::Null);
+    choice.insert("finish_reason".to_owned(), finish.map_or(Value::Null, |(finish, _)| finish_reason(finish).into()));
+    choice.insert("native_finish_reason".to_owned(), finish.map_or(Value::Null, |(_, native)| native.into()));
+    let mut document = Map::new();
+    document.insert("id".to_owned(), ended.answer_id().into());
+    document.insert("object".to_owned(), "chat.completion".into());
+    document.insert("created".to_owned(), ended.created.into());
+    document.insert("model".to_owned(), ended.model.as_str().into());
+    document.insert("provider".to_owned(), ended.provider.as_str().into());
+    document.insert("choices".to_owned(), Value::Array(vec![choice.into()]));
+    document.insert("usage".to_owned(), usage(ended));
+    if let Some(metadata) = &ended.metadata {
+        document.insert("openmux".to_owned(), metadata.clone());
+    }
+    document.into()
+}
+
+fn finish(events: &[ChatEvent]) -> Option<(Finish, &str)> {
+    events.iter().rev().find_map(|event| match event {
+        ChatEvent::Finished { finish, native } => Some((*finish, native.as_str())),
+        _ => None,
+    })
+}
+
+/// OpenAI's word. It has none for what this version does not know; the provider's own stands beside it.
+#[must_use]
+pub const fn finish_reason(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Other => "stop",
+        finish => finish.name(),
+    }
+}
+
+/// What was used and what it cost; unknown counts are null, and so is the whole where nothing was reported.
+#[must_use]
+pub fn usage(ended: &Ended) -> Value {
+    if ended.usage.is_none() && ended.cost.is_none() {
+        return Value::Null;
+    }
+    let counted = ended.usage.clone().unwrap_or_default();
+    let count = |tokens: Option<Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
+    let Usage { input, output, cache_read, cache_write, reasoning, .. } = &counted;
+    let mut object = Map::new();
+    object.insert("prompt_tokens".to_owned(), count(*input));
+    object.insert("completion_tokens".to_owned(), count(*output));
+    object.insert("total_tokens".to_owned(), count(input.zip(*output).map(|(input, output)| input + output)));
+    let details = |pairs: &[(&str, Option<Tokens>)]| {
+        let told = pairs.iter().filter_map(|(name, tokens)| Some(((*name).to_owned(), (*tokens)?.count().into())));
+        told.collect::<Map<String, Value>>()
+    };
+    let input = details(&[
+        ("cached_tokens", *cache_read),
+        ("cache_write_tokens", *cache_write),
+        ("audio_tokens", counted.input_audio),
+        ("image_tokens", counted.input_image),
+    ]);
+    let output = details(&[
+        ("reasoning_tokens", *reasoning),
+        ("audio_tokens", counted.output_audio),
+        ("image_tokens", counted.output_image),
+    ]);
+    if !input.is_empty() {
+        object.insert("prompt_tokens_details".to_owned(), input.into());
+    }
+    if !output.is_empty() {
+        object.insert("completion_tokens_details".to_owned(), output.into());
+    }
+    object.insert("cost".to_owned(), ended.cost.map_or(Value::Null, |cost| super::super::literal(&cost.exact())));
+    object.into()
+}
+
+/// An error in OpenAI's envelope, with what openmux knows of it beside.
+#[must_use]
+pub fn error(problem: &Problem) -> Value {
+    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+    let mut error = Map::new();
+    error.insert("message".to_owned(), problem.message.as_str().into());
+    error.insert("type".to_owned(), kind(problem).into());
+    error.insert("param".to_owned(), text(&problem.param));
+    error.insert("code".to_owned(), problem.code.as_str().into());
+    error.insert("class".to_owned(), problem.class.map_or(Value::Null, |class| class.name().into()));
+    error.insert("owner".to_owned(), problem.owner().into());
+    error.insert("fix".to_owned(), text(&problem.fix));
+    if let Some(wait) = problem.retry_after {
+        error.insert("retry_after".to_owned(), wait.as_secs().into());
+    }
+    if !problem.previous.is_empty() {
+        error.insert("previous_errors".to_owned(), problem.previous.clone().into());
+    }
+    if !problem.rejected.is_empty() {
+        error.insert("rejected".to_owned(), problem.rejected.clone().into());
+    }
+    let mut document = Map::new();
+    document.insert("error".to_owned(), error.into());
+    document.into()
+}
+
+/// OpenAI's type of an error, by its status.
+fn kind(problem: &Problem) -> &'static str {
+    match problem.status.as_u16() {
+        401 => "authentication_error",
+        402 => "insufficient_quota",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}

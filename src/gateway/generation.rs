@@ -1,0 +1,90 @@
+//! `GET /v1/generation/{id}`: what became of an answer, who was asked for it, and what it cost.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use super::Gateway;
+use super::codec::literal;
+use super::problem::{Problem, millis};
+use crate::observe::Observation;
+use crate::routing::decision_hex;
+use crate::units::{Tokens, Usd};
+
+/// No request takes longer than this.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What is kept of an answer; `id` is its own (`chatcmpl-...`) or its decision's.
+///
+/// # Errors
+/// There is none of that id, or what is kept of it cannot be read.
+pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
+    let hex = id.strip_prefix("chatcmpl-").unwrap_or(id).to_ascii_lowercase();
+    let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "no answer of that id is kept");
+    if hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(none().fix("the answer's id, or x-openmux-decision-id: 32 hex digits"));
+    }
+    let unreadable = |error: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store", error);
+    let store = &gateway.owned.store;
+    let found = store.decision(&hex).map_err(|error| unreadable(error.to_string()))?;
+    let Some(kept) = found.into_iter().next() else { return Err(none()) };
+    let at = kept.input.now;
+    let attempts = store.attempts(at, at + LONGEST).map_err(|error| unreadable(error.to_string()))?;
+    let own: Vec<&Observation> = attempts.iter().filter(|seen| seen.group == kept.id).collect();
+    let last = own.last().copied();
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    let charged = last.and_then(|seen| seen.billed.or(seen.cost));
+    let usage = last.and_then(|seen| seen.usage.as_ref());
+    put("id", format!("chatcmpl-{}", decision_hex(&kept.id)).into());
+    put("decision_id", decision_hex(&kept.id).into());
+    put("created_at", at.to_string().into());
+    put("model", kept.input.request.model.as_str().into());
+    put("provider_name", last.map_or(Value::Null, |seen| seen.endpoint.provider.as_str().into()));
+    put("streamed", kept.input.request.stream.into());
+    put("class", last.map_or(Value::Null, |seen| seen.class.name().into()));
+    put("native_finish_reason", last.and_then(|seen| seen.finish.clone()).map_or(Value::Null, Value::from));
+    put("tokens_prompt", count(usage.and_then(|usage| usage.input)));
+    put("tokens_completion", count(usage.and_then(|usage| usage.output)));
+    put("tokens_reasoning", count(usage.and_then(|usage| usage.reasoning)));
+    put("tokens_cached", count(usage.and_then(|usage| usage.cache_read)));
+    put("total_cost", usd(charged));
+    put("expected_cost", usd(last.and_then(|seen| seen.asked.expected)));
+    put("latency", time(last.and_then(|seen| seen.timings.ttft)));
+    put("generation_time", time(last.and_then(|seen| seen.timings.e2e)));
+    put("provider_responses", own.iter().map(|seen| attempt(seen)).collect::<Vec<_>>().into());
+    let order = kept.order.iter().map(
+        |placed| serde_json::json!({ "provider": placed.endpoint.provider.as_str(), "total_usd": usd(placed.total) }),
+    );
+    put("candidates", order.collect::<Vec<_>>().into());
+    Ok(Value::from(Map::from_iter([("data".to_owned(), object.into())])))
+}
+
+fn attempt(seen: &Observation) -> Value {
+    let mut object = Map::new();
+    object.insert("provider_name".to_owned(), seen.endpoint.provider.as_str().into());
+    object.insert("upstream_model".to_owned(), seen.endpoint.upstream_model.as_str().into());
+    object.insert("status".to_owned(), seen.http_status.map_or(Value::Null, Value::from));
+    object.insert("class".to_owned(), seen.class.name().into());
+    object.insert("code".to_owned(), seen.code.clone().map_or(Value::Null, Value::from));
+    object.insert("latency".to_owned(), time(seen.timings.ttft));
+    object.insert("generation_time".to_owned(), time(seen.timings.e2e));
+    object.insert("cost".to_owned(), usd(seen.billed.or(seen.cost)));
+    object.into()
+}
+
+fn count(tokens: Option<Tokens>) -> Value {
+    tokens.map_or(Value::Null, |tokens| tokens.count().into())
+}
+
+fn usd(amount: Option<Usd>) -> Value {
+    amount.map_or(Value::Null, |amount| literal(&amount.exact()))
+}
+
+/// Milliseconds.
+fn time(time: Option<Duration>) -> Value {
+    time.map_or(Value::Null, |time| literal(&millis(time)))
+}

@@ -1,0 +1,140 @@
+//! Who may ask: a token where one is set, and otherwise programs on this machine, but no web page in its browser.
+//!
+//! A page of another site can send requests here, and can let its own name point here (DNS rebinding). It cannot choose the
+//! `Origin` and `Host` that the browser sends along.
+
+use http::{HeaderMap, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+use super::Config;
+use super::problem::Problem;
+
+/// What clients must show. Only its digest is kept.
+#[derive(Clone)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// The token of that text; `None` where it is empty.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(Sha256::digest(text.as_bytes()).into()))
+    }
+
+    /// Whether it is this one, in a time that does not depend on where they differ.
+    fn is(&self, shown: &str) -> bool {
+        let shown: [u8; 32] = Sha256::digest(shown.as_bytes()).into();
+        let differing = self.0.iter().zip(shown).fold(0, |bits, (own, other)| bits | (own ^ other));
+        std::hint::black_box(differing) == 0
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token([redacted])")
+    }
+}
+
+/// Whether a request may be answered.
+///
+/// # Errors
+/// It comes from a page of another site, under a strange name, or without the token.
+pub(super) fn admit(config: &Config, headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
+    let host = text(header::HOST).unwrap_or_default();
+    // No page knows the token; without one the name is all there is to tell by.
+    if config.token.is_none() && !is_own(config, host) {
+        let message = format!("\"{}\" is not a name of this gateway", plain(host));
+        let fix = "call it as 127.0.0.1 or localhost, or name it with --host-name";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_host", message).fix(fix));
+    }
+    if let Some(origin) = text(header::ORIGIN) {
+        let site = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        if !site.is_some_and(|site| is_own(config, site)) {
+            let message = format!("pages of \"{}\" may not call this gateway", plain(origin));
+            return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_origin", message));
+        }
+    }
+    let Some(token) = &config.token else { return Ok(()) };
+    let bearer = text(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, rest) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+    });
+    // Anthropic's older clients carry it there.
+    let shown = bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()));
+    match shown {
+        Some(shown) if token.is(shown) => Ok(()),
+        Some(_) => Err(unauthorized("the gateway does not know this token")),
+        None => Err(unauthorized("the gateway wants a token: Authorization: Bearer ...")),
+    }
+}
+
+fn unauthorized(message: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message)
+        .fix("send the token that openmux serve was given")
+}
+
+/// Whether a name, with or without a port, is one of this machine's, or one that the gateway was told.
+fn is_own(config: &Config, place: &str) -> bool {
+    let name = match place.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => place.split(':').next().unwrap_or_default(),
+    };
+    let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback
+        || name.eq_ignore_ascii_case("localhost")
+        || config.hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// What came from outside, short and harmless.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(config: &Config, headers: &[(&'static str, &str)]) -> Result<(), String> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        admit(config, &map).map_err(|problem| problem.code)
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_turned_away() {
+        let config = Config { hosts: vec!["gate.example".to_owned()], ..Config::default() };
+        for (host, origin, expected) in [
+            ("127.0.0.1:8080", None, Ok(())),
+            ("localhost", None, Ok(())),
+            ("[::1]:8080", Some("http://localhost:3000"), Ok(())),
+            ("gate.example:8080", None, Ok(())),
+            ("evil.example", None, Err("wrong_host")),
+            ("127.0.0.1.evil.example", None, Err("wrong_host")),
+            ("", None, Err("wrong_host")),
+            ("127.0.0.1:8080", Some("https://evil.example"), Err("wrong_origin")),
+            ("127.0.0.1:8080", Some("null"), Err("wrong_origin")),
+            ("127.0.0.1:8080", Some("https://localhost.evil.example"), Err("wrong_origin")),
+        ] {
+            let mut headers = vec![("host", host)];
+            headers.extend(origin.map(|origin| ("origin", origin)));
+            assert_eq!(asked(&config, &headers), expected.map_err(str::to_owned), "{host} {origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_taken_from_either_header_and_never_shown() {
+        let config = Config { token: Token::new(" secret\n"), ..Config::default() };
+        let with = |name, value| asked(&config, &[("host", "192.168.1.7:8080"), (name, value)]);
+        assert_eq!(with("authorization", "Bearer secret"), Ok(()));
+        assert_eq!(with("authorization", "bearer  secret"), Ok(()));
+        assert_eq!(with("x-api-key", "secret"), Ok(()));
+        for (name, value) in [("authorization", "Bearer secre"), ("authorization", "Basic secret"), ("x-api-key", "")] {
+            assert_eq!(with(name, value), Err("invalid_api_key".to_owned()), "{name}: {value}");
+        }
+        assert!(!format!("{:?}", config.token).contains("secret"));
+        assert!(Token::new(" \n").is_none());
+    }
+}

@@ -1,0 +1,203 @@
+//! `GET /metrics`: counts and times since the start, in Prometheus's text form, by the names of OpenTelemetry's conventions
+//! for generative models (a dot is an underscore, and the unit comes last).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::served::Line;
+use crate::dispatch::AttemptReport;
+use crate::units::{Tokens, Usd};
+
+/// The bounds that the conventions advise.
+const SECONDS: [f64; 14] = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const FIRST: [f64; 16] = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const EACH: [f64; 13] = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+const TOKENS: [f64; 14] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+
+/// A histogram's name, what it is, and its bounds.
+struct Kind {
+    name: &'static str,
+    help: &'static str,
+    bounds: &'static [f64],
+}
+
+const DURATION: Kind = Kind {
+    name: "gen_ai_client_operation_duration_seconds",
+    help: "How long one attempt at a provider took.",
+    bounds: &SECONDS,
+};
+const FIRST_CHUNK: Kind = Kind {
+    name: "gen_ai_client_operation_time_to_first_chunk_seconds",
+    help: "From the connection being up to the first token of a stream.",
+    bounds: &FIRST,
+};
+const PER_CHUNK: Kind = Kind {
+    name: "gen_ai_client_operation_time_per_output_chunk_seconds",
+    help: "From one chunk of a stream to the next, on average over the stream.",
+    bounds: &EACH,
+};
+const USAGE: Kind =
+    Kind { name: "gen_ai_client_token_usage", help: "Tokens that were used, as reported.", bounds: &TOKENS };
+const SERVED: Kind = Kind {
+    name: "http_server_request_duration_seconds",
+    help: "From a request's head to the last byte of its answer.",
+    bounds: &SECONDS,
+};
+
+/// Counts of samples by bound, their number and their sum.
+#[derive(Debug, Clone, Default)]
+struct Histogram {
+    counts: Vec<u64>,
+    count: u64,
+    sum: f64,
+}
+
+/// Labels as they are written, without braces.
+type Labels = String;
+
+#[derive(Debug, Default)]
+struct Inner {
+    histograms: BTreeMap<&'static str, BTreeMap<Labels, Histogram>>,
+    attempts: BTreeMap<Labels, u64>,
+    cost: BTreeMap<Labels, Usd>,
+    unpriced: u64,
+    failovers: u64,
+}
+
+/// What was counted since the start.
+#[derive(Debug, Default)]
+pub(super) struct Metrics(Mutex<Inner>);
+
+impl Inner {
+    fn sample(&mut self, kind: &Kind, labels: &str, value: f64) {
+        let all = self.histograms.entry(kind.name).or_default();
+        if !all.contains_key(labels) {
+            all.insert(labels.to_owned(), Histogram { counts: vec![0; kind.bounds.len()], ..Histogram::default() });
+        }
+        let Some(histogram) = all.get_mut(labels) else { return };
+        for (bound, count) in kind.bounds.iter().zip(&mut histogram.counts) {
+            *count += u64::from(value <= *bound);
+        }
+        histogram.count += 1;
+        histogram.sum += value;
+    }
+
+    fn attempt(&mut self, model: &str, attempt: &AttemptReport) {
+        let outcome = &attempt.outcome;
+        let provider = attempt.endpoint.provider.as_str();
+        let of = format!(
+            "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"{}\",gen_ai_request_model=\"{}\"",
+            escaped(provider),
+            escaped(model)
+        );
+        let failed = !outcome.class.is_success();
+        let error = if failed { format!(",error_type=\"{}\"", outcome.class.name()) } else { String::new() };
+        let by_class = format!("provider=\"{}\",class=\"{}\"", escaped(provider), outcome.class.name());
+        *self.attempts.entry(by_class).or_default() += 1;
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        if let Some(time) = seconds(outcome.timings.e2e) {
+            self.sample(&DURATION, &format!("{of}{error}"), time);
+        }
+        if let Some(time) = seconds(outcome.timings.ttft) {
+            self.sample(&FIRST_CHUNK, &of, time);
+        }
+        if let (Some(decode), true) = (seconds(outcome.timings.decode), outcome.events > 1) {
+            self.sample(&PER_CHUNK, &of, decode / f64::from(outcome.events - 1));
+        }
+        let usage = outcome.usage.as_ref();
+        let counts = [("input", usage.and_then(|usage| usage.input)), ("output", usage.and_then(|usage| usage.output))];
+        for (kind, tokens) in counts {
+            if let Some(tokens) = tokens {
+                self.sample(&USAGE, &format!("{of},gen_ai_token_type=\"{kind}\""), float(tokens));
+            }
+        }
+        match attempt.charged() {
+            Some(cost) => *self.cost.entry(of).or_default() += cost,
+            None if !failed => self.unpriced += 1,
+            None => {}
+        }
+    }
+}
+
+/// Counts of tokens lie far below what a float holds exactly.
+#[expect(clippy::cast_precision_loss, reason = "a count of tokens is at most ten thousand million")]
+const fn float(tokens: Tokens) -> f64 {
+    tokens.count() as f64
+}
+
+/// A label's value.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+impl Metrics {
+    /// Counts one request.
+    pub(super) fn count(&self, line: &Line) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let labels = format!(
+            "http_request_method=\"{}\",http_route=\"{}\",http_response_status_code=\"{}\"",
+            escaped(&line.method),
+            line.route,
+            line.status
+        );
+        inner.sample(&SERVED, &labels, line.took.as_secs_f64());
+        if let Some((model, _, attempts)) = &line.chat {
+            inner.failovers += u64::from(attempts.windows(2).any(|pair| pair[0].endpoint != pair[1].endpoint));
+            for attempt in attempts {
+                inner.attempt(model, attempt);
+            }
+        }
+    }
+
+    /// Everything, with how many requests are under way.
+    pub(super) fn text(&self, under_way: usize) -> String {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = String::new();
+        for kind in [SERVED, DURATION, FIRST_CHUNK, PER_CHUNK, USAGE] {
+            let Kind { name, help, bounds } = kind;
+            let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} histogram\n");
+            for (labels, histogram) in inner.histograms.get(name).into_iter().flatten() {
+                for (bound, count) in bounds.iter().zip(&histogram.counts) {
+                    let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}");
+                }
+                let Histogram { count, sum, .. } = histogram;
+                let _ = writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}");
+                let _ = writeln!(out, "{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {count}");
+            }
+        }
+        let mut counter = |name: &str, help: &str, rows: Vec<(String, String)>| {
+            let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} counter\n");
+            for (labels, value) in rows {
+                let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+                let _ = writeln!(out, "{name}{labels} {value}");
+            }
+        };
+        let attempts = inner.attempts.iter().map(|(labels, count)| (labels.clone(), count.to_string())).collect();
+        counter("openmux_attempts_total", "Attempts at providers, by how they ended.", attempts);
+        let cost = inner.cost.iter().map(|(labels, cost)| (labels.clone(), cost.exact())).collect();
+        counter("openmux_cost_usd_total", "What attempts cost, exact, where it is known.", cost);
+        let one = |count: u64| vec![(String::new(), count.to_string())];
+        counter("openmux_cost_unknown_total", "Answers whose cost is not known.", one(inner.unpriced));
+        counter("openmux_failovers_total", "Requests that moved on to another provider.", one(inner.failovers));
+        let name = "openmux_requests_under_way";
+        let _ = write!(out, "# HELP {name} Chats under way.\n# TYPE {name} gauge\n{name} {under_way}\n");
+        out
+    }
+}

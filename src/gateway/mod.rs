@@ -1,0 +1,130 @@
+//! The same [`Dispatcher`](crate::dispatch::Dispatcher) over HTTP: a local gateway that existing clients of OpenAI use
+//! unchanged. No decision is made here; a request is read ([`codec`]), routed and executed by the dispatcher, and written.
+//!
+//! One thread takes connections in and hands them to worker threads, each with a runtime, a client and a pool of its own
+//! ([`serve`]); nothing of a request crosses threads. An answer is driven by whoever writes it (`run`, `reply`): where the
+//! client reads slowly the provider is read from slowly, and where it goes away the attempt is stopped and recorded.
+
+mod chat;
+pub mod codec;
+mod count;
+mod explain;
+mod generation;
+mod guard;
+mod intake;
+mod metrics;
+mod models;
+mod problem;
+mod reply;
+mod routes;
+mod run;
+mod served;
+mod server;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::dispatch::{Line, Owned};
+use crate::routing::Constraints;
+use crate::units::Usd;
+use count::Counter;
+pub use explain::Explained;
+pub use guard::Token;
+use metrics::Metrics;
+pub use problem::Problem;
+pub use served::Line as LogLine;
+pub use server::{Serving, serve};
+
+/// How a gateway behaves.
+pub struct Config {
+    /// What clients must show; `None` lets anybody in who is on this machine.
+    pub token: Option<Token>,
+    /// The names, beside those of this machine, that a `Host` header may hold.
+    pub hosts: Vec<String>,
+    /// The largest body of a request, in bytes.
+    pub largest_body: usize,
+    /// The most requests at once.
+    pub at_once: usize,
+    /// How long a request's head, and then its body, may take to arrive.
+    pub arrival: Duration,
+    /// How long the head of a stream waits for the first token, so that a failure before it has a status of its own; and
+    /// how long a stream is silent before a comment says that somebody is still there.
+    pub quiet: Duration,
+    /// What is not negotiable in any request.
+    pub constraints: Constraints,
+    /// How long one chat may take; `None` is no limit.
+    pub total: Option<Duration>,
+    /// The most that all requests of a day (UTC) may cost together.
+    pub day_cap: Option<Usd>,
+    /// Takes what is noted of each request.
+    pub log: Box<dyn Fn(&LogLine) + Send + Sync>,
+    /// Puts a decision into words, as `route explain -o json` does.
+    pub explain: Option<Explain>,
+}
+
+/// Puts a decision into words.
+pub type Explain = Box<dyn Fn(&Explained<'_>) -> Value + Send + Sync>;
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("token", &self.token).field("at_once", &self.at_once).finish_non_exhaustive()
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            token: None,
+            hosts: Vec::new(),
+            largest_body: 32 * 1024 * 1024,
+            at_once: 1024,
+            arrival: Duration::from_secs(30),
+            quiet: Duration::from_secs(10),
+            constraints: Constraints::default(),
+            total: Some(Duration::from_secs(600)),
+            day_cap: None,
+            log: Box::new(|_| {}),
+            explain: None,
+        }
+    }
+}
+
+/// Everything that all threads of a gateway share.
+#[derive(Debug)]
+pub struct Gateway {
+    owned: Owned,
+    config: Config,
+    under_way: Arc<Counter>,
+    metrics: Metrics,
+    /// The list of models: keys and catalog stay as they are.
+    models: OnceLock<Bytes>,
+}
+
+impl Gateway {
+    /// A gateway that does not listen yet.
+    #[must_use]
+    pub fn new(owned: Owned, config: Config) -> Self {
+        Self {
+            owned,
+            config,
+            under_way: Arc::new(Counter::default()),
+            metrics: Metrics::default(),
+            models: OnceLock::new(),
+        }
+    }
+}
+
+/// What one thread has for itself.
+#[derive(Debug)]
+struct Worker {
+    gateway: Arc<Gateway>,
+    line: Line,
+    /// Chats whose clients went away.
+    orphans: mpsc::UnboundedSender<run::Orphan>,
+    /// Whether the gateway is about to stop.
+    draining: tokio::sync::watch::Receiver<bool>,
+}

@@ -1,0 +1,326 @@
+//! Why a request gets no answer, in no dialect: a status, a class, whose it is, one fix.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde_json::{Map, Value};
+
+use super::codec::literal;
+use crate::catalog::ModelId;
+use crate::catalog::resolve::ResolveError;
+use crate::dispatch::{AttemptReport, ChatReport, OverBudget};
+use crate::observe::{CostState, ErrorClass};
+use crate::routing::{Decision, Rejected, Rejection};
+
+/// Why a request gets no answer, or only a part of one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The word for programs, e.g. `overloaded`, `model_not_found`.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// Which parameter of the request is at fault, if one is.
+    pub param: Option<String>,
+    /// The class of the last attempt, where one was made.
+    pub class: Option<ErrorClass>,
+    /// What to do about it.
+    pub fix: Option<String>,
+    /// How long to wait before asking again.
+    pub retry_after: Option<Duration>,
+    /// Every attempt that failed, in order.
+    pub previous: Vec<Value>,
+    /// The providers that could not be used, each with why.
+    pub rejected: Vec<Value>,
+}
+
+impl Problem {
+    /// One of this status.
+    pub(crate) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+            param: None,
+            class: None,
+            fix: None,
+            retry_after: None,
+            previous: Vec::new(),
+            rejected: Vec::new(),
+        }
+    }
+
+    /// The same with what to do about it.
+    pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// Whose it is: `provider`, `your key`, `your request`, `your network`, `openmux`.
+    #[must_use]
+    pub fn owner(&self) -> &'static str {
+        match self.class {
+            Some(class) => class.owner(),
+            None if self.status.is_server_error() => "openmux",
+            None if self.status == StatusCode::UNAUTHORIZED => "your key",
+            None => "your request",
+        }
+    }
+
+    /// A request that cannot be read; `wrong` has its place before it: `messages[0].role: missing`.
+    pub(crate) fn invalid(wrong: &str) -> Self {
+        let wrong = wrong.trim_start_matches('.');
+        let place = wrong.split_once(": ").map(|(place, _)| place).filter(|place| !place.contains(' '));
+        Self { param: place.map(str::to_owned), ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", wrong) }
+    }
+
+    /// A name that is no model's.
+    pub(crate) fn no_model(error: &ResolveError) -> Self {
+        let problem = Self {
+            param: Some("model".to_owned()),
+            ..Self::new(StatusCode::NOT_FOUND, "model_not_found", error.to_string())
+        };
+        let near = match error {
+            ResolveError::Unknown { suggestions, .. } => suggestions.iter().map(ToString::to_string).collect(),
+            ResolveError::Ambiguous { candidates, .. } => candidates.clone(),
+            ResolveError::UnknownSuffix { variants, .. } => variants.clone(),
+        };
+        if near.is_empty() {
+            problem.fix("GET /v1/models lists them")
+        } else {
+            problem.fix(format!("did you mean {}?", near.join(", ")))
+        }
+    }
+
+    /// Nobody may be used.
+    pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> Self {
+        let rejected: Vec<Value> = decision.rejected.iter().map(rejection).collect();
+        let Some(first) = nearest(decision) else {
+            let message = format!("nobody serves {model} for chat");
+            return Self { rejected, ..Self::new(StatusCode::NOT_FOUND, "no_provider", message) };
+        };
+        let provider = &decision
+            .rejected
+            .iter()
+            .find(|entry| entry.reasons.contains(first))
+            .map(|entry| entry.endpoint.provider.to_string())
+            .unwrap_or_default();
+        let of = |status, class, what: String, fix: String| Self {
+            class,
+            ..Self::new(status, first.code(), format!("no provider of {model} can be used: {what}")).fix(fix)
+        };
+        let problem = match first {
+            Rejection::NoCredential { looked_in } => {
+                let name = looked_in.first().map_or("PROVIDER_API_KEY", String::as_str);
+                let fix = format!("set {name} (or another provider's key) where openmux serve runs");
+                of(StatusCode::UNAUTHORIZED, Some(ErrorClass::Auth), "no key is set".to_owned(), fix)
+            }
+            Rejection::MissingSetting { variables } => {
+                let fix = format!("set {} where openmux serve runs", variables.join(", "));
+                of(StatusCode::UNAUTHORIZED, Some(ErrorClass::Auth), format!("{provider} needs a setting"), fix)
+            }
+            Rejection::Unsupported { parameter } => {
+                let what = format!("none can be told {parameter}");
+                of(StatusCode::BAD_REQUEST, Some(ErrorClass::Unsupported), what, format!("leave out {parameter}"))
+            }
+            Rejection::ContextTooSmall { needed, limit } | Rejection::InputTooLong { needed, limit } => {
+                let what = format!("about {needed} tokens are needed, {provider} takes {limit}");
+                of(
+                    StatusCode::BAD_REQUEST,
+                    Some(ErrorClass::TooLarge),
+                    what,
+                    "a shorter prompt, or another model".to_owned(),
+                )
+            }
+            Rejection::OutputTooSmall { needed, limit } => {
+                let what = format!("an answer of {needed} tokens is longer than any can give");
+                of(
+                    StatusCode::BAD_REQUEST,
+                    Some(ErrorClass::Unsupported),
+                    what,
+                    format!("max_tokens of at most {limit}"),
+                )
+            }
+            Rejection::ForeignState { made_by } => {
+                let what = format!("only {made_by} can take back what it signed");
+                of(StatusCode::BAD_REQUEST, Some(ErrorClass::Unsupported), what, "leave the signatures out".to_owned())
+            }
+            Rejection::AboveMaxCost { .. } | Rejection::UnboundedCost { .. } => of(
+                StatusCode::PAYMENT_REQUIRED,
+                None,
+                "it could cost more than one request may".to_owned(),
+                "max_tokens with a smaller number, or OPENMUX_MAX_COST where openmux serve runs".to_owned(),
+            ),
+            Rejection::Retired { .. } => of(
+                StatusCode::NOT_FOUND,
+                Some(ErrorClass::NotFound),
+                format!("{provider} has retired it"),
+                "another model".to_owned(),
+            ),
+            other => {
+                let what = format!("{provider}: {}", other.code());
+                of(StatusCode::NOT_FOUND, None, what, "GET /v1/route/explain says why, provider by provider".to_owned())
+            }
+        };
+        Self { rejected, ..problem }
+    }
+
+    /// No attempt has answered.
+    pub(crate) fn failed(report: &ChatReport, decision: &Decision, model: &ModelId) -> Self {
+        if let Some(over) = report.over_budget.as_ref().filter(|_| report.attempts.is_empty()) {
+            return Self::over_budget(over);
+        }
+        let Some(last) = report.failed() else { return Self::unroutable(decision, model) };
+        let class = last.outcome.class;
+        let (status, code, word, fix) = words(class);
+        let provider = &last.endpoint.provider;
+        let said = last.outcome.error.as_ref().map(|error| error.message.trim()).filter(|text| !text.is_empty());
+        let said = said.map(|text| format!(": {text}")).unwrap_or_default();
+        let count = report.attempts.len();
+        let message = match count {
+            1 => format!("{provider} {word}{said}"),
+            several => format!("all {several} attempts failed; the last: {provider} {word}{said}"),
+        };
+        let asked = last.outcome.error.as_ref().and_then(|error| error.retry_after);
+        Self {
+            class: Some(class),
+            retry_after: asked,
+            previous: report.attempts.iter().map(attempt).collect(),
+            ..Self::new(status, code, message).fix(fix)
+        }
+    }
+
+    fn over_budget(over: &OverBudget) -> Self {
+        let message = match (&over.reason, over.bound) {
+            (Some(reason), _) => format!("not sent: the budget of the day cannot be kept: {reason}"),
+            (None, Some(bound)) => {
+                format!(
+                    "not sent: it could cost ${}, more than is left of today's ${}",
+                    bound.exact(),
+                    over.cap.exact()
+                )
+            }
+            (None, None) => "not sent: no bound on its cost is known, and the day has a budget".to_owned(),
+        };
+        Self::new(StatusCode::PAYMENT_REQUIRED, "day_budget", message)
+            .fix("max_tokens with a smaller number, or day_usd under [budget] in config.toml")
+    }
+}
+
+/// The reason that is told: the commonest of those that the client can cure, else of all.
+fn nearest(decision: &Decision) -> Option<&Rejection> {
+    let rank = |reason: &Rejection| match reason {
+        Rejection::NoCredential { .. } | Rejection::MissingSetting { .. } => 1,
+        Rejection::Unsupported { .. }
+        | Rejection::ContextTooSmall { .. }
+        | Rejection::InputTooLong { .. }
+        | Rejection::OutputTooSmall { .. }
+        | Rejection::ForeignState { .. } => 0,
+        Rejection::Retired { .. } => 3,
+        Rejection::NotSimulated | Rejection::ProtocolUnsupported { .. } | Rejection::NoBaseUrl => 4,
+        _ => 2,
+    };
+    // Of each provider what stands most in the way: only where that is cured the next one matters.
+    let worst = decision.rejected.iter().filter_map(|entry| entry.reasons.iter().max_by_key(|reason| rank(reason)));
+    worst.min_by_key(|reason| rank(reason))
+}
+
+fn rejection(entry: &Rejected) -> Value {
+    let codes: Vec<&str> = entry.reasons.iter().map(Rejection::code).collect();
+    serde_json::json!({ "provider": entry.endpoint.provider.as_str(), "reasons": codes })
+}
+
+/// One attempt for programs.
+pub(crate) fn attempt(attempt: &AttemptReport) -> Value {
+    let outcome = &attempt.outcome;
+    let text = |text: Option<&String>| text.map_or(Value::Null, |text| text.as_str().into());
+    let mut object = Map::new();
+    object.insert("provider".to_owned(), attempt.endpoint.provider.as_str().into());
+    object.insert("upstream_model".to_owned(), attempt.endpoint.upstream_model.as_str().into());
+    object.insert("class".to_owned(), outcome.class.name().into());
+    object.insert("http_status".to_owned(), outcome.http_status.map_or(Value::Null, Value::from));
+    object.insert("message".to_owned(), text(outcome.error.as_ref().map(|error| &error.message)));
+    object.insert("request_id".to_owned(), text(outcome.request_id.as_ref()));
+    let ms = |time: Option<Duration>| time.map_or(Value::Null, |time| literal(&millis(time)));
+    object.insert("ttft_ms".to_owned(), ms(outcome.timings.ttft));
+    object.insert("ms".to_owned(), ms(outcome.timings.e2e));
+    let state = match attempt.cost_state {
+        CostState::Exact => "exact",
+        CostState::None => "none",
+        CostState::Unknown => "unknown",
+    };
+    object.insert("cost_state".to_owned(), state.into());
+    object.into()
+}
+
+/// Milliseconds with a thousandth.
+pub(crate) fn millis(time: Duration) -> String {
+    let micros = time.as_micros();
+    format!("{}.{:03}", micros / 1000, micros % 1000)
+}
+
+/// What a failure of a class is here: its status, its code, what the provider did, and what to do.
+fn words(class: ErrorClass) -> (StatusCode, &'static str, &'static str, &'static str) {
+    const LATER: &str = "try again later, or set a key for another provider";
+    let code = class.name();
+    match class {
+        ErrorClass::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, code, "is overloaded", LATER),
+        ErrorClass::ProviderTimeout => (StatusCode::GATEWAY_TIMEOUT, code, "was not in time", LATER),
+        ErrorClass::StreamBroken => {
+            (StatusCode::BAD_GATEWAY, code, "broke the answer off", "ask again; without stream a break fails over")
+        }
+        ErrorClass::Unreachable => (StatusCode::BAD_GATEWAY, code, "cannot be reached", LATER),
+        ErrorClass::RateLimited => (
+            StatusCode::TOO_MANY_REQUESTS,
+            code,
+            "is limiting the gateway's key",
+            "wait, or set a key for another provider",
+        ),
+        ErrorClass::Quota => (
+            StatusCode::PAYMENT_REQUIRED,
+            code,
+            "says that the account has no credit",
+            "add credit there, or set a key for another provider",
+        ),
+        ErrorClass::Auth => (
+            StatusCode::UNAUTHORIZED,
+            code,
+            "rejected the gateway's key",
+            "set a valid key where openmux serve runs (openmux providers check)",
+        ),
+        ErrorClass::Forbidden => (
+            StatusCode::FORBIDDEN,
+            code,
+            "does not permit that to the gateway's key",
+            "ask for access there, or set a key for another provider",
+        ),
+        ErrorClass::NotFound => {
+            (StatusCode::NOT_FOUND, code, "does not know the model", "another model, or another provider")
+        }
+        ErrorClass::Invalid | ErrorClass::Unsupported => {
+            (StatusCode::BAD_REQUEST, code, "refused the request", "change the request as it says")
+        }
+        ErrorClass::TooLarge => (
+            StatusCode::BAD_REQUEST,
+            "context_length_exceeded",
+            "says that the prompt is too long",
+            "a shorter prompt, or another model",
+        ),
+        ErrorClass::Conflict => (StatusCode::CONFLICT, code, "refused the request", "ask again"),
+        ErrorClass::Aborted => (StatusCode::GATEWAY_TIMEOUT, code, "was stopped", "ask again"),
+        ErrorClass::LocalNetwork => (
+            StatusCode::BAD_GATEWAY,
+            code,
+            "cannot be reached, nor can others",
+            "check the connection of the machine that openmux serve runs on",
+        ),
+        ErrorClass::LocalConfig => {
+            (StatusCode::BAD_GATEWAY, code, "cannot be called", "start the server there, or correct its address")
+        }
+        ErrorClass::ClientBug => {
+            (StatusCode::BAD_GATEWAY, code, "sent an answer that openmux could not read", "please report it")
+        }
+        _ => (StatusCode::BAD_GATEWAY, code, "failed", LATER),
+    }
+}

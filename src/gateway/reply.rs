@@ -1,0 +1,186 @@
+//! What goes back over HTTP: bytes that are there, or an answer that is driven as it is written.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use hyper::body::{Body, Frame, SizeHint};
+use serde_json::Value;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::codec::{Stream, openai};
+use super::count::Permit;
+use super::problem::Problem;
+use super::run::{Run, ended};
+use super::served::Served;
+use crate::dispatch::ChatReport;
+
+/// The body of a response.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// All of it.
+    Whole(Option<Bytes>),
+    /// An answer that comes.
+    Stream(Box<Answering>),
+}
+
+/// A response.
+pub(super) type Answer = Response<Reply>;
+
+/// A JSON document.
+pub(super) fn json(status: StatusCode, document: &Value) -> Answer {
+    whole(status, "application/json", document.to_string())
+}
+
+/// A text of some type.
+pub(super) fn whole(status: StatusCode, kind: &'static str, text: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Reply::Whole(Some(text.into())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// A problem in OpenAI's envelope.
+pub(super) fn refusal(problem: &Problem) -> Answer {
+    let mut response = json(problem.status, &openai::whole::error(problem));
+    if let Some(wait) = problem.retry_after {
+        // Whole seconds, never less than what was asked for.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        set(&mut response, header::RETRY_AFTER, &seconds.to_string());
+    }
+    response
+}
+
+/// Sets a header; what cannot be one is left out.
+pub(super) fn set(response: &mut Answer, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// An answer that is driven by whoever writes it.
+pub(super) struct Answering {
+    /// The chat.
+    run: Run,
+    /// How it is put.
+    voice: Box<dyn Stream>,
+    /// Its report, where it had ended before the first byte went out.
+    report: Option<ChatReport>,
+    /// Whether the client asked how it was routed.
+    metadata: bool,
+    /// Its place among those that are served at once; given back with it.
+    _permit: Permit,
+    /// What is noted of it when it ends.
+    served: Served,
+    /// When nobody has said anything for too long.
+    quiet: Pin<Box<Sleep>>,
+    /// How long that is.
+    alive: Duration,
+    sent: Instant,
+    over: bool,
+}
+
+impl std::fmt::Debug for Answering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answering").field("run", &self.run).finish_non_exhaustive()
+    }
+}
+
+impl Answering {
+    /// An answer that begins with what the chat has said so far.
+    pub(super) fn new(
+        (run, report): (Run, Option<ChatReport>),
+        voice: Box<dyn Stream>,
+        (metadata, alive): (bool, Duration),
+        (_permit, served): (Permit, Served),
+    ) -> Self {
+        let sent = Instant::now();
+        let quiet = Box::pin(sleep_until(sent + alive));
+        Self { run, voice, report, metadata, _permit, served, quiet, alive, sent, over: false }
+    }
+
+    /// The next piece of it; `None` at its end.
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let report = match self.report.take() {
+            None => match self.run.poll(context) {
+                Poll::Ready(report) => Some(report),
+                Poll::Pending => None,
+            },
+            report => report,
+        };
+        let mut out = String::new();
+        for event in self.run.take() {
+            self.voice.event(&event, &mut out);
+        }
+        if let Some(report) = report {
+            self.over = true;
+            self.close(&report, &mut out);
+        }
+        if !out.is_empty() {
+            self.sent = Instant::now();
+            return Poll::Ready(Some(out.into()));
+        }
+        self.wait(context)
+    }
+
+    fn close(&mut self, report: &ChatReport, out: &mut String) {
+        let decided = &self.run.decided;
+        self.served.chat(decided, report);
+        match report.answered() {
+            Some(answered) => self.voice.end(&ended(decided, report, answered, self.metadata), out),
+            None => {
+                let problem = Problem::failed(report, &decided.decision, &decided.request.model);
+                self.voice.failed(&problem, out);
+            }
+        }
+    }
+
+    /// Nothing is there: a comment where that has been so for too long.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            std::task::ready!(self.quiet.as_mut().poll(context));
+            let (now, due) = (Instant::now(), self.sent + self.alive);
+            if now >= due {
+                self.sent = now;
+                self.quiet.as_mut().reset(now + self.alive);
+                let mut out = String::new();
+                self.voice.alive(&mut out);
+                return Poll::Ready(Some(out.into()));
+            }
+            self.quiet.as_mut().reset(due);
+        }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = match self.get_mut() {
+            Self::Whole(bytes) => bytes.take(),
+            Self::Stream(answering) => std::task::ready!(answering.next(context)),
+        };
+        Poll::Ready(piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Stream(answering) => answering.over,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Which path is what.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::problem::Problem;
+use super::reply::{Answer, json, refusal, set, whole};
+use super::served::Served;
+use super::{Gateway, Worker, chat, explain, generation, guard, intake, models};
+
+/// What a path is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Chat,
+    Models,
+    Model(String),
+    Endpoints(String),
+    Explain,
+    /// Of the id in the path, else of the query's.
+    Generation(Option<String>),
+    Metrics,
+    Health,
+    Ready,
+}
+
+impl Place {
+    /// The place at a path; those of hosted gateways lie below `/api`.
+    fn at(path: &str) -> Option<Self> {
+        let path = path.strip_prefix("/api").filter(|rest| rest.starts_with("/v1/")).unwrap_or(path);
+        let named = |name: &str| percent_decode_str(name).decode_utf8_lossy().into_owned();
+        Some(match path {
+            "/v1/chat/completions" => Self::Chat,
+            "/v1/models" => Self::Models,
+            "/v1/route/explain" => Self::Explain,
+            "/v1/generation" => Self::Generation(None),
+            "/metrics" => Self::Metrics,
+            "/healthz" => Self::Health,
+            "/readyz" => Self::Ready,
+            _ => match (path.strip_prefix("/v1/models/"), path.strip_prefix("/v1/generation/")) {
+                (Some(rest), _) if !rest.is_empty() => match rest.strip_suffix("/endpoints") {
+                    Some(name) => Self::Endpoints(named(name)),
+                    None => Self::Model(named(rest)),
+                },
+                (_, Some(id)) if !id.is_empty() => Self::Generation(Some(named(id))),
+                _ => return None,
+            },
+        })
+    }
+
+    /// What it can be asked with.
+    const fn methods(&self) -> &'static str {
+        match self {
+            Self::Chat => "POST",
+            Self::Explain => "GET, POST",
+            _ => "GET, HEAD",
+        }
+    }
+
+    /// Its name for whoever counts.
+    const fn route(&self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Models => "/v1/models",
+            Self::Model(_) => "/v1/models/{model}",
+            Self::Endpoints(_) => "/v1/models/{model}/endpoints",
+            Self::Explain => "/v1/route/explain",
+            Self::Generation(_) => "/v1/generation/{id}",
+            Self::Metrics => "/metrics",
+            Self::Health => "/healthz",
+            Self::Ready => "/readyz",
+        }
+    }
+
+    /// Whether anybody who can reach it may ask: it tells nothing but that it lives.
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Health | Self::Ready)
+    }
+}
+
+/// Answers one request.
+pub(super) async fn answer(worker: Rc<Worker>, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path();
+    let mut served = Served::new(&worker.gateway, request.method().as_str(), path);
+    let place = Place::at(path);
+    served.route(place.as_ref().map_or("", Place::route));
+    if let Err(problem) = admitted(&worker.gateway, place.as_ref(), &request) {
+        served.status(problem.status);
+        let mut response = refusal(&problem);
+        if let Some(place) = place.filter(|_| problem.status == StatusCode::METHOD_NOT_ALLOWED) {
+            set(&mut response, header::ALLOW, place.methods());
+        }
+        return response;
+    }
+    if place == Some(Place::Chat) {
+        return chat::completions(worker, request, served).await;
+    }
+    let told = match place {
+        Some(place) => looked_up(&worker, place, request).await,
+        // It was not admitted.
+        None => Err(nothing(&request)),
+    };
+    let response = told.unwrap_or_else(|problem| refusal(&problem));
+    served.status(response.status());
+    response
+}
+
+/// Whether it is there, may be asked, and is asked as it wants to be.
+fn admitted(gateway: &Gateway, place: Option<&Place>, request: &Request<Incoming>) -> Result<(), Problem> {
+    if !place.is_some_and(Place::is_open) {
+        guard::admit(&gateway.config, request.headers())?;
+    }
+    let place = place.ok_or_else(|| nothing(request))?;
+    if place.methods().split(", ").any(|method| method == request.method().as_str()) {
+        return Ok(());
+    }
+    let message = format!("{} is asked with {}, not with {}", place.route(), place.methods(), request.method());
+    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
+}
+
+fn nothing(request: &Request<Incoming>) -> Problem {
+    let shown: String = request.uri().path().chars().take(200).collect();
+    let message = format!("there is nothing at {} {shown}", request.method());
+    Problem::new(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+/// Everything but chats: what is looked up. What takes long keeps no other request of this thread waiting.
+async fn looked_up(worker: &Worker, place: Place, request: Request<Incoming>) -> Result<Answer, Problem> {
+    let gateway = Arc::clone(&worker.gateway);
+    let query = request.uri().query().map(pairs).unwrap_or_default();
+    let told = match place {
+        Place::Chat => return Err(nothing(&request)),
+        Place::Health => return Ok(lives(worker, true)),
+        Place::Ready => return Ok(lives(worker, !*worker.draining.borrow())),
+        Place::Metrics => {
+            let text = gateway.metrics.text(gateway.under_way.taken());
+            return Ok(whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text));
+        }
+        Place::Models => return models_document(gateway).await,
+        Place::Model(name) => aside(move || models::one(&gateway, &name)).await?,
+        Place::Endpoints(name) => aside(move || models::endpoints(&gateway, &name)).await?,
+        Place::Explain if request.method() == Method::POST => {
+            let (head, body) = request.into_parts();
+            let body = intake::object(&gateway.config, &head.headers, body).await?;
+            aside(move || explain::body(&gateway, &body)).await?
+        }
+        Place::Explain => aside(move || explain::query(&gateway, &query)).await?,
+        Place::Generation(id) => {
+            let asked = id.or_else(|| query.into_iter().find(|(name, _)| name == "id").map(|(_, id)| id));
+            aside(move || generation::one(&gateway, &asked.unwrap_or_default())).await?
+        }
+    };
+    Ok(json(StatusCode::OK, &told))
+}
+
+/// Looks something up on a thread of its own.
+async fn aside(look: impl FnOnce() -> Result<Value, Problem> + Send + 'static) -> Result<Value, Problem> {
+    spawn_blocking(look).await.unwrap_or_else(|_| Err(broken()))
+}
+
+fn broken() -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "bug", "this is a bug in openmux").fix("please report it")
+}
+
+async fn models_document(gateway: Arc<Gateway>) -> Result<Answer, Problem> {
+    let known = gateway.models.get().cloned();
+    let document = match known {
+        Some(document) => document,
+        None => {
+            let made = move || {
+                let make = || Bytes::from(models::list(&gateway).to_string());
+                gateway.models.get_or_init(make).clone()
+            };
+            spawn_blocking(made).await.map_err(|_| broken())?
+        }
+    };
+    Ok(whole(StatusCode::OK, "application/json", document))
+}
+
+fn lives(worker: &Worker, well: bool) -> Answer {
+    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let word = if well { "ok" } else { "draining" };
+    json(status, &serde_json::json!({ "status": word, "under_way": worker.gateway.under_way.taken() }))
+}
+
+/// The pairs of a query.
+fn pairs(query: &str) -> Vec<(String, String)> {
+    let text = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (text(name), text(value))
+    };
+    query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_have_slashes_in_their_names() {
+        assert_eq!(Place::at("/v1/models/a/b"), Some(Place::Model("a/b".to_owned())));
+        assert_eq!(Place::at("/api/v1/models/a%2Fb/endpoints"), Some(Place::Endpoints("a/b".to_owned())));
+        assert_eq!(Place::at("/v1/models"), Some(Place::Models));
+        assert_eq!(Place::at("/api/models"), None);
+        assert_eq!(Place::at("/v1/models/"), None);
+        assert_eq!(Place::at("/v1/generation/x"), Some(Place::Generation(Some("x".to_owned()))));
+        assert_eq!(
+            pairs("model=a%2Fb&tokens=1/2&x"),
+            [("model", "a/b"), ("tokens", "1/2"), ("x", "")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+        );
+    }
+}

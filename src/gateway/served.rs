@@ -1,0 +1,120 @@
+//! What is noted of each request when it ends: no prompt, no answer, no key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::Gateway;
+use super::codec::literal;
+use super::problem::millis;
+use super::run::Decided;
+use crate::dispatch::{AttemptReport, ChatReport};
+use crate::observe::ErrorClass;
+
+/// One request, noted when it is dropped.
+pub(super) struct Served {
+    gateway: Arc<Gateway>,
+    at: Timestamp,
+    began: Instant,
+    line: Line,
+}
+
+/// What is noted of one request.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Line {
+    /// When it came.
+    pub at: Timestamp,
+    /// The method.
+    pub method: String,
+    /// The path, without its query.
+    pub path: String,
+    /// The route that the path is one of; empty where it is none.
+    pub route: &'static str,
+    /// The status that was sent.
+    pub status: u16,
+    /// From its head to the last byte of its answer.
+    pub took: Duration,
+    /// Of a chat: the model that was asked for, the decision's id, and every attempt.
+    pub chat: Option<(String, String, Vec<AttemptReport>)>,
+}
+
+impl Served {
+    /// It has come.
+    pub(super) fn new(gateway: &Arc<Gateway>, method: &str, path: &str) -> Self {
+        let at = (gateway.owned.now)();
+        let line = Line { at, method: method.to_owned(), path: path.to_owned(), ..Line::default() };
+        Self { gateway: Arc::clone(gateway), at, began: Instant::now(), line }
+    }
+
+    /// What its path is.
+    pub(super) fn route(&mut self, route: &'static str) {
+        self.line.route = route;
+    }
+
+    /// The status of its answer.
+    pub(super) fn status(&mut self, status: http::StatusCode) {
+        self.line.status = status.as_u16();
+    }
+
+    /// The answer begins; where nothing follows, the client went away.
+    pub(super) fn begun(&mut self, decided: &Decided) {
+        self.line.chat = Some((decided.request.model.as_str().to_owned(), decided.hex(), Vec::new()));
+    }
+
+    /// The chat has ended.
+    pub(super) fn chat(&mut self, decided: &Decided, report: &ChatReport) {
+        let model = decided.request.model.as_str().to_owned();
+        self.line.chat = Some((model, decided.hex(), report.attempts.clone()));
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // What nobody waited for has no status; nginx has a number for it.
+        if self.line.status == 0 {
+            self.line.status = 499;
+        }
+        self.line.at = self.at;
+        self.line.took = self.began.elapsed();
+        self.gateway.metrics.count(&self.line);
+        (self.gateway.config.log)(&self.line);
+    }
+}
+
+impl Line {
+    /// The note as JSON, for logs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| {
+            object.insert(key.to_owned(), value);
+        };
+        put("at", self.at.to_string().into());
+        put("method", self.method.as_str().into());
+        put("path", self.path.as_str().into());
+        put("status", self.status.into());
+        put("ms", literal(&millis(self.took)));
+        if let Some((model, decision, attempts)) = &self.chat {
+            put("model", model.as_str().into());
+            put("decision_id", decision.as_str().into());
+            put("attempts", attempts.len().into());
+            if attempts.is_empty() {
+                put("class", ErrorClass::Aborted.name().into());
+            }
+            if let Some(last) = attempts.last() {
+                put("provider", last.endpoint.provider.as_str().into());
+                put("class", last.outcome.class.name().into());
+                let usage = last.outcome.usage.as_ref();
+                let count =
+                    |count: Option<crate::units::Tokens>| count.map_or(Value::Null, |count| count.count().into());
+                put("input_tokens", count(usage.and_then(|usage| usage.input)));
+                put("output_tokens", count(usage.and_then(|usage| usage.output)));
+                put("cost_usd", last.charged().map_or(Value::Null, |cost| literal(&cost.exact())));
+            }
+        }
+        object.into()
+    }
+}

@@ -1,0 +1,208 @@
+//! Takes connections in, hands them to threads, and lets what is under way come to its end when it is told to stop.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::{sleep, timeout};
+
+use super::{Gateway, Worker, routes};
+
+/// The most bytes of a request's head, and headers in it.
+const HEAD_BYTES: usize = 64 * 1024;
+const HEADERS: usize = 100;
+/// The most connections at once.
+const CONNECTIONS: usize = 4096;
+
+/// A gateway that listens.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where.
+    pub addr: SocketAddr,
+    listener: TcpListener,
+    threads: Vec<Thread>,
+    drain: watch::Sender<bool>,
+}
+
+/// One thread that answers.
+#[derive(Debug)]
+struct Thread {
+    sockets: mpsc::UnboundedSender<std::net::TcpStream>,
+    open: Arc<AtomicUsize>,
+    ended: oneshot::Receiver<()>,
+    handle: JoinHandle<()>,
+}
+
+/// Starts the threads of a gateway; it answers once [`Serving::run`] is awaited. Needs a tokio runtime.
+///
+/// # Errors
+/// The listener cannot be used, or a thread has no client.
+pub fn serve(gateway: Gateway, listener: std::net::TcpListener, threads: usize) -> io::Result<Serving> {
+    let gateway = Arc::new(gateway);
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let addr = listener.local_addr()?;
+    let (drain, draining) = watch::channel(false);
+    let start = |number| thread(&gateway, &draining, number);
+    let threads = (0..threads.max(1)).map(start).collect::<io::Result<_>>()?;
+    Ok(Serving { addr, listener, threads, drain })
+}
+
+impl Serving {
+    /// Answers until `stop` is ready, then takes nothing more in and waits until what is under way has ended, for `grace`
+    /// at most. True where all of it has.
+    pub async fn run(self, stop: impl Future<Output = ()>, grace: Duration) -> bool {
+        let Self { listener, threads, drain, .. } = self;
+        {
+            let mut stop = pin!(stop);
+            let mut accepting = pin!(accept(&listener, &threads));
+            tokio::select! {
+                () = &mut stop => {}
+                () = &mut accepting => {}
+            }
+        }
+        drop(listener);
+        drain.send_replace(true);
+        let mut ends = Vec::new();
+        for Thread { sockets, ended, handle, .. } in threads {
+            drop(sockets);
+            ends.push((ended, handle));
+        }
+        let all = async {
+            for (ended, handle) in ends {
+                let _ = ended.await;
+                // It has nothing more to do.
+                let _ = handle.join();
+            }
+        };
+        timeout(grace, all).await.is_ok()
+    }
+}
+
+/// Hands each connection to the thread that has the fewest.
+async fn accept(listener: &TcpListener, threads: &[Thread]) {
+    loop {
+        let socket = match listener.accept().await {
+            Ok((socket, _)) => socket,
+            Err(error) => {
+                // Too many files are open, most likely: those that are served will close some.
+                tracing::warn!(%error, "a connection was not taken in");
+                sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let open = |thread: &&Thread| thread.open.load(Ordering::Relaxed);
+        let total: usize = threads.iter().map(|thread| open(&thread)).sum();
+        let Some(thread) = threads.iter().min_by_key(open).filter(|_| total < CONNECTIONS) else { continue };
+        let handed = socket.into_std().map(|socket| {
+            thread.open.fetch_add(1, Ordering::Relaxed);
+            thread.sockets.send(socket)
+        });
+        if !matches!(handed, Ok(Ok(()))) {
+            tracing::warn!("a connection was lost");
+        }
+    }
+}
+
+fn thread(gateway: &Arc<Gateway>, draining: &watch::Receiver<bool>, number: usize) -> io::Result<Thread> {
+    let line = gateway.owned.line().map_err(|error| io::Error::other(error.0))?;
+    let (sockets, taken) = mpsc::unbounded_channel();
+    let (end, ended) = oneshot::channel();
+    let open = Arc::new(AtomicUsize::new(0));
+    let (gateway, draining, count) = (Arc::clone(gateway), draining.clone(), Arc::clone(&open));
+    let work = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => {
+                let (orphans, left) = mpsc::unbounded_channel();
+                let worker = Rc::new(Worker { gateway, line, orphans, draining });
+                LocalSet::new().block_on(&runtime, work(worker, taken, left, count));
+            }
+            Err(error) => tracing::error!(%error, "a thread has no runtime"),
+        }
+        let _ = end.send(());
+    };
+    let handle = std::thread::Builder::new().name(format!("serve-{number}")).spawn(work)?;
+    Ok(Thread { sockets, open, ended, handle })
+}
+
+/// Answers on every connection that is handed over; ends with the last of them, once no more can come.
+async fn work(
+    worker: Rc<Worker>,
+    mut sockets: mpsc::UnboundedReceiver<std::net::TcpStream>,
+    mut orphans: mpsc::UnboundedReceiver<super::run::Orphan>,
+    open: Arc<AtomicUsize>,
+) {
+    let mut tasks = JoinSet::new();
+    let mut more = true;
+    while more || !tasks.is_empty() {
+        tokio::select! {
+            socket = sockets.recv(), if more => match socket {
+                Some(socket) => {
+                    let (worker, open) = (Rc::clone(&worker), Arc::clone(&open));
+                    tasks.spawn_local(async move {
+                        connection(worker, socket).await;
+                        open.fetch_sub(1, Ordering::Relaxed);
+                    });
+                }
+                None => more = false,
+            },
+            Some(orphan) = orphans.recv() => {
+                tasks.spawn_local(async move { drop(orphan.await) });
+            }
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a request broke down");
+                }
+            }
+        }
+        // What the last connection left behind is seen to its end, too.
+        while let Ok(orphan) = orphans.try_recv() {
+            tasks.spawn_local(async move { drop(orphan.await) });
+        }
+    }
+}
+
+/// Answers the requests of one connection.
+async fn connection(worker: Rc<Worker>, socket: std::net::TcpStream) {
+    // Without nodelay the first small chunk of a stream waits 40 ms for the peer's delayed acknowledgement.
+    let socket = socket.set_nodelay(true).and_then(|()| TcpStream::from_std(socket));
+    let socket = match socket {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::debug!(%error, "a connection was lost");
+            return;
+        }
+    };
+    let mut draining = worker.draining.clone();
+    let arrival = worker.gateway.config.arrival;
+    let service = service_fn(move |request| {
+        let worker = Rc::clone(&worker);
+        async move { Ok::<_, Infallible>(routes::answer(worker, request).await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(arrival).max_buf_size(HEAD_BYTES).max_headers(HEADERS);
+    let mut served = pin!(http.serve_connection(TokioIo::new(socket), service));
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        _ = draining.wait_for(|draining| *draining) => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended");
+    }
+}

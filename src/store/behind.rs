@@ -1,0 +1,407 @@
+//! A store for a process that serves: what is seen counts at once, and is on the disk within 100 ms; no request waits for
+//! the disk to write. What other processes write counts within a second.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::sqlite::{Batch, Sqlite};
+use super::{Conversation, KEPT_FOR, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError};
+use crate::catalog::{EndpointId, ModelId};
+use crate::observe::hourly::Hour;
+use crate::observe::ledger::Mix;
+use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState};
+use crate::routing::{Hedging, Kept};
+use crate::units::Usd;
+
+/// How long something may wait to be written.
+const WITHIN: Duration = Duration::from_millis(100);
+/// After so many rounds without anything of our own a look is taken at what others wrote.
+const ROUNDS: u32 = 10;
+/// So many decisions are written at once: with what they were made of they are the largest by far.
+const DECISIONS: usize = 64;
+/// So many conversations are remembered here; the disk remembers all of a day.
+const CONVERSATIONS: usize = 4096;
+
+/// A store that writes behind the requests.
+#[derive(Debug)]
+pub struct Behind {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Writes, and reads what no request waits for.
+    disk: Sqlite,
+    /// Reads for requests, while the other writes.
+    reader: Sqlite,
+    known: Mutex<Known>,
+    /// Held while a batch is on its way to the disk.
+    writing: Mutex<()>,
+    wake: Condvar,
+    salt: [u8; 16],
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The state of every endpoint that was asked for; `None` where nothing is known of it.
+    states: BTreeMap<StateKey, Option<StatsState>>,
+    sessions: BTreeMap<Conversation, Vec<Stay>>,
+    learned: BTreeMap<(EndpointId, String), Vec<String>>,
+    waiting: Batch,
+    seed: u64,
+    over: bool,
+}
+
+impl Known {
+    /// The state of an endpoint, from the disk where it was not asked for before.
+    fn state(&mut self, key: &StateKey, disk: &Sqlite) -> Result<&mut Option<StatsState>, StoreError> {
+        if !self.states.contains_key(key) {
+            let read = disk.state(key)?;
+            self.states.insert(key.clone(), read);
+        }
+        Ok(self.states.entry(key.clone()).or_default())
+    }
+
+    fn fold(&mut self, seen: &Observation) {
+        let key = StateKey::of(seen);
+        let any = StateKey { key_fingerprint: None, ..key.clone() };
+        let state = self.states.entry(key).or_default();
+        state.get_or_insert_with(|| StatsState::new(seen.at)).observe(seen, &Learning::default());
+        let last = state.clone();
+        // Whichever key was used last speaks for an endpoint of which none is at hand.
+        if let Some(known) = self.states.get_mut(&any) {
+            *known = last;
+        }
+    }
+}
+
+impl Behind {
+    /// Opens the store at a path, as [`Sqlite::open`] does.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub fn open(path: &Path) -> Result<(Self, Option<String>), StoreError> {
+        let (disk, note) = Sqlite::open(path)?;
+        let (reader, _) = Sqlite::open(path)?;
+        let salt = disk.salt()?;
+        // Whoever starts next begins elsewhere; the low half counts the decisions of this process.
+        let known = Known { seed: disk.take_seed()? << 32, ..Known::default() };
+        let (known, wake) = (Mutex::new(known), Condvar::new());
+        let shared = Arc::new(Shared { disk, reader, known, writing: Mutex::new(()), wake, salt });
+        let writer = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
+        let thread = thread.map_err(|error| StoreError(format!("no thread to write with: {error}")))?;
+        Ok((Self { shared, thread: Some(thread) }, note))
+    }
+
+    /// The disk, with everything on it that was seen so far.
+    fn settled(&self) -> &Sqlite {
+        self.shared.write();
+        &self.shared.disk
+    }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        self.shared.lock().over = true;
+        self.shared.wake.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes every 100 ms what has come, until the store is dropped.
+    fn run(&self) {
+        let mut quiet = 0;
+        let mut version = self.reader.data_version().unwrap_or(0);
+        loop {
+            let known = self.lock();
+            let (known, _) = self
+                .wake
+                .wait_timeout_while(known, WITHIN, |known| !known.over)
+                .unwrap_or_else(PoisonError::into_inner);
+            let (over, nothing) = (known.over, known.waiting.is_empty());
+            drop(known);
+            quiet = if nothing { quiet + 1 } else { 0 };
+            self.write();
+            if over {
+                return;
+            }
+            if quiet >= ROUNDS || !nothing {
+                quiet = 0;
+                let now = self.reader.data_version().unwrap_or(version);
+                if now != version {
+                    version = now;
+                    self.refresh();
+                }
+            }
+        }
+    }
+
+    /// Writes what waits.
+    fn write(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = std::mem::take(&mut self.lock().waiting);
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(error) = self.disk.write_batch(&batch) {
+            tracing::warn!(%error, attempts = batch.seen.len(), "not kept");
+        }
+    }
+
+    /// Takes over what is on the disk, with what is not there yet folded in again.
+    fn refresh(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.lock();
+        let keys: Vec<StateKey> = known.states.keys().cloned().collect();
+        for key in keys {
+            if let Ok(read) = self.reader.state(&key) {
+                known.states.insert(key, read);
+            }
+        }
+        let waiting = std::mem::take(&mut known.waiting.seen);
+        waiting.iter().for_each(|seen| known.fold(seen));
+        known.waiting.seen = waiting;
+    }
+}
+
+impl ObservationStore for Behind {
+    fn record(&self, seen: &Observation) -> Result<(), StoreError> {
+        let mut known = self.shared.lock();
+        // What is on the disk comes first.
+        known.state(&StateKey::of(seen), &self.shared.reader)?;
+        known.fold(seen);
+        known.waiting.seen.push(seen.clone());
+        Ok(())
+    }
+
+    fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError> {
+        let mut known = self.shared.lock();
+        let mut found = BTreeMap::new();
+        for key in keys {
+            // Another thread may have seen something a moment later.
+            let state = known.state(key, &self.shared.reader)?.as_ref();
+            let state = state.map(|state| state.at(now.max(state.updated), &Learning::default()));
+            found.extend(state.map(|stats| (key.endpoint.clone(), stats)));
+        }
+        Ok(found)
+    }
+
+    fn claim_trial(&self, key: &StateKey, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        // Rare, and of all processes together only one may have it.
+        let claimed = self.settled().claim_trial(key, now, until)?;
+        let mut known = self.shared.lock();
+        if claimed && let Some(state) = known.state(key, &self.shared.reader)? {
+            state.breaker.claim(now, until);
+        }
+        Ok(claimed)
+    }
+
+    fn warm(&self, conversation: Conversation, now: Timestamp) -> Result<Vec<Stay>, StoreError> {
+        if let Some(kept) = self.shared.lock().sessions.get(&conversation) {
+            let fresh = kept.iter().filter(|kept| kept.at <= now && kept.at + KEPT_FOR > now);
+            return Ok(fresh.cloned().collect());
+        }
+        self.shared.reader.warm(conversation, now)
+    }
+
+    fn keep_warm(&self, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
+        let mut known = self.shared.lock();
+        if known.sessions.len() >= CONVERSATIONS && !known.sessions.contains_key(&conversation) {
+            known.sessions.clear();
+        }
+        let read = || self.shared.reader.warm(conversation, kept.at).unwrap_or_default();
+        let stays = known.sessions.entry(conversation).or_insert_with(read);
+        stays.retain(|other| other.key != kept.key);
+        stays.insert(0, kept.clone());
+        known.waiting.stays.push((conversation, kept.clone()));
+        Ok(())
+    }
+
+    fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
+        self.settled().measured(since)
+    }
+
+    fn hedging(&self, since: Timestamp) -> Result<Hedging, StoreError> {
+        self.settled().hedging(since)
+    }
+
+    fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        self.settled().attempts(since, until)
+    }
+
+    fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
+        self.settled().mix(model, since)
+    }
+
+    fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {
+        self.settled().hours(since, until)
+    }
+
+    fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.settled().oldest()
+    }
+
+    /// Under a load that the disk could not follow, not every decision is kept.
+    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
+        let waiting = &mut self.shared.lock().waiting.kept;
+        if waiting.len() < DECISIONS {
+            waiting.push(kept.clone());
+        }
+        Ok(())
+    }
+
+    fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {
+        self.settled().decision(prefix)
+    }
+
+    fn decisions(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        each: &mut dyn FnMut(Result<Kept, StoreError>),
+    ) -> Result<(), StoreError> {
+        self.settled().decisions(since, until, each)
+    }
+
+    /// Where the day has a budget every request waits for the disk: no other process may overspend it.
+    fn reserve(&self, scope: &str, at: Timestamp, bound: Usd, cap: Usd) -> Result<Reservation, StoreError> {
+        self.shared.disk.reserve(scope, at, bound, cap)
+    }
+
+    fn set_aside(&self, scope: &str, at: Timestamp) -> Result<SetAside, StoreError> {
+        self.settled().set_aside(scope, at)
+    }
+
+    fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
+        self.shared.disk.settle(reservation, spent)
+    }
+
+    fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let mut known = self.shared.lock();
+        let place = (endpoint.clone(), host.to_owned());
+        if let Some(facts) = known.learned.get(&place) {
+            return Ok(facts.clone());
+        }
+        let facts = self.shared.reader.learned(endpoint, host, now)?;
+        known.learned.insert(place, facts.clone());
+        Ok(facts)
+    }
+
+    fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError> {
+        let mut known = self.shared.lock();
+        known.learned.insert((endpoint.clone(), host.to_owned()), facts.to_vec());
+        known.waiting.facts.push((endpoint.clone(), host.to_owned(), at, facts.to_vec()));
+        Ok(())
+    }
+
+    fn peek_seed(&self) -> Result<u64, StoreError> {
+        Ok(self.shared.lock().seed)
+    }
+
+    fn take_seed(&self) -> Result<u64, StoreError> {
+        let mut known = self.shared.lock();
+        let seed = known.seed;
+        known.seed = seed.wrapping_add(1);
+        Ok(seed)
+    }
+
+    fn salt(&self) -> Result<[u8; 16], StoreError> {
+        Ok(self.shared.salt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::ErrorClass;
+    use crate::observe::tests_support::seen;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_seen_counts_at_once_and_lies_on_the_disk_after_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("obs.db");
+        let first = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+        let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
+        let (keys, now) = ([StateKey::of(&first)], at("2026-11-24T10:00:02Z"));
+        Sqlite::open(&path).unwrap().0.record(&first).unwrap();
+        let (behind, _) = Behind::open(&path).unwrap();
+        let any = [StateKey { key_fingerprint: None, ..keys[0].clone() }];
+        assert_eq!(behind.stats(&any, at("2026-11-24T10:00:00Z")).unwrap().len(), 1, "from the disk");
+        behind.record(&second).unwrap();
+        let known = behind.stats(&keys, now).unwrap();
+        assert_eq!(behind.stats(&any, now).unwrap(), known, "the key that was used last speaks for it");
+        assert_eq!(behind.attempts(Timestamp::MIN, Timestamp::MAX).unwrap(), [first.clone(), second.clone()]);
+        drop(behind);
+        let memory = super::super::Memory::new();
+        memory.record(&first).unwrap();
+        memory.record(&second).unwrap();
+        assert_eq!(known, memory.stats(&keys, now).unwrap());
+        let disk = Sqlite::open_existing(&path).unwrap().unwrap();
+        assert_eq!(disk.stats(&keys, now).unwrap(), known);
+    }
+
+    #[test]
+    fn what_others_write_is_taken_over_without_losing_what_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("obs.db");
+        let (behind, _) = Behind::open(&path).unwrap();
+        let (other, _) = Sqlite::open(&path).unwrap();
+        let of = |second: u32, class| seen(&format!("2026-11-24T10:00:0{second}Z"), class);
+        let (keys, now) = ([StateKey::of(&of(0, ErrorClass::Ok))], at("2026-11-24T10:00:09Z"));
+        assert!(behind.stats(&keys, now).unwrap().is_empty());
+        other.record(&of(0, ErrorClass::Ok)).unwrap();
+        // Held back, as if the thread were not there.
+        let writing = behind.shared.writing.lock().unwrap();
+        behind.record(&of(1, ErrorClass::ProviderFault)).unwrap();
+        drop(writing);
+        behind.shared.refresh();
+        let known = behind.stats(&keys, now).unwrap();
+        let memory = super::super::Memory::new();
+        memory.record(&of(0, ErrorClass::Ok)).unwrap();
+        memory.record(&of(1, ErrorClass::ProviderFault)).unwrap();
+        assert_eq!(known, memory.stats(&keys, now).unwrap());
+    }
+
+    #[test]
+    fn a_conversation_and_what_was_learned_are_known_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("obs.db");
+        let one = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+        let (behind, _) = Behind::open(&path).unwrap();
+        let (talk, now) = (Conversation([1; 16]), at("2026-11-24T10:00:00Z"));
+        let (protocol, tokens) = (crate::catalog::Protocol::OpenaiChat, crate::units::Tokens::new(7));
+        let stay = Stay { key: StateKey::of(&one), protocol, tokens, at: now };
+        behind.keep_warm(talk, &stay).unwrap();
+        behind.learn(&one.endpoint, "h", now, &["x".to_owned()]).unwrap();
+        assert_eq!(behind.warm(talk, now).unwrap(), std::slice::from_ref(&stay));
+        assert_eq!(behind.learned(&one.endpoint, "h", now).unwrap(), ["x"]);
+        let seed = behind.take_seed().unwrap();
+        assert_eq!(behind.peek_seed().unwrap(), seed + 1);
+        drop(behind);
+        let disk = Sqlite::open_existing(&path).unwrap().unwrap();
+        assert_eq!(
+            (disk.warm(talk, now).unwrap(), disk.learned(&one.endpoint, "h", now).unwrap()),
+            (vec![stay], vec!["x".to_owned()])
+        );
+        let (again, _) = Behind::open(&path).unwrap();
+        assert!(again.take_seed().unwrap() > seed, "no seed is used twice");
+    }
+}

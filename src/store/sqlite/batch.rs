@@ -1,0 +1,97 @@
+//! Many attempts at once, for a process that serves: one transaction, written off the request's way.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::super::codec;
+use super::super::{Conversation, StateKey, Stay, StoreError};
+use super::{Refused, Sqlite, decisions, learned, rows, session, state, upkeep};
+use crate::catalog::EndpointId;
+use crate::observe::{Observation, StatsState};
+use crate::routing::Kept;
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Batch {
+    /// Attempts, in order.
+    pub(in crate::store) seen: Vec<Observation>,
+    /// Decisions.
+    pub(in crate::store) kept: Vec<Kept>,
+    /// Where conversations are.
+    pub(in crate::store) stays: Vec<(Conversation, Stay)>,
+    /// What was learned of an endpoint at a host, as of a moment.
+    pub(in crate::store) facts: Vec<(EndpointId, String, jiff::Timestamp, Vec<String>)>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.seen.is_empty() && self.kept.is_empty() && self.stays.is_empty() && self.facts.is_empty()
+    }
+}
+
+impl Sqlite {
+    /// Writes all of it. Where another process holds the file for too long, the attempts go to the spool, and the rest is
+    /// not kept.
+    pub(in crate::store) fn write_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut connection = self.lock();
+        match write(&mut connection, batch) {
+            Ok(()) => {}
+            Err(Refused::Busy) => return batch.seen.iter().try_for_each(|seen| self.spool.append(seen)),
+            Err(Refused::Other(error)) => return Err(error),
+        }
+        if let Err(error) = upkeep::take_in(&mut connection, &self.spool) {
+            tracing::debug!(%error, "the spool was not taken in");
+        }
+        if let Some(last) = batch.seen.last()
+            && let Err(error) = upkeep::prune(&mut connection, last.at)
+        {
+            tracing::debug!(%error, "old rows were not removed");
+        }
+        Ok(())
+    }
+
+    /// The state of an endpoint as it was written last; `None` where nothing is known of it.
+    pub(in crate::store) fn state(&self, key: &StateKey) -> Result<Option<StatsState>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = coalesce(?3, key_fp)",
+        )?;
+        let provider = key.endpoint.provider.as_str();
+        let ids = statement
+            .query_map((provider, &key.endpoint.upstream_model, &key.key_fingerprint), |row| row.get::<_, i64>(0))?;
+        let mut newest: Option<StatsState> = None;
+        for id in ids {
+            let Some(known) = state::read_state(&connection, id?)? else { continue };
+            if newest.as_ref().is_none_or(|newest| newest.updated <= known.updated) {
+                newest = Some(known);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// A number that changes with what other connections write.
+    pub(in crate::store) fn data_version(&self) -> Result<i64, StoreError> {
+        Ok(self.lock().query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    }
+}
+
+fn write(connection: &mut Connection, batch: &Batch) -> Result<(), Refused> {
+    // Encoded before the file is held.
+    let kept = batch.kept.iter().map(|kept| Ok((kept, codec::encode(kept)?)));
+    let kept = kept.collect::<Result<Vec<_>, StoreError>>()?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for seen in &batch.seen {
+        rows::keep(&transaction, seen)?;
+    }
+    for (kept, encoded) in &kept {
+        decisions::insert(&transaction, kept, encoded)?;
+    }
+    for (conversation, stay) in &batch.stays {
+        session::insert(&transaction, *conversation, stay)?;
+    }
+    for (endpoint, host, at, facts) in &batch.facts {
+        learned::write(&transaction, endpoint, host, *at, facts)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! The gateway over real HTTP: in this process before scripted providers, and as the command before simulated ones.
+
+mod chat;
+mod command;
+mod law;
+mod lookups;
+mod stream;
+mod wire;
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use openmux::catalog::Catalog;
+use openmux::catalog::file::Overlay;
+use openmux::dispatch::Owned;
+use openmux::gateway::{Config, Gateway, serve};
+use openmux::observe::Observation;
+use openmux::store::sqlite::Sqlite;
+use openmux::store::{Behind, ObservationStore};
+use openmux::upstream::auth::{Keyring, Vars};
+use openmux::upstream::transport::TransportConfig;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::support::server::Server;
+
+/// Names of the providers, cheapest first, so that they are tried in this order.
+const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+
+#[expect(clippy::disallowed_methods, reason = "the tests' gateway lives now")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// A gateway before one provider of `acme/tiny` for each scripted server, each dearer than the one before.
+#[derive(Debug)]
+struct World {
+    addr: SocketAddr,
+    servers: Vec<Server>,
+    /// What it has noted of each request.
+    log: Arc<Mutex<Vec<Value>>>,
+    folder: tempfile::TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<bool>>,
+}
+
+impl World {
+    /// With everything as it is usually.
+    fn new(servers: Vec<Server>) -> Self {
+        Self::with(servers, "openai-chat", |_| {})
+    }
+
+    /// Before providers of another protocol, and with another configuration.
+    fn with(servers: Vec<Server>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let mut overlay = String::new();
+        for (at, (server, name)) in servers.iter().zip(NAMES).enumerate() {
+            let (base, price) = (server.base_url(), 1 + 20 * at);
+            writeln!(
+                overlay,
+                "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{}_KEY\"\n\
+                 [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\ncontext = 8192\n\
+                 max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
+                name.to_uppercase(),
+                2 * price,
+            )
+            .unwrap();
+        }
+        let overlay = Overlay::parse("private.toml", &overlay).unwrap();
+        let key = |name: &&str| (format!("{}_KEY", name.to_uppercase()), format!("sk-{name}-0123456789"));
+        let folder = tempfile::tempdir().unwrap();
+        let owned = Owned {
+            catalog: Catalog::builtin().with_overlays(vec![overlay]).unwrap(),
+            store: Box::new(Behind::open(&folder.path().join("obs.db")).unwrap().0),
+            keys: Keyring { vars: Vars::new(NAMES.iter().map(key)), ..Keyring::default() },
+            now,
+            sandbox: None,
+            region: None,
+            transport: TransportConfig::default(),
+        };
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&log);
+        let mut config =
+            Config { log: Box::new(move |line| noted.lock().unwrap().push(line.json())), ..Config::default() };
+        change(&mut config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let serving = serve(Gateway::new(owned, config), listener, 2).unwrap();
+                serving.run(async { drop(stopped.await) }, Duration::from_secs(20)).await
+            })
+        });
+        Self { addr, servers, log, folder, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Asks for a chat.
+    fn chat(&self, body: &Value) -> Response {
+        self.post("/v1/chat/completions", &body.to_string(), &[])
+    }
+
+    /// Posts a body.
+    fn post(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Response {
+        ask(self.addr, "POST", path, body.as_bytes(), headers)
+    }
+
+    /// Gets what lies at a path.
+    fn get(&self, path: &str) -> Response {
+        ask(self.addr, "GET", path, b"", &[])
+    }
+
+    /// Sends bytes as they are and reads until the other side closes.
+    fn raw(&self, bytes: &[u8]) -> String {
+        let mut socket = TcpStream::connect(self.addr).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // The other side may have said no before all is written.
+        let _ = socket.write_all(bytes);
+        let mut answer = Vec::new();
+        let _ = socket.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Requests that each server has got.
+    fn hits(&self) -> Vec<usize> {
+        self.servers.iter().map(Server::hits).collect()
+    }
+
+    /// Stops the gateway, and gives every attempt that it has recorded; all of what was under way has ended.
+    fn end(mut self) -> (Vec<Observation>, Vec<Value>) {
+        drop(self.stop.take());
+        assert!(self.thread.take().unwrap().join().unwrap(), "it was drained");
+        let store = Sqlite::open_existing(&self.folder.path().join("obs.db")).unwrap().unwrap();
+        let attempts = store.attempts(jiff::Timestamp::MIN, jiff::Timestamp::MAX).unwrap();
+        (attempts, std::mem::take(&mut *self.log.lock().unwrap()))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let thread = self.thread.take().map(JoinHandle::join);
+        assert!(std::thread::panicking() || !matches!(thread, Some(Err(_))), "the gateway panicked");
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Response {
+    status: u16,
+    headers: reqwest::header::HeaderMap,
+    body: String,
+}
+
+impl Response {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+
+    /// The error's member of that name.
+    fn error(&self, name: &str) -> Value {
+        self.json()["error"][name].clone()
+    }
+
+    /// The data of each event of a stream.
+    fn events(&self) -> Vec<String> {
+        self.body.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).map(str::to_owned).collect()
+    }
+
+    /// Status, our own headers and the body as one text, without what differs from run to run.
+    fn snapshot(&self) -> String {
+        let ours = self.headers.iter().filter(|(name, _)| {
+            let name = name.as_str();
+            name.starts_with("x-openmux") || ["content-type", "retry-after", "allow", "cache-control"].contains(&name)
+        });
+        let mut ours: Vec<_> = ours.map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
+        ours.sort();
+        stable(&format!("{}\n{}\n{}", self.status, ours.concat(), self.body))
+    }
+}
+
+/// A text without ids, moments and times.
+fn stable(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_hexdigit()) {
+        let word: String = rest[at..].chars().take_while(char::is_ascii_hexdigit).collect();
+        out.push_str(&rest[..at]);
+        out.push_str(if word.len() == 32 { "ID" } else { &word });
+        rest = &rest[at + word.len()..];
+    }
+    out.push_str(rest);
+    for name in ["created", "ttft_ms", "ms"] {
+        let key = format!("\"{name}\":");
+        let mut parts = out.split(&*key);
+        let mut whole = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let tail = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            let value = if tail.len() < part.len() { "N" } else { "" };
+            whole = whole + &key + value + tail;
+        }
+        out = whole;
+    }
+    out
+}
+
+/// One request on a connection of its own.
+fn ask(addr: SocketAddr, method: &str, path: &str, body: &[u8], headers: &[(&str, &str)]) -> Response {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = client.request(method, format!("http://{addr}{path}")).body(body.to_vec());
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Response { status, headers, body: response.text().await.unwrap() }
+    })
+}
+
+/// A question of one message, with further members.
+fn hello(more: Value) -> Value {
+    let mut body = serde_json::json!({ "model": "acme/tiny", "messages": [{ "role": "user", "content": "hi" }] });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
