@@ -62,7 +62,7 @@
 //! | near-ties; the rules of hosted systems | `routing/balance.rs`; `routing/rule.rs` |
 //! | limits on estimates, abilities that are required | `routing/wishes.rs` |
 //! | what would change a decision | `routing/whatif.rs` |
-//! | what is tried next, when, how often | `routing/failover.rs` |
+//! | what is tried next, when, how often; what all requests of a gateway share of that | `routing/failover.rs`; `routing/retries.rs` |
 //! | when a second provider is asked beside a slow one, at what cost; asking both | `routing/hedge.rs`; `dispatch/hedge.rs` |
 //! | what a decision is made of, to make it again | `routing/input.rs`; as text in `store/codec.rs` |
 //! | what another policy would have come to | `routing/counterfactual.rs` |

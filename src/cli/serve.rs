@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::net::TcpListener;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::args::ServeArgs;
@@ -74,6 +75,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         let stopped = chat::stop_signal();
         let (_running, sandbox) = started.unzip();
         let owned = Owned {
+            retries: Mutex::default(),
             catalog,
             store,
             keys: settings.keys.clone(),

@@ -1,7 +1,9 @@
 //! Executes a decision: attempt after attempt until one answers, each of them recorded.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +17,9 @@ use super::{
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{CostState, ErrorClass, Source};
-use crate::routing::{Candidate, Decision, Failover, GiveUp, Hedge, Limits as RouteLimits, Step, TermKind};
+use crate::routing::{
+    Candidate, Decision, Failover, GiveUp, Hedge, Limits as RouteLimits, RetryBudget, Step, TermKind,
+};
 use crate::units::{Tokens, Usd};
 use crate::upstream::Adaptation;
 use crate::upstream::auth::Signer;
@@ -169,6 +173,20 @@ pub struct Plan<'a> {
     pub day_cap: Option<Usd>,
     /// Whom to ask beside the first where that one is slow; `None` is nobody.
     pub hedge: Option<Hedge>,
+    /// The attempts beyond the second that all requests of a process share; `None` is as many as the request may make.
+    pub retries: Option<&'a Mutex<RetryBudget>>,
+}
+
+impl Plan<'_> {
+    /// Whether one more attempt may be made where so many were: a request always has its first and one elsewhere.
+    fn may_go_on(&self, made: usize, now: Timestamp) -> bool {
+        let Some(shared) = self.retries else { return true };
+        let mut budget = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if made == 0 {
+            budget.request(now);
+        }
+        made < 2 || budget.retry(now)
+    }
 }
 
 impl Dispatcher<'_> {
@@ -221,6 +239,9 @@ impl Dispatcher<'_> {
                 Step::Try { endpoint, first_token, again, resume, .. } => {
                     if !self.may_try(plan, &endpoint, first_token) && failover.pass_over() {
                         continue;
+                    }
+                    if !plan.may_go_on(attempts.len(), (self.now)()) {
+                        break Some(GiveUp::Storm);
                     }
                     let Some(reach) = reach_of(&endpoint) else { break Some(GiveUp::Exhausted) };
                     let request = asked(&endpoint);

@@ -1,9 +1,12 @@
 //! What a process that serves many requests owns: everything that a [`Dispatcher`] borrows, loaded once.
 
+use std::sync::Mutex;
+
 use jiff::Timestamp;
 
 use super::{Dispatcher, Sandboxed, Wire};
 use crate::catalog::Catalog;
+use crate::routing::RetryBudget;
 use crate::store::ObservationStore;
 use crate::upstream::auth::{Keyring, Signer};
 use crate::upstream::transport::{Transport, TransportConfig, TransportError};
@@ -24,6 +27,8 @@ pub struct Owned {
     pub region: Option<String>,
     /// How the outside is reached.
     pub transport: TransportConfig,
+    /// The attempts beyond the second that all requests share.
+    pub retries: Mutex<RetryBudget>,
 }
 
 impl std::fmt::Debug for Owned {

@@ -10,7 +10,7 @@ use crate::catalog::ModelId;
 use crate::catalog::resolve::ResolveError;
 use crate::dispatch::{AttemptReport, ChatReport, OverBudget};
 use crate::observe::{CostState, ErrorClass};
-use crate::routing::{Decision, Rejected, Rejection};
+use crate::routing::{Decision, GiveUp, Rejected, Rejection};
 
 /// Why a request gets no answer, or only a part of one.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,6 +183,12 @@ impl Problem {
             several => format!("all {several} attempts failed; the last: {provider} {word}{said}"),
         };
         let asked = last.outcome.error.as_ref().and_then(|error| error.retry_after);
+        let fix = match report.gave_up {
+            Some(GiveUp::Storm) => {
+                "ask again in a moment: too many requests fail at once for each to be tried elsewhere"
+            }
+            _ => fix,
+        };
         Self {
             class: Some(class),
             retry_after: asked,

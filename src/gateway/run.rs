@@ -102,7 +102,7 @@ impl Decided {
         self.decision.at.as_second()
     }
 
-    fn plan(&self, gateway: &Gateway) -> Plan<'_> {
+    fn plan<'a>(&'a self, gateway: &'a Gateway) -> Plan<'a> {
         let decision = &self.decision;
         let hidden = |reach: &&Reach| decision.chosen().is_some_and(|first| first.endpoint == reach.endpoint.id);
         let hidden = self.reaches.iter().find(hidden).is_some_and(Reach::hides_reasoning);
@@ -122,6 +122,7 @@ impl Decided {
             hold: !self.request.stream,
             resume: false,
             hedge: None,
+            retries: Some(&gateway.owned.retries),
             group: self.id,
             source: Source::Gateway,
             talk: self.talk,

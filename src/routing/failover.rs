@@ -56,6 +56,8 @@ pub enum GiveUp {
     Deadline,
     /// The provider asks for a longer wait than is allowed.
     TooLong,
+    /// Too many requests of this process fail at once for each to be tried once more.
+    Storm,
 }
 
 #[derive(Debug, Clone)]

@@ -332,6 +332,8 @@ fn lawful(scenario: &Scenario, log: &[(Duration, Event)]) -> Result<(), String> 
                     GiveUp::Deadline => left.is_some() && (left == Some(Duration::ZERO) || past.open().is_none()),
                     GiveUp::Exhausted => past.open().is_none() && (!past.retryable() || past.again >= limits.retries),
                     GiveUp::TooLong => past.open().is_none() && past.retryable(),
+                    // One request alone knows of no other.
+                    GiveUp::Storm => false,
                 };
                 rule(over, "gave_up")?;
             }

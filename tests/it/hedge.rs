@@ -146,6 +146,7 @@ async fn chat(servers: &[Server], case: Case) -> Told {
     let planned = dispatcher.hedge(&routed.decision, case.hedged).ok();
     let (stop, cancel) = watch::channel(false);
     let plan = Plan {
+        retries: None,
         resume: false,
         request: &request,
         reaches: &reaches,

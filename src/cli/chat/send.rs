@@ -53,6 +53,7 @@ impl Session<'_> {
         observer: &mut dyn Observer,
     ) -> ChatReport {
         let plan = Plan {
+            retries: None,
             request,
             reaches: self.reaches,
             decision: &routed.decision,

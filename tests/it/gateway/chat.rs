@@ -55,6 +55,23 @@ fn a_503_moves_on_before_anybody_notices() {
     assert_eq!(world.hits(), [1, 1]);
 }
 
+/// Each request is tried elsewhere once; a third attempt is one of those that all share.
+#[test]
+fn an_outage_of_everybody_is_no_storm_of_attempts() {
+    let refused = || wire::openai_error(401, "invalid_request_error", Some("invalid_api_key"), "no");
+    let world = World::new((0..3).map(|_| Server::repeating(refused())).collect());
+    let answers = (0..100).map(|_| world.chat(&hello(json!({}))));
+    let tried: Vec<(usize, bool)> = answers
+        .map(|answer| {
+            let fix = answer.error("fix").to_string();
+            (answer.error("previous_errors").as_array().unwrap().len(), fix.contains("ask again in a moment"))
+        })
+        .collect();
+    assert_eq!(tried[..10], [(3, false); 10]);
+    assert!(tried[10..].iter().all(|one| matches!(one, (3, false) | (2, true))), "{tried:?}");
+    assert!(tried[50..].contains(&(2, true)), "{tried:?}");
+}
+
 #[test]
 fn a_break_within_an_answer_that_is_not_streamed_moves_on() {
     let half = Script::raw(vec![Step::bytes(

@@ -73,6 +73,7 @@ impl World {
         let key = |name: &&str| (format!("{}_KEY", name.to_uppercase()), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
         let owned = Owned {
+            retries: Mutex::default(),
             catalog: Catalog::builtin().with_overlays(vec![overlay]).unwrap(),
             store: Box::new(Behind::open(&folder.path().join("obs.db")).unwrap().0),
             keys: Keyring { vars: Vars::new(NAMES.iter().map(key)), ..Keyring::default() },
