@@ -136,6 +136,16 @@ impl<'a, 't> Reader<'a, 't> {
         }
     }
 
+    /// What a string says.
+    pub(crate) fn parsed<T>(
+        &self,
+        key: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, OverlayError> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        read(&text).map(Some).map_err(|why| self.error(key, why))
+    }
+
     /// The words of a command: a program and its arguments.
     pub(crate) fn argv(&self, key: &str) -> Result<Option<Vec<String>>, OverlayError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };

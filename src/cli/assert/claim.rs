@@ -269,7 +269,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Vec<Check>, OverlayError> 
     }
     for table in root.tables("provider")? {
         table.known(&[&["id", "window"], &OF_PROVIDER[..]].concat())?;
-        let of = Of::Provider { typed: id(&table)?, window: value(&table, "window", span)? };
+        let of = Of::Provider { typed: id(&table)?, window: table.parsed("window", span)? };
         let check = check(&name, &table, of, &OF_PROVIDER)?;
         if check.claims.is_empty() {
             return Err(table.error("id", format!("asserts nothing: {}", OF_PROVIDER.join(", "))));
@@ -293,8 +293,8 @@ fn model(name: &str, table: &Reader<'_, '_>) -> Result<Check, OverlayError> {
     let of = Of::Model {
         typed: id(table)?,
         providers: table.list("provider")?.unwrap_or_default(),
-        shape: value(table, "tokens", shape)?,
-        window: value(table, "window", span)?,
+        shape: table.parsed("tokens", shape)?,
+        window: table.parsed("window", span)?,
     };
     let unsized_call = table.has("max_call_price") && !table.has("tokens");
     if unsized_call {
@@ -333,15 +333,6 @@ fn texts(table: &Reader<'_, '_>, key: &str) -> Result<Vec<String>, OverlayError>
 
 fn id(table: &Reader<'_, '_>) -> Result<String, OverlayError> {
     table.text("id")?.ok_or_else(|| table.error("id", "is missing"))
-}
-
-fn value<T>(
-    table: &Reader<'_, '_>,
-    key: &str,
-    read: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, OverlayError> {
-    let Some(text) = table.text(key)? else { return Ok(None) };
-    read(&text).map(Some).map_err(|why| table.error(key, why))
 }
 
 #[cfg(test)]

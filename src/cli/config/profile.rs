@@ -64,19 +64,19 @@ impl Profile {
             only: list("only")?,
             ignore: list("ignore")?,
             no_gateways: flag("no_gateways")?,
-            prefer: text(table, "prefer", preset)?,
+            prefer: table.parsed("prefer", preset)?,
             time_value: money(table, "time_value", usd)?,
             max_price_in: money(table, "max_price_in", per_mtok)?,
             max_price_out: money(table, "max_price_out", per_mtok)?,
             max_cost: money(table, "max_cost", usd)?,
-            max_ttft: text(table, "max_ttft", max_ttft)?,
-            min_throughput: text(table, "min_throughput", min_throughput)?,
-            min_availability: text(table, "min_availability", min_availability)?,
+            max_ttft: table.parsed("max_ttft", max_ttft)?,
+            min_throughput: table.parsed("min_throughput", min_throughput)?,
+            min_availability: table.parsed("min_availability", min_availability)?,
             quantization: list("quantization")?,
             require: each(table, "require", ability)?,
             lenient: flag("lenient")?,
             allow_unpriced: flag("allow_unpriced")?,
-            region: text(table, "region", region)?,
+            region: table.parsed("region", region)?,
             seed: None,
         };
         if choice.prefer.is_some() && choice.time_value.is_some() {
@@ -117,15 +117,6 @@ pub(crate) fn under(typed: &Choice, profile: &Choice) -> Choice {
         region: typed.region.clone().or_else(|| profile.region.clone()),
         seed: typed.seed,
     }
-}
-
-fn text<T>(
-    table: &Reader<'_, '_>,
-    key: &str,
-    read: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, OverlayError> {
-    let Some(text) = table.text(key)? else { return Ok(None) };
-    read(&text).map(Some).map_err(|why| table.error(key, why))
 }
 
 fn money<T>(
