@@ -110,6 +110,12 @@ impl AttemptReport {
         };
         self.outcome.billed.or_else(by_sheet)
     }
+
+    /// What it cost: nothing where it cannot have been billed, `None` where nobody knows.
+    #[must_use]
+    pub fn spent(&self) -> Option<Usd> {
+        self.charged().or((self.cost_state == CostState::None).then_some(Usd::ZERO))
+    }
 }
 
 impl Dispatcher<'_> {

@@ -3,7 +3,6 @@
 
 use super::{AttemptReport, Dispatcher, Plan};
 use crate::catalog::EndpointId;
-use crate::observe::CostState;
 use crate::store::{Reservation, StoreError};
 use crate::units::Usd;
 
@@ -50,12 +49,6 @@ impl Dispatcher<'_> {
     /// Replaces what was set aside by what was spent. Where nobody knows what that is, it counts as spent.
     pub(super) fn release(&self, held: Option<i64>, report: &AttemptReport) -> Result<(), StoreError> {
         let Some(number) = held else { return Ok(()) };
-        let spent = match (report.outcome.billed, report.cost_state, &report.cost) {
-            (Some(billed), ..) => billed,
-            (None, CostState::None, _) => Usd::ZERO,
-            (None, CostState::Exact, Some(Ok(cost))) => cost.total,
-            _ => return Ok(()),
-        };
-        self.store.settle(number, spent)
+        report.spent().map_or(Ok(()), |spent| self.store.settle(number, spent))
     }
 }

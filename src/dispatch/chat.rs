@@ -16,7 +16,7 @@ use super::{
 };
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
-use crate::observe::{CostState, ErrorClass, Source};
+use crate::observe::{ErrorClass, Source};
 use crate::routing::{
     Candidate, Decision, Failover, GiveUp, Hedge, Limits as RouteLimits, RetryBudget, Step, TermKind,
 };
@@ -396,11 +396,7 @@ fn forecast_again(plan: &Plan<'_>, reach: &Reach, request: &ChatRequest, before:
     let route = route_request(request, constraints.clone());
     let bound = Candidate::new(&reach.endpoint, reach.provider.kind).bound(&route);
     if let Some(limit) = constraints.max_cost {
-        let most = |attempt: &AttemptReport| match (attempt.cost_state, &attempt.cost) {
-            (CostState::None, _) => Some(Usd::ZERO),
-            (CostState::Exact, Some(Ok(cost))) => Some(cost.total),
-            _ => forecast(plan.decision, &attempt.endpoint).bound,
-        };
+        let most = |attempt: &AttemptReport| attempt.spent().or(forecast(plan.decision, &attempt.endpoint).bound);
         before.iter().map(most).chain([bound]).sum::<Option<Usd>>().filter(|all| *all <= limit)?;
     }
     Some(Forecast { input: Some(route.input), expected: None, bound })

@@ -117,23 +117,13 @@ impl ObservationStore for Sqlite {
         let connection = self.lock();
         // One reading of all, as of one moment; a transaction for each would take and give back the file's locks every time.
         let reading = connection.unchecked_transaction()?;
-        let mut of_key = reading.prepare_cached(
-            "SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = ?3 ORDER BY id DESC",
-        )?;
-        let mut of_any_key = reading
-            .prepare_cached("SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 ORDER BY id DESC")?;
         let mut found = BTreeMap::new();
         for key in keys {
-            let (provider, model) = (key.endpoint.provider.as_str(), &key.endpoint.upstream_model);
-            let id = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-            let ids = match &key.key_fingerprint {
-                Some(fingerprint) => of_key.query_map(params![provider, model, fingerprint], id)?,
-                None => of_any_key.query_map(params![provider, model], id)?,
-            };
+            let ids = state::endpoints(&reading, key)?;
             // One endpoint under several hosts, protocols or keys: the state that was written last speaks for it.
             let mut newest: Option<(Timestamp, EndpointStats)> = None;
             for id in ids {
-                let Some(known) = state::stats_at(&reading, id?, now)? else { continue };
+                let Some(known) = state::stats_at(&reading, id, now)? else { continue };
                 if newest.as_ref().is_none_or(|(updated, _)| *updated < known.0) {
                     newest = Some(known);
                 }

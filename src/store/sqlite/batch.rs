@@ -53,15 +53,9 @@ impl Sqlite {
     /// The state of an endpoint as it was written last; `None` where nothing is known of it.
     pub(in crate::store) fn state(&self, key: &StateKey) -> Result<Option<StatsState>, StoreError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = coalesce(?3, key_fp)",
-        )?;
-        let provider = key.endpoint.provider.as_str();
-        let ids = statement
-            .query_map((provider, &key.endpoint.upstream_model, &key.key_fingerprint), |row| row.get::<_, i64>(0))?;
         let mut newest: Option<StatsState> = None;
-        for id in ids {
-            let Some(known) = state::read_state(&connection, id?)? else { continue };
+        for id in state::endpoints(&connection, key)? {
+            let Some(known) = state::read_state(&connection, id)? else { continue };
             if newest.as_ref().is_none_or(|newest| newest.updated <= known.updated) {
                 newest = Some(known);
             }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 
-use super::super::StoreError;
 use super::super::words::{headroom_of, headroom_text};
+use super::super::{StateKey, StoreError};
 use super::ledger::attempts_of;
 use crate::observe::{
     Breaker, CacheHits, Cooling, EndpointStats, ErrorClass, Learning, Moments, Share, StatsState, Window,
@@ -12,6 +12,25 @@ use crate::observe::{
 
 const COLUMNS: &str = "upd_ms, rate, a, b, af, bf, r, fail_s, hit_asked, hit_served, moments, room, fails, ejections,
     cool_until_ms, cool_since_ms, cool_why, trial_ms, window, last_ok_ms, last_fail_ms";
+
+/// The rows of the endpoint, under whichever host and protocol, the newest first; of every key where none is at hand.
+pub(super) fn endpoints(connection: &Connection, key: &StateKey) -> Result<Vec<i64>, StoreError> {
+    let (provider, model) = (key.endpoint.provider.as_str(), &key.endpoint.upstream_model);
+    let id = |row: &Row<'_>| row.get(0);
+    let ids = match &key.key_fingerprint {
+        Some(fingerprint) => connection
+            .prepare_cached(
+                "SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 AND key_fp = ?3 ORDER BY id DESC",
+            )?
+            .query_map(params![provider, model, fingerprint], id)?
+            .collect::<Result<_, _>>(),
+        None => connection
+            .prepare_cached("SELECT id FROM endpoint WHERE provider = ?1 AND upstream_model = ?2 ORDER BY id DESC")?
+            .query_map(params![provider, model], id)?
+            .collect(),
+    };
+    Ok(ids?)
+}
 
 pub(super) fn read_state(connection: &Connection, endpoint: i64) -> Result<Option<StatsState>, StoreError> {
     let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM state WHERE ep = ?1"))?;
