@@ -240,7 +240,10 @@ impl Observer for Printer<'_> {
             Notice::NotHedged { slow, after, over } => {
                 let (slow, other, after) = (&slow.provider, &over.endpoint.provider, duration(after));
                 let cap = dollars(over.cap);
-                let why = format!("the day's budget of {cap} does not hold it");
+                let why = over.reason.map_or_else(
+                    || format!("the day's budget of {cap} does not hold it"),
+                    |reason| format!("the day's budget cannot be kept: {reason}"),
+                );
                 note(settings, &format!("no token from {slow} after {after}, but {other} is not asked: {why}"));
             }
             Notice::Answering { endpoint } => self.current = Some(endpoint),

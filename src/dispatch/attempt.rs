@@ -104,11 +104,14 @@ impl AttemptReport {
     /// What it cost, exactly: the provider's own bill where it sends one, else by the price sheet.
     #[must_use]
     pub fn charged(&self) -> Option<Usd> {
-        let by_sheet = || match (&self.cost, self.cost_state) {
+        self.outcome.billed.or(self.by_sheet())
+    }
+
+    fn by_sheet(&self) -> Option<Usd> {
+        match (&self.cost, self.cost_state) {
             (Some(Ok(cost)), CostState::Exact) => Some(cost.total),
             _ => None,
-        };
-        self.outcome.billed.or_else(by_sheet)
+        }
     }
 
     /// What it cost: nothing where it cannot have been billed, `None` where nobody knows.
@@ -267,10 +270,6 @@ impl Dispatcher<'_> {
     fn observation(&self, once: &Once<'_>, report: &AttemptReport) -> Observation {
         let reach = once.reach;
         let (outcome, pricing) = (&report.outcome, reach.endpoint.pricing.as_ref());
-        let total = match &report.cost {
-            Some(Ok(cost)) if report.cost_state == CostState::Exact => Some(cost.total),
-            _ => None,
-        };
         Observation {
             at: report.at,
             endpoint: reach.endpoint.id.clone(),
@@ -292,7 +291,7 @@ impl Dispatcher<'_> {
             effort: once.request.effort.map(|effort| effort.to_string()),
             prompt_version: once.marks.prompt_version,
             retry_after: outcome.error.as_ref().and_then(|error| error.retry_after),
-            cost: total,
+            cost: report.by_sheet(),
             billed: outcome.billed,
             cost_state: report.cost_state,
             finish: outcome.finish.as_ref().map(|(_, native)| native.chars().take(64).collect()),

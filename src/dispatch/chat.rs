@@ -257,6 +257,13 @@ impl Dispatcher<'_> {
                             }
                         },
                     };
+                    let held = match self.hold(plan, &endpoint, forecast.bound) {
+                        Ok(held) => held,
+                        Err(over) => {
+                            over_budget = Some(over);
+                            break Some(GiveUp::Final);
+                        }
+                    };
                     if resume {
                         unresumed = false;
                         attempts.last().into_iter().for_each(|last| teller.go_on_at(reach, last));
@@ -276,13 +283,6 @@ impl Dispatcher<'_> {
                         first_token: first_token.filter(|_| plan.request.stream),
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
-                    };
-                    let held = match self.hold(plan, &endpoint, forecast.bound) {
-                        Ok(held) => held,
-                        Err(over) => {
-                            over_budget = Some(over);
-                            break Some(GiveUp::Final);
-                        }
                     };
                     let soft = softer.iter().find(|(id, ..)| **id == endpoint);
                     if let Some((.., hints)) = soft.filter(|(.., hints)| !hints.is_empty()) {

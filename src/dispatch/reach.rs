@@ -84,10 +84,20 @@ impl Reach {
     #[must_use]
     pub fn continues(&self, request: &ChatRequest) -> bool {
         let call = Call { endpoint: &self.endpoint, provider: &self.provider, base_url: &self.base_url, request };
-        self.protocol.is_some_and(|protocol| {
+        let goes_on = |protocol| {
             self.provider.quirks.prefills(protocol, &self.endpoint.model)
-                && adapter(protocol).is_some_and(|adapter| adapter.continues(&call) && adapter.lacks(&call).is_empty())
-        })
+                && adapter(protocol).is_some_and(|adapter| adapter.continues(&call))
+        };
+        self.protocol.is_some_and(goes_on) && self.lacks(request).is_empty()
+    }
+
+    /// Whether it can be called: it is spoken to in a protocol of this version, at an address that is known, with a key that
+    /// is set.
+    #[must_use]
+    pub fn is_callable(&self) -> bool {
+        let addressed = !self.no_base_url && self.missing_settings.is_empty() && !self.outside_sandbox;
+        let spoken = self.protocol.is_some() && self.unsupported.is_none();
+        addressed && spoken && !matches!(self.found, Found::Missing { .. })
     }
 
     /// Under which key its state is kept.
@@ -266,15 +276,10 @@ impl Dispatcher<'_> {
         Some(reach)
     }
 
-    /// Whether an endpoint can be called: it is spoken to in a protocol of this version, at an address that is known, with
-    /// a key that is set.
+    /// Whether an endpoint [can be called](Reach::is_callable).
     #[must_use]
     pub fn is_callable(&self, endpoint: Endpoint) -> bool {
-        self.reach_one(endpoint, None).is_some_and(|reach| {
-            let addressed = !reach.no_base_url && reach.missing_settings.is_empty() && !reach.outside_sandbox;
-            let spoken = reach.protocol.is_some() && reach.unsupported.is_none();
-            addressed && spoken && !matches!(reach.found, Found::Missing { .. })
-        })
+        self.reach_one(endpoint, None).is_some_and(|reach| reach.is_callable())
     }
 
     fn call_at(&self, reach: &mut Reach, protocol: Protocol, template: &str, auth: &Auth) {

@@ -67,6 +67,14 @@ impl Default for Learning {
 pub(super) const RATE_HOURS: f64 = 1.0;
 
 impl Learning {
+    /// Mean and variance of the logarithm of the wait for a first token, in seconds: what was seen of late leans on the long
+    /// run, and that on the prior.
+    #[must_use]
+    pub fn usual_ttft(&self, late: &Moments, lasting: &Moments) -> (f64, f64) {
+        let prior = (libm::log(self.prior_ttft_s), self.prior_ttft_variance);
+        late.shrunk(lasting.shrunk(prior, self.prior_samples), self.lasting_samples)
+    }
+
     /// By how many half-lives times fade within `elapsed` seconds that began with `rate` attempts an hour.
     #[must_use]
     pub fn halvings(&self, rate: f64, elapsed: f64) -> f64 {

@@ -246,9 +246,7 @@ impl StatsState {
             }
         } else if let Some(waited) = seen.cut_off().map(|waited| waited.as_secs_f64()).filter(|waited| *waited > 0.0) {
             // It would have taken longer than it was waited for: how much longer, nobody knows.
-            let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
-            let lasting = self.ttft_lasting.shrunk(prior, learning.prior_samples);
-            let log = censored(self.ttft.shrunk(lasting, learning.lasting_samples), libm::log(waited));
+            let log = censored(learning.usual_ttft(&self.ttft, &self.ttft_lasting), libm::log(waited));
             self.ttft.add_log(log, learning.cap);
             self.ttft_lasting.add_log(log, f64::INFINITY);
         }

@@ -168,10 +168,8 @@ pub(super) fn expect(
     let hit = stats.cache.shrunk(policy.prior_cache_hit, policy.prior_cache_attempts);
     let cached = f64_of(request.warm_at(&candidate.endpoint.id)) * hit;
     let fresh = request.input.saturating_sub(request.cached.max(Tokens::new(whole(cached))));
-    let prior = (libm::log(learning.prior_ttft_s), learning.prior_ttft_variance);
-    // What was measured of this size leans on all sizes of late, that on the long run, and that on the prior.
-    let lasting = stats.ttft_lasting.shrunk(prior, learning.prior_samples);
-    let usual = stats.ttft.shrunk(lasting, learning.lasting_samples);
+    // What was measured of this size leans on all sizes of late.
+    let usual = learning.usual_ttft(&stats.ttft, &stats.ttft_lasting);
     let of_size = InputSize::of(Some(fresh)).place().map(|place| stats.ttft_by_size[place]).unwrap_or_default();
     let (mean, variance) = of_size.shrunk(usual, learning.lasting_samples);
     let doubt = learning.prior_ttft_doubt / (1.0 + stats.ttft_lasting.weight);

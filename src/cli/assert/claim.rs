@@ -215,8 +215,8 @@ impl Check {
     }
 }
 
-/// The assertions of the command line.
-pub(super) fn typed(args: &CheckArgs) -> Vec<Check> {
+/// What the command line asserts of its models.
+fn claims(args: &CheckArgs) -> Vec<Claim> {
     let mut claims: Vec<Claim> = Vec::new();
     let limits = [args.max_price_in, args.max_price_out, args.max_price_cache_read, args.max_price_cache_write];
     claims.extend(PRICES.iter().zip(limits).filter_map(|((item, _), most)| Some(Claim::Price(*item, most?))));
@@ -231,7 +231,12 @@ pub(super) fn typed(args: &CheckArgs) -> Vec<Check> {
     claims.extend(args.max_ttft.map(Claim::Ttft));
     claims.extend(args.min_tps.map(Claim::Tps));
     claims.extend(args.min_availability.map(Claim::Availability));
-    let claims: Vec<_> = claims.into_iter().map(|claim| (claim, None)).collect();
+    claims
+}
+
+/// The assertions of the command line.
+pub(super) fn typed(args: &CheckArgs) -> Vec<Check> {
+    let claims: Vec<_> = claims(args).into_iter().map(|claim| (claim, None)).collect();
     let model = |typed: &String| {
         let (typed, providers) = (typed.clone(), args.provider.clone());
         let of = Of::Model { typed, providers, shape: args.tokens, window: None };
@@ -248,9 +253,7 @@ pub(super) fn typed(args: &CheckArgs) -> Vec<Check> {
 
 /// Whether the command line asserts something that needs a model.
 pub(super) fn needs_a_model(args: &CheckArgs) -> bool {
-    let probed = CheckArgs { models: vec![String::new()], ..args.clone() };
-    let claims = typed(&probed).into_iter().next().map(|check| check.claims).unwrap_or_default();
-    claims != [(Claim::NotRetiring(0), None)] || !args.provider.is_empty() || args.tokens.is_some()
+    !claims(args).is_empty() || !args.provider.is_empty() || args.tokens.is_some()
 }
 
 /// The assertions of a file, in the order of the file.

@@ -33,7 +33,7 @@ pub(super) struct Court<'a> {
     offline: &'a Offline<'a>,
     dispatcher: Dispatcher<'a>,
     window: &'a Since,
-    /// Why a model could not be probed, by its id.
+    /// Why a model could not be probed, by its name.
     pub(super) unprobed: BTreeMap<String, CliError>,
     seen: RefCell<BTreeMap<i64, std::rc::Rc<Seen>>>,
 }
@@ -232,12 +232,13 @@ impl<'a> Court<'a> {
         if !matches!(finding.verdict, Verdict::Unknown(_)) {
             return finding;
         }
-        if let Some(error) = self.unprobed.get(asked.model.model.as_str()) {
+        let name = name(asked.model);
+        if let Some(error) = self.unprobed.get(&name) {
             let why = format!("{}; the probe: {}", finding.why, error.message);
             let verdict = Verdict::Unknown(error.exit);
             return Finding { why, verdict, ..finding }.fix(error.fix.clone());
         }
-        finding.fix(Some(format!("openmux providers probe {} {}", asked.model.model, id.provider)))
+        finding.fix(Some(format!("openmux providers probe {name} {}", id.provider)))
     }
 
     /// The same, where measurements cannot be read, with that reason.

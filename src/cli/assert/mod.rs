@@ -116,7 +116,7 @@ fn probed(
         let all = court.offers(&model);
         let pinned: Vec<String> = model.provider.iter().map(ToString::to_string).collect();
         let (offers, _) = court.meant(&model, &all, if pinned.is_empty() { providers } else { &pinned });
-        let known = wanted.entry(model.model.to_string()).or_default();
+        let known = wanted.entry(court::name(&model)).or_default();
         for offer in offers {
             let provider = offer.provider().to_string();
             if !known.contains(&provider) {
@@ -189,20 +189,20 @@ fn locked(court: &Court<'_>, path: &Path, args: &CheckArgs, checks: &[Check]) ->
         lock::write(path, court.catalog().generated(), &facts)?;
         return Ok(changes::written(&facts, &shown));
     };
-    let compared = changes::compare(court, &entries, args.update_lock);
+    // Where something that is asked about is unknown nothing is written, so nothing is said to be.
+    let update = args.update_lock && whole;
+    let compared = changes::compare(court, &entries, update);
     let mut rows = compared.rows;
-    if args.update_lock {
-        if whole {
-            let known = |facts: &lock::Locked| {
-                entries.iter().any(|entry| entry.facts.model == facts.model && entry.facts.provider == facts.provider)
-            };
-            let new: Vec<_> = asked.into_iter().map(|(facts, _)| facts).filter(|facts| !known(facts)).collect();
-            rows.extend(changes::written(&new, &shown));
-            let today = [compared.today, new].concat();
-            // One that says the same is left alone, whatever its catalog's day.
-            if today != entries.into_iter().map(|entry| entry.facts).collect::<Vec<_>>() {
-                lock::write(path, court.catalog().generated(), &today)?;
-            }
+    if update {
+        let known = |facts: &lock::Locked| {
+            entries.iter().any(|entry| entry.facts.model == facts.model && entry.facts.provider == facts.provider)
+        };
+        let new: Vec<_> = asked.into_iter().map(|(facts, _)| facts).filter(|facts| !known(facts)).collect();
+        rows.extend(changes::written(&new, &shown));
+        let today = [compared.today, new].concat();
+        // One that says the same is left alone, whatever its catalog's day.
+        if today != entries.into_iter().map(|entry| entry.facts).collect::<Vec<_>>() {
+            lock::write(path, court.catalog().generated(), &today)?;
         }
     } else {
         rows.extend(changes::absent(&asked, &entries, &shown));

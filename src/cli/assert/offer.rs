@@ -7,7 +7,6 @@ use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, Endpoint, ModelId, ModelKind, ModelLine, ProviderId, ProviderKind, Status};
 use crate::dispatch::{Dispatcher, Reach};
 use crate::units::UsdPerMtok;
-use crate::upstream::auth::Found;
 
 /// One provider's offer of a model.
 #[derive(Debug, Clone)]
@@ -36,13 +35,7 @@ impl Offer {
 
     /// Whether it could be called from here: key, address and protocol are there.
     pub(super) fn is_callable(&self) -> bool {
-        self.reach.as_ref().is_some_and(|reach| {
-            reach.protocol.is_some()
-                && reach.unsupported.is_none()
-                && !reach.no_base_url
-                && reach.missing_settings.is_empty()
-                && !matches!(reach.found, Found::Missing { .. })
-        })
+        self.reach.as_ref().is_some_and(Reach::is_callable)
     }
 }
 

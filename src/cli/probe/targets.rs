@@ -184,19 +184,11 @@ fn asked_today(dispatcher: &Dispatcher<'_>) -> BTreeMap<EndpointId, u32> {
 
 fn is_callable(dispatcher: &Dispatcher<'_>, wanted: &Wanted, reach: &Reach) -> bool {
     let named = wanted.providers.contains(&reach.provider.id);
-    let has_key = match &reach.found {
-        Key::Key { .. } | Key::Lazy { .. } => true,
-        // A server that may not even run is asked where it is named.
-        Key::NotNeeded => named || dispatcher.sandbox.is_some(),
-        Key::Missing { .. } => false,
-    };
+    // A server that may not even run is asked where it is named.
+    let is_meant = named || dispatcher.sandbox.is_some() || !matches!(reach.found, Key::NotNeeded);
     (named || wanted.providers.is_empty())
-        && has_key
-        && reach.protocol.is_some()
-        && reach.unsupported.is_none()
-        && !reach.no_base_url
-        && !reach.outside_sandbox
-        && reach.missing_settings.is_empty()
+        && is_meant
+        && reach.is_callable()
         && reach.endpoint.status != Status::Retired
 }
 

@@ -345,8 +345,12 @@ impl Attempt {
         if self.stopped {
             return;
         }
+        if self.shown {
+            self.stopped = !sink(event);
+            return;
+        }
         self.held.push(event);
-        if self.first_token.is_none() && !self.shown && !self.held.is_full() {
+        if self.first_token.is_none() && !self.held.is_full() {
             return;
         }
         self.shown = true;

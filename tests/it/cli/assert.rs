@@ -3,6 +3,7 @@
 
 mod formats;
 mod lock;
+mod typed;
 
 use std::fmt::Write as _;
 

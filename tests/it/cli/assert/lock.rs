@@ -268,3 +268,16 @@ fn a_day_that_comes_and_a_model_that_goes_are_told() {
         assert!(output.code == Some(5) || folder.join("m.lock").exists(), "{}", output.snapshot());
     }
 }
+
+/// Where something that is asked about is unknown nothing is written: what has changed stays a no.
+#[test]
+fn what_is_not_written_is_not_said_to_be() {
+    let home = home();
+    assert_eq!(run(&home, "acme/tiny:sure --lock m.lock").code, Some(0));
+    let before = lock(&home);
+    changed(&home, "input = \"2\"", "input = \"3\"");
+    let output = run(&home, "acme/tiny:sure acme/none --lock m.lock --update-lock -o jsonl");
+    assert_eq!(output.code, Some(1), "{}", output.snapshot());
+    assert!(!output.stdout.contains("written"), "{}", output.snapshot());
+    assert_eq!(lock(&home), before);
+}
