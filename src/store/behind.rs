@@ -55,6 +55,8 @@ struct Known {
     learned: BTreeMap<(EndpointId, String), Vec<String>>,
     waiting: Batch,
     seed: u64,
+    /// Whether the disk has got what others had spooled.
+    stale: bool,
     over: bool,
 }
 
@@ -125,7 +127,7 @@ impl Shared {
     /// Writes every 100 ms what has come, until the store is dropped.
     fn run(&self) {
         let mut quiet = 0;
-        let mut version = self.reader.data_version().unwrap_or(0);
+        let mut version = self.disk.data_version().unwrap_or(0);
         loop {
             let known = self.lock();
             let (known, _) = self
@@ -141,8 +143,9 @@ impl Shared {
             }
             if quiet >= ROUNDS || !nothing {
                 quiet = 0;
-                let now = self.reader.data_version().unwrap_or(version);
-                if now != version {
+                // What this process wrote itself is known already, unless it came from the spool.
+                let now = self.disk.data_version().unwrap_or(version);
+                if std::mem::take(&mut self.lock().stale) || now != version {
                     version = now;
                     self.refresh();
                 }
@@ -157,8 +160,9 @@ impl Shared {
         if batch.is_empty() {
             return;
         }
-        if let Err(error) = self.disk.write_batch(&batch) {
-            tracing::warn!(%error, attempts = batch.seen.len(), "not kept");
+        match self.disk.write_batch(&batch) {
+            Ok(more) => self.lock().stale |= more,
+            Err(error) => tracing::warn!(%error, attempts = batch.seen.len(), "not kept"),
         }
     }
 

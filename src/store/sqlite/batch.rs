@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::super::codec;
+use super::super::codec::{self, Encoded};
 use super::super::{Conversation, StateKey, Stay, StoreError};
 use super::{Refused, Sqlite, decisions, learned, rows, session, state, upkeep};
 use crate::catalog::EndpointId;
@@ -31,23 +31,29 @@ impl Batch {
 
 impl Sqlite {
     /// Writes all of it. Where another process holds the file for too long, the attempts go to the spool, and the rest is
-    /// not kept.
-    pub(in crate::store) fn write_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+    /// not kept. Whether more came from the spool than was in the batch.
+    pub(in crate::store) fn write_batch(&self, batch: &Batch) -> Result<bool, StoreError> {
+        // Encoded before anybody has to wait for the connection.
+        let kept = batch.kept.iter().map(|kept| Ok((kept, codec::encode(kept)?)));
+        let kept = kept.collect::<Result<Vec<_>, StoreError>>()?;
         let mut connection = self.lock();
-        match write(&mut connection, batch) {
+        match write(&mut connection, batch, &kept) {
             Ok(()) => {}
-            Err(Refused::Busy) => return batch.seen.iter().try_for_each(|seen| self.spool.append(seen)),
+            Err(Refused::Busy) => {
+                return batch.seen.iter().try_for_each(|seen| self.spool.append(seen)).map(|()| false);
+            }
             Err(Refused::Other(error)) => return Err(error),
         }
-        if let Err(error) = upkeep::take_in(&mut connection, &self.spool) {
+        let more = upkeep::take_in(&mut connection, &self.spool).unwrap_or_else(|error| {
             tracing::debug!(%error, "the spool was not taken in");
-        }
+            false
+        });
         if let Some(last) = batch.seen.last()
             && let Err(error) = upkeep::prune(&mut connection, last.at)
         {
             tracing::debug!(%error, "old rows were not removed");
         }
-        Ok(())
+        Ok(more)
     }
 
     /// The state of an endpoint as it was written last; `None` where nothing is known of it.
@@ -63,21 +69,18 @@ impl Sqlite {
         Ok(newest)
     }
 
-    /// A number that changes with what other connections write.
+    /// A number that changes with what other connections write, and not with what this one does.
     pub(in crate::store) fn data_version(&self) -> Result<i64, StoreError> {
         Ok(self.lock().query_row("PRAGMA data_version", [], |row| row.get(0))?)
     }
 }
 
-fn write(connection: &mut Connection, batch: &Batch) -> Result<(), Refused> {
-    // Encoded before the file is held.
-    let kept = batch.kept.iter().map(|kept| Ok((kept, codec::encode(kept)?)));
-    let kept = kept.collect::<Result<Vec<_>, StoreError>>()?;
+fn write(connection: &mut Connection, batch: &Batch, kept: &[(&Kept, Encoded)]) -> Result<(), Refused> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for seen in &batch.seen {
         rows::keep(&transaction, seen)?;
     }
-    for (kept, encoded) in &kept {
+    for (kept, encoded) in kept {
         decisions::insert(&transaction, kept, encoded)?;
     }
     for (conversation, stay) in &batch.stays {

@@ -18,9 +18,9 @@ const BATCHES: usize = 20;
 const DAY: i64 = 86_400;
 
 /// Writes what was spooled, once: the spool is emptied after the commit, and a crash between the two is noticed by the
-/// hash of what was taken.
-pub(super) fn take_in(connection: &mut Connection, spool: &Spool) -> Result<(), StoreError> {
-    let Some(taken) = spool.take()? else { return Ok(()) };
+/// hash of what was taken. Whether there was anything.
+pub(super) fn take_in(connection: &mut Connection, spool: &Spool) -> Result<bool, StoreError> {
+    let Some(taken) = spool.take()? else { return Ok(false) };
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done: Option<String> =
         transaction.query_row("SELECT v FROM meta WHERE k = 'spool'", [], |row| row.get(0)).optional()?;
@@ -31,7 +31,7 @@ pub(super) fn take_in(connection: &mut Connection, spool: &Spool) -> Result<(), 
     transaction.commit()?;
     taken.empty()?;
     connection.execute("DELETE FROM meta WHERE k = 'spool'", [])?;
-    Ok(())
+    Ok(true)
 }
 
 /// Removes what has grown old. One process a day does; a run that is not done goes on with the next attempt.
