@@ -22,6 +22,9 @@ _openmux() {
             openmux,check)
                 cmd="openmux__subcmd__check"
                 ;;
+            openmux,config)
+                cmd="openmux__subcmd__config"
+                ;;
             openmux,help)
                 cmd="openmux__subcmd__help"
                 ;;
@@ -42,6 +45,15 @@ _openmux() {
                 ;;
             openmux,usage)
                 cmd="openmux__subcmd__usage"
+                ;;
+            openmux__subcmd__config,path)
+                cmd="openmux__subcmd__config__subcmd__path"
+                ;;
+            openmux__subcmd__config,show)
+                cmd="openmux__subcmd__config__subcmd__show"
+                ;;
+            openmux__subcmd__config,trust)
+                cmd="openmux__subcmd__config__subcmd__trust"
                 ;;
             openmux__subcmd__models,list)
                 cmd="openmux__subcmd__models__subcmd__list"
@@ -80,7 +92,7 @@ _openmux() {
 
     case "${cmd}" in
         openmux)
-            opts="-o -q -v -h -V --output --json --color --quiet --verbose --offline --sandbox --help --version models providers route check chat serve usage sandbox help"
+            opts="-o -q -v -h -V --output --json --color --quiet --verbose --config --offline --sandbox --help --version models providers route check chat serve usage config sandbox help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -98,6 +110,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -110,7 +126,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__chat)
-            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --hedge --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --resume --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -n -u -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --hedge --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --no-stream --dry-run --usage --no-usage --strict --resume --show-reasoning --record --retries --timeout --connect-timeout --first-token-timeout --idle-timeout --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -300,6 +316,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -312,7 +332,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__check)
-            opts="-o -q -v -h --file --lock --update-lock --locked --provider --max-input-price --max-price-in --max-output-price --max-price-out --max-price-cache-read --max-price-cache-write --max-call-price --tokens --min-context --min-output --has --not-retiring --served-by --min-providers --min-callable --has-key --max-catalog-age --max-ttft --min-tps --min-availability --window --probe --max-cost --rounds --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --file --lock --update-lock --locked --provider --max-input-price --max-price-in --max-output-price --max-price-out --max-price-cache-read --max-price-cache-write --max-call-price --tokens --min-context --min-output --has --not-retiring --served-by --min-providers --min-callable --has-key --max-catalog-age --max-ttft --min-tps --min-availability --window --probe --max-cost --rounds --at --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -438,6 +458,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -449,8 +473,8 @@ _openmux() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        openmux__subcmd__help)
-            opts="-o -q -v -h --output --json --color --quiet --verbose --offline --sandbox --help"
+        openmux__subcmd__config)
+            opts="-o -q -v -h --output --json --color --quiet --verbose --config --offline --sandbox --help show path trust"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -466,6 +490,170 @@ _openmux() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__config__subcmd__path)
+            opts="-o -q -v -h --fields --sort --reverse --limit --output --json --color --quiet --verbose --config --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__config__subcmd__show)
+            opts="-o -q -v -h --fields --sort --reverse --limit --output --json --color --quiet --verbose --config --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --fields)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__config__subcmd__trust)
+            opts="-o -q -v -h --list --remove --output --json --color --quiet --verbose --config --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        openmux__subcmd__help)
+            opts="-o -q -v -h --output --json --color --quiet --verbose --config --offline --sandbox --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json jsonl csv tsv md ids text github junit" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --sandbox)
@@ -480,7 +668,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models)
-            opts="-o -q -v -h --output --json --color --quiet --verbose --offline --sandbox --help list show"
+            opts="-o -q -v -h --output --json --color --quiet --verbose --config --offline --sandbox --help list show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -498,6 +686,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -510,7 +702,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models__subcmd__list)
-            opts="-o -q -v -h --vendor --provider --tools --vision --reasoning --structured --min-context --max-price --open-weights --free --callable --released-after --not-retiring --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --vendor --provider --tools --vision --reasoning --structured --min-context --max-price --open-weights --free --callable --released-after --not-retiring --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -580,6 +772,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -592,7 +788,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__models__subcmd__show)
-            opts="-o -q -v -h --prices --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --prices --all --tokens --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -638,6 +834,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -650,7 +850,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers)
-            opts="-o -q -v -h --output --json --color --quiet --verbose --offline --sandbox --help list check probe compare history"
+            opts="-o -q -v -h --output --json --color --quiet --verbose --config --offline --sandbox --help list check probe compare history"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -668,6 +868,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -680,7 +884,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__check)
-            opts="-o -q -v -h --timeout --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --timeout --fields --sort --reverse --limit --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -714,6 +918,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -726,7 +934,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__compare)
-            opts="-o -q -v -h --tokens --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --all --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --tokens --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --all --fields --sort --reverse --limit --unit --window --at --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -840,6 +1048,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -852,7 +1064,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__history)
-            opts="-o -q -v -h --since --by --tokens --unit --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --since --by --tokens --unit --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -902,6 +1114,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -914,7 +1130,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__list)
-            opts="-o -q -v -h --kind --callable --local --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --kind --callable --local --fields --sort --reverse --limit --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -948,6 +1164,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -960,7 +1180,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__providers__subcmd__probe)
-            opts="-o -q -v -h --provider --kind --parallel --quick --precise --rounds --every --seed --max-cost --yes --allow-unpriced --dry-run --fields --sort --reverse --limit --unit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --provider --kind --parallel --quick --precise --rounds --every --seed --max-cost --yes --allow-unpriced --dry-run --fields --sort --reverse --limit --unit --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1022,6 +1242,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1034,7 +1258,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route)
-            opts="-o -q -v -h --output --json --color --quiet --verbose --offline --sandbox --help explain replay simulate"
+            opts="-o -q -v -h --output --json --color --quiet --verbose --config --offline --sandbox --help explain replay simulate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1052,6 +1276,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1064,7 +1292,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route__subcmd__explain)
-            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --hedge --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --tokens --all --why --strict --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -s -a -o -q -v -h --model --system --attach --messages --tool --tool-choice --no-parallel-tools --schema --effort --max-tokens --temperature --top-p --stop --cache --session --set --no-stdin --stdin-timeout --hedge --fallback --fallback-on --profile --provider --order --only --ignore --no-gateways --prefer --time-value --max-price-in --max-price-out --max-cost --max-ttft --min-throughput --min-availability --quantization --require --lenient --allow-unpriced --region --seed --tokens --all --why --strict --at --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1242,6 +1470,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1254,7 +1486,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route__subcmd__replay)
-            opts="-o -q -v -h --policy --time-value --all --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --policy --time-value --all --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1280,6 +1512,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1292,7 +1528,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__route__subcmd__simulate)
-            opts="-o -q -v -h --policy --time-value --since --model --fields --sort --reverse --limit --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --policy --time-value --since --model --fields --sort --reverse --limit --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1338,6 +1574,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1350,7 +1590,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__sandbox)
-            opts="-m -o -q -v -h --scenario --port --model --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-m -o -q -v -h --scenario --port --model --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1384,6 +1624,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1396,7 +1640,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__serve)
-            opts="-o -q -v -h --listen --token-env --token-file --host-name --max-requests --timeout --connect-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --listen --token-env --token-file --host-name --max-requests --timeout --connect-timeout --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1442,6 +1686,10 @@ _openmux() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1454,7 +1702,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__usage)
-            opts="-o -q -v -h --by --each --since --until --model --provider --source --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --by --each --since --until --model --provider --source --fields --sort --reverse --limit --at --output --json --color --quiet --verbose --config --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1510,6 +1758,10 @@ _openmux() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --sandbox)

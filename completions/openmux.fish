@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_openmux_global_optspecs
-    string join \n o/output= json color= q/quiet v/verbose offline sandbox= h/help V/version
+    string join \n o/output= json color= q/quiet v/verbose config= offline sandbox= h/help V/version
 end
 
 function __fish_openmux_needs_command
@@ -38,6 +38,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_needs_command" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_needs_command" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_needs_command" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_needs_command" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_needs_command" -s q -l quiet -d 'Say nothing but errors on stderr'
@@ -52,8 +53,9 @@ complete -c openmux -n "__fish_openmux_needs_command" -f -a "check" -d 'Assert f
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "chat" -d 'Send one prompt, stream the answer'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "serve" -d 'A local gateway that clients of OpenAI use unchanged, until Ctrl-C'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "usage" -d 'What was spent, by day, model, provider or source. Works offline'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "config" -d 'What is configured, and where each value is from; whom of a project\'s files to trust'
 complete -c openmux -n "__fish_openmux_needs_command" -f -a "sandbox" -d 'Run simulated providers on this machine until Ctrl-C'
-complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check'
+complete -c openmux -n "__fish_openmux_needs_command" -f -a "help" -d 'Help on a command or a topic: output, exit-codes, environment, config, routing, messages, failures, check'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -68,6 +70,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and not __fish_seen_subcommand_from list show" -s q -l quiet -d 'Say nothing but errors on stderr'
@@ -104,6 +107,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l tools -d 'Calls tools'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from list" -l vision -d 'Takes images'
@@ -141,6 +145,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l prices -d 'The whole price sheet at every provider, all billing items'
 complete -c openmux -n "__fish_openmux_using_subcommand models; and __fish_seen_subcommand_from show" -l all -d 'Every region, variant and twin, instead of one row a provider'
@@ -164,6 +169,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and not __fish_seen_subcommand_from list check probe compare history" -s q -l quiet -d 'Say nothing but errors on stderr'
@@ -193,6 +199,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l callable -d 'A key is set, or none is needed'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from list" -l local -d 'Look for servers on this machine (ollama, lmstudio, llamacpp, vllm, your own) and say how to use what runs'
@@ -220,6 +227,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l reverse -d 'Reverse the order'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from check" -l json -d 'Short for -o json'
@@ -253,6 +261,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l quick -d 'Three rounds: does it answer, roughly how fast; each time is shown, no medians'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from probe" -l precise -d 'As many rounds as it takes to know the median within 15 % or to settle the order; at most 30'
@@ -304,6 +313,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l no-gateways -d 'Never use gateways'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from compare" -l lenient -d 'Leave temperature, top-p, seed and effort out where a provider does not take them, instead of the provider'
@@ -339,6 +349,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l reverse -d 'Reverse the order'
 complete -c openmux -n "__fish_openmux_using_subcommand providers; and __fish_seen_subcommand_from history" -l json -d 'Short for -o json'
@@ -360,6 +371,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and not __fish_seen_subcommand_from explain replay simulate" -s q -l quiet -d 'Say nothing but errors on stderr'
@@ -420,6 +432,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l no-parallel-tools -d 'At most one call in an answer'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from explain" -l cache -d 'Mark the beginning of the conversation for the provider\'s prompt cache, where that must be asked for'
@@ -451,6 +464,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l all -d 'Show every rejected endpoint'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from replay" -l json -d 'Short for -o json'
@@ -479,6 +493,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l reverse -d 'Reverse the order'
 complete -c openmux -n "__fish_openmux_using_subcommand route; and __fish_seen_subcommand_from simulate" -l json -d 'Short for -o json'
@@ -525,6 +540,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand check" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l update-lock -d 'Write the lock anew with the facts of today'
 complete -c openmux -n "__fish_openmux_using_subcommand check" -l locked -d 'A lock that is not there is an error, in place of being written'
@@ -569,11 +585,11 @@ complete -c openmux -n "__fish_openmux_using_subcommand chat" -l require -d 'Use
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l region -d 'The region to prefer where a provider has several; with require:eu nothing outside it is used [env: OPENMUX_REGION]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l seed -d 'Settle near-ties with this seed [default: a counter of your calls]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l record -d 'Write every exchange, without its secrets, as a test fixture into a folder of this one' -r -F
-complete -c openmux -n "__fish_openmux_using_subcommand chat" -l retries -d 'Further tries of a provider, once no other is left' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l retries -d 'Further tries of a provider, once no other is left [default: 2]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l timeout -d 'The whole request: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT]' -r
-complete -c openmux -n "__fish_openmux_using_subcommand chat" -l connect-timeout -d 'Making a connection' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l connect-timeout -d 'Making a connection [default: 10s]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l first-token-timeout -d 'The first token, over all providers [default: 60s, 180s for hidden reasoning]' -r
-complete -c openmux -n "__fish_openmux_using_subcommand chat" -l idle-timeout -d 'Silence within the answer' -r
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l idle-timeout -d 'Silence within the answer [default: 30s]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -588,6 +604,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand chat" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l no-parallel-tools -d 'At most one call in an answer'
 complete -c openmux -n "__fish_openmux_using_subcommand chat" -l cache -d 'Mark the beginning of the conversation for the provider\'s prompt cache, where that must be asked for'
@@ -614,7 +631,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand serve" -l token-file -d 
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l host-name -d 'A further name that clients call it by; others are refused, beside those of this machine' -r
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l max-requests -d 'The most requests at once; more are refused with 503' -r
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l timeout -d 'One chat: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT]' -r
-complete -c openmux -n "__fish_openmux_using_subcommand serve" -l connect-timeout -d 'Making a connection to a provider' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l connect-timeout -d 'Making a connection to a provider [default: 10s]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
 wide\t''
 json\t''
@@ -629,6 +646,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -s q -l quiet -d 'Say nothing but errors on stderr'
@@ -659,6 +677,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand usage" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l each -d 'A row for each attempt, in place of sums: for export'
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l reverse -d 'Reverse the order'
@@ -667,6 +686,103 @@ complete -c openmux -n "__fish_openmux_using_subcommand usage" -s q -l quiet -d 
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
 complete -c openmux -n "__fish_openmux_using_subcommand usage" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''
+github\t''
+junit\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -f -a "show" -d 'What holds, and where each value is from: a flag, a variable, a line of a file, the program. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -f -a "path" -d 'Which files are looked at, and which of them are there. Works offline'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and not __fish_seen_subcommand_from show path trust" -f -a "trust" -d 'Trust this project\'s .openmux.toml as it is now: then it may also run commands, name keys and addresses, and raise limits'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''
+github\t''
+junit\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l fields -d 'Choose and order the columns, in any format (a wrong name lists them all)' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l sort -d 'Order by these columns; unknown values come last' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l limit -d 'Show at most so many rows' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''
+github\t''
+junit\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l reverse -d 'Reverse the order'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -s o -l output -d 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]' -r -f -a "table\t''
+wide\t''
+json\t''
+jsonl\t''
+csv\t''
+tsv\t''
+md\t''
+ids\t''
+text\t''
+github\t''
+junit\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -l list -d 'Show what is trusted'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -l remove -d 'Trust it no longer'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -l json -d 'Short for -o json'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -s q -l quiet -d 'Say nothing but errors on stderr'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -s v -l verbose -d 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -l offline -d 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+complete -c openmux -n "__fish_openmux_using_subcommand config; and __fish_seen_subcommand_from trust" -s h -l help -d 'Print help'
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l scenario -d 'calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l port -d 'The port on 127.0.0.1; 0 takes a free one' -r
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -s m -l model -d 'The model whose providers are simulated' -r
@@ -684,6 +800,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand sandbox" -s q -l quiet -d 'Say nothing but errors on stderr'
@@ -704,6 +821,7 @@ junit\t''"
 complete -c openmux -n "__fish_openmux_using_subcommand help" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c openmux -n "__fish_openmux_using_subcommand help" -l config -d 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand help" -l sandbox -d 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file' -r
 complete -c openmux -n "__fish_openmux_using_subcommand help" -l json -d 'Short for -o json'
 complete -c openmux -n "__fish_openmux_using_subcommand help" -s q -l quiet -d 'Say nothing but errors on stderr'

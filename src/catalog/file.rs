@@ -32,6 +32,9 @@ pub(crate) use self::reader::{Reader, Source, suggestion};
 pub(crate) use self::record::default_auth;
 pub(super) use self::record::provider_record;
 
+/// The tables of an overlay.
+pub(crate) const TABLES: [&str; 2] = ["provider", "endpoint"];
+
 /// What is wrong with an overlay, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {}{message}", prefix(.path))]
@@ -67,7 +70,12 @@ impl Overlay {
         let source = Source { file: name.into(), text };
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
-        root.known(&["provider", "endpoint"])?;
+        root.known(&TABLES)?;
+        Self::read(name, &root)
+    }
+
+    /// The tables of an overlay in a file that has others, too.
+    pub(crate) fn read(name: &str, root: &Reader<'_, '_>) -> Result<Self, OverlayError> {
         let mut providers = Vec::new();
         if let Some(tables) = root.table("provider")? {
             for (id, table) in tables.members()? {
@@ -85,7 +93,28 @@ impl Overlay {
             }
             endpoints.push(patch);
         }
-        Ok(Self { name: source.file.clone(), providers, endpoints })
+        Ok(Self { name: name.into(), providers, endpoints })
+    }
+
+    /// Whether it says anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.providers.is_empty() && self.endpoints.is_empty()
+    }
+
+    /// What is left without all that could send a key elsewhere, and the paths of what is not: providers, their endpoints,
+    /// and endpoints with an address of their own.
+    pub(crate) fn harmless(self) -> (Self, Vec<String>) {
+        let mut refused: Vec<String> = self.providers.iter().map(|patch| format!("provider.{}", patch.id)).collect();
+        let mut endpoints = Vec::new();
+        for (at, patch) in self.endpoints.into_iter().enumerate() {
+            let theirs = self.providers.iter().any(|provider| provider.id == patch.id.provider);
+            if theirs || patch.base_url.is_some() {
+                refused.push(format!("endpoint[{at}]"));
+            } else {
+                endpoints.push(patch);
+            }
+        }
+        (Self { name: self.name, providers: Vec::new(), endpoints }, refused)
     }
 
     /// The file's name.

@@ -1,9 +1,9 @@
 //! What a person typed -> a model, and perhaps a pinned provider or a variant. Exact after case folding and published
 //! spellings; never by prefix.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Catalog, EndpointLine, ModelId, ModelLine, ProviderId};
+use super::{Catalog, EndpointLine, ModelId, ModelLine, ProviderId, ProviderKind};
 
 /// What was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Resolved {
     pub provider: Option<ProviderId>,
     /// The variant that a `:variant` suffix names, e.g. `free`.
     pub variant: Option<String>,
-    /// The published spelling that led to the model, where the id itself was not typed.
+    /// The published spelling, or the user's own name, that led to the model, where the id itself was not typed.
     pub via_alias: Option<String>,
 }
 
@@ -49,17 +49,76 @@ pub enum ResolveError {
         /// Its variants, sorted.
         variants: Vec<String>,
     },
+    /// The user's own name is there, but what it stands for means no model.
+    #[error("{name} stands for \"{target}\", but {error}")]
+    OwnName {
+        /// The name.
+        name: String,
+        /// What it stands for.
+        target: String,
+        /// Why that means no model.
+        error: Box<Self>,
+    },
 }
 
 /// How alike two spellings must be for a suggestion, in percent.
 const FLOOR: u32 = 60;
 
-/// Finds what `typed` means: an id, a published spelling, a bare slug that one author has; each of them also with
-/// `:provider` or `:variant` behind it.
+/// Finds what `typed` means: a name of the user's own, an id, a published spelling, a bare slug that one author has; each
+/// of them also with `:provider` or `:variant` behind it.
 ///
 /// # Errors
 /// See [`ResolveError`]; the message has no suggestion in it, the fields have.
 pub fn resolve(catalog: &Catalog, typed: &str) -> Result<Resolved, ResolveError> {
+    let text = typed.trim().to_lowercase();
+    let name = text.split(':').next().unwrap_or_default();
+    let Some(target) = catalog.own_name(name) else { return published(catalog, typed) };
+    match published(catalog, &format!("{target}{}", &text[name.len()..])) {
+        Ok(resolved) => Ok(Resolved { via_alias: Some(name.to_owned()), ..resolved }),
+        Err(error) => {
+            Err(ResolveError::OwnName { name: name.to_owned(), target: target.to_owned(), error: Box::new(error) })
+        }
+    }
+}
+
+/// The first of these names (lower case, without a slash or a colon) that must not be the user's own, since it means a model
+/// already, and which. A gateway's word for a choice of its own (`auto`, `cheap`), or what several authors call something, is
+/// free.
+#[must_use]
+pub fn taken<'n>(catalog: &Catalog, names: &[&'n str]) -> Option<(&'n str, String)> {
+    let mut meant: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> =
+        names.iter().map(|name| (*name, (BTreeSet::new(), BTreeSet::new()))).collect();
+    if meant.is_empty() {
+        return None;
+    }
+    for line in catalog.models() {
+        if let Some((ids, _)) = meant.get_mut(slug(line.id())) {
+            ids.insert(line.id());
+        }
+    }
+    for (spelling, id) in catalog.aliases() {
+        if let Some((_, spelt)) = meant.get_mut(slug(spelling)) {
+            spelt.insert(id);
+        }
+    }
+    let is_one = |id: &str| {
+        let line = catalog.model_line(id)?;
+        let providers: BTreeSet<String> = line.endpoints().map(|endpoint| endpoint.provider().to_owned()).collect();
+        let own = Catalog::own_provider(id.split('/').next().unwrap_or_default());
+        let by_its_lab =
+            own.filter(|own| providers.contains(*own)).and_then(|own| catalog.provider(&ProviderId::new(own)));
+        Some(providers.len() > 1 || by_its_lab.is_some_and(|provider| provider.kind == ProviderKind::Lab))
+    };
+    names.iter().find_map(|name| {
+        let (ids, spelt) = &meant[name];
+        let all = if ids.is_empty() { spelt } else { ids };
+        let id = all.first().filter(|id| all.len() == 1 && is_one(id).unwrap_or_default())?;
+        Some((*name, (*id).to_owned()))
+    })
+}
+
+/// What a text means where no name of the user's own is meant.
+fn published(catalog: &Catalog, typed: &str) -> Result<Resolved, ResolveError> {
     let text = typed.trim().to_lowercase();
     if catalog.model_line(&text).is_some() {
         return Ok(Resolved { model: ModelId::new(text), provider: None, variant: None, via_alias: None });

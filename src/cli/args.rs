@@ -2,6 +2,7 @@
 
 mod ask;
 mod assert;
+mod config;
 mod lists;
 mod measured;
 mod probe;
@@ -9,11 +10,14 @@ mod replay;
 mod serve;
 mod values;
 
+use std::path::PathBuf;
+
 use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
 pub use assert::CheckArgs;
+pub use config::{Config, ConfigPath, ConfigShow, ConfigTrust};
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
@@ -46,7 +50,7 @@ const STYLES: Styles = Styles::styled()
         openmux models list --tools --max-price 1\n  \
         openmux providers compare claude-sonnet-5\n  \
         openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n\n\
-        More: openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages|failures|check",
+        More: openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|config|routing|messages|\n                   failures|check",
     styles = STYLES,
     max_term_width = 100,
     disable_help_subcommand = true,
@@ -88,6 +92,9 @@ pub struct Global {
     /// Say more on stderr: decisions and timings; -vv also the wire, without keys.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
+    /// The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG].
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Files")]
+    pub config: Option<PathBuf>,
     /// Refuse whatever needs the network [env: OPENMUX_OFFLINE].
     #[arg(long, global = true, help_heading = "Network")]
     pub offline: bool,
@@ -150,9 +157,12 @@ pub enum Command {
     Serve(ServeArgs),
     /// What was spent, by day, model, provider or source. Works offline.
     Usage(UsageArgs),
+    /// What is configured, and where each value is from; whom of a project's files to trust.
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(Config),
     /// Run simulated providers on this machine until Ctrl-C.
     Sandbox(SandboxArgs),
-    /// Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check.
+    /// Help on a command or a topic: output, exit-codes, environment, config, routing, messages, failures, check.
     Help(HelpArgs),
 }
 

@@ -112,13 +112,7 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
         if started.is_some() {
             note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
         }
-        let region = args
-            .ask
-            .choice
-            .region
-            .as_ref()
-            .map(|region| region.name.as_str())
-            .or_else(|| settings.keys.vars.plain("OPENMUX_REGION"));
+        let region = args.ask.choice.region.as_ref().map(|region| region.name.as_str()).or_else(|| settings.region());
         let dispatcher = Dispatcher {
             catalog: &catalog,
             store: store.as_ref(),
@@ -170,7 +164,7 @@ impl Asked<'_> {
         let counted = if args.dry_run { store.peek_seed() } else { store.take_seed() };
         let seed = args.ask.choice.seed.unwrap_or_else(|| counted.unwrap_or(0));
         let mut policy = prompt::policy(&args.ask.choice);
-        policy.retries = args.retries;
+        policy.retries = args.retries.or(settings.config.defaults.retries).unwrap_or(policy.retries);
         let talk = dispatcher.talk(args.ask.session.as_deref(), self.request);
         let route = route_request(self.request, self.constraints.clone());
         let route = match talk {
@@ -219,9 +213,10 @@ impl Asked<'_> {
         }
         let hidden = reaches.iter().any(|reach| reach.endpoint.id == first.endpoint && reach.hides_reasoning());
         let default_first = Duration::from_secs(if hidden { 180 } else { 60 });
-        let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
-            CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
-        })?;
+        let transport =
+            Transport::new(&settings.transport(settings.connect_timeout(args.connect_timeout))?).map_err(|error| {
+                CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
+            })?;
         // In the sandbox the clouds' chains see nothing of the real environment.
         let vars = dispatcher.sandbox.map_or(&settings.keys.vars, |sandbox| &sandbox.vars);
         let signer = Signer::new(vars.clone());
@@ -239,10 +234,13 @@ impl Asked<'_> {
             limits: Limits {
                 max_attempts: policy.max_attempts,
                 retries: policy.retries,
-                first_token: args.first_token_timeout.map_or(Some(default_first), |limit| limit.0),
+                first_token: args
+                    .first_token_timeout
+                    .or(settings.config.defaults.first_token_timeout)
+                    .map_or(Some(default_first), |limit| limit.0),
                 max_wait: MAX_WAIT,
             },
-            idle: args.idle_timeout.0,
+            idle: settings.idle_timeout(args.idle_timeout),
             total: (settings.total_timeout(args.timeout)?)
                 .map(|total| total.saturating_sub(self.fallen.borrow().elapsed())),
             // What may have to be asked for once more is shown to nobody before.

@@ -1,56 +1,89 @@
-//! The user's `config.toml`: where a provider's key comes from beside the environment, and named choices of a provider.
-//! `[profiles.NAME]` is in `profile`.
+//! The configuration: the user's `config.toml`, and over it the `.openmux.toml` of a project.
 //!
 //! ```toml
-//! [providers.anthropic]
-//! key_cmd = ["op", "read", "op://private/anthropic/key"]   # words, no shell; run when a call is about to be made
+//! [defaults]                           # flags that are not typed, with _ for -
+//! model   = "fast"
+//! profile = "eu"
 //!
-//! [providers.openai]
-//! key_file = "~/.secrets/openai"                           # one line
+//! [aliases]
+//! fast = "anthropic/claude-haiku-4.5"
 //!
-//! [probe]                                                  # what `providers probe` may do; these are its defaults
-//! max_run_usd = 1                                          # what one run may cost at most, without --max-cost or --yes
-//! max_day_usd = 5                                          # the same of all runs of a day (UTC)
-//! max_probes_per_day = 200                                 # calls that one endpoint gets in a day (UTC)
+//! [probe]                              # what `providers probe` may do; these are its defaults
+//! max_run_usd = 1                      # what one run may cost at most, without --max-cost or --yes
+//! max_day_usd = 5                      # the same of all runs of a day (UTC)
+//! max_probes_per_day = 200             # calls that one endpoint gets in a day (UTC)
 //!
 //! [budget]
-//! day_usd = 5.00                                           # the most that all chats of a day (UTC) may cost
+//! day_usd = 5.00                       # the most that all chats of a day (UTC) may cost
 //! ```
 //!
-//! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::parse`].
+//! `[providers.ID]` is in `keys`, `[profiles.NAME]` in `profile`, what a project's file may not say by itself in `tame`.
+//! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::read`].
 
+mod aliases;
+mod commands;
+mod defaults;
+mod files;
+mod keys;
+mod origin;
 mod profile;
+mod shown;
+mod tame;
+mod trust;
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::contract::Exit;
 use super::error::CliError;
-use super::settings::reason;
-use crate::catalog::file::{OverlayError, Reader, Source, suggestion};
+use crate::catalog::file::{self, Overlay, OverlayError, Reader, Source, suggestion};
 use crate::catalog::{Catalog, ProviderId};
 use crate::units::Usd;
-use crate::upstream::auth::{OwnKey, Secret};
+use crate::upstream::auth::OwnKey;
+use aliases::Alias;
+pub(crate) use commands::run;
+pub(crate) use defaults::Defaults;
+pub(crate) use files::Files;
+use keys::ProviderTable;
+pub(crate) use origin::{Entry, Origin};
 pub(crate) use profile::{Profile, under};
 
 /// The file's name in the configuration folder.
 pub(crate) const FILE: &str = "config.toml";
 
-/// The largest key file, in bytes.
-const LARGEST_KEY: u64 = 64 * 1024;
+/// A project's file, in its folder.
+pub(crate) const PROJECT_FILE: &str = ".openmux.toml";
 
-/// What the file says.
+/// The tables of the user's own file.
+const TABLES: [&str; 6] = ["defaults", "aliases", "profiles", "probe", "budget", "providers"];
+
+/// What the files say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
+    /// `[defaults]`.
+    pub(crate) defaults: Defaults,
+    /// `[aliases]`, in the order of the file.
+    aliases: Vec<Alias>,
     /// `[providers.ID]`, in the order of the file.
     providers: Vec<ProviderTable>,
     /// `[probe]`.
-    probe: ProbeCaps,
+    probe: ProbeTable,
     /// `[profiles.NAME]`, in the order of the file.
     profiles: Vec<Profile>,
     /// `budget.day_usd`.
     day_budget: Option<Usd>,
+    /// Each value with its place, for `config show`.
+    entries: Vec<Entry>,
+    /// Values of the user's own file that the project's goes before.
+    silenced: Vec<Entry>,
+}
+
+/// `[probe]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct ProbeTable {
+    run: Option<Usd>,
+    day: Option<Usd>,
+    calls: Option<u32>,
 }
 
 /// What `providers probe` may do unless the command line says otherwise.
@@ -71,19 +104,8 @@ impl Default for ProbeCaps {
     }
 }
 
-/// One `[providers.ID]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ProviderTable {
-    id: ProviderId,
-    key_cmd: Option<Vec<String>>,
-    key_file: Option<String>,
-    key: Option<Secret>,
-    /// What is said where nobody has this id.
-    unknown: OverlayError,
-}
-
 impl Config {
-    /// Parses the file's text; `name` is its path, for messages.
+    /// Parses the text of the user's own file; `name` is its path.
     ///
     /// # Errors
     /// It is not TOML, has an unknown key, or a value that cannot be right; the first such place is told.
@@ -91,14 +113,35 @@ impl Config {
         let source = Source { file: name.into(), text };
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
-        root.known(&["providers", "probe", "profiles", "budget"])?;
+        if let Some(table) = file::TABLES.into_iter().find(|table| root.has(table) && *table != "provider") {
+            return Err(root.error(table, "belongs in a file in catalog.d beside this one, or in a project's file"));
+        }
+        root.known(&TABLES)?;
+        Self::read(&root)
+    }
+
+    /// Parses the text of a project's file, which is also an overlay.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub(crate) fn parse_project(name: &str, text: &str) -> Result<(Self, Overlay), OverlayError> {
+        let source = Source { file: name.into(), text };
+        let document = source.document()?;
+        let root = Reader::root(&source, document.get_ref());
+        root.known(&[&TABLES[..], &file::TABLES].concat())?;
+        Ok((Self::read(&root)?, Overlay::read(name, &root)?))
+    }
+
+    fn read(root: &Reader<'_, '_>) -> Result<Self, OverlayError> {
+        let defaults = root.table("defaults")?.map(|table| Defaults::read(&table)).transpose()?.unwrap_or_default();
+        let aliases = root.table("aliases")?.map(|table| Alias::all(&table)).transpose()?.unwrap_or_default();
         let mut providers = Vec::new();
         if let Some(tables) = root.table("providers")? {
             for (id, table) in tables.members()? {
                 providers.push(ProviderTable::read(id, &tables, &table)?);
             }
         }
-        let probe = root.table("probe")?.map(|table| ProbeCaps::read(&table)).transpose()?.unwrap_or_default();
+        let probe = root.table("probe")?.map(|table| ProbeTable::read(&table)).transpose()?.unwrap_or_default();
         let mut profiles = Vec::new();
         if let Some(tables) = root.table("profiles")? {
             for (name, table) in tables.members()? {
@@ -108,19 +151,47 @@ impl Config {
         let day_budget = match root.table("budget")? {
             Some(table) => {
                 table.known(&["day_usd"])?;
-                let amount = table.amount("day_usd")?;
-                let read =
-                    |text: String| text.parse::<Usd>().map_err(|error| table.error("day_usd", error.to_string()));
-                amount.map(read).transpose()?
+                dollars(&table, "day_usd")?
             }
             None => None,
         };
-        Ok(Self { providers, probe, profiles, day_budget })
+        let entries = origin::entries(root);
+        Ok(Self { defaults, aliases, providers, probe, profiles, day_budget, entries, silenced: Vec::new() })
+    }
+
+    /// A project's configuration over the user's own: what the project says goes first.
+    fn over(self, own: Self) -> Self {
+        let named = |profile: &Profile| self.profiles.iter().all(|ours| ours.name != profile.name);
+        let profiles: Vec<Profile> = own.profiles.into_iter().filter(named).collect();
+        let aliased = |alias: &Alias| self.aliases.iter().all(|ours| ours.name != alias.name);
+        let aliases: Vec<Alias> = own.aliases.into_iter().filter(aliased).collect();
+        let (entries, silenced) = origin::over(self.entries, own.entries);
+        let keyed = |table: &ProviderTable| self.providers.iter().all(|ours| ours.id != table.id);
+        let providers: Vec<ProviderTable> = own.providers.into_iter().filter(keyed).collect();
+        Self {
+            defaults: self.defaults.over(own.defaults),
+            aliases: aliases.into_iter().chain(self.aliases).collect(),
+            providers: providers.into_iter().chain(self.providers).collect(),
+            probe: ProbeTable {
+                run: self.probe.run.or(own.probe.run),
+                day: self.probe.day.or(own.probe.day),
+                calls: self.probe.calls.or(own.probe.calls),
+            },
+            profiles: profiles.into_iter().chain(self.profiles).collect(),
+            day_budget: self.day_budget.or(own.day_budget),
+            entries,
+            silenced,
+        }
     }
 
     /// What `providers probe` may do.
-    pub(crate) const fn probe(&self) -> ProbeCaps {
-        self.probe
+    pub(crate) fn probe(&self) -> ProbeCaps {
+        let default = ProbeCaps::default();
+        ProbeCaps {
+            run: self.probe.run.unwrap_or(default.run),
+            day: self.probe.day.unwrap_or(default.day),
+            calls: self.probe.calls.unwrap_or(default.calls),
+        }
     }
 
     /// The profile of that name.
@@ -138,134 +209,58 @@ impl Config {
         self.day_budget
     }
 
-    /// That the catalog knows every provider that is named.
+    /// Each value of the files that holds, with its place.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Values of the user's own file that the project's goes before.
+    pub(crate) fn silenced(&self) -> &[Entry] {
+        &self.silenced
+    }
+
+    /// The catalog with the aliases, where it knows every provider that is named and no alias hides a model.
     ///
     /// # Errors
-    /// One is unknown.
-    pub(crate) fn check(&self, catalog: &Catalog) -> Result<(), OverlayError> {
-        let Some(unknown) = self.providers.iter().find(|table| catalog.provider(&table.id).is_none()) else {
-            return Ok(());
-        };
-        let providers = catalog.providers();
-        let hint = suggestion(unknown.id.as_str(), providers.iter().map(|provider| provider.id.as_str()));
-        let mut error = unknown.unknown.clone();
-        error.message += &hint;
-        Err(error)
+    /// A provider is unknown, or an alias means a model already.
+    pub(crate) fn named(&self, catalog: Catalog) -> Result<Catalog, OverlayError> {
+        if let Some(unknown) = self.providers.iter().find(|table| catalog.provider(&table.id).is_none()) {
+            let providers = catalog.providers();
+            let hint = suggestion(unknown.id.as_str(), providers.iter().map(|provider| provider.id.as_str()));
+            let mut error = unknown.unknown.clone();
+            error.message += &hint;
+            return Err(error);
+        }
+        aliases::laid_over(&self.aliases, catalog)
     }
 
     /// The keys, with the files that it names read. Commands are not run.
-    pub(crate) fn keys(&self, folder: &Path, home: Option<&Path>) -> BTreeMap<ProviderId, OwnKey> {
-        let own = |table: &ProviderTable| OwnKey {
-            command: table.key_cmd.clone(),
-            file: table.key_file.as_ref().map(|path| {
-                let read = place(path, folder, home).and_then(|place| read_key(&place));
-                (path.clone(), read)
-            }),
-            key: table.key.clone(),
-        };
-        self.providers.iter().map(|table| (table.id.clone(), own(table))).collect()
+    pub(crate) fn keys(&self, home: Option<&Path>) -> BTreeMap<ProviderId, OwnKey> {
+        self.providers.iter().map(|table| (table.id.clone(), table.own_key(home))).collect()
     }
 
-    /// What a careful person should know, one sentence each: keys in the file itself, and files that others can read.
-    /// `path` is where the file is.
-    pub(crate) fn cautions(&self, path: &Path, home: Option<&Path>) -> Vec<String> {
-        let mut said = Vec::new();
-        let plain: Vec<&str> =
-            self.providers.iter().filter(|table| table.key.is_some()).map(|table| table.id.as_str()).collect();
-        if !plain.is_empty() {
-            let shown = path.display();
-            said.push(format!("{shown} holds the key of {} itself; key_cmd or key_file is safer", plain.join(", ")));
-            said.extend(open_to_others(path, &shown.to_string()));
-        }
-        let folder = path.parent().unwrap_or(path);
-        for written in self.providers.iter().filter_map(|table| table.key_file.as_deref()) {
-            said.extend(place(written, folder, home).ok().and_then(|place| open_to_others(&place, written)));
-        }
-        said
+    /// What a careful person should know, one sentence each: keys in the files themselves, and files that others can read.
+    pub(crate) fn cautions(&self, home: Option<&Path>) -> Vec<String> {
+        keys::cautions(&self.providers, home)
     }
 }
 
-impl ProbeCaps {
+impl ProbeTable {
     fn read(table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
         table.known(&["max_run_usd", "max_day_usd", "max_probes_per_day"])?;
-        let usd = |key: &str| -> Result<Option<Usd>, OverlayError> {
-            let Some(text) = table.amount(key)? else { return Ok(None) };
-            text.parse().map(Some).map_err(|error: crate::units::MoneyError| table.error(key, error.to_string()))
-        };
         let calls = match table.amount("max_probes_per_day")? {
             Some(text) => {
                 Some(text.parse().map_err(|_| table.error("max_probes_per_day", "should be a whole number"))?)
             }
             None => None,
         };
-        let default = Self::default();
-        Ok(Self {
-            run: usd("max_run_usd")?.unwrap_or(default.run),
-            day: usd("max_day_usd")?.unwrap_or(default.day),
-            calls: calls.unwrap_or(default.calls),
-        })
+        Ok(Self { run: dollars(table, "max_run_usd")?, day: dollars(table, "max_day_usd")?, calls })
     }
 }
 
-impl ProviderTable {
-    fn read(id: String, tables: &Reader<'_, '_>, table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
-        table.known(&["key_cmd", "key_file", "key"])?;
-        let key_file = table.text("key_file")?;
-        if key_file.as_ref().is_some_and(|path| path.starts_with('~') && !path.starts_with("~/")) {
-            return Err(table.error("key_file", "only \"~/\" stands for a home directory"));
-        }
-        Ok(Self {
-            key_cmd: table.argv("key_cmd")?,
-            key_file,
-            key: table.text("key")?.map(|key| Secret::new(key.trim())),
-            unknown: tables.error(&id, format!("no provider is called \"{id}\"")),
-            id: ProviderId::new(id),
-        })
-    }
-}
-
-/// A path as the user means it: `~/` is the home directory, and what is relative lies beside the configuration.
-fn place(written: &str, folder: &Path, home: Option<&Path>) -> Result<PathBuf, String> {
-    match (written.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => Ok(home.join(rest)),
-        (Some(_), None) => Err("there is no home directory".to_owned()),
-        (None, _) => Ok(folder.join(written)),
-    }
-}
-
-/// The key in a file, or why there is none.
-fn read_key(path: &Path) -> Result<Secret, String> {
-    // Opening a pipe would wait for its writer: what is no plain file is not opened.
-    let about = std::fs::metadata(path).map_err(|error| reason(&error))?;
-    if !about.is_file() {
-        return Err("is not a plain file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(path);
-    opened.and_then(|file| file.take(LARGEST_KEY + 1).read_to_end(&mut bytes)).map_err(|error| reason(&error))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST_KEY) {
-        return Err("is larger than 64 KiB".to_owned());
-    }
-    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-    match text.trim_start_matches('\u{feff}').trim() {
-        "" => Err("is empty".to_owned()),
-        several if several.contains('\n') => Err("has more than one line".to_owned()),
-        key => Ok(Secret::new(key)),
-    }
-}
-
-/// A warning where other users of this machine can read a file.
-#[cfg(unix)]
-fn open_to_others(path: &Path, shown: &str) -> Option<String> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-    (mode & 0o044 != 0).then(|| format!("others can read {shown} (mode {mode:o}): chmod 600 {shown}"))
-}
-
-/// Elsewhere files have no such mode.
-#[cfg(not(unix))]
-fn open_to_others(_path: &Path, _shown: &str) -> Option<String> {
-    None
+fn dollars(table: &Reader<'_, '_>, key: &str) -> Result<Option<Usd>, OverlayError> {
+    let Some(text) = table.amount(key)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|error: crate::units::MoneyError| table.error(key, error.to_string()))
 }
 
 /// The file is broken.
@@ -341,35 +336,7 @@ mod tests {
     #[test]
     fn an_unknown_provider_is_told_with_the_nearest() {
         let config = Config::parse("c.toml", "[providers.openai]\nkey = \"k\"\n[providers.antropic]\nkey = \"k\"");
-        let said = config.unwrap().check(&Catalog::builtin()).unwrap_err().to_string();
+        let said = config.unwrap().named(Catalog::builtin()).unwrap_err().to_string();
         insta::assert_snapshot!(said, @r#"c.toml:3: providers.antropic: no provider is called "antropic"; did you mean "anthropic"?"#);
-    }
-
-    #[test]
-    fn paths_are_the_users() {
-        let (folder, home) = (Path::new("/etc/openmux"), Path::new("/home/me"));
-        let at = |written, home| place(written, folder, home).unwrap();
-        assert_eq!(at("~/k", Some(home)), Path::new("/home/me/k"));
-        assert_eq!(at("/run/k", Some(home)), Path::new("/run/k"));
-        assert_eq!(at("k", None), Path::new("/etc/openmux/k"));
-        assert!(place("~/k", folder, None).is_err());
-    }
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "the files are made here")]
-    fn a_key_file_is_one_line_of_a_plain_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let read = |bytes: &[u8]| {
-            let path = folder.path().join("key");
-            std::fs::write(&path, bytes).unwrap();
-            read_key(&path)
-        };
-        assert_eq!(read(b"\xef\xbb\xbf sk-1 \r\n\n"), Ok(Secret::new("sk-1")));
-        assert_eq!(read(b" \n"), Err("is empty".to_owned()));
-        assert_eq!(read(b"a\nb\n"), Err("has more than one line".to_owned()));
-        assert_eq!(read(b"\xff"), Err("is not UTF-8".to_owned()));
-        assert_eq!(read(&[b'a'; 64 * 1024 + 1]), Err("is larger than 64 KiB".to_owned()));
-        assert_eq!(read_key(folder.path()), Err("is not a plain file".to_owned()));
-        assert_eq!(read_key(&folder.path().join("none")), Err("No such file or directory".to_owned()));
     }
 }

@@ -137,6 +137,62 @@ impl Exit {
     }
 }
 
+/// A setting: a flag that `config.toml` can set, and perhaps a variable, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key under `[defaults]`; the flag has `-` for `_`.
+    pub key: &'static str,
+    /// The variable that goes before the files.
+    pub variable: Option<&'static str>,
+    /// What holds where nobody says anything.
+    pub builtin: Option<&'static str>,
+    /// Whether a profile can set it, too.
+    pub in_profile: bool,
+}
+
+impl Setting {
+    const fn of_call(key: &'static str, variable: Option<&'static str>, builtin: Option<&'static str>) -> Self {
+        Self { key, variable, builtin, in_profile: false }
+    }
+
+    const fn of_choice(key: &'static str, variable: Option<&'static str>, builtin: Option<&'static str>) -> Self {
+        Self { key, variable, builtin, in_profile: true }
+    }
+}
+
+/// Every setting, in the order in which it is shown.
+pub const SETTINGS: [Setting; 29] = [
+    Setting::of_call("model", Some("OPENMUX_MODEL"), None),
+    Setting::of_call("profile", Some("OPENMUX_PROFILE"), None),
+    Setting::of_call("output", Some("OPENMUX_OUTPUT"), Some("table, in a pipe tsv")),
+    Setting::of_call("offline", Some("OPENMUX_OFFLINE"), Some("false")),
+    Setting::of_call("timeout", Some("OPENMUX_TIMEOUT"), Some("10m")),
+    Setting::of_call("connect_timeout", None, Some("10s")),
+    Setting::of_call("first_token_timeout", None, Some("60s, hidden reasoning 180s")),
+    Setting::of_call("idle_timeout", None, Some("30s")),
+    Setting::of_call("retries", None, Some("2")),
+    Setting::of_choice("provider", Some("OPENMUX_PROVIDER"), None),
+    Setting::of_choice("order", None, None),
+    Setting::of_choice("only", None, None),
+    Setting::of_choice("ignore", None, None),
+    Setting::of_choice("no_gateways", None, Some("false")),
+    Setting::of_choice("prefer", None, Some("balanced")),
+    Setting::of_choice("time_value", None, None),
+    Setting::of_choice("max_price_in", None, None),
+    Setting::of_choice("max_price_out", None, None),
+    Setting::of_choice("max_cost", Some("OPENMUX_MAX_COST"), None),
+    Setting::of_choice("max_ttft", None, None),
+    Setting::of_choice("min_throughput", None, None),
+    Setting::of_choice("min_availability", None, None),
+    Setting::of_choice("quantization", None, None),
+    Setting::of_choice("require", None, None),
+    Setting::of_choice("lenient", None, Some("false")),
+    Setting::of_choice("allow_unpriced", None, Some("false")),
+    Setting::of_choice("region", Some("OPENMUX_REGION"), None),
+    Setting::of_choice("fallback", None, None),
+    Setting::of_choice("fallback_on", None, None),
+];
+
 /// Environment variables that openmux reads for itself, and what each means.
 pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENMUX_MODEL", "the model, where -m is not given"),
@@ -147,6 +203,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENMUX_OFFLINE", "1: any need of the network is refused (exit 11)"),
     ("OPENMUX_PROFILE", "the profile of config.toml, where --profile is not given"),
     ("OPENMUX_REGION", "the region that is preferred where a provider has several"),
+    ("OPENMUX_CONFIG", "the configuration, where --config is not given; else config.toml in the next folder"),
     ("OPENMUX_CONFIG_DIR", "where config.toml and catalog.d/*.toml are; else $XDG_CONFIG_HOME/openmux"),
     ("OPENMUX_DATA_DIR", "where obs.db is; else $XDG_STATE_HOME/openmux"),
     ("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "colour off, off (0), or on"),
@@ -170,13 +227,17 @@ is an error, never guessed. A cloud is asked for nothing before its provider is 
 pub const FILES: &[(&str, &str)] = &[
     (
         "$XDG_CONFIG_HOME/openmux/config.toml",
-        "where keys come from beside the environment: a table [providers.ID] with key_cmd = [\"program\", \"argument\"] \
-         (run without a shell when that provider is about to be called, never for look-ups), key_file = \"~/path\" (one \
-         line, at most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins; day_usd = \
-         5.00 under [budget], the most that all chats of a day (UTC) may cost together; and a table [profiles.NAME] with what \
-         --profile NAME takes over: the flags of the choice of a provider, with _ for - (region = \"require:eu\", \
-         max_ttft = \"2s\", max_price_in = \"5\", ignore = [\"poe\"], fallback = [\"MODEL\"]) \
-         ($XDG_CONFIG_HOME is ~/.config where it is not set)",
+        "your own settings: [defaults] for flags, [aliases] for models, [profiles.NAME] for --profile NAME, [budget], [probe], \
+         and under [providers.ID] where a key comes from beside the environment: key_cmd = [\"program\", \"argument\"] (run \
+         without a shell when that provider is about to be called, never for look-ups), key_file = \"~/path\" (one line, at \
+         most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins. `openmux help config` \
+         has every key ($XDG_CONFIG_HOME is ~/.config where it is not set)",
+    ),
+    (
+        ".openmux.toml",
+        "a project's settings, in the folder where a command runs or the nearest above it, up to the repository's root or \
+         the home; they go before your own. What could run a command, send a key elsewhere or spend more needs `openmux \
+         config trust`",
     ),
     (
         "$XDG_CONFIG_HOME/openmux/catalog.d/*.toml",
@@ -189,4 +250,5 @@ pub const FILES: &[(&str, &str)] = &[
          What another process kept it from taking in time lies beside it in obs.spool.jsonl until the next call \
          ($XDG_STATE_HOME is ~/.local/state where it is not set)",
     ),
+    ("$XDG_STATE_HOME/openmux/trusted", "which projects' files you trust: paths, and a hash of what each said then"),
 ];

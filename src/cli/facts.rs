@@ -28,6 +28,10 @@ pub(crate) fn model(catalog: &Catalog, typed: &str) -> Result<Resolved, CliError
 fn unresolved(error: &ResolveError, typed: &str) -> CliError {
     let exit = |detail| CliError::new(Exit::NotFound, detail, error.to_string());
     match error {
+        ResolveError::OwnName { name, target, error: cause } => {
+            let told = unresolved(cause, target);
+            CliError { message: error.to_string(), ..told }.fix(format!("openmux config show aliases.{name}"))
+        }
         ResolveError::Unknown { suggestions, .. } => {
             let word = typed.rsplit('/').next().unwrap_or(typed).split(['-', ':', ' ']).find(|word| word.len() > 2);
             let word = match (suggestions.first(), word) {

@@ -1,6 +1,7 @@
 //! Help topics, from the same tables as the man pages, and better words for common mistakes.
 
 mod check;
+mod config;
 mod failures;
 
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ pub(crate) fn short(style: Style) -> String {
            route replay         A decision of the past, made again\n  \
            route simulate       Your calls under other policies\n  \
            check                Assert facts about models, for CI\n  \
+           config show          What is set, and where each value is from\n  \
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
@@ -42,7 +44,7 @@ pub(crate) fn short(style: Style) -> String {
            openmux providers compare claude-sonnet-5\n  \
            openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
            git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures|check\n",
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|config|\n      routing|messages|failures|check\n",
         heading("Usage:"),
         heading("No key needed"),
         heading("Key needed"),
@@ -56,6 +58,7 @@ pub(crate) fn topics() -> Vec<(&'static str, String)> {
         ("output", OUTPUT.to_owned()),
         ("exit-codes", exit_codes()),
         ("environment", environment()),
+        ("config", config::text()),
         ("routing", ROUTING.to_owned()),
         ("messages", MESSAGES.to_owned()),
         ("failures", failures::text()),

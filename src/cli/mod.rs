@@ -113,12 +113,16 @@ fn run(typed: Vec<OsString>) -> Exit {
     }
 }
 
-/// Reads the configuration, which help does without; says what is careless about keys to whoever uses them.
+/// Reads the configuration, which help does without, as does whoever looks for its files; says what is careless about keys
+/// to whoever uses them.
 fn configured(settings: Settings, command: &Command) -> Result<Settings, CliError> {
-    if matches!(command, Command::Help(_)) {
+    if matches!(command, Command::Help(_) | Command::Config(args::Config::Path(_) | args::Config::Trust(_))) {
         return Ok(settings);
     }
-    let (settings, cautions) = settings.configured()?;
+    let (settings, untrusted, cautions) = settings.configured()?;
+    if let Some(said) = untrusted {
+        warn(&settings, &said);
+    }
     let uses_keys = matches!(
         command,
         Command::Chat(_)
@@ -148,6 +152,7 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Chat(args) => chat::chat(settings, &args),
         Command::Serve(args) => serve::run(settings, &args),
         Command::Sandbox(args) => sandbox::run(settings, &args),
+        Command::Config(args) => config::run(settings, &args),
         Command::Help(args) => help::help(settings, &args),
     }
 }

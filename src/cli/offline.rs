@@ -83,7 +83,7 @@ impl<'a> Offline<'a> {
             keys: &self.settings.keys,
             now: self.clock.as_ref(),
             sandbox,
-            region: region.or_else(|| self.settings.keys.vars.plain("OPENMUX_REGION")),
+            region: region.or_else(|| self.settings.region()),
         }
     }
 

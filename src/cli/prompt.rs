@@ -20,7 +20,7 @@ use crate::catalog::ModelId;
 use crate::chat::{ChatRequest, Message, Part, Role};
 use crate::gateway::codec::openai::messages;
 use crate::routing::Constraints;
-pub(crate) use choice::{ask, choice, constraints, policy, provider};
+pub(crate) use choice::{ask, choice, constraints, policy, profile, provider, standing};
 pub(crate) use schema::{Checker, Verdict};
 
 /// The error of a whole file.
@@ -29,12 +29,12 @@ fn in_file(path: &Path, wrong: &str) -> CliError {
     CliError::usage(format!("{name}: {wrong}"))
 }
 
-/// The model that was asked for: the flag, then `OPENMUX_MODEL`.
+/// The model that was asked for: the flag, `OPENMUX_MODEL`, the configuration.
 ///
 /// # Errors
 /// There is none.
 pub(crate) fn model_name(settings: &Settings, typed: Option<&String>) -> Result<String, CliError> {
-    let name = typed.cloned().or_else(|| settings.keys.vars.plain("OPENMUX_MODEL").map(str::to_owned));
+    let name = typed.cloned().or_else(|| settings.model().map(str::to_owned));
     name.ok_or_else(|| {
         CliError::usage("no model was named").fix("-m MODEL, e.g. -m anthropic/claude-sonnet-5 (openmux models list)")
     })

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::args::ServeArgs;
+use super::args::{Choice, ServeArgs};
 use super::contract::Exit;
 use super::error::CliError;
 use super::render::decision::with_rates;
@@ -52,7 +52,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         warn(settings, &text);
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let transport = settings.transport(args.connect_timeout.0)?;
+    let transport = settings.transport(settings.connect_timeout(args.connect_timeout))?;
     let quiet = settings.quiet;
     let config = Config {
         token,
@@ -81,7 +81,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
             keys: settings.keys.clone(),
             now: settings::now,
             sandbox,
-            region: settings.keys.vars.plain("OPENMUX_REGION").map(str::to_owned),
+            region: settings.region().map(str::to_owned),
             transport,
         };
         let serving = serve(Gateway::new(owned, config), listener, threads).map_err(failed)?;
@@ -127,10 +127,9 @@ fn token(settings: &Settings, args: &ServeArgs) -> Result<Option<Token>, CliErro
     Token::new(&text).map(Some).ok_or_else(empty)
 }
 
-/// What the environment asks of every chat.
+/// What the environment and the configuration ask of every chat.
 fn constraints(settings: &Settings, catalog: &Catalog) -> Result<Constraints, CliError> {
-    let only = settings.keys.vars.plain("OPENMUX_PROVIDER").map(|name| prompt::provider(catalog, name)).transpose()?;
-    Ok(Constraints { only: only.into_iter().collect(), max_cost: settings.max_cost(None)?, ..Constraints::default() })
+    prompt::standing(settings, catalog, None, &prompt::choice(settings, &Choice::default())?)
 }
 
 /// Where measurements are kept, and what is to be said of it. In the sandbox that is nowhere; where the day has a budget,

@@ -1,6 +1,7 @@
 //! What the command line means, once the environment and the files are read: the one place that reads either.
 //! Arguments win over the environment, and the environment over defaults.
 
+mod read;
 mod stores;
 
 use std::io::IsTerminal;
@@ -21,12 +22,18 @@ use crate::catalog::file::Overlay;
 use crate::units::Usd;
 use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
+pub(crate) use read::{read_file, read_regular, read_text, reason};
+
+/// The formats of a list.
+pub(crate) const LIST_FORMATS: [&str; 8] = ["table", "wide", "json", "jsonl", "csv", "tsv", "md", "ids"];
 
 /// Everything that a command needs to know of its surroundings.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The format that was asked for.
     pub format: Option<Format>,
+    /// That of lists where none was, as configured.
+    pub listed: Option<Format>,
     /// `-q`.
     pub quiet: bool,
     /// How often `-v`.
@@ -49,8 +56,14 @@ pub(crate) struct Settings {
     pub err_is_terminal: bool,
     /// The environment, and where else keys come from.
     pub keys: Keyring,
-    /// The user's configuration.
+    /// The user's configuration, with that of the project.
     pub config: Config,
+    /// What the project says of the catalog.
+    pub project: Option<Overlay>,
+    /// What was typed of the options of every command.
+    pub typed: Global,
+    /// The configuration file that was named.
+    pub config_file: Option<PathBuf>,
     /// Where `config.toml` and `catalog.d` are.
     pub config_dir: Option<PathBuf>,
     /// Where `obs.db` is.
@@ -69,60 +82,6 @@ fn environment() -> Vars {
 #[expect(clippy::disallowed_methods, reason = "the command line passes the clock in")]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
-}
-
-/// The bytes of a file that the user named.
-#[expect(clippy::disallowed_methods, reason = "the command line reads the files that the user names")]
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
-    std::fs::read(path).map_err(|error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
-        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
-    })
-}
-
-/// The bytes of a regular file of at most so many; a pipe or a device could be waited for without end.
-///
-/// # Errors
-/// There is none, it is something else, it is too large, or it cannot be read.
-pub(crate) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
-    let failed = |error: std::io::Error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
-        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
-    };
-    let about = std::fs::metadata(path).map_err(failed)?;
-    if !about.is_file() {
-        let kind = if about.is_dir() { "a folder" } else { "a pipe or a device" };
-        let error = CliError::usage(format!("{} is {kind}, not a file", path.display()));
-        return Err(if about.is_dir() { error } else { error.fix("pipe it into stdin, as -a -") });
-    }
-    // One byte more than is allowed tells a file that is too large, or grows.
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    std::io::Read::read_to_end(&mut std::io::Read::take(file, most + 1), &mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
-/// The operating system's words without its number.
-pub(crate) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
-}
-
-/// The text of a file that the user named.
-///
-/// # Errors
-/// It cannot be read, is not UTF-8, or is a pipe by name, whose writer could be waited for without end; the shell's own
-/// (`<(...)`) has one.
-pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
-    let about = std::fs::metadata(path);
-    let is_ours = ["/dev/", "/proc/"].into_iter().any(|folder| path.starts_with(folder));
-    if !is_ours && about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
-        return Err(CliError::usage(format!("{} is a pipe or a device, not a file", path.display())));
-    }
-    String::from_utf8(read_file(path)?).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display()))
-    })
 }
 
 /// Whether a stream gets escapes: `--color`, then `NO_COLOR`, `CLICOLOR_FORCE` (unless 0), `CLICOLOR=0`, the terminal.
@@ -191,6 +150,7 @@ impl Settings {
         let warnings = unknown_variables(&vars);
         let settings = Self {
             format,
+            listed: None,
             quiet: global.quiet,
             verbose: global.verbose,
             offline: global.offline || vars.plain("OPENMUX_OFFLINE").is_some_and(|value| value != "0"),
@@ -205,39 +165,40 @@ impl Settings {
             data_dir: directory(&vars, "OPENMUX_DATA_DIR", "XDG_STATE_HOME", || {
                 dirs::state_dir().or_else(dirs::data_dir)
             }),
+            typed: global.clone(),
+            config_file: global.config.clone().or_else(|| vars.plain("OPENMUX_CONFIG").map(PathBuf::from)),
             keys: clouds::keyring(vars),
             config: Config::default(),
+            project: None,
         };
         Ok((settings, warnings))
     }
 
-    /// The same with the user's configuration. The second value is warnings for whoever uses keys.
+    /// The same with what the configuration files say. The second value is a warning for everybody, the third warnings for
+    /// whoever uses keys.
     ///
     /// # Errors
-    /// The file cannot be read or is broken.
-    pub(crate) fn configured(mut self) -> Result<(Self, Vec<String>), CliError> {
-        let Some(folder) = self.config_dir.clone() else { return Ok((self, Vec::new())) };
-        let path = folder.join(config::FILE);
-        let text = match std::fs::metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((self, Vec::new())),
-            Ok(about) if !about.is_file() => {
-                let message = format!("{} is not a plain file", path.display());
-                return Err(CliError::new(Exit::Config, "file", message));
-            }
-            _ => read_text(&path).map_err(|error| match error.exit {
-                Exit::Usage => CliError::new(Exit::Config, "file", error.message),
-                _ => error,
-            })?,
-        };
-        self.config = Config::parse(&path.display().to_string(), &text).map_err(|error| config::broken(&error))?;
+    /// A file cannot be read or is broken.
+    pub(crate) fn configured(mut self) -> Result<(Self, Option<String>, Vec<String>), CliError> {
+        let loaded = config::Files::find(&self).load(&self)?;
+        self.config = loaded.config;
+        self.project = loaded.overlay;
         let home = self.home();
-        self.keys.own = self.config.keys(&folder, home.as_deref());
-        let cautions = self.config.cautions(&path, home.as_deref());
-        Ok((self, cautions))
+        self.keys.own = self.config.keys(home.as_deref());
+        let cautions = self.config.cautions(home.as_deref());
+        let defaults = &self.config.defaults;
+        // Every command speaks JSON; the other formats are those of lists.
+        let spoken = defaults.output.filter(|format| matches!(format, Format::Json | Format::Jsonl));
+        self.format = self.format.or(spoken);
+        self.listed = defaults.output;
+        if self.keys.vars.plain("OPENMUX_OFFLINE").is_none() {
+            self.offline |= defaults.offline.unwrap_or_default();
+        }
+        Ok((self, loaded.untrusted, cautions))
     }
 
     /// The user's home directory.
-    fn home(&self) -> Option<PathBuf> {
+    pub(crate) fn home(&self) -> Option<PathBuf> {
         ["HOME", "USERPROFILE"].into_iter().find_map(|name| self.keys.vars.plain(name)).map(PathBuf::from)
     }
 
@@ -246,12 +207,12 @@ impl Settings {
     /// # Errors
     /// The command has no such format.
     pub(crate) fn list_format(&self) -> Result<Format, CliError> {
-        match self.format {
+        match self.format.or(self.listed) {
             Some(format @ (Format::Text | Format::Github | Format::Junit)) => {
                 let name = clap::ValueEnum::to_possible_value(&format)
                     .map_or_else(String::new, |value| value.get_name().to_owned());
                 Err(CliError::usage(format!("this command has no format \"{name}\""))
-                    .fact("formats", "table wide json jsonl csv tsv md ids"))
+                    .fact("formats", LIST_FORMATS.join(" ")))
             }
             Some(format) => Ok(format),
             None if self.out_is_terminal => Ok(Format::Table),
@@ -275,14 +236,14 @@ impl Settings {
             let overlay = Overlay::parse(&path.display().to_string(), &text).map_err(broken_overlay)?;
             overlays.push(overlay);
         }
+        overlays.extend(self.project.clone());
         let count = overlays.len();
         let catalog = Catalog::builtin().with_overlays(overlays).map_err(broken_overlay)?;
-        self.config.check(&catalog).map_err(|error| config::broken(&error))?;
-        Ok((catalog, count))
+        Ok((self.config.named(catalog).map_err(|error| config::broken(&error))?, count))
     }
 
     /// `catalog.d/*.toml`, in order of their names.
-    fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
+    pub(crate) fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
         let Some(folder) = self.config_dir.as_ref().map(|folder| folder.join("catalog.d")) else {
             return Ok(Vec::new());
         };
@@ -326,27 +287,63 @@ impl Settings {
         read(text).map(Some).map_err(|why| CliError::usage(format!("{name} holds \"{text}\": {why}")))
     }
 
-    /// The total time limit: the flag, `OPENMUX_TIMEOUT`, ten minutes.
+    /// A setting: what was typed, the variable, the configuration.
+    fn setting<T>(
+        &self,
+        typed: Option<T>,
+        variable: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+        configured: Option<T>,
+    ) -> Result<Option<T>, CliError> {
+        if typed.is_some() {
+            return Ok(typed);
+        }
+        Ok(self.fallback(variable, read)?.or(configured))
+    }
+
+    /// The total time limit: the flag, `OPENMUX_TIMEOUT`, the configuration, ten minutes.
     ///
     /// # Errors
     /// The variable holds no time.
     pub(crate) fn total_timeout(&self, typed: Option<args::Limit>) -> Result<Option<Duration>, CliError> {
-        if let Some(limit) = typed {
-            return Ok(limit.0);
-        }
-        let set = self.fallback("OPENMUX_TIMEOUT", args::duration)?;
-        Ok(set.map_or(Some(Duration::from_secs(600)), |limit| limit.0))
+        let limit = self.setting(typed, "OPENMUX_TIMEOUT", args::duration, self.config.defaults.timeout)?;
+        Ok(limit.map_or(Some(Duration::from_secs(600)), |limit| limit.0))
     }
 
-    /// The cost limit: the flag, then `OPENMUX_MAX_COST`.
+    /// How long making a connection may take: the flag, the configuration, ten seconds.
+    pub(crate) fn connect_timeout(&self, typed: Option<args::Limit>) -> Option<Duration> {
+        typed.or(self.config.defaults.connect_timeout).map_or(Some(Duration::from_secs(10)), |limit| limit.0)
+    }
+
+    /// How long an answer may be silent: the flag, the configuration, thirty seconds.
+    pub(crate) fn idle_timeout(&self, typed: Option<args::Limit>) -> Option<Duration> {
+        typed.or(self.config.defaults.idle_timeout).map_or(Some(Duration::from_secs(30)), |limit| limit.0)
+    }
+
+    /// The cost limit: the flag or what a profile says, `OPENMUX_MAX_COST`, the configuration.
     ///
     /// # Errors
     /// The variable holds no amount.
     pub(crate) fn max_cost(&self, typed: Option<Usd>) -> Result<Option<Usd>, CliError> {
-        if typed.is_some() {
-            return Ok(typed);
-        }
-        self.fallback("OPENMUX_MAX_COST", |text| text.parse().map_err(|e: crate::units::MoneyError| e.to_string()))
+        let read = |text: &str| text.parse().map_err(|error: crate::units::MoneyError| error.to_string());
+        self.setting(typed, "OPENMUX_MAX_COST", read, self.config.defaults.choice.choice.max_cost)
+    }
+
+    /// The providers to ask where none was named: `OPENMUX_PROVIDER`, then the configuration.
+    pub(crate) fn providers(&self) -> Vec<String> {
+        let set = self.keys.vars.plain("OPENMUX_PROVIDER").map(|name| vec![name.to_owned()]);
+        set.unwrap_or_else(|| self.config.defaults.choice.choice.provider.clone())
+    }
+
+    /// The model where none was typed: `OPENMUX_MODEL`, then the configuration.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.keys.vars.plain("OPENMUX_MODEL").or(self.config.defaults.model.as_deref())
+    }
+
+    /// The region to prefer where none was typed: `OPENMUX_REGION`, then the configuration.
+    pub(crate) fn region(&self) -> Option<&str> {
+        let configured = self.config.defaults.choice.choice.region.as_ref();
+        self.keys.vars.plain("OPENMUX_REGION").or(configured.map(|region| region.name.as_str()))
     }
 
     /// The proxy that requests go through, without its credentials; `None` in the sandbox and where none is set.

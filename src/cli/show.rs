@@ -60,8 +60,11 @@ const COMPARED: [&str; 6] = [
 /// # Errors
 /// There is no such model, an overlay is broken, or a field does not exist.
 pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
-    let format =
-        if settings.format.is_none() && !settings.out_is_terminal { Format::Table } else { settings.list_format()? };
+    let format = if settings.format.or(settings.listed).is_none() && !settings.out_is_terminal {
+        Format::Table
+    } else {
+        settings.list_format()?
+    };
     let offline = Offline::open(settings, args.at.at)?;
     let resolved = facts::model(&offline.catalog, &args.model)?;
     let reaches = reaches(&offline.dispatcher(None, None), &resolved, args.all);
@@ -79,14 +82,15 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
         Format::Json => {
             let mut document = json::head("models.show/1", &offline.envelope());
             let rows = endpoints(&printed.text, &reaches, args.list.fields.is_empty())?;
-            document.insert("data".to_owned(), page::json(&model, &resolved, rows));
+            let stands_for = resolved.via_alias.as_deref().and_then(|name| offline.catalog.own_name(name));
+            document.insert("data".to_owned(), page::json(&model, (&resolved, stands_for), rows));
             return print(&format!("{}\n", Value::Object(document)));
         }
         Format::Table | Format::Wide | Format::Text => {}
         _ => return print(&printed.text),
     }
     let view = page::View { width: settings.width, style: settings.out, shape: args.tokens, now: offline.now };
-    let mut head = page::head(&model, &resolved, &reaches, view);
+    let mut head = page::head(&model, called(&offline, &resolved).as_deref(), &reaches, view);
     if args.prices {
         head += &page::price_sheets(&reaches);
         return print(&head);
@@ -99,6 +103,16 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
         facts::LEGEND
     );
     offline.close(&head, format, &legend, &printed.hidden)
+}
+
+/// Why a name that is no id means the model: an alias of the user's own with its place, or a published one.
+fn called(offline: &Offline<'_>, resolved: &Resolved) -> Option<String> {
+    let name = resolved.via_alias.as_deref()?;
+    let Some(target) = offline.catalog.own_name(name) else { return Some(format!("\"{name}\" is an alias of it")) };
+    let key = format!("aliases.{name}");
+    let place = offline.settings.config.entries().iter().find(|entry| entry.key == key);
+    let place = place.map(|entry| format!(" ({})", entry.place())).unwrap_or_default();
+    Some(format!("\"{name}\" stands for {target}{place}"))
 }
 
 /// The endpoints that are shown: one a provider, or all; the pinned one alone where one was pinned.

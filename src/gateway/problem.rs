@@ -81,7 +81,12 @@ impl Problem {
             param: Some("model".to_owned()),
             ..Self::new(StatusCode::NOT_FOUND, "model_not_found", error.to_string())
         };
-        let near = match error {
+        let cause = match error {
+            ResolveError::OwnName { error, .. } => error.as_ref(),
+            other => other,
+        };
+        let near = match cause {
+            ResolveError::OwnName { .. } => Vec::new(),
             ResolveError::Unknown { suggestions, .. } => suggestions.iter().map(ToString::to_string).collect(),
             ResolveError::Ambiguous { candidates, .. } => candidates.clone(),
             ResolveError::UnknownSuffix { variants, .. } => variants.clone(),

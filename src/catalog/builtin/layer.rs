@@ -15,6 +15,8 @@ pub(super) struct Layer {
     pub(super) models: BTreeMap<String, Model>,
     /// All endpoints of every model that overlays touch, by the model's id.
     pub(super) endpoints: BTreeMap<String, Vec<Placed>>,
+    /// The user's own names of models: what each stands for.
+    pub(super) names: BTreeMap<String, String>,
 }
 
 /// An endpoint in the list of a touched model. A hidden one stays there, so that a later overlay can bring it back.

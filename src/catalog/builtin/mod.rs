@@ -50,6 +50,21 @@ impl Catalog {
         Ok(Self { layer: Arc::new(layer) })
     }
 
+    /// The same with names of the user's own (lower case, without a colon), each for what could have been typed in its
+    /// place. [`super::resolve::taken`] tells which must not be given.
+    #[must_use]
+    pub fn with_names(self, names: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut layer = Arc::unwrap_or_clone(self.layer);
+        layer.names.extend(names);
+        Self { layer: Arc::new(layer) }
+    }
+
+    /// What a name of the user's own stands for.
+    #[must_use]
+    pub fn own_name(&self, name: &str) -> Option<&str> {
+        self.layer.names.get(name).map(String::as_str)
+    }
+
     /// The same with every provider read, for a process that looks the same ones up again and again.
     #[must_use]
     pub fn loaded(self) -> Self {

@@ -67,6 +67,17 @@ impl Place {
     }
 }
 
+/// One value of a file, as it is written there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    /// The path of its key: `defaults.model`, `endpoint[0].price.input`.
+    pub(crate) path: String,
+    /// The line of the key.
+    pub(crate) line: usize,
+    /// The value; of a list, its members with commas.
+    pub(crate) text: String,
+}
+
 /// One table of a file.
 #[derive(Debug)]
 pub(crate) struct Reader<'a, 't> {
@@ -93,7 +104,7 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     /// The file's name.
-    pub(super) fn file(&self) -> Arc<str> {
+    pub(crate) fn file(&self) -> Arc<str> {
         self.source.file.clone()
     }
 
@@ -280,6 +291,26 @@ impl<'a, 't> Reader<'a, 't> {
         keys.into_iter().map(|key| key.get_ref().to_string()).collect()
     }
 
+    /// Every value in this table and those below it, in the order of the file.
+    pub(crate) fn leaves(&self) -> Vec<Leaf> {
+        let mut keys: Vec<_> = self.table.keys().collect();
+        keys.sort_by_key(|key| key.span().start);
+        let mut found = Vec::new();
+        for key in keys {
+            let (path, line) = (self.path_to(key.get_ref()), self.source.line(key.span().start));
+            let Some(value) = self.table.get(&**key.get_ref()) else { continue };
+            match value.get_ref() {
+                DeValue::Table(table) => found.extend(self.inner(path, table, key.span().start).leaves()),
+                DeValue::Array(items) if items.iter().any(|item| matches!(item.get_ref(), DeValue::Table(_))) => {
+                    let tables = self.tables(key.get_ref()).unwrap_or_default();
+                    found.extend(tables.iter().flat_map(Self::leaves));
+                }
+                value => found.push(Leaf { path, line, text: plain(value) }),
+            }
+        }
+        found
+    }
+
     fn inner(&self, path: String, table: &'a DeTable<'t>, offset: usize) -> Reader<'a, 't> {
         Reader { source: self.source, path, table, offset }
     }
@@ -299,6 +330,19 @@ impl<'a, 't> Reader<'a, 't> {
 
     fn unquoted(&self, key: &str, number: &str) -> OverlayError {
         self.error(key, format!("prices are exact decimals in quotes: write {key} = \"{number}\""))
+    }
+}
+
+/// A value without its quotes.
+fn plain(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(moment) => moment.to_string(),
+        DeValue::Array(items) => items.iter().map(|item| plain(item.get_ref())).collect::<Vec<_>>().join(", "),
+        DeValue::Table(_) => "{...}".to_owned(),
     }
 }
 

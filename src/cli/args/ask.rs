@@ -235,21 +235,21 @@ pub struct ChatArgs {
     /// Write every exchange, without its secrets, as a test fixture into a folder of this one.
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run", help_heading = "Answer")]
     pub record: Option<PathBuf>,
-    /// Further tries of a provider, once no other is left.
-    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Limits")]
-    pub retries: u32,
+    /// Further tries of a provider, once no other is left [default: 2].
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub retries: Option<u32>,
     /// The whole request: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT].
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
     pub timeout: Option<Limit>,
-    /// Making a connection.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Limits")]
-    pub connect_timeout: Limit,
+    /// Making a connection [default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub connect_timeout: Option<Limit>,
     /// The first token, over all providers [default: 60s, 180s for hidden reasoning].
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
     pub first_token_timeout: Option<Limit>,
-    /// Silence within the answer.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s", help_heading = "Limits")]
-    pub idle_timeout: Limit,
+    /// Silence within the answer [default: 30s].
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub idle_timeout: Option<Limit>,
 }
 
 /// `openmux sandbox`.
@@ -271,6 +271,6 @@ pub struct SandboxArgs {
 /// `openmux help`.
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {
-    /// A command, or: output, exit-codes, environment, routing, messages.
+    /// A command, or a topic: output, exit-codes, environment, config, routing, messages, failures, check.
     pub topic: Vec<String>,
 }

@@ -33,7 +33,7 @@ pub struct ServeArgs {
     /// One chat: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Limit>,
-    /// Making a connection to a provider.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
-    pub connect_timeout: Limit,
+    /// Making a connection to a provider [default: 10s].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub connect_timeout: Option<Limit>,
 }

@@ -14,33 +14,10 @@ use crate::cli::args::{
     Choice, FallbackClass, ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset,
     region, usd,
 };
-
-/// The keys of a profile: the flags, with `_` for `-`.
-const KEYS: [&str; 20] = [
-    "provider",
-    "order",
-    "only",
-    "ignore",
-    "no_gateways",
-    "prefer",
-    "time_value",
-    "max_price_in",
-    "max_price_out",
-    "max_cost",
-    "max_ttft",
-    "min_throughput",
-    "min_availability",
-    "quantization",
-    "require",
-    "lenient",
-    "allow_unpriced",
-    "region",
-    "fallback",
-    "fallback_on",
-];
+use crate::cli::contract::SETTINGS;
 
 /// One `[profiles.NAME]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Profile {
     /// Its name.
     pub(crate) name: String,
@@ -54,7 +31,13 @@ pub(crate) struct Profile {
 
 impl Profile {
     pub(super) fn read(name: String, table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
-        table.known(&KEYS)?;
+        let keys: Vec<&str> = SETTINGS.iter().filter(|setting| setting.in_profile).map(|setting| setting.key).collect();
+        table.known(&keys)?;
+        Self::among(name, table)
+    }
+
+    /// The same keys in a table that has others, too.
+    pub(super) fn among(name: String, table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
         let list = |key: &str| Ok(table.list(key)?.unwrap_or_default());
         let flag = |key: &str| Ok(table.flag(key)?.unwrap_or_default());
         let choice = Choice {
@@ -84,6 +67,17 @@ impl Profile {
         }
         let fallback_on = each(table, "fallback_on", fallback_class)?;
         Ok(Self { name, choice, fallback: list("fallback")?, fallback_on })
+    }
+
+    /// What this says, and where it says nothing, what another does.
+    pub(crate) fn over(&self, below: &Self) -> Self {
+        let either = |ours: &Vec<_>, theirs: &Vec<_>| if ours.is_empty() { theirs.clone() } else { ours.clone() };
+        Self {
+            name: self.name.clone(),
+            choice: under(&self.choice, &below.choice),
+            fallback: if self.fallback.is_empty() { below.fallback.clone() } else { self.fallback.clone() },
+            fallback_on: either(&self.fallback_on, &below.fallback_on),
+        }
     }
 }
 
@@ -124,7 +118,7 @@ fn money<T>(
     key: &str,
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<T>, OverlayError> {
-    let Some(text) = table.decimal(key)? else { return Ok(None) };
+    let Some(text) = table.amount(key)? else { return Ok(None) };
     read(&text).map(Some).map_err(|why| table.error(key, why))
 }
 
@@ -151,7 +145,7 @@ mod tests {
         let said = [
             "[profile.eu]\nregion = \"eu\"",
             "[profiles.eu]\nregin = \"eu\"",
-            "[profiles.eu]\nmax_price_in = 5",
+            "[profiles.eu]\nmax_price_in = true",
             "[profiles.eu]\nmax_ttft = \"soon\"",
             "[profiles.eu]\nrequire = [\"telepathy\"]",
             "[profiles.eu]\nprefer = \"price\"\ntime_value = \"3\"",
@@ -162,7 +156,7 @@ mod tests {
         insta::assert_snapshot!(said.join("\n"), @r#"
         c.toml:1: profile: unknown key; did you mean "profiles"?
         c.toml:2: profiles.eu.regin: unknown key; did you mean "region"?
-        c.toml:2: profiles.eu.max_price_in: prices are exact decimals in quotes: write max_price_in = "5"
+        c.toml:2: profiles.eu.max_price_in: should be a string, not true or false
         c.toml:2: profiles.eu.max_ttft: not a time such as 30s, 2m or 500ms
         c.toml:2: profiles.eu.require: not one of tools, parallel_tools, structured, reasoning, cache, web_search, computer_use, vision, pdf, audio, video
         c.toml:3: profiles.eu.time_value: prefer sets the value of time already: one of them

@@ -9,10 +9,11 @@ use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, ProviderId};
 use crate::routing::{Constraints, Policy, Preset};
 
-/// The profile that was asked for: the flag, then `OPENMUX_PROFILE`.
-fn profile<'a>(settings: &'a Settings, choice: &Choice) -> Result<Option<&'a Profile>, CliError> {
+/// The profile that was asked for: the flag, `OPENMUX_PROFILE`, the configuration.
+pub(crate) fn profile<'a>(settings: &'a Settings, typed: Option<&str>) -> Result<Option<&'a Profile>, CliError> {
     let set = settings.keys.vars.plain("OPENMUX_PROFILE");
-    let Some(name) = choice.profile.as_deref().or(set) else { return Ok(None) };
+    let configured = settings.config.defaults.profile.as_deref();
+    let Some(name) = typed.or(set).or(configured) else { return Ok(None) };
     if let Some(profile) = settings.config.profile(name) {
         return Ok(Some(profile));
     }
@@ -20,29 +21,42 @@ fn profile<'a>(settings: &'a Settings, choice: &Choice) -> Result<Option<&'a Pro
     let error = CliError::new(Exit::NotFound, "profile", format!("no profile is called \"{name}\""));
     let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
     let error = if names.is_empty() { error } else { error.fact("profiles", names.join(" ")) };
-    Err(error.fix(format!("write [profiles.{name}] into config.toml (openmux help environment says where it is)")))
+    Err(error.fix(format!("write [profiles.{name}] into config.toml (`openmux config path` says where it is)")))
 }
 
-/// What was typed of the choice of a provider, with what the profile says where nothing was. What the environment says
-/// goes before the profile, except before a region that it requires.
+/// What the configuration says of a call: the profile that was asked for, over the defaults. What the environment says
+/// goes before both, except before a region that is required. A provider, a region and a cost that are merely a default give
+/// way as those of the environment do: `constraints` and [`Settings::region`] ask for them.
+fn configured(settings: &Settings, typed: &Choice) -> Result<Profile, CliError> {
+    let mut below = settings.config.defaults.choice.clone();
+    below.choice.provider.clear();
+    below.choice.max_cost = None;
+    below.choice.region = below.choice.region.filter(|region| region.firm);
+    let set = |name: &str| settings.keys.vars.plain(name).is_some();
+    if set("OPENMUX_PROVIDER") {
+        below.choice.only.clear();
+    }
+    let Some(profile) = profile(settings, typed.profile.as_deref())? else { return Ok(below) };
+    let mut own = profile.clone();
+    if set("OPENMUX_PROVIDER") {
+        own.choice.provider.clear();
+        own.choice.only.clear();
+    }
+    if set("OPENMUX_MAX_COST") {
+        own.choice.max_cost = None;
+    }
+    if set("OPENMUX_REGION") {
+        own.choice.region = own.choice.region.filter(|region| region.firm);
+    }
+    Ok(own.over(&below))
+}
+
+/// What was typed of the choice of a provider, with what the configuration says where nothing was.
 ///
 /// # Errors
 /// There is no such profile, or a variable of ours holds something that cannot be meant.
 pub(crate) fn choice(settings: &Settings, typed: &Choice) -> Result<Choice, CliError> {
-    let Some(profile) = profile(settings, typed)? else { return Ok(typed.clone()) };
-    let mut own = profile.choice.clone();
-    let set = |name: &str| settings.keys.vars.plain(name).is_some();
-    if set("OPENMUX_PROVIDER") {
-        own.provider.clear();
-        own.only.clear();
-    }
-    if set("OPENMUX_MAX_COST") {
-        own.max_cost = None;
-    }
-    if set("OPENMUX_REGION") {
-        own.region = own.region.filter(|region| region.firm);
-    }
-    Ok(under(typed, &own))
+    Ok(under(typed, &configured(settings, typed)?.choice))
 }
 
 /// The same of everything that is asked: also the models to go on to.
@@ -50,19 +64,19 @@ pub(crate) fn choice(settings: &Settings, typed: &Choice) -> Result<Choice, CliE
 /// # Errors
 /// As [`choice`].
 pub(crate) fn ask(settings: &Settings, typed: &Ask) -> Result<Ask, CliError> {
-    let mut ask = Ask { choice: choice(settings, &typed.choice)?, ..typed.clone() };
-    if let Some(profile) = profile(settings, &typed.choice)? {
-        if ask.fallback.is_empty() {
-            ask.fallback.clone_from(&profile.fallback);
-        }
-        if ask.fallback_on.is_empty() {
-            ask.fallback_on.clone_from(&profile.fallback_on);
-        }
+    let own = configured(settings, &typed.choice)?;
+    let mut ask = Ask { choice: under(&typed.choice, &own.choice), ..typed.clone() };
+    if ask.fallback.is_empty() {
+        ask.fallback = own.fallback;
+    }
+    if ask.fallback_on.is_empty() {
+        ask.fallback_on = own.fallback_on;
     }
     Ok(ask)
 }
 
-/// What is not negotiable: flags, the pinned provider of `model:provider`, then `OPENMUX_PROVIDER`.
+/// What is not negotiable: flags, the pinned provider of `model:provider`, then the provider of `OPENMUX_PROVIDER` or of
+/// the configuration.
 ///
 /// # Errors
 /// A provider does not exist, or two wishes exclude each other.
@@ -70,6 +84,19 @@ pub(crate) fn constraints(
     settings: &Settings,
     catalog: &Catalog,
     model: &Resolved,
+    choice: &Choice,
+) -> Result<Constraints, CliError> {
+    standing(settings, catalog, model.provider.as_ref(), choice)
+}
+
+/// The same where it is not known yet which model will be asked.
+///
+/// # Errors
+/// As [`constraints`].
+pub(crate) fn standing(
+    settings: &Settings,
+    catalog: &Catalog,
+    pinned: Option<&ProviderId>,
     choice: &Choice,
 ) -> Result<Constraints, CliError> {
     let ids = |names: &[String]| names.iter().map(|name| provider(catalog, name)).collect::<Result<Vec<_>, _>>();
@@ -82,13 +109,10 @@ pub(crate) fn constraints(
             return Err(CliError::usage("--provider and --only leave nobody").fix("leave one of them out"));
         }
     }
-    if only.is_empty()
-        && model.provider.is_none()
-        && let Some(name) = settings.keys.vars.plain("OPENMUX_PROVIDER")
-    {
-        only.push(provider(catalog, name)?);
+    if only.is_empty() && pinned.is_none() {
+        only = ids(&settings.providers())?;
     }
-    if let Some(pinned) = &model.provider {
+    if let Some(pinned) = pinned {
         if !only.is_empty() && !only.contains(pinned) {
             return Err(CliError::usage(format!("the model pins {pinned}, which --provider leaves out")));
         }

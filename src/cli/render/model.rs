@@ -27,16 +27,16 @@ pub(crate) struct View {
     pub now: Timestamp,
 }
 
-/// The facts above the table.
-pub(crate) fn head(model: &Model, resolved: &Resolved, reaches: &[Reach], view: View) -> String {
+/// The facts above the table; `called` says of the name that was typed why it means this model.
+pub(crate) fn head(model: &Model, called: Option<&str>, reaches: &[Reach], view: View) -> String {
     let style = view.style;
     let mut page = String::new();
     let id = model.id.to_string();
     let room = view.width.clamp(40, 100);
     let gap = room.saturating_sub(text::width(&model.name) + text::width(&id)).max(2);
     let _ = writeln!(page, "{}{}{id}", style.bold(&model.name), " ".repeat(gap));
-    if let Some(alias) = &resolved.via_alias {
-        let _ = writeln!(page, "{}", style.dim(&format!("\"{alias}\" is an alias of it")));
+    if let Some(called) = called {
+        let _ = writeln!(page, "{}", style.dim(called));
     }
     page.push('\n');
     let mut line = |key: &str, value: &str| {
@@ -198,12 +198,13 @@ fn fee_text(item: FeeItem, fee: Fee) -> String {
 }
 
 /// The model and every endpoint of it, with whole price sheets.
-pub(crate) fn json(model: &Model, resolved: &Resolved, endpoints: Vec<Value>) -> Value {
+pub(crate) fn json(model: &Model, (resolved, stands_for): (&Resolved, Option<&str>), endpoints: Vec<Value>) -> Value {
     let mut object = Map::new();
     let text = |value: &Option<String>| value.clone().map_or(Value::Null, Value::from);
     let count = |tokens: Option<crate::units::Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
     object.insert("id".to_owned(), model.id.as_str().into());
     object.insert("alias".to_owned(), text(&resolved.via_alias));
+    object.insert("alias_of".to_owned(), stands_for.map_or(Value::Null, Value::from));
     object.insert("name".to_owned(), model.name.as_str().into());
     object.insert("vendor".to_owned(), model.id.author().into());
     object.insert("released".to_owned(), text(&model.released));

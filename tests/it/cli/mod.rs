@@ -4,6 +4,7 @@ mod assert;
 mod attach;
 mod budget;
 mod check;
+mod config;
 mod environment;
 mod failover;
 mod faults;

@@ -11,7 +11,7 @@ use super::super::support::wire;
 use super::{BOTH, World, answer};
 
 /// Every command that ends by itself and needs no server.
-pub(super) const OFFLINE: [&[&str]; 20] = [
+pub(super) const OFFLINE: [&[&str]; 24] = [
     &[],
     &["--version"],
     &["--help"],
@@ -21,6 +21,7 @@ pub(super) const OFFLINE: [&[&str]; 20] = [
     &["help", "environment"],
     &["help", "routing"],
     &["help", "check"],
+    &["help", "config"],
     &["help", "chat"],
     &["models", "list"],
     &["models", "list", "-o", "json"],
@@ -31,6 +32,9 @@ pub(super) const OFFLINE: [&[&str]; 20] = [
     &["providers", "compare", "claude-sonnet-5"],
     &["route", "explain", "claude-sonnet-5"],
     &["check", "claude-sonnet-5", "--max-price-in", "3", "-o", "table"],
+    &["config", "show"],
+    &["config", "show", "-o", "table"],
+    &["config", "path"],
     &["chat", "-n", "--no-stdin", "-m", "claude-sonnet-5", "hi"],
 ];
 

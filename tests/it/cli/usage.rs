@@ -229,6 +229,10 @@ fn a_command_without_its_subcommand_shows_the_way() {
       -v, --verbose...       Say more on stderr: decisions and timings; -vv also the
                              wire, without keys
 
+    Files:
+          --config <FILE>  The configuration, in place of config.toml in its folder
+                           [env: OPENMUX_CONFIG]
+
     Network:
           --offline               Refuse whatever needs the network [env:
                                   OPENMUX_OFFLINE]

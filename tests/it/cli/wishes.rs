@@ -277,7 +277,7 @@ fn a_profile_says_what_the_flags_would() {
     error: no profile is called "deer"
       did you mean  dear
       profiles      dear strange
-      fix:          write [profiles.deer] into config.toml (openmux help environment
+      fix:          write [profiles.deer] into config.toml (`openmux config path`
                     says where it is)
     "#);
 }

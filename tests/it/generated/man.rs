@@ -42,6 +42,7 @@ fn page(command: &Command, name: &str, names: &[String]) -> String {
         match name {
             "openmux" => topics(page, |_| true),
             "openmux-check" => topics(page, |topic| topic == "check"),
+            "openmux-config" | "openmux-config-show" => topics(page, |topic| topic == "config"),
             "openmux-chat" => topics(page, |topic| ["output", "messages", "failures"].contains(&topic)),
             _ => {}
         }
@@ -82,6 +83,7 @@ fn topics(page: &mut Roff, wanted: impl Fn(&str) -> bool) {
         let heading = match topic {
             "exit-codes" | "environment" => continue,
             "output" => "OUTPUT FORMATS".to_owned(),
+            "config" => "CONFIGURATION".to_owned(),
             topic => topic.to_uppercase(),
         };
         page.control("SH", [heading.as_str()]);

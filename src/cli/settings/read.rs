@@ -1,0 +1,60 @@
+//! Reading files that the user named.
+
+use std::path::Path;
+
+use super::super::contract::Exit;
+use super::super::error::CliError;
+
+/// The bytes of a file that the user named.
+#[expect(clippy::disallowed_methods, reason = "the command line reads the files that the user names")]
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(path).map_err(|error| {
+        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
+        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
+    })
+}
+
+/// The bytes of a regular file of at most so many; a pipe or a device could be waited for without end.
+///
+/// # Errors
+/// There is none, it is something else, it is too large, or it cannot be read.
+pub(crate) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
+    let failed = |error: std::io::Error| {
+        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
+        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
+    };
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if !about.is_file() {
+        let kind = if about.is_dir() { "a folder" } else { "a pipe or a device" };
+        let error = CliError::usage(format!("{} is {kind}, not a file", path.display()));
+        return Err(if about.is_dir() { error } else { error.fix("pipe it into stdin, as -a -") });
+    }
+    // One byte more than is allowed tells a file that is too large, or grows.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, most + 1), &mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// The operating system's words without its number.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// The text of a file that the user named.
+///
+/// # Errors
+/// It cannot be read, is not UTF-8, or is a pipe by name, whose writer could be waited for without end; the shell's own
+/// (`<(...)`) has one.
+pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
+    let about = std::fs::metadata(path);
+    let is_ours = ["/dev/", "/proc/"].into_iter().any(|folder| path.starts_with(folder));
+    if !is_ours && about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        return Err(CliError::usage(format!("{} is a pipe or a device, not a file", path.display())));
+    }
+    String::from_utf8(read_file(path)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display()))
+    })
+}
