@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::args::ServeArgs;
 use super::contract::Exit;
 use super::error::CliError;
+use super::explain::fallback_json;
 use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
@@ -164,12 +165,11 @@ fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
     Box::new(move |explained| {
         let question = explained.question;
         let decision = question.decide();
-        let warnings: Vec<String> = explained.warning.iter().cloned().collect();
-        let envelope = Envelope { catalog_date: &catalog_date, age_days, overlays, warnings: &warnings };
+        let envelope = Envelope { catalog_date: &catalog_date, age_days, overlays, warnings: &explained.warnings };
         let mut document = head("route.explain/1", &envelope);
         document.extend(with_rates(&decision, explained.supposed, &|entry| Some(question.rates(entry))));
         document.extend(Otherwise::of(question, &decision, None).json(&decision));
-        document.insert("fallback".to_owned(), Vec::<serde_json::Value>::new().into());
+        document.insert("fallback".to_owned(), fallback_json(&explained.fallback));
         document.into()
     })
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Gateway;
 use super::codec::literal;
 use super::problem::millis;
-use super::run::Decided;
+use super::decided::Decided;
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::ErrorClass;
 
