@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(told("usage -o jsonl --fields requests", "{\"requests\":1}\n", ""), "");
         assert!(told("usage -o jsonl --fields request", "{\"request\":1}\n", "").contains("unexpected"));
         assert_eq!(told("chat hi -o jsonl", "{\"type\":\"text\",\"text\":\"a\"}\n", ""), "");
-        assert!(told("chat hi -o jsonl", "{\"type\":\"text\",\"test\":\"a\"}\n", "") != "");
+        assert!(!told("chat hi -o jsonl", "{\"type\":\"text\",\"test\":\"a\"}\n", "").is_empty());
         let error = "{\"error\":{\"code\":\"usage\",\"exit\":2,\"message\":\"m\",\"a_fact\":\"f\"}}\n";
         assert_eq!(told("usage -o json", "", error), "");
         assert!(told("usage -o json", "", &error.replace("\"f\"", "[1]")).contains("a_fact"));
