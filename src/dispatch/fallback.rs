@@ -28,9 +28,8 @@ impl FallbackClass {
     /// All that can be named. What the caller stopped, and what is wrong here, no other model cures; an answer needs none.
     pub fn all() -> impl Iterator<Item = Self> {
         use ErrorClass::{Aborted, LocalConfig, LocalNetwork, Ok, OkNoAnswer, OkTruncated};
-        let never = |class: &ErrorClass| {
-            matches!(class, Ok | OkTruncated | OkNoAnswer | Aborted | LocalNetwork | LocalConfig)
-        };
+        let never =
+            |class: &ErrorClass| matches!(class, Ok | OkTruncated | OkNoAnswer | Aborted | LocalNetwork | LocalConfig);
         let classes = ErrorClass::ALL.into_iter().filter(move |class| !never(class)).map(Self::Class);
         [Self::Unusable].into_iter().chain(classes)
     }

@@ -77,8 +77,8 @@ impl Asking {
         let mut links: Vec<Link> = Vec::with_capacity(1 + wishes.chain.len());
         for next in [&first].into_iter().chain(&wishes.chain) {
             let placed = |problem: Problem| Problem { param: Some(next.at.clone()), ..problem };
-            let resolved = resolve(&gateway.owned.catalog, &next.model)
-                .map_err(|error| placed(Problem::no_model(&error)))?;
+            let resolved =
+                resolve(&gateway.owned.catalog, &next.model).map_err(|error| placed(Problem::no_model(&error)))?;
             let constraints = wishes.of_model(&resolved, seed)?;
             let known = |link: &Link| link.resolved == resolved && link.on == next.on;
             if !links.iter().any(known) {

@@ -77,11 +77,13 @@ impl Wishes {
         if options.first_alone.get() == Some(&true) {
             policy.max_attempts = 1;
         }
-        let own = || config.fallback.iter().map(|model| Next {
-            model: model.clone(),
-            at: "model".to_owned(),
-            on: config.fallback_on.clone(),
-        });
+        let own = || {
+            config.fallback.iter().map(|model| Next {
+                model: model.clone(),
+                at: "model".to_owned(),
+                on: config.fallback_on.clone(),
+            })
+        };
         let asked = options.special.into_iter().chain(options.chain.get().cloned().unwrap_or_default());
         let mut chain: Vec<Next> = asked.collect();
         if chain.is_empty() && options.chain.get().is_none() {

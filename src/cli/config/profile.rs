@@ -11,8 +11,7 @@
 
 use crate::catalog::file::{OverlayError, Reader};
 use crate::cli::args::{
-    Choice, ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset,
-    region, usd,
+    Choice, ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, usd,
 };
 use crate::dispatch::FallbackClass;
 

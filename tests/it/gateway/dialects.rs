@@ -43,21 +43,25 @@ const QUALITY: &str = "the quality of answers is not measured";
 /// By whose the option is, and how it is written.
 const EFFECTS: &[(&str, &str, Effect)] = &[
     ("OpenRouter", "provider.order", Decides(&[ORDER, ("/candidates/0/provider", r#""amazon-bedrock""#)])),
-    ("OpenRouter", "provider.only", Decides(&[("/request/constraints/only", r#"["anthropic"]"#), ("/candidates/1", "null")])),
+    (
+        "OpenRouter",
+        "provider.only",
+        Decides(&[("/request/constraints/only", r#"["anthropic"]"#), ("/candidates/1", "null")]),
+    ),
     ("OpenRouter", "provider.ignore", Decides(&[("/request/constraints/ignore", r#"["anthropic"]"#)])),
     ("OpenRouter", "provider.allow_fallbacks: false", Decides(&[("/policy/max_attempts", "1"), ("/chain/1", "null")])),
-    ("OpenRouter", "provider.allow_fallbacks: false with order", Decides(&[ORDER, ONLY, ("/policy/max_attempts", "4")])),
+    (
+        "OpenRouter",
+        "provider.allow_fallbacks: false with order",
+        Decides(&[ORDER, ONLY, ("/policy/max_attempts", "4")]),
+    ),
     ("OpenRouter", "provider.require_parameters: true", Decides(&[("/request/constraints/lenient", "false")])),
     ("OpenRouter", "provider.require_parameters: false", Decides(&[LENIENT])),
     ("OpenRouter", "provider.data_collection: \"deny\"", Refused("provider.data_collection")),
     ("OpenRouter", "provider.data_collection: \"allow\"", Decides(NOTHING)),
     ("OpenRouter", "provider.zdr: true", Refused("provider.zdr")),
     ("OpenRouter", "provider.enforce_distillable_text: true", Refused("provider.enforce_distillable_text")),
-    (
-        "OpenRouter",
-        "provider.quantizations",
-        Decides(&[("/request/constraints/quantization", r#"["fp8","unknown"]"#)]),
-    ),
+    ("OpenRouter", "provider.quantizations", Decides(&[("/request/constraints/quantization", r#"["fp8","unknown"]"#)])),
     ("OpenRouter", "provider.sort: \"price\"", Decides(&[CHEAP])),
     ("OpenRouter", "provider.sort: \"latency\"", Decides(&[TTFT])),
     ("OpenRouter", "provider.sort: \"throughput\"", Decides(&[FAST])),
@@ -91,7 +95,11 @@ const EFFECTS: &[(&str, &str, Effect)] = &[
         ]),
     ),
     ("OpenRouter", "provider.max_price {request, image, audio}", Refused("provider.max_price.image")),
-    ("OpenRouter", "models", Decides(&[HAIKU, ("/fallback/1/model", r#""openai/gpt-5""#), ("/model", r#""anthropic/claude-sonnet-5""#)])),
+    (
+        "OpenRouter",
+        "models",
+        Decides(&[HAIKU, ("/fallback/1/model", r#""openai/gpt-5""#), ("/model", r#""anthropic/claude-sonnet-5""#)]),
+    ),
     ("OpenRouter", "route: \"fallback\"", Decides(NOTHING)),
     ("OpenRouter", "session_id", Decides(SESSION)),
     ("OpenRouter", "usage: {include: true}", Counts),
@@ -105,7 +113,11 @@ const EFFECTS: &[(&str, &str, Effect)] = &[
     ("OpenRouter", "MODEL:exacto", Warns(QUALITY)),
     ("OpenRouter", "MODEL:online", Refused("model")),
     ("OpenRouter", "MODEL@preset/NAME", Refused("model")),
-    ("OpenRouter", "MODEL:free and other variants", Decides(&[("/model", r#""cohere/north-mini-code-1.0""#), ("/candidates/0/terms/0/usd", "0")])),
+    (
+        "OpenRouter",
+        "MODEL:free and other variants",
+        Decides(&[("/model", r#""cohere/north-mini-code-1.0""#), ("/candidates/0/terms/0/usd", "0")]),
+    ),
     ("OpenRouter", "x-session-id (header)", Decides(SESSION)),
     ("OpenRouter", "prompt_cache_key", Decides(SESSION)),
     ("OpenRouter", "user", Answers("x-openmux-dropped", "user")),
@@ -114,7 +126,11 @@ const EFFECTS: &[(&str, &str, Effect)] = &[
     (
         "ZenMux",
         "provider.routing {type: \"priority\", primary_factor: \"price\" or \"cost\"}",
-        Decides(&[CHEAP, ("/request/constraints/only", r#"["anthropic","amazon-bedrock"]"#), ("/request/constraints/order", "[]")]),
+        Decides(&[
+            CHEAP,
+            ("/request/constraints/only", r#"["anthropic","amazon-bedrock"]"#),
+            ("/request/constraints/order", "[]"),
+        ]),
     ),
     ("ZenMux", "provider.routing {type: \"priority\", primary_factor: \"throughput\"}", Decides(&[FAST])),
     (
@@ -136,17 +152,26 @@ const EFFECTS: &[(&str, &str, Effect)] = &[
     (
         "ZenMux",
         "provider.fallback: PROVIDER",
-        Decides(&[("/request/constraints/order", r#"["anthropic","amazon-bedrock"]"#), ("/chain/1/provider", r#""amazon-bedrock""#)]),
+        Decides(&[
+            ("/request/constraints/order", r#"["anthropic","amazon-bedrock"]"#),
+            ("/chain/1/provider", r#""amazon-bedrock""#),
+        ]),
     ),
     (
         "ZenMux",
         "provider_routing_strategy {type: \"specified_providers\", providers}",
-        Decides(&[("/request/constraints/order", r#"["anthropic"]"#), ("/request/constraints/only", r#"["anthropic"]"#)]),
+        Decides(&[
+            ("/request/constraints/order", r#"["anthropic"]"#),
+            ("/request/constraints/only", r#"["anthropic"]"#),
+        ]),
     ),
     (
         "ZenMux",
         "model_routing_config {available_models, preference: \"price\"}",
-        Decides(&[("/model", r#""anthropic/claude-haiku-4.5""#), ("/fallback/0/model", r#""anthropic/claude-opus-4.5""#)]),
+        Decides(&[
+            ("/model", r#""anthropic/claude-haiku-4.5""#),
+            ("/fallback/0/model", r#""anthropic/claude-opus-4.5""#),
+        ]),
     ),
     ("ZenMux", "model_routing_config {available_models}", Warns("which model is better is not judged")),
     ("ZenMux", "MODEL:PROVIDER", Decides(&[("/request/constraints/only", r#"["amazon-bedrock"]"#)])),

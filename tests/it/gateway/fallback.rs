@@ -155,7 +155,11 @@ fn each_chain_follows_the_failures_that_it_is_for() {
     for (script, more, change, falls) in cases {
         let world = chained(script, if falls { vec![good()] } else { vec![] }, change);
         let answer = world.chat(&asked(more.clone()));
-        assert_eq!((answer.header("x-openmux-fallback") == "acme/spare", world.hits()[1]), (falls, usize::from(falls)), "{more}: {answer:?}");
+        assert_eq!(
+            (answer.header("x-openmux-fallback") == "acme/spare", world.hits()[1]),
+            (falls, usize::from(falls)),
+            "{more}: {answer:?}"
+        );
         assert_eq!(answer.json()["model"] == "acme/spare", falls, "{more}: {answer:?}");
     }
 }

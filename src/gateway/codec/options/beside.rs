@@ -11,7 +11,11 @@ use crate::routing::Preset;
 
 /// What of `OpenRouter` is no member.
 pub(super) const OPENROUTER: &[Row] = &[
-    Row { option: "MODEL:nitro", becomes: "--prefer throughput", example: r#""model":"anthropic/claude-sonnet-5:nitro""# },
+    Row {
+        option: "MODEL:nitro",
+        becomes: "--prefer throughput",
+        example: r#""model":"anthropic/claude-sonnet-5:nitro""#,
+    },
     Row { option: "MODEL:floor", becomes: "--prefer price", example: r#""model":"anthropic/claude-sonnet-5:floor""# },
     Row {
         option: "MODEL:exacto",
@@ -28,14 +32,22 @@ pub(super) const OPENROUTER: &[Row] = &[
         becomes: "refused: presets are kept at OpenRouter",
         example: r#""model":"anthropic/claude-sonnet-5@preset/mine""#,
     },
-    Row { option: "MODEL:free and other variants", becomes: "that variant", example: r#""model":"cohere/north-mini-code:free""# },
+    Row {
+        option: "MODEL:free and other variants",
+        becomes: "that variant",
+        example: r#""model":"cohere/north-mini-code:free""#,
+    },
     Row { option: "x-session-id (header)", becomes: "--session", example: r#""headers":{"x-session-id":"agent-7"}"# },
     Row {
         option: "prompt_cache_key",
         becomes: "--session where no other is named, and goes on to OpenAI",
         example: r#""prompt_cache_key":"agent-7""#,
     },
-    Row { option: "user", becomes: "goes on to OpenAI's dialects; elsewhere x-openmux-dropped names it", example: r#""model":"anthropic/claude-sonnet-5:anthropic","user":"u-1""# },
+    Row {
+        option: "user",
+        becomes: "goes on to OpenAI's dialects; elsewhere x-openmux-dropped names it",
+        example: r#""model":"anthropic/claude-sonnet-5:anthropic","user":"u-1""#,
+    },
 ];
 
 /// What of `ZenMux` is no member.

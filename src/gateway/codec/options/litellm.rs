@@ -92,11 +92,7 @@ pub(super) const OPTIONS: &[Entry] = &[
     Entry {
         name: "drop_params",
         read: drop_params,
-        rows: &[Row {
-            option: "drop_params: true",
-            becomes: "--lenient",
-            example: r#""drop_params":true"#,
-        }],
+        rows: &[Row { option: "drop_params: true", becomes: "--lenient", example: r#""drop_params":true"# }],
     },
     Entry {
         name: "litellm_session_id",
@@ -116,39 +112,51 @@ pub(super) const OPTIONS: &[Entry] = &[
             example: r#""cache":{"ttl":60}"#,
         }],
     },
-    Entry { name: "caching", read: caching, rows: &[Row {
-        option: "caching: true",
-        becomes: "a warning: no answer is kept",
-        example: r#""caching":true"#,
-    }] },
-    Entry { name: "tags", read: unused, rows: &[Row {
-        option: "tags",
-        becomes: "a warning: they are not used",
-        example: r#""tags":["team-a"]"#,
-    }] },
-    Entry { name: "litellm_metadata", read: unused, rows: &[Row {
-        option: "litellm_metadata, litellm_call_id, litellm_trace_id",
-        becomes: "a warning: they are not used",
-        example: r#""litellm_metadata":{"a":"b"},"litellm_call_id":"c","litellm_trace_id":"t""#,
-    }] },
+    Entry {
+        name: "caching",
+        read: caching,
+        rows: &[Row { option: "caching: true", becomes: "a warning: no answer is kept", example: r#""caching":true"# }],
+    },
+    Entry {
+        name: "tags",
+        read: unused,
+        rows: &[Row { option: "tags", becomes: "a warning: they are not used", example: r#""tags":["team-a"]"# }],
+    },
+    Entry {
+        name: "litellm_metadata",
+        read: unused,
+        rows: &[Row {
+            option: "litellm_metadata, litellm_call_id, litellm_trace_id",
+            becomes: "a warning: they are not used",
+            example: r#""litellm_metadata":{"a":"b"},"litellm_call_id":"c","litellm_trace_id":"t""#,
+        }],
+    },
     Entry { name: "litellm_call_id", read: unused, rows: &[] },
     Entry { name: "litellm_trace_id", read: unused, rows: &[] },
-    Entry { name: "guardrails", read: guardrails, rows: &[Row {
-        option: "guardrails",
-        becomes: "refused: openmux has none",
-        example: r#""guardrails":["pii"]"#,
-    }] },
-    Entry { name: "mock_response", read: mock, rows: &[Row {
-        option: "mock_response, mock_testing_fallbacks",
-        becomes: "refused: openmux --sandbox serve is for tests",
-        example: r#""mock_response":"hi""#,
-    }] },
+    Entry {
+        name: "guardrails",
+        read: guardrails,
+        rows: &[Row { option: "guardrails", becomes: "refused: openmux has none", example: r#""guardrails":["pii"]"# }],
+    },
+    Entry {
+        name: "mock_response",
+        read: mock,
+        rows: &[Row {
+            option: "mock_response, mock_testing_fallbacks",
+            becomes: "refused: openmux --sandbox serve is for tests",
+            example: r#""mock_response":"hi""#,
+        }],
+    },
     Entry { name: "mock_testing_fallbacks", read: mock, rows: &[] },
-    Entry { name: "api_key", read: credentials, rows: &[Row {
-        option: "api_key, api_base, base_url, custom_llm_provider",
-        becomes: "refused: keys and addresses are the gateway's",
-        example: r#""api_key":"sk-1""#,
-    }] },
+    Entry {
+        name: "api_key",
+        read: credentials,
+        rows: &[Row {
+            option: "api_key, api_base, base_url, custom_llm_provider",
+            becomes: "refused: keys and addresses are the gateway's",
+            example: r#""api_key":"sk-1""#,
+        }],
+    },
     Entry { name: "api_base", read: credentials, rows: &[] },
     Entry { name: "base_url", read: credentials, rows: &[] },
     Entry { name: "custom_llm_provider", read: credentials, rows: &[] },
@@ -170,7 +178,8 @@ fn chain(reading: &Reading<'_>, value: &Value, at: &str, on: &[FallbackClass]) -
                     return Err(Refused::fix(wrong, "name the model, and nothing beside it"));
                 }
                 None => {
-                    let own = |name: &String| reading.model.as_deref().is_some_and(|model| model == name || name == "*");
+                    let own =
+                        |name: &String| reading.model.as_deref().is_some_and(|model| model == name || name == "*");
                     for (_, listed) in members.iter().filter(|(name, _)| own(name)) {
                         for (place, name) in super::texts(listed, &at)? {
                             chain.push(next(name, place));

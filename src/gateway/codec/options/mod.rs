@@ -199,7 +199,8 @@ pub fn rows() -> impl Iterator<Item = (&'static str, &'static Row)> {
 pub fn take(body: &mut Map<String, Value>, headers: &HeaderMap, catalog: &Catalog) -> Result<Options, Refused> {
     beside::unwrap(body)?;
     let model = body.get("model").and_then(Value::as_str).map(str::to_owned);
-    let mut reading = Reading { catalog, said: Options::default(), model, instead: Slot::default(), last: Slot::default() };
+    let mut reading =
+        Reading { catalog, said: Options::default(), model, instead: Slot::default(), last: Slot::default() };
     beside::suffix(&mut reading)?;
     let is_ours = |name: &str| name == "provider" || TABLES.iter().any(|table| table.iter().any(|e| e.name == name));
     let ours: Vec<String> = body.keys().filter(|name| is_ours(name)).cloned().collect();

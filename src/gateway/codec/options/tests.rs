@@ -122,7 +122,8 @@ fn two_that_contradict_each_other_are_both_named() {
 
 #[test]
 fn what_says_nothing_is_nothing_and_what_is_left_is_the_dialects() {
-    let members = r#""provider":{},"models":[],"plugins":[],"transforms":[],"session_id":null,"usage":{},"temperature":1"#;
+    let members =
+        r#""provider":{},"models":[],"plugins":[],"transforms":[],"session_id":null,"usage":{},"temperature":1"#;
     let (options, body) = taken(members).unwrap();
     assert_eq!(options, Options::default());
     assert!(body.len() == 2 && body.contains_key("temperature"), "{body:?}");
@@ -130,7 +131,8 @@ fn what_says_nothing_is_nothing_and_what_is_left_is_the_dialects() {
 
 #[test]
 fn the_first_of_models_is_the_model_where_no_other_is_named() {
-    let Ok(Value::Object(mut body)) = serde_json::from_str(r#"{"models":["openai/gpt-5","anthropic/claude-haiku-4.5"]}"#)
+    let Ok(Value::Object(mut body)) =
+        serde_json::from_str(r#"{"models":["openai/gpt-5","anthropic/claude-haiku-4.5"]}"#)
     else {
         panic!()
     };
@@ -138,7 +140,10 @@ fn the_first_of_models_is_the_model_where_no_other_is_named() {
     assert_eq!(body["model"], "openai/gpt-5");
     assert_eq!(options.chain.get().map(Vec::len), Some(1));
     let (options, body) = taken(r#""models":["anthropic/claude-sonnet-5","openai/gpt-5"]"#).unwrap();
-    assert_eq!((body["model"].as_str(), options.chain.get().map(Vec::len)), (Some("anthropic/claude-sonnet-5"), Some(1)));
+    assert_eq!(
+        (body["model"].as_str(), options.chain.get().map(Vec::len)),
+        (Some("anthropic/claude-sonnet-5"), Some(1))
+    );
 }
 
 #[test]

@@ -141,7 +141,8 @@ fn routing(reading: &mut Reading<'_>, value: &Value, at: &str) -> Result<(), Ref
         Some(value) if says_nothing(value) => return Err(Refused::from(format!("{at}.providers: empty"))),
         Some(value) => Some(reading.plain_providers(value, &format!("{at}.providers"))?),
     };
-    let factor = said(members, "primary_factor").map(|value| word(value, &format!("{at}.primary_factor"))).transpose()?;
+    let factor =
+        said(members, "primary_factor").map(|value| word(value, &format!("{at}.primary_factor"))).transpose()?;
     if factor.is_some() && kind != "priority" {
         return Err(Refused::both(&format!("{at}.primary_factor"), &format!("{at}.type")));
     }
@@ -182,7 +183,13 @@ fn favour(reading: &mut Reading<'_>, factor: &str, at: &str) -> Result<(), Refus
 /// A model, whether there is one, or a provider.
 fn fallback(reading: &mut Reading<'_>, value: &Value, at: &str) -> Result<(), Refused> {
     let text = match value {
-        Value::Bool(flag) => if *flag { "true" } else { "false" },
+        Value::Bool(flag) => {
+            if *flag {
+                "true"
+            } else {
+                "false"
+            }
+        }
         value => word(value, at)?.trim(),
     };
     match text {

@@ -23,16 +23,16 @@ pub(super) const OPTIONS: &[Entry] = &[
     Entry {
         name: "route",
         read: route,
-        rows: &[Row { option: "route: \"fallback\"", becomes: "nothing: models says so", example: r#""route":"fallback""# }],
+        rows: &[Row {
+            option: "route: \"fallback\"",
+            becomes: "nothing: models says so",
+            example: r#""route":"fallback""#,
+        }],
     },
     Entry {
         name: "session_id",
         read: session,
-        rows: &[Row {
-            option: "session_id",
-            becomes: "--session",
-            example: r#""session_id":"agent-7""#,
-        }],
+        rows: &[Row { option: "session_id", becomes: "--session", example: r#""session_id":"agent-7""# }],
     },
     Entry {
         name: "usage",
@@ -64,7 +64,11 @@ pub(super) const OPTIONS: &[Entry] = &[
     Entry {
         name: "preset",
         read: preset,
-        rows: &[Row { option: "preset", becomes: "refused: presets are kept at OpenRouter", example: r#""preset":"mine""# }],
+        rows: &[Row {
+            option: "preset",
+            becomes: "refused: presets are kept at OpenRouter",
+            example: r#""preset":"mine""#,
+        }],
     },
     Entry {
         name: "debug",
@@ -78,7 +82,11 @@ pub(super) const OPTIONS: &[Entry] = &[
     Entry {
         name: "trace",
         read: trace,
-        rows: &[Row { option: "trace", becomes: "a warning: it goes nowhere", example: r#""trace":{"trace_id":"t-1"}"# }],
+        rows: &[Row {
+            option: "trace",
+            becomes: "a warning: it goes nowhere",
+            example: r#""trace":{"trace_id":"t-1"}"#,
+        }],
     },
 ];
 
@@ -149,7 +157,10 @@ fn plugins(_: &mut Reading<'_>, value: &Value, at: &str) -> Result<(), Refused> 
 
 fn preset(_: &mut Reading<'_>, _: &Value, at: &str) -> Result<(), Refused> {
     let wrong = format!("{at}: presets are kept at OpenRouter");
-    Err(Refused::fix(wrong, "say in the request what it holds, or [profiles.NAME] of config.toml where openmux serve runs"))
+    Err(Refused::fix(
+        wrong,
+        "say in the request what it holds, or [profiles.NAME] of config.toml where openmux serve runs",
+    ))
 }
 
 fn debug(reading: &mut Reading<'_>, value: &Value, at: &str) -> Result<(), Refused> {

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::{Entry, Reading, Refused, Row, decimal, flag, millionths, says_nothing, stranger, texts, unknown, word};
+use super::super::{
+    Entry, Reading, Refused, Row, decimal, flag, millionths, says_nothing, stranger, texts, unknown, word,
+};
 use crate::routing::{Measure, Preset};
 use crate::units::UsdPerMtok;
 
@@ -353,4 +355,3 @@ fn max_price(reading: &mut Reading<'_>, value: &Value, at: &str) -> Result<(), R
     }
     Ok(())
 }
-
