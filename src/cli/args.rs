@@ -46,7 +46,7 @@ const STYLES: Styles = Styles::styled()
         openmux models list --tools --max-price 1\n  \
         openmux providers compare claude-sonnet-5\n  \
         openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n\n\
-        More: openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages|failures|check",
+        More: openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages|failures|check|\n      dialects",
     styles = STYLES,
     max_term_width = 100,
     disable_help_subcommand = true,
