@@ -104,9 +104,7 @@ async fn ask(offline: &Offline<'_>, args: &ProvidersCheck, named: Vec<Provider>)
         warn(settings, &format!("{} is reached over plain http: its key travels in the clear", reach.provider.id));
     }
     let limit = args.timeout.0.unwrap_or(FOR_EVER);
-    let transport = Transport::new(&settings.transport(Some(limit))?).map_err(|error| {
-        CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
-    })?;
+    let transport = Transport::new(&settings.transport(Some(limit))?).map_err(|error| CliError::no_client(error.0))?;
     let vars = simulated.map_or(&settings.keys.vars, |simulated| &simulated.vars);
     let signer = Signer::new(vars.clone());
     let wire = Wire { transport: &transport, signer: &signer };

@@ -86,19 +86,20 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
         .decision;
     let view = View::read(&offline, &args.window.window, args.unit, tokens.input, format);
     let mut sheet = sheet(&reaches, &decision, args, &call, &view);
+    let assumed = !view.is_empty() && mark_assumed(&mut sheet);
     let sort = column_names(&args.list.sort);
     let faster_first =
         sort.first().is_some_and(|name| ["tps", "availability", "decode_tps_p50"].contains(&name.as_str()));
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse != faster_first)?;
     let shown = sheet.rows.len();
-    let order = if sort.is_empty() {
-        if view.is_empty() {
-            "best first as `route explain` would try them, by assumed waits"
-        } else {
-            "best first as `route explain` would try them"
+    let order = match (sort.is_empty(), view.is_empty(), assumed) {
+        (false, ..) => "ordered as asked",
+        (true, true, _) => "best first as `route explain` would try them, by assumed waits",
+        (true, false, true) => {
+            "best first as `route explain` would try them; assumed: never measured, taken to be better than most, so that \
+             it is called once"
         }
-    } else {
-        "ordered as asked"
+        (true, false, false) => "best first as `route explain` would try them",
     };
     let legend = format!(
         "{shown} of {found}, {order}. {}. {}. * differs from the author's own endpoint, ~ sources disagree. {}.",
@@ -107,6 +108,23 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
         facts::LEGEND,
     );
     offline.close(&printed.text, format, &legend, &printed.hidden)
+}
+
+/// Beside what was measured, says of the others by what they are ranked; whether there are any.
+fn mark_assumed(sheet: &mut Sheet) -> bool {
+    let at = |name: &str| sheet.columns.iter().position(|column| column.name == name);
+    let (Some(wait), Some(basis)) = (at("ttft_p50_ms"), at("ranked_by")) else { return false };
+    if sheet.rows.iter().all(|row| row[wait] == Cell::Unknown) {
+        return false;
+    }
+    let mut any = false;
+    for row in &mut sheet.rows {
+        if row[wait] == Cell::Unknown && row[basis] == Cell::Text("assumed".to_owned()) {
+            row[wait] = Cell::Unknown.told("assumed");
+            any = true;
+        }
+    }
+    any
 }
 
 /// As if every address were known and every protocol built. What the sandbox measured was measured with none of the user's

@@ -21,6 +21,7 @@
 //! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::read`].
 
 mod aliases;
+mod columns;
 mod commands;
 mod defaults;
 mod files;
@@ -41,6 +42,7 @@ use crate::catalog::{Catalog, ProviderId};
 use crate::units::Usd;
 use crate::upstream::auth::OwnKey;
 use aliases::Alias;
+use columns::Columns;
 pub(crate) use commands::run;
 pub(crate) use defaults::Defaults;
 pub(crate) use files::Files;
@@ -55,7 +57,7 @@ pub(crate) const FILE: &str = "config.toml";
 pub(crate) const PROJECT_FILE: &str = ".openmux.toml";
 
 /// The tables of the user's own file.
-const TABLES: [&str; 6] = ["defaults", "aliases", "profiles", "probe", "budget", "providers"];
+const TABLES: [&str; 7] = ["defaults", "aliases", "columns", "profiles", "probe", "budget", "providers"];
 
 /// What the files say.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) defaults: Defaults,
     /// `[aliases]`, in the order of the file.
     aliases: Vec<Alias>,
+    /// `[columns]`.
+    columns: Vec<Columns>,
     /// `[providers.ID]`, in the order of the file.
     providers: Vec<ProviderTable>,
     /// `[probe]`.
@@ -135,6 +139,7 @@ impl Config {
     fn read(root: &Reader<'_, '_>) -> Result<Self, OverlayError> {
         let defaults = root.table("defaults")?.map(|table| Defaults::read(&table)).transpose()?.unwrap_or_default();
         let aliases = root.table("aliases")?.map(|table| Alias::all(&table)).transpose()?.unwrap_or_default();
+        let columns = root.table("columns")?.map(|table| Columns::all(&table)).transpose()?.unwrap_or_default();
         let mut providers = Vec::new();
         if let Some(tables) = root.table("providers")? {
             for (id, table) in tables.members()? {
@@ -156,7 +161,7 @@ impl Config {
             None => None,
         };
         let entries = origin::entries(root);
-        Ok(Self { defaults, aliases, providers, probe, profiles, day_budget, entries, silenced: Vec::new() })
+        Ok(Self { defaults, aliases, columns, providers, probe, profiles, day_budget, entries, silenced: Vec::new() })
     }
 
     /// A project's configuration over the user's own: what the project says goes first.
@@ -165,12 +170,15 @@ impl Config {
         let profiles: Vec<Profile> = own.profiles.into_iter().filter(named).collect();
         let aliased = |alias: &Alias| self.aliases.iter().all(|ours| ours.name != alias.name);
         let aliases: Vec<Alias> = own.aliases.into_iter().filter(aliased).collect();
+        let laid = |columns: &Columns| self.columns.iter().all(|ours| ours.command != columns.command);
+        let columns: Vec<Columns> = own.columns.into_iter().filter(laid).collect();
         let (entries, silenced) = origin::over(self.entries, own.entries);
         let keyed = |table: &ProviderTable| self.providers.iter().all(|ours| ours.id != table.id);
         let providers: Vec<ProviderTable> = own.providers.into_iter().filter(keyed).collect();
         Self {
             defaults: self.defaults.over(own.defaults),
             aliases: aliases.into_iter().chain(self.aliases).collect(),
+            columns: columns.into_iter().chain(self.columns).collect(),
             providers: providers.into_iter().chain(self.providers).collect(),
             probe: ProbeTable {
                 run: self.probe.run.or(own.probe.run),
@@ -207,6 +215,12 @@ impl Config {
     /// The most that all chats of a day (UTC) may cost, in USD.
     pub(crate) const fn day_budget(&self) -> Option<Usd> {
         self.day_budget
+    }
+
+    /// The columns of a command's table, where they were chosen, and where a complaint about them belongs.
+    pub(crate) fn columns(&self, command: &str) -> Option<(&[String], &OverlayError)> {
+        let columns = self.columns.iter().find(|columns| columns.command == command)?;
+        Some((&columns.names, &columns.place))
     }
 
     /// Each value of the files that holds, with its place.

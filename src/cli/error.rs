@@ -35,6 +35,27 @@ impl CliError {
         Self::new(Exit::Usage, "", message)
     }
 
+    /// The command has no such format.
+    pub(crate) fn no_format(command: &str, formats: &[&str]) -> Self {
+        Self::usage(format!("{command} has no such format"))
+            .fact("formats", formats.join(" "))
+            .fix("leave out -o, or unset OPENMUX_OUTPUT; -o json is there everywhere")
+    }
+
+    /// What was measured cannot be read.
+    pub(crate) fn no_measurements(error: &impl ToString) -> Self {
+        Self::new(Exit::Config, "store", "the measurements cannot be read")
+            .fact("reason", error.to_string())
+            .fix("move obs.db away (`openmux config path` says where it is); a new one is made")
+    }
+
+    /// There can be no HTTP client.
+    pub(crate) fn no_client(reason: impl Into<String>) -> Self {
+        Self::new(Exit::Config, "transport", "cannot make an HTTP client")
+            .fact("reason", reason)
+            .fix("see HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and SSL_CERT_FILE")
+    }
+
     /// Adds a fact.
     pub(crate) fn fact(mut self, key: &str, value: impl Into<String>) -> Self {
         self.facts.push((key.to_owned(), value.into()));

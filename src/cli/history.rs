@@ -54,9 +54,7 @@ pub(crate) fn history(settings: &Settings, args: &ProvidersHistory) -> Outcome {
     let offline = Offline::open(settings, args.at.at)?;
     let of = Of::find(&offline, &args.of)?;
     let since = begins(&args.since, offline.now);
-    let seen = Seen::read(&offline, &of, since, args.by).map_err(|error| {
-        CliError::new(Exit::Config, "store", "the measurements cannot be read").fact("reason", error.to_string())
-    })?;
+    let seen = Seen::read(&offline, &of, since, args.by).map_err(|error| CliError::no_measurements(&error))?;
     // A picture helps a person, and nobody else.
     let drawn = matches!(format, Format::Table | Format::Wide) && settings.out_is_terminal;
     let picture = if drawn { seen.picture(since, offline.now, settings) } else { String::new() };

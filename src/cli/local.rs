@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::{Format, ProvidersList};
-use super::contract::Exit;
 use super::error::CliError;
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
@@ -74,9 +73,7 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
     let dispatcher = offline.dispatcher(None, None);
     let candidates = candidates(&offline, args);
     let transport = Transport::new(&TransportConfig { connect_timeout: Some(CONNECT), ..TransportConfig::default() })
-        .map_err(|error| {
-        CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
-    })?;
+        .map_err(|error| CliError::no_client(error.0))?;
     let signer = Signer::new(settings.keys.vars.clone());
     let wire = Wire { transport: &transport, signer: &signer };
     let runtime = super::chat::runtime()?;

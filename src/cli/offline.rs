@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::args::{Format, ListArgs};
+use super::contract::Exit;
 use super::error::CliError;
 use super::render::json::Envelope;
 use super::render::sheet::{Printed, Printing, Sheet};
@@ -107,14 +108,22 @@ impl<'a> Offline<'a> {
         sheet.sort(sort, reverse)?;
         let found = sheet.rows.len();
         sheet.rows.truncate(list.limit.unwrap_or(usize::MAX));
+        let chosen = self.settings.config.columns(sheet.command);
+        let chosen = chosen.filter(|_| list.fields.is_empty() && format == Format::Table);
         let printing = Printing {
             format,
-            fields: &list.fields,
+            fields: chosen.map_or(&list.fields, |(names, _)| names),
             width: self.settings.width,
             style: self.settings.out,
             envelope: self.envelope(),
         };
-        Ok((sheet.print(&printing)?, found))
+        match (sheet.print(&printing), chosen) {
+            (Err(error), Some((_, place))) => {
+                let message = format!("{}:{}: {}: {}", place.file, place.line, place.path, error.message);
+                Err(CliError { exit: Exit::Config, code: "config.file".to_owned(), message, ..error })
+            }
+            (printed, _) => Ok((printed?, found)),
+        }
     }
 
     /// Writes a list, then what a person should know of it: the legend, the catalog's age, the columns that did not fit.

@@ -158,9 +158,8 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted) ->
     for reach in found.reaches.iter().filter(|reach| reach.in_the_clear()) {
         warn(settings, &format!("{} is reached over plain http: its key travels in the clear", reach.provider.id));
     }
-    let transport = Transport::new(&settings.transport(Some(CONNECT))?).map_err(|error| {
-        CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
-    })?;
+    let transport =
+        Transport::new(&settings.transport(Some(CONNECT))?).map_err(|error| CliError::no_client(error.0))?;
     let signer = Signer::new(simulated.map_or(&settings.keys.vars, |simulated| &simulated.vars).clone());
     let budget = Budget::reserve(dispatcher.store, bound, args, caps)?;
     let schedule = Schedule {

@@ -20,7 +20,7 @@ use crate::catalog::ModelId;
 use crate::chat::{ChatRequest, Message, Part, Role};
 use crate::gateway::codec::openai::messages;
 use crate::routing::Constraints;
-pub(crate) use choice::{ask, choice, constraints, policy, profile, provider, standing};
+pub(crate) use choice::{Standing, ask, choice, constraints, policy, profile, provider, standing};
 pub(crate) use schema::{Checker, Verdict};
 
 /// The error of a whole file.
@@ -179,7 +179,8 @@ fn extra(ask: &Ask) -> Result<Map<String, Value>, CliError> {
     };
     for (key, _) in &ask.set {
         if ["model", "messages", "stream"].contains(&key.as_str()) {
-            return Err(CliError::usage(format!("--set cannot set \"{key}\"")));
+            return Err(CliError::usage(format!("--set cannot set \"{key}\""))
+                .fix("-m names the model, --messages the messages, and --no-stream asks for all at once"));
         }
         if let Some((_, flag)) = SAID_BY.iter().find(|(said, flag)| said == key && given(flag)) {
             return Err(CliError::usage(format!("--set {key} and {flag} say the same thing twice"))

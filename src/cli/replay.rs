@@ -24,7 +24,7 @@ pub(crate) fn replay(settings: &Settings, args: &RouteReplay) -> Outcome {
         None | Some(Format::Table | Format::Wide | Format::Text) => Format::Table,
         Some(Format::Json | Format::Jsonl) => Format::Json,
         Some(_) => {
-            return Err(CliError::usage("route replay has no such format").fact("formats", "table wide json"));
+            return Err(CliError::no_format("route replay", &["table", "wide", "json"]));
         }
     };
     let (store, warning) = settings.store_to_read();
@@ -129,6 +129,8 @@ fn find(settings: &Settings, store: &dyn ObservationStore, typed: Option<&str>) 
         if settings.sandbox.is_some() {
             return error.fix("leave out --sandbox, which keeps nothing");
         }
-        error.fact("kept", "what `openmux chat` decided in the last 90 days")
+        error
+            .fact("kept", "what `openmux chat` decided in the last 90 days")
+            .fix("openmux chat -v ... prints the id of what it decides")
     })
 }

@@ -139,10 +139,11 @@ impl Settings {
         let format = match (global.output, global.json, vars.plain("OPENMUX_OUTPUT")) {
             (Some(format), ..) => Some(format),
             (None, true, _) => Some(Format::Json),
-            (None, false, Some(name)) => Some(
-                <Format as clap::ValueEnum>::from_str(name, true)
-                    .map_err(|_| CliError::usage(format!("OPENMUX_OUTPUT holds \"{name}\", which is no format")))?,
-            ),
+            (None, false, Some(name)) => Some(<Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
+                CliError::usage(format!("OPENMUX_OUTPUT holds \"{name}\", which is no format"))
+                    .fact("formats", LIST_FORMATS.join(" "))
+                    .fix("unset OPENMUX_OUTPUT")
+            })?),
             (None, false, None) => None,
         };
         let out_is_terminal = std::io::stdout().is_terminal();
@@ -284,7 +285,9 @@ impl Settings {
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, CliError> {
         let Some(text) = self.keys.vars.plain(name) else { return Ok(None) };
-        read(text).map(Some).map_err(|why| CliError::usage(format!("{name} holds \"{text}\": {why}")))
+        read(text)
+            .map(Some)
+            .map_err(|why| CliError::usage(format!("{name} holds \"{text}\": {why}")).fix(format!("unset {name}")))
     }
 
     /// A setting: what was typed, the variable, the configuration.

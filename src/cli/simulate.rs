@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::args::RouteSimulate;
-use super::contract::Exit;
 use super::error::CliError;
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Mark, Sheet, Show};
@@ -119,9 +118,7 @@ fn replayed(
     models: &[ModelId],
     lines: &mut [Line],
 ) -> Result<LeftOut, CliError> {
-    let unreadable = |error: StoreError| {
-        CliError::new(Exit::Config, "store", "the measurements cannot be read").fact("reason", error.to_string())
-    };
+    let unreadable = |error: StoreError| CliError::no_measurements(&error);
     let since = begins(&args.since, offline.now);
     let until = offline.now.checked_add(Duration::from_secs(1)).unwrap_or(offline.now);
     let attempts = offline.store.attempts(since, until).map_err(unreadable)?;

@@ -60,9 +60,7 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
         .map(|name| facts::model(&offline.catalog, name).map(|found| found.model))
         .collect::<Result<Vec<_>, _>>()?;
     let (since, until) = (begins(&args.since, offline.now), ends(args.until.as_deref(), offline.now));
-    let attempts = offline.store.attempts(since, until).map_err(|error| {
-        CliError::new(Exit::Config, "store", "the measurements cannot be read").fact("reason", error.to_string())
-    })?;
+    let attempts = offline.store.attempts(since, until).map_err(|error| CliError::no_measurements(&error))?;
     let of = |endpoint: &EndpointId, model: &ModelId| {
         (models.is_empty() || models.contains(model))
             && (args.provider.is_empty() || args.provider.iter().any(|id| id == endpoint.provider.as_str()))

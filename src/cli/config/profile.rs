@@ -11,10 +11,10 @@
 
 use crate::catalog::file::{OverlayError, Reader};
 use crate::cli::args::{
-    Choice, FallbackClass, ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset,
-    region, usd,
+    Choice, ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, usd,
 };
 use crate::cli::contract::SETTINGS;
+use crate::dispatch::FallbackClass;
 
 /// One `[profiles.NAME]`.
 #[derive(Debug, Clone, Default)]

@@ -113,7 +113,7 @@ fn held(settings: &Settings) -> Result<Vec<Held>, CliError> {
     // The project's file is read first, and its tables would stand between those of the user's own.
     ordered.sort_by_key(|entry| {
         let table = entry.key.split(['.', '[']).next().unwrap_or_default();
-        ["aliases", "profiles", "providers", "provider", "endpoint"].iter().position(|known| *known == table)
+        ["aliases", "columns", "profiles", "providers", "provider", "endpoint"].iter().position(|known| *known == table)
     });
     for entry in ordered {
         let told = all.iter().any(|held| held.key == entry.key);

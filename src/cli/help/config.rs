@@ -24,6 +24,9 @@ the repository's root or your home. Both are TOML:
   fast = \"anthropic/claude-haiku-4.5\"
   cheap = \"deepseek-v3.2:deepseek\"
 
+  [columns]                       # of tables, without --fields
+  models_list = [\"id\", \"context\", \"input\", \"output\"]
+
   [profiles.eu]                   # --profile eu
   region = \"require:eu\"
   ignore = [\"poe\"]
@@ -51,6 +54,9 @@ command; provider, region and max_cost give way to variables and flags.
 An alias is lower-case letters, digits, \".\", \"_\" and \"-\"; :PROVIDER or
 :VARIANT may stand behind it. It may not be a name that means a model
 already. `openmux models show ALIAS` says what it stands for.
+
+[columns] is for tables alone, of models_list, models_show,
+providers_list and providers_compare: scripts see what they always did.
 
 A project's file is also an overlay: [[endpoint]] tables with prices and
 limits, which costs and --max-cost are computed with. By itself it may

@@ -6,7 +6,8 @@ use super::super::contract::Exit;
 use super::super::error::{CliError, nearest};
 use super::super::settings::Settings;
 use crate::catalog::resolve::Resolved;
-use crate::catalog::{Catalog, ProviderId};
+use crate::catalog::{Catalog, ModelId, ProviderId};
+use crate::dispatch::FallbackClass;
 use crate::routing::{Constraints, Policy, Preset};
 
 /// The profile that was asked for: the flag, `OPENMUX_PROFILE`, the configuration.
@@ -86,19 +87,6 @@ pub(crate) fn constraints(
     model: &Resolved,
     choice: &Choice,
 ) -> Result<Constraints, CliError> {
-    standing(settings, catalog, model.provider.as_ref(), choice)
-}
-
-/// The same where it is not known yet which model will be asked.
-///
-/// # Errors
-/// As [`constraints`].
-pub(crate) fn standing(
-    settings: &Settings,
-    catalog: &Catalog,
-    pinned: Option<&ProviderId>,
-    choice: &Choice,
-) -> Result<Constraints, CliError> {
     let ids = |names: &[String]| names.iter().map(|name| provider(catalog, name)).collect::<Result<Vec<_>, _>>();
     let (mut only, wanted) = (ids(&choice.only)?, ids(&choice.provider)?);
     if only.is_empty() {
@@ -109,12 +97,13 @@ pub(crate) fn standing(
             return Err(CliError::usage("--provider and --only leave nobody").fix("leave one of them out"));
         }
     }
-    if only.is_empty() && pinned.is_none() {
+    if only.is_empty() && model.provider.is_none() {
         only = ids(&settings.providers())?;
     }
-    if let Some(pinned) = pinned {
+    if let Some(pinned) = &model.provider {
         if !only.is_empty() && !only.contains(pinned) {
-            return Err(CliError::usage(format!("the model pins {pinned}, which --provider leaves out")));
+            return Err(CliError::usage(format!("the model pins {pinned}, which --provider leaves out"))
+                .fix(format!("leave out :{pinned}, or name it among the providers")));
         }
         only = vec![pinned.clone()];
     }
@@ -136,6 +125,42 @@ pub(crate) fn standing(
         region: choice.region.as_ref().filter(|region| region.firm).map(|region| region.name.clone()),
         require: choice.require.clone(),
         lenient: choice.lenient,
+    })
+}
+
+/// What holds for a process that answers others.
+pub(crate) struct Standing {
+    /// What is not negotiable.
+    pub(crate) constraints: Constraints,
+    /// What is traded.
+    pub(crate) policy: Policy,
+    /// The region that is preferred.
+    pub(crate) region: Option<String>,
+    /// The models to go on to.
+    pub(crate) fallback: Vec<String>,
+    /// After which failures.
+    pub(crate) fallback_on: Vec<FallbackClass>,
+}
+
+/// What the environment and the configuration ask of every chat.
+///
+/// # Errors
+/// There is no such profile, one of its names is nobody's, or a variable of ours holds something that cannot be meant.
+pub(crate) fn standing(settings: &Settings, catalog: &Catalog, named: Option<&String>) -> Result<Standing, CliError> {
+    let typed = Choice { profile: named.cloned(), ..Choice::default() };
+    let Profile { choice: own, fallback, fallback_on, .. } = configured(settings, &typed)?;
+    let choice = under(&typed, &own);
+    let any = Resolved { model: ModelId::new(""), provider: None, variant: None, via_alias: None };
+    for model in &fallback {
+        super::super::facts::model(catalog, model)?;
+    }
+    let region = choice.region.as_ref().map(|region| region.name.clone());
+    Ok(Standing {
+        constraints: constraints(settings, catalog, &any, &choice)?,
+        policy: policy(&choice),
+        region: region.or_else(|| settings.region().map(str::to_owned)),
+        fallback,
+        fallback_on,
     })
 }
 

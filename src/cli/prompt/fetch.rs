@@ -49,9 +49,8 @@ pub(super) fn get(settings: &Settings, url: &str, most: u64) -> Result<Fetched, 
         )
         .fix("fetch it yourself, and attach the file"));
     }
-    let transport = Transport::new(&settings.transport(Some(Duration::from_secs(10)))?).map_err(|error| {
-        CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
-    })?;
+    let transport = Transport::new(&settings.transport(Some(Duration::from_secs(10)))?)
+        .map_err(|error| CliError::no_client(error.0))?;
     let runtime = super::super::chat::runtime()?;
     let fetched = runtime.block_on(async { tokio::time::timeout(LIMIT, follow(&transport, uri.clone(), most)).await });
     runtime.shutdown_background();

@@ -215,6 +215,23 @@ fn defaults_are_what_flags_would_be() {
 }
 
 #[test]
+fn tables_have_the_columns_that_were_chosen_and_scripts_see_no_difference() {
+    let chosen = home("[columns]\nmodels_list = [\"context\", \"id\"]\n", "");
+    let plain = Home::new();
+    let list =
+        |home: &Home, format: &str| home.openmux(["models", "list", "sonnet", "--limit", "1", "-o", format]).run();
+    assert!(list(&chosen, "table").stdout.starts_with("CONTEXT  MODEL\n"), "{}", list(&chosen, "table").snapshot());
+    for format in ["tsv", "csv", "ids", "wide"] {
+        assert_eq!(list(&chosen, format).stdout, list(&plain, format).stdout, "{format}");
+    }
+    let wrong = home("[columns]\nmodels_list = [\"contxt\"]\n", "");
+    let output = wrong.openmux(["models", "list", "-o", "table"]).env("COLUMNS", "200").run();
+    assert_eq!(output.code, Some(5));
+    let told = "config.toml:2: columns.models_list: models list has no field \"contxt\"\n  did you mean  context";
+    assert!(output.stderr.contains(told), "{}", output.snapshot());
+}
+
+#[test]
 fn a_projects_file_goes_before_the_users_own() {
     let good = || Server::repeating(answer(Protocol::OpenaiChat));
     let world = World::openai(vec![good(), good()]);

@@ -46,6 +46,7 @@ fn without_a_decision_there_is_nothing_to_replay() {
     --- stderr
     error: no decision is kept on this machine
       kept  what `openmux chat` decided in the last 90 days
+      fix:  openmux chat -v ... prints the id of what it decides
     ");
     insta::assert_snapshot!(home.openmux(["route", "simulate"]).run().snapshot(), @r"
     exit: 0

@@ -46,10 +46,10 @@ fn a_person_sees_what_is_measured_how_often_and_how_long_ago() {
         output.stdout
     };
     insta::assert_snapshot!(at("60", "providers compare acme/tiny"), @r"
-    PROVIDER  IN $/M  OUT $/M   PER CALL    TTFT    N  TOK/S
-    alpha       1.00     2.00  $0.000702  400 ms  120   50.0
-    beta       21.00    42.00  $0.014742     n=3    3    n=3
-    gamma      41.00    82.00  $0.028782       -    -      -
+    PROVIDER  IN $/M  OUT $/M   PER CALL     TTFT    N  TOK/S
+    alpha       1.00     2.00  $0.000702   400 ms  120   50.0
+    beta       21.00    42.00  $0.014742      n=3    3    n=3
+    gamma      41.00    82.00  $0.028782  assumed    -      -
     ");
     insta::assert_snapshot!(at("100", "providers compare acme/tiny"), @r"
     PROVIDER  KIND   KEY  IN $/M  OUT $/M   PER CALL  CONTEXT    TTFT    N    AGE  TOK/S  STATE
