@@ -1,0 +1,31 @@
+//! Private providers of `acme/tiny`, one for each scripted server.
+
+use std::fmt::Write as _;
+
+use super::server::Server;
+
+/// Their names, cheapest first, so that they are tried in this order.
+pub(crate) const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// An overlay in which they speak this protocol, each dearer than the one before.
+pub(crate) fn overlay(servers: &[Server], protocol: &str) -> String {
+    let mut overlay = String::new();
+    for (at, (server, name)) in servers.iter().zip(NAMES).enumerate() {
+        let (base, price) = (server.base_url(), 1 + 20 * at);
+        writeln!(
+            overlay,
+            "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{}\"\n\
+             [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\ncontext = 8192\n\
+             max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
+            key_variable(name),
+            2 * price,
+        )
+        .expect("a string can be written");
+    }
+    overlay
+}
+
+/// The variable that holds a provider's key.
+pub(crate) fn key_variable(provider: &str) -> String {
+    format!("{}_KEY", provider.to_uppercase())
+}
