@@ -20,7 +20,7 @@ pub use probe::ProvidersProbe;
 pub use replay::{RouteReplay, RouteSimulate};
 pub use serve::ServeArgs;
 pub(crate) use values::duration;
-pub use values::{FallbackClass, Limit, Region, Shape};
+pub use values::{Limit, Region, Shape};
 pub(crate) use values::{
     ability, days, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, shape,
     share_millionths, span, speed_millionths, tokens, ttft_micros, usd,

@@ -213,7 +213,11 @@ impl Metrics {
         };
         gauge("openmux_requests_under_way", "Chats under way.", under_way);
         if let Some(sharing) = &sharing {
-            gauge("openmux_sharing_up", "Whether state is shared with other gateways (1), or not for now (0).", sharing.up.into());
+            gauge(
+                "openmux_sharing_up",
+                "Whether state is shared with other gateways (1), or not for now (0).",
+                sharing.up.into(),
+            );
         }
         out
     }

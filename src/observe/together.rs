@@ -133,13 +133,8 @@ mod tests {
     use super::super::{Bucket, ErrorClass};
     use super::*;
 
-    const CLASSES: [ErrorClass; 5] = [
-        ErrorClass::Ok,
-        ErrorClass::ProviderFault,
-        ErrorClass::RateLimited,
-        ErrorClass::Overloaded,
-        ErrorClass::Quota,
-    ];
+    const CLASSES: [ErrorClass; 5] =
+        [ErrorClass::Ok, ErrorClass::ProviderFault, ErrorClass::RateLimited, ErrorClass::Overloaded, ErrorClass::Quota];
 
     fn attempt(millis: u64, class: ErrorClass) -> Observation {
         let begins = seen("2026-11-24T10:00:00Z", class);
@@ -184,7 +179,8 @@ mod tests {
     fn a_pause_that_the_machine_keeps_is_kept_until_somebody_sees_it_well() {
         let learning = Learning::default();
         let failed = attempt(0, ErrorClass::ProviderFault);
-        let own = || Some(StatsState::of([&failed], &learning).unwrap().at(failed.at + Duration::from_secs(1), &learning));
+        let own =
+            || Some(StatsState::of([&failed], &learning).unwrap().at(failed.at + Duration::from_secs(1), &learning));
         let now = failed.at + Duration::from_secs(2);
         let mut both = Together::new(own().as_ref());
         assert!(both.at(own(), now).cooling.is_some());

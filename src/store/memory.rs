@@ -242,7 +242,10 @@ impl ObservationStore for Memory {
     fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
         let inner = self.lock();
         let kept = inner.learned.get(&(endpoint.clone(), host.to_owned()));
-        Ok(kept.filter(|(at, _)| day_of(now) - day_of(*at) <= LEARNED_DAYS).map(|(_, facts)| facts.clone()).unwrap_or_default())
+        Ok(kept
+            .filter(|(at, _)| day_of(now) - day_of(*at) <= LEARNED_DAYS)
+            .map(|(_, facts)| facts.clone())
+            .unwrap_or_default())
     }
 
     fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError> {

@@ -82,7 +82,8 @@ impl Known {
             News::Stay(conversation, stay) => {
                 let mut all = self.stays();
                 if all.len() >= CONVERSATIONS && !all.contains_key(&conversation) {
-                    let mut moments: Vec<Timestamp> = all.values().filter_map(|stays| Some(stays.first()?.at)).collect();
+                    let mut moments: Vec<Timestamp> =
+                        all.values().filter_map(|stays| Some(stays.first()?.at)).collect();
                     moments.sort_unstable();
                     let middle = moments.get(moments.len() / 2).copied();
                     all.retain(|_, stays| stays.first().map(|stay| stay.at) > middle);

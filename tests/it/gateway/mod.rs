@@ -2,6 +2,8 @@
 
 mod chat;
 mod command;
+mod dialects;
+mod fallback;
 mod law;
 mod lookups;
 mod shared;
@@ -26,7 +28,7 @@ use openmux::upstream::transport::TransportConfig;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::support::overlay::{NAMES, key_variable, overlay};
+use super::support::overlay::{NAMES, key_variable, serving};
 use super::support::server::Server;
 
 #[expect(clippy::disallowed_methods, reason = "the tests' gateway lives now")]
@@ -54,7 +56,14 @@ impl World {
 
     /// Before providers of another protocol, and with another configuration.
     fn with(servers: Vec<Server>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let overlay = Overlay::parse("private.toml", &overlay(&servers, protocol)).unwrap();
+        Self::serving(servers.into_iter().map(|server| (server, "tiny")).collect(), protocol, change)
+    }
+
+    /// Before providers that serve one model each, `acme/` before its name.
+    fn serving(servers: Vec<(Server, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let overlay = serving(servers.iter().map(|(server, model)| (server, *model)), protocol);
+        let overlay = Overlay::parse("private.toml", &overlay).unwrap();
+        let servers: Vec<Server> = servers.into_iter().map(|(server, _)| server).collect();
         let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
         let owned = Owned {

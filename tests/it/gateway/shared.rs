@@ -114,7 +114,7 @@ fn an_outage_that_one_meets_is_avoided_by_the_other() {
     let servers = vec![Server::repeating(broken()), Server::repeating(answer())];
     let (one, two) = (Machine::start(&servers, &redis.url(), ""), Machine::start(&servers, &redis.url(), ""));
     // Keys have the same fingerprint on all machines once both have met.
-    (one.wait_sharing(), two.wait_sharing());
+    [&one, &two].into_iter().for_each(Machine::wait_sharing);
     let first = one.chat(json!({}));
     assert_eq!((first.status, first.header("x-openmux-attempts")), (200, "2"), "{first:?}");
     two.wait("the outage", |two| two.rejects("alpha"));
@@ -155,7 +155,7 @@ fn machines_side_by_side_share_the_day() {
     let body = json!({ "stream": true, "max_tokens": 100 });
     let statuses = std::thread::scope(|scope| {
         let ask = |at: usize| (&machines[at % 2], body.clone());
-        let asked: Vec<_> = (0..8).map(|at| ask(at)).map(|(machine, body)| scope.spawn(move || machine.chat(body))).collect();
+        let asked: Vec<_> = (0..8).map(ask).map(|(machine, body)| scope.spawn(move || machine.chat(body))).collect();
         servers[0].wait_hits(3);
         // Those that do not fit are answered while the others wait for their provider.
         while asked.iter().filter(|one| one.is_finished()).count() < 5 {

@@ -112,7 +112,7 @@ fn what_one_sees_the_other_knows_and_one_has_the_trial() {
     // Ten threads of two machines, and one trial.
     let claimed = std::thread::scope(|scope| {
         let claim = |at_once: usize| {
-            let store = if at_once % 2 == 0 { &one.store } else { &two.store };
+            let store = if at_once.is_multiple_of(2) { &one.store } else { &two.store };
             scope.spawn(move || store.claim_trial(&key("p"), at(30), at(50)).unwrap())
         };
         let claims: Vec<_> = (0..10).map(claim).collect();
@@ -168,11 +168,12 @@ fn what_one_machine_sets_aside_the_other_does_not_have() {
     let start = Barrier::new(16);
     let granted = std::thread::scope(|scope| {
         let ask = |at: usize| {
-            let (machine, start) = (if at % 2 == 0 { &one } else { &two }, &start);
+            let (machine, start) = (if at.is_multiple_of(2) { &one } else { &two }, &start);
             let (store, start) = (Arc::clone(&machine.store), start);
             scope.spawn(move || {
                 start.wait();
-                let asked = (0..5).map(|_| store.reserve("gateway", now(), Usd::from_pico(7), Usd::from_pico(100)).unwrap());
+                let asked =
+                    (0..5).map(|_| store.reserve("gateway", now(), Usd::from_pico(7), Usd::from_pico(100)).unwrap());
                 asked.filter(|one| matches!(one, Reservation::Granted(_))).count()
             })
         };

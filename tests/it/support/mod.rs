@@ -9,6 +9,7 @@ pub(crate) mod help;
 pub(crate) mod overlay;
 pub(crate) mod paced;
 pub(crate) mod redis;
+pub(crate) mod schemas;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod wire;

@@ -1,4 +1,4 @@
-//! Private providers of `acme/tiny`, one for each scripted server.
+//! Private providers of `acme/tiny` and others, one for each scripted server.
 
 use std::fmt::Write as _;
 
@@ -9,13 +9,18 @@ pub(crate) const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 /// An overlay in which they speak this protocol, each dearer than the one before.
 pub(crate) fn overlay(servers: &[Server], protocol: &str) -> String {
+    serving(servers.iter().map(|server| (server, "tiny")), protocol)
+}
+
+/// The same where each serves a model of its own, `acme/` before its name.
+pub(crate) fn serving<'a>(servers: impl IntoIterator<Item = (&'a Server, &'a str)>, protocol: &str) -> String {
     let mut overlay = String::new();
-    for (at, (server, name)) in servers.iter().zip(NAMES).enumerate() {
+    for (at, ((server, model), name)) in servers.into_iter().zip(NAMES).enumerate() {
         let (base, price) = (server.base_url(), 1 + 20 * at);
         writeln!(
             overlay,
             "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{}\"\n\
-             [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\ncontext = 8192\n\
+             [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/{model}\"\nid = \"{model}-1\"\ncontext = 8192\n\
              max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
             key_variable(name),
             2 * price,

@@ -54,8 +54,7 @@ fn listen(state: &State, last: &mut Option<String>, pause: &mut Duration) -> Red
 /// What was told of late, oldest first.
 fn past(line: &mut Connection) -> RedisResult<Vec<Entry>> {
     let name = format!("{PREFIX}news");
-    let mut entries: Vec<Entry> =
-        cmd("XREVRANGE").arg(name).arg("+").arg("-").arg("COUNT").arg(PAST).query(line)?;
+    let mut entries: Vec<Entry> = cmd("XREVRANGE").arg(name).arg("+").arg("-").arg("COUNT").arg(PAST).query(line)?;
     entries.reverse();
     Ok(entries)
 }
