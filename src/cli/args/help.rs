@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 /// `openmux help`.
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {
-    /// A command, or: output [DOCUMENT], exit-codes, environment, routing, messages, failures, check.
+    /// A command, or: output [DOCUMENT], exit-codes, environment, routing, messages, failures, check, dialects.
     pub topic: Vec<String>,
 }
 
