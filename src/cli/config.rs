@@ -212,6 +212,11 @@ impl Config {
         self.profiles.iter().map(|profile| profile.name.as_str()).collect()
     }
 
+    /// The user's own names of models, and what each stands for.
+    pub(crate) fn alias_names(&self) -> Vec<(String, String)> {
+        self.aliases.iter().map(Alias::told).collect()
+    }
+
     /// The most that all chats of a day (UTC) may cost, in USD.
     pub(crate) const fn day_budget(&self) -> Option<Usd> {
         self.day_budget

@@ -22,6 +22,11 @@ pub(super) struct Alias {
 }
 
 impl Alias {
+    /// The name, and what it stands for.
+    pub(super) fn told(&self) -> (String, String) {
+        (self.name.clone(), self.target.clone())
+    }
+
     /// Reads the table.
     pub(super) fn all(table: &Reader<'_, '_>) -> Result<Vec<Self>, OverlayError> {
         let read = |name: String| {

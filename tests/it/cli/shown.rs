@@ -52,16 +52,16 @@ fn a_person_sees_what_is_measured_how_often_and_how_long_ago() {
     gamma      41.00    82.00  $0.028782  assumed    -      -
     ");
     insta::assert_snapshot!(at("100", "providers compare acme/tiny"), @r"
-    PROVIDER  KIND   KEY  IN $/M  OUT $/M   PER CALL  CONTEXT    TTFT    N    AGE  TOK/S  STATE
-    alpha     local  yes    1.00     2.00  $0.000702     8192  400 ms  120  2 min   50.0  up
-    beta      local  -     21.00    42.00  $0.014742     8192     n=3    3   46 h    n=3  unknown (n=4)
-    gamma     local  -     41.00    82.00  $0.028782     8192       -    -      -      -  -
+    PROVIDER  KIND   KEY  IN $/M  OUT $/M   PER CALL  CONTEXT     TTFT    N    AGE  TOK/S  STATE
+    alpha     local  yes    1.00     2.00  $0.000702     8192   400 ms  120  2 min   50.0  up
+    beta      local  -     21.00    42.00  $0.014742     8192      n=3    3   46 h    n=3  unknown (n=4)
+    gamma     local  -     41.00    82.00  $0.028782     8192  assumed    -      -      -  -
     ");
     insta::assert_snapshot!(at("200", "providers compare acme/tiny"), @r"
-    PROVIDER  KIND   KEY  IN $/M  OUT $/M  CACHED   PER CALL  CONTEXT  MAX OUT  CAN    TTFT    N    AGE  TOK/S  STATE                 AVAILABLE  LIMITED  STATUS
-    alpha     local  yes    1.00     2.00       -  $0.000702     8192     4096       400 ms  120  2 min   50.0  up             100.0 % (97-100)    4.8 %  active
-    beta      local  -     21.00    42.00       -  $0.014742     8192     4096          n=3    3   46 h    n=3  unknown (n=4)    75.0 % (30-95)    0.0 %  active
-    gamma     local  -     41.00    82.00       -  $0.028782     8192     4096            -    -      -      -  -                             -        -  active
+    PROVIDER  KIND   KEY  IN $/M  OUT $/M  CACHED   PER CALL  CONTEXT  MAX OUT  CAN     TTFT    N    AGE  TOK/S  STATE                 AVAILABLE  LIMITED  STATUS
+    alpha     local  yes    1.00     2.00       -  $0.000702     8192     4096        400 ms  120  2 min   50.0  up             100.0 % (97-100)    4.8 %  active
+    beta      local  -     21.00    42.00       -  $0.014742     8192     4096           n=3    3   46 h    n=3  unknown (n=4)    75.0 % (30-95)    0.0 %  active
+    gamma     local  -     41.00    82.00       -  $0.028782     8192     4096       assumed    -      -      -  -                             -        -  active
     ");
     insta::assert_snapshot!(at("100", "models show acme/tiny"), @r"
     tiny                                                                                       acme/tiny

@@ -11,7 +11,7 @@ use super::super::support::wire;
 use super::{BOTH, World, answer};
 
 /// Every command that ends by itself and needs no server.
-pub(super) const OFFLINE: [&[&str]; 24] = [
+pub(super) const OFFLINE: [&[&str]; 26] = [
     &[],
     &["--version"],
     &["--help"],
@@ -23,6 +23,8 @@ pub(super) const OFFLINE: [&[&str]; 24] = [
     &["help", "check"],
     &["help", "config"],
     &["help", "chat"],
+    &["help", "output", "chat/1"],
+    &["completions", "bash"],
     &["models", "list"],
     &["models", "list", "-o", "json"],
     &["models", "list", "-o", "table"],
