@@ -6,6 +6,9 @@ mod dialects;
 mod fallback;
 mod law;
 mod lookups;
+mod pressure;
+mod renew;
+mod soak;
 mod stream;
 mod wire;
 
@@ -63,9 +66,16 @@ impl World {
 
     /// Before providers that serve one model each, `acme/` before its name.
     fn serving(servers: Vec<(Server, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let places = servers.iter().map(|(server, model)| (server.base_url(), *model)).collect();
+        let servers = servers.into_iter().map(|(server, _)| server).collect();
+        Self { servers, ..Self::at(places, protocol, change) }
+    }
+
+    /// Before providers at these addresses, each with the model that it serves.
+    fn at(places: Vec<(String, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut overlay = String::new();
-        for (at, ((server, model), name)) in servers.iter().zip(NAMES).enumerate() {
-            let (base, price) = (server.base_url(), 1 + 20 * at);
+        for (at, ((base, model), name)) in places.iter().zip(NAMES).enumerate() {
+            let price = 1 + 20 * at;
             writeln!(
                 overlay,
                 "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{}_KEY\"\n\
@@ -76,14 +86,13 @@ impl World {
             )
             .unwrap();
         }
-        let servers: Vec<Server> = servers.into_iter().map(|(server, _)| server).collect();
         let overlay = Overlay::parse("private.toml", &overlay).unwrap();
         let key = |name: &&str| (format!("{}_KEY", name.to_uppercase()), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
         let owned = Owned {
-            retries: Mutex::default(),
+            retries: Arc::default(),
             catalog: Catalog::builtin().with_overlays(vec![overlay]).unwrap(),
-            store: Box::new(Behind::open(&folder.path().join("obs.db")).unwrap().0),
+            store: Arc::new(Behind::open(&folder.path().join("obs.db")).unwrap().0),
             keys: Keyring { vars: Vars::new(NAMES.iter().map(key)), ..Keyring::default() },
             now,
             sandbox: None,
@@ -105,7 +114,7 @@ impl World {
                 serving.run(async { drop(stopped.await) }, Duration::from_secs(20)).await
             })
         });
-        Self { addr, servers, log, folder, stop: Some(stop), thread: Some(thread) }
+        Self { addr, servers: Vec::new(), log, folder, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Asks for a chat.
