@@ -67,8 +67,9 @@ impl World {
     /// Before providers that serve one model each, `acme/` before its name.
     fn serving(servers: Vec<(Server, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
         let places = servers.iter().map(|(server, model)| (server.base_url(), *model)).collect();
-        let servers = servers.into_iter().map(|(server, _)| server).collect();
-        Self { servers, ..Self::at(places, protocol, change) }
+        let mut world = Self::at(places, protocol, change);
+        world.servers = servers.into_iter().map(|(server, _)| server).collect();
+        world
     }
 
     /// Before providers at these addresses, each with the model that it serves.
