@@ -135,7 +135,10 @@ fn a_file_that_changes_is_read_again() {
     assert_eq!(served.chat(json!({}), first).error("code"), "ignored");
     drop(served.home.write("token", &format!("{second}\n")));
     drop(served.until_said(AGAIN));
-    assert_eq!((served.chat(json!({}), first).status, served.chat(json!({}), second).error("code")), (401, "ignored".into()));
+    assert_eq!(
+        (served.chat(json!({}), first).status, served.chat(json!({}), second).error("code")),
+        (401, "ignored".into())
+    );
     drop(served.home.write("config/config.toml", "[profiles.p]\nmax_cost = \"0.000001\"\n"));
     let two = |said: &str| said.matches(AGAIN).count() == 2;
     while !two(&served.until_said(AGAIN)) {

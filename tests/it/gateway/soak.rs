@@ -56,12 +56,16 @@ impl Deed {
     fn bytes(self) -> String {
         let refused = |status: &str, code: &str| {
             let body = json!({ "error": { "message": "not now", "type": code, "code": code } }).to_string();
-            format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
         };
         let stream = |events: &[String]| {
             // A chunk is never ended where the answer is not.
             let body = events.concat();
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\ntransfer-encoding: chunked";
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\ntransfer-encoding: chunked";
             format!("{head}\r\n\r\n{:x}\r\n{body}\r\n", body.len())
         };
         let events = wire::openai_events(&PIECES, Some((7, 3)));
@@ -156,13 +160,15 @@ fn stream(addr: SocketAddr) -> Got {
         return Got::Broken(class(&serde_json::from_str(last).unwrap()));
     }
     let chunks = rest.iter().map(|event| serde_json::from_str::<Value>(event).unwrap());
-    let text: String = chunks.filter_map(|chunk| Some(chunk["choices"][0]["delta"]["content"].as_str()?.to_owned())).collect();
+    let text: String =
+        chunks.filter_map(|chunk| Some(chunk["choices"][0]["delta"]["content"].as_str()?.to_owned())).collect();
     assert_eq!(text, PIECES.concat(), "half an answer that looks whole: {answer}");
     assert!(body.contains("\"finish_reason\":\"stop\""), "{answer}");
     Got::Whole
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how many is for whoever runs it to say")]
 fn nobody_gets_half_an_answer_for_a_whole_one_and_everything_is_counted() {
     let streams = std::env::var("SOAK").ok().map_or(STREAMS, |text| text.parse().unwrap());
     let providers = [Provider::start(0), Provider::start(1)];
