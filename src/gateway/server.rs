@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
+use super::count::{Counter, Permit};
 use super::{Config, Gateway, Worker, routes};
 use crate::dispatch::Owned;
 
@@ -53,8 +53,8 @@ impl Renewal {
 /// One thread that answers.
 #[derive(Debug)]
 struct Thread {
-    sockets: mpsc::UnboundedSender<std::net::TcpStream>,
-    open: Arc<AtomicUsize>,
+    sockets: mpsc::UnboundedSender<(std::net::TcpStream, Permit)>,
+    open: Arc<Counter>,
     ended: oneshot::Receiver<()>,
     handle: JoinHandle<()>,
 }
@@ -123,14 +123,11 @@ async fn accept(listener: &TcpListener, threads: &[Thread]) {
                 continue;
             }
         };
-        let open = |thread: &&Thread| thread.open.load(Ordering::Relaxed);
+        let open = |thread: &&Thread| thread.open.taken();
         let total: usize = threads.iter().map(|thread| open(&thread)).sum();
-        let Some(thread) = threads.iter().min_by_key(open).filter(|_| total < CONNECTIONS) else { continue };
-        let handed = socket.into_std().map(|socket| {
-            thread.open.fetch_add(1, Ordering::Relaxed);
-            thread.sockets.send(socket)
-        });
-        if !matches!(handed, Ok(Ok(()))) {
+        let Some(thread) = threads.iter().min_by_key(open) else { continue };
+        let Some(permit) = thread.open.take(CONNECTIONS.saturating_sub(total - open(&thread))) else { continue };
+        if !socket.into_std().is_ok_and(|socket| thread.sockets.send((socket, permit)).is_ok()) {
             tracing::warn!("a connection was lost");
         }
     }
@@ -164,8 +161,8 @@ fn thread(
     let line = gateways.borrow().owned.line().map_err(|error| io::Error::other(error.0))?;
     let (sockets, taken) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
-    let open = Arc::new(AtomicUsize::new(0));
-    let (mut gateways, draining, count) = (gateways.clone(), draining.clone(), Arc::clone(&open));
+    let open = Arc::new(Counter::default());
+    let (mut gateways, draining) = (gateways.clone(), draining.clone());
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
@@ -174,7 +171,7 @@ fn thread(
                 let gateway = Arc::clone(&gateways.borrow_and_update());
                 let worker = RefCell::new(Rc::new(Worker { gateway, line: Rc::new(line), orphans, draining }));
                 let desk = Rc::new(Desk { worker, gateways: RefCell::new(gateways) });
-                LocalSet::new().block_on(&runtime, work(desk, taken, left, count));
+                LocalSet::new().block_on(&runtime, work(desk, taken, left));
             }
             Err(error) => tracing::error!(%error, "a thread has no runtime"),
         }
@@ -187,20 +184,19 @@ fn thread(
 /// Answers on every connection that is handed over; ends with the last of them, once no more can come.
 async fn work(
     desk: Rc<Desk>,
-    mut sockets: mpsc::UnboundedReceiver<std::net::TcpStream>,
+    mut sockets: mpsc::UnboundedReceiver<(std::net::TcpStream, Permit)>,
     mut orphans: mpsc::UnboundedReceiver<super::run::Orphan>,
-    open: Arc<AtomicUsize>,
 ) {
     let mut tasks = JoinSet::new();
     let mut more = true;
     while more || !tasks.is_empty() {
         tokio::select! {
             socket = sockets.recv(), if more => match socket {
-                Some(socket) => {
-                    let (desk, open) = (Rc::clone(&desk), Arc::clone(&open));
+                Some((socket, permit)) => {
+                    let desk = Rc::clone(&desk);
                     tasks.spawn_local(async move {
                         connection(desk, socket).await;
-                        open.fetch_sub(1, Ordering::Relaxed);
+                        drop(permit);
                     });
                 }
                 None => more = false,

@@ -8,11 +8,11 @@ mod law;
 mod lookups;
 mod pressure;
 mod renew;
+mod shared;
 mod soak;
 mod stream;
 mod wire;
 
-use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -31,10 +31,8 @@ use openmux::upstream::transport::TransportConfig;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::support::overlay::{NAMES, key_variable, serving};
 use super::support::server::Server;
-
-/// Names of the providers, cheapest first, so that they are tried in this order.
-const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 #[expect(clippy::disallowed_methods, reason = "the tests' gateway lives now")]
 fn now() -> jiff::Timestamp {
@@ -74,21 +72,9 @@ impl World {
 
     /// Before providers at these addresses, each with the model that it serves.
     fn at(places: Vec<(String, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let mut overlay = String::new();
-        for (at, ((base, model), name)) in places.iter().zip(NAMES).enumerate() {
-            let price = 1 + 20 * at;
-            writeln!(
-                overlay,
-                "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{}_KEY\"\n\
-                 [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/{model}\"\nid = \"{model}-1\"\ncontext = 8192\n\
-                 max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
-                name.to_uppercase(),
-                2 * price,
-            )
-            .unwrap();
-        }
+        let overlay = serving(places, protocol);
         let overlay = Overlay::parse("private.toml", &overlay).unwrap();
-        let key = |name: &&str| (format!("{}_KEY", name.to_uppercase()), format!("sk-{name}-0123456789"));
+        let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
         let owned = Owned {
             retries: Arc::default(),
