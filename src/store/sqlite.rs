@@ -30,7 +30,7 @@ use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
 use crate::routing::{Hedging, Kept};
 use crate::units::Usd;
-pub(super) use batch::Batch;
+pub(super) use batch::{Batch, Written};
 
 /// An open observation store.
 #[derive(Debug)]
@@ -76,6 +76,8 @@ impl From<rusqlite::Error> for StoreError {
 
 impl Sqlite {
     fn of(path: &Path, connection: Connection) -> Self {
+        // More statements than the sixteen that are kept unasked.
+        connection.set_prepared_statement_cache_capacity(64);
         Self { path: path.to_owned(), spool: Spool::beside(path), connection: Mutex::new(connection) }
     }
 
