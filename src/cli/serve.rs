@@ -1,10 +1,13 @@
 //! `openmux serve`: the gateway, until it is stopped.
 
+mod log;
+
 use std::cell::Cell;
 use std::net::TcpListener;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use self::log::Log;
 use super::args::ServeArgs;
 use super::contract::Exit;
 use super::error::CliError;
@@ -57,6 +60,11 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     let quiet = settings.quiet;
     let Standing { constraints, policy, region, fallback, fallback_on } =
         prompt::standing(settings, &catalog, args.profile.as_ref())?;
+    let log = (!quiet).then(Log::start);
+    let logged: Box<dyn Fn(LogLine) + Send + Sync> = match &log {
+        Some(log) => Box::new(log.taker()),
+        None => Box::new(|_| {}),
+    };
     let config = Config {
         token,
         hosts: args.host_name.clone(),
@@ -67,7 +75,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         fallback_on,
         total: settings.total_timeout(args.timeout)?,
         day_cap,
-        log: Box::new(move |line| log(line, quiet)),
+        log: logged,
         explain: Some(explainer(&catalog, overlays)),
         ..Config::default()
     };
@@ -171,11 +179,4 @@ fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
         document.insert("fallback".to_owned(), fallback_json(&explained.fallback));
         document.into()
     })
-}
-
-/// One line a request, as JSON.
-fn log(line: &LogLine, quiet: bool) {
-    if !quiet {
-        out::talk(&format!("{}\n", line.json()));
-    }
 }

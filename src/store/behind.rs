@@ -20,6 +20,8 @@ use crate::units::Usd;
 
 /// How long something may wait to be written.
 const WITHIN: Duration = Duration::from_millis(100);
+/// So many attempts wait no longer: a batch is small, and so is what it holds in memory.
+const BATCH: usize = 128;
 /// After so many rounds without anything of our own a look is taken at what others wrote.
 const ROUNDS: u32 = 10;
 /// So many decisions are written at once: with what they were made of they are the largest by far.
@@ -87,6 +89,8 @@ impl Behind {
     pub fn open(path: &Path) -> Result<(Self, Option<String>), StoreError> {
         let (disk, note) = Sqlite::open(path)?;
         let (reader, _) = Sqlite::open(path)?;
+        disk.be_small()?;
+        reader.be_small()?;
         let salt = disk.salt()?;
         // Whoever starts next begins elsewhere; the low half counts the decisions of this process.
         let known = Known { seed: disk.take_seed()? << 32, ..Known::default() };
@@ -124,7 +128,10 @@ impl Shared {
 
     /// What is known, with the states of these endpoints, which are read from the disk where they were not asked for
     /// before: nobody else waits for that.
-    fn with_states<'a>(&self, keys: impl Iterator<Item = &'a StateKey> + Clone) -> Result<MutexGuard<'_, Known>, StoreError> {
+    fn with_states<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a StateKey> + Clone,
+    ) -> Result<MutexGuard<'_, Known>, StoreError> {
         let known = self.lock();
         let missing: Vec<&StateKey> = keys.filter(|key| !known.states.contains_key(key)).collect();
         if missing.is_empty() {
@@ -143,18 +150,18 @@ impl Shared {
 
     /// Writes every 100 ms what has come, until the store is dropped.
     fn run(&self) {
-        let mut quiet = 0;
+        let (mut quiet, mut busy) = (0, false);
         let mut version = self.disk.data_version().unwrap_or(0);
         loop {
             let known = self.lock();
             let (known, _) = self
                 .wake
-                .wait_timeout_while(known, WITHIN, |known| !known.over)
+                .wait_timeout_while(known, WITHIN, |known| !known.over && (busy || known.waiting.seen.len() < BATCH))
                 .unwrap_or_else(PoisonError::into_inner);
             let (over, nothing) = (known.over, known.waiting.is_empty());
             drop(known);
             quiet = if nothing { quiet + 1 } else { 0 };
-            self.write();
+            busy = !self.write();
             if over {
                 return;
             }
@@ -170,12 +177,13 @@ impl Shared {
         }
     }
 
-    /// Writes what waits. What cannot be written while others hold the file waits on, or goes to the spool.
-    fn write(&self) {
+    /// Writes what waits. What cannot be written while others hold the file waits on, or goes to the spool; false where
+    /// that is so.
+    fn write(&self) -> bool {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = std::mem::take(&mut self.lock().waiting);
         if batch.is_empty() {
-            return;
+            return true;
         }
         match self.disk.write_batch(&batch) {
             Ok(Written::All { more }) => self.lock().stale |= more,
@@ -191,9 +199,11 @@ impl Shared {
                     batch.append(newer);
                     known.waiting = batch;
                 }
+                return false;
             }
             Err(error) => tracing::warn!(%error, attempts = batch.seen.len(), "not kept"),
         }
+        true
     }
 
     /// Takes over what is on the disk, with what is not there yet folded in again.
@@ -215,6 +225,9 @@ impl ObservationStore for Behind {
         let mut known = self.shared.with_states(std::iter::once(&StateKey::of(seen)))?;
         known.fold(seen);
         known.waiting.seen.push(seen.clone());
+        if known.waiting.seen.len() == BATCH {
+            self.shared.wake.notify_one();
+        }
         Ok(())
     }
 
@@ -415,6 +428,24 @@ mod tests {
         memory.record(&of(0, ErrorClass::Ok)).unwrap();
         memory.record(&of(1, ErrorClass::ProviderFault)).unwrap();
         assert_eq!(known, memory.stats(&keys, now).unwrap());
+    }
+
+    #[test]
+    fn while_others_hold_the_file_nothing_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("obs.db");
+        let (behind, _) = Behind::open(&path).unwrap();
+        let (other, _) = Sqlite::open(&path).unwrap();
+        let (one, now) = (seen("2026-11-24T10:00:00Z", ErrorClass::ProviderFault), at("2026-11-24T10:00:01Z"));
+        let keys = [StateKey::of(&one)];
+        other.hold();
+        behind.record(&one).unwrap();
+        let known = behind.stats(&keys, now).unwrap();
+        assert!(!behind.shared.write(), "the file is held");
+        behind.shared.refresh();
+        assert_eq!(behind.stats(&keys, now).unwrap(), known, "it counts all the same");
+        other.release();
+        assert_eq!(behind.attempts(Timestamp::MIN, Timestamp::MAX).unwrap(), [one]);
     }
 
     #[test]

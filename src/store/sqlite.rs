@@ -252,6 +252,19 @@ impl ObservationStore for Sqlite {
 }
 
 #[cfg(test)]
+impl Sqlite {
+    /// Holds the file as a writer that does not come to its end.
+    pub(super) fn hold(&self) {
+        self.lock().execute_batch("BEGIN IMMEDIATE").unwrap();
+    }
+
+    /// Lets it go.
+    pub(super) fn release(&self) {
+        self.lock().execute_batch("ROLLBACK").unwrap();
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 

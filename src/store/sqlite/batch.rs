@@ -93,6 +93,11 @@ impl Sqlite {
         Ok(newest)
     }
 
+    /// Keeps few pages in memory: what serves for months reads little, and holds what it reads itself.
+    pub(in crate::store) fn be_small(&self) -> Result<(), StoreError> {
+        Ok(self.lock().pragma_update(None, "cache_size", -256)?)
+    }
+
     /// A number that changes with what other connections write, and not with what this one does.
     pub(in crate::store) fn data_version(&self) -> Result<i64, StoreError> {
         Ok(self.lock().query_row("PRAGMA data_version", [], |row| row.get(0))?)

@@ -24,7 +24,8 @@ pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept, encoded: &Encod
          ON CONFLICT(sha256) DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)",
     )?;
     sheet.execute(params![encoded.hash, millis, encoded.sheet])?;
-    let mut row = transaction.prepare_cached("INSERT OR REPLACE INTO decision(id, ts_ms, input) VALUES (?1, ?2, ?3)")?;
+    let mut row =
+        transaction.prepare_cached("INSERT OR REPLACE INTO decision(id, ts_ms, input) VALUES (?1, ?2, ?3)")?;
     row.execute(params![kept.id.as_slice(), millis, encoded.row])?;
     Ok(())
 }

@@ -6,37 +6,39 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// What is asked, by how many at once, for how long.
-pub struct Load {
-    pub port: u16,
-    pub path: String,
-    pub body: String,
-    pub clients: usize,
-    pub time: Duration,
+pub(crate) struct Load {
+    pub(crate) port: u16,
+    pub(crate) path: String,
+    pub(crate) body: String,
+    pub(crate) clients: usize,
+    pub(crate) time: Duration,
 }
 
 /// Where the gateway takes chats.
-pub const GATEWAY: &str = "/v1/chat/completions";
+pub(crate) const GATEWAY: &str = "/v1/chat/completions";
 
 /// What was seen.
 #[derive(Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Answers that came to their end.
-    pub answers: usize,
+    pub(crate) answers: usize,
     /// How long it all took.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// From the request to the last byte.
-    pub total: Vec<Duration>,
-    /// From the request to the first byte of the body.
-    pub first: Vec<Duration>,
-    /// How late each piece of a paced answer came, but the first.
-    pub late: Vec<Duration>,
+    pub(crate) total: Vec<Duration>,
+    /// On the way to the first byte of the body: of a paced answer without what the upstream waited itself.
+    pub(crate) first: Vec<Duration>,
+    /// How late each piece of a paced answer came.
+    pub(crate) late: Vec<Duration>,
+    /// How long the last request was on its way to the paced upstream.
+    pub(crate) out: Duration,
     /// Answers that were not what they should be.
-    pub wrong: usize,
-    pub example: String,
+    pub(crate) wrong: usize,
+    pub(crate) example: String,
 }
 
 /// A request's body.
-pub fn json(model: &str, stream: bool) -> String {
+pub(crate) fn json(model: &str, stream: bool) -> String {
     format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello!"}}],"stream":{stream}}}"#)
 }
 
@@ -50,13 +52,13 @@ fn request(port: u16, path: &str, body: &str) -> Vec<u8> {
 }
 
 /// The middle one.
-pub fn median(values: &mut [Duration]) -> Duration {
+pub(crate) fn median(values: &mut [Duration]) -> Duration {
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// One request on a connection of its own, with the connection open already.
-pub fn once(port: u16, body: &str) -> Duration {
+pub(crate) fn once(port: u16, body: &str) -> Duration {
     let runtime = runtime();
     runtime.block_on(async {
         let mut client = Client::new(port).await;
@@ -71,7 +73,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 impl Load {
     /// Runs it.
-    pub fn run(&self) -> Seen {
+    pub(crate) fn run(&self) -> Seen {
         let request = request(self.port, &self.path, &self.body);
         let local = tokio::task::LocalSet::new();
         let began = Instant::now();
@@ -140,6 +142,7 @@ impl Client {
         let began = Instant::now();
         self.socket.write_all(request).await.map_err(|error| error.to_string())?;
         let (mut head, mut length, mut first, mut told) = (None, None, None, 0);
+        let pieces = seen.late.len();
         loop {
             let read = self.socket.read_buf(&mut self.buffer).await.map_err(|error| error.to_string())?;
             let now = Instant::now();
@@ -161,7 +164,7 @@ impl Client {
             }
             let Some(head) = head.filter(|head| self.buffer.len() > *head) else { continue };
             let first = *first.get_or_insert(now - began);
-            told = late(&self.buffer, told, now, seen);
+            told = late(&self.buffer, told, (began, now), seen);
             let whole = match length {
                 Some(length) => self.buffer.len() >= head + length,
                 None => self.buffer.ends_with(b"0\r\n\r\n"),
@@ -171,20 +174,24 @@ impl Client {
                 if streamed && find(&self.buffer[self.buffer.len().saturating_sub(64)..], b"[DONE]").is_none() {
                     return wrong(&self.buffer[self.buffer.len().saturating_sub(600)..]);
                 }
-                return Ok((first, now - began));
+                // Both ways of the first piece, where it says when it was asked for.
+                let both = seen.late.get(pieces).map(|back| *back + seen.out);
+                return Ok((both.unwrap_or(first), now - began));
             }
         }
     }
 }
 
 /// Notes how late the pieces beyond `from` came; where the next search begins.
-fn late(buffer: &[u8], mut from: usize, now: Instant, seen: &mut Seen) -> usize {
-    while let Some(at) = find(&buffer[from..], b"<t") {
-        let begin = from + at + 2;
-        let Some(end) = find(&buffer[begin..], b">") else { return from + at };
-        let stamp = std::str::from_utf8(&buffer[begin..begin + end]).ok().and_then(|text| text.parse().ok());
-        if let Some(stamp) = stamp {
-            seen.late.push(now.saturating_duration_since(crate::paced::start_of_time() + Duration::from_nanos(stamp)));
+fn late(buffer: &[u8], mut from: usize, (began, now): (Instant, Instant), seen: &mut Seen) -> usize {
+    let at = |nanos: u64| crate::paced::start_of_time() + Duration::from_nanos(nanos);
+    while let Some(place) = find(&buffer[from..], b"<t") {
+        let begin = from + place + 2;
+        let Some(end) = find(&buffer[begin..], b">") else { return from + place };
+        let stamps = std::str::from_utf8(&buffer[begin..begin + end]).ok().and_then(|text| text.split_once(':'));
+        if let Some((Ok(came), Ok(sent))) = stamps.map(|(came, sent)| (came.parse(), sent.parse())) {
+            seen.late.push(now.saturating_duration_since(at(sent)));
+            seen.out = at(came).saturating_duration_since(began);
         }
         from = begin + end;
     }

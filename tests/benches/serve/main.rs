@@ -48,7 +48,12 @@ fn main() -> std::process::ExitCode {
     table.note("failover 503 -> good adds", format!("{:.2} ms p50", added.as_secs_f64() * 1e3), "<= 2 ms");
 
     let places = [("direct", nginx.upstream), ("nginx", nginx.proxy), ("openmux", gateway.port)];
-    let rows = [("JSON", "whole", false, 1), ("JSON", "whole", false, 32), ("SSE", "stream", true, 1), ("SSE", "stream", true, 32)];
+    let rows = [
+        ("JSON", "whole", false, 1),
+        ("JSON", "whole", false, 32),
+        ("SSE", "stream", true, 1),
+        ("SSE", "stream", true, 32),
+    ];
     for _ in 0..rounds {
         for (row, model, stream, clients) in rows {
             for (name, port) in places {
@@ -66,7 +71,12 @@ fn main() -> std::process::ExitCode {
     std::process::ExitCode::SUCCESS
 }
 
-fn measure(table: &mut Table, (row, name, clients): (&'static str, &'static str, usize), (port, model, stream): (u16, &str, bool), time: Duration) {
+fn measure(
+    table: &mut Table,
+    (row, name, clients): (&'static str, &'static str, usize),
+    (port, model, stream): (u16, &str, bool),
+    time: Duration,
+) {
     let path = if name == "openmux" { load::GATEWAY.to_owned() } else { format!("/{model}{}", load::GATEWAY) };
     let seen = Load { port, path, body: load::json(&format!("bench/{model}"), stream), clients, time }.run();
     assert!(seen.wrong == 0, "{} wrong answers of {name}: {}", seen.wrong, seen.example);

@@ -1,4 +1,4 @@
-//! An upstream that streams at a steady pace and says in each piece when it was sent.
+//! An upstream that streams at a steady pace and says in each piece when the request came and when the piece was sent.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ const GAP: Duration = Duration::from_millis(5);
 const PIECES: usize = 40;
 
 /// What the stamps count from.
-pub fn start_of_time() -> Instant {
+pub(crate) fn start_of_time() -> Instant {
     static START: OnceLock<Instant> = OnceLock::new();
     *START.get_or_init(Instant::now)
 }
 
 /// Starts it on a thread of its own; its port.
-pub fn start() -> u16 {
+pub(crate) fn start() -> u16 {
     start_of_time();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a listener");
@@ -49,14 +49,15 @@ async fn serve(mut socket: TcpStream) -> std::io::Result<()> {
                 return Ok(());
             }
         }
+        let came = start_of_time().elapsed().as_nanos();
         let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         socket.write_all(head.as_bytes()).await?;
         let mut next = tokio::time::Instant::now() + WAIT;
         for _ in 0..PIECES {
             tokio::time::sleep_until(next).await;
             next += GAP;
-            let stamp = start_of_time().elapsed().as_nanos();
-            socket.write_all(&chunk(&piece(&format!("<t{stamp}>")))).await?;
+            let sent = start_of_time().elapsed().as_nanos();
+            socket.write_all(&chunk(&piece(&format!("<t{came}:{sent}>")))).await?;
         }
         let mut end = chunk(END);
         end.extend_from_slice(b"0\r\n\r\n");
@@ -69,7 +70,7 @@ fn chunk(text: &str) -> Vec<u8> {
 }
 
 /// One event with some text.
-pub fn piece(text: &str) -> String {
+pub(crate) fn piece(text: &str) -> String {
     format!(
         "data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"static\",\
          \"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n"
@@ -77,7 +78,7 @@ pub fn piece(text: &str) -> String {
 }
 
 /// How a stream ends.
-pub const END: &str = "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\
+pub(crate) const END: &str = "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\
     \"model\":\"static\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
     data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"static\",\
     \"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":66,\"total_tokens\":75}}\n\ndata: [DONE]\n\n";

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use crate::paced;
 
 /// Models whose cheaper provider answers 503, each asked for once.
-pub const FAILOVERS: usize = 50;
+pub(crate) const FAILOVERS: usize = 50;
 
 /// nginx: an upstream that answers from memory or refuses, and a proxy before it.
-pub struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     folder: PathBuf,
-    pub upstream: u16,
-    pub proxy: u16,
+    pub(crate) upstream: u16,
+    pub(crate) proxy: u16,
 }
 
 fn free_port() -> u16 {
@@ -41,7 +41,7 @@ fn await_port(port: u16) {
 
 impl Nginx {
     /// Starts it; `None` where it is not installed.
-    pub fn start(pieces: usize) -> Option<Self> {
+    pub(crate) fn start(pieces: usize) -> Option<Self> {
         let folder = folder("nginx");
         let (upstream, proxy) = (free_port(), free_port());
         let whole = r#"{"id":"c1","object":"chat.completion","created":1700000000,"model":"static","choices":[{"index":0,"message":{"role":"assistant","content":"Hello! How can I help you today?"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}"#;
@@ -108,17 +108,17 @@ http {
 "#;
 
 /// The gateway.
-pub struct Gateway {
+pub(crate) struct Gateway {
     child: Child,
     folder: PathBuf,
-    pub port: u16,
+    pub(crate) port: u16,
     /// From its start to the line that says where it listens.
-    pub ready: Duration,
+    pub(crate) ready: Duration,
 }
 
 impl Gateway {
     /// Starts it with an overlay that names the upstreams.
-    pub fn start(nginx: &Nginx, paced: u16) -> Self {
+    pub(crate) fn start(nginx: &Nginx, paced: u16) -> Self {
         let folder = folder("gateway");
         let overlays = folder.join(".config/openmux/catalog.d");
         std::fs::create_dir_all(&overlays).expect("a folder");
@@ -147,9 +147,10 @@ impl Gateway {
     }
 
     /// What it holds in memory.
-    pub fn resident(&self) -> String {
+    pub(crate) fn resident(&self) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok());
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok());
         kilobytes.map_or("unknown".to_owned(), |kilobytes: f64| format!("{:.1} MB", kilobytes * 1024.0 / 1e6))
     }
 }

@@ -21,7 +21,7 @@ struct Round {
 }
 
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     rounds: BTreeMap<Key, Vec<Round>>,
     notes: Vec<(&'static str, String, &'static str)>,
 }
@@ -38,7 +38,7 @@ fn ms(time: Duration) -> f64 {
 
 impl Table {
     /// One round.
-    pub fn add(&mut self, row: &'static str, clients: usize, place: &'static str, mut seen: Seen) {
+    pub(crate) fn add(&mut self, row: &'static str, clients: usize, place: &'static str, mut seen: Seen) {
         let round = Round {
             per_second: seen.answers as f64 / seen.took.as_secs_f64(),
             p50: percentile(&mut seen.total, 0.5),
@@ -52,7 +52,7 @@ impl Table {
     }
 
     /// A figure of its own.
-    pub fn note(&mut self, what: &'static str, figure: String, limit: &'static str) {
+    pub(crate) fn note(&mut self, what: &'static str, figure: String, limit: &'static str) {
         self.notes.push((what, figure, limit));
     }
 
@@ -68,19 +68,26 @@ impl Table {
     }
 
     /// All of it.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut out = format!("{:<28} {:>12} {:>12} {:>12}\n", "", "direct", "nginx", "openmux");
         for (row, clients) in [("JSON", 1), ("JSON", 32), ("SSE", 1), ("SSE", 32), ("paced", 1), ("paced", 32)] {
             let mut line = |name: &str, show: &dyn Fn(&'static str) -> String| {
                 let cells = ["direct", "nginx", "openmux"].map(|place| {
                     if self.rounds.contains_key(&(row, clients, place)) { show(place) } else { "-".to_owned() }
                 });
-                let _ = writeln!(out, "{:<28} {:>12} {:>12} {:>12}", format!("{row}, {clients}: {name}"), cells[0], cells[1], cells[2]);
+                let _ = writeln!(
+                    out,
+                    "{:<28} {:>12} {:>12} {:>12}",
+                    format!("{row}, {clients}: {name}"),
+                    cells[0],
+                    cells[1],
+                    cells[2]
+                );
             };
             let time = |of: fn(&Round) -> Duration| move |place| format!("{:.3}", self.time((row, clients, place), of));
             if row == "paced" {
-                line("first piece p50, ms", &time(|round| round.first_p50));
-                line("first piece p99, ms", &time(|round| round.first_p99));
+                line("both ways p50, ms", &time(|round| round.first_p50));
+                line("both ways p99, ms", &time(|round| round.first_p99));
                 line("a piece is late p50, ms", &time(|round| round.late_p50));
                 line("a piece is late p99, ms", &time(|round| round.late_p99));
             } else {
@@ -104,9 +111,21 @@ impl Table {
         say("SSE, 32: a second", format!("{:.0}", self.rate(("SSE", 32, "openmux"))), ">= 6,000");
         say("SSE, 32: of nginx", format!("{:.3}", share("SSE")), ">= 0.16");
         for (clients, limit) in [(1, "<= 0.5 ms"), (32, "<= 1 ms")] {
-            say(&format!("TTFT, {clients}: adds, p50"), format!("{:.3} ms", added("paced", clients, |round| round.first_p50)), limit);
-            say(&format!("TTFT, {clients}: adds, p99"), format!("{:.3} ms", added("paced", clients, |round| round.first_p99)), "<= 3 ms");
-            say(&format!("a piece, {clients}: adds, p99"), format!("{:.3} ms", added("paced", clients, |round| round.late_p99)), "<= 1 ms");
+            say(
+                &format!("TTFT, {clients}: adds, p50"),
+                format!("{:.3} ms", added("paced", clients, |round| round.first_p50)),
+                limit,
+            );
+            say(
+                &format!("TTFT, {clients}: adds, p99"),
+                format!("{:.3} ms", added("paced", clients, |round| round.first_p99)),
+                "<= 3 ms",
+            );
+            say(
+                &format!("a piece, {clients}: adds, p99"),
+                format!("{:.3} ms", added("paced", clients, |round| round.late_p99)),
+                "<= 1 ms",
+            );
         }
         for (what, figure, limit) in &self.notes {
             say(what, figure.clone(), limit);
