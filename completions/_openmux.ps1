@@ -43,6 +43,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'A local gateway that clients of OpenAI use unchanged, until Ctrl-C')
             [CompletionResult]::new('usage', 'usage', [CompletionResultType]::ParameterValue, 'What was spent, by day, model, provider or source. Works offline')
             [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run simulated providers on this machine until Ctrl-C')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Completion for your shell: bash, zsh or fish')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check')
             break
         }
@@ -584,6 +585,21 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port on 127.0.0.1; 0 takes a free one')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'The model whose providers are simulated')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'The model whose providers are simulated')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour: auto, always or never')
+            [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for -o json')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr: decisions and timings; -vv also the wire, without keys')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr: decisions and timings; -vv also the wire, without keys')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'openmux;completions' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour: auto, always or never')

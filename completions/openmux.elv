@@ -40,6 +40,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand serve 'A local gateway that clients of OpenAI use unchanged, until Ctrl-C'
             cand usage 'What was spent, by day, model, provider or source. Works offline'
             cand sandbox 'Run simulated providers on this machine until Ctrl-C'
+            cand completions 'Completion for your shell: bash, zsh or fish'
             cand help 'Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check'
         }
         &'openmux;models'= {
@@ -563,6 +564,20 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --port 'The port on 127.0.0.1; 0 takes a free one'
             cand -m 'The model whose providers are simulated'
             cand --model 'The model whose providers are simulated'
+            cand -o 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
+            cand --output 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
+            cand --color 'When to use colour: auto, always or never'
+            cand --sandbox 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file'
+            cand --json 'Short for -o json'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+            cand --verbose 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+            cand --offline 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'openmux;completions'= {
             cand -o 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
             cand --output 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
             cand --color 'When to use colour: auto, always or never'

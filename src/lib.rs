@@ -93,6 +93,7 @@
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | how something looks | `cli/render/` |
+//! | what fits at the cursor; how a shell asks for it | `cli/complete/`; `completions/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
 //! | a member of the JSON that we print: its type, its unit | `cli/contract.txt`; read by `cli/contract/schemas.rs`, as JSON Schema in `cli/schemas/` |
 //!

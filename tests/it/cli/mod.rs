@@ -4,6 +4,7 @@ mod assert;
 mod attach;
 mod budget;
 mod check;
+mod complete;
 mod contract;
 mod environment;
 mod failover;
