@@ -1,4 +1,20 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
+//!
+//! The twelve suites that hold its contract, and where each is:
+//!
+//! 1. A bad server's twelve faults in every format: `faults`; in mid-chain and with costs: `suite`, `failover`, `resume`.
+//! 2. A reader that is gone, for every command: `stdout`.
+//! 3. Every kind of stdin, which matters to `chat` alone: `stdin`.
+//! 4. No variable, no home, a home that cannot be written: `environment`.
+//! 5. Colour by flag, variables and terminal: `environment`.
+//! 6. Widths, no trailing space, the first column whole: `environment`; help: `crate::help`.
+//! 7. Drift of man pages, completions, schemas and tables: `crate::generated`, `crate::readme`; JSON against its schemas in
+//!    every run of every test: `crate::support::schemas`, and each document once: `contract`.
+//! 8. Every example in help, man pages and README is run: `crate::help`, `crate::readme` by `crate::support::examples`.
+//! 9. No key in any output or file, in every run of every test: `crate::support::canary`; `secrets`.
+//! 10. CPU time against an empty program: `tests/benches/cpu.sh`, a bench.
+//! 11. Completion of every name in bash, zsh and fish: `complete`.
+//! 12. The same values in TSV, CSV, JSON and JSONL: `formats`.
 
 mod assert;
 mod attach;
@@ -35,16 +51,12 @@ mod usage;
 mod whose;
 mod wishes;
 
-use std::fmt::Write as _;
-
 use openmux::catalog::Protocol;
 
 use super::support::command::{Home, Output, Run};
+use super::support::overlay::{NAMES, key_variable, overlay};
 use super::support::server::{Script, Server};
 use super::support::wire;
-
-/// Names of private providers, cheapest first, so that they are tried in this order.
-const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 /// What every provider's key ends with.
 const KEY_TAIL: &str = "tail";
@@ -63,21 +75,7 @@ impl World {
     /// The servers become providers `alpha`, `beta`, `gamma` of one protocol, each dearer than the one before.
     fn new(protocol: Protocol, servers: Vec<Server>) -> Self {
         let home = Home::new();
-        let mut overlay = String::new();
-        for (at, (server, name)) in servers.iter().zip(NAMES).enumerate() {
-            let variable = key_variable(name);
-            let (base, price) = (server.base_url(), 1 + 20 * at);
-            writeln!(
-                overlay,
-                "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{variable}\"\n\
-                 [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\ncontext = 8192\n\
-                 max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
-                2 * price,
-                protocol = protocol.name(),
-            )
-            .unwrap();
-        }
-        home.write("config/catalog.d/private.toml", &overlay);
+        home.write("config/catalog.d/private.toml", &overlay(&servers, protocol.name()));
         Self { home, servers }
     }
 
@@ -115,10 +113,6 @@ impl World {
 /// With a key for each provider.
 fn keyed(run: Run) -> Run {
     NAMES.iter().fold(run, |run, name| run.env(&key_variable(name), format!("sk-{name}-0123456789-{KEY_TAIL}")))
-}
-
-fn key_variable(provider: &str) -> String {
-    format!("{}_KEY", provider.to_uppercase())
 }
 
 /// A whole streamed answer of a protocol: `Hello, you.`.
