@@ -14,6 +14,7 @@ use super::args::{self, Color, Format, Global};
 use super::clouds;
 use super::config::{self, Config};
 use super::contract::{ENVIRONMENT, Exit};
+use super::day;
 use super::error::{CliError, nearest};
 use super::render::json::Envelope;
 use super::render::text::Style;
@@ -28,7 +29,7 @@ pub(crate) use read::{read_file, read_regular, read_text, reason};
 pub(crate) const LIST_FORMATS: [&str; 8] = ["table", "wide", "json", "jsonl", "csv", "tsv", "md", "ids"];
 
 /// Everything that a command needs to know of its surroundings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// The format that was asked for.
     pub format: Option<Format>,
@@ -196,6 +197,19 @@ impl Settings {
             self.offline |= defaults.offline.unwrap_or_default();
         }
         Ok((self, loaded.untrusted, cautions))
+    }
+
+    /// The same surroundings with the configuration that is there now.
+    ///
+    /// # Errors
+    /// As [`Settings::configured`].
+    pub(crate) fn again(&self) -> Result<(Self, Vec<String>), CliError> {
+        let mut fresh = self.clone();
+        fresh.config = Config::default();
+        fresh.project = None;
+        fresh.keys.own.clear();
+        let (fresh, untrusted, cautions) = fresh.configured()?;
+        Ok((fresh, untrusted.into_iter().chain(cautions).collect()))
     }
 
     /// The user's home directory.
@@ -382,8 +396,7 @@ impl Settings {
 
 /// How many days old the catalog is.
 pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
-    let made = format!("{}T00:00:00Z", catalog.generated()).parse::<Timestamp>().unwrap_or(now);
-    (now.as_second() - made.as_second()).div_euclid(86_400).max(0)
+    day::until(catalog.generated(), now).map_or(0, |left| (-left).max(0))
 }
 
 /// Says once that the catalog is old.

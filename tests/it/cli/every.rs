@@ -126,7 +126,8 @@ fn as_table(home: &Home, words: &[String], width: usize) -> Output {
 }
 
 /// What cannot be cut: addresses, wire ids, commands to copy.
-const NARROWEST: [(&str, usize); 9] = [
+const NARROWEST: [(&str, usize); 10] = [
+    ("completions", 200),
     ("chat", 200),
     ("help", 80),
     ("models show", 80),
