@@ -14,7 +14,7 @@ mod guard;
 mod intake;
 mod metrics;
 mod models;
-mod problem;
+pub(crate) mod problem;
 mod reply;
 mod routes;
 mod run;

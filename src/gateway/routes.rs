@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
+use super::codec::Dialect;
 use super::problem::Problem;
 use super::reply::{Answer, json, refusal, set, whole};
 use super::served::Served;
@@ -18,7 +19,7 @@ use super::{Gateway, Worker, chat, explain, generation, guard, intake, models};
 /// What a path is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    Chat,
+    Chat(Dialect),
     Models,
     Model(String),
     Endpoints(String),
@@ -36,7 +37,7 @@ impl Place {
         let path = path.strip_prefix("/api").filter(|rest| rest.starts_with("/v1/")).unwrap_or(path);
         let named = |name: &str| percent_decode_str(name).decode_utf8_lossy().into_owned();
         Some(match path {
-            "/v1/chat/completions" => Self::Chat,
+            "/v1/chat/completions" => Self::Chat(Dialect::OpenaiChat),
             "/v1/models" => Self::Models,
             "/v1/route/explain" => Self::Explain,
             "/v1/generation" => Self::Generation(None),
@@ -57,7 +58,7 @@ impl Place {
     /// What it can be asked with.
     const fn methods(&self) -> &'static str {
         match self {
-            Self::Chat => "POST",
+            Self::Chat(_) => "POST",
             Self::Explain => "GET, POST",
             _ => "GET, HEAD",
         }
@@ -66,7 +67,7 @@ impl Place {
     /// Its name for whoever counts.
     const fn route(&self) -> &'static str {
         match self {
-            Self::Chat => "/v1/chat/completions",
+            Self::Chat(Dialect::OpenaiChat) => "/v1/chat/completions",
             Self::Models => "/v1/models",
             Self::Model(_) => "/v1/models/{model}",
             Self::Endpoints(_) => "/v1/models/{model}/endpoints",
@@ -92,21 +93,21 @@ pub(super) async fn answer(worker: Rc<Worker>, request: Request<Incoming>) -> An
     served.route(place.as_ref().map_or("", Place::route));
     if let Err(problem) = admitted(&worker.gateway, place.as_ref(), &request) {
         served.status(problem.status);
-        let mut response = refusal(&problem);
+        let mut response = refusal(Dialect::OpenaiChat, &problem, None);
         if let Some(place) = place.filter(|_| problem.status == StatusCode::METHOD_NOT_ALLOWED) {
             set(&mut response, header::ALLOW, place.methods());
         }
         return response;
     }
-    if place == Some(Place::Chat) {
-        return chat::completions(worker, request, served).await;
+    if let Some(Place::Chat(dialect)) = place {
+        return chat::answer(worker, dialect, request, served).await;
     }
     let told = match place {
         Some(place) => looked_up(&worker, place, request).await,
         // It was not admitted.
         None => Err(nothing(&request)),
     };
-    let response = told.unwrap_or_else(|problem| refusal(&problem));
+    let response = told.unwrap_or_else(|problem| refusal(Dialect::OpenaiChat, &problem, None));
     served.status(response.status());
     response
 }
@@ -135,7 +136,7 @@ async fn looked_up(worker: &Worker, place: Place, request: Request<Incoming>) ->
     let gateway = Arc::clone(&worker.gateway);
     let query = request.uri().query().map(pairs).unwrap_or_default();
     let told = match place {
-        Place::Chat => return Err(nothing(&request)),
+        Place::Chat(_) => return Err(nothing(&request)),
         Place::Health => return Ok(lives(worker, true)),
         Place::Ready => return Ok(lives(worker, !*worker.draining.borrow())),
         Place::Metrics => {

@@ -186,7 +186,7 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
 #[must_use]
 pub fn lacks(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
     let Some(adapter) = adapter(protocol) else { return Vec::new() };
-    let foreign = call.request.native.iter().filter(|native| native.protocol != protocol && !native.hint);
+    let foreign = call.request.native.iter().filter(|native| !native.is_of(protocol) && !native.hint);
     let foreign = foreign.map(|native| native.name);
     adapter.lacks(call).into_iter().chain(foreign).collect()
 }

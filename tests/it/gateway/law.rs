@@ -5,7 +5,7 @@ use openmux::catalog::{Endpoint, EndpointId, ModelId, Protocol, Provider, Provid
 use openmux::chat::{ChatEvent, ChatRequest, Finish, Message, Role};
 use openmux::gateway::codec::openai::chunk::Chunks;
 use openmux::gateway::codec::openai::whole::completion;
-use openmux::gateway::codec::{Ended, Stream};
+use openmux::gateway::codec::{Dialect, Ended, Stream};
 use openmux::units::{Tokens, Usd};
 use openmux::upstream::wire::{Frame, Framer};
 use openmux::upstream::{Call, DecodeError, adapter};
@@ -70,6 +70,7 @@ fn said() -> impl Strategy<Value = Said> {
             maker: None,
             usage: Some(usage),
             cost,
+            dropped: Vec::new(),
             metadata: None,
         };
         Said { events, ended }
@@ -79,7 +80,7 @@ fn said() -> impl Strategy<Value = Said> {
 /// What a decoder is to say of it.
 fn expected(said: &Said) -> Vec<ChatEvent> {
     let (finish, rest) = said.events.split_last().unwrap();
-    let started = ChatEvent::Started { id: Some(said.ended.answer_id()), model: Some(said.ended.model.clone()) };
+    let started = ChatEvent::Started { id: Some(Dialect::OpenaiChat.answer_id(&said.ended.id)), model: Some(said.ended.model.clone()) };
     let usage = said.ended.usage.clone().map(ChatEvent::Usage);
     let billed = said.ended.cost.map(ChatEvent::Billed);
     [started].into_iter().chain(rest.to_vec()).chain(usage).chain(billed).chain([finish.clone()]).collect()
@@ -88,7 +89,7 @@ fn expected(said: &Said) -> Vec<ChatEvent> {
 type Encoder = fn(&Said) -> String;
 
 fn encode(said: &Said) -> String {
-    let mut stream = Chunks::new(&said.ended.answer_id(), said.ended.created, &said.ended.model, true);
+    let mut stream = Chunks::new(&Dialect::OpenaiChat.answer_id(&said.ended.id), said.ended.created, &said.ended.model, true);
     let mut out = String::new();
     said.events.iter().for_each(|event| stream.event(event, &mut out));
     stream.end(&said.ended, &mut out);

@@ -2,22 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::Asked;
 use super::super::json::{Wrong, flag, needed, object, only, text};
+use super::chunk::Completions;
 use super::messages::messages;
 use super::tools::{is_name, tool};
 use crate::catalog::{ModelId, Protocol};
 use crate::chat::{AnswerSchema, ChatRequest, Effort, Native, Tool, ToolChoice};
-
-/// A request as it was asked.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    /// The model as it was named; [`Asked::request`] holds the same, unresolved.
-    pub model: String,
-    /// The request.
-    pub request: ChatRequest,
-    /// Whether a stream is to end with what was used.
-    pub include_usage: bool,
-}
 
 /// Parameters that have a place in the canonical form.
 const OWN: [&str; 16] = [
@@ -93,14 +84,14 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
             .into_iter()
             .filter_map(|(name, hint)| {
                 let value = set(body, name)?.clone();
-                Some(Native { protocol: Protocol::OpenaiChat, name, value, hint })
+                Some(Native { protocols: &[Protocol::OpenaiChat], name, value, hint })
             })
             .collect(),
         stream: flag(body, "stream", "").map_err(placed)?.unwrap_or(false),
         ..ChatRequest::new(ModelId::new(model.clone()), messages)
     };
-    let include_usage = include_usage(body, request.stream)?;
-    Ok(Asked { model, request, include_usage })
+    let voice = Completions { include_usage: include_usage(body, request.stream)? };
+    Ok(Asked { model, request, voice: Box::new(voice) })
 }
 
 /// At the root there is nothing before the dot.
@@ -265,8 +256,9 @@ mod tests {
                "tool_choice":{"type":"function","function":{"name":"w"}},"user":"u-1","top_k":5,"logprobs":null,
                "response_format":{"type":"json_schema","json_schema":{"name":"s","strict":true,"schema":{"type":"object"}}}"#,
         );
-        let Asked { model, request, include_usage } = all.unwrap();
-        assert_eq!((model.as_str(), request.stream, include_usage), ("a/b", true, true));
+        let Asked { model, request, voice } = all.unwrap();
+        assert_eq!((model.as_str(), request.stream), ("a/b", true));
+        assert_eq!(format!("{voice:?}"), "Completions { include_usage: true }");
         assert_eq!((request.max_tokens, request.seed, request.effort), (Some(7), Some(-3), Some(Effort::Low)));
         assert_eq!(request.temperature.unwrap().to_string(), "0.70", "the literal itself");
         assert_eq!((request.stop, request.parallel_tools), (vec!["END".to_owned()], Some(false)));

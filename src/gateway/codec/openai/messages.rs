@@ -65,9 +65,23 @@ fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Res
 
 /// The model's own turn: what it thought, what it said, what it called.
 fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {
-    let known = ["role", "content", "reasoning", "reasoning_content", "signature", "tool_calls", "refusal", "origin"];
-    only(fields, at, &known)?;
-    let mut parts = reasoning(fields, at)?;
+    const KNOWN: [&str; 9] = [
+        "role",
+        "content",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_details",
+        "signature",
+        "tool_calls",
+        "refusal",
+        "origin",
+    ];
+    only(fields, at, &KNOWN)?;
+    // What is there one by one is there in one text too.
+    let mut parts = match details(fields, at)? {
+        Some(thoughts) => thoughts,
+        None => reasoning(fields, at)?,
+    };
     if !matches!(fields.get("content"), None | Some(Value::Null)) {
         parts.extend(content(fields, at)?);
     }
@@ -109,6 +123,31 @@ fn reasoning(fields: &Map<String, Value>, at: &str) -> Result<Vec<Part>, Wrong> 
         return Ok(Vec::new());
     }
     Ok(vec![Part::Reasoning { text: plain.to_owned(), signature: signature.map(str::to_owned) }])
+}
+
+/// Thoughts one by one, as OpenRouter and our own answers tell them: `reasoning_details`.
+fn details(fields: &Map<String, Value>, at: &str) -> Result<Option<Vec<Part>>, Wrong> {
+    let at = format!("{at}.reasoning_details");
+    let items = match fields.get("reasoning_details") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(items)) if items.is_empty() => return Ok(None),
+        Some(Value::Array(items)) => items,
+        Some(_) => return Err(format!("{at}: not an array")),
+    };
+    let thought = |(index, item): (usize, &Value)| {
+        let at = format!("{at}[{index}]");
+        let fields = object(item, &at)?;
+        only(fields, &at, &["type", "text", "summary", "data", "signature", "id", "format", "index"])?;
+        let (words, signature) = match needed(fields, "type", &at)? {
+            "reasoning.text" => ("text", "signature"),
+            "reasoning.summary" => ("summary", "signature"),
+            "reasoning.encrypted" => ("text", "data"),
+            other => return Err(format!("{at}.type: \"{other}\" is none of reasoning.text, .summary, .encrypted")),
+        };
+        let signature = text(fields, signature, &at)?.map(str::to_owned);
+        Ok(Part::Reasoning { text: text(fields, words, &at)?.unwrap_or_default().to_owned(), signature })
+    };
+    items.iter().enumerate().map(thought).collect::<Result<_, _>>().map(Some)
 }
 
 /// Who made the turn's signatures: `origin`, as our own answers say it.
