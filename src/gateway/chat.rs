@@ -67,7 +67,7 @@ async fn begin(
         return Err(Problem { retry_after: Some(Duration::from_secs(1)), ..busy });
     };
     let body = intake::object(&gateway.config, headers, body).await?;
-    let asked = dialect.read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
+    let asked = dialect.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
     let resolved = resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
     let request = ChatRequest { model: resolved.model.clone(), ..asked.request };
     let decided = Decided::new(gateway, &resolved, request, Wishes::of(&gateway.config, &resolved))?;

@@ -65,7 +65,7 @@ fn read(text: &str) -> Option<[u64; 3]> {
 /// # Errors
 /// The body is no chat, or there is no such model.
 pub(super) fn body(gateway: &Gateway, body: &Map<String, Value>) -> Result<Value, Problem> {
-    let asked = Dialect::OpenaiChat.read(body).map_err(|wrong| Problem::invalid(&wrong))?;
+    let asked = Dialect::OpenaiChat.read(&http::HeaderMap::new(), body).map_err(|wrong| Problem::invalid(&wrong))?;
     let resolved = resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
     let chat = ChatRequest { model: resolved.model.clone(), ..asked.request };
     let wishes = Wishes::of(&gateway.config, &resolved);

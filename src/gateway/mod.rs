@@ -8,6 +8,7 @@
 mod chat;
 pub mod codec;
 mod count;
+mod count_tokens;
 mod explain;
 mod generation;
 mod guard;

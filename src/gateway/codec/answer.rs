@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::chat::{ChatEvent, Origin};
+use crate::chat::{ChatEvent, Origin, REDACTED_THINKING};
 
 /// A call of a tool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,7 +84,12 @@ impl Answer {
                 self.call(*index).signature.get_or_insert_default().push_str(signature);
             }
             ChatEvent::Signature { index: None, signature } => match self.last_said() {
-                Some(Block::Reasoning { signature: last @ None, .. }) => *last = Some(signature.clone()),
+                // What nobody may read is a thought of its own.
+                Some(Block::Reasoning { signature: last @ None, .. })
+                    if !signature.starts_with(REDACTED_THINKING) =>
+                {
+                    *last = Some(signature.clone());
+                }
                 _ => self.blocks.push(Block::Reasoning { text: String::new(), signature: Some(signature.clone()) }),
             },
             ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
@@ -265,7 +270,7 @@ fn call_json(call: Call) -> Value {
 }
 
 /// Arguments as an object; an answer with others has failed before it came here.
-fn arguments(text: &str) -> Value {
+pub(crate) fn arguments(text: &str) -> Value {
     if text.trim().is_empty() {
         return Map::new().into();
     }

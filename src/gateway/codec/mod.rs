@@ -1,11 +1,13 @@
 //! What clients say and hear, one dialect a folder: from JSON to the canonical form, and from events back to JSON.
 
 pub(crate) mod answer;
+pub mod anthropic;
 pub(crate) mod json;
 pub(crate) mod media;
 pub mod openai;
 pub mod prices;
 
+use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
@@ -18,16 +20,19 @@ use crate::units::Usd;
 pub enum Dialect {
     /// OpenAI Chat Completions; also that of everything that is no chat.
     OpenaiChat,
+    /// Anthropic Messages.
+    AnthropicMessages,
 }
 
 impl Dialect {
     /// All of them.
-    const ALL: [Self; 1] = [Self::OpenaiChat];
+    const ALL: [Self; 2] = [Self::OpenaiChat, Self::AnthropicMessages];
 
     /// What ids of answers begin with.
     const fn prefix(self) -> &'static str {
         match self {
             Self::OpenaiChat => "chatcmpl-",
+            Self::AnthropicMessages => "msg_",
         }
     }
 
@@ -43,22 +48,23 @@ impl Dialect {
         Self::ALL.into_iter().find_map(|dialect| answer.strip_prefix(dialect.prefix())).unwrap_or(answer)
     }
 
-    /// The request in a body.
+    /// The request in a body, with what its headers say beside it.
     ///
     /// # Errors
     /// What is wrong, with its place before it.
-    pub fn read(self, body: &Map<String, Value>) -> Result<Asked, String> {
+    pub fn read(self, headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, String> {
         match self {
             Self::OpenaiChat => openai::ask::read(body),
+            Self::AnthropicMessages => anthropic::ask::read(headers, body),
         }
     }
 
     /// An error in the dialect's envelope; `id` is that of the request, once it has one.
     #[must_use]
     pub fn error(self, problem: &Problem, id: Option<&str>) -> Value {
-        let _ = id;
         match self {
             Self::OpenaiChat => openai::whole::error(problem),
+            Self::AnthropicMessages => anthropic::whole::error(problem, id),
         }
     }
 }
@@ -120,6 +126,26 @@ pub trait Stream {
 /// A number with exactly these characters; text that is no number becomes a string, so that nothing is lost.
 pub(crate) fn literal(text: &str) -> Value {
     text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Value::Number)
+}
+
+/// What openmux knows of a problem beside the words of any dialect.
+fn details(problem: &Problem) -> Map<String, Value> {
+    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+    let mut members = Map::new();
+    members.insert("param".to_owned(), text(&problem.param));
+    members.insert("code".to_owned(), problem.code.as_str().into());
+    members.insert("class".to_owned(), problem.class.map_or(Value::Null, |class| class.name().into()));
+    members.insert("owner".to_owned(), problem.owner().into());
+    members.insert("fix".to_owned(), text(&problem.fix));
+    if let Some(seconds) = problem.retry_seconds() {
+        members.insert("retry_after".to_owned(), seconds.into());
+    }
+    for (name, told) in [("previous_errors", &problem.previous), ("rejected", &problem.rejected)] {
+        if !told.is_empty() {
+            members.insert(name.to_owned(), told.clone().into());
+        }
+    }
+    members
 }
 
 /// A JSON string.

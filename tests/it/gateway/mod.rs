@@ -1,9 +1,11 @@
 //! The gateway over real HTTP: in this process before scripted providers, and as the command before simulated ones.
 
+mod asked;
 mod chat;
 mod command;
 mod law;
 mod lookups;
+mod messages;
 mod stream;
 mod wire;
 

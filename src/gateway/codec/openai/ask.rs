@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::super::Asked;
-use super::super::json::{Wrong, flag, needed, object, only, text};
+use super::super::json::{Wrong, count, flag, list, needed, number, object, only, set, text};
 use super::chunk::Completions;
 use super::messages::messages;
-use super::tools::{is_name, tool};
+use super::tools::{chosen, is_name, tools};
 use crate::catalog::{ModelId, Protocol};
 use crate::chat::{AnswerSchema, ChatRequest, Effort, Native, Tool, ToolChoice};
 
@@ -65,7 +65,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
     if body.get("n").is_some_and(|n| !n.is_null() && n.as_u64() != Some(1)) {
         return Err("n: only one answer can be asked for".to_owned());
     }
-    let tools = tools(body)?;
+    let tools = tools(list(body, "tools", "")?)?;
     let request = ChatRequest {
         max_tokens: limit(body)?,
         temperature: number(body, "temperature")?,
@@ -99,29 +99,9 @@ fn placed(wrong: Wrong) -> Wrong {
     wrong.trim_start_matches('.').to_owned()
 }
 
-/// A member that says something.
-fn set<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    body.get(name).filter(|value| !value.is_null())
-}
-
-fn number(body: &Map<String, Value>, name: &str) -> Result<Option<serde_json::Number>, Wrong> {
-    match set(body, name) {
-        None => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(number.clone())),
-        Some(_) => Err(format!("{name}: not a number")),
-    }
-}
-
 /// The output limit, under its older or its newer name.
 fn limit(body: &Map<String, Value>) -> Result<Option<u64>, Wrong> {
-    let one = |name: &str| match set(body, name) {
-        None => Ok(None),
-        Some(value) => match value.as_u64() {
-            Some(limit) if limit > 0 => Ok(Some(limit)),
-            _ => Err(format!("{name}: not a whole number above 0")),
-        },
-    };
-    match (one("max_completion_tokens")?, one("max_tokens")?) {
+    match (count(body, "max_completion_tokens")?, count(body, "max_tokens")?) {
         (Some(one), Some(other)) if one != other => {
             Err("max_tokens: max_completion_tokens says something else".to_owned())
         }
@@ -139,30 +119,7 @@ fn stops(body: &Map<String, Value>) -> Result<Vec<String>, Wrong> {
     texts.ok_or_else(|| "stop: neither a text nor a list of texts".to_owned())
 }
 
-fn tools(body: &Map<String, Value>) -> Result<Vec<Tool>, Wrong> {
-    let items = match set(body, "tools") {
-        None => return Ok(Vec::new()),
-        Some(Value::Array(items)) => items,
-        Some(_) => return Err("tools: not an array".to_owned()),
-    };
-    let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
-    for (at, item) in items.iter().enumerate() {
-        // Whether it is a schema the provider says: compiling one takes longer than everything else here.
-        let tool = tool(item, &format!("tools[{at}]"), |_| Ok(()))?;
-        if tools.iter().any(|known| known.name == tool.name) {
-            return Err(format!("tools[{at}]: there are two tools called \"{}\"", tool.name));
-        }
-        tools.push(tool);
-    }
-    Ok(tools)
-}
-
 fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Option<ToolChoice>, Wrong> {
-    let named = |name: &str| {
-        let known = tools.iter().any(|tool| tool.name == name);
-        let stranger = || format!("tool_choice: no tool is called \"{name}\"");
-        known.then(|| ToolChoice::Named(name.to_owned())).ok_or_else(stranger)
-    };
     Ok(Some(match set(body, "tool_choice") {
         None => return Ok(None),
         Some(Value::String(word)) => match word.as_str() {
@@ -180,7 +137,7 @@ fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Option<ToolChoice
             }
             let function = object(fields.get("function").unwrap_or(&Value::Null), "tool_choice.function")?;
             only(function, "tool_choice.function", &["name"])?;
-            named(needed(function, "name", "tool_choice.function")?)?
+            chosen(needed(function, "name", "tool_choice.function")?, tools)?
         }
     }))
 }
@@ -216,10 +173,18 @@ fn schema(body: &Map<String, Value>) -> Result<Option<AnswerSchema>, Wrong> {
 }
 
 fn effort(body: &Map<String, Value>) -> Result<Option<Effort>, Wrong> {
-    let Some(word) = text(body, "reasoning_effort", "").map_err(placed)? else { return Ok(None) };
+    let word = text(body, "reasoning_effort", "").map_err(placed)?;
+    word.map(|word| level(word, "reasoning_effort")).transpose()
+}
+
+/// A level of effort by its word.
+///
+/// # Errors
+/// There is none of that word; `at` is its place.
+pub(crate) fn level(word: &str, at: &str) -> Result<Effort, Wrong> {
     let known = Effort::WORDS.into_iter().find(|effort| effort.word() == Some(word));
     let words = || Effort::WORDS.into_iter().filter_map(Effort::word).collect::<Vec<_>>().join(", ");
-    known.map(Some).ok_or_else(|| format!("reasoning_effort: \"{word}\" is none of {}", words()))
+    known.ok_or_else(|| format!("{at}: \"{word}\" is none of {}", words()))
 }
 
 fn include_usage(body: &Map<String, Value>, stream: bool) -> Result<bool, Wrong> {

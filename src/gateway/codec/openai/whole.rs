@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::answer::Answer;
-use super::super::{Dialect, Ended};
+use super::super::{Dialect, Ended, details};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
@@ -107,24 +107,10 @@ pub fn usage(ended: &Ended) -> Value {
 /// An error in OpenAI's envelope, with what openmux knows of it beside.
 #[must_use]
 pub fn error(problem: &Problem) -> Value {
-    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
     let mut error = Map::new();
     error.insert("message".to_owned(), problem.message.as_str().into());
     error.insert("type".to_owned(), kind(problem).into());
-    error.insert("param".to_owned(), text(&problem.param));
-    error.insert("code".to_owned(), problem.code.as_str().into());
-    error.insert("class".to_owned(), problem.class.map_or(Value::Null, |class| class.name().into()));
-    error.insert("owner".to_owned(), problem.owner().into());
-    error.insert("fix".to_owned(), text(&problem.fix));
-    if let Some(seconds) = problem.retry_seconds() {
-        error.insert("retry_after".to_owned(), seconds.into());
-    }
-    if !problem.previous.is_empty() {
-        error.insert("previous_errors".to_owned(), problem.previous.clone().into());
-    }
-    if !problem.rejected.is_empty() {
-        error.insert("rejected".to_owned(), problem.rejected.clone().into());
-    }
+    error.extend(details(problem));
     let mut document = Map::new();
     document.insert("error".to_owned(), error.into());
     document.into()
