@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, watch};
 use super::codec::Ended;
 use super::problem::{self, Problem};
 use super::{Config, Gateway, Worker};
-use crate::catalog::{EndpointId, Origin};
 use crate::catalog::resolve::Resolved;
+use crate::catalog::{EndpointId, Origin};
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::dispatch::{
     AttemptReport, ChatReport, Notice, Observer, Plan, Reach, Routed, Suppose, Talk, group, route_request,

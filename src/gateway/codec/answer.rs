@@ -21,7 +21,10 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Block {
     Text(String),
-    Reasoning { text: String, signature: Option<String> },
+    Reasoning {
+        text: String,
+        signature: Option<String>,
+    },
     /// The call of that number.
     Call(usize),
 }
@@ -85,9 +88,7 @@ impl Answer {
             }
             ChatEvent::Signature { index: None, signature } => match self.last_said() {
                 // What nobody may read is a thought of its own.
-                Some(Block::Reasoning { signature: last @ None, .. })
-                    if !signature.starts_with(REDACTED_THINKING) =>
-                {
+                Some(Block::Reasoning { signature: last @ None, .. }) if !signature.starts_with(REDACTED_THINKING) => {
                     *last = Some(signature.clone());
                 }
                 _ => self.blocks.push(Block::Reasoning { text: String::new(), signature: Some(signature.clone()) }),
@@ -147,9 +148,7 @@ impl Answer {
         if thoughts.len() < 2 || thoughts.iter().all(|(_, signature)| signature.is_none()) {
             return None;
         }
-        let detail = |(index, (text, signature)): (usize, (&str, Option<&str>))| {
-            serde_json::json!({ "type": "reasoning.text", "text": text, "signature": signature, "index": index })
-        };
+        let detail = |(index, (text, signature)): (usize, (&str, Option<&str>))| serde_json::json!({ "type": "reasoning.text", "text": text, "signature": signature, "index": index });
         Some(thoughts.into_iter().enumerate().map(detail).collect::<Vec<_>>().into())
     }
 

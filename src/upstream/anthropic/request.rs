@@ -39,9 +39,8 @@ pub(super) fn lacks(call: &Call<'_>) -> Vec<&'static str> {
 
 /// Whether the request holds a parameter of sampling, which decides about the version.
 pub(super) fn samples(request: &ChatRequest) -> bool {
-    let is_set = |name: &&str| {
-        request.extra.contains_key(*name) || request.native.iter().any(|native| native.name == *name)
-    };
+    let is_set =
+        |name: &&str| request.extra.contains_key(*name) || request.native.iter().any(|native| native.name == *name);
     request.temperature.is_some() || request.top_p.is_some() || SAMPLING.iter().any(is_set)
 }
 
@@ -108,7 +107,9 @@ pub(super) fn body(call: &Call<'_>) -> Result<Map<String, Value>, EncodeError> {
     if let Some(answer) = &request.schema {
         output.insert("format".into(), json!({ "type": "json_schema", "schema": schema::accepted(&answer.schema) }));
     }
-    for native in request.native.iter().filter(|native| native.name != BETA && native.is_of(Protocol::AnthropicMessages)) {
+    for native in
+        request.native.iter().filter(|native| native.name != BETA && native.is_of(Protocol::AnthropicMessages))
+    {
         body.entry(native.name).or_insert_with(|| native.value.clone());
     }
     merge(&mut body, &request.extra, &RESERVED);

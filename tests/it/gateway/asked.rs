@@ -79,9 +79,7 @@ fn turn(tongue: Tongue) -> impl Strategy<Value = Vec<Message>> {
     let calls = vec((words(), words(), any::<bool>(), option::of(media())), 0..3);
     (thought, words(), calls, said()).prop_map(move |(thought, text, calls, next)| {
         let mut parts = Vec::new();
-        parts.extend(
-            thought.map(|(text, signature)| Part::Reasoning { text, signature: Some(signature) }),
-        );
+        parts.extend(thought.map(|(text, signature)| Part::Reasoning { text, signature: Some(signature) }));
         parts.push(Part::Text(text));
         let mut results = Vec::new();
         for (at, (argument, answer, failed, media)) in calls.into_iter().enumerate() {

@@ -25,7 +25,11 @@ fn texts() -> impl Strategy<Value = String> {
 
 /// What signs a thought; Anthropic has a block of its own for one that nobody may read.
 fn signatures() -> impl Strategy<Value = Option<String>> {
-    prop_oneof![Just(None), "[A-Za-z0-9+/]{4,12}".prop_map(Some), "redacted_thinking:[A-Za-z0-9+/]{4,12}".prop_map(Some)]
+    prop_oneof![
+        Just(None),
+        "[A-Za-z0-9+/]{4,12}".prop_map(Some),
+        "redacted_thinking:[A-Za-z0-9+/]{4,12}".prop_map(Some)
+    ]
 }
 
 fn pieces() -> impl Strategy<Value = Vec<ChatEvent>> {

@@ -9,8 +9,7 @@ use super::{Response, World};
 
 /// A question of one message, with further members.
 fn hello(more: Value) -> Value {
-    let mut body =
-        json!({ "model": "acme/tiny", "max_tokens": 50, "messages": [{ "role": "user", "content": "hi" }] });
+    let mut body = json!({ "model": "acme/tiny", "max_tokens": 50, "messages": [{ "role": "user", "content": "hi" }] });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     body
 }
@@ -297,8 +296,11 @@ fn what_others_have_no_words_for_is_said_or_refused() {
         (json!({ "speed": "fast" }), "invalid_request", "speed"),
         (json!({ "mcp_servers": [{ "url": "https://example.com" }] }), "invalid_request", "mcp_servers"),
         (json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search" }] }), "invalid_request", "tools[0]"),
-        (json!({ "messages": [{ "role": "user", "content": "hi" }, { "role": "assistant", "content": "I" }] }),
-         "unsupported", "an answer that is begun"),
+        (
+            json!({ "messages": [{ "role": "user", "content": "hi" }, { "role": "assistant", "content": "I" }] }),
+            "unsupported",
+            "an answer that is begun",
+        ),
     ] {
         let answer = ask(&world, &hello(more));
         assert_eq!((answer.status, answer.error("code")), (400, code.into()), "{answer:?}");
@@ -390,8 +392,13 @@ fn errors_are_in_the_envelope_of_the_dialect() {
     "#);
     let world = World::new(vec![]);
     let unknown = ask(&world, &hello(json!({ "model": "acme/none" })));
-    assert_eq!((unknown.status, unknown.error("type"), &unknown.json()["request_id"]), (404, "not_found_error".into(), &Value::Null));
-    for (path, status, kind) in [("/v1/nothing", 404, "not_found_error"), ("/v1/models/a/b", 405, "invalid_request_error")] {
+    assert_eq!(
+        (unknown.status, unknown.error("type"), &unknown.json()["request_id"]),
+        (404, "not_found_error".into(), &Value::Null)
+    );
+    for (path, status, kind) in
+        [("/v1/nothing", 404, "not_found_error"), ("/v1/models/a/b", 405, "invalid_request_error")]
+    {
         let answer = world.post(path, "{}", &[("anthropic-version", "2026-10-21")]);
         assert_eq!((answer.status, answer.error("type")), (status, kind.into()), "{answer:?}");
     }

@@ -67,7 +67,7 @@ pub(super) fn stop(finish: Option<(Finish, &str)>) -> [(String, Value); 3] {
 }
 
 /// Anthropic's word. Where the provider spoke the dialect it is its own.
-fn stop_reason<'a>(finish: Finish, native: &'a str) -> &'a str {
+fn stop_reason(finish: Finish, native: &str) -> &str {
     match (finish, native) {
         (Finish::Stop, "stop_sequence")
         | (Finish::Length, "model_context_window_exceeded")

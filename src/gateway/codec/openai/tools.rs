@@ -31,7 +31,9 @@ pub(crate) fn tools(items: &[Value]) -> Result<Vec<Tool>, Wrong> {
 /// There is none of that name.
 pub(crate) fn chosen(name: &str, tools: &[Tool]) -> Result<ToolChoice, Wrong> {
     let known = tools.iter().any(|tool| tool.name == name);
-    known.then(|| ToolChoice::Named(name.to_owned())).ok_or_else(|| format!("tool_choice: no tool is called \"{name}\""))
+    known
+        .then(|| ToolChoice::Named(name.to_owned()))
+        .ok_or_else(|| format!("tool_choice: no tool is called \"{name}\""))
 }
 
 /// One tool; `check` says whether the schema of its arguments is one, and if not, where in it and why.
