@@ -92,6 +92,7 @@
 //! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | how something looks | `cli/render/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
+//! | a member of the JSON that we print: its type, its unit | `cli/contract.txt`; read by `cli/contract/schemas.rs`, as JSON Schema in `cli/schemas/` |
 //!
 //! To add **an OpenAI-compatible provider**: an overlay, or an entry in the catalog's input; no code. **A protocol**: a
 //! file in `upstream/`, a line in `upstream::adapter` and `upstream::BUILT`, a folder in `tests/fixtures/`; the

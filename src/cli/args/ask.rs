@@ -271,6 +271,6 @@ pub struct SandboxArgs {
 /// `openmux help`.
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {
-    /// A command, or: output, exit-codes, environment, routing, messages.
+    /// A command, or: output [DOCUMENT], exit-codes, environment, routing, messages, failures, check.
     pub topic: Vec<String>,
 }

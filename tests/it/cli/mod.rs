@@ -4,6 +4,7 @@ mod assert;
 mod attach;
 mod budget;
 mod check;
+mod contract;
 mod environment;
 mod failover;
 mod faults;
