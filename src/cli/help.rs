@@ -1,6 +1,7 @@
 //! Help topics, from the same tables as the man pages, and better words for common mistakes.
 
 mod check;
+mod dialects;
 mod failures;
 
 use std::ffi::OsString;
@@ -43,7 +44,7 @@ pub(crate) fn short(style: Style) -> String {
            openmux providers compare claude-sonnet-5\n  \
            openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
            git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures|check\n",
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures|check|dialects\n",
         heading("Usage:"),
         heading("No key needed"),
         heading("Key needed"),
@@ -61,6 +62,7 @@ pub(crate) fn topics() -> Vec<(&'static str, String)> {
         ("messages", MESSAGES.to_owned()),
         ("failures", failures::text()),
         ("check", check::TEXT.to_owned()),
+        ("dialects", dialects::text()),
     ]
 }
 

@@ -7,15 +7,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::codec::{Dialect, Voice};
+use super::codec::{Dialect, Voice, options};
 use super::count::Permit;
+use super::decided::Decided;
 use super::problem::Problem;
 use super::reply::{Answer, Answering, Reply, json, refusal, set};
-use super::run::{Decided, Run, Wishes, ended};
+use super::run::{Run, ended};
 use super::served::Served;
 use super::{Worker, intake};
-use crate::catalog::resolve::resolve;
-use crate::chat::ChatRequest;
 use crate::dispatch::ChatReport;
 
 /// What OpenAI's clients and what Anthropic's call the id of a request.
@@ -25,6 +24,10 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-openmux-attempts");
 const DECISION: HeaderName = HeaderName::from_static("x-openmux-decision-id");
 const COST: HeaderName = HeaderName::from_static("x-openmux-cost");
 const DROPPED: HeaderName = HeaderName::from_static("x-openmux-dropped");
+/// The model that answers, where it is not the one that was asked for.
+const FALLBACK: HeaderName = HeaderName::from_static("x-openmux-fallback");
+/// What of the request's options is not done.
+const WARNING: HeaderName = HeaderName::from_static("x-openmux-warning");
 /// Asks for the routing in the body: `enabled`.
 const METADATA: &str = "x-openmux-metadata";
 
@@ -66,11 +69,13 @@ async fn begin(
         let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
         return Err(Problem { retry_after: Some(Duration::from_secs(1)), ..busy });
     };
-    let body = intake::object(&gateway.config, headers, body).await?;
-    let asked = dialect.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
-    let resolved = resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
-    let request = ChatRequest { model: resolved.model.clone(), ..asked.request };
-    let decided = Decided::new(gateway, &resolved, request, Wishes::of(&gateway.config, &resolved))?;
+    let mut body = intake::object(&gateway.config, headers, body).await?;
+    let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
+    let mut asked = dialect.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
+    if options.include_usage {
+        asked.voice.include_usage();
+    }
+    let decided = Decided::new(gateway, asked.request, options)?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
     Ok((permit, Begun { decided, dialect, voice: asked.voice, metadata }))
 }
@@ -97,7 +102,7 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answe
         None => failure(begun.dialect, &decided, &report),
     };
     set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
-    identify(&mut response, &decided.hex());
+    identify(&mut response, &decided);
     served.status(response.status());
     response
 }
@@ -114,7 +119,7 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: S
         served.chat(&decided, report);
         let mut response = failure(begun.dialect, &decided, report);
         set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
-        identify(&mut response, &decided.hex());
+        identify(&mut response, &decided);
         served.status(response.status());
         return response;
     }
@@ -134,7 +139,7 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: S
     set(&mut response, PROVIDER, &provider);
     set(&mut response, ATTEMPTS, &attempts.to_string());
     say_dropped(&dropped, &mut response);
-    identify(&mut response, &id);
+    identify(&mut response, &decided);
     response
 }
 
@@ -144,10 +149,17 @@ fn failure(dialect: Dialect, decided: &Decided, report: &ChatReport) -> Answer {
     refusal(dialect, &problem, Some(&decided.hex()))
 }
 
-/// By which id it can be asked for later.
-fn identify(response: &mut Answer, id: &str) {
+/// By which id it can be asked for later; whether another model answered than was asked for; what was not done.
+fn identify(response: &mut Answer, decided: &Decided) {
+    let id = decided.hex();
     for name in REQUEST.into_iter().chain([DECISION]) {
-        set(response, name, id);
+        set(response, name, &id);
+    }
+    if !decided.fallen.is_empty() {
+        set(response, FALLBACK, decided.request.model.as_str());
+    }
+    if !decided.wishes.warnings.is_empty() {
+        set(response, WARNING, &decided.wishes.warnings.join("; "));
     }
 }
 

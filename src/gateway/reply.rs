@@ -113,6 +113,10 @@ impl Answering {
             report => report,
         };
         let mut out = String::new();
+        if self.run.has_moved() {
+            let decided = &self.run.decided;
+            self.stream.falls_back(&decided.hex(), decided.created(), decided.request.model.as_str());
+        }
         for event in self.run.take() {
             self.stream.event(&event, &mut out);
         }

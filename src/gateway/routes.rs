@@ -41,6 +41,7 @@ impl Place {
         let named = |name: &str| percent_decode_str(name).decode_utf8_lossy().into_owned();
         Some(match path {
             "/v1/chat/completions" => Self::Chat(Dialect::OpenaiChat),
+            "/v1/responses" => Self::Chat(Dialect::OpenaiResponses),
             "/v1/messages" => Self::Chat(Dialect::AnthropicMessages),
             "/v1/messages/count_tokens" => Self::Count,
             "/v1/models" => Self::Models,
@@ -73,6 +74,7 @@ impl Place {
     const fn route(&self) -> &'static str {
         match self {
             Self::Chat(Dialect::OpenaiChat) => "/v1/chat/completions",
+            Self::Chat(Dialect::OpenaiResponses) => "/v1/responses",
             Self::Chat(Dialect::AnthropicMessages) => "/v1/messages",
             Self::Count => "/v1/messages/count_tokens",
             Self::Models => "/v1/models",
@@ -172,7 +174,7 @@ async fn looked_up(worker: &Worker, place: Place, request: Request<Incoming>) ->
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();
             let body = intake::object(&gateway.config, &head.headers, body).await?;
-            aside(move || explain::body(&gateway, &body)).await?
+            aside(move || explain::body(&gateway, &head.headers, body)).await?
         }
         Place::Explain => aside(move || explain::query(&gateway, &query)).await?,
         Place::Generation(id) => {

@@ -5,7 +5,9 @@ pub mod anthropic;
 pub(crate) mod json;
 pub(crate) mod media;
 pub mod openai;
+pub mod options;
 pub mod prices;
+pub mod responses;
 
 use http::HeaderMap;
 use serde_json::{Map, Value};
@@ -20,18 +22,21 @@ use crate::units::Usd;
 pub enum Dialect {
     /// OpenAI Chat Completions; also that of everything that is no chat.
     OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
     /// Anthropic Messages.
     AnthropicMessages,
 }
 
 impl Dialect {
     /// All of them.
-    const ALL: [Self; 2] = [Self::OpenaiChat, Self::AnthropicMessages];
+    const ALL: [Self; 3] = [Self::OpenaiChat, Self::OpenaiResponses, Self::AnthropicMessages];
 
     /// What ids of answers begin with.
     const fn prefix(self) -> &'static str {
         match self {
             Self::OpenaiChat => "chatcmpl-",
+            Self::OpenaiResponses => "resp_",
             Self::AnthropicMessages => "msg_",
         }
     }
@@ -55,6 +60,7 @@ impl Dialect {
     pub fn read(self, headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, String> {
         match self {
             Self::OpenaiChat => openai::ask::read(body),
+            Self::OpenaiResponses => responses::ask::read(body),
             Self::AnthropicMessages => anthropic::ask::read(headers, body),
         }
     }
@@ -63,7 +69,7 @@ impl Dialect {
     #[must_use]
     pub fn error(self, problem: &Problem, id: Option<&str>) -> Value {
         match self {
-            Self::OpenaiChat => openai::whole::error(problem),
+            Self::OpenaiChat | Self::OpenaiResponses => openai::whole::error(problem),
             Self::AnthropicMessages => anthropic::whole::error(problem, id),
         }
     }
@@ -84,6 +90,8 @@ pub struct Asked {
 pub trait Voice: std::fmt::Debug {
     /// The document of a whole answer.
     fn whole(&self, events: &[ChatEvent], ended: &Ended) -> Value;
+    /// A stream is to end with what was used, in dialects where that is a matter of asking.
+    fn include_usage(&mut self) {}
     /// A stream of an answer by the id of its decision, begun at that second, of that model.
     fn stream(&self, decision: &str, created: i64, model: &str) -> Box<dyn Stream>;
 }
@@ -113,6 +121,9 @@ pub struct Ended {
 
 /// How a dialect streams an answer: pieces of server-sent events, each whole.
 pub trait Stream {
+    /// Another model than before is asked, before anything of an answer has come: its answer has this id, and was begun at
+    /// that second.
+    fn falls_back(&mut self, decision: &str, created: i64, model: &str);
     /// One event of the answer.
     fn event(&mut self, event: &ChatEvent, out: &mut String);
     /// The answer is whole.

@@ -49,7 +49,19 @@ const MESSAGES: Tongue = Tongue {
     natives: &[Protocol::AnthropicMessages, Protocol::VertexAnthropic],
 };
 
-const ALL: [Tongue; 1] = [MESSAGES];
+const RESPONSES: Tongue = Tongue {
+    dialect: Dialect::OpenaiResponses,
+    protocol: Protocol::OpenaiResponses,
+    flags_errors: false,
+    stops: false,
+    budgets: false,
+    says_strict: true,
+    caches: false,
+    schema_name: "weather",
+    natives: &[Protocol::OpenaiResponses, Protocol::OpenaiChat],
+};
+
+const ALL: [Tongue; 2] = [MESSAGES, RESPONSES];
 
 fn words() -> impl Strategy<Value = String> {
     "[a-z\"\\\\ {}\u{e9}\u{1f980}]{0,10}[a-z]"
@@ -124,7 +136,9 @@ fn requests(tongue: Tongue) -> impl Strategy<Value = ChatRequest> {
     (turns, wishes, any::<[bool; 5]>()).prop_map(move |((system, first, turns), wishes, flags)| {
         let (tools, choice, parallel, shaped, effort) = wishes;
         let [stream, samples, stops, marks, cache] = flags;
-        let system = system.map(|texts| Message::of(Role::System, texts.into_iter().map(Part::Text).collect()));
+        let most = if tongue.caches { 2 } else { 1 };
+        let system =
+            system.map(|texts| Message::of(Role::System, texts.into_iter().take(most).map(Part::Text).collect()));
         let has_system = system.is_some();
         let mut messages: Vec<Message> = system.into_iter().collect();
         messages.push(Message::of(Role::User, first));

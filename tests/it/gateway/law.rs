@@ -5,6 +5,7 @@ use openmux::catalog::{Endpoint, EndpointId, ModelId, Protocol, Provider, Provid
 use openmux::chat::{ChatEvent, ChatRequest, Finish, Message, Role};
 use openmux::gateway::codec::anthropic::stream::Messages;
 use openmux::gateway::codec::openai::chunk::Completions;
+use openmux::gateway::codec::responses::whole::Responses;
 use openmux::gateway::codec::{Dialect, Ended, Voice};
 use openmux::units::{Tokens, Usd};
 use openmux::upstream::wire::{Frame, Framer};
@@ -71,8 +72,11 @@ fn said() -> impl Strategy<Value = Said> {
             events.extend(piece);
         }
         // As every provider says it.
-        let calls = calls > 0 && finish == Finish::Stop;
-        let finish = if calls { Finish::ToolCalls } else { finish };
+        let finish = match (calls > 0, finish) {
+            (true, Finish::Stop) => Finish::ToolCalls,
+            (false, Finish::ToolCalls) => Finish::Stop,
+            (_, finish) => finish,
+        };
         events.push(ChatEvent::Finished { finish, native: finish.name().to_owned() });
         let (input, output, cached, reasoning, priced) = counts;
         let usage = Usage {
@@ -140,7 +144,22 @@ const MESSAGES: Spoken = Spoken {
     whole: |said| Messages { hides_thoughts: false }.whole(&said.events, &said.ended).to_string(),
 };
 
-const ALL: [Spoken; 2] = [CHAT, MESSAGES];
+const RESPONSES: Spoken = Spoken {
+    dialect: Dialect::OpenaiResponses,
+    protocol: Protocol::OpenaiResponses,
+    native: |finish| match finish {
+        Finish::Length => "max_output_tokens",
+        Finish::Filter => "content_filter",
+        _ => "completed",
+    },
+    signs: true,
+    bills: true,
+    end: "event: response.",
+    stream: |said| streamed(&Responses::default(), said),
+    whole: |said| Responses::default().whole(&said.events, &said.ended).to_string(),
+};
+
+const ALL: [Spoken; 3] = [CHAT, MESSAGES, RESPONSES];
 
 /// What a decoder is to say of it.
 fn expected(spoken: &Spoken, said: &Said) -> Vec<ChatEvent> {
@@ -299,12 +318,17 @@ fn the_laws_see_planted_bugs() {
         with(MESSAGES, |said| (MESSAGES.stream)(said).replace("signature_delta", "seal_delta")),
         with(MESSAGES, |said| (MESSAGES.stream)(said).replace("\"refusal\"", "\"end_turn\"")),
         with(MESSAGES, |said| (MESSAGES.stream)(&counted_twice(said))),
+        with(RESPONSES, |said| (RESPONSES.stream)(said).replace("reasoning_summary", "summary")),
+        with(RESPONSES, |said| (RESPONSES.stream)(said).replace("encrypted_content", "sealed_content")),
+        with(RESPONSES, |said| (RESPONSES.stream)(said).replace("response.incomplete", "response.completed")),
+        with(RESPONSES, |said| (RESPONSES.stream)(&rounded(said))),
     ] {
         assert!(tried(the_same, &bug).is_err(), "a planted bug of {:?} went unnoticed", bug.dialect);
     }
     for bug in [
         with(CHAT, |said| (CHAT.stream)(said).replace("\n\n", "\n\ndata: [DONE]\n\n")),
         with(MESSAGES, |said| (MESSAGES.stream)(said).replace("content_block_stop", "message_stop")),
+        with(RESPONSES, |said| (RESPONSES.stream)(said).replace("response.in_progress", "response.completed")),
     ] {
         assert!(tried(no_end_before_the_end, &bug).is_err(), "a planted bug of {:?} went unnoticed", bug.dialect);
     }

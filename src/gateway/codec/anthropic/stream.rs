@@ -175,6 +175,11 @@ fn delta(index: usize, kind: &str, name: &str, text: &str, out: &mut String) {
 }
 
 impl Stream for Blocks {
+    fn falls_back(&mut self, decision: &str, _created: i64, model: &str) {
+        (self.decision, self.model) = (decision.to_owned(), model.to_owned());
+        self.usage = Usage::default();
+    }
+
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         match event {
             ChatEvent::Started { .. } | ChatEvent::Billed(_) => {}

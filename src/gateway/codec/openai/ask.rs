@@ -48,6 +48,10 @@ const NATIVE: [(&str, bool); 13] = [
     ("repetition_penalty", false),
 ];
 
+/// Marks of an account's own are the same in OpenAI's other dialect.
+const BOTH: &[Protocol] = &[Protocol::OpenaiChat, Protocol::OpenaiResponses];
+const HERE: &[Protocol] = &[Protocol::OpenaiChat];
+
 /// The request in a body.
 ///
 /// # Errors
@@ -84,7 +88,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
             .into_iter()
             .filter_map(|(name, hint)| {
                 let value = set(body, name)?.clone();
-                Some(Native { protocols: &[Protocol::OpenaiChat], name, value, hint })
+                Some(Native { protocols: if hint { BOTH } else { HERE }, name, value, hint })
             })
             .collect(),
         stream: flag(body, "stream", "").map_err(placed)?.unwrap_or(false),
@@ -154,22 +158,30 @@ fn schema(body: &Map<String, Value>) -> Result<Option<AnswerSchema>, Wrong> {
         "json_schema" => {
             let at = "response_format.json_schema";
             let wrapped = object(fields.get("json_schema").unwrap_or(&Value::Null), at)?;
-            only(wrapped, at, &["name", "schema", "strict", "description"])?;
-            let name = needed(wrapped, "name", at)?;
-            if !is_name(name) {
-                return Err(format!("{at}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
-            }
-            let mut schema = wrapped.get("schema").cloned().unwrap_or(Value::Null);
-            let members = schema.as_object_mut().ok_or_else(|| format!("{at}.schema: not an object"))?;
-            if let Some(description) = text(wrapped, "description", at)? {
-                members.entry("description").or_insert_with(|| description.into());
-            }
-            // Whether it is asked for in strict mode follows from the schema, at each provider.
-            flag(wrapped, "strict", at)?;
-            Ok(Some(AnswerSchema { name: name.to_owned(), schema }))
+            schema_of(wrapped, &["name", "schema", "strict", "description"], at).map(Some)
         }
         other => Err(format!("{at}.type: \"{other}\" is none of text, json_object, json_schema")),
     }
+}
+
+/// A schema with its name; `known` is what may stand beside it.
+///
+/// # Errors
+/// What is wrong, with its place.
+pub(crate) fn schema_of(wrapped: &Map<String, Value>, known: &[&str], at: &str) -> Result<AnswerSchema, Wrong> {
+    only(wrapped, at, known)?;
+    let name = needed(wrapped, "name", at)?;
+    if !is_name(name) {
+        return Err(format!("{at}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
+    }
+    let mut schema = wrapped.get("schema").cloned().unwrap_or(Value::Null);
+    let members = schema.as_object_mut().ok_or_else(|| format!("{at}.schema: not an object"))?;
+    if let Some(description) = text(wrapped, "description", at)? {
+        members.entry("description").or_insert_with(|| description.into());
+    }
+    // Whether it is asked for in strict mode follows from the schema, at each provider.
+    flag(wrapped, "strict", at)?;
+    Ok(AnswerSchema { name: name.to_owned(), schema })
 }
 
 fn effort(body: &Map<String, Value>) -> Result<Option<Effort>, Wrong> {

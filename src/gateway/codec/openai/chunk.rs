@@ -22,6 +22,10 @@ impl Voice for Completions {
         completion(events, ended)
     }
 
+    fn include_usage(&mut self) {
+        self.include_usage = true;
+    }
+
     fn stream(&self, decision: &str, created: i64, model: &str) -> Box<dyn Stream> {
         let id = Dialect::OpenaiChat.answer_id(decision);
         Box::new(Chunks::new(&id, created, model, self.include_usage))
@@ -42,12 +46,7 @@ impl Chunks {
     /// A stream of an answer by this id (`chatcmpl-...`), begun at that second, of that model.
     #[must_use]
     pub fn new(id: &str, created: i64, model: &str, include_usage: bool) -> Self {
-        let head = format!(
-            "data: {{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":{},\"choices\":[",
-            quoted(id),
-            quoted(model)
-        );
-        Self { head, include_usage, begun: false, finish: None }
+        Self { head: head(id, created, model), include_usage, begun: false, finish: None }
     }
 
     /// A chunk with this delta, whose braces are left out.
@@ -76,7 +75,20 @@ impl Chunks {
     }
 }
 
+/// What every chunk begins with, up to its choices.
+fn head(id: &str, created: i64, model: &str) -> String {
+    format!(
+        "data: {{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":{},\"choices\":[",
+        quoted(id),
+        quoted(model)
+    )
+}
+
 impl Stream for Chunks {
+    fn falls_back(&mut self, decision: &str, created: i64, model: &str) {
+        self.head = head(&Dialect::OpenaiChat.answer_id(decision), created, model);
+    }
+
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         let delta = match event {
             ChatEvent::Text(text) => format!("\"content\":{}", quoted(text)),

@@ -171,22 +171,30 @@ fn call(value: &Value, at: &str) -> Result<ToolCall, Wrong> {
     if !is_name(name) {
         return Err(format!("{inner}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
     }
-    let arguments = match function.get("arguments") {
-        None | Some(Value::Null) => "{}".to_owned(),
-        Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
-        Some(Value::String(text)) => {
-            serde_json::from_str::<Map<String, Value>>(text)
-                .map_err(|error| format!("{inner}.arguments: not the text of a JSON object: {error}"))?;
-            text.clone()
-        }
-        Some(object @ Value::Object(_)) => object.to_string(),
-        Some(_) => return Err(format!("{inner}.arguments: not the text of a JSON object")),
-    };
+    let arguments = arguments_of(function, &inner)?;
     Ok(ToolCall {
         id: needed(fields, "id", at)?.to_owned(),
         name: name.to_owned(),
         arguments,
         signature: text(fields, "signature", at)?.map(str::to_owned),
+    })
+}
+
+/// The arguments of a call: the text of a JSON object, or one.
+///
+/// # Errors
+/// They are neither; `at` is the place of the call.
+pub(crate) fn arguments_of(fields: &Map<String, Value>, at: &str) -> Result<String, Wrong> {
+    Ok(match fields.get("arguments") {
+        None | Some(Value::Null) => "{}".to_owned(),
+        Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
+        Some(Value::String(text)) => {
+            serde_json::from_str::<Map<String, Value>>(text)
+                .map_err(|error| format!("{at}.arguments: not the text of a JSON object: {error}"))?;
+            text.clone()
+        }
+        Some(object @ Value::Object(_)) => object.to_string(),
+        Some(_) => return Err(format!("{at}.arguments: not the text of a JSON object")),
     })
 }
 
