@@ -1,4 +1,4 @@
-"""The official Anthropic client against the gateway at argv[1], before simulated providers."""
+"""The official Anthropic client against the gateways at argv[1], and at argv[2], where answers break off."""
 
 import sys
 
@@ -58,12 +58,13 @@ def structured(client):
 
 
 def thinking(client):
+    adaptive, low = {"type": "adaptive"}, {"effort": "low"}
     message = client.messages.create(
-        model=MODEL, max_tokens=4000, messages=HELLO, thinking={"type": "adaptive"}, extra_body={"output_config": {"effort": "low"}}
+        model=MODEL, max_tokens=4000, messages=HELLO, thinking=adaptive, output_config=low
     )
     assert message.content[-1].type == "text", message
     goes_on = [*HELLO, {"role": "assistant", "content": message.content}, {"role": "user", "content": "Go on."}]
-    message = client.messages.create(model=MODEL, max_tokens=4000, messages=goes_on, thinking={"type": "adaptive"})
+    message = client.messages.create(model=MODEL, max_tokens=4000, messages=goes_on, thinking=adaptive)
     assert message.content[-1].type == "text", message
 
 
@@ -87,12 +88,24 @@ def cancelled(client):
     whole(client)
 
 
+def broken(client):
+    try:
+        with client.messages.stream(model=MODEL, max_tokens=200, messages=HELLO) as stream:
+            text = ""
+            for piece in stream.text_stream:
+                text += piece
+    except anthropic.APIStatusError as error:
+        assert text and error.body["error"]["class"] == "stream_broken", error.body
+    else:
+        raise AssertionError("half an answer is no answer")
+
+
 def counted(client):
     counted = client.messages.count_tokens(model=MODEL, messages=HELLO)
     assert counted.input_tokens > 0, counted
 
 
-def main(address):
+def main(address, breaking):
     by_key = anthropic.Anthropic(base_url=f"http://{address}", api_key="any", max_retries=0)
     below_api = anthropic.Anthropic(base_url=f"http://{address}/api", auth_token="any", max_retries=0)
     zenmux = anthropic.Anthropic(base_url=f"http://{address}/api/anthropic", api_key="any", max_retries=0)
@@ -101,6 +114,8 @@ def main(address):
     for step in (streamed, tools, structured, thinking, errors, cancelled, counted):
         step(by_key)
         print("ok", step.__name__)
+    broken(anthropic.Anthropic(base_url=f"http://{breaking}", api_key="any", max_retries=0))
+    print("all good")
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The official OpenAI client against the gateway at argv[1], before simulated providers."""
+"""The official OpenAI client against the gateways at argv[1], and at argv[2], where answers break off."""
 
 import json
 import sys
@@ -44,9 +44,9 @@ def chat_tools(client):
         assert told.choices[0].finish_reason == "tool_calls", told
         call = told.choices[0].message.tool_calls[0]
         assert call.function.name == "weather" and "city" in json.loads(call.function.arguments), told
-    result = {"role": "tool", "tool_call_id": call.id, "content": "rain"}
-    goes_on = [*HELLO, response.choices[0].message, {**result, "tool_call_id": response.choices[0].message.tool_calls[0].id}]
-    assert client.chat.completions.create(**{**asked, "messages": goes_on}).choices[0].finish_reason
+        result = {"role": "tool", "tool_call_id": call.id, "content": "rain"}
+        goes_on = [*HELLO, told.choices[0].message.to_dict(), result]
+        assert client.chat.completions.create(**{**asked, "messages": goes_on}).choices[0].finish_reason
 
 
 def chat_structured(client):
@@ -123,13 +123,26 @@ def cancelled(client):
     chat(client)
 
 
+def broken(client):
+    text = ""
+    try:
+        for chunk in client.chat.completions.create(model=MODEL, messages=HELLO, stream=True):
+            text += "".join(choice.delta.content or "" for choice in chunk.choices)
+    except openai.APIError as error:
+        assert text and error.body["class"] == "stream_broken", error.body
+    else:
+        raise AssertionError("half an answer is no answer")
+    *_, last = client.responses.create(model="openai/gpt-5", input="Hello!", stream=True)
+    assert last.type == "response.failed" and last.response.error.message, last
+
+
 def models(client):
     listed = client.models.list().data
     assert any(model.id == "anthropic/claude-sonnet-5" for model in listed), len(listed)
     assert client.models.retrieve("anthropic/claude-sonnet-5").id == "anthropic/claude-sonnet-5"
 
 
-def main(address):
+def main(address, breaking):
     client = openai.OpenAI(base_url=f"http://{address}/v1", api_key="any", max_retries=0)
     below_api = openai.OpenAI(base_url=f"http://{address}/api/v1", api_key="any", max_retries=0)
     chat(below_api)
@@ -148,6 +161,8 @@ def main(address):
     ):
         step(client)
         print("ok", step.__name__)
+    broken(openai.OpenAI(base_url=f"http://{breaking}/v1", api_key="any", max_retries=0))
+    print("all good")
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])
