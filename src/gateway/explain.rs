@@ -7,8 +7,8 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::Gateway;
-use super::codec::options::{self, Options};
 use super::codec::Dialect;
+use super::codec::options::{self, Options};
 use super::decided::{Asking, Link, of_model};
 use super::problem::Problem;
 use crate::catalog::ModelId;

@@ -44,10 +44,25 @@ fn a_stream_is_items_one_after_the_other() {
     let events = answer.events();
     let events: Vec<Value> = events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
     let kinds: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
-    insta::assert_snapshot!(kinds.join("\n"), @"");
+    insta::assert_snapshot!(kinds.join("\n"), @r#"
+    response.created
+    response.in_progress
+    response.output_item.added
+    response.content_part.added
+    response.output_text.delta
+    response.output_text.delta
+    response.output_text.done
+    response.content_part.done
+    response.output_item.done
+    response.completed
+    "#);
     assert!(events.iter().enumerate().all(|(at, event)| event["sequence_number"] == at), "{events:?}");
     let response = &events.last().unwrap()["response"];
-    assert_eq!((&response["dropped"], &response["usage"]["output_tokens"]), (&json!(["user"]), &3.into()), "{response}");
+    assert_eq!(
+        (&response["dropped"], &response["usage"]["output_tokens"]),
+        (&json!(["user"]), &3.into()),
+        "{response}"
+    );
     assert_eq!(response["output"][0]["content"][0]["text"], "Hello, you.");
 }
 

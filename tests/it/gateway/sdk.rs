@@ -2,7 +2,10 @@
 //!
 //! They are Python, in an environment that `.ci/run` makes (`target/sdk-venv`, or where `OPENMUX_SDK_VENV` says).
 
-#![expect(clippy::disallowed_methods, reason = "where the clients are, and whether they must be there, is for whoever runs the tests")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "where the clients are, and whether they must be there, is for whoever runs the tests"
+)]
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -43,7 +46,8 @@ fn served(home: &Home, name: &str, scenario: &str) -> Served {
 fn driven(script: &str) {
     let Some(python) = python() else { return };
     let home = Home::new();
-    let (quick, breaking) = (served(&home, "quick.toml", QUICK), served(&home, "breaking.toml", &[QUICK, BREAK].concat()));
+    let (quick, breaking) =
+        (served(&home, "quick.toml", QUICK), served(&home, "breaking.toml", &[QUICK, BREAK].concat()));
     let script = format!("{}/tests/it/gateway/sdk/{script}", env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python);
     command.env_clear().current_dir(home.path()).arg("-B").arg(script);

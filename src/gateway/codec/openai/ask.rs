@@ -88,7 +88,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
             .into_iter()
             .filter_map(|(name, hint)| {
                 let value = set(body, name)?.clone();
-                Some(Native { protocols: if hint { BOTH } else { HERE }, name, value, hint })
+                Some(Native { protocols: if hint && name != "store" { BOTH } else { HERE }, name, value, hint })
             })
             .collect(),
         stream: flag(body, "stream", "").map_err(placed)?.unwrap_or(false),

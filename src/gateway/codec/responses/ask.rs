@@ -110,11 +110,15 @@ fn passed_over(body: &Map<String, Value>) -> Result<(), Wrong> {
     }
     match text(body, "truncation", "")? {
         None | Some("disabled") => {}
-        Some(other) => return Err(format!("truncation: \"{other}\" cannot be asked for; no part of an input is left out")),
+        Some(other) => {
+            return Err(format!("truncation: \"{other}\" cannot be asked for; no part of an input is left out"));
+        }
     }
     match text(body, "service_tier", "")? {
         None | Some("auto" | "default") => {}
-        Some(other) => return Err(format!("service_tier: \"{other}\" has another price, only \"default\" can be asked for")),
+        Some(other) => {
+            return Err(format!("service_tier: \"{other}\" has another price, only \"default\" can be asked for"));
+        }
     }
     if let Some(options) = set(body, "stream_options") {
         only(object(options, "stream_options")?, "stream_options", &["include_obfuscation"])?;
