@@ -13,6 +13,7 @@ use super::args::{self, Color, Format, Global};
 use super::clouds;
 use super::config::{self, Config};
 use super::contract::{ENVIRONMENT, Exit};
+use super::day;
 use super::error::{CliError, nearest};
 use super::render::json::Envelope;
 use super::render::text::Style;
@@ -23,7 +24,7 @@ use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
 
 /// Everything that a command needs to know of its surroundings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// The format that was asked for.
     pub format: Option<Format>,
@@ -236,6 +237,17 @@ impl Settings {
         Ok((self, cautions))
     }
 
+    /// The same surroundings with the configuration that is there now.
+    ///
+    /// # Errors
+    /// As [`Settings::configured`].
+    pub(crate) fn again(&self) -> Result<(Self, Vec<String>), CliError> {
+        let mut fresh = self.clone();
+        fresh.config = Config::default();
+        fresh.keys.own.clear();
+        fresh.configured()
+    }
+
     /// The user's home directory.
     fn home(&self) -> Option<PathBuf> {
         ["HOME", "USERPROFILE"].into_iter().find_map(|name| self.keys.vars.plain(name)).map(PathBuf::from)
@@ -282,7 +294,7 @@ impl Settings {
     }
 
     /// `catalog.d/*.toml`, in order of their names.
-    fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
+    pub(crate) fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
         let Some(folder) = self.config_dir.as_ref().map(|folder| folder.join("catalog.d")) else {
             return Ok(Vec::new());
         };
@@ -382,8 +394,7 @@ impl Settings {
 
 /// How many days old the catalog is.
 pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
-    let made = format!("{}T00:00:00Z", catalog.generated()).parse::<Timestamp>().unwrap_or(now);
-    (now.as_second() - made.as_second()).div_euclid(86_400).max(0)
+    day::until(catalog.generated(), now).map_or(0, |left| (-left).max(0))
 }
 
 /// Says once that the catalog is old.
