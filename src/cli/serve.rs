@@ -1,5 +1,6 @@
 //! `openmux serve`: the gateway, until it is stopped.
 
+mod log;
 mod renew;
 
 use std::cell::Cell;
@@ -7,6 +8,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::log::Log;
 use super::args::ServeArgs;
 use super::contract::Exit;
 use super::error::CliError;
@@ -18,7 +20,7 @@ use super::settings::{self, Settings, read_text};
 use super::{Outcome, chat, note, out, sandbox, warn};
 use crate::catalog::Catalog;
 use crate::dispatch::{Sandboxed, group};
-use crate::gateway::{Explain, Gateway, LogLine, Token, serve};
+use crate::gateway::{Explain, Gateway, Token, serve};
 use crate::sandbox::{Running, SandboxProvider};
 use crate::store::redis::{Address, Setup, Shared, Told};
 use crate::store::{Memory, ObservationStore};
@@ -78,6 +80,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
             retries: Arc::default(),
             sandbox,
             transport,
+            log: (!quiet).then(Log::start),
         };
         let (owned, config) = kept.with(settings, (catalog, overlays))?;
         let serving = serve(Gateway::new(owned, config), listener, threads).map_err(failed)?;
@@ -202,11 +205,4 @@ fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
         document.insert("fallback".to_owned(), fallback_json(&explained.fallback));
         document.into()
     })
-}
-
-/// One line a request, as JSON.
-fn log(line: &LogLine, quiet: bool) {
-    if !quiet {
-        out::talk(&format!("{}\n", line.json()));
-    }
 }

@@ -74,7 +74,7 @@ pub struct Config {
     /// The most that all requests of a day (UTC) may cost together.
     pub day_cap: Option<Usd>,
     /// Takes what is noted of each request.
-    pub log: Box<dyn Fn(&LogLine) + Send + Sync>,
+    pub log: Box<dyn Fn(LogLine) + Send + Sync>,
     /// Puts a decision into words, as `route explain -o json` does.
     pub explain: Option<Explain>,
 }

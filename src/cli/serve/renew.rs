@@ -14,7 +14,8 @@ use super::super::error::CliError;
 use super::super::prompt::{self, Standing};
 use super::super::settings::{self, Settings};
 use super::super::{note, warn};
-use super::{explainer, log, token};
+use super::log::Log;
+use super::{explainer, token};
 use crate::catalog::Catalog;
 use crate::dispatch::{Owned, Sandboxed};
 use crate::gateway::{Config, Renewal};
@@ -41,6 +42,8 @@ pub(super) struct Kept {
     pub(super) sandbox: Option<Sandboxed>,
     /// How the outside is reached.
     pub(super) transport: TransportConfig,
+    /// Where lines go; `None` where it is quiet.
+    pub(super) log: Option<Log>,
 }
 
 impl Kept {
@@ -57,7 +60,6 @@ impl Kept {
         }
         let Standing { constraints, policy, region, fallback, fallback_on } =
             prompt::standing(settings, &catalog, args.profile.as_ref())?;
-        let quiet = settings.quiet;
         let config = Config {
             token: token(settings, args)?,
             hosts: args.host_name.clone(),
@@ -68,7 +70,10 @@ impl Kept {
             fallback_on,
             total: settings.total_timeout(args.timeout)?,
             day_cap,
-            log: Box::new(move |line| log(line, quiet)),
+            log: match &self.log {
+                Some(log) => Box::new(log.taker()),
+                None => Box::new(|_| {}),
+            },
             explain: Some(explainer(&catalog, overlays)),
             ..Config::default()
         };

@@ -36,6 +36,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::support::overlay::{NAMES, key_variable, serving};
+use super::support::schemas;
 use super::support::server::Server;
 
 #[expect(clippy::disallowed_methods, reason = "the tests' gateway lives now")]
@@ -170,8 +171,13 @@ impl Response {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
+    /// The body; a document of ours (`route.explain/1`) is what its schema says.
     fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+        let value: Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body));
+        if value["schema"].is_string() {
+            schemas::assert_kept(&[], &format!("{value}\n"), "");
+        }
+        value
     }
 
     /// The error's member of that name.
