@@ -4,6 +4,7 @@
 //! one model reads that model's lines and no others. Nothing here reads a file, a clock or the environment.
 
 mod builtin;
+pub mod diff;
 pub mod file;
 pub mod fresh;
 pub mod geo;

@@ -31,6 +31,7 @@ pub(crate) fn short(style: Style) -> String {
            route replay         A decision of the past, made again\n  \
            route simulate       Your calls under other policies\n  \
            check                Assert facts about models, for CI\n  \
+           catalog update       Newer models and prices\n  \
            sandbox              Simulated providers on this machine\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
@@ -180,6 +181,12 @@ spent_usd, set_aside_usd, left_usd.
 check -o json has a row for each assertion: verdict (ok, no, unknown),
 subject, provider, assertion, wanted, found, message, fix, file, line,
 code (why it is unknown: the name of an exit code).
+
+catalog update -o json has outcome (updated, newest, dry_run), source,
+before and after (days), providers, endpoints, priced (what the source
+lists), changes[] (change, model, provider, wire_id, what, before,
+after; null where there is no such side) and left_out[] (what, why).
+catalog diff -o json has the same changes as data.
 
 providers probe -o json has a row for each endpoint, the fastest first:
 provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,

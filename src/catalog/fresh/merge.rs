@@ -7,8 +7,8 @@ use super::names::Names;
 use super::{Entry, Listing};
 use crate::catalog::price::{Item, Pricing};
 use crate::catalog::{
-    Capability, Catalog, Dispute, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, Provider,
-    ProviderId, Status, Stored, Written, provider_line, write,
+    Catalog, Dispute, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, Provider, ProviderId,
+    Status, Stored, Written, provider_line, write,
 };
 
 /// The embedded tables with a list laid over them.
@@ -221,7 +221,7 @@ fn agrees(sheet: &Pricing, stated: &Pricing) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::About;
+    use crate::catalog::{About, Capability};
 
     fn merged(list: &str, before: Option<&Stored>) -> Stored {
         let list = Listing::read(list.as_bytes()).unwrap();

@@ -3,6 +3,7 @@
 mod assert;
 mod attach;
 mod budget;
+mod catalog;
 mod check;
 mod environment;
 mod failover;

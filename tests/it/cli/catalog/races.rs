@@ -1,0 +1,77 @@
+//! Updates at the same time, updates that are killed, and everybody else meanwhile.
+
+use super::super::super::support::command::Home;
+use super::super::super::support::gate::Gate;
+use super::super::super::support::server::{Script, Server, Step};
+use super::{answer, current, held, list, moved, page, update, updated};
+
+fn slow(gate: &Gate) -> Script {
+    let body = list().to_string().into_bytes();
+    let steps = vec![Step::Bytes(body[..1000].to_vec()), Step::Pause(gate.clone()), Step::Bytes(body[1000..].to_vec())];
+    Script::stream_of("application/json", steps)
+}
+
+#[test]
+fn one_at_a_time() {
+    let home = Home::new();
+    let gate = Gate::new();
+    let server = Server::start(vec![slow(&gate)]);
+    let first = update(&home, &server, &[]).spawn();
+    gate.wait_reached();
+    let second = update(&home, &server, &[]).run();
+    let back = home.openmux(["catalog", "rollback"]).run();
+    insta::assert_snapshot!(format!("{}\n{}", page(&second), page(&back)), @"");
+    gate.open();
+    let first = first.wait();
+    assert_eq!(first.code, Some(0), "{}", first.snapshot());
+    assert_eq!(server.hits(), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn one_that_is_killed_leaves_what_was_there_and_no_lock() {
+    let (home, _server) = updated();
+    let before = held(&home);
+    let gate = Gate::new();
+    let server = Server::start(vec![slow(&gate)]);
+    let killed = update(&home, &server, &[]).spawn();
+    gate.wait_reached();
+    killed.signal("KILL");
+    assert_eq!(killed.wait().code, None);
+    gate.open();
+    // What is left of one that was killed while it wrote.
+    home.write("cache/catalog.new", "openmux-catalog 1 half");
+    assert_eq!(held(&home), before);
+    let server = Server::start(vec![answer(&list())]);
+    let next = update(&home, &server, &[]).run();
+    assert_eq!(next.code, Some(0), "{}", next.snapshot());
+    assert_ne!(held(&home), before);
+}
+
+#[test]
+fn there_is_a_whole_catalog_at_every_moment() {
+    let (home, _server) = updated();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let updates = scope.spawn(|| {
+            let mut done = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let list = if done % 2 == 0 { list() } else { moved() };
+                let server = Server::start(vec![answer(&list)]);
+                let output = update(&home, &server, &[]).run();
+                assert_eq!(output.code, Some(0), "{}", output.snapshot());
+                done += 1;
+            }
+            done
+        });
+        for _ in 0..8 {
+            let output = home.openmux(["--sandbox", "chat", "-q", "-m", "claude-sonnet-5", "hi"]).run();
+            assert_eq!(output.code, Some(0), "{}", output.snapshot());
+            let shown = home.openmux(["models", "list", "claude-sonnet-5", "-o", "json", "--limit", "1"]).run();
+            assert!(shown.stdout.contains("\"source\":\"updated\"") && shown.stderr.is_empty(), "{}", shown.snapshot());
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(updates.join().unwrap() > 0);
+    });
+    assert!(current(&home).exists());
+}
