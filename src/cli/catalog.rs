@@ -46,6 +46,7 @@ pub(crate) fn rollback(settings: &Settings, args: &CatalogRollback) -> Outcome {
     let json = as_json(settings)?;
     let _lock = files.lock()?;
     let was = settings.tables().generated().to_owned();
+    let nothing = !files.current.exists();
     if args.embedded {
         files.forget()?
     } else {
@@ -61,6 +62,9 @@ pub(crate) fn rollback(settings: &Settings, args: &CatalogRollback) -> Outcome {
             "source": if now.update().is_some() { "updated" } else { "bundled" },
         });
         return print(&format!("{outcome}\n"));
+    }
+    if nothing {
+        return print(&format!("Catalog {was} is the one in the program: there is nothing to go back from\n"));
     }
     print(&format!("Catalog {was} -> {} ({kind})\n", now.generated()))
 }

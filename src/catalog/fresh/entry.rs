@@ -155,7 +155,7 @@ fn rate(prices: &Value, key: &str) -> Result<Option<UsdPerMtok>, String> {
     };
     let price: UsdPerMtok = text.parse().map_err(|error| format!("cost.{key}: {error}"))?;
     if DEAREST.parse().is_ok_and(|most: UsdPerMtok| price > most) {
-        return Err(format!("cost.{key} is absurd: ${text} per 1M tokens"));
+        return Err(format!("cost.{key} is absurd: ${price} per 1M tokens"));
     }
     Ok(Some(price))
 }

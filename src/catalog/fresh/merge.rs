@@ -213,9 +213,12 @@ fn within(dispute: &Dispute, stated: &Pricing) -> bool {
     inside(Item::Input, dispute.input) && inside(Item::Output, dispute.output)
 }
 
-/// Whether a sheet has every figure that is stated; it may have more, which no list of this form can state.
+/// Whether a sheet has every figure that is stated; it may have more, and what is left out is not denied.
 fn agrees(sheet: &Pricing, stated: &Pricing) -> bool {
-    stated.rates.iter().all(|(item, rate)| sheet.rates.get(item) == Some(rate))
+    stated.rates.iter().all(|(item, rate)| {
+        let known = sheet.rates.get(item);
+        known.is_some_and(|known| known.base == rate.base && (rate.tiers.is_empty() || known.tiers == rate.tiers))
+    })
 }
 
 #[cfg(test)]

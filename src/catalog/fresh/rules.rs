@@ -67,7 +67,8 @@ fn vanished(list: &Listing, before: Option<&Stored>) -> Option<Tripped> {
     };
     gone.retain(is_first);
     let examples = gone.iter().take(SHOWN).map(|id| (*id).to_owned()).collect();
-    let seen = format!("{} of the model makers and clouds that it had are not in it", gone.len());
+    let who = if gone.len() == 1 { "model maker or cloud" } else { "model makers or clouds" };
+    let seen = format!("it lacks {} {who} that it had", gone.len());
     (!gone.is_empty()).then_some(Tripped { rule: Rule::Vanished, seen, examples })
 }
 

@@ -8,9 +8,9 @@ use crate::cli::render::sheet::{Cell, Column, Sheet, Show};
 const COLUMNS: [Column; 7] = [
     Column::new("change", "", "CHANGE", Show::Plain, 0),
     Column::new("model", "", "MODEL", Show::Plain, 0),
-    Column::new("provider", "", "PROVIDER", Show::Plain, 0),
+    Column::new("provider", "", "PROVIDER", Show::Plain, 1),
     Column::new("wire_id", "id", "WIRE ID", Show::Plain, 10),
-    Column::new("what", "", "WHAT", Show::Plain, 1),
+    Column::new("what", "", "WHAT", Show::Plain, 0),
     Column::new("before", "", "BEFORE", Show::Plain, 0),
     Column::new("after", "", "AFTER", Show::Plain, 0),
 ];

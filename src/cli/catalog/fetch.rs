@@ -151,7 +151,7 @@ async fn ask(transport: &Transport, uri: &Uri, etag: Option<&str>) -> Result<Got
     match incoming.head.status {
         StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(Got::Unchanged(made)),
         StatusCode::OK => {}
-        status if status.is_redirection() => {
+        status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
             let location = text(&incoming, header::LOCATION);
             return Err(moved(uri, status, location.as_deref()));
         }

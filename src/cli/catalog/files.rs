@@ -41,7 +41,7 @@ impl Files {
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(std::fs::TryLockError::WouldBlock) => {
-                Err(CliError::new(Exit::Config, "busy", "another openmux is changing the catalog")
+                Err(CliError::new(Exit::Unavailable, "busy", "another openmux is changing the catalog")
                     .fact("folder", self.folder.display().to_string())
                     .fix("wait until it is done, and try again"))
             }

@@ -1,6 +1,7 @@
 //! The catalog that commands use: the embedded one, an update in its place where there is one, the user's overlays over
 //! it. A file of an update that cannot be used is said once and passed over: no command fails because of it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -74,7 +75,7 @@ impl Settings {
         };
         let listed = match std::fs::read_dir(&folder) {
             Ok(listed) => listed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => {
                 let message = format!("cannot read the folder {}", folder.display());
                 return Err(CliError::new(Exit::Config, "overlay", message).fact("reason", reason(&error)));
@@ -95,7 +96,7 @@ impl Settings {
 /// Why it cannot be used, as the end of a sentence.
 pub(crate) fn stored(path: &Path) -> Result<Option<Stored>, String> {
     match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(reason(&error)),
         Ok(about) if about.len() > LARGEST => return Err("it is too large".to_owned()),
         Ok(_) => {}

@@ -174,8 +174,23 @@ fn a_file_will_do_and_offline_refuses_the_rest() {
     home.write("api.json", &moved().to_string());
     let output = home.openmux(["--offline", "catalog", "update", "--from", "api.json"]).run();
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
-    insta::assert_snapshot!(home.openmux(["--offline", "catalog", "update"]).run().snapshot().replace(&jiff_today(), "TODAY"), @"");
-    insta::assert_snapshot!(page(&home.openmux(["catalog", "update", "--from", "http://models.example/api.json"]).run()), @"");
+    insta::assert_snapshot!(home.openmux(["--offline", "catalog", "update"]).run().snapshot().replace(&jiff_today(), "TODAY"), @r"
+    exit: 11
+    --- stdout
+
+    --- stderr
+    error: not fetched: --offline refuses https://models.dev/api.json
+      in use  the catalog of TODAY stays (an update)
+      fix:    fetch it yourself, and openmux catalog update --from FILE
+    ");
+    insta::assert_snapshot!(page(&home.openmux(["catalog", "update", "--from", "http://models.example/api.json"]).run()), @r"
+    exit: 2
+    --- stdout
+
+    --- stderr
+    error: http://models.example/api.json can be changed on its way
+      fix:  use https://; http:// is for this machine alone
+    ");
 }
 
 #[test]
@@ -187,11 +202,29 @@ fn there_is_a_way_back() {
     lists.push(held(&home));
     assert_ne!(lists[0], lists[1]);
     let back = home.openmux(["catalog", "rollback"]).run();
-    insta::assert_snapshot!(page(&back), @"");
+    insta::assert_snapshot!(page(&back), @r"
+    exit: 0
+    --- stdout
+    Catalog TODAY -> TODAY (an update)
+
+    --- stderr
+    ");
     assert_eq!(held(&home), lists[0]);
-    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback"]).run()), @"");
+    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback"]).run()), @r"
+    exit: 0
+    --- stdout
+    Catalog TODAY -> 2026-11-24 (the one in the program)
+
+    --- stderr
+    ");
     assert_eq!(held(&home), None);
-    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback", "-o", "json"]).run()), @"");
+    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback", "-o", "json"]).run()), @r#"
+    exit: 0
+    --- stdout
+    {"schema":"catalog.rollback/1","before":"2026-11-24","after":"2026-11-24","source":"bundled"}
+
+    --- stderr
+    "#);
     let (home, _server) = updated();
     assert_eq!(home.openmux(["catalog", "rollback", "--embedded"]).run().code, Some(0));
     assert_eq!(held(&home), None);
@@ -211,7 +244,7 @@ fn a_new_provider_cannot_ask_for_anybody_elses_key() {
     let server = Server::start(vec![answer(&evil)]);
     let output = update(&home, &server, &[]).run();
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
-    insta::assert_snapshot!(output.stderr, @"");
+    insta::assert_snapshot!(output.stderr, @"warning: 2 entries are left out or in part: cheapest may not ask for OPENAI_API_KEY: an overlay can name its key_env; cheapest has an address that is not taken: OPENAI_API_KEY is no part of its address");
     let shown = home.openmux(["providers", "list", "-o", "json"]).run();
     assert!(!shown.stdout.contains("cheapest.example"), "no key is sent there");
     let explained = home.openmux(["route", "explain", "gpt-5", "-o", "json"]).env("OPENAI_API_KEY", "sk-012345").run();

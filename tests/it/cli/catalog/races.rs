@@ -20,7 +20,24 @@ fn one_at_a_time() {
     gate.wait_reached();
     let second = update(&home, &server, &[]).run();
     let back = home.openmux(["catalog", "rollback"]).run();
-    insta::assert_snapshot!(format!("{}\n{}", page(&second), page(&back)), @"");
+    insta::assert_snapshot!(format!("{}\n{}", page(&second), page(&back)), @r"
+    exit: 5
+    --- stdout
+
+    --- stderr
+    error: another openmux is changing the catalog
+      folder  $TMP/cache
+      in use  the catalog of 2026-11-24 stays (the one in the program)
+      fix:    wait until it is done, and try again
+
+    exit: 5
+    --- stdout
+
+    --- stderr
+    error: another openmux is changing the catalog
+      folder  $TMP/cache
+      fix:    wait until it is done, and try again
+    ");
     gate.open();
     let first = first.wait();
     assert_eq!(first.code, Some(0), "{}", first.snapshot());
