@@ -534,6 +534,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--token-env', '--token-env', [CompletionResultType]::ParameterName, 'The variable that holds the token that clients must show')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file that holds it')
             [CompletionResult]::new('--host-name', '--host-name', [CompletionResultType]::ParameterName, 'A further name that clients call it by; others are refused, beside those of this machine')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'What holds for every request: [profiles.NAME] of config.toml. A request narrows it, and chooses for itself what is merely preferred [env: OPENMUX_PROFILE]')
             [CompletionResult]::new('--max-requests', '--max-requests', [CompletionResultType]::ParameterName, 'The most requests at once; more are refused with 503')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'One chat: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT]')
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Making a connection to a provider')

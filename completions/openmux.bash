@@ -1396,7 +1396,7 @@ _openmux() {
             return 0
             ;;
         openmux__subcmd__serve)
-            opts="-o -q -v -h --listen --token-env --token-file --host-name --max-requests --timeout --connect-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
+            opts="-o -q -v -h --listen --token-env --token-file --host-name --profile --max-requests --timeout --connect-timeout --output --json --color --quiet --verbose --offline --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1415,6 +1415,10 @@ _openmux() {
                     return 0
                     ;;
                 --host-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -515,6 +515,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --token-env 'The variable that holds the token that clients must show'
             cand --token-file 'The file that holds it'
             cand --host-name 'A further name that clients call it by; others are refused, beside those of this machine'
+            cand --profile 'What holds for every request: [profiles.NAME] of config.toml. A request narrows it, and chooses for itself what is merely preferred [env: OPENMUX_PROFILE]'
             cand --max-requests 'The most requests at once; more are refused with 503'
             cand --timeout 'One chat: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT]'
             cand --connect-timeout 'Making a connection to a provider'

@@ -612,6 +612,7 @@ complete -c openmux -n "__fish_openmux_using_subcommand serve" -l listen -d 'Whe
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l token-env -d 'The variable that holds the token that clients must show' -r
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l token-file -d 'The file that holds it' -r -F
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l host-name -d 'A further name that clients call it by; others are refused, beside those of this machine' -r
+complete -c openmux -n "__fish_openmux_using_subcommand serve" -l profile -d 'What holds for every request: [profiles.NAME] of config.toml. A request narrows it, and chooses for itself what is merely preferred [env: OPENMUX_PROFILE]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l max-requests -d 'The most requests at once; more are refused with 503' -r
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l timeout -d 'One chat: 30s, 2m, 500ms; 0 is no limit [default: 10m] [env: OPENMUX_TIMEOUT]' -r
 complete -c openmux -n "__fish_openmux_using_subcommand serve" -l connect-timeout -d 'Making a connection to a provider' -r

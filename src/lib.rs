@@ -8,7 +8,7 @@
 //! one provider (and region, tier or variant): it has a price and limits and is what is routed to; a URL is a *base URL*,
 //! never an "endpoint". A **protocol** is a wire dialect. A **candidate** is an endpoint being weighed; *filter* and
 //! *score* are the two stages, a **rejection** is why not, a **decision** the outcome. **Failover** moves to another
-//! provider of the same model, and is automatic; *fallback* would move to another model, and never is.
+//! provider of the same model, and is automatic; *fallback* moves to another model, along a chain that somebody listed.
 //!
 //! # Data flow
 //!
@@ -81,12 +81,14 @@
 //! | where keys come from beside the environment: the user's `config.toml`; signs of a cloud's credentials | `cli/{config,clouds}.rs` |
 //! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
 //! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
+//! | what every decision about a chat begins with; going on to another model | `dispatch/{turn,fallback}.rs` |
 //! | going on with an answer that broke off: who can, the seam | `dispatch/resume.rs`; [`catalog::Prefill`] |
 //! | what such a process owns, and what each of its threads does | `dispatch/owned.rs` |
 //! | what a client's dialect means, and how answers and errors are put in it | `gateway/codec/`, a folder each |
+//! | what other gateways' options mean; what holds for one request of a gateway | `gateway/codec/options/`; `gateway/wishes.rs` |
 //! | who may call the gateway; how much, how slowly, how many at once | `gateway/{guard,intake,count,server}.rs` |
 //! | a path of the gateway; what it does | `gateway/routes.rs`; a file each |
-//! | a chat that a client waits for, reads slowly, or leaves | `gateway/{run,reply}.rs` |
+//! | a chat that a client waits for, reads slowly, or leaves; which model is asked next | `gateway/{run,reply}.rs`; `gateway/decided.rs` |
 //! | what a failure is over HTTP: status, words, fix | `gateway/problem.rs` |
 //! | what is noted of each request | `gateway/served.rs` |
 //! | simulated providers | [`sandbox`] |
@@ -96,6 +98,7 @@
 //! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |
 //! | how something looks | `cli/render/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
+//! | a member of the JSON that we print: its type, its unit | `cli/contract.txt`; read by `cli/contract/schemas.rs`, as JSON Schema in `cli/schemas/` |
 //!
 //! To add **an OpenAI-compatible provider**: an overlay, or an entry in the catalog's input; no code. **A protocol**: a
 //! file in `upstream/`, a line in `upstream::adapter` and `upstream::BUILT`, a folder in `tests/fixtures/`; the

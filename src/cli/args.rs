@@ -22,7 +22,7 @@ pub use probe::ProvidersProbe;
 pub use replay::{RouteReplay, RouteSimulate};
 pub use serve::ServeArgs;
 pub(crate) use values::duration;
-pub use values::{FallbackClass, Limit, Region, Shape};
+pub use values::{Limit, Region, Shape};
 pub(crate) use values::{
     ability, days, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, shape,
     share_millionths, span, speed_millionths, tokens, ttft_micros, usd,
@@ -48,7 +48,7 @@ const STYLES: Styles = Styles::styled()
         openmux models list --tools --max-price 1\n  \
         openmux providers compare claude-sonnet-5\n  \
         openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n\n\
-        More: openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages|failures|check",
+        More: openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|messages|failures|check|\n      dialects",
     styles = STYLES,
     max_term_width = 100,
     disable_help_subcommand = true,

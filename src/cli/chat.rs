@@ -6,8 +6,6 @@ mod fallback;
 mod send;
 mod shape;
 
-use std::time::Duration;
-
 use super::args::{ChatArgs, Format};
 use super::contract::Exit;
 use super::error::CliError;
@@ -22,16 +20,13 @@ use super::settings::Settings;
 use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
 use crate::catalog::resolve::Resolved;
 use crate::chat::ChatRequest;
-use crate::dispatch::{Dispatcher, Reach, Suppose, route_request};
+use crate::dispatch::{Dispatcher, Fallen, Prepared, Reach, Suppose, Turn, limits, route_request};
 use crate::observe::ErrorClass;
-use crate::routing::{Decision, Hedge, Limits, Unhedged};
+use crate::routing::{Decision, Hedge, Unhedged};
 use crate::upstream::auth::Signer;
 use crate::upstream::transport::Transport;
 use send::Session;
 use shape::Shaped;
-
-/// The longest wait between two tries of one provider.
-const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// A runtime on this thread, for commands that do I/O.
 ///
@@ -127,7 +122,7 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
             sandbox: started.as_ref().map(|(_, simulated)| simulated),
             region,
         };
-        let (fallen, rest) = (&fallback::none(), links.as_slice());
+        let (fallen, rest) = (&std::cell::RefCell::default(), links.as_slice());
         let asked = Asked {
             settings,
             args,
@@ -156,7 +151,7 @@ struct Asked<'a> {
     /// The models to go on to.
     rest: &'a [fallback::Link],
     /// What came before this model.
-    fallen: &'a std::cell::RefCell<fallback::Fallen>,
+    fallen: &'a std::cell::RefCell<Fallen>,
     day_cap: Option<crate::units::Usd>,
 }
 
@@ -164,19 +159,20 @@ impl Asked<'_> {
     async fn run(&self, dispatcher: &Dispatcher<'_>) -> Outcome {
         let (settings, args) = (self.settings, self.args);
         let store = dispatcher.store;
-        let variant = self.resolved.variant.as_deref();
-        let reaches =
-            dispatcher.reach_wanting(&self.resolved.model, variant, false, Some(self.request), &self.constraints);
         let counted = if args.dry_run { store.peek_seed() } else { store.take_seed() };
         let seed = args.ask.choice.seed.unwrap_or_else(|| counted.unwrap_or(0));
         let mut policy = prompt::policy(&args.ask.choice);
         policy.retries = args.retries;
-        let talk = dispatcher.talk(args.ask.session.as_deref(), self.request);
-        let route = route_request(self.request, self.constraints.clone());
-        let route = match talk {
-            Some(talk) => dispatcher.recall(route, (talk, self.request), &reaches, &policy),
-            None => route,
+        let turn = Turn {
+            resolved: self.resolved,
+            chat: self.request,
+            policy: &policy,
+            session: args.ask.session.as_deref(),
+            talks: true,
+            all: false,
         };
+        let route = route_request(self.request, self.constraints.clone());
+        let Prepared { reaches, talk, route } = dispatcher.prepare(turn, route);
         let routed =
             dispatcher.route(&route, Some(self.request), &reaches, &policy, seed, Suppose::where_none(args.dry_run));
         if let Some(text) = &routed.warning {
@@ -217,8 +213,6 @@ impl Asked<'_> {
         if let Some(text) = left_behind(decision) {
             note(settings, &text);
         }
-        let hidden = reaches.iter().any(|reach| reach.endpoint.id == first.endpoint && reach.hides_reasoning());
-        let default_first = Duration::from_secs(if hidden { 180 } else { 60 });
         let transport = Transport::new(&settings.transport(args.connect_timeout.0)?).map_err(|error| {
             CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
         })?;
@@ -236,12 +230,7 @@ impl Asked<'_> {
             dispatcher,
             reaches: &reaches,
             wire: crate::dispatch::Wire { transport: &transport, signer: &signer },
-            limits: Limits {
-                max_attempts: policy.max_attempts,
-                retries: policy.retries,
-                first_token: args.first_token_timeout.map_or(Some(default_first), |limit| limit.0),
-                max_wait: MAX_WAIT,
-            },
+            limits: limits(decision, &reaches, args.first_token_timeout.map(|limit| limit.0)),
             idle: args.idle_timeout.0,
             total: (settings.total_timeout(args.timeout)?)
                 .map(|total| total.saturating_sub(self.fallen.borrow().elapsed())),

@@ -1,5 +1,7 @@
 //! What scripts rely on, as data: exit codes and environment variables. Help topics, man pages and the README are held
-//! to these tables by tests.
+//! to these tables by tests, and every JSON document to the [`schemas`].
+
+pub mod schemas;
 
 /// One meaning each, the same in every command; append-only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::render::whatif::Otherwise;
 use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
 use crate::chat::{ChatRequest, Message, Role};
-use crate::dispatch::{Dispatcher, Suppose, route_request, shape};
+use crate::dispatch::{Dispatcher, Prepared, Suppose, Turn, route_request, shape};
 use crate::routing::{Decision, Expected, Policy, Question, RouteRequest};
 use crate::units::{Tokens, Usd};
 
@@ -67,16 +67,13 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     let simulated = sandbox::pretended(settings, &offline.catalog, &resolved, &named);
     let region = args.ask.choice.region.as_ref().map(|region| region.name.as_str());
     let dispatcher = offline.dispatcher(simulated.as_ref(), region);
-    let variant = resolved.variant.as_deref();
-    let reaches = dispatcher.reach_wanting(&resolved.model, variant, args.all, Some(&chat), &request.constraints);
     let seed = args.ask.choice.seed.unwrap_or_else(|| offline.store.peek_seed().unwrap_or(0));
     let policy = prompt::policy(&args.ask.choice);
     // Without a prompt only a name tells a conversation.
     let told = !shaped || args.ask.messages.is_some() || args.ask.session.is_some();
-    let request = match dispatcher.talk(args.ask.session.as_deref(), &chat).filter(|_| told) {
-        Some(talk) => dispatcher.recall(request, (talk, &chat), &reaches, &policy),
-        None => request,
-    };
+    let session = args.ask.session.as_deref();
+    let turn = Turn { resolved: &resolved, chat: &chat, policy: &policy, session, talks: told, all: args.all };
+    let Prepared { reaches, route: request, .. } = dispatcher.prepare(turn, request);
     let asked_why = args.why.as_deref().map(|name| prompt::provider(&offline.catalog, name)).transpose()?;
     let gathered = dispatcher.gather(&request, Some(&chat), &reaches, &policy, Suppose::where_none(!args.strict));
     let request = gathered.request;
@@ -135,8 +132,8 @@ fn followers(
         let constraints = prompt::constraints(settings, dispatcher.catalog, &resolved, &args.ask.choice)?;
         let request = RouteRequest { model: resolved.model.clone(), constraints, ..request.clone() };
         let chat = ChatRequest { model: resolved.model.clone(), ..chat.clone() };
-        let variant = resolved.variant.as_deref();
-        let reaches = dispatcher.reach_wanting(&resolved.model, variant, false, Some(&chat), &request.constraints);
+        let turn = Turn { resolved: &resolved, chat: &chat, policy, session: None, talks: false, all: false };
+        let Prepared { reaches, route: request, .. } = dispatcher.prepare(turn, request);
         Ok(dispatcher.route(&request, Some(&chat), &reaches, policy, seed, Suppose::where_none(!args.strict)).decision)
     };
     args.ask.fallback.iter().map(follow).collect()
@@ -168,7 +165,8 @@ fn fallback_text(args: &RouteExplain, followers: &[Decision], width: usize) -> S
     lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { "Fallback" } else { "" })).collect()
 }
 
-fn fallback_json(followers: &[Decision]) -> Value {
+/// The decisions for the models to go on to, for programs.
+pub(crate) fn fallback_json(followers: &[Decision]) -> Value {
     let each = followers.iter().map(|decision| {
         let first = decision.chosen();
         let usd = |amount: Option<Usd>| amount.map_or(Value::Null, |amount| literal(&amount.exact()));

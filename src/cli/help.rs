@@ -1,14 +1,16 @@
 //! Help topics, from the same tables as the man pages, and better words for common mistakes.
 
 mod check;
+mod dialects;
 mod failures;
 
 use std::ffi::OsString;
 
 use clap::CommandFactory;
+use serde_json::Value;
 
 use super::args::{Cli, Format, HelpArgs};
-use super::contract::{ENVIRONMENT, Exit, FILES, PROVIDER_ENVIRONMENT};
+use super::contract::{ENVIRONMENT, Exit, FILES, PROVIDER_ENVIRONMENT, schemas};
 use super::error::{CliError, nearest};
 use super::render::text::{Style, trim_ends, wrap};
 use super::settings::Settings;
@@ -43,7 +45,7 @@ pub(crate) fn short(style: Style) -> String {
            openmux providers compare claude-sonnet-5\n  \
            openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
            git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures|check\n",
+         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|routing|\n      messages|failures|check|dialects\n",
         heading("Usage:"),
         heading("No key needed"),
         heading("Key needed"),
@@ -54,14 +56,21 @@ pub(crate) fn short(style: Style) -> String {
 /// Every topic: its name and its text.
 pub(crate) fn topics() -> Vec<(&'static str, String)> {
     vec![
-        ("output", OUTPUT.to_owned()),
+        ("output", output()),
         ("exit-codes", exit_codes()),
         ("environment", environment()),
         ("routing", ROUTING.to_owned()),
         ("messages", MESSAGES.to_owned()),
         ("failures", failures::text()),
         ("check", check::TEXT.to_owned()),
+        ("dialects", dialects::text()),
     ]
+}
+
+fn output() -> String {
+    let documents = schemas::documents();
+    let documents: Vec<(&str, &str)> = documents.iter().map(|(name, about)| (*name, about.as_str())).collect();
+    OUTPUT.to_owned() + &terms(&documents, 72)
 }
 
 fn exit_codes() -> String {
@@ -79,20 +88,20 @@ fn exit_codes() -> String {
 
 fn environment() -> String {
     let mut text = String::from("Flags win over variables; an empty variable counts as unset.\n\n");
-    text += &terms(ENVIRONMENT);
+    text += &terms(ENVIRONMENT, WIDTH);
     text.push('\n');
     for line in wrap(PROVIDER_ENVIRONMENT, WIDTH) {
         text += &line;
         text.push('\n');
     }
-    text + "\nFiles\n\n" + &terms(FILES)
+    text + "\nFiles\n\n" + &terms(FILES, WIDTH)
 }
 
-fn terms(table: &[(&str, &str)]) -> String {
+fn terms(table: &[(&str, &str)], columns: usize) -> String {
     let mut text = String::new();
     for (term, meaning) in table {
         text += &format!("  {term}\n");
-        for line in wrap(meaning, WIDTH - 6) {
+        for line in wrap(meaning, columns - 6) {
             text += &format!("      {line}\n");
         }
     }
@@ -125,82 +134,19 @@ in TSV and CSV, and - in tables; free is 0. Within one schema number,
 members are only ever added. --fields chooses and orders columns.
 
 chat -o text prints the answer as it comes, then each tool call as a
-line: {\"tool_call\": {\"id\", \"name\", \"arguments\": {...}}}. On a terminal
-control characters of the answer are shown as signs.
+line. On a terminal control characters of the answer are shown as signs.
+chat -o json and the end event of -o jsonl have message: the model's
+turn in the form of --messages, with the signatures that its provider
+wants back. Append it and the tools' results, and go on. Of an answer
+that --resume put together nobody says what the part that broke off
+cost, so that usage and cost_usd of the whole are null. With -o json or
+jsonl a failure is one line on stderr.
 
-chat -o json is one object: text, reasoning, tool_calls[] (id, name,
-arguments), schema_valid, message, model, provider, upstream_model,
-finish, finish_native, usage, cost_usd, cost_basis, list_price_usd,
-ttft_ms, connect_ms, elapsed_ms, simulated, attempts[], decision,
-decision_id (for `openmux route replay`; null where nothing is kept).
-reasoning, tool_calls and schema_valid are left out where there is
-nothing to say. message is the model's turn in the form of --messages,
-with the signatures that its provider wants back: append it and the
-tools' results, and go on.
-usage and cost_usd are those of all requests, where --schema took two.
+The documents, and what is in them: `openmux help output NAME` prints a
+JSON Schema, which says what each member means and in what unit;
+`openmux help output --json` prints all of them. A row of -o jsonl is
+one of data[].
 
-Each of attempts[] has timing: connect_ms (dns_ms, tcp_ms, tls_ms; null
-on a kept connection), then from the connection being up: head_ms,
-ttft_ms (first token), ttfa_ms (first answer token), e2e_ms; the rates
-decode_tps (after the first token), tpot_ms, e2e_tps (in all),
-after_first_tps; streamed_tokens and tokens_source, tokens_per_chunk,
-chunk_gap_ms, itl_ms (only where a chunk is about a token), burst_share,
-server_est_ms (ttft less a round trip), flags[]. Where decode_tps is
-null, decode_why says why: failed, not_streamed, too_few_tokens,
-too_short, burst, usage_missing, suspended or client_busy.
-chat -v prints the same for people. An attempt also has unconfirmed
-where nobody could tell whether it was the network, and adapted where
-the request was changed for the endpoint: openmux help failures.
-
-An answer that chat --resume put together has seams[]: provider (who
-went on), from (who broke off), class, and where in text: characters
-(Unicode scalar values) and bytes (UTF-8) before the seam. Then each
-attempt has its own usage and cost_usd; of a part that broke off nobody
-says what it cost, so that usage and cost_usd of the whole are null.
-
-chat -o jsonl is events: start, text, reasoning, signature, tool_call,
-resume (a seam), end; without an end the answer is incomplete. end has
-message and seams too. With
--o json or jsonl a failure is one line on stderr:
-{\"error\": {\"code\": ..., \"exit\": ..., ...}}.
-
-providers compare and models show -o json have what was measured in
-each row: ttft_p50_ms, ttft_samples, measured_age_s, measured_at (which
-calls: their size of input, effort), decode_tps_p50, throughput_unit,
-health (up, degraded, down, unknown), availability with _low and _high,
-rate_limited_share, ttft_p90_ms, _p95_, _p99_, last_success_age_s,
-last_failure_age_s. Too few samples for a figure are null. ttft_p50_ms
-is a lower bound where ttft_p50_at_least is true.
-
-usage -o json has requests, attempts, input_tokens, output_tokens,
-cost_usd (the provider's bill, else our sheet's figure), sheet_usd,
-billed_usd, drift_usd, expected_usd, cost_over_expected, unknown_cost
-and its bound, and beside data the member budget: null, or day_usd,
-spent_usd, set_aside_usd, left_usd.
-
-check -o json has a row for each assertion: verdict (ok, no, unknown),
-subject, provider, assertion, wanted, found, message, fix, file, line,
-code (why it is unknown: the name of an exit code).
-
-catalog update -o json has outcome (updated, newest, dry_run), source,
-before and after (days), providers, endpoints, priced (what the source
-lists), changes[] (change, model, provider, wire_id, what, before,
-after; null where there is no such side) and left_out[] (what, why).
-catalog diff -o json has the same changes as data.
-
-providers probe -o json has a row for each endpoint, the fastest first:
-provider, model, attempts, successes, ttft_p50_ms, decode_tps_p50,
-cost_usd; medians are null below 8 rounds (p90 46, p95 93), and lie
-between ttft_p50_low_ms and ttft_p50_high_ms with 95 % confidence.
-ttft_ms[] and decode_tps[] have every figure, in order of the rounds; a
-call that a limit cut off counts as at least that, and where it is the
-median ttft_p50_censored is true. decode_why says why no answer had a
-rate; order_settled whether the row is surely slower than the one above,
-times_above by how much. ttfa_p50_ms is to the first token after any
-thoughts, sched_lag_ms how late --every was at worst; health,
-availability (_low, _high), rate_limited, unknown_cost, effort, ended,
-warmups, cache_hits. Speeds are tokens per second, whatever --unit says.
---dry-run -o json has bound_usd and expected_usd.
 ";
 
 const MESSAGES: &str = "\
@@ -344,12 +290,18 @@ pub(crate) fn help(settings: &Settings, args: &HelpArgs) -> Outcome {
     if args.topic.is_empty() {
         return print(&short(settings.out));
     }
+    if let [topic, document] = args.topic.as_slice()
+        && topic == "output"
+    {
+        return print(&pretty(&schema(document)?));
+    }
     let name = args.topic.join(" ");
     if let Some((_, text)) = topics().into_iter().find(|(topic, _)| *topic == name) {
-        if name == "exit-codes" && settings.format == Some(Format::Json) {
-            return print(&exit_codes_json());
-        }
-        return print(&text);
+        return match (settings.format, name.as_str()) {
+            (Some(Format::Json), "exit-codes") => print(&exit_codes_json()),
+            (Some(Format::Json), "output") => print(&every_schema()?),
+            _ => print(&text),
+        };
     }
     let mut command = Cli::command();
     command.build();
@@ -371,12 +323,39 @@ fn exit_codes_json() -> String {
         row.insert("name".to_owned(), exit.name().into());
         row.insert("meaning".to_owned(), exit.meaning().into());
         row.insert("retry".to_owned(), exit.retry().into());
-        serde_json::Value::from(row)
+        Value::from(row)
     });
-    let mut document = serde_json::Map::new();
-    document.insert("schema".to_owned(), "help.exit-codes/1".into());
-    document.insert("data".to_owned(), rows.to_vec().into());
-    format!("{}\n", serde_json::Value::Object(document))
+    document("help.exit-codes/1", rows.to_vec().into())
+}
+
+fn document(schema: &str, data: Value) -> String {
+    format!("{}\n", serde_json::json!({ "schema": schema, "data": data }))
+}
+
+fn every_schema() -> Result<String, CliError> {
+    let mut all = serde_json::Map::new();
+    for (name, _) in schemas::documents() {
+        all.insert(name.to_owned(), schema(name)?);
+    }
+    Ok(document("help.output/1", all.into()))
+}
+
+/// The JSON Schema of a document.
+fn schema(name: &str) -> Result<Value, CliError> {
+    schemas::schema(name).map_err(|lacking| {
+        if let Some(lacking) = lacking {
+            return CliError::new(Exit::Bug, "contract", lacking);
+        }
+        let documents = schemas::documents();
+        let names: Vec<&str> = documents.iter().map(|(name, _)| *name).collect();
+        let error = CliError::usage(format!("there is no document \"{name}\""));
+        let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
+        error.fact("documents", names.join(" ")).fix("openmux help output")
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
 fn unknown_topic(name: &str) -> CliError {
@@ -418,7 +397,7 @@ mod tests {
             let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
             assert!(longest <= WIDTH, "{topic}: {longest} columns");
         }
-        for text in [OUTPUT, ROUTING, MESSAGES, check::TEXT, &short(Style::default())] {
+        for text in [&output(), ROUTING, MESSAGES, check::TEXT, &short(Style::default())] {
             assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
         }
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::args::ServeArgs;
 use super::contract::Exit;
 use super::error::CliError;
+use super::explain::fallback_json;
+use super::prompt::Standing;
 use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
@@ -16,7 +18,6 @@ use super::{Outcome, chat, note, out, prompt, sandbox, warn};
 use crate::catalog::Catalog;
 use crate::dispatch::{Owned, Sandboxed};
 use crate::gateway::{Config, Explain, Gateway, LogLine, Token, serve};
-use crate::routing::Constraints;
 use crate::sandbox::{Running, SandboxProvider};
 use crate::store::{Memory, ObservationStore};
 
@@ -54,11 +55,16 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let transport = settings.transport(args.connect_timeout.0)?;
     let quiet = settings.quiet;
+    let Standing { constraints, policy, region, fallback, fallback_on } =
+        prompt::standing(settings, &catalog, args.profile.as_ref())?;
     let config = Config {
         token,
         hosts: args.host_name.clone(),
         at_once: args.max_requests,
-        constraints: constraints(settings, &catalog)?,
+        constraints,
+        policy,
+        fallback,
+        fallback_on,
         total: settings.total_timeout(args.timeout)?,
         day_cap,
         log: Box::new(move |line| log(line, quiet)),
@@ -81,7 +87,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
             keys: settings.keys.clone(),
             now: settings::now,
             sandbox,
-            region: settings.keys.vars.plain("OPENMUX_REGION").map(str::to_owned),
+            region,
             transport,
         };
         let serving = serve(Gateway::new(owned, config), listener, threads).map_err(failed)?;
@@ -127,12 +133,6 @@ fn token(settings: &Settings, args: &ServeArgs) -> Result<Option<Token>, CliErro
     Token::new(&text).map(Some).ok_or_else(empty)
 }
 
-/// What the environment asks of every chat.
-fn constraints(settings: &Settings, catalog: &Catalog) -> Result<Constraints, CliError> {
-    let only = settings.keys.vars.plain("OPENMUX_PROVIDER").map(|name| prompt::provider(catalog, name)).transpose()?;
-    Ok(Constraints { only: only.into_iter().collect(), max_cost: settings.max_cost(None)?, ..Constraints::default() })
-}
-
 /// Where measurements are kept, and what is to be said of it. In the sandbox that is nowhere; where the day has a budget,
 /// nothing is sent without the store.
 fn store(settings: &Settings, budgeted: bool) -> Result<(Box<dyn ObservationStore>, Option<String>), CliError> {
@@ -165,12 +165,12 @@ fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
     Box::new(move |explained| {
         let question = explained.question;
         let decision = question.decide();
-        let warnings: Vec<String> = explained.warning.iter().cloned().collect();
-        let envelope = Envelope { catalog_date: &catalog_date, age_days, updated, overlays, warnings: &warnings };
+        let envelope =
+            Envelope { catalog_date: &catalog_date, age_days, updated, overlays, warnings: &explained.warnings };
         let mut document = head("route.explain/1", &envelope);
         document.extend(with_rates(&decision, explained.supposed, &|entry| Some(question.rates(entry))));
         document.extend(Otherwise::of(question, &decision, None).json(&decision));
-        document.insert("fallback".to_owned(), Vec::<serde_json::Value>::new().into());
+        document.insert("fallback".to_owned(), fallback_json(&explained.fallback));
         document.into()
     })
 }

@@ -196,7 +196,7 @@ pub(crate) fn disputed(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<Mark> {
     let prices: Vec<usize> = (0..columns.len())
         .filter(|&at| ["input_usd_per_mtok", "output_usd_per_mtok"].contains(&columns[at].name))
         .collect();
-    let in_dispute = (0..rows.len()).filter(|&row| !matches!(rows[row][told], Cell::Unknown | Cell::Flag(false)));
+    let in_dispute = (0..rows.len()).filter(|&row| rows[row][told].is_yes());
     in_dispute.flat_map(|row| prices.iter().map(move |&column| Mark { row, column, sign: '~' })).collect()
 }
 
@@ -223,12 +223,18 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) ->
         Cell::Text(endpoint.status.name().to_owned()),
         Cell::text(endpoint.sunset.clone()),
         Cell::text(endpoint.protocol.map(|protocol| protocol.name().to_owned())),
-        if endpoint.variant.is_empty() { Cell::Unknown } else { Cell::words(endpoint.variant.clone()) },
+        match Cell::words(endpoint.variant.clone()) {
+            none if endpoint.variant.is_empty() => none.told("-"),
+            words => words,
+        },
         Cell::text(endpoint.quant.clone()),
-        endpoint.dispute.map_or(Cell::Unknown, |dispute| {
-            let ((low, high), (low_out, high_out)) = (dispute.input, dispute.output);
-            Cell::Text(format!("in {low} to {high}, out {low_out} to {high_out}"))
-        }),
+        endpoint.dispute.map_or_else(
+            || Cell::Flag(false).told("-"),
+            |dispute| {
+                let ((low, high), (low_out, high_out)) = (dispute.input, dispute.output);
+                Cell::Flag(true).told(format!("in {low} to {high}, out {low_out} to {high_out}"))
+            },
+        ),
         facts::rate(endpoint, Item::CacheWrite),
         facts::web_search(endpoint),
     ]);

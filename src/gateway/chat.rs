@@ -8,15 +8,14 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::codec::openai::{ask, chunk::Chunks, whole};
-use super::codec::{Stream, answer_id};
+use super::codec::{Stream, answer_id, options};
 use super::count::Permit;
+use super::decided::Decided;
 use super::problem::Problem;
 use super::reply::{Answer, Answering, Reply, json, refusal, set};
-use super::run::{Decided, Run, Wishes, ended};
+use super::run::{Run, ended};
 use super::served::Served;
 use super::{Worker, intake};
-use crate::catalog::resolve::resolve;
-use crate::chat::ChatRequest;
 use crate::dispatch::AttemptReport;
 
 /// What OpenAI's clients call the id of a request.
@@ -26,6 +25,10 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-openmux-attempts");
 const DECISION: HeaderName = HeaderName::from_static("x-openmux-decision-id");
 const COST: HeaderName = HeaderName::from_static("x-openmux-cost");
 const DROPPED: HeaderName = HeaderName::from_static("x-openmux-dropped");
+/// The model that answers, where it is not the one that was asked for.
+const FALLBACK: HeaderName = HeaderName::from_static("x-openmux-fallback");
+/// What of the request's options is not done.
+const WARNING: HeaderName = HeaderName::from_static("x-openmux-warning");
 /// Asks for the routing in the body: `enabled`.
 const METADATA: &str = "x-openmux-metadata";
 
@@ -56,13 +59,13 @@ async fn begin(worker: &Worker, headers: &HeaderMap, body: Incoming) -> Result<(
         let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
         return Err(Problem { retry_after: Some(Duration::from_secs(1)), ..busy });
     };
-    let body = intake::object(&gateway.config, headers, body).await?;
+    let mut body = intake::object(&gateway.config, headers, body).await?;
+    let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
     let asked = ask::read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
-    let resolved = resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
-    let request = ChatRequest { model: resolved.model.clone(), ..asked.request };
-    let decided = Decided::new(gateway, &resolved, request, Wishes::of(&gateway.config, &resolved))?;
+    let include_usage = asked.include_usage || options.include_usage && asked.request.stream;
+    let decided = Decided::new(gateway, asked.request, options)?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
-    Ok((permit, Begun { decided, include_usage: asked.include_usage, metadata }))
+    Ok((permit, Begun { decided, include_usage, metadata }))
 }
 
 /// The whole answer, once it is there.
@@ -87,7 +90,7 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answe
         None => refusal(&Problem::failed(&report, &decided.decision, &decided.request.model)),
     };
     set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
-    identify(&mut response, &decided.hex());
+    identify(&mut response, &decided);
     served.status(response.status());
     response
 }
@@ -104,7 +107,7 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: S
         served.chat(&decided, report);
         let mut response = refusal(&Problem::failed(report, &decided.decision, &decided.request.model));
         set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
-        identify(&mut response, &decided.hex());
+        identify(&mut response, &decided);
         served.status(response.status());
         return response;
     }
@@ -121,14 +124,21 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: S
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     set(&mut response, PROVIDER, &provider);
     set(&mut response, ATTEMPTS, &attempts.to_string());
-    identify(&mut response, &id);
+    identify(&mut response, &decided);
     response
 }
 
-/// By which id it can be asked for later.
-fn identify(response: &mut Answer, id: &str) {
-    set(response, DECISION, id);
-    set(response, REQUEST, id);
+/// By which id it can be asked for later; whether another model answered than was asked for; what was not done.
+fn identify(response: &mut Answer, decided: &Decided) {
+    let id = decided.hex();
+    set(response, DECISION, &id);
+    set(response, REQUEST, &id);
+    if !decided.fallen.is_empty() {
+        set(response, FALLBACK, decided.request.model.as_str());
+    }
+    if !decided.wishes.warnings.is_empty() {
+        set(response, WARNING, &decided.wishes.warnings.join("; "));
+    }
 }
 
 /// Names what the provider was not told, because it does not take it.

@@ -1,15 +1,20 @@
 //! `GET` and `POST /v1/route/explain`: the decision that a request would meet, before anything is sent.
 
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::Gateway;
 use super::codec::openai::ask;
+use super::codec::options::{self, Options};
+use super::decided::{Asking, Link, of_model};
 use super::problem::Problem;
-use super::run::Wishes;
-use crate::catalog::resolve::{Resolved, resolve};
+use crate::catalog::ModelId;
 use crate::chat::{ChatRequest, Message, Role};
-use crate::dispatch::{Suppose, route_request, shape};
-use crate::routing::{Question, RouteRequest};
+use crate::dispatch::{Prepared, Suppose, Turn, route_request, shape};
+use crate::routing::{Constraints, Decision, Question, RouteRequest};
 use crate::units::Tokens;
 
 /// A decision that is to be explained, for whoever has the words.
@@ -19,8 +24,10 @@ pub struct Explained<'a> {
     pub question: &'a Question<'a>,
     /// Whether no key at all is set, so that it supposes every key.
     pub supposed: bool,
-    /// What could not be read on the way to it.
-    pub warning: Option<String>,
+    /// What could not be read on the way to it, and what is not done though it was asked for.
+    pub warnings: Vec<String>,
+    /// The decisions for the models that are asked after it.
+    pub fallback: Vec<Decision>,
 }
 
 /// The call that is weighed where none was described.
@@ -40,15 +47,9 @@ pub(super) fn query(gateway: &Gateway, pairs: &[(String, String)]) -> Result<Val
         }
     }
     let model = model.ok_or_else(|| Problem::invalid("model: missing"))?;
-    let resolved = resolve(&gateway.owned.catalog, model).map_err(|error| Problem::no_model(&error))?;
-    let wishes = Wishes::of(&gateway.config, &resolved);
-    let [input, output, cached] = tokens.map(Tokens::new);
-    let chat = ChatRequest::new(resolved.model.clone(), vec![Message::text(Role::User, "")]);
-    let route = RouteRequest {
-        needs: route_request(&chat, wishes.constraints.clone()).needs,
-        ..shape(&resolved.model, input, output, cached, wishes.constraints.clone())
-    };
-    told(gateway, &resolved, &chat, (route, wishes), false)
+    let asking = Asking::new(gateway, model, Options::default(), gateway.owned.store.peek_seed().unwrap_or(0))?;
+    let chat = ChatRequest::new(ModelId::new(model), vec![Message::text(Role::User, "")]);
+    told(gateway, asking, &chat, Some(tokens.map(Tokens::new)))
 }
 
 fn read(text: &str) -> Option<[u64; 3]> {
@@ -64,42 +65,64 @@ fn read(text: &str) -> Option<[u64; 3]> {
 ///
 /// # Errors
 /// The body is no chat, or there is no such model.
-pub(super) fn body(gateway: &Gateway, body: &Map<String, Value>) -> Result<Value, Problem> {
-    let asked = ask::read(body).map_err(|wrong| Problem::invalid(&wrong))?;
-    let resolved = resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
-    let chat = ChatRequest { model: resolved.model.clone(), ..asked.request };
-    let wishes = Wishes::of(&gateway.config, &resolved);
-    let route = route_request(&chat, wishes.constraints.clone());
-    told(gateway, &resolved, &chat, (route, wishes), true)
+pub(super) fn body(gateway: &Gateway, headers: &HeaderMap, mut body: Map<String, Value>) -> Result<Value, Problem> {
+    let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
+    let asked = ask::read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
+    let seed = gateway.owned.store.peek_seed().unwrap_or(0);
+    let asking = Asking::new(gateway, &asked.model, options, seed)?;
+    let (total, first_token) = (asking.wishes.total, asking.wishes.first_token);
+    let mut document = told(gateway, asking, &asked.request, None)?;
+    if let Some(document) = document.as_object_mut() {
+        let time = |time: Option<Duration>| time.map_or(Value::Null, |time| time.as_secs_f64().into());
+        let limits = serde_json::json!({ "total_s": time(total), "first_token_s": time(first_token) });
+        document.insert("limits".to_owned(), limits);
+    }
+    Ok(document)
+}
+
+/// What routing needs to know of the chat, or of a call of a stated shape.
+fn asked(chat: &ChatRequest, constraints: Constraints, shaped: Option<[Tokens; 3]>) -> RouteRequest {
+    let route = route_request(chat, constraints.clone());
+    match shaped {
+        Some([input, output, cached]) => {
+            RouteRequest { needs: route.needs, ..shape(&chat.model, input, output, cached, constraints) }
+        }
+        None => route,
+    }
 }
 
 fn told(
     gateway: &Gateway,
-    resolved: &Resolved,
+    mut asking: Asking,
     chat: &ChatRequest,
-    (route, wishes): (RouteRequest, Wishes),
-    talks: bool,
+    shaped: Option<[Tokens; 3]>,
 ) -> Result<Value, Problem> {
     let Some(explain) = &gateway.config.explain else {
         let message = "this gateway explains nothing";
         return Err(Problem::new(http::StatusCode::NOT_FOUND, "not_found", message));
     };
-    let dispatcher = gateway.owned.dispatcher();
-    let Wishes { constraints, policy, session } = wishes;
-    let variant = resolved.variant.as_deref();
-    let reaches = dispatcher.reach_wanting(&resolved.model, variant, false, Some(chat), &constraints);
-    let route = match dispatcher.talk(session.as_deref(), chat).filter(|_| talks) {
-        Some(talk) => dispatcher.recall(route, (talk, chat), &reaches, &policy),
-        None => route,
+    let (dispatcher, seed, wishes) = (gateway.owned.dispatcher(), asking.seed, Rc::clone(&asking.wishes));
+    let (policy, session) = (&wishes.policy, wishes.session.as_deref());
+    let suppose = Suppose::AllWhereNone;
+    let prepared = |link: &Link, chat: &ChatRequest| {
+        let turn = Turn { resolved: &link.resolved, chat, policy, session, talks: shaped.is_none(), all: false };
+        dispatcher.prepare(turn, asked(chat, link.constraints.clone(), shaped))
     };
-    let seed = dispatcher.store.peek_seed().unwrap_or(0);
-    let gathered = dispatcher.gather(&route, Some(chat), &reaches, &policy, Suppose::AllWhereNone);
-    let question = Question {
-        request: &gathered.request,
-        candidates: &gathered.candidates,
-        policy: &policy,
-        now: gathered.now,
-        seed,
+    let decision = |link: &Link| {
+        let chat = of_model(chat, link);
+        let Prepared { reaches, route, .. } = prepared(link, &chat);
+        dispatcher.route(&route, Some(&chat), &reaches, policy, seed, suppose).decision
     };
-    Ok(explain(&Explained { question: &question, supposed: gathered.supposed, warning: gathered.warning.clone() }))
+    asking.sort(|link| Some(decision(link).chosen()?.score.total()));
+    let Some((first, rest)) = asking.links.split_first() else {
+        return Err(Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", "no model was named"));
+    };
+    let chat = of_model(chat, first);
+    let Prepared { reaches, route, .. } = prepared(first, &chat);
+    let gathered = dispatcher.gather(&route, Some(&chat), &reaches, policy, suppose);
+    let question =
+        Question { request: &gathered.request, candidates: &gathered.candidates, policy, now: gathered.now, seed };
+    let warnings = gathered.warning.iter().chain(&wishes.warnings).cloned().collect();
+    let fallback = rest.iter().map(decision).collect();
+    Ok(explain(&Explained { question: &question, supposed: gathered.supposed, warnings, fallback }))
 }

@@ -8,6 +8,7 @@
 mod chat;
 pub mod codec;
 mod count;
+mod decided;
 mod explain;
 mod generation;
 mod guard;
@@ -20,6 +21,7 @@ mod routes;
 mod run;
 mod served;
 mod server;
+mod wishes;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -28,8 +30,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::dispatch::{Line, Owned};
-use crate::routing::Constraints;
+use crate::dispatch::{FallbackClass, Line, Owned};
+use crate::routing::{Constraints, Policy};
 use crate::units::Usd;
 use count::Counter;
 pub use explain::Explained;
@@ -54,8 +56,15 @@ pub struct Config {
     /// How long the head of a stream waits for the first token, so that a failure before it has a status of its own; and
     /// how long a stream is silent before a comment says that somebody is still there.
     pub quiet: Duration,
-    /// What is not negotiable in any request.
+    /// What is not negotiable in any request; a request may narrow it. Its order, its lenience and what it merely prefers
+    /// hold where a request says nothing else.
     pub constraints: Constraints,
+    /// What is traded, where a request says nothing else.
+    pub policy: Policy,
+    /// The models to go on to, where a request names none.
+    pub fallback: Vec<String>,
+    /// After which failures; empty is after those that every provider was tried for.
+    pub fallback_on: Vec<FallbackClass>,
     /// How long one chat may take; `None` is no limit.
     pub total: Option<Duration>,
     /// The most that all requests of a day (UTC) may cost together.
@@ -85,6 +94,9 @@ impl Default for Config {
             arrival: Duration::from_secs(30),
             quiet: Duration::from_secs(10),
             constraints: Constraints::default(),
+            policy: Policy::default(),
+            fallback: Vec::new(),
+            fallback_on: Vec::new(),
             total: Some(Duration::from_secs(600)),
             day_cap: None,
             log: Box::new(|_| {}),

@@ -75,6 +75,11 @@ impl Problem {
         Self { param: place.map(str::to_owned), ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", wrong) }
     }
 
+    /// An option that is not understood, or cannot be honoured.
+    pub(crate) fn refused(refused: super::codec::options::Refused) -> Self {
+        Self::invalid(&refused.wrong).fix(refused.fix)
+    }
+
     /// A name that is no model's.
     pub(crate) fn no_model(error: &ResolveError) -> Self {
         let problem = Self {

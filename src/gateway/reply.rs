@@ -115,6 +115,10 @@ impl Answering {
             report => report,
         };
         let mut out = String::new();
+        if self.run.has_moved() {
+            let decided = &self.run.decided;
+            self.voice.falls_back(&decided.hex(), decided.created(), decided.request.model.as_str());
+        }
         for event in self.run.take() {
             self.voice.event(&event, &mut out);
         }

@@ -148,7 +148,7 @@ async fn looked_up(worker: &Worker, place: Place, request: Request<Incoming>) ->
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();
             let body = intake::object(&gateway.config, &head.headers, body).await?;
-            aside(move || explain::body(&gateway, &body)).await?
+            aside(move || explain::body(&gateway, &head.headers, body)).await?
         }
         Place::Explain => aside(move || explain::query(&gateway, &query)).await?,
         Place::Generation(id) => {

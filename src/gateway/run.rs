@@ -6,130 +6,18 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
+use super::Worker;
 use super::codec::Ended;
-use super::problem::{self, Problem};
-use super::{Config, Gateway, Worker};
+use super::decided::Decided;
+use super::problem;
 use crate::catalog::Origin;
-use crate::catalog::resolve::Resolved;
-use crate::chat::{ChatEvent, ChatRequest};
-use crate::dispatch::{
-    AttemptReport, ChatReport, Notice, Observer, Plan, Reach, Routed, Suppose, Talk, group, route_request,
-};
-use crate::observe::Source;
-use crate::routing::{Constraints, Decision, Input, Kept, Limits, Policy, decision_hex};
-
-/// A chat that is decided and not yet sent.
-#[derive(Debug)]
-pub(super) struct Decided {
-    /// What is asked.
-    pub request: ChatRequest,
-    /// Who was weighed.
-    pub reaches: Vec<Reach>,
-    /// The decision.
-    pub decision: Decision,
-    /// What it was made of, until that is kept.
-    input: RefCell<Option<Input>>,
-    /// The conversation.
-    pub talk: Option<Talk>,
-    /// The request's id, which its attempts and its decision carry.
-    pub id: [u8; 16],
-}
-
-/// What is not negotiable, and what is traded.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Wishes {
-    /// What is not negotiable.
-    pub constraints: Constraints,
-    /// What is traded.
-    pub policy: Policy,
-    /// The session that the client names.
-    pub session: Option<String>,
-}
-
-impl Wishes {
-    /// What holds for every request, and what a name says already: a provider that it pins.
-    pub(super) fn of(config: &Config, resolved: &Resolved) -> Self {
-        let mut constraints = config.constraints.clone();
-        if let Some(pinned) = &resolved.provider {
-            constraints.only = vec![pinned.clone()];
-        }
-        Self { constraints, ..Self::default() }
-    }
-}
-
-impl Decided {
-    /// Decides.
-    ///
-    /// # Errors
-    /// Nobody may be used.
-    pub(super) fn new(
-        gateway: &Gateway,
-        resolved: &Resolved,
-        request: ChatRequest,
-        wishes: Wishes,
-    ) -> Result<Self, Problem> {
-        let Wishes { constraints, policy, session } = wishes;
-        let dispatcher = gateway.owned.dispatcher();
-        let variant = resolved.variant.as_deref();
-        let reaches = dispatcher.reach_wanting(&resolved.model, variant, false, Some(&request), &constraints);
-        let seed = dispatcher.store.take_seed().unwrap_or(0);
-        let talk = dispatcher.talk(session.as_deref(), &request);
-        let route = route_request(&request, constraints);
-        let route = match talk {
-            Some(talk) => dispatcher.recall(route, (talk, &request), &reaches, &policy),
-            None => route,
-        };
-        let routed = dispatcher.route(&route, Some(&request), &reaches, &policy, seed, Suppose::Nothing);
-        let Routed { decision, input, .. } = routed;
-        if decision.chosen().is_none() {
-            return Err(Problem::unroutable(&decision, &resolved.model));
-        }
-        Ok(Self { request, reaches, decision, input: RefCell::new(Some(input)), talk, id: group() })
-    }
-
-    /// The id as it is printed.
-    pub(super) fn hex(&self) -> String {
-        decision_hex(&self.id)
-    }
-
-    /// When it was decided, in seconds since 1970.
-    pub(super) fn created(&self) -> i64 {
-        self.decision.at.as_second()
-    }
-
-    fn plan<'a>(&'a self, gateway: &'a Gateway) -> Plan<'a> {
-        let decision = &self.decision;
-        let hidden = |reach: &&Reach| decision.chosen().is_some_and(|first| first.endpoint == reach.endpoint.id);
-        let hidden = self.reaches.iter().find(hidden).is_some_and(Reach::hides_reasoning);
-        Plan {
-            request: &self.request,
-            reaches: &self.reaches,
-            decision,
-            route_limits: Limits {
-                max_attempts: decision.policy.max_attempts,
-                retries: decision.policy.retries,
-                first_token: Some(Duration::from_secs(if hidden { 180 } else { 60 })),
-                max_wait: Duration::from_secs(30),
-            },
-            idle: Some(Duration::from_secs(30)),
-            total: gateway.config.total,
-            // What is not streamed reaches nobody before it is whole.
-            hold: !self.request.stream,
-            resume: false,
-            hedge: None,
-            retries: Some(&gateway.owned.retries),
-            group: self.id,
-            source: Source::Gateway,
-            talk: self.talk,
-            day_cap: gateway.config.day_cap,
-        }
-    }
-}
+use crate::chat::ChatEvent;
+use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer};
+use crate::routing::Kept;
 
 /// What has happened so far: what the chat says, and what whoever writes the answer has not taken yet.
 #[derive(Debug, Default)]
@@ -138,6 +26,8 @@ struct Told {
     attempts: Cell<usize>,
     trying: RefCell<String>,
     dropped: RefCell<Vec<&'static str>>,
+    /// The model that is asked now, in place of the one before.
+    moved: RefCell<Option<Rc<Decided>>>,
 }
 
 /// Hands on what is told.
@@ -178,8 +68,10 @@ pub(super) type Orphan = Pin<Box<dyn Future<Output = ChatReport>>>;
 
 /// A chat under way.
 pub(super) struct Run {
-    /// What was decided.
+    /// What was decided, for the model that is asked now.
     pub decided: Rc<Decided>,
+    /// Whether another model is asked than before, and nobody has taken notice yet.
+    moved: bool,
     told: Rc<Told>,
     /// `None` once it has ended.
     chat: Option<Orphan>,
@@ -199,13 +91,17 @@ impl Run {
         let (stop, stopped) = watch::channel(false);
         let (decided, told) = (Rc::new(decided), Rc::new(Told::default()));
         let chat = chat(Rc::clone(worker), Rc::clone(&decided), Rc::clone(&told), stopped);
-        Self { decided, told, chat: Some(Box::pin(chat)), stop, orphans: worker.orphans.clone() }
+        Self { decided, moved: false, told, chat: Some(Box::pin(chat)), stop, orphans: worker.orphans.clone() }
     }
 
     /// Goes on; the report where it has ended. Is not to be called after that.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<ChatReport> {
         let Some(chat) = &mut self.chat else { return Poll::Pending };
-        let report = std::task::ready!(chat.as_mut().poll(context));
+        let polled = chat.as_mut().poll(context);
+        if let Some(decided) = self.told.moved.take() {
+            (self.decided, self.moved) = (decided, true);
+        }
+        let report = std::task::ready!(polled);
         self.chat = None;
         Poll::Ready(report)
     }
@@ -223,6 +119,11 @@ impl Run {
             Poll::Pending => Poll::Pending,
         })
         .await
+    }
+
+    /// Whether another model is asked than when this was called last.
+    pub(super) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
     }
 
     /// Whether something of the answer waits to be taken.
@@ -262,11 +163,36 @@ impl Drop for Run {
     }
 }
 
-async fn chat(worker: Rc<Worker>, decided: Rc<Decided>, told: Rc<Told>, stopped: watch::Receiver<bool>) -> ChatReport {
-    let gateway = &worker.gateway;
-    let dispatcher = gateway.owned.dispatcher();
-    let mut teller = Teller(told);
-    let plan = decided.plan(gateway);
+/// One model after the other is asked, until one answers or none is left.
+async fn chat(
+    worker: Rc<Worker>,
+    mut decided: Rc<Decided>,
+    told: Rc<Told>,
+    stopped: watch::Receiver<bool>,
+) -> ChatReport {
+    loop {
+        let report = one(&worker, &decided, &told, stopped.clone()).await;
+        let silent = !told.events.borrow().iter().any(|event| matches!(event, ChatEvent::Text(_)));
+        let held = !decided.request.stream;
+        let over = *stopped.borrow() || decided.is_out_of_time(&report);
+        let class = report.ended_in(held, silent && held).filter(|_| !over);
+        let next = class.and_then(|class| decided.next(&worker.gateway, class, Some(&report)));
+        let Some(next) = next else {
+            return if decided.fallen.is_empty() { report } else { decided.fallen.whole(report) };
+        };
+        // What the model before has said of an answer that nobody gets.
+        told.events.borrow_mut().clear();
+        told.dropped.borrow_mut().clear();
+        decided = Rc::new(next);
+        *told.moved.borrow_mut() = Some(Rc::clone(&decided));
+    }
+}
+
+/// One model is asked.
+async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch::Receiver<bool>) -> ChatReport {
+    let dispatcher = worker.gateway.owned.dispatcher();
+    let mut teller = Teller(Rc::clone(told));
+    let plan = decided.plan(&worker.gateway);
     let report = dispatcher.chat(&plan, worker.line.wire(), stopped, &mut teller).await;
     let kept = decided.input.take().map(|input| Kept::new(decided.id, input, &decided.decision));
     if let Some(Err(error)) = kept.map(|kept| dispatcher.store.keep_decision(&kept)) {
@@ -301,5 +227,7 @@ pub(super) fn routing(decided: &Decided, report: &ChatReport) -> Value {
         "attempts": report.attempts.iter().map(problem::attempt).collect::<Vec<_>>(),
         "candidates": ranked.collect::<Vec<_>>(),
         "rejected": decided.decision.rejected.len(),
+        "fallback": decided.fallen.json(),
+        "warnings": decided.wishes.warnings.clone(),
     })
 }

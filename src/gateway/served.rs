@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::Gateway;
 use super::codec::literal;
+use super::decided::Decided;
 use super::problem::millis;
-use super::run::Decided;
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::ErrorClass;
 

@@ -1,5 +1,5 @@
-//! What is generated and committed (catalog tables, man pages, completions) is what its generator writes; `UPDATE=1`
-//! writes it anew.
+//! What is generated and committed (catalog tables, man pages, completions, JSON Schemas) is what its generator writes;
+//! `UPDATE=1` writes it anew.
 
 mod completions;
 #[path = "../../src/catalog/builtin/generate.rs"]
@@ -49,6 +49,16 @@ fn the_man_pages_are_current() {
 #[test]
 fn the_completions_are_current() {
     held_folder("completions", &completions::scripts());
+}
+
+#[test]
+fn the_schemas_are_current() {
+    let file = |name: &str| {
+        let schema = openmux::cli::contract::schemas::schema(name).unwrap();
+        (format!("{}.json", name.replace('/', ".")), serde_json::to_string_pretty(&schema).unwrap() + "\n")
+    };
+    let documents = openmux::cli::contract::schemas::documents();
+    held_folder("src/cli/schemas", &documents.iter().map(|(name, _)| file(name)).collect::<Vec<_>>());
 }
 
 #[test]

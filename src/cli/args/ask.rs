@@ -6,10 +6,11 @@ use clap::Args;
 
 use super::lists::At;
 use super::values::{
-    FallbackClass, Limit, Region, Shape, ability, duration, effort, fallback_class, max_ttft, min_availability,
-    min_throughput, number, per_mtok, preset, region, session, set, shape, some_tokens, tool_choice, usd,
+    Limit, Region, Shape, ability, duration, effort, fallback_class, max_ttft, min_availability, min_throughput,
+    number, per_mtok, preset, region, session, set, shape, some_tokens, tool_choice, usd,
 };
 use crate::chat::{Effort, ToolChoice};
+use crate::dispatch::FallbackClass;
 use crate::routing::{Ability, Threshold};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
@@ -271,6 +272,6 @@ pub struct SandboxArgs {
 /// `openmux help`.
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {
-    /// A command, or: output, exit-codes, environment, routing, messages.
+    /// A command, or: output [DOCUMENT], exit-codes, environment, routing, messages, failures, check, dialects.
     pub topic: Vec<String>,
 }

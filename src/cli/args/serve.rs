@@ -27,6 +27,10 @@ pub struct ServeArgs {
     /// A further name that clients call it by; others are refused, beside those of this machine.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub host_name: Vec<String>,
+    /// What holds for every request: [profiles.NAME] of config.toml. A request narrows it, and chooses for itself what is
+    /// merely preferred [env: OPENMUX_PROFILE].
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// The most requests at once; more are refused with 503.
     #[arg(long, value_name = "N", default_value_t = 1024)]
     pub max_requests: usize,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::chat::{Effort, ToolChoice};
-use crate::observe::ErrorClass;
+use crate::dispatch::FallbackClass;
 use crate::probe::plan::Kind;
 use crate::routing::{Ability, Measure, Threshold};
 use crate::units::{Tokens, Usd, UsdPerMtok};
@@ -193,37 +193,10 @@ pub(crate) fn region(text: &str) -> Result<Region, String> {
     }
 }
 
-/// What a model can end in so that another one is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FallbackClass {
-    /// No provider of it may be used.
-    Unusable,
-    /// Its last attempt failed so.
-    Class(ErrorClass),
-}
-
-impl FallbackClass {
-    /// The word on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unusable => "unusable",
-            Self::Class(class) => class.name(),
-        }
-    }
-}
-
 pub(crate) fn fallback_class(text: &str) -> Result<FallbackClass, String> {
     let word = text.trim().to_ascii_lowercase().replace('-', "_");
-    // What the user stopped, and what is wrong here, no other model cures; an answer needs none.
-    let never = |class: &ErrorClass| {
-        use ErrorClass::{Aborted, LocalConfig, LocalNetwork, Ok, OkNoAnswer, OkTruncated};
-        matches!(class, Ok | OkTruncated | OkNoAnswer | Aborted | LocalNetwork | LocalConfig)
-    };
-    let classes = ErrorClass::ALL.into_iter().filter(|class| !never(class)).map(FallbackClass::Class);
-    let all: Vec<FallbackClass> = [FallbackClass::Unusable].into_iter().chain(classes).collect();
-    all.iter().copied().find(|class| class.name() == word).ok_or_else(|| {
-        let names: Vec<&str> = all.iter().map(|class| class.name()).collect();
+    FallbackClass::all().find(|class| class.name() == word).ok_or_else(|| {
+        let names: Vec<&str> = FallbackClass::all().map(FallbackClass::name).collect();
         format!("not one of {}", names.join(", "))
     })
 }
@@ -300,7 +273,7 @@ mod tests {
         assert_eq!(min_availability("0.9").map(|wish| wish.millionths), Ok(900_000));
         assert!(min_availability("2").is_err() && min_throughput("0").is_err() && max_ttft("0").is_err());
         assert_eq!(region("require:EU"), Ok(Region { name: "eu".to_owned(), firm: true }));
-        assert_eq!(fallback_class("Rate-limited"), Ok(FallbackClass::Class(ErrorClass::RateLimited)));
+        assert_eq!(fallback_class("Rate-limited"), Ok(FallbackClass::Class(crate::observe::ErrorClass::RateLimited)));
         assert!(fallback_class("aborted").is_err() && fallback_class("ok").is_err());
         assert_eq!(set("a=[1.50]").unwrap().1.to_string(), "[1.50]");
         assert_eq!(set("a=b c").unwrap().1, "b c");

@@ -176,9 +176,7 @@ fn refuse(broken: &[Tripped], args: &CatalogUpdate, source: &Source) -> Result<(
         told.extend(tripped.examples.iter().map(|example| format!("\n{example}")));
         error.fact(tripped.rule.name(), told)
     });
-    Err(error
-        .with("rules", rules.iter().map(|rule| Value::from(*rule)).collect::<Vec<_>>())
-        .fix(format!("look at it; if it is right: openmux catalog update --allow {}", rules.join(","))))
+    Err(error.fix(format!("look at it; if it is right: openmux catalog update --allow {}", rules.join(","))))
 }
 
 /// For people: what is in use now, and what changed.

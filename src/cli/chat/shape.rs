@@ -34,7 +34,7 @@ impl Shaped {
     }
 
     /// The same with the attempts at the models before.
-    pub(super) fn after(self, fallen: &super::fallback::Fallen) -> Self {
+    pub(super) fn after(self, fallen: &crate::dispatch::Fallen) -> Self {
         let before = fallen.whole(ChatReport { attempts: Vec::new(), ..self.report.clone() }).attempts.len();
         Self { report: fallen.whole(self.report), at: self.at.map(|at| at + before), ..self }
     }

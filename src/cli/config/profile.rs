@@ -11,9 +11,9 @@
 
 use crate::catalog::file::{OverlayError, Reader};
 use crate::cli::args::{
-    Choice, FallbackClass, ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset,
-    region, usd,
+    Choice, ability, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, usd,
 };
+use crate::dispatch::FallbackClass;
 
 /// The keys of a profile: the flags, with `_` for `-`.
 const KEYS: [&str; 20] = [

@@ -6,7 +6,8 @@ use super::super::contract::Exit;
 use super::super::error::{CliError, nearest};
 use super::super::settings::Settings;
 use crate::catalog::resolve::Resolved;
-use crate::catalog::{Catalog, ProviderId};
+use crate::catalog::{Catalog, ModelId, ProviderId};
+use crate::dispatch::FallbackClass;
 use crate::routing::{Constraints, Policy, Preset};
 
 /// The profile that was asked for: the flag, then `OPENMUX_PROFILE`.
@@ -112,6 +113,43 @@ pub(crate) fn constraints(
         region: choice.region.as_ref().filter(|region| region.firm).map(|region| region.name.clone()),
         require: choice.require.clone(),
         lenient: choice.lenient,
+    })
+}
+
+/// What holds for a process that answers others.
+pub(crate) struct Standing {
+    /// What is not negotiable.
+    pub(crate) constraints: Constraints,
+    /// What is traded.
+    pub(crate) policy: Policy,
+    /// The region that is preferred.
+    pub(crate) region: Option<String>,
+    /// The models to go on to.
+    pub(crate) fallback: Vec<String>,
+    /// After which failures.
+    pub(crate) fallback_on: Vec<FallbackClass>,
+}
+
+/// What the environment and a profile ask of every chat.
+///
+/// # Errors
+/// There is no such profile, one of its names is nobody's, or a variable of ours holds something that cannot be meant.
+pub(crate) fn standing(settings: &Settings, catalog: &Catalog, named: Option<&String>) -> Result<Standing, CliError> {
+    let typed = Choice { profile: named.cloned(), ..Choice::default() };
+    let own = profile(settings, &typed)?;
+    let choice = choice(settings, &typed)?;
+    let any = Resolved { model: ModelId::new(""), provider: None, variant: None, via_alias: None };
+    let fallback = own.map(|own| own.fallback.clone()).unwrap_or_default();
+    for model in &fallback {
+        super::super::facts::model(catalog, model)?;
+    }
+    let region = choice.region.as_ref().map(|region| region.name.clone());
+    Ok(Standing {
+        constraints: constraints(settings, catalog, &any, &choice)?,
+        policy: policy(&choice),
+        region: region.or_else(|| settings.keys.vars.plain("OPENMUX_REGION").map(str::to_owned)),
+        fallback,
+        fallback_on: own.map(|own| own.fallback_on.clone()).unwrap_or_default(),
     })
 }
 

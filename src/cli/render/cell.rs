@@ -65,6 +65,11 @@ impl Cell {
         }
     }
 
+    /// Whether it says yes.
+    pub(crate) fn is_yes(&self) -> bool {
+        *self.plain() == Self::Flag(true)
+    }
+
     /// The bare value for delimited text.
     pub(crate) fn bare(&self) -> String {
         let mut out = String::new();

@@ -242,7 +242,7 @@ pub(crate) fn endpoint_json(reach: &Reach) -> Map<String, Value> {
     put("reasoning_options", endpoint.reasoning_options.clone().into());
     put("price", endpoint.pricing.as_ref().map_or(Value::Null, pricing_json));
     put(
-        "price_disputed",
+        "price_range",
         endpoint.dispute.map_or(Value::Null, |dispute| {
             let pair = |low: crate::units::UsdPerMtok, high: crate::units::UsdPerMtok| {
                 Value::Array(vec![literal(&low.exact()), literal(&high.exact())])

@@ -3,6 +3,7 @@
 pub(crate) mod json;
 pub(crate) mod media;
 pub mod openai;
+pub mod options;
 pub mod prices;
 
 use serde_json::Value;
@@ -49,6 +50,9 @@ pub fn answer_id(decision: &str) -> String {
 
 /// How a dialect streams an answer: pieces of server-sent events, each whole.
 pub trait Stream {
+    /// Another model than before is asked, before anything of an answer has come: its answer has this id, and was begun at
+    /// that second.
+    fn falls_back(&mut self, decision: &str, created: i64, model: &str);
     /// One event of the answer.
     fn event(&mut self, event: &ChatEvent, out: &mut String);
     /// The answer is whole.

@@ -5,6 +5,7 @@ mod attach;
 mod budget;
 mod catalog;
 mod check;
+mod contract;
 mod environment;
 mod failover;
 mod faults;

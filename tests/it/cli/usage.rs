@@ -246,7 +246,7 @@ fn a_command_without_its_subcommand_shows_the_way() {
 
     --- stderr
     error: there is no command or topic "nope"
-      topics  output exit-codes environment routing messages failures check
+      topics  output exit-codes environment routing messages failures check dialects
     "#);
     insta::assert_snapshot!(page("help exit-codes"), @r#"
     exit: 0

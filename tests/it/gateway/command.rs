@@ -10,12 +10,12 @@ use super::super::support::server::closed_port;
 use super::{Response, ask};
 
 /// A gateway before simulated providers.
-struct Served {
-    addr: SocketAddr,
-    running: Running,
+pub(super) struct Served {
+    pub(super) addr: SocketAddr,
+    pub(super) running: Running,
 }
 
-fn serve(home: &Home, sandbox: &str, more: &[&str]) -> Served {
+pub(super) fn serve(home: &Home, sandbox: &str, more: &[&str]) -> Served {
     let addr: SocketAddr = ([127, 0, 0, 1], closed_port()).into();
     let listen = addr.to_string();
     let args = [sandbox, "serve", "--listen", &listen];

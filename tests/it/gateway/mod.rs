@@ -2,6 +2,8 @@
 
 mod chat;
 mod command;
+mod dialects;
+mod fallback;
 mod law;
 mod lookups;
 mod stream;
@@ -56,19 +58,25 @@ impl World {
 
     /// Before providers of another protocol, and with another configuration.
     fn with(servers: Vec<Server>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
+        Self::serving(servers.into_iter().map(|server| (server, "tiny")).collect(), protocol, change)
+    }
+
+    /// Before providers that serve one model each, `acme/` before its name.
+    fn serving(servers: Vec<(Server, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut overlay = String::new();
-        for (at, (server, name)) in servers.iter().zip(NAMES).enumerate() {
+        for (at, ((server, model), name)) in servers.iter().zip(NAMES).enumerate() {
             let (base, price) = (server.base_url(), 1 + 20 * at);
             writeln!(
                 overlay,
                 "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{}_KEY\"\n\
-                 [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\ncontext = 8192\n\
+                 [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/{model}\"\nid = \"{model}-1\"\ncontext = 8192\n\
                  max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
                 name.to_uppercase(),
                 2 * price,
             )
             .unwrap();
         }
+        let servers: Vec<Server> = servers.into_iter().map(|(server, _)| server).collect();
         let overlay = Overlay::parse("private.toml", &overlay).unwrap();
         let key = |name: &&str| (format!("{}_KEY", name.to_uppercase()), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::canary::Canaries;
+use super::schemas;
 
 /// How long a run may take unless the test says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -191,9 +192,11 @@ impl Run {
         let stdout = child.stdout.take().map(drain);
         let stderr = drain(child.stderr.take().expect("a pipe"));
         let what = format!("{:?}", self.command);
+        let args = self.command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         Running {
             child,
             what,
+            args,
             stdin,
             stdout,
             stderr: Some(stderr),
@@ -209,6 +212,7 @@ impl Run {
 pub(crate) struct Running {
     child: Child,
     what: String,
+    args: Vec<String>,
     stdin: Option<std::process::ChildStdin>,
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<Vec<u8>>>,
@@ -235,8 +239,8 @@ impl Running {
         assert!(kill.expect("a shell can be run").success(), "SIG{name} was sent");
     }
 
-    /// Waits for its end. Panics with what it had printed where that takes too long, and where a secret of the test's came
-    /// out: on stdout, on stderr or in a file that the test did not write.
+    /// Waits for its end. Panics with what it had printed where that takes too long, where a secret of the test's came
+    /// out (on stdout, on stderr or in a file that the test did not write), and where JSON is not what its schema says.
     pub(crate) fn wait(mut self) -> Output {
         let mut waited = Duration::ZERO;
         let status = loop {
@@ -264,6 +268,7 @@ impl Running {
         };
         let outputs = [("stdout", stdout.as_bytes()), ("stderr", stderr.as_bytes())];
         self.canaries.assert_unseen(&self.home, &outputs, &self.what);
+        schemas::assert_kept(&self.args, &stdout, &stderr);
         Output { stdout, stderr: without_age(&stderr), code: status.code(), home: self.home.clone() }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod decisions;
 pub(crate) mod gate;
 pub(crate) mod help;
 pub(crate) mod paced;
+pub(crate) mod schemas;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod wire;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::super::{Ended, Stream};
+use super::super::{Ended, Stream, answer_id};
 use super::whole::{error, finish_reason, usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
@@ -23,12 +23,7 @@ impl Chunks {
     /// A stream of an answer by this id (`chatcmpl-...`), begun at that second, of that model.
     #[must_use]
     pub fn new(id: &str, created: i64, model: &str, include_usage: bool) -> Self {
-        let head = format!(
-            "data: {{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":{},\"choices\":[",
-            quoted(id),
-            quoted(model)
-        );
-        Self { head, include_usage, begun: false, finish: None }
+        Self { head: head(id, created, model), include_usage, begun: false, finish: None }
     }
 
     /// A chunk with this delta, whose braces are left out.
@@ -53,12 +48,25 @@ impl Chunks {
     }
 }
 
+/// What every chunk begins with, up to its choices.
+fn head(id: &str, created: i64, model: &str) -> String {
+    format!(
+        "data: {{\"id\":{},\"object\":\"chat.completion.chunk\",\"created\":{created},\"model\":{},\"choices\":[",
+        quoted(id),
+        quoted(model)
+    )
+}
+
 /// A JSON string.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
 impl Stream for Chunks {
+    fn falls_back(&mut self, decision: &str, created: i64, model: &str) {
+        self.head = head(&answer_id(decision), created, model);
+    }
+
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         let delta = match event {
             ChatEvent::Text(text) => format!("\"content\":{}", quoted(text)),

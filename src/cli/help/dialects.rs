@@ -1,0 +1,37 @@
+//! `openmux help dialects`: what clients of hosted gateways say about routing, from the table that reads it.
+
+use super::{WIDTH, wrap};
+use crate::gateway::codec::options::rows;
+
+const BEFORE: &str = "\
+Options of hosted gateways that `openmux serve` takes in the body of a
+request, in every dialect, and in POST /v1/route/explain, which shows
+what they come to. What cannot be honoured is refused (400, with the
+place and a fix) where it is not negotiable, and else a warning:
+x-openmux-warning. Two options that contradict each other are refused,
+and both are named; so is a member that is none of these. A request
+narrows what the gateway's own configuration allows, and never widens
+it (403). --flags are those of `openmux chat`.
+
+A chain of models: the next one is asked where nobody is left for the
+one before, and only before anything of an answer has come. model says
+who answered, and x-openmux-fallback names it; x-openmux-attempts and
+previous_errors have the attempts at all of them.
+";
+
+/// The topic.
+pub(super) fn text() -> String {
+    let mut text = BEFORE.to_owned();
+    let mut last = "";
+    for (whose, row) in rows() {
+        if whose != last {
+            text += &format!("\n{whose}\n\n");
+            last = whose;
+        }
+        text += &format!("  {}\n", row.option);
+        for line in wrap(row.becomes, WIDTH - 12) {
+            text += &format!("      {line}\n");
+        }
+    }
+    text
+}

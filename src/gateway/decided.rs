@@ -1,0 +1,214 @@
+//! A chat that is decided and not yet sent; and the models that may be asked after it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::Gateway;
+use super::codec::options::{Next, Options};
+use super::problem::Problem;
+use super::wishes::Wishes;
+use crate::catalog::resolve::{Resolved, resolve};
+use crate::chat::ChatRequest;
+use crate::dispatch::{
+    ChatReport, FallbackClass, Fallen, Plan, Prepared, Reach, Routed, Suppose, Talk, Turn, agreed, group, limits,
+    route_request,
+};
+use crate::observe::Source;
+use crate::routing::{Constraints, Decision, Input, decision_hex};
+use crate::units::Usd;
+
+/// The longest silence within an answer.
+const IDLE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// A chat that is decided and not yet sent.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// What is asked.
+    pub request: ChatRequest,
+    /// Who was weighed.
+    pub reaches: Vec<Reach>,
+    /// The decision.
+    pub decision: Decision,
+    /// What it was made of, until that is kept.
+    pub input: RefCell<Option<Input>>,
+    /// The conversation.
+    pub talk: Option<Talk>,
+    /// The request's id, which its attempts and its decision carry.
+    pub id: [u8; 16],
+    /// What came before this model.
+    pub fallen: Fallen,
+    /// What holds for every model.
+    pub wishes: Rc<Wishes>,
+    seed: u64,
+    /// The models that may be asked after this one.
+    rest: RefCell<Vec<Link>>,
+}
+
+/// A model that may be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    /// The model, and what its name says beside.
+    pub resolved: Resolved,
+    /// What is not negotiable of it.
+    pub constraints: Constraints,
+    /// After which failures.
+    on: Vec<FallbackClass>,
+}
+
+/// Everything that is asked for: the model, those that may come after it, and what holds for all.
+#[derive(Debug)]
+pub(super) struct Asking {
+    /// What holds for all.
+    pub wishes: Rc<Wishes>,
+    /// The models, the first to be asked first.
+    pub links: Vec<Link>,
+    /// The seed of all their decisions.
+    pub seed: u64,
+}
+
+impl Asking {
+    /// The models of a request; `seed` is the request's.
+    ///
+    /// # Errors
+    /// There is no such model, or nobody may be asked for it.
+    pub(super) fn new(gateway: &Gateway, model: &str, options: Options, seed: u64) -> Result<Self, Problem> {
+        let wishes = Rc::new(Wishes::of(&gateway.config, options)?);
+        let first = Next { model: model.to_owned(), at: "model".to_owned(), on: Vec::new() };
+        let mut links: Vec<Link> = Vec::with_capacity(1 + wishes.chain.len());
+        for next in [&first].into_iter().chain(&wishes.chain) {
+            let placed = |problem: Problem| Problem { param: Some(next.at.clone()), ..problem };
+            let resolved =
+                resolve(&gateway.owned.catalog, &next.model).map_err(|error| placed(Problem::no_model(&error)))?;
+            let constraints = wishes.of_model(&resolved, seed)?;
+            let known = |link: &Link| link.resolved == resolved && link.on == next.on;
+            if !links.iter().any(known) {
+                links.push(Link { resolved, constraints, on: next.on.clone() });
+            }
+        }
+        Ok(Self { wishes, links, seed })
+    }
+
+    /// Puts the model first whose best provider is the cheapest for this request; those that nobody can be asked for last.
+    pub(super) fn sort(&mut self, total: impl Fn(&Link) -> Option<Usd>) {
+        if self.wishes.cheapest {
+            self.links.sort_by_cached_key(|link| total(link).map_or((true, Usd::ZERO), |total| (false, total)));
+        }
+    }
+}
+
+impl Decided {
+    /// Decides for the first of the models that somebody can be asked for.
+    ///
+    /// # Errors
+    /// There is no such model, or nobody may be used.
+    pub(super) fn new(gateway: &Gateway, request: ChatRequest, options: Options) -> Result<Self, Problem> {
+        let seed = gateway.owned.store.take_seed().unwrap_or(0);
+        let model = request.model.as_str().to_owned();
+        let mut asking = Asking::new(gateway, &model, options, seed)?;
+        let wishes = Rc::clone(&asking.wishes);
+        asking.sort(|link| {
+            let (routed, _) = route(gateway, link, &of_model(&request, link), (&wishes, seed));
+            Some(routed.decision.chosen()?.score.total())
+        });
+        let Asking { mut links, .. } = asking;
+        let first = links.remove(0);
+        let decided = Self::decide(gateway, &first, &request, (wishes, seed), (links, Fallen::default()));
+        if decided.decision.chosen().is_some() {
+            return Ok(decided);
+        }
+        let problem = Problem::unroutable(&decided.decision, &decided.request.model);
+        decided.next(gateway, FallbackClass::Unusable, None).ok_or(problem)
+    }
+
+    fn decide(
+        gateway: &Gateway,
+        link: &Link,
+        request: &ChatRequest,
+        (wishes, seed): (Rc<Wishes>, u64),
+        (rest, fallen): (Vec<Link>, Fallen),
+    ) -> Self {
+        let request = of_model(request, link);
+        let (routed, (reaches, talk)) = route(gateway, link, &request, (&wishes, seed));
+        let Routed { decision, input, .. } = routed;
+        let input = RefCell::new(Some(input));
+        Self { request, reaches, decision, input, talk, id: group(), fallen, wishes, seed, rest: RefCell::new(rest) }
+    }
+
+    /// The next model that somebody can be asked for, where the failure of this one leads to one.
+    pub(super) fn next(&self, gateway: &Gateway, class: FallbackClass, report: Option<&ChatReport>) -> Option<Self> {
+        let mut rest = self.rest.take();
+        let mut fallen = self.fallen.clone();
+        let (mut class, mut report, mut from) = (class, report, self.request.model.clone());
+        loop {
+            let at = rest.iter().position(|link| agreed(&link.on, class))?;
+            let link = rest.remove(at);
+            fallen.step((from, link.resolved.model.clone()), class, report);
+            let taken = (std::mem::take(&mut rest), std::mem::take(&mut fallen));
+            let next = Self::decide(gateway, &link, &self.request, (Rc::clone(&self.wishes), self.seed), taken);
+            if next.decision.chosen().is_some() {
+                return Some(next);
+            }
+            // What nobody can be asked for leads on to the next.
+            (rest, fallen) = (next.rest.take(), next.fallen);
+            (class, report, from) = (FallbackClass::Unusable, None, next.request.model);
+        }
+    }
+
+    /// The id as it is printed.
+    pub(super) fn hex(&self) -> String {
+        decision_hex(&self.id)
+    }
+
+    /// When it was decided, in seconds since 1970.
+    pub(super) fn created(&self) -> i64 {
+        self.decision.at.as_second()
+    }
+
+    /// Whether no time is left for another model.
+    pub(super) fn is_out_of_time(&self, report: &ChatReport) -> bool {
+        self.wishes.total.is_some_and(|total| total <= self.fallen.elapsed() + report.elapsed)
+    }
+
+    /// How it is carried out.
+    pub(super) fn plan<'a>(&'a self, gateway: &'a Gateway) -> Plan<'a> {
+        let first_token = self.wishes.first_token.map(Some);
+        Plan {
+            request: &self.request,
+            reaches: &self.reaches,
+            decision: &self.decision,
+            route_limits: limits(&self.decision, &self.reaches, first_token),
+            idle: Some(IDLE),
+            total: self.wishes.total.map(|total| total.saturating_sub(self.fallen.elapsed())),
+            // What is not streamed reaches nobody before it is whole.
+            hold: !self.request.stream,
+            resume: false,
+            hedge: None,
+            retries: Some(&gateway.owned.retries),
+            group: self.id,
+            source: Source::Gateway,
+            talk: self.talk,
+            day_cap: gateway.config.day_cap,
+        }
+    }
+}
+
+/// The same request for one model.
+pub(super) fn of_model(request: &ChatRequest, link: &Link) -> ChatRequest {
+    ChatRequest { model: link.resolved.model.clone(), ..request.clone() }
+}
+
+/// The decision for one model.
+fn route(
+    gateway: &Gateway,
+    link: &Link,
+    request: &ChatRequest,
+    (wishes, seed): (&Wishes, u64),
+) -> (Routed, (Vec<Reach>, Option<Talk>)) {
+    let dispatcher = gateway.owned.dispatcher();
+    let (policy, session) = (&wishes.policy, wishes.session.as_deref());
+    let turn = Turn { resolved: &link.resolved, chat: request, policy, session, talks: true, all: false };
+    let prepared = dispatcher.prepare(turn, route_request(request, link.constraints.clone()));
+    let Prepared { reaches, talk, route } = prepared;
+    let routed = dispatcher.route(&route, Some(request), &reaches, policy, seed, Suppose::Nothing);
+    (routed, (reaches, talk))
+}
