@@ -33,8 +33,6 @@ pub struct About {
     pub source: String,
     /// The source's own mark of this version.
     pub etag: Option<String>,
-    /// The name of the key whose signature was verified; `None` for a source that signs nothing.
-    pub signed_by: Option<String>,
     /// The day of the embedded tables that it was laid over.
     pub embedded: String,
     /// How many providers the source listed.
@@ -167,7 +165,6 @@ impl About {
         put("fetched", self.fetched.as_str().into());
         put("source", self.source.as_str().into());
         put("etag", self.etag.clone().into());
-        put("signed_by", self.signed_by.clone().into());
         put("embedded", self.embedded.as_str().into());
         put("providers", self.providers.into());
         put("endpoints", self.endpoints.into());
@@ -184,7 +181,6 @@ impl About {
             fetched: word("fetched")?,
             source: word("source")?,
             etag: word("etag"),
-            signed_by: word("signed_by"),
             embedded: word("embedded")?,
             providers: count("providers")?,
             endpoints: count("endpoints")?,

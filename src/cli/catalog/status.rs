@@ -130,7 +130,7 @@ impl Seen<'_> {
 fn about(about: &About) -> Value {
     json!({
         "date": about.date, "fetched": about.fetched, "source": about.source, "etag": about.etag,
-        "signed_by": about.signed_by, "over": about.embedded, "providers": about.providers,
+        "over": about.embedded, "providers": about.providers,
         "endpoints": about.endpoints, "priced": about.priced,
     })
 }

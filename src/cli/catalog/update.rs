@@ -91,7 +91,6 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         fetched: now.to_string(),
         source: source.shown(),
         etag,
-        signed_by: None,
         embedded: Catalog::embedded().to_owned(),
         providers: list.listed,
         endpoints: list.entries.len(),
