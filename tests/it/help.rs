@@ -60,6 +60,7 @@ fn every_example_runs() {
     tool(&home, "jq", "grep -q '^{'");
     drop(home.write("models.check.toml", "[[model]]\nid = \"claude-sonnet-5\"\nmax_price_in = \"3.00\"\n"));
     drop(decisions::kept(&home, Some("3f2a9c1b9d4e4b7fa1c05e6d2b8f7a90")));
+    drop(home.write("api.json", r#"{"anthropic":{"models":{"claude-sonnet-5":{"cost":{"input":2,"output":10}}}}}"#));
     let mut examples = Vec::new();
     let root = root();
     for (_, command) in all(&root) {
@@ -82,6 +83,10 @@ fn every_example_runs() {
 fn without_network(example: &str) -> String {
     if example.contains("openmux providers check") {
         return "openmux --sandbox providers check".to_owned();
+    }
+    if example.contains("openmux catalog update") {
+        let (before, _) = example.split_once(" --from").unwrap_or((example, ""));
+        return format!("{before} --from api.json");
     }
     if example.contains("openmux sandbox") {
         let (before, _) = example.split_once(" --port").unwrap_or((example, ""));

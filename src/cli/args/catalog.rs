@@ -48,6 +48,9 @@ pub enum AllowedRule {
 
 /// `openmux catalog status`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux catalog status\n  \
+    openmux catalog status --sources")]
 pub struct CatalogStatus {
     /// Also where its facts come from, with dates and licences.
     #[arg(long)]
@@ -79,6 +82,9 @@ pub struct CatalogDiff {
 
 /// `openmux catalog rollback`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux catalog rollback\n  \
+    openmux catalog rollback --embedded")]
 pub struct CatalogRollback {
     /// To the one in the program; also forgets the one before.
     #[arg(long)]

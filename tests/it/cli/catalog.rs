@@ -3,6 +3,7 @@
 mod faults;
 mod pages;
 mod races;
+mod refused;
 
 use std::path::PathBuf;
 

@@ -1,8 +1,11 @@
 //! What a person, a pull request and a program see of it.
 
+use serde_json::Value;
+
 use super::super::super::support::command::Home;
 use super::super::super::support::server::Server;
 use super::{answer, list, moved, page, update, updated};
+use crate::generated::SNAPSHOT;
 
 #[test]
 fn an_update_says_what_changed_at_every_width() {
@@ -86,6 +89,23 @@ fn the_status_says_what_is_in_use() {
     error: this command has no format "csv"
       formats  text json
     "#);
+}
+
+#[test]
+fn the_sources_are_those_of_the_input() {
+    let output = Home::new().openmux(["catalog", "status", "--sources", "-o", "json"]).run();
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
+    let told = document["data"]["sources"].as_array().unwrap();
+    let input: Value = serde_json::from_str(SNAPSHOT).unwrap();
+    // What was checked by hand is nobody's list.
+    let lists: Vec<&Value> =
+        input["sources"].as_object().unwrap().values().filter(|list| list["licence"] != "own").collect();
+    assert_eq!(told.len(), lists.len());
+    for list in lists {
+        let is_it = |source: &&Value| source["name"] == list["name"] && source["date"] == list["date"];
+        let licence = told.iter().find(is_it).and_then(|source| source["licence"].as_str());
+        assert!(licence.is_some_and(|licence| list["licence"].as_str().unwrap().starts_with(licence)), "{list}");
+    }
 }
 
 #[test]
