@@ -50,11 +50,11 @@ fn a_list_that_looks_broken_is_refused_as_a_whole_until_it_is_allowed() {
                anthropic:claude-haiku-4-5 1/5 -> 1000/5000
                anthropic:claude-haiku-5-5 0.1/0.5 -> 100/500
       entries  67 of 149 entries cannot be meant
-               anthropic:claude-3-sonnet-20240229 cost.output is absurd: $15e+3 per
+               anthropic:claude-3-sonnet-20240229 cost.output is absurd: $15000 per
                1M tokens
-               anthropic:claude-3-5-sonnet-20240620 cost.output is absurd: $15e+3
+               anthropic:claude-3-5-sonnet-20240620 cost.output is absurd: $15000
                per 1M tokens
-               anthropic:claude-3-5-sonnet-20241022 cost.output is absurd: $15e+3
+               anthropic:claude-3-5-sonnet-20241022 cost.output is absurd: $15000
                per 1M tokens
       in use   the catalog of TODAY stays (an update)
       fix:     look at it; if it is right: openmux catalog update --allow
@@ -119,7 +119,7 @@ fn a_source_is_compared_with_itself() {
 
     exit: 11
     error: http://127.0.0.1:PORT/api.json looks broken, and is not used
-      vanished  1 of the model makers and clouds that it had are not in it
+      vanished  it lacks 1 model maker or cloud that it had
                 anthropic
       in use    the catalog of TODAY stays (an update)
       fix:      look at it; if it is right: openmux catalog update --allow vanished
@@ -138,7 +138,7 @@ fn entries_that_cannot_be_meant_are_left_out_and_named() {
         models.insert(id.to_owned(), json!({"id": id, "cost": {"input": 1, "output": 1}}));
     }
     models.insert("gpt-other".to_owned(), json!({"id": "gpt-5"}));
-    hostile["../evil"] = json!({"id": "../evil", "models": {"a": {}}});
+    hostile["../zqzq"] = json!({"id": "../zqzq", "models": {"a": {}}});
     let twice = hostile.to_string().replacen(
         "\"gpt-5\":{",
         "\"gpt-5\":{\"cost\":{\"input\":0.1,\"output\":0.1}},\"gpt-5\":{",
@@ -147,8 +147,8 @@ fn entries_that_cannot_be_meant_are_left_out_and_named() {
     let server = Server::start(vec![Script::body(200, "application/json", twice)]);
     let output = update(&home, &server, &["-v"]).run();
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
-    insta::assert_snapshot!(output.stderr, @"");
-    for id in ["passwd", "2fb", "31m", "xxxx", "evil"] {
+    insta::assert_snapshot!(output.stderr, @"warning: 7 entries are left out or in part: openai:gpt-5 has a name that is there twice; openai:../../etc/passwd is no id that can be sent; openai:a%2Fb is no id that can be sent; openai:?[31m?red is no id that can be sent; openai:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx... is no id that can be sent; openai:gpt-other states another id than the one it is listed by; ../zqzq is no provider id");
+    for id in ["passwd", "2fb", "31m", "xxxx", "zqzq"] {
         assert_eq!(
             home.openmux(["models", "list", id, "--all", "-o", "json"]).run().stdout.matches(id).count(),
             0,
@@ -259,7 +259,6 @@ fn what_cannot_be_written_is_told() {
     --- stdout
 
     --- stderr
-    warning: $TMP/plain/cache/catalog.txt is not used: Not a directory; fix: openmux catalog update
     error: cannot write in $TMP/plain/cache
       reason  Not a directory
       in use  the catalog of 2026-11-24 stays (the one in the program)
