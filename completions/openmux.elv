@@ -41,6 +41,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand serve 'A local gateway that clients of OpenAI use unchanged, until Ctrl-C'
             cand usage 'What was spent, by day, model, provider or source. Works offline'
             cand sandbox 'Run simulated providers on this machine until Ctrl-C'
+            cand completions 'Completion for your shell: bash, zsh or fish'
             cand help 'Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check'
         }
         &'openmux;models'= {
@@ -614,6 +615,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --listen 'Where to listen; port 0 takes a free one. Beyond this machine only with a token'
             cand --token-env 'The variable that holds the token that clients must show'
             cand --token-file 'The file that holds it'
+            cand --state 'Shares what it sees, conversations and budgets with other gateways, through a Redis or Valkey: redis://HOST:PORT/DB, or rediss:// [env: OPENMUX_STATE]'
             cand --host-name 'A further name that clients call it by; others are refused, beside those of this machine'
             cand --profile 'What holds for every request: [profiles.NAME] of config.toml. A request narrows it, and chooses for itself what is merely preferred [env: OPENMUX_PROFILE]'
             cand --max-requests 'The most requests at once; more are refused with 503'
@@ -663,6 +665,20 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --port 'The port on 127.0.0.1; 0 takes a free one'
             cand -m 'The model whose providers are simulated'
             cand --model 'The model whose providers are simulated'
+            cand -o 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
+            cand --output 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
+            cand --color 'When to use colour: auto, always or never'
+            cand --sandbox 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file'
+            cand --json 'Short for -o json'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+            cand --verbose 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+            cand --offline 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'openmux;completions'= {
             cand -o 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
             cand --output 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
             cand --color 'When to use colour: auto, always or never'

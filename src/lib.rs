@@ -31,7 +31,8 @@
 //! `serve` is `chat` with [`gateway::codec`] at both ends: a request becomes a `ChatRequest`, events become the dialect
 //! again, and nothing in between is decided there. One thread takes connections in, the others answer: each has a runtime
 //! and a pool of connections of its own, and shares catalog, keys and store ([`dispatch::Owned`]). What is seen counts for
-//! the next decision at once, and is on the disk within 100 ms ([`store::Behind`]).
+//! the next decision at once, and is on the disk within 100 ms ([`store::Behind`]). Gateways on several machines tell each
+//! other through [`mod@store::redis`], which no request waits for.
 //!
 //! `providers compare` is `decide` for a stated shape with every key supposed. The sandbox is real HTTP to simulated
 //! providers on loopback; nothing on the way knows that they are.
@@ -71,6 +72,7 @@
 //! | what another policy would have come to | `routing/counterfactual.rs` |
 //! | tables on disk, and what each version adds | `store/{schema,sqlite}.rs` |
 //! | what a process that serves keeps in memory, and writes when | `store/behind.rs` |
+//! | what gateways on several machines tell each other, and what becomes of it when Redis is away | `store/redis/`; their figures as one: `observe/together.rs` |
 //! | a wire dialect | `upstream/{openai,responses,anthropic,gemini,bedrock}.rs`: encode, decode |
 //! | what a provider's error means | `upstream/classify/`: tables |
 //! | what is changed in a request that was refused for a parameter's name | `upstream/adapt.rs` |
@@ -97,6 +99,7 @@
 //! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |
 //! | how something looks | `cli/render/` |
+//! | what fits at the cursor; how a shell asks for it | `cli/complete/`; `completions/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
 //! | a member of the JSON that we print: its type, its unit | `cli/contract.txt`; read by `cli/contract/schemas.rs`, as JSON Schema in `cli/schemas/` |
 //!

@@ -3,6 +3,7 @@
 mod ask;
 mod assert;
 mod catalog;
+mod help;
 mod lists;
 mod measured;
 mod probe;
@@ -13,9 +14,10 @@ mod values;
 use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use ask::{Ask, ChatArgs, Choice, HelpArgs, RouteExplain, SandboxArgs};
+pub use ask::{Ask, ChatArgs, Choice, RouteExplain, SandboxArgs};
 pub use assert::CheckArgs;
 pub use catalog::{AllowedRule, CatalogDiff, CatalogRollback, CatalogStatus, CatalogUpdate};
+pub use help::{CompletionsArgs, HelpArgs, Shell};
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
@@ -65,7 +67,7 @@ pub struct Cli {
 }
 
 /// Options of every command, before or after it.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT].
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", help_heading = "Output")]
@@ -124,9 +126,10 @@ pub enum Format {
 }
 
 /// When to use colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "each is what its name says")]
 pub enum Color {
+    #[default]
     Auto,
     Always,
     Never,
@@ -157,6 +160,8 @@ pub enum Command {
     Usage(UsageArgs),
     /// Run simulated providers on this machine until Ctrl-C.
     Sandbox(SandboxArgs),
+    /// Completion for your shell: bash, zsh or fish.
+    Completions(CompletionsArgs),
     /// Help on a command or a topic: output, exit-codes, environment, routing, messages, failures, check.
     Help(HelpArgs),
 }

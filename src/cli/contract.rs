@@ -148,6 +148,10 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENMUX_TIMEOUT", "the total time limit, where --timeout is not given"),
     ("OPENMUX_OFFLINE", "1: any need of the network is refused (exit 11)"),
     ("OPENMUX_PROFILE", "the profile of config.toml, where --profile is not given"),
+    (
+        "OPENMUX_STATE",
+        "the Redis that gateways share, where serve --state is not given: redis://USER:PASSWORD@HOST:PORT/DB",
+    ),
     ("OPENMUX_REGION", "the region that is preferred where a provider has several"),
     ("OPENMUX_CONFIG_DIR", "where config.toml and catalog.d/*.toml are; else $XDG_CONFIG_HOME/openmux"),
     ("OPENMUX_DATA_DIR", "where obs.db is; else $XDG_STATE_HOME/openmux"),

@@ -9,6 +9,7 @@ mod chat;
 mod check;
 mod clouds;
 mod compare;
+mod complete;
 mod config;
 pub mod contract;
 mod error;
@@ -79,6 +80,9 @@ pub fn main(typed: Vec<OsString>) -> ExitCode {
 }
 
 fn run(typed: Vec<OsString>) -> Exit {
+    if let Some(fits) = complete::asked(&typed) {
+        return finish_data(out::data(&fits));
+    }
     let (out_style, err_style, width) = settings::before_parsing(&typed);
     let json = wants_json(&typed);
     if typed.len() <= 1 {
@@ -114,9 +118,9 @@ fn run(typed: Vec<OsString>) -> Exit {
     }
 }
 
-/// Reads the configuration, which help does without; says what is careless about keys to whoever uses them.
+/// Reads the configuration, which help and completions do without; says what is careless about keys to whoever uses them.
 fn configured(settings: Settings, command: &Command) -> Result<Settings, CliError> {
-    if matches!(command, Command::Help(_)) {
+    if matches!(command, Command::Help(_) | Command::Completions(_)) {
         return Ok(settings);
     }
     let (settings, cautions) = settings.configured()?;
@@ -154,6 +158,7 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Chat(args) => chat::chat(settings, &args),
         Command::Serve(args) => serve::run(settings, &args),
         Command::Sandbox(args) => sandbox::run(settings, &args),
+        Command::Completions(args) => complete::run(&args),
         Command::Help(args) => help::help(settings, &args),
     }
 }

@@ -16,9 +16,10 @@ use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
 use super::{Outcome, chat, note, out, prompt, sandbox, warn};
 use crate::catalog::Catalog;
-use crate::dispatch::{Owned, Sandboxed};
+use crate::dispatch::{Owned, Sandboxed, group};
 use crate::gateway::{Config, Explain, Gateway, LogLine, Token, serve};
 use crate::sandbox::{Running, SandboxProvider};
+use crate::store::redis::{Address, Setup, Shared, Told};
 use crate::store::{Memory, ObservationStore};
 
 /// How long what is under way may take to end after the first Ctrl-C.
@@ -52,6 +53,10 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     if let Some(text) = said {
         warn(settings, &text);
     }
+    let store = match state(settings, args)? {
+        Some(address) => share(settings, store, address)?,
+        None => store,
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let transport = settings.transport(args.connect_timeout.0)?;
     let quiet = settings.quiet;
@@ -146,6 +151,39 @@ fn store(settings: &Settings, budgeted: bool) -> Result<(Box<dyn ObservationStor
         }
         Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")))),
     }
+}
+
+/// The Redis that other gateways share with this one; `None` where there is none, and in the sandbox.
+fn state(settings: &Settings, args: &ServeArgs) -> Result<Option<Address>, CliError> {
+    let (place, url) = match (&args.state, settings.keys.vars.plain("OPENMUX_STATE")) {
+        (Some(url), _) => ("--state", url.as_str()),
+        (None, Some(url)) => ("OPENMUX_STATE", url),
+        (None, None) => return Ok(None),
+    };
+    if settings.sandbox.is_some() {
+        note(settings, "sandbox: nothing is shared with other gateways");
+        return Ok(None);
+    }
+    // What was typed may hold a password.
+    let wrong = |why| CliError::usage(format!("{place} is no address of a Redis: {why}")).fix("redis://HOST:PORT/DB");
+    Address::parse(url).map(Some).map_err(wrong)
+}
+
+/// The same store, and what other gateways tell.
+fn share(
+    settings: &Settings,
+    store: Box<dyn ObservationStore>,
+    address: Address,
+) -> Result<Box<dyn ObservationStore>, CliError> {
+    let (quiet, style) = (settings.quiet, settings.err);
+    let say = move |told: &Told| match told {
+        _ if quiet => {}
+        Told::Together(text) => out::talk(&format!("{}\n", style.dim(&format!("note: {text}")))),
+        Told::Alone(text) => out::talk(&format!("{} {text}\n", style.yellow("warning:"))),
+    };
+    let setup = Setup { address, process: group(), now: settings::now, say: Box::new(say) };
+    let failed = |error: crate::store::StoreError| CliError::new(Exit::Config, "store", error.to_string());
+    Ok(Box::new(Shared::start(store, setup).map_err(failed)?))
 }
 
 /// Simulates every provider that can be: which model will be asked for nobody knows yet.

@@ -1,13 +1,13 @@
-//! How many requests are served at once, and how many were.
+//! How many connections are open, and how many requests are served, at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Requests under way.
+/// Places that are taken.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicUsize);
 
-/// A place among the requests under way, until it is dropped.
+/// A place among them, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit(Arc<Counter>);
 

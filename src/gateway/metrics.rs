@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::served::Line;
 use crate::dispatch::AttemptReport;
+use crate::store::ObservationStore;
 use crate::units::{Tokens, Usd};
 
 /// The bounds that the conventions advise.
@@ -30,6 +31,9 @@ const TOKENS: [f64; 14] = [
     16_777_216.0,
     67_108_864.0,
 ];
+
+/// The methods that the conventions know.
+const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 
 /// A histogram's name, what it is, and its bounds.
 struct Kind {
@@ -151,9 +155,11 @@ impl Metrics {
     /// Counts one request.
     pub(super) fn count(&self, line: &Line) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A label with as many values as somebody cares to send would grow for ever.
+        let known = METHODS.iter().find(|known| **known == line.method);
         let labels = format!(
             "http_request_method=\"{}\",http_route=\"{}\",http_response_status_code=\"{}\"",
-            escaped(&line.method),
+            known.unwrap_or(&"_OTHER"),
             line.route,
             line.status
         );
@@ -166,8 +172,8 @@ impl Metrics {
         }
     }
 
-    /// Everything, with how many requests are under way.
-    pub(super) fn text(&self, under_way: usize) -> String {
+    /// Everything, with how many requests are under way, and how sharing with other machines goes.
+    pub(super) fn text(&self, under_way: usize, store: &dyn ObservationStore) -> String {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
         for kind in [SERVED, DURATION, FIRST_CHUNK, PER_CHUNK, USAGE] {
@@ -196,8 +202,23 @@ impl Metrics {
         let one = |count: u64| vec![(String::new(), count.to_string())];
         counter("openmux_cost_unknown_total", "Answers whose cost is not known.", one(inner.unpriced));
         counter("openmux_failovers_total", "Requests that moved on to another provider.", one(inner.failovers));
-        let name = "openmux_requests_under_way";
-        let _ = write!(out, "# HELP {name} Chats under way.\n# TYPE {name} gauge\n{name} {under_way}\n");
+        let sharing = store.sharing();
+        if let Some(sharing) = &sharing {
+            counter("openmux_sharing_told_total", "News that other gateways were told.", one(sharing.told));
+            counter("openmux_sharing_heard_total", "News that other gateways told.", one(sharing.heard));
+            counter("openmux_sharing_lost_total", "News that nobody could be told.", one(sharing.lost));
+        }
+        let mut gauge = |name: &str, help: &str, value: usize| {
+            let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
+        };
+        gauge("openmux_requests_under_way", "Chats under way.", under_way);
+        if let Some(sharing) = &sharing {
+            gauge(
+                "openmux_sharing_up",
+                "Whether state is shared with other gateways (1), or not for now (0).",
+                sharing.up.into(),
+            );
+        }
         out
     }
 }

@@ -139,7 +139,7 @@ async fn looked_up(worker: &Worker, place: Place, request: Request<Incoming>) ->
         Place::Health => return Ok(lives(worker, true)),
         Place::Ready => return Ok(lives(worker, !*worker.draining.borrow())),
         Place::Metrics => {
-            let text = gateway.metrics.text(gateway.under_way.taken());
+            let text = gateway.metrics.text(gateway.under_way.taken(), gateway.owned.store.as_ref());
             return Ok(whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text));
         }
         Place::Models => return models_document(gateway).await,
@@ -186,7 +186,12 @@ async fn models_document(gateway: Arc<Gateway>) -> Result<Answer, Problem> {
 fn lives(worker: &Worker, well: bool) -> Answer {
     let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if well { "ok" } else { "draining" };
-    json(status, &serde_json::json!({ "status": word, "under_way": worker.gateway.under_way.taken() }))
+    let mut told = serde_json::json!({ "status": word, "under_way": worker.gateway.under_way.taken() });
+    // It is ready without the others, too.
+    if let Some(sharing) = worker.gateway.owned.store.sharing() {
+        told["sharing"] = serde_json::json!({ "through": sharing.through, "up": sharing.up });
+    }
+    json(status, &told)
 }
 
 /// The pairs of a query.

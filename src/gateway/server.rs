@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
+use super::count::{Counter, Permit};
 use super::{Gateway, Worker, routes};
 
 /// The most bytes of a request's head, and headers in it.
@@ -39,8 +39,8 @@ pub struct Serving {
 /// One thread that answers.
 #[derive(Debug)]
 struct Thread {
-    sockets: mpsc::UnboundedSender<std::net::TcpStream>,
-    open: Arc<AtomicUsize>,
+    sockets: mpsc::UnboundedSender<(std::net::TcpStream, Permit)>,
+    open: Arc<Counter>,
     ended: oneshot::Receiver<()>,
     handle: JoinHandle<()>,
 }
@@ -103,14 +103,11 @@ async fn accept(listener: &TcpListener, threads: &[Thread]) {
                 continue;
             }
         };
-        let open = |thread: &&Thread| thread.open.load(Ordering::Relaxed);
+        let open = |thread: &&Thread| thread.open.taken();
         let total: usize = threads.iter().map(|thread| open(&thread)).sum();
-        let Some(thread) = threads.iter().min_by_key(open).filter(|_| total < CONNECTIONS) else { continue };
-        let handed = socket.into_std().map(|socket| {
-            thread.open.fetch_add(1, Ordering::Relaxed);
-            thread.sockets.send(socket)
-        });
-        if !matches!(handed, Ok(Ok(()))) {
+        let Some(thread) = threads.iter().min_by_key(open) else { continue };
+        let Some(permit) = thread.open.take(CONNECTIONS.saturating_sub(total - open(&thread))) else { continue };
+        if !socket.into_std().is_ok_and(|socket| thread.sockets.send((socket, permit)).is_ok()) {
             tracing::warn!("a connection was lost");
         }
     }
@@ -120,15 +117,15 @@ fn thread(gateway: &Arc<Gateway>, draining: &watch::Receiver<bool>, number: usiz
     let line = gateway.owned.line().map_err(|error| io::Error::other(error.0))?;
     let (sockets, taken) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
-    let open = Arc::new(AtomicUsize::new(0));
-    let (gateway, draining, count) = (Arc::clone(gateway), draining.clone(), Arc::clone(&open));
+    let open = Arc::new(Counter::default());
+    let (gateway, draining) = (Arc::clone(gateway), draining.clone());
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => {
                 let (orphans, left) = mpsc::unbounded_channel();
                 let worker = Rc::new(Worker { gateway, line, orphans, draining });
-                LocalSet::new().block_on(&runtime, work(worker, taken, left, count));
+                LocalSet::new().block_on(&runtime, work(worker, taken, left));
             }
             Err(error) => tracing::error!(%error, "a thread has no runtime"),
         }
@@ -141,20 +138,19 @@ fn thread(gateway: &Arc<Gateway>, draining: &watch::Receiver<bool>, number: usiz
 /// Answers on every connection that is handed over; ends with the last of them, once no more can come.
 async fn work(
     worker: Rc<Worker>,
-    mut sockets: mpsc::UnboundedReceiver<std::net::TcpStream>,
+    mut sockets: mpsc::UnboundedReceiver<(std::net::TcpStream, Permit)>,
     mut orphans: mpsc::UnboundedReceiver<super::run::Orphan>,
-    open: Arc<AtomicUsize>,
 ) {
     let mut tasks = JoinSet::new();
     let mut more = true;
     while more || !tasks.is_empty() {
         tokio::select! {
             socket = sockets.recv(), if more => match socket {
-                Some(socket) => {
-                    let (worker, open) = (Rc::clone(&worker), Arc::clone(&open));
+                Some((socket, permit)) => {
+                    let worker = Rc::clone(&worker);
                     tasks.spawn_local(async move {
                         connection(worker, socket).await;
-                        open.fetch_sub(1, Ordering::Relaxed);
+                        drop(permit);
                     });
                 }
                 None => more = false,

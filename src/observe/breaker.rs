@@ -84,7 +84,7 @@ pub struct Breaker {
 
 impl Breaker {
     /// Folds one attempt in.
-    pub(super) fn observe(&mut self, seen: &Observation) {
+    pub fn observe(&mut self, seen: &Observation) {
         let ended = seen.at.checked_add(seen.timings.e2e.unwrap_or_default()).unwrap_or(seen.at);
         let class = seen.counted_class();
         if class.is_success() {

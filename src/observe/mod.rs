@@ -15,6 +15,7 @@ mod rates;
 mod statistics;
 mod stats;
 mod stratum;
+mod together;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use statistics::{
 };
 pub use stats::{CacheHits, EndpointStats, Share, StatsState};
 pub use stratum::{InputSize, Stratum};
+pub use together::Together;
 
 use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, Usage};

@@ -35,6 +35,12 @@ impl Share {
         (self.successes + attempts * prior) / (self.tried() + attempts).max(1e-12)
     }
 
+    /// Both of two shares.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { successes: self.successes + other.successes, faults: self.faults + other.faults }
+    }
+
     fn decay(&mut self, factor: f64) {
         self.successes *= factor;
         self.faults *= factor;
@@ -51,6 +57,12 @@ pub struct CacheHits {
 }
 
 impl CacheHits {
+    /// Both of two.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { asked: self.asked + other.asked, served: self.served + other.served }
+    }
+
     /// The share that is expected of the next one, leant on a prior that weighs so many attempts.
     #[must_use]
     pub fn shrunk(&self, prior: f64, attempts: f64) -> f64 {

@@ -326,6 +326,15 @@ impl ObservationStore for Behind {
     fn salt(&self) -> Result<[u8; 16], StoreError> {
         Ok(self.shared.salt)
     }
+
+    /// It is this process's own from its next start on.
+    fn take_salt(&self, salt: [u8; 16]) -> Result<(), StoreError> {
+        self.shared.disk.take_salt(salt)
+    }
+
+    fn machine(&self) -> Result<Option<[u8; 16]>, StoreError> {
+        self.shared.disk.machine()
+    }
 }
 
 #[cfg(test)]

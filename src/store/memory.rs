@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::codec::{self, Encoded};
+use super::words::day_of;
 use super::{
     Conversation, KEPT_FOR, LEARNED_DAYS, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError,
 };
@@ -65,10 +66,6 @@ impl Inner {
         let spent = today.filter_map(|seen| seen.billed.or(seen.cost)).sum();
         (SetAside { spent, open: Usd::ZERO }, false)
     }
-}
-
-fn day_of(at: Timestamp) -> i64 {
-    at.as_second().div_euclid(86_400)
 }
 
 impl Memory {
@@ -245,8 +242,10 @@ impl ObservationStore for Memory {
     fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
         let inner = self.lock();
         let kept = inner.learned.get(&(endpoint.clone(), host.to_owned()));
-        let days = |from: Timestamp| now.as_second().div_euclid(86_400) - from.as_second().div_euclid(86_400);
-        Ok(kept.filter(|(at, _)| days(*at) <= LEARNED_DAYS).map(|(_, facts)| facts.clone()).unwrap_or_default())
+        Ok(kept
+            .filter(|(at, _)| day_of(now) - day_of(*at) <= LEARNED_DAYS)
+            .map(|(_, facts)| facts.clone())
+            .unwrap_or_default())
     }
 
     fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError> {
@@ -267,5 +266,9 @@ impl ObservationStore for Memory {
 
     fn salt(&self) -> Result<[u8; 16], StoreError> {
         Ok([0; 16])
+    }
+
+    fn take_salt(&self, _salt: [u8; 16]) -> Result<(), StoreError> {
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Where observations go and where the next decision reads them: [`Memory`] for one process, `sqlite` for a machine, and
-//! [`Behind`] before it where a process serves many requests and none may wait for the disk.
+//! [`Behind`] before it where a process serves many requests and none may wait for the disk. Several machines share what
+//! they see through [`mod@redis`].
 //!
 //! The only write is [`ObservationStore::record`], the only read that routing needs is [`ObservationStore::stats`]. What a
 //! decision was made of is kept beside them ([`ObservationStore::keep_decision`]), so that it can be made again.
@@ -7,6 +8,7 @@
 mod behind;
 mod codec;
 mod memory;
+pub mod redis;
 mod schema;
 mod spool;
 pub mod sqlite;
@@ -103,6 +105,21 @@ impl SetAside {
     pub fn total(self) -> Usd {
         self.spent + self.open
     }
+}
+
+/// How sharing with other machines goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sharing {
+    /// Through what: an address without its password.
+    pub through: String,
+    /// Whether that can be used; where not, this machine goes on by itself.
+    pub up: bool,
+    /// What was told to others.
+    pub told: u64,
+    /// What others told.
+    pub heard: u64,
+    /// What could not be told.
+    pub lost: u64,
 }
 
 /// Keeps observations and gives back their fold.
@@ -251,4 +268,23 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read or made.
     fn salt(&self) -> Result<[u8; 16], StoreError>;
+
+    /// Takes over the salt that several machines share, in place of its own.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn take_salt(&self, salt: [u8; 16]) -> Result<(), StoreError>;
+
+    /// Sixteen bytes that tell this store apart from those of other machines; `None` where it does not outlive its process.
+    ///
+    /// # Errors
+    /// They could not be read or made.
+    fn machine(&self) -> Result<Option<[u8; 16]>, StoreError> {
+        Ok(None)
+    }
+
+    /// With whom it shares; `None` where it does not.
+    fn sharing(&self) -> Option<Sharing> {
+        None
+    }
 }

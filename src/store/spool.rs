@@ -80,7 +80,7 @@ impl Taken {
             done.and_then(|mark| mark.split_once(' ')).and_then(|(length, hash)| Some((length.parse().ok()?, hash)));
         let rest = &self.text[mark.and_then(begins).unwrap_or(0)..];
         // A line that a dying process left half-written is nobody's attempt any more.
-        rest.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()?.seen()).collect()
+        rest.lines().filter_map(seen).collect()
     }
 
     /// What tells this spool, as it is, apart from any other.
@@ -97,6 +97,18 @@ impl Taken {
 
 fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An attempt as a line that says nothing of what is not known, for whoever sends it elsewhere.
+pub(super) fn line(seen: &Observation) -> Option<String> {
+    let mut line = serde_json::to_value(Line::of(seen)).ok()?;
+    line.as_object_mut()?.retain(|_, value| !value.is_null());
+    Some(line.to_string())
+}
+
+/// Reads it back; `None` where it is in words that only a newer version knows.
+pub(super) fn seen(line: &str) -> Option<Observation> {
+    serde_json::from_str::<Line>(line).ok()?.seen()
 }
 
 /// One attempt as a line: the columns of the store, by their names there.

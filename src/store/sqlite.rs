@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::spool::Spool;
+use super::words::sixteen;
 use super::{Conversation, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError};
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
@@ -239,13 +240,20 @@ impl ObservationStore for Sqlite {
     }
 
     fn salt(&self) -> Result<[u8; 16], StoreError> {
-        let hex = Self::meta(&self.lock(), "salt")?;
-        let mut salt = [0; 16];
-        for (at, byte) in salt.iter_mut().enumerate() {
-            let digits = hex.get(2 * at..2 * at + 2).unwrap_or_default();
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| StoreError("the salt is damaged".to_owned()))?;
-        }
-        Ok(salt)
+        sixteen(&Self::meta(&self.lock(), "salt")?).ok_or_else(|| StoreError("the salt is damaged".to_owned()))
+    }
+
+    fn take_salt(&self, salt: [u8; 16]) -> Result<(), StoreError> {
+        let hex: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.lock().execute("UPDATE meta SET v = ?1 WHERE k = 'salt'", [hex])?;
+        Ok(())
+    }
+
+    fn machine(&self) -> Result<Option<[u8; 16]>, StoreError> {
+        let connection = self.lock();
+        let make = "INSERT OR IGNORE INTO meta(k, v) VALUES ('machine', lower(hex(randomblob(16))))";
+        connection.execute(make, [])?;
+        Ok(sixteen(&Self::meta(&connection, "machine")?))
     }
 }
 

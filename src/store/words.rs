@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::observe::{Bucket, Headroom};
+use crate::units::Usd;
 
 /// `requests 60 12 1764000000000 1764000060000`: a limit, what was left, when that was said and when it is full again,
 /// in milliseconds; `tokens` likewise after it; `None` where nothing is known.
@@ -31,6 +32,25 @@ pub(super) fn headroom_of(text: &str) -> Headroom {
         })
     };
     Headroom { requests: bucket("requests"), tokens: bucket("tokens") }
+}
+
+/// The day (UTC) of a moment, counted from 1970.
+pub(super) fn day_of(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(86_400)
+}
+
+/// Whole pico-dollars: what is finer is rounded, and more than a number holds is the most that it holds.
+pub(super) fn pico(amount: Usd) -> i64 {
+    amount.to_pico().or_else(|| amount.rounded().to_pico()).unwrap_or(i64::MAX)
+}
+
+/// Sixteen bytes of 32 hex digits.
+pub(super) fn sixteen(hex: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    (hex.len() == 32).then_some(bytes)
 }
 
 #[cfg(test)]

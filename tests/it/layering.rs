@@ -50,6 +50,7 @@ const CONFINED: [(&str, &[&str]); 32] = [
         ],
     ),
     ("rusqlite", &["store/sqlite"]),
+    ("redis", &["store/redis/"]),
     ("reqwest", &["upstream/transport"]),
     ("tower_layer", &["upstream/transport"]),
     ("tower_service", &["upstream/transport"]),

@@ -1,6 +1,7 @@
 //! The store under many writers, in a folder that cannot be written, and on a file from the future.
 
 mod crash;
+mod shared;
 
 use std::path::Path;
 use std::sync::Barrier;

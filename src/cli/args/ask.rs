@@ -268,10 +268,3 @@ pub struct SandboxArgs {
     #[arg(short, long, value_name = "MODEL", default_value = "anthropic/claude-sonnet-5")]
     pub model: String,
 }
-
-/// `openmux help`.
-#[derive(Debug, Clone, Args)]
-pub struct HelpArgs {
-    /// A command, or: output [DOCUMENT], exit-codes, environment, routing, messages, failures, check, dialects.
-    pub topic: Vec<String>,
-}

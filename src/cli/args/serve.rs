@@ -24,6 +24,10 @@ pub struct ServeArgs {
     /// The file that holds it.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// Shares what it sees, conversations and budgets with other gateways, through a Redis or Valkey: redis://HOST:PORT/DB,
+    /// or rediss:// [env: OPENMUX_STATE].
+    #[arg(long, value_name = "URL")]
+    pub state: Option<String>,
     /// A further name that clients call it by; others are refused, beside those of this machine.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub host_name: Vec<String>,

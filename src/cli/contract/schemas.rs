@@ -44,6 +44,22 @@ pub fn schema(name: &str) -> Result<Value, Option<String>> {
     contract.document(name).map_err(Some)
 }
 
+/// The columns of a list by its document, each with its meaning: the members that every row has.
+pub(crate) fn columns(document: &str) -> Vec<(&'static str, &'static str)> {
+    let contract = Contract::read(TEXT);
+    let data =
+        contract.named.get(document).and_then(|named| named.members.iter().find_map(|m| m.strip_prefix("data:")));
+    // models show prints a list of endpoints.
+    let row = match data.map(|kind| kind.trim_end_matches("[]")) {
+        Some("shown_model") => "endpoint",
+        Some(row) => row,
+        None => return Vec::new(),
+    };
+    let members = contract.all_members(row).unwrap_or_default();
+    let fixed = members.into_iter().filter(|(_, member)| !member.ends_with('?'));
+    fixed.filter_map(|(owner, member)| Some((member, contract.told(row, owner, member)?.1))).collect()
+}
+
 impl<'t> Contract<'t> {
     fn read(text: &'t str) -> Self {
         let mut contract = Self { order: Vec::new(), named: BTreeMap::new(), members: BTreeMap::new() };
@@ -105,13 +121,11 @@ impl<'t> Contract<'t> {
                 continue;
             }
             let bare = member.trim_end_matches('?');
-            let told = [format!("{name}.{bare}"), format!("{owner}.{bare}"), bare.to_owned()];
-            let (known, about) = told
-                .iter()
-                .find_map(|key| self.members.get(key.as_str()))
+            let (known, about) = self
+                .told(name, owner, bare)
                 .ok_or_else(|| format!("{name} has a member {bare}, which is not described"))?;
             let mut property = self.kind(kind.unwrap_or(known), needed)?;
-            property.insert("description".to_owned(), (*about).into());
+            property.insert("description".to_owned(), about.into());
             properties.insert(bare.to_owned(), property.into());
             if bare == member {
                 required.push(Value::from(bare));
@@ -124,6 +138,12 @@ impl<'t> Contract<'t> {
             schema.insert("additionalProperties".to_owned(), self.kind(kind, needed)?.into());
         }
         Ok(schema)
+    }
+
+    /// Type and meaning of a member of an object that another one may list.
+    fn told(&self, name: &str, owner: &str, member: &str) -> Option<(&'t str, &'t str)> {
+        let keys = [format!("{name}.{member}"), format!("{owner}.{member}"), member.to_owned()];
+        keys.iter().find_map(|key| self.members.get(key.as_str())).copied()
     }
 
     /// The members of an object, each with the object that lists it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
-use super::super::words::headroom_of;
+use super::super::words::{day_of, headroom_of, pico};
 use super::super::{Reservation, SetAside, StoreError};
 use super::open::{jittered, patient};
 use super::rows::{COST_STATES, PHASES, SOURCES};
@@ -176,7 +176,7 @@ fn attempt(row: &Row<'_>, sheets: &Sheets) -> Result<Option<Observation>, rusqli
 /// What a scope has used up of a day. Where nobody has set money aside yet, it is what the source of that name spent: its
 /// providers' bills, else our own figures.
 pub(super) fn set_aside(connection: &Connection, scope: &str, at: Timestamp) -> Result<SetAside, StoreError> {
-    Ok(used(connection, scope, at.as_second().div_euclid(DAY))?.0)
+    Ok(used(connection, scope, day_of(at))?.0)
 }
 
 /// The same; the second value says whether anybody has set money aside yet.
@@ -208,11 +208,9 @@ pub(super) fn reserve(
     bound: Usd,
     cap: Usd,
 ) -> Result<Reservation, StoreError> {
-    let day = at.as_second().div_euclid(DAY);
-    let pico = |amount: Usd| {
-        amount.to_pico().ok_or_else(|| StoreError(format!("{} USD cannot be set aside exactly", amount.exact())))
-    };
-    let bound_pd = pico(bound)?;
+    let day = day_of(at);
+    let inexact = || StoreError(format!("{} USD cannot be set aside exactly", bound.exact()));
+    let bound_pd = bound.to_pico().ok_or_else(inexact)?;
     durably(connection, |transaction| {
         let (used, begun) = used(transaction, scope, day)?;
         if used.total() + bound > cap {
@@ -230,10 +228,8 @@ pub(super) fn reserve(
 
 /// Replaces what was set aside by what was spent.
 pub(super) fn settle(connection: &mut Connection, reservation: i64, spent: Usd) -> Result<(), StoreError> {
-    // Finer than a pico-dollar is spent as the next whole one.
-    let spent = spent.to_pico().or_else(|| spent.rounded().to_pico()).unwrap_or(i64::MAX);
     durably(connection, |transaction| {
-        transaction.execute("UPDATE budget SET spent_pd = ?2 WHERE id = ?1", params![reservation, spent])?;
+        transaction.execute("UPDATE budget SET spent_pd = ?2 WHERE id = ?1", params![reservation, pico(spent)])?;
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ mod attach;
 mod budget;
 mod catalog;
 mod check;
+mod complete;
 mod contract;
 mod environment;
 mod failover;
@@ -35,16 +36,12 @@ mod usage;
 mod whose;
 mod wishes;
 
-use std::fmt::Write as _;
-
 use openmux::catalog::Protocol;
 
 use super::support::command::{Home, Output, Run};
+use super::support::overlay::{NAMES, key_variable, overlay};
 use super::support::server::{Script, Server};
 use super::support::wire;
-
-/// Names of private providers, cheapest first, so that they are tried in this order.
-const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 /// What every provider's key ends with.
 const KEY_TAIL: &str = "tail";
@@ -63,21 +60,7 @@ impl World {
     /// The servers become providers `alpha`, `beta`, `gamma` of one protocol, each dearer than the one before.
     fn new(protocol: Protocol, servers: Vec<Server>) -> Self {
         let home = Home::new();
-        let mut overlay = String::new();
-        for (at, (server, name)) in servers.iter().zip(NAMES).enumerate() {
-            let variable = key_variable(name);
-            let (base, price) = (server.base_url(), 1 + 20 * at);
-            writeln!(
-                overlay,
-                "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{variable}\"\n\
-                 [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\ncontext = 8192\n\
-                 max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
-                2 * price,
-                protocol = protocol.name(),
-            )
-            .unwrap();
-        }
-        home.write("config/catalog.d/private.toml", &overlay);
+        home.write("config/catalog.d/private.toml", &overlay(&servers, protocol.name()));
         Self { home, servers }
     }
 
@@ -115,10 +98,6 @@ impl World {
 /// With a key for each provider.
 fn keyed(run: Run) -> Run {
     NAMES.iter().fold(run, |run, name| run.env(&key_variable(name), format!("sk-{name}-0123456789-{KEY_TAIL}")))
-}
-
-fn key_variable(provider: &str) -> String {
-    format!("{}_KEY", provider.to_uppercase())
 }
 
 /// A whole streamed answer of a protocol: `Hello, you.`.

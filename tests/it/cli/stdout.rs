@@ -11,7 +11,7 @@ use super::super::support::wire;
 use super::{BOTH, World, answer};
 
 /// Every command that ends by itself and needs no server.
-pub(super) const OFFLINE: [&[&str]; 20] = [
+pub(super) const OFFLINE: [&[&str]; 22] = [
     &[],
     &["--version"],
     &["--help"],
@@ -22,6 +22,8 @@ pub(super) const OFFLINE: [&[&str]; 20] = [
     &["help", "routing"],
     &["help", "check"],
     &["help", "chat"],
+    &["help", "output", "chat/1"],
+    &["completions", "bash"],
     &["models", "list"],
     &["models", "list", "-o", "json"],
     &["models", "list", "-o", "table"],

@@ -6,10 +6,10 @@ mod dialects;
 mod fallback;
 mod law;
 mod lookups;
+mod shared;
 mod stream;
 mod wire;
 
-use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -28,10 +28,8 @@ use openmux::upstream::transport::TransportConfig;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::support::overlay::{NAMES, key_variable, serving};
 use super::support::server::Server;
-
-/// Names of the providers, cheapest first, so that they are tried in this order.
-const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 #[expect(clippy::disallowed_methods, reason = "the tests' gateway lives now")]
 fn now() -> jiff::Timestamp {
@@ -63,22 +61,10 @@ impl World {
 
     /// Before providers that serve one model each, `acme/` before its name.
     fn serving(servers: Vec<(Server, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let mut overlay = String::new();
-        for (at, ((server, model), name)) in servers.iter().zip(NAMES).enumerate() {
-            let (base, price) = (server.base_url(), 1 + 20 * at);
-            writeln!(
-                overlay,
-                "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{}_KEY\"\n\
-                 [[endpoint]]\nprovider = \"{name}\"\nmodel = \"acme/{model}\"\nid = \"{model}-1\"\ncontext = 8192\n\
-                 max_output = 4096\nprice = {{ input = \"{price}\", output = \"{}\" }}",
-                name.to_uppercase(),
-                2 * price,
-            )
-            .unwrap();
-        }
-        let servers: Vec<Server> = servers.into_iter().map(|(server, _)| server).collect();
+        let overlay = serving(servers.iter().map(|(server, model)| (server, *model)), protocol);
         let overlay = Overlay::parse("private.toml", &overlay).unwrap();
-        let key = |name: &&str| (format!("{}_KEY", name.to_uppercase()), format!("sk-{name}-0123456789"));
+        let servers: Vec<Server> = servers.into_iter().map(|(server, _)| server).collect();
+        let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
         let owned = Owned {
             retries: Mutex::default(),

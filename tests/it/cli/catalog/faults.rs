@@ -217,10 +217,10 @@ fn a_server_that_fails_changes_nothing() {
       fix:    try again later, or another address: --from URL
 
     exit: 8
-    error: http://127.0.0.1:PORT/api.json has moved; redirects are not followed
+    error: http://127.0.0.1:PORT/api.json cannot be fetched
       status  304
       in use  the catalog of TODAY stays (an update)
-      fix:    another address: --from URL
+      fix:    try again later, or another address: --from URL
 
     exit: 8
     error: http://127.0.0.1:PORT/api.json has moved; redirects are not followed

@@ -63,7 +63,7 @@ fn the_status_says_what_is_in_use() {
     insta::assert_snapshot!(timeless(page(&home.openmux(["catalog", "status", "-o", "json"]).run())), @r#"
     exit: 0
     --- stdout
-    {"schema":"catalog.status/1","catalog":{"date":"TODAY","age_days":0,"source":"updated","overlays":1},"warnings":[],"data":{"in_use":"updated","current":{"date":"TODAY","fetched":"TODAYTTIMEZ","source":"http://127.0.0.1:PORT/api.json","etag":"\"one\"","signed_by":null,"over":"2026-11-24","providers":3,"endpoints":150,"priced":148},"previous":null,"embedded":{"date":"2026-11-24","providers":290,"models":2985,"endpoints":13109},"overlays":["$TMP/config/catalog.d/mine.toml"],"file":"$TMP/cache/catalog.txt"}}
+    {"schema":"catalog.status/1","catalog":{"date":"TODAY","age_days":0,"source":"updated","overlays":1},"warnings":[],"data":{"in_use":"updated","current":{"date":"TODAY","fetched":"TODAYTTIMEZ","source":"http://127.0.0.1:PORT/api.json","etag":"\"one\"","over":"2026-11-24","providers":3,"endpoints":150,"priced":148},"previous":null,"embedded":{"date":"2026-11-24","providers":290,"models":2985,"endpoints":13109},"overlays":["$TMP/config/catalog.d/mine.toml"],"file":"$TMP/cache/catalog.txt"}}
 
     --- stderr
     "#);
@@ -117,17 +117,17 @@ fn differences_are_a_list_in_any_format() {
     insta::assert_snapshot!(diff(&["-o", "table"]), @r"
     exit: 0
     --- stdout
-    CHANGE      MODEL                       PROVIDER   BEFORE   AFTER
-    gone model  anthropic/claude-opus-99.1  -          -        -
-    removed     anthropic/claude-opus-99.1  anthropic  4/20     -
-    price       anthropic/claude-sonnet-5   anthropic  -        1
-    price       anthropic/claude-sonnet-5   anthropic  -        5
-    price       anthropic/claude-sonnet-5   anthropic  0.275    0.2
-    price       anthropic/claude-sonnet-5   anthropic  -        2.5
-    price       anthropic/claude-sonnet-5   anthropic  -        4
-    price       anthropic/claude-sonnet-5   anthropic  2.75     2
-    price       anthropic/claude-sonnet-5   anthropic  12.5     10
-    limit       anthropic/claude-sonnet-5   anthropic  1500000  1000000
+    CHANGE      MODEL                       WHAT            BEFORE   AFTER
+    gone model  anthropic/claude-opus-99.1  -               -        -
+    removed     anthropic/claude-opus-99.1  -               4/20     -
+    price       anthropic/claude-sonnet-5   batch input     -        1
+    price       anthropic/claude-sonnet-5   batch output    -        5
+    price       anthropic/claude-sonnet-5   cache_read      0.275    0.2
+    price       anthropic/claude-sonnet-5   cache_write     -        2.5
+    price       anthropic/claude-sonnet-5   cache_write_1h  -        4
+    price       anthropic/claude-sonnet-5   input           2.75     2
+    price       anthropic/claude-sonnet-5   output          12.5     10
+    limit       anthropic/claude-sonnet-5   context         1500000  1000000
 
     --- stderr
     ");
@@ -138,20 +138,6 @@ fn differences_are_a_list_in_any_format() {
     | --- | --- | --- | --- | --- | --- |
     | new model | anthropic/claude-opus-99.1 | - | - | - | - |
     | added | anthropic/claude-opus-99.1 | anthropic | - | - | 4/20 |
-    | price | anthropic/claude-haiku-5.5 | anthropic | batch input | 0.05 | - |
-    | price | anthropic/claude-haiku-5.5 | anthropic | batch output | 0.25 | - |
-    | price | anthropic/claude-haiku-5.5 | anthropic | cache_read | 0.01, 0.05 >100000 | - |
-    | price | anthropic/claude-haiku-5.5 | anthropic | cache_write | 0.125, 0.625 >100000 | - |
-    | price | anthropic/claude-haiku-5.5 | anthropic | cache_write_1h | 0.2 | - |
-    | price | anthropic/claude-haiku-5.5 | anthropic | input | 0.1, 0.5 >100000 | 0.1 |
-    | price | anthropic/claude-haiku-5.5 | anthropic | output | 0.5, 2.5 >100000 | 0.5 |
-    | price | anthropic/claude-sonnet-4.5 | anthropic | batch input | 1.5 | - |
-    | price | anthropic/claude-sonnet-4.5 | anthropic | batch output | 7.5 | - |
-    | price | anthropic/claude-sonnet-4.5 | anthropic | cache_read | 0.3, 0.6 >200000 | - |
-    | price | anthropic/claude-sonnet-4.5 | anthropic | cache_write | 3.75, 7.5 >200000 | - |
-    | price | anthropic/claude-sonnet-4.5 | anthropic | cache_write_1h | 6, 12 >200000 | - |
-    | price | anthropic/claude-sonnet-4.5 | anthropic | input | 3, 6 >200000 | 3 |
-    | price | anthropic/claude-sonnet-4.5 | anthropic | output | 15, 22.5 >200000 | 15 |
     | price | anthropic/claude-sonnet-5 | anthropic | batch input | 1 | - |
     | price | anthropic/claude-sonnet-5 | anthropic | batch output | 5 | - |
     | price | anthropic/claude-sonnet-5 | anthropic | cache_read | 0.2 | 0.275 |
@@ -159,122 +145,6 @@ fn differences_are_a_list_in_any_format() {
     | price | anthropic/claude-sonnet-5 | anthropic | cache_write_1h | 4 | - |
     | price | anthropic/claude-sonnet-5 | anthropic | input | 2 | 2.75 |
     | price | anthropic/claude-sonnet-5 | anthropic | output | 10 | 12.5 |
-    | price | openai/daybreak-blue-latest | openai | cache_read | 0.4, 0.8 >272000 | - |
-    | price | openai/daybreak-blue-latest | openai | cache_write | 5, 10 >272000 | - |
-    | price | openai/daybreak-blue-latest | openai | input | 4, 8 >272000 | 4 |
-    | price | openai/daybreak-blue-latest | openai | output | 20, 30 >272000 | 20 |
-    | price | openai/daybreak-red-latest | openai | cache_read | 1.25, 2.5 >272000 | - |
-    | price | openai/daybreak-red-latest | openai | cache_write | 15.625, 31.25 >272000 | - |
-    | price | openai/daybreak-red-latest | openai | input | 12.5, 25 >272000 | 12.5 |
-    | price | openai/daybreak-red-latest | openai | output | 75, 112.5 >272000 | 75 |
-    | price | openai/gpt-5.4 | openai | batch input | 1.25 | - |
-    | price | openai/gpt-5.4 | openai | batch output | 7.5 | - |
-    | price | openai/gpt-5.4 | openai | cache_read | 0.25, 0.5 >272000 | - |
-    | price | openai/gpt-5.4 | openai | cache_write | 0.25 | - |
-    | price | openai/gpt-5.4 | openai | flex input | 1.25 | - |
-    | price | openai/gpt-5.4 | openai | flex output | 7.5 | - |
-    | price | openai/gpt-5.4 | openai | input | 2.5, 5 >272000 | 2.5 |
-    | price | openai/gpt-5.4 | openai | output | 15, 22.5 >272000 | 15 |
-    | price | openai/gpt-5.4 | openai | priority input | 5 | - |
-    | price | openai/gpt-5.4 | openai | priority output | 30 | - |
-    | price | openai/gpt-5.4-pro | openai | batch input | 15 | - |
-    | price | openai/gpt-5.4-pro | openai | batch output | 90 | - |
-    | price | openai/gpt-5.4-pro | openai | flex input | 15 | - |
-    | price | openai/gpt-5.4-pro | openai | flex output | 90 | - |
-    | price | openai/gpt-5.4-pro | openai | input | 30, 60 >272000 | 30 |
-    | price | openai/gpt-5.4-pro | openai | output | 180, 270 >272000 | 180 |
-    | price | openai/gpt-5.5 | openai | batch input | 2.5 | - |
-    | price | openai/gpt-5.5 | openai | batch output | 15 | - |
-    | price | openai/gpt-5.5 | openai | cache_read | 0.5, 1 >272000 | - |
-    | price | openai/gpt-5.5 | openai | cache_write | 0.5 | - |
-    | price | openai/gpt-5.5 | openai | flex input | 2.5 | - |
-    | price | openai/gpt-5.5 | openai | flex output | 15 | - |
-    | price | openai/gpt-5.5 | openai | input | 5, 10 >272000 | 5 |
-    | price | openai/gpt-5.5 | openai | output | 30, 45 >272000 | 30 |
-    | price | openai/gpt-5.5 | openai | priority input | 12.5 | - |
-    | price | openai/gpt-5.5 | openai | priority output | 75 | - |
-    | price | openai/gpt-5.5-2026-04-23 | openai | batch input | 2.5 | - |
-    | price | openai/gpt-5.5-2026-04-23 | openai | batch output | 15 | - |
-    | price | openai/gpt-5.5-2026-04-23 | openai | cache_read | 0.5, 1 >272000 | - |
-    | price | openai/gpt-5.5-2026-04-23 | openai | flex input | 2.5 | - |
-    | price | openai/gpt-5.5-2026-04-23 | openai | flex output | 15 | - |
-    | price | openai/gpt-5.5-2026-04-23 | openai | input | 5, 10 >272000 | 5 |
-    | price | openai/gpt-5.5-2026-04-23 | openai | output | 30, 45 >272000 | 30 |
-    | price | openai/gpt-5.5-2026-04-23 | openai | priority input | 12.5 | - |
-    | price | openai/gpt-5.5-2026-04-23 | openai | priority output | 75 | - |
-    | price | openai/gpt-5.5-pro | openai | batch input | 15 | - |
-    | price | openai/gpt-5.5-pro | openai | batch output | 90 | - |
-    | price | openai/gpt-5.5-pro | openai | cache_read | 3 | - |
-    | price | openai/gpt-5.5-pro | openai | flex input | 15 | - |
-    | price | openai/gpt-5.5-pro | openai | flex output | 90 | - |
-    | price | openai/gpt-5.5-pro | openai | input | 30, 60 >272000 | 30 |
-    | price | openai/gpt-5.5-pro | openai | output | 180, 270 >272000 | 180 |
-    | price | openai/gpt-5.6-cyber | openai | cache_read | 1.25, 2.5 >272000 | - |
-    | price | openai/gpt-5.6-cyber | openai | cache_write | 15.625, 31.25 >272000 | - |
-    | price | openai/gpt-5.6-cyber | openai | input | 12.5, 25 >272000 | 12.5 |
-    | price | openai/gpt-5.6-cyber | openai | output | 75, 112.5 >272000 | 75 |
-    | price | openai/gpt-6-astra | openai | batch input | 5 | - |
-    | price | openai/gpt-6-astra | openai | batch output | 25 | - |
-    | price | openai/gpt-6-astra | openai | cache_read | 1, 2 >272000 | - |
-    | price | openai/gpt-6-astra | openai | cache_write | 12.5, 25 >272000 | - |
-    | price | openai/gpt-6-astra | openai | flex input | 5 | - |
-    | price | openai/gpt-6-astra | openai | flex output | 25 | - |
-    | price | openai/gpt-6-astra | openai | input | 10, 20 >272000 | 10 |
-    | price | openai/gpt-6-astra | openai | output | 50, 75 >272000 | 50 |
-    | price | openai/gpt-6-astra | openai | priority input | 20 | - |
-    | price | openai/gpt-6-astra | openai | priority output | 100 | - |
-    | price | openai/gpt-6-luna | openai | batch input | 0.05 | - |
-    | price | openai/gpt-6-luna | openai | batch output | 0.25 | - |
-    | price | openai/gpt-6-luna | openai | cache_read | 0.01, 0.02 >272000 | - |
-    | price | openai/gpt-6-luna | openai | cache_write | 0.125, 0.25 >272000 | - |
-    | price | openai/gpt-6-luna | openai | flex input | 0.05 | - |
-    | price | openai/gpt-6-luna | openai | flex output | 0.25 | - |
-    | price | openai/gpt-6-luna | openai | input | 0.1, 0.2 >272000 | 0.1 |
-    | price | openai/gpt-6-luna | openai | output | 0.5, 0.75 >272000 | 0.5 |
-    | price | openai/gpt-6-luna | openai | priority input | 0.2 | - |
-    | price | openai/gpt-6-luna | openai | priority output | 1 | - |
-    | price | openai/gpt-6-rosalind | openai | cache_read | 1.5, 3 >272000 | - |
-    | price | openai/gpt-6-rosalind | openai | cache_write | 18.75, 37.5 >272000 | - |
-    | price | openai/gpt-6-rosalind | openai | input | 15, 30 >272000 | 15 |
-    | price | openai/gpt-6-rosalind | openai | output | 75, 112.5 >272000 | 75 |
-    | price | openai/gpt-6-sol | openai | batch input | 1 | - |
-    | price | openai/gpt-6-sol | openai | batch output | 5 | - |
-    | price | openai/gpt-6-sol | openai | cache_read | 0.2, 0.4 >272000 | - |
-    | price | openai/gpt-6-sol | openai | cache_write | 2.5, 5 >272000 | - |
-    | price | openai/gpt-6-sol | openai | flex input | 1 | - |
-    | price | openai/gpt-6-sol | openai | flex output | 5 | - |
-    | price | openai/gpt-6-sol | openai | input | 2, 4 >272000 | 2 |
-    | price | openai/gpt-6-sol | openai | output | 10, 15 >272000 | 10 |
-    | price | openai/gpt-6-sol | openai | priority input | 4 | - |
-    | price | openai/gpt-6-sol | openai | priority output | 20 | - |
-    | price | openai/gpt-6.1-sol | openai | batch input | 1 | - |
-    | price | openai/gpt-6.1-sol | openai | batch output | 5 | - |
-    | price | openai/gpt-6.1-sol | openai | cache_read | 0.1, 0.2 >272000 | - |
-    | price | openai/gpt-6.1-sol | openai | cache_write | 2.5, 5 >272000 | - |
-    | price | openai/gpt-6.1-sol | openai | flex input | 1 | - |
-    | price | openai/gpt-6.1-sol | openai | flex output | 5 | - |
-    | price | openai/gpt-6.1-sol | openai | input | 2, 4 >272000 | 2 |
-    | price | openai/gpt-6.1-sol | openai | output | 10, 15 >272000 | 10 |
-    | price | openai/gpt-6.1-sol | openai | priority input | 4 | - |
-    | price | openai/gpt-6.1-sol | openai | priority output | 20 | - |
-    | price | openai/gpt-6.1-terra | openai | batch input | 0.5 | - |
-    | price | openai/gpt-6.1-terra | openai | batch output | 2.5 | - |
-    | price | openai/gpt-6.1-terra | openai | cache_read | 0.05, 0.1 >272000 | - |
-    | price | openai/gpt-6.1-terra | openai | cache_write | 1.25, 2.5 >272000 | - |
-    | price | openai/gpt-6.1-terra | openai | flex input | 0.5 | - |
-    | price | openai/gpt-6.1-terra | openai | flex output | 2.5 | - |
-    | price | openai/gpt-6.1-terra | openai | input | 1, 2 >272000 | 1 |
-    | price | openai/gpt-6.1-terra | openai | output | 5, 7.5 >272000 | 5 |
-    | price | openai/gpt-6.1-terra | openai | priority input | 2 | - |
-    | price | openai/gpt-6.1-terra | openai | priority output | 10 | - |
-    | price | openai/gpt-daybreak-blue-latest | openai | cache_read | 0.4, 0.8 >272000 | - |
-    | price | openai/gpt-daybreak-blue-latest | openai | cache_write | 5, 10 >272000 | - |
-    | price | openai/gpt-daybreak-blue-latest | openai | input | 4, 8 >272000 | 4 |
-    | price | openai/gpt-daybreak-blue-latest | openai | output | 20, 30 >272000 | 20 |
-    | price | openai/gpt-daybreak-red-latest | openai | cache_read | 1.25, 2.5 >272000 | - |
-    | price | openai/gpt-daybreak-red-latest | openai | cache_write | 15.625, 31.25 >272000 | - |
-    | price | openai/gpt-daybreak-red-latest | openai | input | 12.5, 25 >272000 | 12.5 |
-    | price | openai/gpt-daybreak-red-latest | openai | output | 75, 112.5 >272000 | 75 |
     | limit | anthropic/claude-sonnet-5 | anthropic | context | 1000000 | 1500000 |
 
     --- stderr
@@ -299,7 +169,7 @@ fn differences_are_a_list_in_any_format() {
     --- stdout
     new model	anthropic/claude-opus-99.1					
     added	anthropic/claude-opus-99.1	anthropic	claude-opus-99-1			4/20
-    price	anthropic/claude-haiku-5.5	anthropic	claude-haiku-5-5	batch input	0.05	
+    price	anthropic/claude-sonnet-5	anthropic	claude-sonnet-5	batch input	1	
 
     --- stderr
     ");

@@ -21,7 +21,7 @@ fn one_at_a_time() {
     let second = update(&home, &server, &[]).run();
     let back = home.openmux(["catalog", "rollback"]).run();
     insta::assert_snapshot!(format!("{}\n{}", page(&second), page(&back)), @r"
-    exit: 5
+    exit: 8
     --- stdout
 
     --- stderr
@@ -30,7 +30,7 @@ fn one_at_a_time() {
       in use  the catalog of 2026-11-24 stays (the one in the program)
       fix:    wait until it is done, and try again
 
-    exit: 5
+    exit: 8
     --- stdout
 
     --- stderr

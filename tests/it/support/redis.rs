@@ -1,0 +1,112 @@
+//! A Redis of the test's own, where one is installed.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::server::closed_port;
+
+/// Set where a Redis that is not installed fails the test: `.ci/run` installs one.
+const REQUIRED: &str = "OPENMUX_TEST_REDIS";
+/// What has to be given to log in, where a password is wanted.
+pub(crate) const PASSWORD: &str = "redis-password-0123456789";
+
+/// A server that keeps nothing on disk: what is killed has forgotten everything.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    port: u16,
+    folder: TempDir,
+    more: Vec<&'static str>,
+    child: Option<Child>,
+}
+
+impl Redis {
+    /// A server; `None` where none is installed, which is said.
+    pub(crate) fn start() -> Option<Self> {
+        Self::with(&[])
+    }
+
+    /// The same with further arguments.
+    #[expect(clippy::disallowed_methods, reason = "whether a Redis must be there is for whoever runs the tests")]
+    pub(crate) fn with(more: &[&'static str]) -> Option<Self> {
+        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            assert!(std::env::var_os(REQUIRED).is_none(), "redis-server is not installed");
+            let place = std::thread::current().name().unwrap_or_default().to_owned();
+            drop(writeln!(std::io::stderr(), "!! SKIPPED, redis-server is not installed: {place}"));
+            return None;
+        }
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let mut redis = Self { port: closed_port(), folder, more: more.to_vec(), child: None };
+        redis.run();
+        Some(redis)
+    }
+
+    /// Starts it, again where it was killed.
+    pub(crate) fn run(&mut self) {
+        let port = self.port.to_string();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]).args(&self.more);
+        command.current_dir(self.folder.path()).stdout(Stdio::null());
+        let mut child = command.spawn().expect("redis-server can be run");
+        while !self.answers() {
+            assert!(child.try_wait().expect("a child can be waited for").is_none(), "redis-server runs");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.child = Some(child);
+    }
+
+    /// Whether it says anything at all.
+    fn answers(&self) -> bool {
+        let Ok(mut socket) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
+        let mut byte = [0];
+        socket.write_all(b"PING\r\n").and_then(|()| socket.read_exact(&mut byte)).is_ok()
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("a child can be killed");
+            child.wait().expect("a child can be waited for");
+        }
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.as_ref().expect("it runs").id();
+        let kill = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {id}")]).status();
+        assert!(kill.expect("a shell can be run").success(), "SIG{name} was sent");
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/3", self.port)
+    }
+
+    /// Its port.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Everything that it holds in that database, as text.
+    pub(crate) fn dump(&self) -> String {
+        let script = "local out = {} for _, k in ipairs(redis.call('KEYS', '*')) do local t = redis.call('TYPE', k).ok \
+                      out[#out + 1] = k .. ' ' .. t if t == 'string' then out[#out + 1] = redis.call('GET', k) \
+                      elseif t == 'hash' then out[#out + 1] = table.concat(redis.call('HGETALL', k), ' ') \
+                      elseif t == 'stream' then for _, e in ipairs(redis.call('XRANGE', k, '-', '+')) do \
+                      out[#out + 1] = table.concat(e[2], ' ') end end end return table.concat(out, '\\n')";
+        let output = Command::new("redis-cli")
+            .args(["-p", &self.port.to_string(), "-n", "3", "EVAL", script, "0"])
+            .output()
+            .expect("redis-cli can be run");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
