@@ -47,7 +47,9 @@ pub(super) fn count(changes: &[Change], kind: ChangeKind) -> usize {
 
 /// `+ 6 models, 41 offers   - 2 offers   ~ 9 prices, 1 status`; empty where nothing changed.
 pub(super) fn summary(changes: &[Change]) -> String {
-    let groups: [(char, &[(ChangeKind, &str, &str)]); 3] = [
+    /// A kind, and its word for one and for several.
+    type Told = (ChangeKind, &'static str, &'static str);
+    let groups: [(char, &[Told]); 3] = [
         ('+', &[(ChangeKind::NewModel, "model", "models"), (ChangeKind::Added, "offer", "offers")]),
         ('-', &[(ChangeKind::GoneModel, "model", "models"), (ChangeKind::Removed, "offer", "offers")]),
         (

@@ -51,7 +51,7 @@ fn bytes_that_are_no_list_change_nothing() {
     let (home, _server) = updated();
     let known = price_of(&home, "anthropic/claude-sonnet-5");
     let whole = list().to_string();
-    let half = whole[..whole.len() / 2].as_bytes().to_vec();
+    let half = whole.as_bytes()[..whole.len() / 2].to_vec();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", whole.len());
     let megabyte = Step::bytes(vec![b' '; 1 << 20]);
     let json = "application/json";
