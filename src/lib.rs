@@ -92,7 +92,8 @@
 //! | a path of the gateway; what it does | `gateway/routes.rs`; a file each |
 //! | a chat that a client waits for, reads slowly, or leaves; which model is asked next | `gateway/{run,reply}.rs`; `gateway/decided.rs` |
 //! | what a failure is over HTTP: status, words, fix | `gateway/problem.rs` |
-//! | what is noted of each request | `gateway/served.rs` |
+//! | what is noted of each request; who is asked how often at the moment | `gateway/served.rs`; `gateway/flights.rs` |
+//! | what a gateway goes by, read again while it serves | `cli/serve/renew.rs`; [`gateway::Renewal`] |
 //! | simulated providers | [`sandbox`] |
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |

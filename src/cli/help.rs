@@ -34,7 +34,8 @@ pub(crate) fn short(style: Style) -> String {
            route simulate       Your calls under other policies\n  \
            check                Assert facts about models, for CI\n  \
            catalog update       Newer models and prices\n  \
-           sandbox              Simulated providers on this machine\n\n\
+           sandbox              Simulated providers on this machine\n  \
+           completions          Completion for bash, zsh or fish\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
            providers check      Do providers answer, and take their keys\n  \

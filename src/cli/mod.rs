@@ -12,6 +12,7 @@ mod compare;
 mod complete;
 mod config;
 pub mod contract;
+mod day;
 mod error;
 mod explain;
 mod facts;

@@ -1,26 +1,30 @@
 //! `openmux serve`: the gateway, until it is stopped.
 
+mod log;
+mod renew;
+
 use std::cell::Cell;
 use std::net::TcpListener;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
+use self::log::Log;
 use super::args::ServeArgs;
 use super::contract::Exit;
 use super::error::CliError;
 use super::explain::fallback_json;
-use super::prompt::Standing;
 use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
-use super::{Outcome, chat, note, out, prompt, sandbox, warn};
+use super::{Outcome, chat, note, out, sandbox, warn};
 use crate::catalog::Catalog;
-use crate::dispatch::{Owned, Sandboxed, group};
-use crate::gateway::{Config, Explain, Gateway, LogLine, Token, serve};
+use crate::dispatch::{Sandboxed, group};
+use crate::gateway::{Explain, Gateway, Token, serve};
 use crate::sandbox::{Running, SandboxProvider};
 use crate::store::redis::{Address, Setup, Shared, Told};
 use crate::store::{Memory, ObservationStore};
+use renew::Kept;
 
 /// How long what is under way may take to end after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
@@ -30,8 +34,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// It would listen beyond this machine without a token, or the address cannot be had.
 pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
-    let token = token(settings, args)?;
-    if token.is_none() && !args.listen.ip().is_loopback() {
+    if token(settings, args)?.is_none() && !args.listen.ip().is_loopback() {
         return Err(CliError::new(Exit::Refused, "token", "will not listen beyond this machine without a token")
             .fix("--token-env NAME or --token-file FILE, or --listen 127.0.0.1:8080"));
     }
@@ -48,8 +51,8 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
             .fix("another port: --listen 127.0.0.1:0 takes a free one")
     };
     let listener = TcpListener::bind(args.listen).map_err(failed)?;
-    let day_cap = settings.config.day_budget().filter(|_| settings.sandbox.is_none());
-    let (store, said) = store(settings, day_cap.is_some())?;
+    let budgeted = settings.config.day_budget().is_some() && settings.sandbox.is_none();
+    let (store, said, forgetful) = store(settings, budgeted)?;
     if let Some(text) = said {
         warn(settings, &text);
     }
@@ -60,22 +63,6 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let transport = settings.transport(args.connect_timeout.0)?;
     let quiet = settings.quiet;
-    let Standing { constraints, policy, region, fallback, fallback_on } =
-        prompt::standing(settings, &catalog, args.profile.as_ref())?;
-    let config = Config {
-        token,
-        hosts: args.host_name.clone(),
-        at_once: args.max_requests,
-        constraints,
-        policy,
-        fallback,
-        fallback_on,
-        total: settings.total_timeout(args.timeout)?,
-        day_cap,
-        log: Box::new(move |line| log(line, quiet)),
-        explain: Some(explainer(&catalog, overlays)),
-        ..Config::default()
-    };
     let runtime = chat::runtime()?;
     runtime.block_on(async {
         let started = match &settings.sandbox {
@@ -85,17 +72,19 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         // Whoever has read the address may stop it at once.
         let stopped = chat::stop_signal();
         let (_running, sandbox) = started.unzip();
-        let owned = Owned {
-            retries: Mutex::default(),
-            catalog,
-            store,
-            keys: settings.keys.clone(),
-            now: settings::now,
+        let kept = Kept {
+            settings: settings.clone(),
+            args: args.clone(),
+            store: store.into(),
+            forgetful,
+            retries: Arc::default(),
             sandbox,
-            region,
             transport,
+            log: (!quiet).then(Log::start),
         };
+        let (owned, config) = kept.with(settings, (catalog, overlays))?;
         let serving = serve(Gateway::new(owned, config), listener, threads).map_err(failed)?;
+        let renewed = renew::renewed(Arc::new(kept), serving.renewal());
         if settings.sandbox.is_some() {
             note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
         }
@@ -122,6 +111,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
                 }
             }
             () = again => {}
+            () = renewed => {}
         }
         Ok(exit.get())
     })
@@ -138,18 +128,21 @@ fn token(settings: &Settings, args: &ServeArgs) -> Result<Option<Token>, CliErro
     Token::new(&text).map(Some).ok_or_else(empty)
 }
 
+/// A store, what is to be said of it, and why it is in memory alone, where it is.
+type Opened = (Box<dyn ObservationStore>, Option<String>, Option<String>);
+
 /// Where measurements are kept, and what is to be said of it. In the sandbox that is nowhere; where the day has a budget,
 /// nothing is sent without the store.
-fn store(settings: &Settings, budgeted: bool) -> Result<(Box<dyn ObservationStore>, Option<String>), CliError> {
+fn store(settings: &Settings, budgeted: bool) -> Result<Opened, CliError> {
     if settings.sandbox.is_some() {
-        return Ok((Box::new(Memory::new()), None));
+        return Ok((Box::new(Memory::new()), None, None));
     }
     match settings.store_behind() {
-        Ok((store, note)) => Ok((store, note)),
+        Ok((store, note)) => Ok((store, note, None)),
         Err(reason) if budgeted => {
             Err(CliError::new(Exit::Config, "store", "the budget of the day cannot be kept").fact("reason", reason))
         }
-        Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")))),
+        Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")), Some(reason))),
     }
 }
 
@@ -211,11 +204,4 @@ fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
         document.insert("fallback".to_owned(), fallback_json(&explained.fallback));
         document.into()
     })
-}
-
-/// One line a request, as JSON.
-fn log(line: &LogLine, quiet: bool) {
-    if !quiet {
-        out::talk(&format!("{}\n", line.json()));
-    }
 }

@@ -6,6 +6,7 @@ mod stores;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::args::{self, Color, Format, Global};
 use super::clouds;
 use super::config::{self, Config};
 use super::contract::{ENVIRONMENT, Exit};
+use super::day;
 use super::error::{CliError, nearest};
 use super::render::json::Envelope;
 use super::render::text::Style;
@@ -26,7 +28,7 @@ use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
 
 /// Everything that a command needs to know of its surroundings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// The format that was asked for.
     pub format: Option<Format>,
@@ -61,7 +63,7 @@ pub(crate) struct Settings {
     /// Where an updated catalog is.
     pub cache_dir: Option<PathBuf>,
     /// Whether it was said that the updated catalog cannot be used.
-    said: AtomicBool,
+    said: Arc<AtomicBool>,
 }
 
 /// A snapshot of the environment.
@@ -213,7 +215,7 @@ impl Settings {
                 dirs::state_dir().or_else(dirs::data_dir)
             }),
             cache_dir: directory(&vars, "OPENMUX_CACHE_DIR", "XDG_CACHE_HOME", dirs::cache_dir),
-            said: AtomicBool::new(false),
+            said: Arc::default(),
             keys: clouds::keyring(vars),
             config: Config::default(),
         };
@@ -243,6 +245,17 @@ impl Settings {
         self.keys.own = self.config.keys(&folder, home.as_deref());
         let cautions = self.config.cautions(&path, home.as_deref());
         Ok((self, cautions))
+    }
+
+    /// The same surroundings with the configuration that is there now.
+    ///
+    /// # Errors
+    /// As [`Settings::configured`].
+    pub(crate) fn again(&self) -> Result<(Self, Vec<String>), CliError> {
+        let mut fresh = self.clone();
+        fresh.config = Config::default();
+        fresh.keys.own.clear();
+        fresh.configured()
     }
 
     /// The user's home directory.
@@ -354,8 +367,7 @@ impl Settings {
 
 /// How many days old the catalog is.
 pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
-    let made = format!("{}T00:00:00Z", catalog.generated()).parse::<Timestamp>().unwrap_or(now);
-    (now.as_second() - made.as_second()).div_euclid(86_400).max(0)
+    day::until(catalog.generated(), now).map_or(0, |left| (-left).max(0))
 }
 
 /// Says once that the catalog is old.

@@ -119,7 +119,8 @@ fn told(
     };
     let chat = of_model(chat, first);
     let Prepared { reaches, route, .. } = prepared(first, &chat);
-    let gathered = dispatcher.gather(&route, Some(&chat), &reaches, policy, suppose);
+    let mut gathered = dispatcher.gather(&route, Some(&chat), &reaches, policy, suppose);
+    gateway.flights.tell(&mut gathered.candidates);
     let question =
         Question { request: &gathered.request, candidates: &gathered.candidates, policy, now: gathered.now, seed };
     let warnings = gathered.warning.iter().chain(&wishes.warnings).cloned().collect();

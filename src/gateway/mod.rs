@@ -10,6 +10,7 @@ pub mod codec;
 mod count;
 mod decided;
 mod explain;
+mod flights;
 mod generation;
 mod guard;
 mod intake;
@@ -23,6 +24,7 @@ mod served;
 mod server;
 mod wishes;
 
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -35,11 +37,12 @@ use crate::routing::{Constraints, Policy};
 use crate::units::Usd;
 use count::Counter;
 pub use explain::Explained;
+use flights::Flights;
 pub use guard::Token;
 use metrics::Metrics;
 pub use problem::Problem;
 pub use served::Line as LogLine;
-pub use server::{Serving, serve};
+pub use server::{Renewal, Serving, serve};
 
 /// How a gateway behaves.
 pub struct Config {
@@ -70,7 +73,7 @@ pub struct Config {
     /// The most that all requests of a day (UTC) may cost together.
     pub day_cap: Option<Usd>,
     /// Takes what is noted of each request.
-    pub log: Box<dyn Fn(&LogLine) + Send + Sync>,
+    pub log: Box<dyn Fn(LogLine) + Send + Sync>,
     /// Puts a decision into words, as `route explain -o json` does.
     pub explain: Option<Explain>,
 }
@@ -105,13 +108,14 @@ impl Default for Config {
     }
 }
 
-/// Everything that all threads of a gateway share.
+/// Everything that all threads of a gateway share: what it goes by, until that is renewed, and what it has counted.
 #[derive(Debug)]
 pub struct Gateway {
     owned: Owned,
     config: Config,
     under_way: Arc<Counter>,
-    metrics: Metrics,
+    flights: Arc<Flights>,
+    metrics: Arc<Metrics>,
     /// The list of models: keys and catalog stay as they are.
     models: OnceLock<Bytes>,
 }
@@ -123,18 +127,29 @@ impl Gateway {
         Self {
             owned,
             config,
-            under_way: Arc::new(Counter::default()),
-            metrics: Metrics::default(),
+            under_way: Arc::default(),
+            flights: Arc::default(),
+            metrics: Arc::default(),
             models: OnceLock::new(),
+        }
+    }
+
+    /// The same gateway, which goes by something else from now on. What it has counted stays.
+    fn again(&self, owned: Owned, config: Config) -> Self {
+        Self {
+            under_way: Arc::clone(&self.under_way),
+            flights: Arc::clone(&self.flights),
+            metrics: Arc::clone(&self.metrics),
+            ..Self::new(owned, config)
         }
     }
 }
 
-/// What one thread has for itself.
+/// What one thread has for itself, and what the requests go by that begin now.
 #[derive(Debug)]
 struct Worker {
     gateway: Arc<Gateway>,
-    line: Line,
+    line: Rc<Line>,
     /// Chats whose clients went away.
     orphans: mpsc::UnboundedSender<run::Orphan>,
     /// Whether the gateway is about to stop.

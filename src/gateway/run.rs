@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::Worker;
 use super::codec::Ended;
 use super::decided::Decided;
+use super::flights::Flight;
 use super::problem;
 use crate::catalog::Origin;
 use crate::chat::ChatEvent;
@@ -30,8 +31,8 @@ struct Told {
     moved: RefCell<Option<Rc<Decided>>>,
 }
 
-/// Hands on what is told.
-struct Teller(Rc<Told>);
+/// Hands on what is told, and counts who is asked.
+struct Teller(Rc<Told>, Flight);
 
 impl Observer for Teller {
     fn event(&mut self, event: ChatEvent) -> bool {
@@ -43,6 +44,14 @@ impl Observer for Teller {
         let tried = match notice {
             Notice::Trying { endpoint } | Notice::Retrying { endpoint, .. } => endpoint,
             Notice::FailingOver { to, .. } => to,
+            Notice::Hedging { endpoint, .. } => {
+                self.1.beside(&endpoint);
+                return;
+            }
+            Notice::Answering { endpoint } => {
+                self.1.instead(&endpoint);
+                return;
+            }
             Notice::Dropped { hints, .. } => {
                 *self.0.dropped.borrow_mut() = hints;
                 return;
@@ -51,13 +60,11 @@ impl Observer for Teller {
                 tracing::warn!(reason, "not kept");
                 return;
             }
-            Notice::Adapting { .. }
-            | Notice::Hedging { .. }
-            | Notice::NotHedged { .. }
-            | Notice::Answering { .. }
-            | Notice::Resuming { .. }
-            | Notice::NotResumed(_) => return,
+            Notice::Adapting { .. } | Notice::NotHedged { .. } | Notice::Resuming { .. } | Notice::NotResumed(_) => {
+                return;
+            }
         };
+        self.1.instead(&tried);
         self.0.attempts.set(self.0.attempts.get() + 1);
         *self.0.trying.borrow_mut() = tried.provider.as_str().to_owned();
     }
@@ -191,7 +198,7 @@ async fn chat(
 /// One model is asked.
 async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch::Receiver<bool>) -> ChatReport {
     let dispatcher = worker.gateway.owned.dispatcher();
-    let mut teller = Teller(Rc::clone(told));
+    let mut teller = Teller(Rc::clone(told), worker.gateway.flights.begin());
     let plan = decided.plan(&worker.gateway);
     let report = dispatcher.chat(&plan, worker.line.wire(), stopped, &mut teller).await;
     let kept = decided.input.take().map(|input| Kept::new(decided.id, input, &decided.decision));
