@@ -89,7 +89,10 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
             note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
         }
         if !quiet {
-            out::talk(&format!("listening on http://{}/v1 (OpenAI-compatible; Ctrl-C stops it)\n", serving.addr));
+            out::talk(&format!(
+                "listening on http://{}/v1 (for clients of OpenAI and Anthropic; Ctrl-C stops it)\n",
+                serving.addr
+            ));
         }
         let exit = Cell::new(Exit::Ok);
         let (tell, told) = tokio::sync::oneshot::channel();

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::Gateway;
-use super::codec::openai::ask;
+use super::codec::Dialect;
 use super::codec::options::{self, Options};
 use super::decided::{Asking, Link, of_model};
 use super::problem::Problem;
@@ -67,7 +67,7 @@ fn read(text: &str) -> Option<[u64; 3]> {
 /// The body is no chat, or there is no such model.
 pub(super) fn body(gateway: &Gateway, headers: &HeaderMap, mut body: Map<String, Value>) -> Result<Value, Problem> {
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
-    let asked = ask::read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
+    let asked = Dialect::OpenaiChat.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
     let seed = gateway.owned.store.peek_seed().unwrap_or(0);
     let asking = Asking::new(gateway, &asked.model, options, seed)?;
     let (total, first_token) = (asking.wishes.total, asking.wishes.first_token);

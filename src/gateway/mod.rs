@@ -1,5 +1,5 @@
-//! The same [`Dispatcher`](crate::dispatch::Dispatcher) over HTTP: a local gateway that existing clients of OpenAI use
-//! unchanged. No decision is made here; a request is read ([`codec`]), routed and executed by the dispatcher, and written.
+//! The same [`Dispatcher`](crate::dispatch::Dispatcher) over HTTP: a local gateway that existing clients of OpenAI and
+//! Anthropic use unchanged. No decision is made here; a request is read ([`codec`]), routed and executed by the dispatcher, and written.
 //!
 //! One thread takes connections in and hands them to worker threads, each with a runtime, a client and a pool of its own
 //! ([`serve`]); nothing of a request crosses threads. An answer is driven by whoever writes it (`run`, `reply`): where the
@@ -8,6 +8,7 @@
 mod chat;
 pub mod codec;
 mod count;
+mod count_tokens;
 mod decided;
 mod explain;
 mod flights;
@@ -16,7 +17,7 @@ mod guard;
 mod intake;
 mod metrics;
 mod models;
-mod problem;
+pub(crate) mod problem;
 mod reply;
 mod routes;
 mod run;

@@ -52,7 +52,14 @@ fn both_calls_run_without_a_key_and_without_a_network() {
     let output = served.running.wait();
     assert_eq!(output.code, Some(143), "{}", output.snapshot());
     let lines: Vec<&str> = output.stderr.lines().collect();
-    assert!(lines.iter().any(|line| *line == format!("listening on http://{}/v1 (OpenAI-compatible; Ctrl-C stops it)", served.addr)), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| *line
+            == format!(
+                "listening on http://{}/v1 (for clients of OpenAI and Anthropic; Ctrl-C stops it)",
+                served.addr
+            )),
+        "{lines:?}"
+    );
     assert_eq!(lines.iter().filter(|line| line.starts_with('{')).count(), 3, "a line each: {lines:?}");
     assert!(!output.stderr.contains("Hello!"), "{}", output.stderr);
 }

@@ -1,13 +1,17 @@
 //! The gateway over real HTTP: in this process before scripted providers, and as the command before simulated ones.
 
+mod asked;
 mod chat;
 mod command;
 mod dialects;
 mod fallback;
 mod law;
 mod lookups;
+mod messages;
 mod pressure;
 mod renew;
+mod responses;
+mod sdk;
 mod shared;
 mod soak;
 mod stream;
@@ -183,7 +187,7 @@ impl Response {
 
     /// The data of each event of a stream.
     fn events(&self) -> Vec<String> {
-        self.body.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).map(str::to_owned).collect()
+        self.body.lines().filter_map(|line| line.strip_prefix("data: ")).map(str::to_owned).collect()
     }
 
     /// Status, our own headers and the body as one text, without what differs from run to run.
@@ -209,7 +213,7 @@ fn stable(text: &str) -> String {
         rest = &rest[at + word.len()..];
     }
     out.push_str(rest);
-    for name in ["created", "ttft_ms", "ms"] {
+    for name in ["created", "created_at", "ttft_ms", "ms"] {
         let key = format!("\"{name}\":");
         let mut parts = out.split(&*key);
         let mut whole = parts.next().unwrap_or_default().to_owned();
