@@ -35,6 +35,7 @@ pub(crate) fn short(style: Style) -> String {
            route simulate       Your calls under other policies\n  \
            check                Assert facts about models, for CI\n  \
            config show          What is set, and where each value is from\n  \
+           catalog update       Newer models and prices\n  \
            sandbox              Simulated providers on this machine\n  \
            completions          Completion for bash, zsh or fish\n\n\
          {}\n  \

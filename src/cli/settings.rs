@@ -2,13 +2,18 @@
 //! Arguments win over the environment, and the environment over defaults.
 
 mod read;
+mod catalog;
 mod stores;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+pub(crate) use catalog::stored;
 
 use super::args::{self, Color, Format, Global};
 use super::clouds;
@@ -69,6 +74,10 @@ pub(crate) struct Settings {
     pub config_dir: Option<PathBuf>,
     /// Where `obs.db` is.
     pub data_dir: Option<PathBuf>,
+    /// Where an updated catalog is.
+    pub cache_dir: Option<PathBuf>,
+    /// Whether it was said that the updated catalog cannot be used.
+    said: Arc<AtomicBool>,
 }
 
 /// A snapshot of the environment.
@@ -169,6 +178,8 @@ impl Settings {
             }),
             typed: global.clone(),
             config_file: global.config.clone().or_else(|| vars.plain("OPENMUX_CONFIG").map(PathBuf::from)),
+            cache_dir: directory(&vars, "OPENMUX_CACHE_DIR", "XDG_CACHE_HOME", dirs::cache_dir),
+            said: Arc::default(),
             keys: clouds::keyring(vars),
             config: Config::default(),
             project: None,
@@ -240,44 +251,6 @@ impl Settings {
         matches!(self.format, Some(Format::Json | Format::Jsonl))
     }
 
-    /// The catalog with the user's overlays.
-    ///
-    /// # Errors
-    /// An overlay cannot be read or is broken.
-    pub(crate) fn catalog(&self) -> Result<(Catalog, usize), CliError> {
-        let mut overlays = Vec::new();
-        for path in self.overlay_files()? {
-            let text = read_text(&path).map_err(|error| CliError { exit: Exit::Config, ..error })?;
-            let overlay = Overlay::parse(&path.display().to_string(), &text).map_err(broken_overlay)?;
-            overlays.push(overlay);
-        }
-        overlays.extend(self.project.clone());
-        let count = overlays.len();
-        let catalog = Catalog::builtin().with_overlays(overlays).map_err(broken_overlay)?;
-        Ok((self.config.named(catalog).map_err(|error| config::broken(&error))?, count))
-    }
-
-    /// `catalog.d/*.toml`, in order of their names.
-    pub(crate) fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
-        let Some(folder) = self.config_dir.as_ref().map(|folder| folder.join("catalog.d")) else {
-            return Ok(Vec::new());
-        };
-        let listed = match std::fs::read_dir(&folder) {
-            Ok(listed) => listed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => {
-                let message = format!("cannot read the folder {}", folder.display());
-                return Err(CliError::new(Exit::Config, "overlay", message).fact("reason", reason(&error)));
-            }
-        };
-        let mut files: Vec<PathBuf> = listed
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-            .collect();
-        files.sort();
-        Ok(files)
-    }
-
     /// The envelope of JSON documents.
     pub(crate) fn envelope<'a>(
         &self,
@@ -286,7 +259,8 @@ impl Settings {
         now: Timestamp,
         warnings: &'a [String],
     ) -> Envelope<'a> {
-        Envelope { catalog_date: catalog.generated(), age_days: age_days(catalog, now), overlays, warnings }
+        let updated = catalog.update().is_some();
+        Envelope { catalog_date: catalog.generated(), age_days: age_days(catalog, now), updated, overlays, warnings }
     }
 
     /// A default from the environment, read as the flag reads it.
@@ -403,7 +377,8 @@ pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
 pub(crate) fn note_age(settings: &Settings, catalog: &Catalog, now: Timestamp) {
     let age = age_days(catalog, now);
     if age > 30 {
-        super::note(settings, &format!("the catalog's prices are {age} days old ({})", catalog.generated()));
+        let day = catalog.generated();
+        super::note(settings, &format!("the catalog's prices are {age} days old ({day}); fix: openmux catalog update"));
     }
 }
 

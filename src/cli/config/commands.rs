@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::trust::{Trusted, state};
 use super::{Config, Files, broken, files, shown, tame};
-use crate::catalog::Catalog;
 use crate::catalog::file::Overlay;
 use crate::cli::args::{self, ConfigPath, ConfigTrust, ListArgs};
 use crate::cli::contract::Exit;
@@ -31,7 +30,7 @@ fn list(settings: &Settings, list: &ListArgs, mut sheet: Sheet) -> Outcome {
     let format = settings.list_format()?;
     sheet.sort(&column_names(&list.sort), list.reverse)?;
     sheet.rows.truncate(list.limit.unwrap_or(usize::MAX));
-    let catalog = Catalog::builtin();
+    let catalog = settings.tables();
     let envelope = settings.envelope(&catalog, 0, settings::now(), &[]);
     let (width, style) = (settings.width, settings.out);
     let printed = sheet.print(&Printing { format, fields: &list.fields, width, style, envelope })?;

@@ -108,6 +108,7 @@ impl Kept {
         let Files { own, project, .. } = Files::find(&self.settings);
         let mut files: Vec<PathBuf> = own.into_iter().chain(project).collect();
         files.extend(self.settings.overlay_files().unwrap_or_default());
+        files.extend(self.settings.update_file());
         files.extend(self.args.token_file.clone());
         let stamp = |path: PathBuf| {
             let about = std::fs::metadata(&path).ok();

@@ -13,7 +13,7 @@ use super::super::support::server::{Script, Server};
 use super::{World, answer, whole};
 
 /// What prints each document but those that need a provider or a server.
-const PRINTED: [(&str, &[&str]); 22] = [
+const PRINTED: [(&str, &[&str]); 27] = [
     ("models.list/1", &["models", "list", "sonnet", "--tokens", "8000/1000"]),
     ("models.show/1", &["models", "show", "claude-sonnet-4", "--all"]),
     ("providers.list/1", &["providers", "list"]),
@@ -34,6 +34,11 @@ const PRINTED: [(&str, &[&str]); 22] = [
     ("config.show/1", &["config", "show"]),
     ("config.path/1", &["config", "path"]),
     ("config.trust/1", &["config", "trust", "--list"]),
+    ("catalog.update/1", &["catalog", "update", "--dry-run", "--from", "api.json"]),
+    ("catalog.status/1", &["catalog", "status", "--sources"]),
+    ("catalog.diff/1", &["catalog", "diff", "current", "overlaid"]),
+    ("catalog.rollback/1", &["catalog", "rollback"]),
+    ("catalog.path/1", &["catalog", "path"]),
     ("help.exit-codes/1", &["help", "exit-codes"]),
     ("help.output/1", &["help", "output"]),
 ];
@@ -43,6 +48,8 @@ pub(super) fn used() -> World {
     let refusing = Server::repeating(super::wire::openai_error(429, "rate_limit_error", None, "Slow down"));
     let world = World::openai(vec![refusing, Server::repeating(answer(Protocol::OpenaiChat))]);
     assert_eq!(world.chat([]).run().code, Some(0));
+    let list = json!({"anthropic": {"models": {"claude-opus-99": {"cost": {"input": 2, "output": 10}}}}});
+    world.home.write("api.json", &list.to_string());
     world
 }
 

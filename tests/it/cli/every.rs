@@ -9,7 +9,8 @@ use super::super::support::decisions;
 use super::super::support::help::all;
 
 /// What a command needs to run to its end, offline or in the sandbox. One that is not here is run as it is.
-const WORDS: [(&str, &[&str]); 11] = [
+const WORDS: [(&str, &[&str]); 12] = [
+    ("catalog diff", &["current", "overlaid"]),
     ("completions", &["bash"]),
     ("chat", &["-n", "-m", "claude-sonnet-5", "--no-stdin", "hi"]),
     ("check", &["claude-sonnet-5", "--max-price-in", "3"]),
@@ -23,8 +24,8 @@ const WORDS: [(&str, &[&str]); 11] = [
     ("serve", &["--offline"]),
 ];
 
-/// Commands that run until they are stopped, with what ends them at once, and the exit code that this is.
-const SERVERS: [(&str, &[&str], i32); 2] = [("sandbox", &["--scenario", "nowhere.toml"], 3), ("serve", &[], 11)];
+/// Commands that run until they are stopped or need the network, with what ends them at once, and the exit code that this is.
+const SERVERS: [(&str, &[&str], i32); 3] = [("catalog update", &["--offline"], 11), ("sandbox", &["--scenario", "nowhere.toml"], 3), ("serve", &[], 11)];
 
 /// Commands that reach for the network, if only to be refused, and those that show the clock or measure.
 const ONLINE: [&str; 3] = ["catalog update", "providers check", "providers probe"];
