@@ -35,6 +35,7 @@ mod serve;
 mod settings;
 mod show;
 mod simulate;
+mod tokens;
 mod usage;
 mod writer;
 

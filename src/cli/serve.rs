@@ -14,7 +14,7 @@ use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
-use super::{Outcome, chat, note, out, prompt, sandbox, warn};
+use super::{Outcome, chat, note, out, prompt, sandbox, tokens, warn};
 use crate::catalog::Catalog;
 use crate::dispatch::{Owned, Sandboxed, group};
 use crate::gateway::{Config, Explain, Gateway, LogLine, Token, serve};
@@ -31,9 +31,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// It would listen beyond this machine without a token, or the address cannot be had.
 pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     let token = token(settings, args)?;
-    if token.is_none() && !args.listen.ip().is_loopback() {
+    if token.is_none() && args.tokens.is_none() && !args.listen.ip().is_loopback() {
         return Err(CliError::new(Exit::Refused, "token", "will not listen beyond this machine without a token")
-            .fix("--token-env NAME or --token-file FILE, or --listen 127.0.0.1:8080"));
+            .fix("--token-env NAME, --token-file FILE or --tokens FILE, or --listen 127.0.0.1:8080"));
     }
     if settings.offline && settings.sandbox.is_none() {
         return Err(CliError::new(Exit::Refused, "offline", "--offline refuses the network")
@@ -42,6 +42,8 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     let (catalog, overlays) = settings.catalog()?;
     let catalog = catalog.loaded();
     settings::note_age(settings, &catalog, settings::now());
+    let clients =
+        args.tokens.as_deref().map(|path| tokens::read(settings, &catalog, path)).transpose()?.unwrap_or_default();
     let failed = |error: std::io::Error| {
         CliError::new(Exit::Config, "listen", format!("cannot listen on {}", args.listen))
             .fact("reason", settings::reason(&error))
@@ -49,7 +51,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     };
     let listener = TcpListener::bind(args.listen).map_err(failed)?;
     let day_cap = settings.config.day_budget().filter(|_| settings.sandbox.is_none());
-    let (store, said) = store(settings, day_cap.is_some())?;
+    let (store, said) = store(settings, day_cap.is_some() || clients.iter().any(|client| client.is_budgeted()))?;
     if let Some(text) = said {
         warn(settings, &text);
     }
@@ -64,6 +66,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         prompt::standing(settings, &catalog, args.profile.as_ref())?;
     let config = Config {
         token,
+        clients,
         hosts: args.host_name.clone(),
         at_once: args.max_requests,
         constraints,
@@ -147,7 +150,7 @@ fn store(settings: &Settings, budgeted: bool) -> Result<(Box<dyn ObservationStor
     match settings.store_behind() {
         Ok((store, note)) => Ok((store, note)),
         Err(reason) if budgeted => {
-            Err(CliError::new(Exit::Config, "store", "the budget of the day cannot be kept").fact("reason", reason))
+            Err(CliError::new(Exit::Config, "store", "budgets cannot be kept").fact("reason", reason))
         }
         Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")))),
     }

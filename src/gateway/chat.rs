@@ -1,12 +1,14 @@
 //! `POST /v1/chat/completions`.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::client::Client;
 use super::codec::openai::{ask, chunk::Chunks, whole};
 use super::codec::{Stream, answer_id, options};
 use super::count::Permit;
@@ -35,7 +37,7 @@ const METADATA: &str = "x-openmux-metadata";
 /// Answers one request.
 pub(super) async fn completions(worker: Rc<Worker>, request: Request<Incoming>, mut served: Served) -> Answer {
     let (head, body) = request.into_parts();
-    match begin(&worker, &head.headers, body).await {
+    match begin(&worker, served.client(), &head.headers, body).await {
         Ok((permit, begun)) if begun.decided.request.stream => stream(&worker, permit, begun, served).await,
         Ok((_permit, begun)) => at_once(&worker, begun, served).await,
         Err(problem) => {
@@ -52,7 +54,12 @@ struct Begun {
     metadata: bool,
 }
 
-async fn begin(worker: &Worker, headers: &HeaderMap, body: Incoming) -> Result<(Permit, Begun), Problem> {
+async fn begin(
+    worker: &Worker,
+    client: Option<&Arc<Client>>,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<(Permit, Begun), Problem> {
     let gateway = &worker.gateway;
     let Some(permit) = gateway.under_way.take(gateway.config.at_once) else {
         let message = format!("{} requests are under way, and no more are taken", gateway.config.at_once);
@@ -63,7 +70,7 @@ async fn begin(worker: &Worker, headers: &HeaderMap, body: Incoming) -> Result<(
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
     let asked = ask::read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
     let include_usage = asked.include_usage || options.include_usage && asked.request.stream;
-    let decided = Decided::new(gateway, asked.request, options)?;
+    let decided = Decided::new(gateway, client, asked.request, options)?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
     Ok((permit, Begun { decided, include_usage, metadata }))
 }

@@ -6,6 +6,7 @@
 //! client reads slowly the provider is read from slowly, and where it goes away the attempt is stopped and recorded.
 
 mod chat;
+mod client;
 pub mod codec;
 mod count;
 mod decided;
@@ -13,6 +14,7 @@ mod explain;
 mod generation;
 mod guard;
 mod intake;
+mod limit;
 mod metrics;
 mod models;
 mod problem;
@@ -33,6 +35,7 @@ use tokio::sync::mpsc;
 use crate::dispatch::{FallbackClass, Line, Owned};
 use crate::routing::{Constraints, Policy};
 use crate::units::Usd;
+pub use client::{Allowance, Client};
 use count::Counter;
 pub use explain::Explained;
 pub use guard::Token;
@@ -45,6 +48,8 @@ pub use server::{Serving, serve};
 pub struct Config {
     /// What clients must show; `None` lets anybody in who is on this machine.
     pub token: Option<Token>,
+    /// Clients with names, each with a token of its own.
+    pub clients: Vec<Arc<Client>>,
     /// The names, beside those of this machine, that a `Host` header may hold.
     pub hosts: Vec<String>,
     /// The largest body of a request, in bytes.
@@ -88,6 +93,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             token: None,
+            clients: Vec::new(),
             hosts: Vec::new(),
             largest_body: 32 * 1024 * 1024,
             at_once: 1024,

@@ -8,6 +8,7 @@ mod law;
 mod lookups;
 mod shared;
 mod stream;
+mod tokens;
 mod wire;
 
 use std::io::{Read, Write};
