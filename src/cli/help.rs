@@ -33,7 +33,8 @@ pub(crate) fn short(style: Style) -> String {
            route replay         A decision of the past, made again\n  \
            route simulate       Your calls under other policies\n  \
            check                Assert facts about models, for CI\n  \
-           sandbox              Simulated providers on this machine\n\n\
+           sandbox              Simulated providers on this machine\n  \
+           completions          Completion for bash, zsh or fish\n\n\
          {}\n  \
            chat                 Send one prompt, stream the answer\n  \
            providers check      Do providers answer, and take their keys\n  \

@@ -11,6 +11,7 @@ mod compare;
 mod complete;
 mod config;
 pub mod contract;
+mod day;
 mod error;
 mod explain;
 mod facts;

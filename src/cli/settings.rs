@@ -13,6 +13,7 @@ use super::args::{self, Color, Format, Global};
 use super::clouds;
 use super::config::{self, Config};
 use super::contract::{ENVIRONMENT, Exit};
+use super::day;
 use super::error::{CliError, nearest};
 use super::render::json::Envelope;
 use super::render::text::Style;
@@ -382,8 +383,7 @@ impl Settings {
 
 /// How many days old the catalog is.
 pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
-    let made = format!("{}T00:00:00Z", catalog.generated()).parse::<Timestamp>().unwrap_or(now);
-    (now.as_second() - made.as_second()).div_euclid(86_400).max(0)
+    day::until(catalog.generated(), now).map_or(0, |left| (-left).max(0))
 }
 
 /// Says once that the catalog is old.

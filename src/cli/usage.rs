@@ -16,7 +16,7 @@ use super::offline::{Offline, column_names};
 use super::render::money::dollars;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
-use super::{Outcome, facts, note};
+use super::{Outcome, day, facts, note};
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::ledger::{self, By, Line};
 use crate::observe::{Observation, Source};
@@ -112,8 +112,8 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
         total.requests,
         total.attempts,
         total.spent.exact(),
-        day(since),
-        day(until)
+        day::of(since),
+        day::of(until)
     );
     let text = if format == Format::Json { budgets.with(&printed.text) } else { printed.text };
     offline.close(&text, format, &legend, &printed.hidden)
@@ -157,7 +157,7 @@ fn older(offline: &Offline<'_>, all: &[Observation], since: Timestamp, of: &dyn 
         let text = format!(
             "{} attempts before {}, {} by the sheets, are kept as hourly sums only and are not in these rows",
             sum.0,
-            day(whole),
+            day::of(whole),
             dollars(sum.1)
         );
         note(offline.settings, &text);
@@ -243,20 +243,12 @@ fn row(line: Line) -> Vec<Cell> {
 pub(crate) fn begins(since: &Since, now: Timestamp) -> Timestamp {
     match since {
         Since::Ago(seconds) => now.checked_sub(Duration::from_secs(*seconds)).unwrap_or(Timestamp::UNIX_EPOCH),
-        Since::Day(day) => midnight(day).unwrap_or(Timestamp::UNIX_EPOCH),
+        Since::Day(day) => day::midnight(day).unwrap_or(Timestamp::UNIX_EPOCH),
     }
 }
 
 /// The moment before which it ends: the midnight after a day, or just after now.
 fn ends(until: Option<&str>, now: Timestamp) -> Timestamp {
-    let after = until.and_then(midnight).and_then(|at| at.checked_add(Duration::from_secs(86_400)).ok());
+    let after = until.and_then(day::midnight).and_then(|at| at.checked_add(Duration::from_secs(86_400)).ok());
     after.unwrap_or_else(|| now.checked_add(Duration::from_secs(1)).unwrap_or(now))
-}
-
-fn midnight(day: &str) -> Option<Timestamp> {
-    format!("{day}T00:00:00Z").parse().ok()
-}
-
-fn day(at: Timestamp) -> String {
-    at.to_string().chars().take(10).collect()
 }

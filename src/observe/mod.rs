@@ -34,7 +34,7 @@ pub use rates::{
     BLIND, BURST_PM, ITL_TOKENS, Pace, RATE_READS, RATE_SPAN, RATE_TOKENS, Streamed, TokenSource, Why, decode_speed,
 };
 pub use statistics::{
-    Health, INTERVAL_LEAST, Judged, Percentile, median_ranks, paired_ratio, signed_rank_p, sum_interval, wilson,
+    Health, INTERVAL_LEAST, Judged, Percentile, median_interval, paired_ratio, signed_rank_p, sum_interval, wilson,
 };
 pub use stats::{CacheHits, EndpointStats, Share, StatsState};
 pub use stratum::{InputSize, Stratum};

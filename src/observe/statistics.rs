@@ -140,8 +140,7 @@ impl Percentile {
 
 /// The ranks (from 1) between which the median lies with at least 95 % confidence, whatever the distribution; `None`
 /// below six samples, where no ranks do.
-#[must_use]
-pub fn median_ranks(n: usize) -> Option<(usize, usize)> {
+fn median_ranks(n: usize) -> Option<(usize, usize)> {
     // The chance that fewer than `k` of `n` fall below the median, in halves of n, kept in logarithms.
     let mut log_chance = -float(u64::try_from(n).ok()?) * core::f64::consts::LN_2;
     let mut below = 0.0;
@@ -155,6 +154,13 @@ pub fn median_ranks(n: usize) -> Option<(usize, usize)> {
         log_chance += libm::log(small(n - k) / small(k + 1));
     }
     (rank > 0).then(|| (rank, n + 1 - rank))
+}
+
+/// The two of these between which the median lies with at least 95 % confidence; they are sorted.
+#[must_use]
+pub fn median_interval<T: Copy>(sorted: &[T]) -> Option<(T, T)> {
+    let (low, high) = median_ranks(sorted.len())?;
+    Some((*sorted.get(low - 1)?, *sorted.get(high - 1)?))
 }
 
 /// The two-sided p-value of Wilcoxon's signed-rank test that paired differences lie around 0, exact; 1 without any

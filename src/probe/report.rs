@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::run::Report;
 use super::sample::{Ended, Sample, Tally, Wait};
 use super::verdict::{Comparison, Samples};
-use crate::observe::{ErrorClass, Flags, Judged, Percentile, Why, median_ranks};
+use crate::observe::{ErrorClass, Flags, Judged, Percentile, Why, median_interval};
 use crate::units::Usd;
 
 /// Waits of one kind, as far as the sample allows.
@@ -151,7 +151,7 @@ fn waits(tally: &Tally, of: fn(&Sample) -> Option<Wait>) -> Waits {
     Waits {
         n: sorted.len(),
         p50: Percentile::P50.of(&sorted),
-        interval: median_ranks(sorted.len()).map(|(low, high)| (sorted[low - 1], sorted[high - 1])),
+        interval: median_interval(&sorted),
         p90: Percentile::P90.of(&sorted),
         p95: Percentile::P95.of(&sorted),
         range: all().min().zip(all().max()),

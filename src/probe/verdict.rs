@@ -1,6 +1,6 @@
 //! When a probe knows enough, and which neighbours it cannot tell apart: pure (`metrics.md` 2.4).
 
-use crate::observe::{median_ranks, paired_ratio, signed_rank_p};
+use crate::observe::{median_interval, paired_ratio, signed_rank_p};
 
 /// At these rounds the samples are looked at, and at no others: looking after each would find differences that are not
 /// there.
@@ -60,8 +60,8 @@ fn chance(pairs: &[(f64, f64)]) -> f64 {
 pub fn interval(samples: &Samples) -> Option<(f64, f64, f64)> {
     let mut sorted: Vec<f64> = samples.iter().flatten().copied().collect();
     sorted.sort_by(f64::total_cmp);
-    let (low, high) = median_ranks(sorted.len())?;
-    Some((sorted[sorted.len().div_ceil(2) - 1], sorted[low - 1], sorted[high - 1]))
+    let (low, high) = median_interval(&sorted)?;
+    Some((sorted[sorted.len().div_ceil(2) - 1], low, high))
 }
 
 /// Whether an endpoint needs no more samples: its median is known well enough, or its place among all others is

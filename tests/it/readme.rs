@@ -12,6 +12,7 @@ use openmux::cli::contract::{ENVIRONMENT, Exit};
 
 use crate::generated::{held, top};
 use crate::support::command::{Home, stable};
+use crate::support::examples;
 
 #[test]
 fn what_it_shows_is_what_the_program_prints() {
@@ -62,6 +63,24 @@ fn current(readme: &str) -> String {
         }
     }
     out
+}
+
+/// Its `sh` blocks are commands too; `support::examples` says how they are run without a key, and which are not.
+#[test]
+fn every_command_of_its_sh_blocks_runs() {
+    let readme = readme().replace("\\\n", " ");
+    let home = examples::home(false);
+    let mut count = 0;
+    for block in readme.split("\n```sh\n").skip(1) {
+        for line in block.lines().take_while(|line| *line != "```").filter(|line| !line.trim().is_empty()) {
+            let command = line.split("   # ").next().unwrap_or_default().trim();
+            if can_run(command) {
+                examples::run(&home, command);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 8, "{count}");
 }
 
 /// The block below a comment of this kind.
@@ -146,14 +165,18 @@ fn run(home: &Home, command: &str) -> String {
     if text.ends_with('\n') || text.is_empty() { text } else { text + "\n" }
 }
 
-/// Whether the machine has what the command pipes into; says so where it has not.
+/// Whether the machine has what the command needs beside openmux; says so where it has not.
 fn can_run(command: &str) -> bool {
-    if !command.contains("| jq ") || Home::new().shell_line("command -v jq").run().code == Some(0) {
-        return true;
+    let needed = ["jq", "curl"].into_iter().filter(|tool| format!("| {command}").contains(&format!("| {tool} ")));
+    let missing = needed.into_iter().find(|tool| {
+        let found = Home::new().shell_line(&format!("command -v {tool}")).run();
+        found.code != Some(0)
+    });
+    if let Some(tool) = missing {
+        // Not `eprintln!`, which a passing test swallows.
+        drop(writeln!(std::io::stderr(), "!! SKIPPED, {tool} is not installed: {command}"));
     }
-    // Not `eprintln!`, which a passing test swallows.
-    drop(writeln!(std::io::stderr(), "!! SKIPPED, jq is not installed: {command}"));
-    false
+    missing.is_none()
 }
 
 /// Without ports, durations and moments with a fraction of a second, which are those of the run.

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::claim::{Check, Of, Place};
-use super::court::{Court, name};
-use super::judge::{days_until, plural};
+use super::court::{Court, name, wanted};
+use super::judge::plural;
 use super::lock::{Entry, Locked};
 use super::offer::Offer;
 use super::row::{Finding, Row};
 use crate::catalog::Status;
-use crate::cli::facts;
 use crate::cli::render::sheet::Cell;
+use crate::cli::{day, facts};
 
 /// What a lock and today's facts come to.
 #[derive(Debug, Default)]
@@ -68,8 +68,7 @@ pub(super) fn asked(court: &Court<'_>, checks: &[Check]) -> (Vec<(Locked, Option
             continue;
         };
         let all = court.offers(&model);
-        let pinned: Vec<String> = model.provider.iter().map(ToString::to_string).collect();
-        let (offers, strangers) = court.meant(&model, &all, if pinned.is_empty() { providers } else { &pinned });
+        let (offers, strangers) = court.meant(&model, &all, &wanted(&model, providers));
         whole &= strangers.is_empty();
         found.extend(offers.into_iter().map(|offer| (Locked::of(&name(&model), offer), check.place.clone())));
     }
@@ -78,9 +77,7 @@ pub(super) fn asked(court: &Court<'_>, checks: &[Check]) -> (Vec<(Locked, Option
 
 /// A row for each offer that is asked about and not in the lock.
 pub(super) fn absent(asked: &[(Locked, Option<Place>)], entries: &[Entry], lock: &str) -> Vec<Row> {
-    let is_in = |facts: &Locked| {
-        entries.iter().any(|entry| (&entry.facts.model, &entry.facts.provider) == (&facts.model, &facts.provider))
-    };
+    let is_in = |facts: &Locked| entries.iter().any(|entry| entry.facts.is_of(facts));
     let row = |(facts, place): &(Locked, Option<Place>)| {
         let wanted = Cell::Text(lock.to_owned());
         let finding = Finding::unknown(wanted, String::new(), format!("it is not in {lock}"))
@@ -191,7 +188,7 @@ fn status(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer,
 }
 
 fn retires(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer, &[Offer])) -> Option<Change> {
-    let left = now.retires.as_deref().and_then(|day| days_until(day, court.now()));
+    let left = now.retires.as_deref().and_then(|day| day::until(day, court.now()));
     let is_over = left.is_some_and(|left| left <= 0) && offer.endpoint.status != Status::Retired;
     if then.retires == now.retires && !is_over {
         return None;

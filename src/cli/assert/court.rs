@@ -103,10 +103,7 @@ impl<'a> Court<'a> {
             rows.push(found(&subject, "exists", wanted, place));
         }
         let all = self.offers(&model);
-        let wanted: Vec<String> = match &model.provider {
-            Some(pinned) => vec![pinned.to_string()],
-            None => providers.to_vec(),
-        };
+        let wanted = wanted(&model, providers);
         for (claim, place) in check.claims.iter().filter(|(claim, _)| !claim.is_of_offer()) {
             if let Some(finding) = self.of_model(claim, &all, &wanted) {
                 rows.push(Row::new(&subject, None, claim.name(), finding, place.as_ref()));
@@ -341,6 +338,11 @@ fn near(error: &CliError) -> Option<String> {
         |key: &str| error.facts.iter().find(|(known, _)| known == key).map(|(_, value)| value.replace('\n', ", "));
     let meant = fact("did you mean").map(|names| format!("did you mean {names}?"));
     meant.or_else(|| fact("could be").map(|names| format!("say which: {names}"))).or_else(|| error.fix.clone())
+}
+
+/// The providers that are asked about: the pinned one, else those that are named.
+pub(super) fn wanted(model: &Resolved, providers: &[String]) -> Vec<String> {
+    model.provider.as_ref().map_or_else(|| providers.to_vec(), |pinned| vec![pinned.to_string()])
 }
 
 /// A provider makes no such offer.

@@ -8,10 +8,10 @@ use super::row::Finding;
 use crate::catalog::price::{Item, Meter, Rate};
 use crate::catalog::{Capability, Endpoint, Status};
 use crate::cli::args::Shape;
-use crate::cli::facts;
 use crate::cli::render::money::{dollars, per_mtok};
 use crate::cli::render::sheet::Cell;
 use crate::cli::render::text::grouped;
+use crate::cli::{day, facts};
 use crate::routing::Ability;
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
@@ -116,12 +116,6 @@ fn has(endpoint: &Endpoint, ability: Ability) -> Finding {
     }
 }
 
-/// Whole days (UTC) from one moment's day to a day; `None` where that is none.
-pub(super) fn days_until(day: &str, now: Timestamp) -> Option<i64> {
-    let day = format!("{day}T00:00:00Z").parse::<Timestamp>().ok()?;
-    Some(day.as_second().div_euclid(86_400) - now.as_second().div_euclid(86_400))
-}
-
 fn retiring(endpoint: &Endpoint, days: u32, now: Timestamp) -> Finding {
     let (provider, wanted) = (&endpoint.id.provider, Cell::Count(u64::from(days)));
     let status = endpoint.status;
@@ -133,7 +127,7 @@ fn retiring(endpoint: &Endpoint, days: u32, now: Timestamp) -> Finding {
     let wish = if days == 0 { "not retired".to_owned() } else { format!("not retiring{within}") };
     if let Some(day) = &endpoint.sunset {
         let found = Cell::Text(day.clone());
-        return match days_until(day, now) {
+        return match day::until(day, now) {
             None => Finding::unknown(wanted, wish, format!("{provider} names {day} as its end")).found(found),
             Some(left) if left <= 0 => {
                 let why = format!("{provider} announced its end for {day}, {}", ago(left));
@@ -237,13 +231,5 @@ mod tests {
         assert_eq!(told(Some(of(200_000))), "price_in 2.00 <= 3.00");
         assert_eq!(told(Some(of(200_001))), "price_in 4.00 <= 3.00");
         assert_eq!(price(&tiered, Item::Input, usd("3"), Some(of(200_001))).verdict, Verdict::No);
-    }
-
-    #[test]
-    fn days_are_whole_ones() {
-        let now = "2026-11-24T23:59:59Z".parse().unwrap();
-        assert_eq!(days_until("2026-11-25", now), Some(1));
-        assert_eq!(days_until("2026-11-24", now), Some(0));
-        assert_eq!(days_until("2026-11", now), None);
     }
 }

@@ -88,6 +88,11 @@ impl Locked {
         }
     }
 
+    /// Whether these are facts of the same offer.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        (&self.model, &self.provider) == (&other.model, &other.provider)
+    }
+
     /// How many facts there are.
     pub(super) fn count(&self) -> usize {
         let limits = [&self.retires, &self.context, &self.max_output].into_iter().flatten().count();
@@ -209,7 +214,7 @@ fn entries(name: &str, text: &str) -> Result<Vec<Entry>, OverlayError> {
     for table in root.tables("offer")? {
         let facts = Locked::read(&table)?;
         let place = Place { file: name.to_owned(), line: table.line_of("model") };
-        let same = |known: &&Entry| (&known.facts.model, &known.facts.provider) == (&facts.model, &facts.provider);
+        let same = |known: &&Entry| known.facts.is_of(&facts);
         if let Some(known) = entries.iter().find(same) {
             let message = format!("is already in line {}, at the same provider", known.place.line);
             return Err(table.error("model", message));

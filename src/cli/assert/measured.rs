@@ -7,7 +7,7 @@ use super::claim::Claim;
 use super::row::Finding;
 use crate::cli::render::sheet::Cell;
 use crate::cli::render::text::{duration, percent};
-use crate::observe::{Judged, MEDIAN_FLOOR, Measured, Samples, Stratum, Wait, median_ranks, wilson};
+use crate::observe::{Judged, MEDIAN_FLOOR, Measured, Samples, Stratum, Wait, median_interval, wilson};
 
 /// What the measurements of an endpoint say to a claim; `None` where it is no question for them. `exact` asks for calls of
 /// that very kind, else the nearest kind will do.
@@ -30,8 +30,7 @@ const NOTHING: &str = "nothing was measured in that time";
 
 /// The two samples between which the median lies with 95 % confidence; `None` where there are too few.
 fn between<T: Copy>(sorted: &[T]) -> Option<(T, T)> {
-    let (low, high) = median_ranks(sorted.len()).filter(|_| sorted.len() >= MEDIAN_FLOOR)?;
-    Some((*sorted.get(low - 1)?, *sorted.get(high - 1)?))
+    median_interval(sorted).filter(|_| sorted.len() >= MEDIAN_FLOOR)
 }
 
 fn too_few(n: usize) -> String {

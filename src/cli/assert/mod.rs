@@ -114,8 +114,7 @@ fn probed(
         let Of::Model { typed, providers, .. } = &check.of else { continue };
         let Ok(model) = facts::model(court.catalog(), typed) else { continue };
         let all = court.offers(&model);
-        let pinned: Vec<String> = model.provider.iter().map(ToString::to_string).collect();
-        let (offers, _) = court.meant(&model, &all, if pinned.is_empty() { providers } else { &pinned });
+        let (offers, _) = court.meant(&model, &all, &court::wanted(&model, providers));
         let known = wanted.entry(court::name(&model)).or_default();
         for offer in offers {
             let provider = offer.provider().to_string();
@@ -194,9 +193,7 @@ fn locked(court: &Court<'_>, path: &Path, args: &CheckArgs, checks: &[Check]) ->
     let compared = changes::compare(court, &entries, update);
     let mut rows = compared.rows;
     if update {
-        let known = |facts: &lock::Locked| {
-            entries.iter().any(|entry| entry.facts.model == facts.model && entry.facts.provider == facts.provider)
-        };
+        let known = |facts: &lock::Locked| entries.iter().any(|entry| entry.facts.is_of(facts));
         let new: Vec<_> = asked.into_iter().map(|(facts, _)| facts).filter(|facts| !known(facts)).collect();
         rows.extend(changes::written(&new, &shown));
         let today = [compared.today, new].concat();

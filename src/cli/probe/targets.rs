@@ -6,7 +6,7 @@ use super::super::args::ProvidersProbe;
 use super::super::contract::Exit;
 use super::super::error::CliError;
 use super::super::render::text::listed;
-use super::super::{facts, prompt, report};
+use super::super::{day, facts, prompt, report};
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, EndpointId, ProviderId, Status};
 use crate::dispatch::{Dispatcher, Reach, Suppose, shape};
@@ -167,9 +167,7 @@ pub(super) fn find(
 /// How many probes each endpoint had today (UTC). Processes side by side may not see each other's last calls: this is for
 /// the provider's sake, where money has a ledger.
 fn asked_today(dispatcher: &Dispatcher<'_>) -> BTreeMap<EndpointId, u32> {
-    const DAY: i64 = 86_400;
-    let now = (dispatcher.now)();
-    let midnight = jiff::Timestamp::from_second(now.as_second().div_euclid(DAY) * DAY).unwrap_or(now);
+    let midnight = day::begun((dispatcher.now)());
     let mut asked = BTreeMap::new();
     // In the sandbox nobody is bothered.
     if dispatcher.sandbox.is_none()

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-pub(crate) use crate::gateway::codec::literal;
+pub(crate) use crate::gateway::codec::{literal, quote};
 
 /// Facts that every JSON document carries.
 #[derive(Debug, Clone, Copy)]
@@ -15,16 +15,6 @@ pub(crate) struct Envelope<'a> {
     pub overlays: usize,
     /// What the reader should know.
     pub warnings: &'a [String],
-}
-
-/// Writes a JSON string.
-pub(crate) fn quote(text: &str, out: &mut String) {
-    let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-    if plain {
-        out.extend(["\"", text, "\""]);
-    } else {
-        out.push_str(&Value::from(text).to_string());
-    }
 }
 
 /// The document: `{"schema": ..., "catalog": ..., "warnings": [...], "data": ...}`, on one line; `data` writes JSON

@@ -63,6 +63,23 @@ pub trait Stream {
     fn alive(&mut self, out: &mut String);
 }
 
+/// Writes a JSON string.
+pub(crate) fn quote(text: &str, out: &mut String) {
+    let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if plain {
+        out.extend(["\"", text, "\""]);
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
+}
+
+/// A JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    quote(text, &mut out);
+    out
+}
+
 /// A number with exactly these characters; text that is no number becomes a string, so that nothing is lost.
 pub(crate) fn literal(text: &str) -> Value {
     text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Value::Number)

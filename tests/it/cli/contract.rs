@@ -36,7 +36,7 @@ const PRINTED: [(&str, &[&str]); 19] = [
 ];
 
 /// A world in which a chat was answered after a failover, so that something was measured, spent and decided.
-fn used() -> World {
+pub(super) fn used() -> World {
     let refusing = Server::repeating(super::wire::openai_error(429, "rate_limit_error", None, "Slow down"));
     let world = World::openai(vec![refusing, Server::repeating(answer(Protocol::OpenaiChat))]);
     assert_eq!(world.chat([]).run().code, Some(0));
@@ -92,6 +92,22 @@ fn plant(name: &str, args: &[&str], printed: &Value) {
             let retyped = changed(&|object| drop(object.insert(member.clone(), json!([[1]]))));
             assert!(free || retyped.is_some(), "{name}{place}: {member} is of another type, and nobody minds");
         }
+    }
+}
+
+/// What completion offers for `--fields` is what there is.
+#[test]
+fn the_columns_of_a_list_are_the_members_of_its_rows() {
+    let world = used();
+    for (name, args) in PRINTED.iter().filter(|(name, _)| !name.starts_with("help.")) {
+        let Ok(schema) = openmux::cli::contract::schemas::schema(name) else { panic!("{name}") };
+        let data = &schema["properties"]["data"];
+        let Some(row) = data["items"]["$ref"].as_str().and_then(|row| row.strip_prefix("#/$defs/")) else { continue };
+        let fields: Vec<&str> =
+            schema["$defs"][row]["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let fields = fields.join(",");
+        let refused = world.openmux(args.iter().copied().chain(["--fields", &fields, "-o", "tsv"])).run();
+        assert!(!refused.stderr.contains("has no field"), "{}", refused.snapshot());
     }
 }
 

@@ -12,9 +12,18 @@ const LISTS: [&[&str]; 4] = [
     &["providers", "compare", "qwen3-max", "--all"],
 ];
 
+/// Lists of what this machine saw.
+const SEEN: [&[&str]; 5] = [
+    &["usage"],
+    &["usage", "--each"],
+    &["providers", "history", "alpha"],
+    &["route", "simulate"],
+    &["providers", "compare", "acme/tiny"],
+];
+
 fn print(home: &Home, args: &[&str], format: &str) -> String {
     let moment = ["--at", "2026-11-24T12:00:00Z"];
-    let at = moment.into_iter().filter(|_| !args.contains(&"providers") || args.contains(&"compare"));
+    let at = moment.into_iter().filter(|_| ["models", "compare"].iter().any(|word| args.contains(word)));
     let output = home.openmux(args.iter().copied().chain(at).chain(["-o", format])).run();
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
     output.stdout
@@ -60,11 +69,15 @@ fn cell(value: &Value) -> String {
 
 #[test]
 fn every_format_of_a_list_holds_the_same_values() {
-    let home = Home::new();
-    for list in LISTS {
-        let fields = fields(&home, list);
+    same_in_every_format(&Home::new(), &LISTS);
+    same_in_every_format(&super::contract::used().home, &SEEN);
+}
+
+fn same_in_every_format(home: &Home, lists: &[&[&str]]) {
+    for list in lists {
+        let fields = fields(home, list);
         let args: Vec<&str> = list.iter().copied().chain(["--fields", &fields]).collect();
-        let document: Value = serde_json::from_str(&print(&home, &args, "json")).unwrap();
+        let document: Value = serde_json::from_str(&print(home, &args, "json")).unwrap();
         let data = &document["data"];
         let rows = data.as_array().or_else(|| data["endpoints"].as_array()).expect("rows");
         let cells = |row: &Value| {
@@ -76,21 +89,21 @@ fn every_format_of_a_list_holds_the_same_values() {
         assert!(!expected.is_empty() && expected[0].len() == fields.split(',').count(), "{list:?}");
 
         let lines: Vec<Value> =
-            print(&home, &args, "jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            print(home, &args, "jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(&lines, rows, "{list:?} as JSONL");
 
-        let table = csv(&print(&home, &args, "csv"));
+        let table = csv(&print(home, &args, "csv"));
         assert_eq!(table[0].len(), expected[0].len());
         assert_eq!(table[1..], expected, "{list:?} as CSV");
 
-        let printed = print(&home, &args, "tsv");
+        let printed = print(home, &args, "tsv");
         let table: Vec<Vec<String>> =
             printed.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect();
         assert_eq!(table, expected, "{list:?} as TSV");
 
-        let ids: Vec<String> = print(&home, &args, "ids").lines().map(str::to_owned).collect();
+        let ids: Vec<String> = print(home, &args, "ids").lines().map(str::to_owned).collect();
         assert_eq!(ids, expected.iter().map(|row| row[0].clone()).collect::<Vec<_>>(), "{list:?} as ids");
-        assert_eq!(print(&home, &args, "md").lines().count(), expected.len() + 2, "{list:?} as Markdown");
+        assert_eq!(print(home, &args, "md").lines().count(), expected.len() + 2, "{list:?} as Markdown");
     }
 }
 

@@ -1,4 +1,20 @@
 //! The command line as a black box: what it prints, how it ends, and what its providers see.
+//!
+//! The twelve suites that hold its contract, and where each is:
+//!
+//! 1. A bad server's twelve faults in every format: `faults`; in mid-chain and with costs: `suite`, `failover`, `resume`.
+//! 2. A reader that is gone, for every command: `stdout`.
+//! 3. Every kind of stdin, which matters to `chat` alone: `stdin`.
+//! 4. No variable, no home, a home that cannot be written: `environment`.
+//! 5. Colour by flag, variables and terminal: `environment`.
+//! 6. Widths, no trailing space, the first column whole: `environment`; help: `crate::help`.
+//! 7. Drift of man pages, completions, schemas and tables: `crate::generated`, `crate::readme`; JSON against its schemas in
+//!    every run of every test: `crate::support::schemas`, and each document once: `contract`.
+//! 8. Every example in help, man pages and README is run: `crate::help`, `crate::readme` by `crate::support::examples`.
+//! 9. No key in any output or file, in every run of every test: `crate::support::canary`; `secrets`.
+//! 10. CPU time against an empty program: `tests/benches/cpu.sh`, a bench.
+//! 11. Completion of every name in bash, zsh and fish: `complete`.
+//! 12. The same values in TSV, CSV, JSON and JSONL: `formats`.
 
 mod assert;
 mod attach;

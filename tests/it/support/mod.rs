@@ -4,6 +4,7 @@ pub(crate) mod attempts;
 pub(crate) mod canary;
 pub(crate) mod command;
 pub(crate) mod decisions;
+pub(crate) mod examples;
 pub(crate) mod gate;
 pub(crate) mod help;
 pub(crate) mod overlay;

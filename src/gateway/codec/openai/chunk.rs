@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::super::{Ended, Stream, answer_id};
+use super::super::{Ended, Stream, answer_id, quoted};
 use super::whole::{error, finish_reason, usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
@@ -55,11 +55,6 @@ fn head(id: &str, created: i64, model: &str) -> String {
         quoted(id),
         quoted(model)
     )
-}
-
-/// A JSON string.
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
 }
 
 impl Stream for Chunks {
