@@ -17,11 +17,10 @@ use std::sync::Arc;
 
 use super::contract::Exit;
 use super::error::CliError;
-use super::prompt;
 use super::settings::{Settings, read_text};
-use crate::catalog::Catalog;
-use crate::catalog::file::{OverlayError, Reader, Source};
-use crate::catalog::resolve::resolve;
+use crate::catalog::file::{OverlayError, Reader, Source, suggestion};
+use crate::catalog::resolve::{ResolveError, resolve};
+use crate::catalog::{Catalog, ModelId, ProviderId};
 use crate::gateway::{Allowance, Client, Token};
 use crate::units::{MoneyError, Usd};
 
@@ -102,18 +101,31 @@ fn one(table: &Reader<'_, '_>, known: &Known<'_>) -> Result<(Client, Token), Ove
         let Some(text) = table.amount(key)? else { return Ok(None) };
         text.parse().map(Some).map_err(|error: MoneyError| table.error(key, error.to_string()))
     };
-    let rate = |key: &str| match table.tokens(key)?.map(|rate| rate.count()) {
-        Some(0) => Err(table.error(key, "should be more than 0")),
-        rate => Ok(rate),
+    let rate = |key: &str| -> Result<Option<u64>, OverlayError> {
+        let Some(text) = table.amount(key)? else { return Ok(None) };
+        let rate = text.parse().ok().filter(|rate| *rate > 0);
+        rate.map(Some).ok_or_else(|| table.error(key, "should be a whole number above 0"))
     };
     let mut models = Vec::new();
     for name in table.list("models")?.unwrap_or_default() {
-        let resolved = resolve(known.catalog, &name).map_err(|error| table.error("models", error.to_string()))?;
+        let resolved = resolve(known.catalog, &name).map_err(|error| {
+            let near = match &error {
+                ResolveError::Unknown { suggestions, .. } => suggestions.first().map(ModelId::as_str),
+                _ => None,
+            };
+            let hint = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            table.error("models", error.to_string() + &hint)
+        })?;
         models.push(resolved.model);
     }
     let mut providers = Vec::new();
     for name in table.list("providers")?.unwrap_or_default() {
-        let id = prompt::provider(known.catalog, &name).map_err(|error| table.error("providers", error.message))?;
+        let id = ProviderId::new(name.as_str());
+        if known.catalog.provider(&id).is_none() {
+            let all = known.catalog.providers();
+            let hint = suggestion(&name, all.iter().map(|provider| provider.id.as_str()));
+            return Err(table.error("providers", format!("no provider is called \"{name}\"{hint}")));
+        }
         providers.push(id);
     }
     let allowance = Allowance {
@@ -179,7 +191,25 @@ mod tests {
             "[[token]]\nname = \"a\"\ntoken = \"t\"\n[[token]]\nname = \"b\"\ntoken = \"t\"",
         ]
         .map(|text| parsed(text).unwrap_err().to_string());
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        t.toml:1: token: there is no [[token]]
+        t.toml:1: tokens: unknown key; did you mean "token"?
+        t.toml:1: token[0].name: missing
+        t.toml:2: token[0].name: should be at most 64 letters, digits and -_.@
+        t.toml:1: token[0].token: missing: one of token, token_env, token_file, sha256
+        t.toml:4: token[0].token_env: stands in more than one place: one of token, token_env, token_file, sha256
+        t.toml:3: token[0].token_env: UNSET is not set
+        t.toml:3: token[0].token_file: cannot read
+        t.toml:3: token[0].sha256: should be 64 hex digits
+        t.toml:3: token[0].token: is empty
+        t.toml:4: token[0].day_us: unknown key; did you mean "day_usd"?
+        t.toml:4: token[0].day_usd: "-1" is negative
+        t.toml:4: token[0].requests_per_minute: should be a whole number above 0
+        t.toml:4: token[0].models: no model is called "claude-sonet-5"; did you mean "anthropic/claude-sonnet-5"?
+        t.toml:4: token[0].providers: no provider is called "antropic"; did you mean "anthropic"?
+        t.toml:5: token[1].name: another token is called "a", too
+        t.toml:5: token[1].name: it has the same token as "a"
+        "#);
     }
 
     #[test]

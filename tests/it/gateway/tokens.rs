@@ -183,6 +183,14 @@ fn the_file_is_read_whole_or_not_at_all() {
     let path = home.write("tokens.toml", "[[token]]\nname = \"alice\"\ntoken_env = \"ALICE_TOKEN\"\nday_used = 5\n");
     let serve =
         |path: &std::path::Path| home.openmux(["--sandbox", "serve", "--tokens", &path.display().to_string()]).run();
-    insta::assert_snapshot!(serve(&path).snapshot(), @"");
-    insta::assert_snapshot!(serve(&home.path().join("none.toml")).snapshot(), @"");
+    insta::assert_snapshot!(serve(&path).snapshot(), @r#"
+    exit: 5
+    --- stdout
+
+    --- stderr
+    error: $TMP/tokens.toml:4: token[0].day_used: unknown key; did you
+    mean "day_usd"?
+    "#);
+    let gone = serve(&home.path().join("none.toml"));
+    assert!(gone.code == Some(5) && gone.stderr.contains("cannot read"), "{}", gone.snapshot());
 }
