@@ -87,10 +87,11 @@
 //! | what other gateways' options mean; what holds for one request of a gateway | `gateway/codec/options/`; `gateway/wishes.rs` |
 //! | who may call the gateway; how much, how slowly, how many at once | `gateway/{guard,intake,count,server}.rs` |
 //! | a client with a name: what it may ask, how much a minute, for how much money | `gateway/{client,limit}.rs`; its file in `cli/tokens.rs` |
-//! | a path of the gateway; what it does | `gateway/routes.rs`; a file each |
+//! | a path of the gateway; what it does | `gateway/routes.rs`; a file each, but one for the chats of all dialects |
 //! | a chat that a client waits for, reads slowly, or leaves; which model is asked next | `gateway/{run,reply}.rs`; `gateway/decided.rs` |
 //! | what a failure is over HTTP: status, words, fix | `gateway/problem.rs` |
-//! | what is noted of each request | `gateway/served.rs` |
+//! | what is noted of each request; who is asked how often at the moment | `gateway/served.rs`; `gateway/flights.rs` |
+//! | what a gateway goes by, read again while it serves | `cli/serve/renew.rs`; [`gateway::Renewal`] |
 //! | simulated providers | [`sandbox`] |
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
@@ -104,7 +105,8 @@
 //! file in `upstream/`, a line in `upstream::adapter` and `upstream::BUILT`, a folder in `tests/fixtures/`; the
 //! conformance suite covers it at once. **A factor of the decision**: a term in `routing/score.rs`, its column in
 //! `cli/render/explain.rs`, its line in `openmux help routing`. **A dialect that clients may speak**: a folder in
-//! `gateway/codec/`, its path in `gateway/routes.rs`. **A price item**: `catalog/price.rs` has the one table of
+//! `gateway/codec/`, a line in `gateway::codec::Dialect`, its path in `gateway/routes.rs`, a row in the laws
+//! (`tests/it/gateway/{law,asked}.rs`). **A price item**: `catalog/price.rs` has the one table of
 //! keys. **An error class**: `observe/class.rs`, then the compiler shows where.
 //!
 //! # Invariants

@@ -85,6 +85,11 @@ pub struct ToolResult {
     pub is_error: bool,
 }
 
+/// What stands before the data of a redacted thought of Anthropic's in [`Part::Reasoning`]'s signature and in
+/// [`ChatEvent::Signature`](super::ChatEvent::Signature): so it comes back as what it was. The API's own signatures are
+/// Base64, which has no colon.
+pub const REDACTED_THINKING: &str = "redacted_thinking:";
+
 /// One piece of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -7,11 +7,11 @@ mod wishes;
 
 use crate::catalog::ModelId;
 pub use crate::catalog::{Origin, Usage};
-pub use message::{Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
+pub use message::{Media, MediaKind, MediaSource, Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult};
 pub use wishes::{AnswerSchema, Effort, Native, Tool, ToolChoice};
 
 /// What is asked of a model, whoever serves it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
     /// The model, apart from who serves it.
     pub model: ModelId,

@@ -39,11 +39,11 @@ pub struct AnswerSchema {
     pub schema: Value,
 }
 
-/// A parameter of one dialect that the canonical form has no word for: it goes untouched to endpoints of that dialect.
+/// A parameter of a dialect that the canonical form has no word for: it goes untouched to endpoints that speak it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Native {
-    /// The dialect.
-    pub protocol: Protocol,
+    /// The dialects that have it; none where nobody can be told.
+    pub protocols: &'static [Protocol],
     /// Its name there.
     pub name: &'static str,
     /// What it is set to.
@@ -51,6 +51,14 @@ pub struct Native {
     /// Whether an answer is the same without it (an account's own mark): an endpoint that does not take it may be used all
     /// the same.
     pub hint: bool,
+}
+
+impl Native {
+    /// Whether endpoints of that dialect are told.
+    #[must_use]
+    pub fn is_of(&self, protocol: Protocol) -> bool {
+        self.protocols.contains(&protocol)
+    }
 }
 
 /// How hard the model should think before it answers.

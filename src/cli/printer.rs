@@ -19,7 +19,7 @@ use super::{Outcome, note, unwritable, warn};
 use crate::catalog::{EndpointId, ModelId};
 use crate::chat::ChatEvent;
 use crate::dispatch::{Notice, Observer, Reach, Recording, Seam};
-use crate::gateway::codec::openai::answer::Answer;
+use crate::gateway::codec::answer::Answer;
 use crate::observe::ErrorClass;
 use crate::upstream::auth::Found;
 

@@ -1,26 +1,30 @@
 //! `openmux serve`: the gateway, until it is stopped.
 
+mod log;
+mod renew;
+
 use std::cell::Cell;
 use std::net::TcpListener;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
+use self::log::Log;
 use super::args::ServeArgs;
 use super::contract::Exit;
 use super::error::CliError;
 use super::explain::fallback_json;
-use super::prompt::Standing;
 use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
-use super::{Outcome, chat, note, out, prompt, sandbox, tokens, warn};
+use super::{Outcome, chat, note, out, sandbox, tokens, warn};
 use crate::catalog::Catalog;
-use crate::dispatch::{Owned, Sandboxed, group};
-use crate::gateway::{Config, Explain, Gateway, LogLine, Token, serve};
+use crate::dispatch::{Sandboxed, group};
+use crate::gateway::{Client, Explain, Gateway, Token, serve};
 use crate::sandbox::{Running, SandboxProvider};
 use crate::store::redis::{Address, Setup, Shared, Told};
 use crate::store::{Memory, ObservationStore};
+use renew::Kept;
 
 /// How long what is under way may take to end after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
@@ -30,8 +34,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// It would listen beyond this machine without a token, or the address cannot be had.
 pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
-    let token = token(settings, args)?;
-    if token.is_none() && args.tokens.is_none() && !args.listen.ip().is_loopback() {
+    if token(settings, args)?.is_none() && args.tokens.is_none() && !args.listen.ip().is_loopback() {
         return Err(CliError::new(Exit::Refused, "token", "will not listen beyond this machine without a token")
             .fix("--token-env NAME, --token-file FILE or --tokens FILE, or --listen 127.0.0.1:8080"));
     }
@@ -42,16 +45,15 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     let (catalog, overlays) = settings.catalog()?;
     let catalog = catalog.loaded();
     settings::note_age(settings, &catalog, settings::now());
-    let clients =
-        args.tokens.as_deref().map(|path| tokens::read(settings, &catalog, path)).transpose()?.unwrap_or_default();
     let failed = |error: std::io::Error| {
         CliError::new(Exit::Config, "listen", format!("cannot listen on {}", args.listen))
             .fact("reason", settings::reason(&error))
             .fix("another port: --listen 127.0.0.1:0 takes a free one")
     };
     let listener = TcpListener::bind(args.listen).map_err(failed)?;
-    let day_cap = settings.config.day_budget().filter(|_| settings.sandbox.is_none());
-    let (store, said) = store(settings, day_cap.is_some() || clients.iter().any(|client| client.is_budgeted()))?;
+    let budgeted = settings.config.day_budget().is_some() && settings.sandbox.is_none();
+    let budgeted = budgeted || clients(settings, args, &catalog)?.iter().any(|client| client.is_budgeted());
+    let (store, said, forgetful) = store(settings, budgeted)?;
     if let Some(text) = said {
         warn(settings, &text);
     }
@@ -62,23 +64,6 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let transport = settings.transport(args.connect_timeout.0)?;
     let quiet = settings.quiet;
-    let Standing { constraints, policy, region, fallback, fallback_on } =
-        prompt::standing(settings, &catalog, args.profile.as_ref())?;
-    let config = Config {
-        token,
-        clients,
-        hosts: args.host_name.clone(),
-        at_once: args.max_requests,
-        constraints,
-        policy,
-        fallback,
-        fallback_on,
-        total: settings.total_timeout(args.timeout)?,
-        day_cap,
-        log: Box::new(move |line| log(line, quiet)),
-        explain: Some(explainer(&catalog, overlays)),
-        ..Config::default()
-    };
     let runtime = chat::runtime()?;
     runtime.block_on(async {
         let started = match &settings.sandbox {
@@ -88,22 +73,27 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         // Whoever has read the address may stop it at once.
         let stopped = chat::stop_signal();
         let (_running, sandbox) = started.unzip();
-        let owned = Owned {
-            retries: Mutex::default(),
-            catalog,
-            store,
-            keys: settings.keys.clone(),
-            now: settings::now,
+        let kept = Kept {
+            settings: settings.clone(),
+            args: args.clone(),
+            store: store.into(),
+            forgetful,
+            retries: Arc::default(),
             sandbox,
-            region,
             transport,
+            log: (!quiet).then(Log::start),
         };
+        let (owned, config) = kept.with(settings, (catalog, overlays))?;
         let serving = serve(Gateway::new(owned, config), listener, threads).map_err(failed)?;
+        let renewed = renew::renewed(Arc::new(kept), serving.renewal());
         if settings.sandbox.is_some() {
             note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
         }
         if !quiet {
-            out::talk(&format!("listening on http://{}/v1 (OpenAI-compatible; Ctrl-C stops it)\n", serving.addr));
+            out::talk(&format!(
+                "listening on http://{}/v1 (for clients of OpenAI and Anthropic; Ctrl-C stops it)\n",
+                serving.addr
+            ));
         }
         let exit = Cell::new(Exit::Ok);
         let (tell, told) = tokio::sync::oneshot::channel();
@@ -125,6 +115,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
                 }
             }
             () = again => {}
+            () = renewed => {}
         }
         Ok(exit.get())
     })
@@ -141,18 +132,27 @@ fn token(settings: &Settings, args: &ServeArgs) -> Result<Option<Token>, CliErro
     Token::new(&text).map(Some).ok_or_else(empty)
 }
 
+/// The clients with names.
+fn clients(settings: &Settings, args: &ServeArgs, catalog: &Catalog) -> Result<Vec<Arc<Client>>, CliError> {
+    let read = args.tokens.as_deref().map(|path| tokens::read(settings, catalog, path));
+    Ok(read.transpose()?.unwrap_or_default())
+}
+
+/// A store, what is to be said of it, and why it is in memory alone, where it is.
+type Opened = (Box<dyn ObservationStore>, Option<String>, Option<String>);
+
 /// Where measurements are kept, and what is to be said of it. In the sandbox that is nowhere; where the day has a budget,
 /// nothing is sent without the store.
-fn store(settings: &Settings, budgeted: bool) -> Result<(Box<dyn ObservationStore>, Option<String>), CliError> {
+fn store(settings: &Settings, budgeted: bool) -> Result<Opened, CliError> {
     if settings.sandbox.is_some() {
-        return Ok((Box::new(Memory::new()), None));
+        return Ok((Box::new(Memory::new()), None, None));
     }
     match settings.store_behind() {
-        Ok((store, note)) => Ok((store, note)),
+        Ok((store, note)) => Ok((store, note, None)),
         Err(reason) if budgeted => {
             Err(CliError::new(Exit::Config, "store", "budgets cannot be kept").fact("reason", reason))
         }
-        Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")))),
+        Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")), Some(reason))),
     }
 }
 
@@ -212,11 +212,4 @@ fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
         document.insert("fallback".to_owned(), fallback_json(&explained.fallback));
         document.into()
     })
-}
-
-/// One line a request, as JSON.
-fn log(line: &LogLine, quiet: bool) {
-    if !quiet {
-        out::talk(&format!("{}\n", line.json()));
-    }
 }

@@ -24,7 +24,7 @@ use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
 
 /// Everything that a command needs to know of its surroundings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// The format that was asked for.
     pub format: Option<Format>,
@@ -237,6 +237,17 @@ impl Settings {
         Ok((self, cautions))
     }
 
+    /// The same surroundings with the configuration that is there now.
+    ///
+    /// # Errors
+    /// As [`Settings::configured`].
+    pub(crate) fn again(&self) -> Result<(Self, Vec<String>), CliError> {
+        let mut fresh = self.clone();
+        fresh.config = Config::default();
+        fresh.keys.own.clear();
+        fresh.configured()
+    }
+
     /// The user's home directory.
     fn home(&self) -> Option<PathBuf> {
         ["HOME", "USERPROFILE"].into_iter().find_map(|name| self.keys.vars.plain(name)).map(PathBuf::from)
@@ -283,7 +294,7 @@ impl Settings {
     }
 
     /// `catalog.d/*.toml`, in order of their names.
-    fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
+    pub(crate) fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
         let Some(folder) = self.config_dir.as_ref().map(|folder| folder.join("catalog.d")) else {
             return Ok(Vec::new());
         };

@@ -126,12 +126,7 @@ impl Dispatcher<'_> {
         seed: u64,
         suppose: Suppose,
     ) -> Routed {
-        let gathered = self.gather(request, asked, reaches, policy, suppose);
-        let Gathered { request, candidates, now, supposed, warning } = gathered;
-        let decision = decide(&request, &candidates, policy, now, seed);
-        let candidates = candidates.into_iter().map(Candidate::into_owned).collect();
-        let input = Input { request, candidates, policy: policy.clone(), now, seed };
-        Routed { decision, input, supposed, warning }
+        self.gather(request, asked, reaches, policy, suppose).decide(policy, seed)
     }
 
     /// What [`Dispatcher::route`] decides from.
@@ -186,6 +181,18 @@ impl Dispatcher<'_> {
             .collect();
         let request = request.clone().learned(stats.values().map(|stats| &stats.output), policy);
         Gathered { request, candidates, now, supposed, warning }
+    }
+}
+
+impl Gathered<'_> {
+    /// The decision.
+    #[must_use]
+    pub fn decide(self, policy: &Policy, seed: u64) -> Routed {
+        let Self { request, candidates, now, supposed, warning } = self;
+        let decision = decide(&request, &candidates, policy, now, seed);
+        let candidates = candidates.into_iter().map(Candidate::into_owned).collect();
+        let input = Input { request, candidates, policy: policy.clone(), now, seed };
+        Routed { decision, input, supposed, warning }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a process that serves many requests owns: everything that a [`Dispatcher`] borrows, loaded once.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ pub struct Owned {
     /// What exists and what it costs.
     pub catalog: Catalog,
     /// What was measured.
-    pub store: Box<dyn ObservationStore>,
+    pub store: Arc<dyn ObservationStore>,
     /// A snapshot of the environment, and where else keys come from.
     pub keys: Keyring,
     /// The clock.
@@ -28,7 +28,7 @@ pub struct Owned {
     /// How the outside is reached.
     pub transport: TransportConfig,
     /// The attempts beyond the second that all requests share.
-    pub retries: Mutex<RetryBudget>,
+    pub retries: Arc<Mutex<RetryBudget>>,
 }
 
 impl std::fmt::Debug for Owned {

@@ -80,15 +80,10 @@ impl Reach {
         lacks(protocol, &Call { endpoint, provider, base_url, request })
     }
 
-    /// Whether it is known to go on with the answer that a request ends in.
+    /// Whether it is known to go on with the answer that a request ends in ([`ChatRequest::continues`]).
     #[must_use]
     pub fn continues(&self, request: &ChatRequest) -> bool {
-        let call = Call { endpoint: &self.endpoint, provider: &self.provider, base_url: &self.base_url, request };
-        let goes_on = |protocol| {
-            self.provider.quirks.prefills(protocol, &self.endpoint.model)
-                && adapter(protocol).is_some_and(|adapter| adapter.continues(&call))
-        };
-        self.protocol.is_some_and(goes_on) && self.lacks(request).is_empty()
+        self.protocol.is_some() && self.lacks(request).is_empty()
     }
 
     /// Whether it can be called: it is spoken to in a protocol of this version, at an address that is known, with a key that

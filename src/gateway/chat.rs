@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`.
+//! A chat over HTTP, in whatever dialect it is asked: read, decided, answered at once or as it comes.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,8 +9,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::client::Client;
-use super::codec::openai::{ask, chunk::Chunks, whole};
-use super::codec::{Stream, answer_id, options};
+use super::codec::{Dialect, Voice, options};
 use super::count::Permit;
 use super::decided::Decided;
 use super::problem::Problem;
@@ -18,10 +17,10 @@ use super::reply::{Answer, Answering, Reply, json, refusal, set};
 use super::run::{Run, ended};
 use super::served::Served;
 use super::{Worker, intake};
-use crate::dispatch::AttemptReport;
+use crate::dispatch::ChatReport;
 
-/// What OpenAI's clients call the id of a request.
-const REQUEST: HeaderName = HeaderName::from_static("x-request-id");
+/// What OpenAI's clients and what Anthropic's call the id of a request.
+const REQUEST: [HeaderName; 2] = [HeaderName::from_static("x-request-id"), HeaderName::from_static("request-id")];
 const PROVIDER: HeaderName = HeaderName::from_static("x-openmux-provider");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-openmux-attempts");
 const DECISION: HeaderName = HeaderName::from_static("x-openmux-decision-id");
@@ -35,14 +34,19 @@ const WARNING: HeaderName = HeaderName::from_static("x-openmux-warning");
 const METADATA: &str = "x-openmux-metadata";
 
 /// Answers one request.
-pub(super) async fn completions(worker: Rc<Worker>, request: Request<Incoming>, mut served: Served) -> Answer {
+pub(super) async fn answer(
+    worker: Rc<Worker>,
+    dialect: Dialect,
+    request: Request<Incoming>,
+    mut served: Served,
+) -> Answer {
     let (head, body) = request.into_parts();
-    match begin(&worker, served.client(), &head.headers, body).await {
+    match begin(&worker, served.client(), dialect, &head.headers, body).await {
         Ok((permit, begun)) if begun.decided.request.stream => stream(&worker, permit, begun, served).await,
         Ok((_permit, begun)) => at_once(&worker, begun, served).await,
         Err(problem) => {
             served.status(problem.status);
-            refusal(&problem)
+            refusal(dialect, &problem, None)
         }
     }
 }
@@ -50,13 +54,15 @@ pub(super) async fn completions(worker: Rc<Worker>, request: Request<Incoming>, 
 /// A request that was read and decided.
 struct Begun {
     decided: Decided,
-    include_usage: bool,
+    dialect: Dialect,
+    voice: Box<dyn Voice>,
     metadata: bool,
 }
 
 async fn begin(
     worker: &Worker,
     client: Option<&Arc<Client>>,
+    dialect: Dialect,
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<(Permit, Begun), Problem> {
@@ -68,11 +74,13 @@ async fn begin(
     };
     let mut body = intake::object(&gateway.config, headers, body).await?;
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
-    let asked = ask::read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
-    let include_usage = asked.include_usage || options.include_usage && asked.request.stream;
+    let mut asked = dialect.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
+    if options.include_usage {
+        asked.voice.include_usage();
+    }
     let decided = Decided::new(gateway, client, asked.request, options)?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
-    Ok((permit, Begun { decided, include_usage, metadata }))
+    Ok((permit, Begun { decided, dialect, voice: asked.voice, metadata }))
 }
 
 /// The whole answer, once it is there.
@@ -84,17 +92,17 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answe
     served.chat(&decided, &report);
     let mut response = match report.answered() {
         Some(answered) => {
-            let ended = ended(&decided, &report, answered, begun.metadata);
+            let ended = ended(&run, &report, answered, begun.metadata);
             let events: Vec<_> = run.take().into();
-            let mut response = json(StatusCode::OK, &whole::completion(&events, &ended));
+            let mut response = json(StatusCode::OK, &begun.voice.whole(&events, &ended));
             set(&mut response, PROVIDER, answered.endpoint.provider.as_str());
             if let Some(cost) = ended.cost {
                 set(&mut response, COST, &cost.exact());
             }
-            say_dropped(&run, Some(answered), &mut response);
+            say_dropped(&ended.dropped, &mut response);
             response
         }
-        None => refusal(&Problem::failed(&report, &decided.decision, &decided.request.model)),
+        None => failure(begun.dialect, &decided, &report),
     };
     set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
     identify(&mut response, &decided);
@@ -112,17 +120,19 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: S
     let decided = Rc::clone(&run.decided);
     if let Some(report) = report.as_ref().filter(|report| report.answered().is_none() && !run.has_events()) {
         served.chat(&decided, report);
-        let mut response = refusal(&Problem::failed(report, &decided.decision, &decided.request.model));
+        let mut response = failure(begun.dialect, &decided, report);
         set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
         identify(&mut response, &decided);
         served.status(response.status());
         return response;
     }
     let (id, model) = (decided.hex(), decided.request.model.as_str());
-    let voice: Box<dyn Stream> = Box::new(Chunks::new(&answer_id(&id), decided.created(), model, begun.include_usage));
+    let stream = begun.voice.stream(&id, decided.created(), model);
     let (attempts, provider) = run.so_far();
+    // Of whom has said nothing yet somebody else may still take the place.
+    let dropped = if run.has_events() { run.dropped_now() } else { Vec::new() };
     served.status(StatusCode::OK);
-    let answering = Answering::new((run, report), voice, (begun.metadata, quiet), (permit, served));
+    let answering = Answering::new((run, report), stream, (begun.metadata, quiet), (permit, served));
     let mut response = Response::new(Reply::Stream(Box::new(answering)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -131,15 +141,23 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, mut served: S
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     set(&mut response, PROVIDER, &provider);
     set(&mut response, ATTEMPTS, &attempts.to_string());
+    say_dropped(&dropped, &mut response);
     identify(&mut response, &decided);
     response
+}
+
+/// Nobody has answered.
+fn failure(dialect: Dialect, decided: &Decided, report: &ChatReport) -> Answer {
+    let problem = Problem::failed(report, &decided.decision, &decided.request.model);
+    refusal(dialect, &problem, Some(&decided.hex()))
 }
 
 /// By which id it can be asked for later; whether another model answered than was asked for; what was not done.
 fn identify(response: &mut Answer, decided: &Decided) {
     let id = decided.hex();
-    set(response, DECISION, &id);
-    set(response, REQUEST, &id);
+    for name in REQUEST.into_iter().chain([DECISION]) {
+        set(response, name, &id);
+    }
     if !decided.fallen.is_empty() {
         set(response, FALLBACK, decided.request.model.as_str());
     }
@@ -149,8 +167,7 @@ fn identify(response: &mut Answer, decided: &Decided) {
 }
 
 /// Names what the provider was not told, because it does not take it.
-fn say_dropped(run: &Run, answered: Option<&AttemptReport>, response: &mut Answer) {
-    let dropped = run.dropped(answered);
+fn say_dropped(dropped: &[String], response: &mut Answer) {
     if !dropped.is_empty() {
         set(response, DROPPED, &dropped.join(", "));
     }

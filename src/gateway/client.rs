@@ -15,7 +15,7 @@ use crate::observe::ErrorClass;
 use crate::units::Usd;
 
 /// What one client may do.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Allowance {
     /// The most that its chats of a day (UTC) may cost together.
     pub day_usd: Option<Usd>,
@@ -50,6 +50,11 @@ impl Client {
         let bucket = |most: Option<u64>| most.map(|most| Mutex::new(Bucket::new(most)));
         let (requests, tokens) = (bucket(allowance.requests_per_minute), bucket(allowance.tokens_per_minute));
         Self { name, allowance, token, requests, tokens }
+    }
+
+    /// Whether it is the same client with the same allowance, so that the minute that it is in goes on.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        self.name == other.name && self.allowance == other.allowance && self.token.is(&other.token)
     }
 
     /// What it shows.

@@ -239,6 +239,8 @@ fn route(
     let turn = Turn { resolved: &link.resolved, chat: request, policy, session, talks: true, all: false };
     let prepared = dispatcher.prepare(turn, route_request(request, link.constraints.clone()));
     let Prepared { reaches, talk, route } = prepared;
-    let routed = dispatcher.route(&route, Some(request), &reaches, policy, seed, Suppose::Nothing);
+    let mut gathered = dispatcher.gather(&route, Some(request), &reaches, policy, Suppose::Nothing);
+    gateway.flights.tell(&mut gathered.candidates);
+    let routed = gathered.decide(policy, seed);
     (routed, (reaches, talk))
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Gateway;
 use super::client::Client;
-use super::codec::openai::ask;
+use super::codec::Dialect;
 use super::codec::options::{self, Options};
 use super::decided::{Asking, Link, of_model};
 use super::problem::Problem;
@@ -79,7 +79,7 @@ pub(super) fn body(
     mut body: Map<String, Value>,
 ) -> Result<Value, Problem> {
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
-    let asked = ask::read(&body).map_err(|wrong| Problem::invalid(&wrong))?;
+    let asked = Dialect::OpenaiChat.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
     let seed = gateway.owned.store.peek_seed().unwrap_or(0);
     let asking = Asking::new(gateway, client, (&asked.model, options), seed)?;
     let (total, first_token) = (asking.wishes.total, asking.wishes.first_token);
@@ -131,7 +131,8 @@ fn told(
     };
     let chat = of_model(chat, first);
     let Prepared { reaches, route, .. } = prepared(first, &chat);
-    let gathered = dispatcher.gather(&route, Some(&chat), &reaches, policy, suppose);
+    let mut gathered = dispatcher.gather(&route, Some(&chat), &reaches, policy, suppose);
+    gateway.flights.tell(&mut gathered.candidates);
     let question =
         Question { request: &gathered.request, candidates: &gathered.candidates, policy, now: gathered.now, seed };
     let warnings = gathered.warning.iter().chain(&wishes.warnings).cloned().collect();

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::Gateway;
-use super::codec::literal;
+use super::codec::{Dialect, literal};
 use super::problem::{Problem, millis};
 use crate::observe::Observation;
 use crate::routing::decision_hex;
@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// # Errors
 /// There is none of that id, or what is kept of it cannot be read.
 pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
-    let hex = id.strip_prefix("chatcmpl-").unwrap_or(id).to_ascii_lowercase();
+    let hex = Dialect::decision_id(id).to_ascii_lowercase();
     let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "no answer of that id is kept");
     if hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(none().fix("the answer's id, or x-openmux-decision-id: 32 hex digits"));
@@ -39,7 +39,7 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     };
     let charged = last.and_then(|seen| seen.billed.or(seen.cost));
     let usage = last.and_then(|seen| seen.usage.as_ref());
-    put("id", format!("chatcmpl-{}", decision_hex(&kept.id)).into());
+    put("id", Dialect::OpenaiChat.answer_id(&decision_hex(&kept.id)).into());
     put("decision_id", decision_hex(&kept.id).into());
     put("created_at", at.to_string().into());
     put("model", kept.input.request.model.as_str().into());

@@ -1,5 +1,5 @@
-//! The same [`Dispatcher`](crate::dispatch::Dispatcher) over HTTP: a local gateway that existing clients of OpenAI use
-//! unchanged. No decision is made here; a request is read ([`codec`]), routed and executed by the dispatcher, and written.
+//! The same [`Dispatcher`](crate::dispatch::Dispatcher) over HTTP: a local gateway that existing clients of OpenAI and
+//! Anthropic use unchanged. No decision is made here; a request is read ([`codec`]), routed and executed by the dispatcher, and written.
 //!
 //! One thread takes connections in and hands them to worker threads, each with a runtime, a client and a pool of its own
 //! ([`serve`]); nothing of a request crosses threads. An answer is driven by whoever writes it (`run`, `reply`): where the
@@ -9,15 +9,17 @@ mod chat;
 mod client;
 pub mod codec;
 mod count;
+mod count_tokens;
 mod decided;
 mod explain;
+mod flights;
 mod generation;
 mod guard;
 mod intake;
 mod limit;
 mod metrics;
 mod models;
-mod problem;
+pub(crate) mod problem;
 mod reply;
 mod routes;
 mod run;
@@ -25,6 +27,7 @@ mod served;
 mod server;
 mod wishes;
 
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -38,11 +41,12 @@ use crate::units::Usd;
 pub use client::{Allowance, Client};
 use count::Counter;
 pub use explain::Explained;
+use flights::Flights;
 pub use guard::Token;
 use metrics::Metrics;
 pub use problem::Problem;
 pub use served::Line as LogLine;
-pub use server::{Serving, serve};
+pub use server::{Renewal, Serving, serve};
 
 /// How a gateway behaves.
 pub struct Config {
@@ -75,7 +79,7 @@ pub struct Config {
     /// The most that all requests of a day (UTC) may cost together.
     pub day_cap: Option<Usd>,
     /// Takes what is noted of each request.
-    pub log: Box<dyn Fn(&LogLine) + Send + Sync>,
+    pub log: Box<dyn Fn(LogLine) + Send + Sync>,
     /// Puts a decision into words, as `route explain -o json` does.
     pub explain: Option<Explain>,
 }
@@ -111,13 +115,14 @@ impl Default for Config {
     }
 }
 
-/// Everything that all threads of a gateway share.
+/// Everything that all threads of a gateway share: what it goes by, until that is renewed, and what it has counted.
 #[derive(Debug)]
 pub struct Gateway {
     owned: Owned,
     config: Config,
     under_way: Arc<Counter>,
-    metrics: Metrics,
+    flights: Arc<Flights>,
+    metrics: Arc<Metrics>,
     /// The list of models: keys and catalog stay as they are.
     models: OnceLock<Bytes>,
 }
@@ -129,18 +134,34 @@ impl Gateway {
         Self {
             owned,
             config,
-            under_way: Arc::new(Counter::default()),
-            metrics: Metrics::default(),
+            under_way: Arc::default(),
+            flights: Arc::default(),
+            metrics: Arc::default(),
             models: OnceLock::new(),
+        }
+    }
+
+    /// The same gateway, which goes by something else from now on. What it has counted stays.
+    fn again(&self, owned: Owned, mut config: Config) -> Self {
+        for client in &mut config.clients {
+            if let Some(same) = self.config.clients.iter().find(|other| other.is_as(client)) {
+                *client = Arc::clone(same);
+            }
+        }
+        Self {
+            under_way: Arc::clone(&self.under_way),
+            flights: Arc::clone(&self.flights),
+            metrics: Arc::clone(&self.metrics),
+            ..Self::new(owned, config)
         }
     }
 }
 
-/// What one thread has for itself.
+/// What one thread has for itself, and what the requests go by that begin now.
 #[derive(Debug)]
 struct Worker {
     gateway: Arc<Gateway>,
-    line: Line,
+    line: Rc<Line>,
     /// Chats whose clients went away.
     orphans: mpsc::UnboundedSender<run::Orphan>,
     /// Whether the gateway is about to stop.

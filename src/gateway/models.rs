@@ -11,7 +11,7 @@ use super::codec::prices::{pricing, pricings};
 use super::problem::{Problem, millis};
 use crate::catalog::price::Item;
 use crate::catalog::resolve::resolve;
-use crate::catalog::{Capability, Catalog, Endpoint, Modality, ModelKind, ModelLine, ProviderId, Status};
+use crate::catalog::{Capability, Catalog, Endpoint, Modality, ModelKind, ModelLine, Protocol, ProviderId, Status};
 use crate::observe::{Measured, Percentile, Stratum};
 use crate::units::Tokens;
 
@@ -23,23 +23,20 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) fn list(gateway: &Gateway) -> Value {
     let catalog = &gateway.owned.catalog;
     let dispatcher = gateway.owned.dispatcher();
-    let mut callable: BTreeMap<ProviderId, bool> = BTreeMap::new();
+    // Whether it can be called is the provider's (its key, its address), in the endpoint's dialects and region.
+    let mut callable: BTreeMap<(ProviderId, Vec<Protocol>, Option<String>), bool> = BTreeMap::new();
     let mut rows = Vec::new();
     for line in catalog.models().filter(|line| line.is(ModelKind::Chat)) {
         let mut offers = Vec::new();
         for offer in line.endpoints().filter(|offer| offer.kind() == ModelKind::Chat && offer.is_plain()) {
-            let provider = ProviderId::new(offer.provider());
-            // Whether it can be called is the provider's: its key, its address.
-            let usable = match callable.get(&provider) {
-                Some(usable) => *usable,
-                None => {
-                    let usable = dispatcher.is_callable(offer.endpoint());
-                    callable.insert(provider, usable);
-                    usable
-                }
-            };
-            if usable && offer.status() != Status::Retired {
-                offers.push(offer.endpoint());
+            if offer.status() == Status::Retired {
+                continue;
+            }
+            let endpoint = offer.endpoint();
+            let kind = (endpoint.id.provider.clone(), endpoint.protocols().collect(), endpoint.region.clone());
+            let usable = *callable.entry(kind).or_insert_with(|| dispatcher.is_callable(endpoint.clone()));
+            if usable {
+                offers.push(endpoint);
             }
         }
         if !offers.is_empty() {

@@ -68,6 +68,11 @@ impl Problem {
         }
     }
 
+    /// How many whole seconds to wait before asking again, never fewer than what was asked for.
+    pub(crate) fn retry_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+    }
+
     /// A request that cannot be read; `wrong` has its place before it: `messages[0].role: missing`.
     pub(crate) fn invalid(wrong: &str) -> Self {
         let wrong = wrong.trim_start_matches('.');
@@ -197,7 +202,7 @@ impl Problem {
         Self {
             class: Some(class),
             retry_after: asked,
-            previous: report.attempts.iter().map(attempt).collect(),
+            previous: attempts(report),
             ..Self::new(status, code, message).fix(fix)
         }
     }
@@ -262,8 +267,8 @@ fn rejection(entry: &Rejected) -> Value {
     serde_json::json!({ "provider": entry.endpoint.provider.as_str(), "reasons": codes })
 }
 
-/// One attempt for programs.
-pub(crate) fn attempt(attempt: &AttemptReport) -> Value {
+/// One attempt for programs; `ms` writes a time.
+pub(crate) fn attempt(attempt: &AttemptReport, ms: impl Fn(Duration) -> Value) -> Map<String, Value> {
     let outcome = &attempt.outcome;
     let text = |text: Option<&String>| text.map_or(Value::Null, |text| text.as_str().into());
     let mut object = Map::new();
@@ -271,18 +276,27 @@ pub(crate) fn attempt(attempt: &AttemptReport) -> Value {
     object.insert("upstream_model".to_owned(), attempt.endpoint.upstream_model.as_str().into());
     object.insert("class".to_owned(), outcome.class.name().into());
     object.insert("http_status".to_owned(), outcome.http_status.map_or(Value::Null, Value::from));
-    object.insert("message".to_owned(), text(outcome.error.as_ref().map(|error| &error.message)));
+    object.insert("ms".to_owned(), outcome.timings.e2e.map_or(Value::Null, ms));
     object.insert("request_id".to_owned(), text(outcome.request_id.as_ref()));
-    let ms = |time: Option<Duration>| time.map_or(Value::Null, |time| literal(&millis(time)));
-    object.insert("ttft_ms".to_owned(), ms(outcome.timings.ttft));
-    object.insert("ms".to_owned(), ms(outcome.timings.e2e));
+    object.insert("message".to_owned(), text(outcome.error.as_ref().map(|error| &error.message)));
     let state = match attempt.cost_state {
         CostState::Exact => "exact",
         CostState::None => "none",
         CostState::Unknown => "unknown",
     };
     object.insert("cost_state".to_owned(), state.into());
-    object.into()
+    object
+}
+
+/// Every attempt of a chat, in order, with the time to its first token.
+pub(super) fn attempts(report: &ChatReport) -> Vec<Value> {
+    let ms = |time: Duration| literal(&millis(time));
+    let one = |seen: &AttemptReport| {
+        let mut object = attempt(seen, ms);
+        object.insert("ttft_ms".to_owned(), seen.outcome.timings.ttft.map_or(Value::Null, ms));
+        Value::from(object)
+    };
+    report.attempts.iter().map(one).collect()
 }
 
 /// Milliseconds with a thousandth.

@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::codec::{Stream, openai};
+use super::codec::{Dialect, Stream};
 use super::count::Permit;
 use super::problem::Problem;
 use super::run::{Run, ended};
@@ -43,12 +43,10 @@ pub(super) fn whole(status: StatusCode, kind: &'static str, text: impl Into<Byte
     response
 }
 
-/// A problem in OpenAI's envelope.
-pub(super) fn refusal(problem: &Problem) -> Answer {
-    let mut response = json(problem.status, &openai::whole::error(problem));
-    if let Some(wait) = problem.retry_after {
-        // Whole seconds, never less than what was asked for.
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+/// A problem in a dialect's envelope; `id` is that of the request, once it has one.
+pub(super) fn refusal(dialect: Dialect, problem: &Problem, id: Option<&str>) -> Answer {
+    let mut response = json(problem.status, &dialect.error(problem, id));
+    if let Some(seconds) = problem.retry_seconds() {
         set(&mut response, header::RETRY_AFTER, &seconds.to_string());
     }
     response
@@ -66,7 +64,7 @@ pub(super) struct Answering {
     /// The chat.
     run: Run,
     /// How it is put.
-    voice: Box<dyn Stream>,
+    stream: Box<dyn Stream>,
     /// Its report, where it had ended before the first byte went out.
     report: Option<ChatReport>,
     /// Whether the client asked how it was routed.
@@ -93,13 +91,13 @@ impl Answering {
     /// An answer that begins with what the chat has said so far.
     pub(super) fn new(
         (run, report): (Run, Option<ChatReport>),
-        voice: Box<dyn Stream>,
+        stream: Box<dyn Stream>,
         (metadata, alive): (bool, Duration),
         (_permit, served): (Permit, Served),
     ) -> Self {
         let sent = Instant::now();
         let quiet = Box::pin(sleep_until(sent + alive));
-        Self { run, voice, report, metadata, _permit, served, quiet, alive, sent, over: false }
+        Self { run, stream, report, metadata, _permit, served, quiet, alive, sent, over: false }
     }
 
     /// The next piece of it; `None` at its end.
@@ -117,10 +115,10 @@ impl Answering {
         let mut out = String::new();
         if self.run.has_moved() {
             let decided = &self.run.decided;
-            self.voice.falls_back(&decided.hex(), decided.created(), decided.request.model.as_str());
+            self.stream.falls_back(&decided.hex(), decided.created(), decided.request.model.as_str());
         }
         for event in self.run.take() {
-            self.voice.event(&event, &mut out);
+            self.stream.event(&event, &mut out);
         }
         if let Some(report) = report {
             self.over = true;
@@ -137,10 +135,10 @@ impl Answering {
         let decided = &self.run.decided;
         self.served.chat(decided, report);
         match report.answered() {
-            Some(answered) => self.voice.end(&ended(decided, report, answered, self.metadata), out),
+            Some(answered) => self.stream.end(&ended(&self.run, report, answered, self.metadata), out),
             None => {
                 let problem = Problem::failed(report, &decided.decision, &decided.request.model);
-                self.voice.failed(&problem, out);
+                self.stream.failed(&problem, out);
             }
         }
     }
@@ -154,7 +152,7 @@ impl Answering {
                 self.sent = now;
                 self.quiet.as_mut().reset(now + self.alive);
                 let mut out = String::new();
-                self.voice.alive(&mut out);
+                self.stream.alive(&mut out);
                 return Poll::Ready(Some(out.into()));
             }
             self.quiet.as_mut().reset(due);

@@ -4,22 +4,25 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use super::client::Client;
+use super::codec::Dialect;
 use super::problem::Problem;
 use super::reply::{Answer, json, refusal, set, whole};
 use super::served::Served;
-use super::{Gateway, Worker, chat, explain, generation, guard, intake, models};
+use super::{Gateway, Worker, chat, count_tokens, explain, generation, guard, intake, models};
 
 /// What a path is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    Chat,
+    Chat(Dialect),
+    /// How many tokens a request of Anthropic's has.
+    Count,
     Models,
     Model(String),
     Endpoints(String),
@@ -32,12 +35,16 @@ enum Place {
 }
 
 impl Place {
-    /// The place at a path; those of hosted gateways lie below `/api`.
+    /// The place at a path; those of hosted gateways lie below `/api`, and ZenMux's of Anthropic's below `/api/anthropic`.
     fn at(path: &str) -> Option<Self> {
-        let path = path.strip_prefix("/api").filter(|rest| rest.starts_with("/v1/")).unwrap_or(path);
+        let below = ["/api", "/api/anthropic", "/anthropic"].into_iter().filter_map(|base| path.strip_prefix(base));
+        let path = below.into_iter().find(|rest| rest.starts_with("/v1/")).unwrap_or(path);
         let named = |name: &str| percent_decode_str(name).decode_utf8_lossy().into_owned();
         Some(match path {
-            "/v1/chat/completions" => Self::Chat,
+            "/v1/chat/completions" => Self::Chat(Dialect::OpenaiChat),
+            "/v1/responses" => Self::Chat(Dialect::OpenaiResponses),
+            "/v1/messages" => Self::Chat(Dialect::AnthropicMessages),
+            "/v1/messages/count_tokens" => Self::Count,
             "/v1/models" => Self::Models,
             "/v1/route/explain" => Self::Explain,
             "/v1/generation" => Self::Generation(None),
@@ -58,7 +65,7 @@ impl Place {
     /// What it can be asked with.
     const fn methods(&self) -> &'static str {
         match self {
-            Self::Chat => "POST",
+            Self::Chat(_) | Self::Count => "POST",
             Self::Explain => "GET, POST",
             _ => "GET, HEAD",
         }
@@ -67,7 +74,10 @@ impl Place {
     /// Its name for whoever counts.
     const fn route(&self) -> &'static str {
         match self {
-            Self::Chat => "/v1/chat/completions",
+            Self::Chat(Dialect::OpenaiChat) => "/v1/chat/completions",
+            Self::Chat(Dialect::OpenaiResponses) => "/v1/responses",
+            Self::Chat(Dialect::AnthropicMessages) => "/v1/messages",
+            Self::Count => "/v1/messages/count_tokens",
             Self::Models => "/v1/models",
             Self::Model(_) => "/v1/models/{model}",
             Self::Endpoints(_) => "/v1/models/{model}/endpoints",
@@ -91,26 +101,37 @@ pub(super) async fn answer(worker: Rc<Worker>, request: Request<Incoming>) -> An
     let mut served = Served::new(&worker.gateway, request.method().as_str(), path);
     let place = Place::at(path);
     served.route(place.as_ref().map_or("", Place::route));
+    let dialect = spoken(place.as_ref(), request.headers());
     let admitted = admitted(&worker.gateway, place.as_ref(), &request, &mut served);
     if let Err(problem) = admitted {
         served.status(problem.status);
-        let mut response = refusal(&problem);
+        let mut response = refusal(dialect, &problem, None);
         if let Some(place) = place.filter(|_| problem.status == StatusCode::METHOD_NOT_ALLOWED) {
             set(&mut response, header::ALLOW, place.methods());
         }
         return response;
     }
-    if place == Some(Place::Chat) {
-        return chat::completions(worker, request, served).await;
+    if let Some(Place::Chat(dialect)) = place {
+        return chat::answer(worker, dialect, request, served).await;
     }
     let told = match place {
         Some(place) => looked_up(&worker, place, request, served.client().cloned()).await,
         // It was not admitted.
         None => Err(nothing(&request)),
     };
-    let response = told.unwrap_or_else(|problem| refusal(&problem));
+    let response = told.unwrap_or_else(|problem| refusal(dialect, &problem, None));
     served.status(response.status());
     response
+}
+
+/// The dialect of whoever asks. Anthropic's clients name their version wherever they ask.
+fn spoken(place: Option<&Place>, headers: &HeaderMap) -> Dialect {
+    match place {
+        Some(Place::Chat(dialect)) => *dialect,
+        Some(Place::Count) => Dialect::AnthropicMessages,
+        _ if headers.contains_key("anthropic-version") => Dialect::AnthropicMessages,
+        _ => Dialect::OpenaiChat,
+    }
 }
 
 /// Whether it is there, may be asked, and is asked as it wants to be.
@@ -147,7 +168,7 @@ async fn looked_up(
     let gateway = Arc::clone(&worker.gateway);
     let query = request.uri().query().map(pairs).unwrap_or_default();
     let told = match place {
-        Place::Chat => return Err(nothing(&request)),
+        Place::Chat(_) => return Err(nothing(&request)),
         Place::Health => return Ok(lives(worker, true)),
         Place::Ready => return Ok(lives(worker, !*worker.draining.borrow())),
         Place::Metrics => {
@@ -157,6 +178,11 @@ async fn looked_up(
         Place::Models => return models_document(gateway).await,
         Place::Model(name) => aside(move || models::one(&gateway, &name)).await?,
         Place::Endpoints(name) => aside(move || models::endpoints(&gateway, &name)).await?,
+        Place::Count => {
+            let (head, body) = request.into_parts();
+            let body = intake::object(&gateway.config, &head.headers, body).await?;
+            return count_tokens::answer(&gateway, &head.headers, &body);
+        }
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();
             let body = intake::object(&gateway.config, &head.headers, body).await?;
@@ -226,6 +252,12 @@ mod tests {
         assert_eq!(Place::at("/api/v1/models/a%2Fb/endpoints"), Some(Place::Endpoints("a/b".to_owned())));
         assert_eq!(Place::at("/v1/models"), Some(Place::Models));
         assert_eq!(Place::at("/api/models"), None);
+        for base in ["", "/api", "/api/anthropic", "/anthropic"] {
+            let messages = Place::at(&format!("{base}/v1/messages"));
+            assert_eq!(messages, Some(Place::Chat(Dialect::AnthropicMessages)), "{base}");
+        }
+        assert_eq!(Place::at("/api/anthropic/v1/messages/count_tokens"), Some(Place::Count));
+        assert_eq!(Place::at("/anthropic/messages"), None);
         assert_eq!(Place::at("/v1/models/"), None);
         assert_eq!(Place::at("/v1/generation/x"), Some(Place::Generation(Some("x".to_owned()))));
         assert_eq!(

@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, watch};
 use super::Worker;
 use super::codec::Ended;
 use super::decided::Decided;
+use super::flights::Flight;
 use super::problem;
-use crate::catalog::Origin;
+use crate::catalog::{EndpointId, Origin};
 use crate::chat::ChatEvent;
 use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer};
 use crate::routing::Kept;
@@ -24,14 +25,16 @@ use crate::routing::Kept;
 struct Told {
     events: RefCell<VecDeque<ChatEvent>>,
     attempts: Cell<usize>,
-    trying: RefCell<String>,
-    dropped: RefCell<Vec<&'static str>>,
+    /// Who is asked now.
+    trying: RefCell<Option<EndpointId>>,
+    /// What who was not told.
+    dropped: RefCell<Vec<(EndpointId, Vec<&'static str>)>>,
     /// The model that is asked now, in place of the one before.
     moved: RefCell<Option<Rc<Decided>>>,
 }
 
-/// Hands on what is told.
-struct Teller(Rc<Told>);
+/// Hands on what is told, and counts who is asked.
+struct Teller(Rc<Told>, Flight);
 
 impl Observer for Teller {
     fn event(&mut self, event: ChatEvent) -> bool {
@@ -43,23 +46,29 @@ impl Observer for Teller {
         let tried = match notice {
             Notice::Trying { endpoint } | Notice::Retrying { endpoint, .. } => endpoint,
             Notice::FailingOver { to, .. } => to,
-            Notice::Dropped { hints, .. } => {
-                *self.0.dropped.borrow_mut() = hints;
+            Notice::Hedging { endpoint, .. } => {
+                self.1.beside(&endpoint);
+                return;
+            }
+            Notice::Answering { endpoint } => {
+                self.1.instead(&endpoint);
+                return;
+            }
+            Notice::Dropped { endpoint, hints } => {
+                self.0.dropped.borrow_mut().push((endpoint, hints));
                 return;
             }
             Notice::NotRecorded(reason) | Notice::NotKept(reason) => {
                 tracing::warn!(reason, "not kept");
                 return;
             }
-            Notice::Adapting { .. }
-            | Notice::Hedging { .. }
-            | Notice::NotHedged { .. }
-            | Notice::Answering { .. }
-            | Notice::Resuming { .. }
-            | Notice::NotResumed(_) => return,
+            Notice::Adapting { .. } | Notice::NotHedged { .. } | Notice::Resuming { .. } | Notice::NotResumed(_) => {
+                return;
+            }
         };
+        self.1.instead(&tried);
         self.0.attempts.set(self.0.attempts.get() + 1);
-        *self.0.trying.borrow_mut() = tried.provider.as_str().to_owned();
+        *self.0.trying.borrow_mut() = Some(tried);
     }
 }
 
@@ -138,18 +147,24 @@ impl Run {
 
     /// How often somebody was asked so far, and who is asked now.
     pub(super) fn so_far(&self) -> (usize, String) {
-        (self.told.attempts.get(), self.told.trying.borrow().clone())
+        let trying = self.told.trying.borrow();
+        (self.told.attempts.get(), trying.as_ref().map_or_else(String::new, |id| id.provider.to_string()))
     }
 
-    /// What of the request the one who answered was not told.
-    pub(super) fn dropped(&self, answered: Option<&AttemptReport>) -> Vec<&'static str> {
-        let mut dropped = self.told.dropped.borrow().clone();
-        let protocol = answered.and_then(|attempt| attempt.protocol);
+    /// What of the request the one who is asked now is not told.
+    pub(super) fn dropped_now(&self) -> Vec<String> {
+        self.told.trying.borrow().as_ref().map_or_else(Vec::new, |endpoint| self.dropped(endpoint))
+    }
+
+    /// What of the request an endpoint was not told.
+    fn dropped(&self, endpoint: &EndpointId) -> Vec<String> {
+        let told = self.told.dropped.borrow();
+        let hints = told.iter().rev().find(|(id, _)| id == endpoint).map(|(_, hints)| hints.as_slice());
+        let protocol = self.decided.reaches.iter().find(|reach| reach.endpoint.id == *endpoint);
+        let protocol = protocol.and_then(|reach| reach.protocol);
         let native = self.decided.request.native.iter();
-        dropped.extend(
-            native.filter(|native| protocol.is_some_and(|spoken| spoken != native.protocol)).map(|native| native.name),
-        );
-        dropped
+        let foreign = native.filter(|native| !protocol.is_some_and(|protocol| native.is_of(protocol)));
+        hints.unwrap_or_default().iter().copied().chain(foreign.map(|native| native.name)).map(str::to_owned).collect()
     }
 }
 
@@ -191,7 +206,7 @@ async fn chat(
 /// One model is asked.
 async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch::Receiver<bool>) -> ChatReport {
     let dispatcher = worker.gateway.owned.dispatcher();
-    let mut teller = Teller(Rc::clone(told));
+    let mut teller = Teller(Rc::clone(told), worker.gateway.flights.begin());
     let plan = decided.plan(&worker.gateway);
     let report = dispatcher.chat(&plan, worker.line.wire(), stopped, &mut teller).await;
     let client = || decided.wishes.client.as_ref().map(|client| client.name.clone());
@@ -204,7 +219,8 @@ async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch
 }
 
 /// How an answer ended.
-pub(super) fn ended(decided: &Decided, report: &ChatReport, answered: &AttemptReport, metadata: bool) -> Ended {
+pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, metadata: bool) -> Ended {
+    let decided = &run.decided;
     let provider = answered.endpoint.provider.clone();
     Ended {
         id: decided.hex(),
@@ -214,6 +230,7 @@ pub(super) fn ended(decided: &Decided, report: &ChatReport, answered: &AttemptRe
         provider: provider.as_str().to_owned(),
         usage: answered.outcome.usage.clone(),
         cost: answered.charged(),
+        dropped: run.dropped(&answered.endpoint),
         metadata: metadata.then(|| routing(decided, report)),
     }
 }
@@ -226,7 +243,7 @@ pub(super) fn routing(decided: &Decided, report: &ChatReport) -> Value {
     });
     serde_json::json!({
         "decision_id": decided.hex(),
-        "attempts": report.attempts.iter().map(problem::attempt).collect::<Vec<_>>(),
+        "attempts": problem::attempts(report),
         "candidates": ranked.collect::<Vec<_>>(),
         "rejected": decided.decision.rejected.len(),
         "fallback": decided.fallen.json(),

@@ -98,7 +98,7 @@ impl Drop for Served {
         self.line.at = self.at;
         self.line.took = self.began.elapsed();
         self.gateway.metrics.count(&self.line);
-        (self.gateway.config.log)(&self.line);
+        (self.gateway.config.log)(std::mem::take(&mut self.line));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Takes connections in, hands them to threads, and lets what is under way come to its end when it is told to stop.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +19,8 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
 use super::count::{Counter, Permit};
-use super::{Gateway, Worker, routes};
+use super::{Config, Gateway, Worker, routes};
+use crate::dispatch::Owned;
 
 /// The most bytes of a request's head, and headers in it.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -34,6 +36,18 @@ pub struct Serving {
     listener: TcpListener,
     threads: Vec<Thread>,
     drain: watch::Sender<bool>,
+    gateways: watch::Sender<Arc<Gateway>>,
+}
+
+/// Changes what a gateway goes by while it serves.
+#[derive(Debug, Clone)]
+pub struct Renewal(watch::Sender<Arc<Gateway>>);
+
+impl Renewal {
+    /// Requests that begin from now on go by this; those that are under way end as they began.
+    pub fn renew(&self, owned: Owned, config: Config) {
+        self.0.send_modify(|gateway| *gateway = Arc::new(gateway.again(owned, config)));
+    }
 }
 
 /// One thread that answers.
@@ -50,17 +64,23 @@ struct Thread {
 /// # Errors
 /// The listener cannot be used, or a thread has no client.
 pub fn serve(gateway: Gateway, listener: std::net::TcpListener, threads: usize) -> io::Result<Serving> {
-    let gateway = Arc::new(gateway);
+    let (gateways, current) = watch::channel(Arc::new(gateway));
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let addr = listener.local_addr()?;
     let (drain, draining) = watch::channel(false);
-    let start = |number| thread(&gateway, &draining, number);
+    let start = |number| thread(&current, &draining, number);
     let threads = (0..threads.max(1)).map(start).collect::<io::Result<_>>()?;
-    Ok(Serving { addr, listener, threads, drain })
+    Ok(Serving { addr, listener, threads, drain, gateways })
 }
 
 impl Serving {
+    /// For whoever changes what it goes by.
+    #[must_use]
+    pub fn renewal(&self) -> Renewal {
+        Renewal(self.gateways.clone())
+    }
+
     /// Answers until `stop` is ready, then takes nothing more in and waits until what is under way has ended, for `grace`
     /// at most. True where all of it has.
     pub async fn run(self, stop: impl Future<Output = ()>, grace: Duration) -> bool {
@@ -113,19 +133,45 @@ async fn accept(listener: &TcpListener, threads: &[Thread]) {
     }
 }
 
-fn thread(gateway: &Arc<Gateway>, draining: &watch::Receiver<bool>, number: usize) -> io::Result<Thread> {
-    let line = gateway.owned.line().map_err(|error| io::Error::other(error.0))?;
+/// What the requests of a thread go by that begin now.
+struct Desk {
+    worker: RefCell<Rc<Worker>>,
+    gateways: RefCell<watch::Receiver<Arc<Gateway>>>,
+}
+
+impl Desk {
+    fn worker(&self) -> Rc<Worker> {
+        let mut gateways = self.gateways.borrow_mut();
+        if gateways.has_changed().unwrap_or(false) {
+            let gateway = Arc::clone(&gateways.borrow_and_update());
+            self.worker.replace_with(|old| {
+                let (line, orphans, draining) = (Rc::clone(&old.line), old.orphans.clone(), old.draining.clone());
+                Rc::new(Worker { gateway, line, orphans, draining })
+            });
+        }
+        Rc::clone(&self.worker.borrow())
+    }
+}
+
+fn thread(
+    gateways: &watch::Receiver<Arc<Gateway>>,
+    draining: &watch::Receiver<bool>,
+    number: usize,
+) -> io::Result<Thread> {
+    let line = gateways.borrow().owned.line().map_err(|error| io::Error::other(error.0))?;
     let (sockets, taken) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
     let open = Arc::new(Counter::default());
-    let (gateway, draining) = (Arc::clone(gateway), draining.clone());
+    let (mut gateways, draining) = (gateways.clone(), draining.clone());
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => {
                 let (orphans, left) = mpsc::unbounded_channel();
-                let worker = Rc::new(Worker { gateway, line, orphans, draining });
-                LocalSet::new().block_on(&runtime, work(worker, taken, left));
+                let gateway = Arc::clone(&gateways.borrow_and_update());
+                let worker = RefCell::new(Rc::new(Worker { gateway, line: Rc::new(line), orphans, draining }));
+                let desk = Rc::new(Desk { worker, gateways: RefCell::new(gateways) });
+                LocalSet::new().block_on(&runtime, work(desk, taken, left));
             }
             Err(error) => tracing::error!(%error, "a thread has no runtime"),
         }
@@ -137,7 +183,7 @@ fn thread(gateway: &Arc<Gateway>, draining: &watch::Receiver<bool>, number: usiz
 
 /// Answers on every connection that is handed over; ends with the last of them, once no more can come.
 async fn work(
-    worker: Rc<Worker>,
+    desk: Rc<Desk>,
     mut sockets: mpsc::UnboundedReceiver<(std::net::TcpStream, Permit)>,
     mut orphans: mpsc::UnboundedReceiver<super::run::Orphan>,
 ) {
@@ -147,9 +193,9 @@ async fn work(
         tokio::select! {
             socket = sockets.recv(), if more => match socket {
                 Some((socket, permit)) => {
-                    let worker = Rc::clone(&worker);
+                    let desk = Rc::clone(&desk);
                     tasks.spawn_local(async move {
-                        connection(worker, socket).await;
+                        connection(desk, socket).await;
                         drop(permit);
                     });
                 }
@@ -172,7 +218,7 @@ async fn work(
 }
 
 /// Answers the requests of one connection.
-async fn connection(worker: Rc<Worker>, socket: std::net::TcpStream) {
+async fn connection(desk: Rc<Desk>, socket: std::net::TcpStream) {
     // Without nodelay the first small chunk of a stream waits 40 ms for the peer's delayed acknowledgement.
     let socket = socket.set_nodelay(true).and_then(|()| TcpStream::from_std(socket));
     let socket = match socket {
@@ -182,10 +228,12 @@ async fn connection(worker: Rc<Worker>, socket: std::net::TcpStream) {
             return;
         }
     };
-    let mut draining = worker.draining.clone();
-    let arrival = worker.gateway.config.arrival;
+    let (mut draining, arrival) = {
+        let worker = desk.worker();
+        (worker.draining.clone(), worker.gateway.config.arrival)
+    };
     let service = service_fn(move |request| {
-        let worker = Rc::clone(&worker);
+        let worker = desk.worker();
         async move { Ok::<_, Infallible>(routes::answer(worker, request).await) }
     });
     let mut http = http1::Builder::new();

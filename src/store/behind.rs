@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::sqlite::{Batch, Sqlite};
+use super::sqlite::{Batch, Sqlite, Written};
 use super::{Conversation, KEPT_FOR, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError};
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
@@ -20,12 +20,19 @@ use crate::units::Usd;
 
 /// How long something may wait to be written.
 const WITHIN: Duration = Duration::from_millis(100);
+/// So many attempts wait no longer: a batch is small, and so is what it holds in memory.
+const BATCH: usize = 128;
 /// After so many rounds without anything of our own a look is taken at what others wrote.
 const ROUNDS: u32 = 10;
 /// So many decisions are written at once: with what they were made of they are the largest by far.
 const DECISIONS: usize = 64;
 /// So many conversations are remembered here; the disk remembers all of a day.
 const CONVERSATIONS: usize = 4096;
+
+/// So many attempts wait in memory for a file that others hold; what is beyond that goes to the spool.
+const PATIENCE: usize = 4096;
+/// A conversation is remembered at so many endpoints, the newest.
+const STAYS: usize = 16;
 
 /// A store that writes behind the requests.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ pub struct Behind {
 
 #[derive(Debug)]
 struct Shared {
-    /// Writes, and reads what no request waits for.
+    /// Writes.
     disk: Sqlite,
     /// Reads for requests, while the other writes.
     reader: Sqlite,
@@ -61,24 +68,15 @@ struct Known {
 }
 
 impl Known {
-    /// The state of an endpoint, from the disk where it was not asked for before.
-    fn state(&mut self, key: &StateKey, disk: &Sqlite) -> Result<&mut Option<StatsState>, StoreError> {
-        if !self.states.contains_key(key) {
-            let read = disk.state(key)?;
-            self.states.insert(key.clone(), read);
-        }
-        Ok(self.states.entry(key.clone()).or_default())
-    }
-
     fn fold(&mut self, seen: &Observation) {
         let key = StateKey::of(seen);
         let any = StateKey { key_fingerprint: None, ..key.clone() };
         let state = self.states.entry(key).or_default();
         state.get_or_insert_with(|| StatsState::new(seen.at)).observe(seen, &Learning::default());
-        let last = state.clone();
         // Whichever key was used last speaks for an endpoint of which none is at hand.
-        if let Some(known) = self.states.get_mut(&any) {
-            *known = last;
+        if self.states.contains_key(&any) {
+            let last = self.states.get(&StateKey::of(seen)).cloned().flatten();
+            self.states.insert(any, last);
         }
     }
 }
@@ -91,6 +89,8 @@ impl Behind {
     pub fn open(path: &Path) -> Result<(Self, Option<String>), StoreError> {
         let (disk, note) = Sqlite::open(path)?;
         let (reader, _) = Sqlite::open(path)?;
+        disk.be_small()?;
+        reader.be_small()?;
         let salt = disk.salt()?;
         // Whoever starts next begins elsewhere; the low half counts the decisions of this process.
         let known = Known { seed: disk.take_seed()? << 32, ..Known::default() };
@@ -102,10 +102,12 @@ impl Behind {
         Ok((Self { shared, thread: Some(thread) }, note))
     }
 
-    /// The disk, with everything on it that was seen so far.
-    fn settled(&self) -> &Sqlite {
+    /// The disk, with everything on it that was seen so far; a connection of its own, so that neither requests nor the
+    /// writing wait for whoever looks long.
+    fn settled(&self) -> Result<Sqlite, StoreError> {
         self.shared.write();
-        &self.shared.disk
+        let path = self.shared.disk.path();
+        Sqlite::open_existing(path)?.ok_or_else(|| StoreError(format!("{} is gone", path.display())))
     }
 }
 
@@ -124,20 +126,42 @@ impl Shared {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is known, with the states of these endpoints, which are read from the disk where they were not asked for
+    /// before: nobody else waits for that.
+    fn with_states<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a StateKey> + Clone,
+    ) -> Result<MutexGuard<'_, Known>, StoreError> {
+        let known = self.lock();
+        let missing: Vec<&StateKey> = keys.filter(|key| !known.states.contains_key(key)).collect();
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        drop(known);
+        let read = missing.into_iter().map(|key| Ok((key, self.reader.state(key)?)));
+        let read = read.collect::<Result<Vec<_>, StoreError>>()?;
+        let mut known = self.lock();
+        for (key, state) in read {
+            // Another thread may have been faster, and have seen something since.
+            known.states.entry(key.clone()).or_insert(state);
+        }
+        Ok(known)
+    }
+
     /// Writes every 100 ms what has come, until the store is dropped.
     fn run(&self) {
-        let mut quiet = 0;
+        let (mut quiet, mut busy) = (0, false);
         let mut version = self.disk.data_version().unwrap_or(0);
         loop {
             let known = self.lock();
             let (known, _) = self
                 .wake
-                .wait_timeout_while(known, WITHIN, |known| !known.over)
+                .wait_timeout_while(known, WITHIN, |known| !known.over && (busy || known.waiting.seen.len() < BATCH))
                 .unwrap_or_else(PoisonError::into_inner);
             let (over, nothing) = (known.over, known.waiting.is_empty());
             drop(known);
             quiet = if nothing { quiet + 1 } else { 0 };
-            self.write();
+            busy = !self.write();
             if over {
                 return;
             }
@@ -153,29 +177,42 @@ impl Shared {
         }
     }
 
-    /// Writes what waits.
-    fn write(&self) {
+    /// Writes what waits. What cannot be written while others hold the file waits on, or goes to the spool; false where
+    /// that is so.
+    fn write(&self) -> bool {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = std::mem::take(&mut self.lock().waiting);
+        let mut batch = std::mem::take(&mut self.lock().waiting);
         if batch.is_empty() {
-            return;
+            return true;
         }
         match self.disk.write_batch(&batch) {
-            Ok(more) => self.lock().stale |= more,
+            Ok(Written::All { more }) => self.lock().stale |= more,
+            Ok(Written::Busy) => {
+                let mut known = self.lock();
+                if known.over || batch.seen.len() + known.waiting.seen.len() > PATIENCE {
+                    drop(known);
+                    if let Err(error) = self.disk.spool_all(&batch.seen) {
+                        tracing::warn!(%error, attempts = batch.seen.len(), "not kept");
+                    }
+                } else {
+                    let newer = std::mem::take(&mut known.waiting);
+                    batch.append(newer);
+                    known.waiting = batch;
+                }
+                return false;
+            }
             Err(error) => tracing::warn!(%error, attempts = batch.seen.len(), "not kept"),
         }
+        true
     }
 
     /// Takes over what is on the disk, with what is not there yet folded in again.
     fn refresh(&self) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys: Vec<StateKey> = self.lock().states.keys().cloned().collect();
+        let read: Vec<_> = keys.into_iter().filter_map(|key| Some((self.reader.state(&key).ok()?, key))).collect();
         let mut known = self.lock();
-        let keys: Vec<StateKey> = known.states.keys().cloned().collect();
-        for key in keys {
-            if let Ok(read) = self.reader.state(&key) {
-                known.states.insert(key, read);
-            }
-        }
+        known.states.extend(read.into_iter().map(|(state, key)| (key, state)));
         let waiting = std::mem::take(&mut known.waiting.seen);
         waiting.iter().for_each(|seen| known.fold(seen));
         known.waiting.seen = waiting;
@@ -184,20 +221,22 @@ impl Shared {
 
 impl ObservationStore for Behind {
     fn record(&self, seen: &Observation) -> Result<(), StoreError> {
-        let mut known = self.shared.lock();
         // What is on the disk comes first.
-        known.state(&StateKey::of(seen), &self.shared.reader)?;
+        let mut known = self.shared.with_states(std::iter::once(&StateKey::of(seen)))?;
         known.fold(seen);
         known.waiting.seen.push(seen.clone());
+        if known.waiting.seen.len() == BATCH {
+            self.shared.wake.notify_one();
+        }
         Ok(())
     }
 
     fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError> {
-        let mut known = self.shared.lock();
+        let known = self.shared.with_states(keys.iter())?;
         let mut found = BTreeMap::new();
         for key in keys {
+            let state = known.states.get(key).and_then(Option::as_ref);
             // Another thread may have seen something a moment later.
-            let state = known.state(key, &self.shared.reader)?.as_ref();
             let state = state.map(|state| state.at(now.max(state.updated), &Learning::default()));
             found.extend(state.map(|stats| (key.endpoint.clone(), stats)));
         }
@@ -206,9 +245,10 @@ impl ObservationStore for Behind {
 
     fn claim_trial(&self, key: &StateKey, now: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
         // Rare, and of all processes together only one may have it.
-        let claimed = self.settled().claim_trial(key, now, until)?;
-        let mut known = self.shared.lock();
-        if claimed && let Some(state) = known.state(key, &self.shared.reader)? {
+        self.shared.write();
+        let claimed = self.shared.disk.claim_trial(key, now, until)?;
+        let mut known = self.shared.with_states(std::iter::once(key))?;
+        if claimed && let Some(Some(state)) = known.states.get_mut(key) {
             state.breaker.claim(now, until);
         }
         Ok(claimed)
@@ -224,39 +264,47 @@ impl ObservationStore for Behind {
 
     fn keep_warm(&self, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
         let mut known = self.shared.lock();
-        if known.sessions.len() >= CONVERSATIONS && !known.sessions.contains_key(&conversation) {
-            known.sessions.clear();
+        if !known.sessions.contains_key(&conversation) {
+            drop(known);
+            let read = self.shared.reader.warm(conversation, kept.at).unwrap_or_default();
+            known = self.shared.lock();
+            if known.sessions.len() >= CONVERSATIONS {
+                // The disk remembers all but those that are not there yet.
+                let Known { sessions, waiting, .. } = &mut *known;
+                sessions.retain(|id, _| waiting.stays.keys().any(|(unwritten, _)| unwritten == id));
+            }
+            known.sessions.entry(conversation).or_insert(read);
         }
-        let read = || self.shared.reader.warm(conversation, kept.at).unwrap_or_default();
-        let stays = known.sessions.entry(conversation).or_insert_with(read);
+        let stays = known.sessions.entry(conversation).or_default();
         stays.retain(|other| other.key != kept.key);
         stays.insert(0, kept.clone());
-        known.waiting.stays.push((conversation, kept.clone()));
+        stays.truncate(STAYS);
+        known.waiting.stays.insert((conversation, kept.key.clone()), kept.clone());
         Ok(())
     }
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
-        self.settled().measured(since)
+        self.settled()?.measured(since)
     }
 
     fn hedging(&self, since: Timestamp) -> Result<Hedging, StoreError> {
-        self.settled().hedging(since)
+        self.settled()?.hedging(since)
     }
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
-        self.settled().attempts(since, until)
+        self.settled()?.attempts(since, until)
     }
 
     fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
-        self.settled().mix(model, since)
+        self.settled()?.mix(model, since)
     }
 
     fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {
-        self.settled().hours(since, until)
+        self.settled()?.hours(since, until)
     }
 
     fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.settled().oldest()
+        self.settled()?.oldest()
     }
 
     /// Under a load that the disk could not follow, not every decision is kept.
@@ -269,7 +317,7 @@ impl ObservationStore for Behind {
     }
 
     fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {
-        self.settled().decision(prefix)
+        self.settled()?.decision(prefix)
     }
 
     fn decisions(
@@ -278,7 +326,7 @@ impl ObservationStore for Behind {
         until: Timestamp,
         each: &mut dyn FnMut(Result<Kept, StoreError>),
     ) -> Result<(), StoreError> {
-        self.settled().decisions(since, until, each)
+        self.settled()?.decisions(since, until, each)
     }
 
     /// Where the day has a budget every request waits for the disk: no other process may overspend it.
@@ -287,7 +335,7 @@ impl ObservationStore for Behind {
     }
 
     fn set_aside(&self, scope: &str, at: Timestamp) -> Result<SetAside, StoreError> {
-        self.settled().set_aside(scope, at)
+        self.settled()?.set_aside(scope, at)
     }
 
     fn settle(&self, reservation: i64, spent: Usd) -> Result<(), StoreError> {
@@ -295,14 +343,12 @@ impl ObservationStore for Behind {
     }
 
     fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        let mut known = self.shared.lock();
         let place = (endpoint.clone(), host.to_owned());
-        if let Some(facts) = known.learned.get(&place) {
+        if let Some(facts) = self.shared.lock().learned.get(&place) {
             return Ok(facts.clone());
         }
         let facts = self.shared.reader.learned(endpoint, host, now)?;
-        known.learned.insert(place, facts.clone());
-        Ok(facts)
+        Ok(self.shared.lock().learned.entry(place).or_insert(facts).clone())
     }
 
     fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError> {
@@ -391,6 +437,24 @@ mod tests {
         memory.record(&of(0, ErrorClass::Ok)).unwrap();
         memory.record(&of(1, ErrorClass::ProviderFault)).unwrap();
         assert_eq!(known, memory.stats(&keys, now).unwrap());
+    }
+
+    #[test]
+    fn while_others_hold_the_file_nothing_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("obs.db");
+        let (behind, _) = Behind::open(&path).unwrap();
+        let (other, _) = Sqlite::open(&path).unwrap();
+        let (one, now) = (seen("2026-11-24T10:00:00Z", ErrorClass::ProviderFault), at("2026-11-24T10:00:01Z"));
+        let keys = [StateKey::of(&one)];
+        other.hold();
+        behind.record(&one).unwrap();
+        let known = behind.stats(&keys, now).unwrap();
+        assert!(!behind.shared.write(), "the file is held");
+        behind.shared.refresh();
+        assert_eq!(behind.stats(&keys, now).unwrap(), known, "it counts all the same");
+        other.release();
+        assert_eq!(behind.attempts(Timestamp::MIN, Timestamp::MAX).unwrap(), [one]);
     }
 
     #[test]

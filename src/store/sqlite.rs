@@ -31,7 +31,7 @@ use crate::observe::ledger::Mix;
 use crate::observe::{EndpointStats, Measured, Observation};
 use crate::routing::{Hedging, Kept};
 use crate::units::Usd;
-pub(super) use batch::Batch;
+pub(super) use batch::{Batch, Written};
 
 /// An open observation store.
 #[derive(Debug)]
@@ -77,6 +77,8 @@ impl From<rusqlite::Error> for StoreError {
 
 impl Sqlite {
     fn of(path: &Path, connection: Connection) -> Self {
+        // More statements than the sixteen that are kept unasked.
+        connection.set_prepared_statement_cache_capacity(64);
         Self { path: path.to_owned(), spool: Spool::beside(path), connection: Mutex::new(connection) }
     }
 
@@ -254,6 +256,19 @@ impl ObservationStore for Sqlite {
         let make = "INSERT OR IGNORE INTO meta(k, v) VALUES ('machine', lower(hex(randomblob(16))))";
         connection.execute(make, [])?;
         Ok(sixteen(&Self::meta(&connection, "machine")?))
+    }
+}
+
+#[cfg(test)]
+impl Sqlite {
+    /// Holds the file as a writer that does not come to its end.
+    pub(super) fn hold(&self) {
+        self.lock().execute_batch("BEGIN IMMEDIATE").unwrap();
+    }
+
+    /// Lets it go.
+    pub(super) fn release(&self) {
+        self.lock().execute_batch("ROLLBACK").unwrap();
     }
 }
 

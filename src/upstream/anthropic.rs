@@ -49,6 +49,7 @@ impl Adapter for AnthropicMessages {
         body.insert("model".into(), call.endpoint.id.upstream_model.as_str().into());
         let mut encoded = post(call, path(call.base_url), &body)?;
         let headers = encoded.headers_mut();
+        request::beta(call.request, headers);
         if request::samples(call.request) {
             headers.insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
         } else {

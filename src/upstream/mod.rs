@@ -186,9 +186,18 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
 #[must_use]
 pub fn lacks(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
     let Some(adapter) = adapter(protocol) else { return Vec::new() };
-    let foreign = call.request.native.iter().filter(|native| native.protocol != protocol && !native.hint);
+    let foreign = call.request.native.iter().filter(|native| !native.is_of(protocol) && !native.hint);
     let foreign = foreign.map(|native| native.name);
-    adapter.lacks(call).into_iter().chain(foreign).collect()
+    let begun = call.request.continues && !continues(protocol, call);
+    let begun = begun.then_some("an answer that is begun");
+    adapter.lacks(call).into_iter().chain(foreign).chain(begun).collect()
+}
+
+/// Whether the answer that a request goes on with can be handed over in this dialect, to this endpoint.
+#[must_use]
+pub fn continues(protocol: Protocol, call: &Call<'_>) -> bool {
+    call.provider.quirks.prefills(protocol, &call.endpoint.model)
+        && adapter(protocol).is_some_and(|adapter| adapter.continues(call))
 }
 
 /// The protocols that this version can speak.

@@ -84,7 +84,7 @@ impl Adapter for OpenaiChat {
             body.insert("response_format".into(), json!({ "type": "json_schema", "json_schema": schema }));
         }
         thinking::say(call, &mut body).map_err(EncodeError::Inexpressible)?;
-        for native in request.native.iter().filter(|native| native.protocol == Protocol::OpenaiChat) {
+        for native in request.native.iter().filter(|native| native.is_of(Protocol::OpenaiChat)) {
             body.entry(native.name).or_insert_with(|| native.value.clone());
         }
         merge(&mut body, &request.extra, &RESERVED);

@@ -9,7 +9,10 @@ use super::{Limit, duration};
 
 /// `openmux serve`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Clients take its address as base URL: OPENAI_BASE_URL=http://127.0.0.1:8080/v1\n\n\
+#[command(after_help = "Clients take its address as base URL: OPENAI_BASE_URL=http://127.0.0.1:8080/v1,\n\
+    ANTHROPIC_BASE_URL=http://127.0.0.1:8080\n\
+    Its files (config.toml, overlays, the token's) are read again when they change, or on SIGHUP.\n\
+    Routing options of OpenRouter, ZenMux and LiteLLM in requests: openmux help dialects\n\n\
     Examples\n  \
     openmux serve\n  \
     openmux serve --listen 0.0.0.0:8080 --token-env GATEWAY_TOKEN\n  \

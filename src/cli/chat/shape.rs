@@ -9,7 +9,7 @@ use super::Asked;
 use super::send::{Held, Session};
 use crate::chat::{ChatEvent, ChatRequest, Message, Role};
 use crate::dispatch::{AttemptReport, ChatReport, Observer, Routed, Suppose, route_request};
-use crate::gateway::codec::openai::answer::Answer;
+use crate::gateway::codec::answer::Answer;
 use crate::observe::{CostState, ErrorClass};
 use crate::routing::Policy;
 use crate::units::Usd;

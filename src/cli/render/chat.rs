@@ -8,7 +8,8 @@ use super::pace::timing;
 use super::text::{duration, grouped};
 use crate::catalog::{ModelId, Origin, Usage};
 use crate::dispatch::{AttemptReport, ChatReport, Seam};
-use crate::gateway::codec::openai::answer::Answer;
+use crate::gateway::codec::answer::Answer;
+use crate::gateway::problem;
 use crate::observe::{CostState, Flags};
 use crate::routing::{Decision, TermKind};
 use crate::units::{Tokens, Usd};
@@ -191,23 +192,7 @@ fn usage_json(usage: Option<&Usage>) -> Value {
 
 fn attempt_json(attempt: &AttemptReport, apart: bool) -> Value {
     let outcome = &attempt.outcome;
-    let mut object = Map::new();
-    object.insert("provider".to_owned(), attempt.endpoint.provider.as_str().into());
-    object.insert("upstream_model".to_owned(), attempt.endpoint.upstream_model.as_str().into());
-    object.insert("class".to_owned(), outcome.class.name().into());
-    object.insert("http_status".to_owned(), outcome.http_status.map_or(Value::Null, Value::from));
-    object.insert("ms".to_owned(), outcome.timings.e2e.map_or(Value::Null, millis));
-    object.insert("request_id".to_owned(), outcome.request_id.clone().map_or(Value::Null, Value::from));
-    object.insert(
-        "message".to_owned(),
-        outcome.error.as_ref().map_or(Value::Null, |error| error.message.as_str().into()),
-    );
-    let state = match attempt.cost_state {
-        CostState::Exact => "exact",
-        CostState::None => "none",
-        CostState::Unknown => "unknown",
-    };
-    object.insert("cost_state".to_owned(), state.into());
+    let mut object = problem::attempt(attempt, millis);
     if apart {
         object.insert("usage".to_owned(), usage_json(attempt.outcome.usage.as_ref()));
         let amount = cost(attempt).map_or(Value::Null, |(amount, _)| literal(&amount.exact()));

@@ -1,6 +1,6 @@
 //! Reading JSON that somebody else wrote: every mistake is placed, and nothing in it is passed over.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// What is wrong, with the place in the document before it: `[0].role: missing`.
 pub(crate) type Wrong = String;
@@ -45,6 +45,38 @@ pub(crate) fn flag(object: &Map<String, Value>, key: &str, at: &str) -> Result<O
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(_) => Err(format!("{at}.{key}: neither true nor false")),
+    }
+}
+
+/// A member that says something.
+pub(crate) fn set<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    object.get(key).filter(|value| !value.is_null())
+}
+
+/// A member that is a number, as its exact literal.
+pub(crate) fn number(object: &Map<String, Value>, key: &str) -> Result<Option<Number>, Wrong> {
+    match set(object, key) {
+        None => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(number.clone())),
+        Some(_) => Err(format!("{key}: not a number")),
+    }
+}
+
+/// A member that is a whole number above 0.
+pub(crate) fn count(object: &Map<String, Value>, key: &str) -> Result<Option<u64>, Wrong> {
+    match set(object, key).map(Value::as_u64) {
+        None => Ok(None),
+        Some(Some(count)) if count > 0 => Ok(Some(count)),
+        Some(_) => Err(format!("{key}: not a whole number above 0")),
+    }
+}
+
+/// A member that is a list.
+pub(crate) fn list<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> Result<&'a [Value], Wrong> {
+    match set(object, key) {
+        None => Ok(&[]),
+        Some(Value::Array(items)) => Ok(items),
+        Some(_) => Err(format!("{at}.{key}: not an array")),
     }
 }
 

@@ -1,6 +1,12 @@
-//! What bytes are, told by themselves and never by a name.
+//! Files that go along, wherever a dialect puts them. What their bytes are is told by themselves and never by a name.
 
-use crate::chat::MediaKind;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::json::{Wrong, needed, object, only};
+use crate::chat::{Media, MediaKind, MediaSource, Part};
 
 /// The most bytes of one file: more than any provider takes of an image or a PDF in a request.
 pub(crate) const MOST: u64 = 20_000_000;
@@ -39,6 +45,70 @@ pub(crate) fn sniff(bytes: &[u8]) -> Sniffed<'_> {
             || format!("neither a known file type nor UTF-8 text (byte {} is neither)", error.valid_up_to()),
             str::to_owned,
         )),
+    }
+}
+
+/// Anthropic's source: base64, an address, or (for documents) text.
+pub(crate) fn source(kind: &str, value: &Value, name: Option<String>, at: &str) -> Result<Part, Wrong> {
+    let fields = object(value, at)?;
+    only(fields, at, &["type", "media_type", "data", "url"])?;
+    let wanted = if kind == "image" { MediaKind::Image } else { MediaKind::Pdf };
+    match needed(fields, "type", at)? {
+        "base64" => decoded(needed(fields, "data", at)?, Some(wanted), name, &format!("{at}.data")),
+        "url" => located(needed(fields, "url", at)?, Some(wanted), name, &format!("{at}.url")),
+        "text" if kind == "document" => Ok(Part::Text(needed(fields, "data", at)?.to_owned())),
+        other => Err(format!("{at}.type: \"{other}\" is neither base64 nor url")),
+    }
+}
+
+/// A `data:` URL, an address that the provider fetches, or bare base64.
+pub(crate) fn located(place: &str, wanted: Option<MediaKind>, name: Option<String>, at: &str) -> Result<Part, Wrong> {
+    let lower = place.get(..8).unwrap_or(place).to_ascii_lowercase();
+    if lower.starts_with("data:") {
+        let (head, data) = place.split_once(',').ok_or_else(|| format!("{at}: a data: URL without data"))?;
+        if !head.ends_with(";base64") {
+            return Err(format!("{at}: a data: URL that is not base64"));
+        }
+        return decoded(data, wanted, name, at);
+    }
+    if lower.starts_with("http://") || lower.starts_with("https://") {
+        let address: http::Uri = place.parse().map_err(|_| format!("{at}: not an address"))?;
+        let kind = wanted.unwrap_or(MediaKind::Pdf);
+        let mime = mime_of(address.path(), kind).to_owned();
+        return Ok(Part::Media(Media { kind, mime, source: MediaSource::Url(place.to_owned()), name }));
+    }
+    if wanted == Some(MediaKind::Image) {
+        return Err(format!("{at}: neither a data: URL nor an http address"));
+    }
+    decoded(place, wanted, name, at)
+}
+
+/// The type of what lies elsewhere, by its ending; nobody has looked at the bytes.
+fn mime_of(path: &str, kind: MediaKind) -> &'static str {
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
+    match (kind, ending.as_str()) {
+        (MediaKind::Pdf, _) => "application/pdf",
+        (MediaKind::Image, "png") => "image/png",
+        (MediaKind::Image, "gif") => "image/gif",
+        (MediaKind::Image, "webp") => "image/webp",
+        (MediaKind::Image, _) => "image/jpeg",
+    }
+}
+
+/// Base64 that is what it should be, by its bytes.
+fn decoded(data: &str, wanted: Option<MediaKind>, name: Option<String>, at: &str) -> Result<Part, Wrong> {
+    let compact: String = data.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(compact).map_err(|error| format!("{at}: not base64: {error}"))?;
+    if u64::try_from(bytes.len()).is_ok_and(|count| count > MOST) {
+        return Err(format!("{at}: more than {MOST} bytes"));
+    }
+    match sniff(&bytes) {
+        Sniffed::Media(kind, mime) if wanted.is_none_or(|wanted| wanted == kind) => {
+            Ok(Part::Media(Media { kind, mime: mime.to_owned(), source: MediaSource::Bytes(Bytes::from(bytes)), name }))
+        }
+        Sniffed::Media(_, mime) => Err(format!("{at}: its bytes are {mime}")),
+        Sniffed::Text(_) => Err(format!("{at}: its bytes are text")),
+        Sniffed::Other(found) => Err(format!("{at}: it is {found}")),
     }
 }
 

@@ -1,17 +1,100 @@
 //! What clients say and hear, one dialect a folder: from JSON to the canonical form, and from events back to JSON.
 
+pub(crate) mod answer;
+pub mod anthropic;
 pub(crate) mod json;
 pub(crate) mod media;
 pub mod openai;
 pub mod options;
 pub mod prices;
+pub mod responses;
 
-use serde_json::Value;
+use http::HeaderMap;
+use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use crate::catalog::{Origin, Usage};
-use crate::chat::ChatEvent;
+use crate::chat::{ChatEvent, ChatRequest};
 use crate::units::Usd;
+
+/// A dialect that clients speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// OpenAI Chat Completions; also that of everything that is no chat.
+    OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
+    /// Anthropic Messages.
+    AnthropicMessages,
+}
+
+impl Dialect {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::OpenaiChat, Self::OpenaiResponses, Self::AnthropicMessages];
+
+    /// What ids of answers begin with.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "chatcmpl-",
+            Self::OpenaiResponses => "resp_",
+            Self::AnthropicMessages => "msg_",
+        }
+    }
+
+    /// The id of an answer, by that of its decision.
+    #[must_use]
+    pub fn answer_id(self, decision: &str) -> String {
+        format!("{}{decision}", self.prefix())
+    }
+
+    /// The id of the decision behind an answer's id, in any dialect.
+    #[must_use]
+    pub fn decision_id(answer: &str) -> &str {
+        Self::ALL.into_iter().find_map(|dialect| answer.strip_prefix(dialect.prefix())).unwrap_or(answer)
+    }
+
+    /// The request in a body, with what its headers say beside it.
+    ///
+    /// # Errors
+    /// What is wrong, with its place before it.
+    pub fn read(self, headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, String> {
+        match self {
+            Self::OpenaiChat => openai::ask::read(body),
+            Self::OpenaiResponses => responses::ask::read(body),
+            Self::AnthropicMessages => anthropic::ask::read(headers, body),
+        }
+    }
+
+    /// An error in the dialect's envelope; `id` is that of the request, once it has one.
+    #[must_use]
+    pub fn error(self, problem: &Problem, id: Option<&str>) -> Value {
+        match self {
+            Self::OpenaiChat | Self::OpenaiResponses => openai::whole::error(problem),
+            Self::AnthropicMessages => anthropic::whole::error(problem, id),
+        }
+    }
+}
+
+/// A request as it was asked.
+#[derive(Debug)]
+pub struct Asked {
+    /// The model as it was named; [`Asked::request`] holds the same, unresolved.
+    pub model: String,
+    /// The request.
+    pub request: ChatRequest,
+    /// How its answer is put.
+    pub voice: Box<dyn Voice>,
+}
+
+/// How the answer to one request is put, in the dialect that it was asked in.
+pub trait Voice: std::fmt::Debug {
+    /// The document of a whole answer.
+    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> Value;
+    /// A stream is to end with what was used, in dialects where that is a matter of asking.
+    fn include_usage(&mut self) {}
+    /// A stream of an answer by the id of its decision, begun at that second, of that model.
+    fn stream(&self, decision: &str, created: i64, model: &str) -> Box<dyn Stream>;
+}
 
 /// How an answer ended, for whoever writes its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,22 +113,10 @@ pub struct Ended {
     pub usage: Option<Usage>,
     /// What it cost in USD: the provider's own bill, else by the price sheet; `None` is not known.
     pub cost: Option<Usd>,
+    /// What of the request the provider was not told, because it does not take it.
+    pub dropped: Vec<String>,
     /// How it was routed, where the client asked to be told.
     pub metadata: Option<Value>,
-}
-
-impl Ended {
-    /// The id that the answer carries.
-    #[must_use]
-    pub fn answer_id(&self) -> String {
-        answer_id(&self.id)
-    }
-}
-
-/// The id of an answer, by that of its decision.
-#[must_use]
-pub fn answer_id(decision: &str) -> String {
-    format!("chatcmpl-{decision}")
 }
 
 /// How a dialect streams an answer: pieces of server-sent events, each whole.
@@ -83,4 +154,24 @@ pub(crate) fn quoted(text: &str) -> String {
 /// A number with exactly these characters; text that is no number becomes a string, so that nothing is lost.
 pub(crate) fn literal(text: &str) -> Value {
     text.parse::<serde_json::Number>().map_or_else(|_| text.into(), Value::Number)
+}
+
+/// What openmux knows of a problem beside the words of any dialect.
+fn details(problem: &Problem) -> Map<String, Value> {
+    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+    let mut members = Map::new();
+    members.insert("param".to_owned(), text(&problem.param));
+    members.insert("code".to_owned(), problem.code.as_str().into());
+    members.insert("class".to_owned(), problem.class.map_or(Value::Null, |class| class.name().into()));
+    members.insert("owner".to_owned(), problem.owner().into());
+    members.insert("fix".to_owned(), text(&problem.fix));
+    if let Some(seconds) = problem.retry_seconds() {
+        members.insert("retry_after".to_owned(), seconds.into());
+    }
+    for (name, told) in [("previous_errors", &problem.previous), ("rejected", &problem.rejected)] {
+        if !told.is_empty() {
+            members.insert(name.to_owned(), told.clone().into());
+        }
+    }
+    members
 }

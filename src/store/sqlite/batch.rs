@@ -1,5 +1,7 @@
 //! Many attempts at once, for a process that serves: one transaction, written off the request's way.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::super::codec::{self, Encoded};
@@ -16,8 +18,8 @@ pub(in crate::store) struct Batch {
     pub(in crate::store) seen: Vec<Observation>,
     /// Decisions.
     pub(in crate::store) kept: Vec<Kept>,
-    /// Where conversations are.
-    pub(in crate::store) stays: Vec<(Conversation, Stay)>,
+    /// Where conversations are now, at each endpoint.
+    pub(in crate::store) stays: BTreeMap<(Conversation, StateKey), Stay>,
     /// What was learned of an endpoint at a host, as of a moment.
     pub(in crate::store) facts: Vec<(EndpointId, String, jiff::Timestamp, Vec<String>)>,
 }
@@ -27,21 +29,38 @@ impl Batch {
     pub(in crate::store) fn is_empty(&self) -> bool {
         self.seen.is_empty() && self.kept.is_empty() && self.stays.is_empty() && self.facts.is_empty()
     }
+
+    /// Adds what came later.
+    pub(in crate::store) fn append(&mut self, later: Self) {
+        self.seen.extend(later.seen);
+        self.kept.extend(later.kept);
+        self.stays.extend(later.stays);
+        self.facts.extend(later.facts);
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Written {
+    /// It is on the disk; whether more came from the spool than was in it.
+    All {
+        /// Whether there was more.
+        more: bool,
+    },
+    /// Another process held the file for too long: nothing of it was written.
+    Busy,
 }
 
 impl Sqlite {
-    /// Writes all of it. Where another process holds the file for too long, the attempts go to the spool, and the rest is
-    /// not kept. Whether more came from the spool than was in the batch.
-    pub(in crate::store) fn write_batch(&self, batch: &Batch) -> Result<bool, StoreError> {
+    /// Writes all of it, or nothing.
+    pub(in crate::store) fn write_batch(&self, batch: &Batch) -> Result<Written, StoreError> {
         // Encoded before anybody has to wait for the connection.
         let kept = batch.kept.iter().map(|kept| Ok((kept, codec::encode(kept)?)));
         let kept = kept.collect::<Result<Vec<_>, StoreError>>()?;
         let mut connection = self.lock();
         match write(&mut connection, batch, &kept) {
             Ok(()) => {}
-            Err(Refused::Busy) => {
-                return batch.seen.iter().try_for_each(|seen| self.spool.append(seen)).map(|()| false);
-            }
+            Err(Refused::Busy) => return Ok(Written::Busy),
             Err(Refused::Other(error)) => return Err(error),
         }
         let more = upkeep::take_in(&mut connection, &self.spool).unwrap_or_else(|error| {
@@ -53,7 +72,12 @@ impl Sqlite {
         {
             tracing::debug!(%error, "old rows were not removed");
         }
-        Ok(more)
+        Ok(Written::All { more })
+    }
+
+    /// Leaves attempts to whoever writes next.
+    pub(in crate::store) fn spool_all(&self, all: &[Observation]) -> Result<(), StoreError> {
+        all.iter().try_for_each(|seen| self.spool.append(seen))
     }
 
     /// The state of an endpoint as it was written last; `None` where nothing is known of it.
@@ -69,6 +93,11 @@ impl Sqlite {
         Ok(newest)
     }
 
+    /// Keeps few pages in memory: what serves for months reads little, and holds what it reads itself.
+    pub(in crate::store) fn be_small(&self) -> Result<(), StoreError> {
+        Ok(self.lock().pragma_update(None, "cache_size", -256)?)
+    }
+
     /// A number that changes with what other connections write, and not with what this one does.
     pub(in crate::store) fn data_version(&self) -> Result<i64, StoreError> {
         Ok(self.lock().query_row("PRAGMA data_version", [], |row| row.get(0))?)
@@ -77,14 +106,15 @@ impl Sqlite {
 
 fn write(connection: &mut Connection, batch: &Batch, kept: &[(&Kept, Encoded)]) -> Result<(), Refused> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for seen in &batch.seen {
-        rows::keep(&transaction, seen)?;
-    }
+    rows::keep_all(&transaction, &batch.seen)?;
     for (kept, encoded) in kept {
         decisions::insert(&transaction, kept, encoded)?;
     }
-    for (conversation, stay) in &batch.stays {
+    for ((conversation, _), stay) in &batch.stays {
         session::insert(&transaction, *conversation, stay)?;
+    }
+    if let Some(now) = batch.stays.values().map(|stay| stay.at).max() {
+        session::forget(&transaction, now)?;
     }
     for (endpoint, host, at, facts) in &batch.facts {
         learned::write(&transaction, endpoint, host, *at, facts)?;

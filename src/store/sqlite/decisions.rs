@@ -19,15 +19,14 @@ pub(super) fn keep(connection: &mut Connection, kept: &Kept) -> Result<(), Store
 /// The same within a transaction of somebody else's.
 pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept, encoded: &Encoded) -> Result<(), StoreError> {
     let millis = kept.input.now.as_millisecond();
-    transaction.execute(
+    let mut sheet = transaction.prepare_cached(
         "INSERT INTO traded(sha256, last_ms, sheet) VALUES (?1, ?2, ?3)
          ON CONFLICT(sha256) DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)",
-        params![encoded.hash, millis, encoded.sheet],
     )?;
-    transaction.execute(
-        "INSERT OR REPLACE INTO decision(id, ts_ms, input) VALUES (?1, ?2, ?3)",
-        params![kept.id.as_slice(), millis, encoded.row],
-    )?;
+    sheet.execute(params![encoded.hash, millis, encoded.sheet])?;
+    let mut row =
+        transaction.prepare_cached("INSERT OR REPLACE INTO decision(id, ts_ms, input) VALUES (?1, ?2, ?3)")?;
+    row.execute(params![kept.id.as_slice(), millis, encoded.row])?;
     Ok(())
 }
 

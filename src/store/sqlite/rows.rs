@@ -1,5 +1,7 @@
 //! Rows: an attempt and the fold of its endpoint, written and read.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,12 +16,25 @@ use crate::observe::{CostState, Learning, Observation, Phase, Source, StatsState
 
 /// Keeps one attempt: its row, the fold of its endpoint, and the hourly sums that outlive the row.
 pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<(), StoreError> {
-    let endpoint = endpoint_row(transaction, seen)?;
-    insert(transaction, endpoint, seen)?;
-    sum_up(transaction, endpoint, seen)?;
-    let mut state = read_state(transaction, endpoint)?.unwrap_or_else(|| StatsState::new(seen.at));
-    state.observe(seen, &Learning::default());
-    write_state(transaction, endpoint, &state)
+    keep_all(transaction, std::slice::from_ref(seen))
+}
+
+/// Keeps attempts, in order; the fold of each endpoint is read and written once.
+pub(super) fn keep_all(transaction: &Transaction<'_>, all: &[Observation]) -> Result<(), StoreError> {
+    let mut folds: BTreeMap<i64, StatsState> = BTreeMap::new();
+    for seen in all {
+        let endpoint = endpoint_row(transaction, seen)?;
+        insert(transaction, endpoint, seen)?;
+        sum_up(transaction, endpoint, seen)?;
+        let fold = match folds.entry(endpoint) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(read_state(transaction, endpoint)?.unwrap_or_else(|| StatsState::new(seen.at)))
+            }
+        };
+        fold.observe(seen, &Learning::default());
+    }
+    folds.iter().try_for_each(|(endpoint, fold)| write_state(transaction, *endpoint, fold))
 }
 
 /// What a histogram counts; the position is the number in the store.
@@ -30,18 +45,18 @@ pub(super) const METRIC_SPEED: i64 = 1;
 fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> Result<(), StoreError> {
     let hour = seen.at.as_second().div_euclid(3600);
     let cost = seen.cost.and_then(crate::units::Usd::to_pico).unwrap_or(0);
-    transaction.execute(
+    let mut tally = transaction.prepare_cached(
         "INSERT INTO tally(ep, hour, class, n, cost_pd) VALUES (?1, ?2, ?3, 1, ?4)
          ON CONFLICT(ep, hour, class) DO UPDATE SET n = n + 1, cost_pd = cost_pd + excluded.cost_pd",
-        params![endpoint, hour, seen.class.number(), cost],
     )?;
+    tally.execute(params![endpoint, hour, seen.class.number(), cost])?;
     for (metric, bin) in [(METRIC_TTFT, ttft_bin(seen)), (METRIC_SPEED, speed_bin(seen))] {
         let Some(bin) = bin else { continue };
-        transaction.execute(
+        let mut histogram = transaction.prepare_cached(
             "INSERT INTO hist(ep, metric, hour, bin, n) VALUES (?1, ?2, ?3, ?4, 1)
              ON CONFLICT(ep, metric, hour, bin) DO UPDATE SET n = n + 1",
-            params![endpoint, metric, hour, bin],
         )?;
+        histogram.execute(params![endpoint, metric, hour, bin])?;
     }
     Ok(())
 }
@@ -63,30 +78,30 @@ fn sheet_row(transaction: &Transaction<'_>, sheet: &SheetVersion) -> Result<i64,
     Ok(transaction.last_insert_rowid())
 }
 
+/// The number of an endpoint as it was called, which is written down where it is new or serves another model now.
 fn endpoint_row(transaction: &Transaction<'_>, seen: &Observation) -> Result<i64, StoreError> {
-    let values = named_params! {
-        ":provider": seen.endpoint.provider.as_str(), ":host": seen.host, ":protocol": seen.protocol.name(),
-        ":upstream": seen.endpoint.upstream_model, ":model": seen.model.as_str(), ":key": seen.key_fingerprint,
+    let find = |model: Option<&str>| {
+        let mut statement = transaction.prepare_cached(
+            "SELECT id FROM endpoint WHERE provider = ?1 AND host = ?2 AND protocol = ?3 AND upstream_model = ?4
+             AND variant = '' AND key_fp = ?5 AND (?6 IS NULL OR model = ?6)",
+        )?;
+        let (provider, upstream) = (seen.endpoint.provider.as_str(), &seen.endpoint.upstream_model);
+        let values = params![provider, seen.host, seen.protocol.name(), upstream, seen.key_fingerprint, model];
+        statement.query_row(values, |row| row.get(0)).optional()
     };
+    if let Some(known) = find(Some(seen.model.as_str()))? {
+        return Ok(known);
+    }
     transaction.execute(
         "INSERT INTO endpoint(provider, host, protocol, upstream_model, model, key_fp)
          VALUES (:provider, :host, :protocol, :upstream, :model, :key)
          ON CONFLICT(provider, host, protocol, upstream_model, variant, key_fp) DO UPDATE SET model = excluded.model",
-        values,
+        named_params! {
+            ":provider": seen.endpoint.provider.as_str(), ":host": seen.host, ":protocol": seen.protocol.name(),
+            ":upstream": seen.endpoint.upstream_model, ":model": seen.model.as_str(), ":key": seen.key_fingerprint,
+        },
     )?;
-    let id = transaction.query_row(
-        "SELECT id FROM endpoint WHERE provider = ?1 AND host = ?2 AND protocol = ?3 AND upstream_model = ?4
-         AND variant = '' AND key_fp = ?5",
-        params![
-            seen.endpoint.provider.as_str(),
-            seen.host,
-            seen.protocol.name(),
-            seen.endpoint.upstream_model,
-            seen.key_fingerprint
-        ],
-        |row| row.get(0),
-    )?;
-    Ok(id)
+    find(None)?.ok_or_else(|| StoreError("an endpoint was not written down".to_owned()))
 }
 
 /// The sources, phases and states of a cost; the position is the number in the store.
@@ -108,38 +123,35 @@ fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> R
     let to_pico = |amount: crate::units::Usd| amount.to_pico().or_else(|| amount.rounded().to_pico());
     let sheet = seen.asked.sheet.as_deref().map(|sheet| sheet_row(transaction, sheet)).transpose()?;
     let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
-    transaction.execute(
-        "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase, head_us, ttft_us, ttfa_us, decode_us, e2e_us,
-           in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok, events, reads, finish, retry_after_ms, flags,
-           cost_pd, bill_pd, cost_state, connect_us, dns_us, tcp_us, tls_us, sched_lag_us, stream_tok, n1_tok, burst_pm,
-           tok_src, effort, prompt_ver, warm_tok, room, price_ver, expect_pd, bound_pd, est_tok, streamed)
-         VALUES (:ts, :ep, :grp, :src, :class, :http, :code, :phase, :head, :ttft, :ttfa, :decode, :e2e,
-           :input, :cached, :cw5, :cw1h, :output, :reason, :events, :reads, :finish, :retry, :flags,
-           :cost, :bill, :state, :connect, :dns, :tcp, :tls, :lag, :streamed, :first, :burst, :source, :effort,
-           :prompt, :warm, :room, :sheet, :expected, :bound, :estimate, :stream)",
-        named_params! {
-            ":ts": seen.at.as_millisecond(), ":ep": endpoint, ":grp": seen.group.as_slice(),
-            ":src": place(&SOURCES, &seen.source),
-            ":class": seen.class.number(), ":http": seen.http_status, ":code": seen.code,
-            ":phase": place(&PHASES, &seen.phase), ":head": micros(seen.timings.head),
-            ":ttft": micros(seen.timings.ttft), ":ttfa": micros(seen.timings.ttfa),
-            ":decode": micros(seen.timings.decode), ":e2e": micros(seen.timings.e2e),
-            ":input": count(usage.input), ":cached": count(usage.cache_read), ":cw5": count(five_minutes),
-            ":cw1h": count(usage.cache_write_1h), ":output": count(usage.output), ":reason": count(usage.reasoning),
-            ":events": seen.events, ":reads": seen.reads, ":finish": seen.finish,
-            ":retry": millis(seen.retry_after), ":flags": seen.flags.bits(),
-            ":cost": seen.cost.and_then(crate::units::Usd::to_pico),
-            ":bill": seen.billed.and_then(crate::units::Usd::to_pico),
-            ":state": place(&COST_STATES, &seen.cost_state),
-            ":connect": micros(seen.timings.connect), ":dns": micros(seen.timings.dns),
-            ":tcp": micros(seen.timings.tcp), ":tls": micros(seen.timings.tls), ":lag": micros(seen.timings.sched_lag),
-            ":streamed": whole(seen.streamed.tokens), ":first": whole(seen.streamed.first),
-            ":burst": seen.streamed.burst_pm, ":source": seen.streamed.source.map(TokenSource::number),
-            ":effort": seen.effort, ":prompt": seen.prompt_version,
-            ":warm": count(seen.warm), ":room": headroom_text(&seen.headroom), ":sheet": sheet,
-            ":expected": seen.asked.expected.and_then(to_pico), ":bound": seen.asked.bound.and_then(to_pico),
-            ":estimate": count(seen.asked.input), ":stream": seen.asked.stream,
-        },
+    // By place, in the order of the columns: looking forty names up takes longer than writing the row.
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase,
+           head_us, ttft_us, ttfa_us, decode_us, e2e_us,
+           in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok,
+           events, reads, finish, retry_after_ms, flags,
+           cost_pd, bill_pd, cost_state, connect_us, dns_us, tcp_us, tls_us, sched_lag_us,
+           stream_tok, n1_tok, burst_pm, tok_src, effort, prompt_ver,
+           warm_tok, room, price_ver, expect_pd, bound_pd, est_tok, streamed)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?,
+           ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?)",
     )?;
+    let (times, streamed) = (&seen.timings, &seen.streamed);
+    #[rustfmt::skip]
+    let values = params![
+        seen.at.as_millisecond(), endpoint, seen.group.as_slice(), place(&SOURCES, &seen.source),
+        seen.class.number(), seen.http_status, seen.code, place(&PHASES, &seen.phase),
+        micros(times.head), micros(times.ttft), micros(times.ttfa), micros(times.decode), micros(times.e2e),
+        count(usage.input), count(usage.cache_read), count(five_minutes), count(usage.cache_write_1h),
+        count(usage.output), count(usage.reasoning),
+        seen.events, seen.reads, seen.finish, millis(seen.retry_after), seen.flags.bits(),
+        seen.cost.and_then(crate::units::Usd::to_pico), seen.billed.and_then(crate::units::Usd::to_pico),
+        place(&COST_STATES, &seen.cost_state), micros(times.connect), micros(times.dns), micros(times.tcp),
+        micros(times.tls), micros(times.sched_lag),
+        whole(streamed.tokens), whole(streamed.first), streamed.burst_pm, streamed.source.map(TokenSource::number),
+        seen.effort, seen.prompt_version,
+        count(seen.warm), headroom_text(&seen.headroom), sheet, seen.asked.expected.and_then(to_pico),
+        seen.asked.bound.and_then(to_pico), count(seen.asked.input), seen.asked.stream,
+    ];
+    statement.execute(values)?;
     Ok(())
 }

@@ -38,26 +38,32 @@ pub(super) fn warm(
 pub(super) fn keep(connection: &mut Connection, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     insert(&transaction, conversation, kept)?;
+    forget(&transaction, kept.at)?;
     transaction.commit()?;
     Ok(())
 }
 
 /// The same within a transaction of somebody else's.
 pub(super) fn insert(transaction: &Transaction<'_>, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
-    transaction.execute(
+    let mut statement = transaction.prepare_cached(
         "INSERT OR REPLACE INTO session(hash, provider, upstream_model, key_fp, protocol, tokens, at_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![
-            conversation.0.as_slice(),
-            kept.key.endpoint.provider.as_str(),
-            kept.key.endpoint.upstream_model,
-            kept.key.key_fingerprint,
-            kept.protocol.name(),
-            i64::try_from(kept.tokens.count()).unwrap_or(i64::MAX),
-            kept.at.as_millisecond(),
-        ],
     )?;
-    let oldest = kept.at.as_millisecond().saturating_sub(i64::try_from(KEPT_FOR.as_millis()).unwrap_or(i64::MAX));
-    transaction.execute("DELETE FROM session WHERE at_ms <= ?1", [oldest])?;
+    statement.execute(params![
+        conversation.0.as_slice(),
+        kept.key.endpoint.provider.as_str(),
+        kept.key.endpoint.upstream_model,
+        kept.key.key_fingerprint,
+        kept.protocol.name(),
+        i64::try_from(kept.tokens.count()).unwrap_or(i64::MAX),
+        kept.at.as_millisecond(),
+    ])?;
+    Ok(())
+}
+
+/// Forgets what is older than a day.
+pub(super) fn forget(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), StoreError> {
+    let oldest = now.as_millisecond().saturating_sub(i64::try_from(KEPT_FOR.as_millis()).unwrap_or(i64::MAX));
+    transaction.prepare_cached("DELETE FROM session WHERE at_ms <= ?1")?.execute([oldest])?;
     Ok(())
 }

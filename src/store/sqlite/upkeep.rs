@@ -24,9 +24,7 @@ pub(super) fn take_in(connection: &mut Connection, spool: &Spool) -> Result<bool
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done: Option<String> =
         transaction.query_row("SELECT v FROM meta WHERE k = 'spool'", [], |row| row.get(0)).optional()?;
-    for seen in taken.unseen(done.as_deref()) {
-        rows::keep(&transaction, &seen)?;
-    }
+    rows::keep_all(&transaction, &taken.unseen(done.as_deref()))?;
     transaction.execute("INSERT OR REPLACE INTO meta(k, v) VALUES ('spool', ?1)", [taken.mark()])?;
     transaction.commit()?;
     taken.empty()?;

@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::event::REDACTED;
-use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
+use crate::chat::{
+    ChatRequest, Media, MediaKind, MediaSource, Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult,
+};
 
 /// Image types that the API takes.
 const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
@@ -140,7 +141,7 @@ fn block(part: &Part, role: Role) -> Result<Option<Value>, &'static str> {
 }
 
 fn thought(text: &str, signature: &str) -> Value {
-    match signature.strip_prefix(REDACTED) {
+    match signature.strip_prefix(REDACTED_THINKING) {
         Some(data) => json!({ "type": "redacted_thinking", "data": data }),
         None => json!({ "type": "thinking", "thinking": text, "signature": signature }),
     }

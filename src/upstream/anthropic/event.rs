@@ -7,13 +7,9 @@ use serde_json::Value;
 
 use super::usage::Counts;
 use crate::catalog::ErrorFamily;
-use crate::chat::{ChatEvent, Finish};
+use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
 use crate::upstream::DecodeError;
 use crate::upstream::body::{failed, unreadable};
-
-/// What stands before the data of a redacted thought in [`ChatEvent::Signature`], and in the signature of the thought that
-/// is made of it: so it comes back as what it was. The API's own signatures are Base64, which has no colon.
-pub(super) const REDACTED: &str = "redacted_thinking:";
 
 /// A message as far as it has been read.
 #[derive(Debug)]
@@ -59,6 +55,7 @@ struct ToolUse {
     id: String,
     name: String,
     input: Option<Value>,
+    signature: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -192,7 +189,7 @@ impl Answer {
             }
             "redacted_thinking" => {
                 let data = from::<Redacted>(block, "a redacted_thinking block")?.data;
-                out.push(signed(format!("{REDACTED}{data}")));
+                out.push(signed(format!("{REDACTED_THINKING}{data}")));
             }
             "tool_use" => {
                 let tool: ToolUse = from(block, "a tool_use block")?;
@@ -203,6 +200,9 @@ impl Answer {
                 };
                 let (id, name) = (Some(tool.id), Some(tool.name));
                 out.push(ChatEvent::ToolCall { index: self.calls, id, name, arguments });
+                if let Some(signature) = tool.signature {
+                    out.push(ChatEvent::Signature { index: Some(self.calls), signature });
+                }
                 call = Some(self.calls);
                 self.calls = self.calls.saturating_add(1);
             }
@@ -221,7 +221,12 @@ impl Answer {
                 push(ChatEvent::Reasoning, from::<ThinkingPiece>(delta, "a thinking_delta")?.thinking, out);
             }
             "signature_delta" => {
-                push(signed, from::<SignaturePiece>(delta, "a signature_delta")?.signature, out);
+                let signature = from::<SignaturePiece>(delta, "a signature_delta")?.signature;
+                // A gateway may hand on what another's call was signed with.
+                let call = self.blocks.get(&index).copied().flatten();
+                if !signature.is_empty() {
+                    out.push(ChatEvent::Signature { index: call, signature });
+                }
             }
             "input_json_delta" => {
                 let arguments = from::<JsonPiece>(delta, "an input_json_delta")?.partial_json;
@@ -247,7 +252,7 @@ impl Answer {
     fn used(&mut self, usage: Option<Value>, is_start: bool, out: &mut Vec<ChatEvent>) {
         let Some(usage) = usage else { return };
         match Counts::read(usage) {
-            Some(counts) if is_start => self.counts.grow(counts.without_output()),
+            Some(counts) if is_start => self.counts.grow(counts.at_start()),
             Some(counts) => self.counts.grow(counts),
             None if self.counts.output_tokens.take().is_none() => return,
             None => {}

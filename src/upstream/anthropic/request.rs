@@ -1,12 +1,13 @@
 //! The body of a request, and what it cannot hold.
 
+use http::HeaderValue;
 use serde_json::{Map, Value, json};
 
 use super::super::body::merge;
 use super::super::{Call, EncodeError};
 use super::think::{Thinking, thinking};
 use super::{blocks, schema};
-use crate::catalog::{Capability, Prefill};
+use crate::catalog::{Capability, Prefill, Protocol};
 use crate::chat::{ChatRequest, Tool, ToolChoice};
 use crate::units::Tokens;
 
@@ -14,6 +15,17 @@ use crate::units::Tokens;
 const RESERVED: [&str; 3] = ["model", "messages", "stream"];
 /// Parameters that the newest version of the API does not know any more.
 const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
+
+/// The header that switches on what is not yet part of the API, under which name a client's wish for it comes too.
+pub(super) const BETA: &str = "anthropic-beta";
+
+/// Hands on what a client wants switched on.
+pub(super) fn beta(request: &ChatRequest, headers: &mut http::HeaderMap) {
+    let wished = request.native.iter().filter(|native| native.name == BETA);
+    for value in wished.filter_map(|native| HeaderValue::from_str(native.value.as_str()?).ok()) {
+        headers.append(BETA, value);
+    }
+}
 
 /// What cannot be said: by the dialect, or by this endpoint in it.
 pub(super) fn lacks(call: &Call<'_>) -> Vec<&'static str> {
@@ -27,8 +39,9 @@ pub(super) fn lacks(call: &Call<'_>) -> Vec<&'static str> {
 
 /// Whether the request holds a parameter of sampling, which decides about the version.
 pub(super) fn samples(request: &ChatRequest) -> bool {
-    let in_extra = |name: &&str| request.extra.contains_key(*name);
-    request.temperature.is_some() || request.top_p.is_some() || SAMPLING.iter().any(in_extra)
+    let is_set =
+        |name: &&str| request.extra.contains_key(*name) || request.native.iter().any(|native| native.name == *name);
+    request.temperature.is_some() || request.top_p.is_some() || SAMPLING.iter().any(is_set)
 }
 
 /// Whether an answer can be gone on with: it needs no mark, but neither may the model think before it, nor may a tool be
@@ -93,6 +106,11 @@ pub(super) fn body(call: &Call<'_>) -> Result<Map<String, Value>, EncodeError> {
     }
     if let Some(answer) = &request.schema {
         output.insert("format".into(), json!({ "type": "json_schema", "schema": schema::accepted(&answer.schema) }));
+    }
+    for native in
+        request.native.iter().filter(|native| native.name != BETA && native.is_of(Protocol::AnthropicMessages))
+    {
+        body.entry(native.name).or_insert_with(|| native.value.clone());
     }
     merge(&mut body, &request.extra, &RESERVED);
     // A caller's own part of it does not drop the others.

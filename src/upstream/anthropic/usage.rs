@@ -45,9 +45,11 @@ impl Counts {
         Some(counts)
     }
 
-    /// The same without the output.
-    pub(super) fn without_output(self) -> Self {
-        Self { output_tokens: None, ..self }
+    /// What of it counts at the beginning of a stream. The output is a placeholder there; and of those who do not know the
+    /// input yet, since no prompt has none, so is a 0.
+    pub(super) fn at_start(self) -> Self {
+        let is_known = self.input_tokens != Some(0) || self.cache_read_input_tokens.is_some_and(|read| read > 0);
+        Self { output_tokens: None, input_tokens: self.input_tokens.filter(|_| is_known), ..self }
     }
 
     /// Takes later counts in. They are cumulative, so a smaller one is some server's placeholder.

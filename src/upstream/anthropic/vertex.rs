@@ -44,6 +44,7 @@ impl Adapter for VertexAnthropic {
         let model = path_segment(&call.endpoint.id.upstream_model)?;
         let verb = if call.request.stream { "streamRawPredict" } else { "rawPredict" };
         let mut encoded = post(call, &format!("/models/{model}:{verb}"), &body)?;
+        request::beta(call.request, encoded.headers_mut());
         encoded.headers_mut().remove(VERSION_HEADER);
         Ok(encoded)
     }

@@ -270,7 +270,7 @@ fn failures_have_a_status_a_class_an_owner_and_a_fix() {
     x-openmux-attempts: 2
     x-openmux-decision-id: ID
 
-    {"error":{"message":"all 2 attempts failed; the last: beta is limiting the gateway's key: slow down","type":"rate_limit_error","param":null,"code":"rate_limited","class":"rate_limited","owner":"your key","fix":"wait, or set a key for another provider","retry_after":600,"previous_errors":[{"provider":"alpha","upstream_model":"tiny-1","class":"auth","http_status":401,"message":"no such key","request_id":null,"ttft_ms":null,"ms":N,"cost_state":"none"},{"provider":"beta","upstream_model":"tiny-1","class":"rate_limited","http_status":429,"message":"slow down","request_id":null,"ttft_ms":null,"ms":N,"cost_state":"none"}]}}
+    {"error":{"message":"all 2 attempts failed; the last: beta is limiting the gateway's key: slow down","type":"rate_limit_error","param":null,"code":"rate_limited","class":"rate_limited","owner":"your key","fix":"wait, or set a key for another provider","retry_after":600,"previous_errors":[{"provider":"alpha","upstream_model":"tiny-1","class":"auth","http_status":401,"ms":N,"request_id":null,"message":"no such key","cost_state":"none","ttft_ms":null},{"provider":"beta","upstream_model":"tiny-1","class":"rate_limited","http_status":429,"ms":N,"request_id":null,"message":"slow down","cost_state":"none","ttft_ms":null}]}}
     "#);
     for (script, status, code, kind) in [
         (

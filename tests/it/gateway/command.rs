@@ -52,7 +52,14 @@ fn both_calls_run_without_a_key_and_without_a_network() {
     let output = served.running.wait();
     assert_eq!(output.code, Some(143), "{}", output.snapshot());
     let lines: Vec<&str> = output.stderr.lines().collect();
-    assert!(lines.iter().any(|line| *line == format!("listening on http://{}/v1 (OpenAI-compatible; Ctrl-C stops it)", served.addr)), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| *line
+            == format!(
+                "listening on http://{}/v1 (for clients of OpenAI and Anthropic; Ctrl-C stops it)",
+                served.addr
+            )),
+        "{lines:?}"
+    );
     assert_eq!(lines.iter().filter(|line| line.starts_with('{')).count(), 3, "a line each: {lines:?}");
     assert!(!output.stderr.contains("Hello!"), "{}", output.stderr);
 }
@@ -105,7 +112,8 @@ fn it_listens_beyond_this_machine_with_a_token_alone() {
 
     --- stderr
     error: will not listen beyond this machine without a token
-      fix:  --token-env NAME or --token-file FILE, or --listen 127.0.0.1:PORT
+      fix:  --token-env NAME, --token-file FILE or --tokens FILE, or --listen
+            127.0.0.1:PORT
     ");
     let empty = home.openmux(["--sandbox", "serve", "--listen", "0.0.0.0:0", "--token-env", "NOT_SET"]).run();
     insta::assert_snapshot!(empty.snapshot(), @r"

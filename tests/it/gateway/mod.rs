@@ -1,12 +1,19 @@
 //! The gateway over real HTTP: in this process before scripted providers, and as the command before simulated ones.
 
+mod asked;
 mod chat;
 mod command;
 mod dialects;
 mod fallback;
 mod law;
 mod lookups;
+mod messages;
+mod pressure;
+mod renew;
+mod responses;
+mod sdk;
 mod shared;
+mod soak;
 mod stream;
 mod tokens;
 mod wire;
@@ -30,6 +37,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::support::overlay::{NAMES, key_variable, serving};
+use super::support::schemas;
 use super::support::server::Server;
 
 #[expect(clippy::disallowed_methods, reason = "the tests' gateway lives now")]
@@ -62,15 +70,22 @@ impl World {
 
     /// Before providers that serve one model each, `acme/` before its name.
     fn serving(servers: Vec<(Server, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let overlay = serving(servers.iter().map(|(server, model)| (server, *model)), protocol);
+        let places = servers.iter().map(|(server, model)| (server.base_url(), *model)).collect();
+        let mut world = Self::at(places, protocol, change);
+        world.servers = servers.into_iter().map(|(server, _)| server).collect();
+        world
+    }
+
+    /// Before providers at these addresses, each with the model that it serves.
+    fn at(places: Vec<(String, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let overlay = serving(places, protocol);
         let overlay = Overlay::parse("private.toml", &overlay).unwrap();
-        let servers: Vec<Server> = servers.into_iter().map(|(server, _)| server).collect();
         let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
         let owned = Owned {
-            retries: Mutex::default(),
+            retries: Arc::default(),
             catalog: Catalog::builtin().with_overlays(vec![overlay]).unwrap(),
-            store: Box::new(Behind::open(&folder.path().join("obs.db")).unwrap().0),
+            store: Arc::new(Behind::open(&folder.path().join("obs.db")).unwrap().0),
             keys: Keyring { vars: Vars::new(NAMES.iter().map(key)), ..Keyring::default() },
             now,
             sandbox: None,
@@ -92,7 +107,7 @@ impl World {
                 serving.run(async { drop(stopped.await) }, Duration::from_secs(20)).await
             })
         });
-        Self { addr, servers, log, folder, stop: Some(stop), thread: Some(thread) }
+        Self { addr, servers: Vec::new(), log, folder, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Asks for a chat.
@@ -157,8 +172,13 @@ impl Response {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
+    /// The body; a document of ours (`route.explain/1`) is what its schema says.
     fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+        let value: Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body));
+        if value["schema"].is_string() {
+            schemas::assert_kept(&[], &format!("{value}\n"), "");
+        }
+        value
     }
 
     /// The error's member of that name.
@@ -168,7 +188,7 @@ impl Response {
 
     /// The data of each event of a stream.
     fn events(&self) -> Vec<String> {
-        self.body.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).map(str::to_owned).collect()
+        self.body.lines().filter_map(|line| line.strip_prefix("data: ")).map(str::to_owned).collect()
     }
 
     /// Status, our own headers and the body as one text, without what differs from run to run.
@@ -194,7 +214,7 @@ fn stable(text: &str) -> String {
         rest = &rest[at + word.len()..];
     }
     out.push_str(rest);
-    for name in ["created", "ttft_ms", "ms"] {
+    for name in ["created", "created_at", "ttft_ms", "ms"] {
         let key = format!("\"{name}\":");
         let mut parts = out.split(&*key);
         let mut whole = parts.next().unwrap_or_default().to_owned();

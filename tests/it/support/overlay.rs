@@ -9,14 +9,14 @@ pub(crate) const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 /// An overlay in which they speak this protocol, each dearer than the one before.
 pub(crate) fn overlay(servers: &[Server], protocol: &str) -> String {
-    serving(servers.iter().map(|server| (server, "tiny")), protocol)
+    serving(servers.iter().map(|server| (server.base_url(), "tiny")), protocol)
 }
 
-/// The same where each serves a model of its own, `acme/` before its name.
-pub(crate) fn serving<'a>(servers: impl IntoIterator<Item = (&'a Server, &'a str)>, protocol: &str) -> String {
+/// The same of addresses, where each serves a model of its own, `acme/` before its name.
+pub(crate) fn serving<'a>(places: impl IntoIterator<Item = (String, &'a str)>, protocol: &str) -> String {
     let mut overlay = String::new();
-    for (at, ((server, model), name)) in servers.into_iter().zip(NAMES).enumerate() {
-        let (base, price) = (server.base_url(), 1 + 20 * at);
+    for (at, ((base, model), name)) in places.into_iter().zip(NAMES).enumerate() {
+        let price = 1 + 20 * at;
         writeln!(
             overlay,
             "[provider.{name}]\nprotocol = \"{protocol}\"\nbase_url = \"{base}/v1\"\nkey_env = \"{}\"\n\

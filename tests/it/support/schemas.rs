@@ -11,6 +11,8 @@ use serde_json::Value;
 /// A document's schema closed, and that of one row of it where it has rows.
 struct Held {
     whole: Validator,
+    /// Of a document that is one of several objects each, by its `type`.
+    kinds: BTreeMap<String, Validator>,
     row: Option<Validator>,
     /// The same without required members in rows: what `--fields` leaves.
     chosen: Validator,
@@ -23,6 +25,7 @@ static HELD: LazyLock<BTreeMap<&'static str, Held>> = LazyLock::new(|| {
         let chosen = without_required(whole.clone());
         Held {
             row: row(&whole).map(|row| validator(&row)),
+            kinds: kinds(&whole),
             whole: validator(&whole),
             chosen_row: row(&chosen).map(|row| validator(&row)),
             chosen: validator(&chosen),
@@ -76,7 +79,9 @@ pub(crate) fn broken(args: &[String], stdout: &str, stderr: &str) -> Option<Stri
 /// How a value differs from a document's schema.
 fn against(name: &str, value: &Value, which: impl Fn(&'static Held) -> Option<&'static Validator>) -> Option<String> {
     let Some(held) = HELD.get(name) else { return Some(format!("there is no schema {name}")) };
-    let validator = which(held)?;
+    // What the one object lacks that was meant says more than that it is none of several.
+    let kind = value.get("type").and_then(Value::as_str).and_then(|kind| held.kinds.get(kind));
+    let validator = kind.or_else(|| which(held))?;
     let told: Vec<String> =
         validator.iter_errors(value).take(3).map(|error| format!("{}: {error}", error.instance_path())).collect();
     let told = if told.is_empty() { inexact(value) } else { Some(told.join("\n")) };
@@ -161,6 +166,16 @@ fn row(whole: &Value) -> Option<Value> {
     Some(serde_json::json!({ "$ref": items["$ref"], "$defs": whole["$defs"] }))
 }
 
+fn kinds(whole: &Value) -> BTreeMap<String, Validator> {
+    let each = whole["oneOf"].as_array().into_iter().flatten().map(|one| {
+        let name = one["$ref"].as_str().unwrap().strip_prefix("#/$defs/").unwrap();
+        let kind = whole["$defs"][name]["properties"]["type"]["const"].as_str().unwrap();
+        let schema = serde_json::json!({ "$ref": one["$ref"], "$defs": whole["$defs"] });
+        (kind.to_owned(), validator(&schema))
+    });
+    each.collect()
+}
+
 fn validator(schema: &Value) -> Validator {
     jsonschema::options().build(schema).unwrap_or_else(|error| panic!("no schema: {error}\n{schema}"))
 }
@@ -196,7 +211,8 @@ mod tests {
         assert_eq!(told("usage -o jsonl --fields requests", "{\"requests\":1}\n", ""), "");
         assert!(told("usage -o jsonl --fields request", "{\"request\":1}\n", "").contains("unexpected"));
         assert_eq!(told("chat hi -o jsonl", "{\"type\":\"text\",\"text\":\"a\"}\n", ""), "");
-        assert!(!told("chat hi -o jsonl", "{\"type\":\"text\",\"test\":\"a\"}\n", "").is_empty());
+        assert!(told("chat hi -o jsonl", "{\"type\":\"text\",\"test\":\"a\"}\n", "").contains("'test' was unexpected"));
+        assert!(!told("chat hi -o jsonl", "{\"type\":\"texts\",\"text\":\"a\"}\n", "").is_empty());
         let error = "{\"error\":{\"code\":\"usage\",\"exit\":2,\"message\":\"m\",\"a_fact\":\"f\"}}\n";
         assert_eq!(told("usage -o json", "", error), "");
         assert!(told("usage -o json", "", &error.replace("\"f\"", "[1]")).contains("a_fact"));

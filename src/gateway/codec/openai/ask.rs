@@ -2,22 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::json::{Wrong, flag, needed, object, only, text};
+use super::super::Asked;
+use super::super::json::{Wrong, count, flag, list, needed, number, object, only, set, text};
+use super::chunk::Completions;
 use super::messages::messages;
-use super::tools::{is_name, tool};
+use super::tools::{chosen, is_name, tools};
 use crate::catalog::{ModelId, Protocol};
 use crate::chat::{AnswerSchema, ChatRequest, Effort, Native, Tool, ToolChoice};
-
-/// A request as it was asked.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    /// The model as it was named; [`Asked::request`] holds the same, unresolved.
-    pub model: String,
-    /// The request.
-    pub request: ChatRequest,
-    /// Whether a stream is to end with what was used.
-    pub include_usage: bool,
-}
 
 /// Parameters that have a place in the canonical form.
 const OWN: [&str; 16] = [
@@ -57,6 +48,10 @@ const NATIVE: [(&str, bool); 13] = [
     ("repetition_penalty", false),
 ];
 
+/// Marks of an account's own are the same in OpenAI's other dialect.
+const BOTH: &[Protocol] = &[Protocol::OpenaiChat, Protocol::OpenaiResponses];
+const HERE: &[Protocol] = &[Protocol::OpenaiChat];
+
 /// The request in a body.
 ///
 /// # Errors
@@ -74,7 +69,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
     if body.get("n").is_some_and(|n| !n.is_null() && n.as_u64() != Some(1)) {
         return Err("n: only one answer can be asked for".to_owned());
     }
-    let tools = tools(body)?;
+    let tools = tools(list(body, "tools", "")?)?;
     let request = ChatRequest {
         max_tokens: limit(body)?,
         temperature: number(body, "temperature")?,
@@ -93,14 +88,14 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
             .into_iter()
             .filter_map(|(name, hint)| {
                 let value = set(body, name)?.clone();
-                Some(Native { protocol: Protocol::OpenaiChat, name, value, hint })
+                Some(Native { protocols: if hint && name != "store" { BOTH } else { HERE }, name, value, hint })
             })
             .collect(),
         stream: flag(body, "stream", "").map_err(placed)?.unwrap_or(false),
         ..ChatRequest::new(ModelId::new(model.clone()), messages)
     };
-    let include_usage = include_usage(body, request.stream)?;
-    Ok(Asked { model, request, include_usage })
+    let voice = Completions { include_usage: include_usage(body, request.stream)? };
+    Ok(Asked { model, request, voice: Box::new(voice) })
 }
 
 /// At the root there is nothing before the dot.
@@ -108,29 +103,9 @@ fn placed(wrong: Wrong) -> Wrong {
     wrong.trim_start_matches('.').to_owned()
 }
 
-/// A member that says something.
-fn set<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    body.get(name).filter(|value| !value.is_null())
-}
-
-fn number(body: &Map<String, Value>, name: &str) -> Result<Option<serde_json::Number>, Wrong> {
-    match set(body, name) {
-        None => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(number.clone())),
-        Some(_) => Err(format!("{name}: not a number")),
-    }
-}
-
 /// The output limit, under its older or its newer name.
 fn limit(body: &Map<String, Value>) -> Result<Option<u64>, Wrong> {
-    let one = |name: &str| match set(body, name) {
-        None => Ok(None),
-        Some(value) => match value.as_u64() {
-            Some(limit) if limit > 0 => Ok(Some(limit)),
-            _ => Err(format!("{name}: not a whole number above 0")),
-        },
-    };
-    match (one("max_completion_tokens")?, one("max_tokens")?) {
+    match (count(body, "max_completion_tokens")?, count(body, "max_tokens")?) {
         (Some(one), Some(other)) if one != other => {
             Err("max_tokens: max_completion_tokens says something else".to_owned())
         }
@@ -148,30 +123,7 @@ fn stops(body: &Map<String, Value>) -> Result<Vec<String>, Wrong> {
     texts.ok_or_else(|| "stop: neither a text nor a list of texts".to_owned())
 }
 
-fn tools(body: &Map<String, Value>) -> Result<Vec<Tool>, Wrong> {
-    let items = match set(body, "tools") {
-        None => return Ok(Vec::new()),
-        Some(Value::Array(items)) => items,
-        Some(_) => return Err("tools: not an array".to_owned()),
-    };
-    let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
-    for (at, item) in items.iter().enumerate() {
-        // Whether it is a schema the provider says: compiling one takes longer than everything else here.
-        let tool = tool(item, &format!("tools[{at}]"), |_| Ok(()))?;
-        if tools.iter().any(|known| known.name == tool.name) {
-            return Err(format!("tools[{at}]: there are two tools called \"{}\"", tool.name));
-        }
-        tools.push(tool);
-    }
-    Ok(tools)
-}
-
 fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Option<ToolChoice>, Wrong> {
-    let named = |name: &str| {
-        let known = tools.iter().any(|tool| tool.name == name);
-        let stranger = || format!("tool_choice: no tool is called \"{name}\"");
-        known.then(|| ToolChoice::Named(name.to_owned())).ok_or_else(stranger)
-    };
     Ok(Some(match set(body, "tool_choice") {
         None => return Ok(None),
         Some(Value::String(word)) => match word.as_str() {
@@ -189,7 +141,7 @@ fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Option<ToolChoice
             }
             let function = object(fields.get("function").unwrap_or(&Value::Null), "tool_choice.function")?;
             only(function, "tool_choice.function", &["name"])?;
-            named(needed(function, "name", "tool_choice.function")?)?
+            chosen(needed(function, "name", "tool_choice.function")?, tools)?
         }
     }))
 }
@@ -206,29 +158,45 @@ fn schema(body: &Map<String, Value>) -> Result<Option<AnswerSchema>, Wrong> {
         "json_schema" => {
             let at = "response_format.json_schema";
             let wrapped = object(fields.get("json_schema").unwrap_or(&Value::Null), at)?;
-            only(wrapped, at, &["name", "schema", "strict", "description"])?;
-            let name = needed(wrapped, "name", at)?;
-            if !is_name(name) {
-                return Err(format!("{at}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
-            }
-            let mut schema = wrapped.get("schema").cloned().unwrap_or(Value::Null);
-            let members = schema.as_object_mut().ok_or_else(|| format!("{at}.schema: not an object"))?;
-            if let Some(description) = text(wrapped, "description", at)? {
-                members.entry("description").or_insert_with(|| description.into());
-            }
-            // Whether it is asked for in strict mode follows from the schema, at each provider.
-            flag(wrapped, "strict", at)?;
-            Ok(Some(AnswerSchema { name: name.to_owned(), schema }))
+            schema_of(wrapped, &["name", "schema", "strict", "description"], at).map(Some)
         }
         other => Err(format!("{at}.type: \"{other}\" is none of text, json_object, json_schema")),
     }
 }
 
+/// A schema with its name; `known` is what may stand beside it.
+///
+/// # Errors
+/// What is wrong, with its place.
+pub(crate) fn schema_of(wrapped: &Map<String, Value>, known: &[&str], at: &str) -> Result<AnswerSchema, Wrong> {
+    only(wrapped, at, known)?;
+    let name = needed(wrapped, "name", at)?;
+    if !is_name(name) {
+        return Err(format!("{at}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
+    }
+    let mut schema = wrapped.get("schema").cloned().unwrap_or(Value::Null);
+    let members = schema.as_object_mut().ok_or_else(|| format!("{at}.schema: not an object"))?;
+    if let Some(description) = text(wrapped, "description", at)? {
+        members.entry("description").or_insert_with(|| description.into());
+    }
+    // Whether it is asked for in strict mode follows from the schema, at each provider.
+    flag(wrapped, "strict", at)?;
+    Ok(AnswerSchema { name: name.to_owned(), schema })
+}
+
 fn effort(body: &Map<String, Value>) -> Result<Option<Effort>, Wrong> {
-    let Some(word) = text(body, "reasoning_effort", "").map_err(placed)? else { return Ok(None) };
+    let word = text(body, "reasoning_effort", "").map_err(placed)?;
+    word.map(|word| level(word, "reasoning_effort")).transpose()
+}
+
+/// A level of effort by its word.
+///
+/// # Errors
+/// There is none of that word; `at` is its place.
+pub(crate) fn level(word: &str, at: &str) -> Result<Effort, Wrong> {
     let known = Effort::WORDS.into_iter().find(|effort| effort.word() == Some(word));
     let words = || Effort::WORDS.into_iter().filter_map(Effort::word).collect::<Vec<_>>().join(", ");
-    known.map(Some).ok_or_else(|| format!("reasoning_effort: \"{word}\" is none of {}", words()))
+    known.ok_or_else(|| format!("{at}: \"{word}\" is none of {}", words()))
 }
 
 fn include_usage(body: &Map<String, Value>, stream: bool) -> Result<bool, Wrong> {
@@ -265,8 +233,9 @@ mod tests {
                "tool_choice":{"type":"function","function":{"name":"w"}},"user":"u-1","top_k":5,"logprobs":null,
                "response_format":{"type":"json_schema","json_schema":{"name":"s","strict":true,"schema":{"type":"object"}}}"#,
         );
-        let Asked { model, request, include_usage } = all.unwrap();
-        assert_eq!((model.as_str(), request.stream, include_usage), ("a/b", true, true));
+        let Asked { model, request, voice } = all.unwrap();
+        assert_eq!((model.as_str(), request.stream), ("a/b", true));
+        assert_eq!(format!("{voice:?}"), "Completions { include_usage: true }");
         assert_eq!((request.max_tokens, request.seed, request.effort), (Some(7), Some(-3), Some(Effort::Low)));
         assert_eq!(request.temperature.unwrap().to_string(), "0.70", "the literal itself");
         assert_eq!((request.stop, request.parallel_tools), (vec!["END".to_owned()], Some(false)));

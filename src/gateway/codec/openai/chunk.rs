@@ -4,10 +4,33 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::super::{Ended, Stream, answer_id, quoted};
-use super::whole::{error, finish_reason, usage};
+use super::super::answer::call_id;
+use super::super::{Dialect, Ended, Stream, Voice, quoted};
+use super::whole::{completion, error, finish_reason, usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
+
+/// How a request's answer is put.
+#[derive(Debug, Clone, Copy)]
+pub struct Completions {
+    /// Whether a stream is to end with what was used.
+    pub include_usage: bool,
+}
+
+impl Voice for Completions {
+    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> Value {
+        completion(events, ended)
+    }
+
+    fn include_usage(&mut self) {
+        self.include_usage = true;
+    }
+
+    fn stream(&self, decision: &str, created: i64, model: &str) -> Box<dyn Stream> {
+        let id = Dialect::OpenaiChat.answer_id(decision);
+        Box::new(Chunks::new(&id, created, model, self.include_usage))
+    }
+}
 
 /// One stream.
 #[derive(Debug)]
@@ -27,7 +50,7 @@ impl Chunks {
     }
 
     /// A chunk with this delta, whose braces are left out.
-    fn chunk(&mut self, delta: &str, finish: Option<&(Finish, String)>, out: &mut String) {
+    fn chunk(&mut self, delta: &str, finish: Option<&(Finish, String)>, dropped: &[String], out: &mut String) {
         out.push_str(&self.head);
         out.push_str("{\"index\":0,\"delta\":{");
         if !self.begun {
@@ -44,7 +67,11 @@ impl Chunks {
                 let _ = write!(out, "\"{}\",\"native_finish_reason\":{native}", finish_reason(*finish));
             }
         }
-        out.push_str(if self.include_usage { "}],\"usage\":null}\n\n" } else { "}]}\n\n" });
+        out.push_str("}]");
+        if !dropped.is_empty() {
+            let _ = write!(out, ",\"dropped\":{}", Value::from(dropped));
+        }
+        out.push_str(if self.include_usage { ",\"usage\":null}\n\n" } else { "}\n\n" });
     }
 }
 
@@ -59,7 +86,7 @@ fn head(id: &str, created: i64, model: &str) -> String {
 
 impl Stream for Chunks {
     fn falls_back(&mut self, decision: &str, created: i64, model: &str) {
-        self.head = head(&answer_id(decision), created, model);
+        self.head = head(&Dialect::OpenaiChat.answer_id(decision), created, model);
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
@@ -70,7 +97,7 @@ impl Stream for Chunks {
                 let mut call = format!("\"tool_calls\":[{{\"index\":{index}");
                 if let Some(name) = name {
                     // Some providers give none; a result has to name it.
-                    let id = id.clone().unwrap_or_else(|| format!("call_{index}"));
+                    let id = id.clone().unwrap_or_else(|| call_id(index));
                     let _ = write!(call, ",\"id\":{},\"type\":\"function\"", quoted(&id));
                     let _ = write!(call, ",\"function\":{{\"name\":{},", quoted(name));
                 } else {
@@ -89,12 +116,12 @@ impl Stream for Chunks {
             }
             ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) => return,
         };
-        self.chunk(&delta, None, out);
+        self.chunk(&delta, None, &[], out);
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {
         let finish = self.finish.take();
-        self.chunk("", finish.as_ref(), out);
+        self.chunk("", finish.as_ref(), &ended.dropped, out);
         if self.include_usage || ended.metadata.is_some() {
             out.push_str(&self.head);
             let _ = write!(out, "],\"provider\":{}", quoted(&ended.provider));

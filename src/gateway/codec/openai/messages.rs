@@ -5,16 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::super::json::{Wrong, flag, needed, object, only, parse, text};
-use super::super::media::{MOST, Sniffed, sniff};
+use super::super::media::{located, source};
 use super::tools::is_name;
 use crate::catalog::{Protocol, ProviderId};
-use crate::chat::{Media, MediaKind, MediaSource, Message, Origin, Part, Role, ToolCall, ToolResult};
+use crate::chat::{MediaKind, Message, Origin, Part, Role, ToolCall, ToolResult};
 
 /// The messages of a document.
 ///
@@ -65,9 +62,23 @@ fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Res
 
 /// The model's own turn: what it thought, what it said, what it called.
 fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {
-    let known = ["role", "content", "reasoning", "reasoning_content", "signature", "tool_calls", "refusal", "origin"];
-    only(fields, at, &known)?;
-    let mut parts = reasoning(fields, at)?;
+    const KNOWN: [&str; 9] = [
+        "role",
+        "content",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_details",
+        "signature",
+        "tool_calls",
+        "refusal",
+        "origin",
+    ];
+    only(fields, at, &KNOWN)?;
+    // What is there one by one is there in one text too.
+    let mut parts = match details(fields, at)? {
+        Some(thoughts) => thoughts,
+        None => reasoning(fields, at)?,
+    };
     if !matches!(fields.get("content"), None | Some(Value::Null)) {
         parts.extend(content(fields, at)?);
     }
@@ -111,6 +122,31 @@ fn reasoning(fields: &Map<String, Value>, at: &str) -> Result<Vec<Part>, Wrong> 
     Ok(vec![Part::Reasoning { text: plain.to_owned(), signature: signature.map(str::to_owned) }])
 }
 
+/// Thoughts one by one, as OpenRouter and our own answers tell them: `reasoning_details`.
+fn details(fields: &Map<String, Value>, at: &str) -> Result<Option<Vec<Part>>, Wrong> {
+    let at = format!("{at}.reasoning_details");
+    let items = match fields.get("reasoning_details") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(items)) if items.is_empty() => return Ok(None),
+        Some(Value::Array(items)) => items,
+        Some(_) => return Err(format!("{at}: not an array")),
+    };
+    let thought = |(index, item): (usize, &Value)| {
+        let at = format!("{at}[{index}]");
+        let fields = object(item, &at)?;
+        only(fields, &at, &["type", "text", "summary", "data", "signature", "id", "format", "index"])?;
+        let (words, signature) = match needed(fields, "type", &at)? {
+            "reasoning.text" => ("text", "signature"),
+            "reasoning.summary" => ("summary", "signature"),
+            "reasoning.encrypted" => ("text", "data"),
+            other => return Err(format!("{at}.type: \"{other}\" is none of reasoning.text, .summary, .encrypted")),
+        };
+        let signature = text(fields, signature, &at)?.map(str::to_owned);
+        Ok(Part::Reasoning { text: text(fields, words, &at)?.unwrap_or_default().to_owned(), signature })
+    };
+    items.iter().enumerate().map(thought).collect::<Result<_, _>>().map(Some)
+}
+
 /// Who made the turn's signatures: `origin`, as our own answers say it.
 fn origin(fields: &Map<String, Value>, at: &str) -> Result<Option<Origin>, Wrong> {
     let at = format!("{at}.origin");
@@ -135,22 +171,30 @@ fn call(value: &Value, at: &str) -> Result<ToolCall, Wrong> {
     if !is_name(name) {
         return Err(format!("{inner}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
     }
-    let arguments = match function.get("arguments") {
-        None | Some(Value::Null) => "{}".to_owned(),
-        Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
-        Some(Value::String(text)) => {
-            serde_json::from_str::<Map<String, Value>>(text)
-                .map_err(|error| format!("{inner}.arguments: not the text of a JSON object: {error}"))?;
-            text.clone()
-        }
-        Some(object @ Value::Object(_)) => object.to_string(),
-        Some(_) => return Err(format!("{inner}.arguments: not the text of a JSON object")),
-    };
+    let arguments = arguments_of(function, &inner)?;
     Ok(ToolCall {
         id: needed(fields, "id", at)?.to_owned(),
         name: name.to_owned(),
         arguments,
         signature: text(fields, "signature", at)?.map(str::to_owned),
+    })
+}
+
+/// The arguments of a call: the text of a JSON object, or one.
+///
+/// # Errors
+/// They are neither; `at` is the place of the call.
+pub(crate) fn arguments_of(fields: &Map<String, Value>, at: &str) -> Result<String, Wrong> {
+    Ok(match fields.get("arguments") {
+        None | Some(Value::Null) => "{}".to_owned(),
+        Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
+        Some(Value::String(text)) => {
+            serde_json::from_str::<Map<String, Value>>(text)
+                .map_err(|error| format!("{at}.arguments: not the text of a JSON object: {error}"))?;
+            text.clone()
+        }
+        Some(object @ Value::Object(_)) => object.to_string(),
+        Some(_) => return Err(format!("{at}.arguments: not the text of a JSON object")),
     })
 }
 
@@ -233,7 +277,7 @@ fn reasoning_part(fields: &Map<String, Value>, at: &str) -> Result<Part, Wrong> 
 }
 
 /// OpenAI's image: an address, or an object with one. `detail` other than `auto` is no part of the canonical form.
-fn image_url(value: &Value, at: &str) -> Result<Part, Wrong> {
+pub(crate) fn image_url(value: &Value, at: &str) -> Result<Part, Wrong> {
     let url = match value {
         Value::String(url) => url.as_str(),
         _ => {
@@ -248,73 +292,10 @@ fn image_url(value: &Value, at: &str) -> Result<Part, Wrong> {
     located(url, Some(MediaKind::Image), None, &format!("{at}.url"))
 }
 
-/// Anthropic's source: base64, an address, or (for documents) text.
-fn source(kind: &str, value: &Value, name: Option<String>, at: &str) -> Result<Part, Wrong> {
-    let fields = object(value, at)?;
-    only(fields, at, &["type", "media_type", "data", "url"])?;
-    let wanted = if kind == "image" { MediaKind::Image } else { MediaKind::Pdf };
-    match needed(fields, "type", at)? {
-        "base64" => decoded(needed(fields, "data", at)?, Some(wanted), name, &format!("{at}.data")),
-        "url" => located(needed(fields, "url", at)?, Some(wanted), name, &format!("{at}.url")),
-        "text" if kind == "document" => Ok(Part::Text(needed(fields, "data", at)?.to_owned())),
-        other => Err(format!("{at}.type: \"{other}\" is neither base64 nor url")),
-    }
-}
-
-/// A `data:` URL, an address that the provider fetches, or bare base64.
-fn located(place: &str, wanted: Option<MediaKind>, name: Option<String>, at: &str) -> Result<Part, Wrong> {
-    let lower = place.get(..8).unwrap_or(place).to_ascii_lowercase();
-    if lower.starts_with("data:") {
-        let (head, data) = place.split_once(',').ok_or_else(|| format!("{at}: a data: URL without data"))?;
-        if !head.ends_with(";base64") {
-            return Err(format!("{at}: a data: URL that is not base64"));
-        }
-        return decoded(data, wanted, name, at);
-    }
-    if lower.starts_with("http://") || lower.starts_with("https://") {
-        let address: http::Uri = place.parse().map_err(|_| format!("{at}: not an address"))?;
-        let kind = wanted.unwrap_or(MediaKind::Pdf);
-        let mime = mime_of(address.path(), kind).to_owned();
-        return Ok(Part::Media(Media { kind, mime, source: MediaSource::Url(place.to_owned()), name }));
-    }
-    if wanted == Some(MediaKind::Image) {
-        return Err(format!("{at}: neither a data: URL nor an http address"));
-    }
-    decoded(place, wanted, name, at)
-}
-
-/// The type of what lies elsewhere, by its ending; nobody has looked at the bytes.
-fn mime_of(path: &str, kind: MediaKind) -> &'static str {
-    let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
-    match (kind, ending.as_str()) {
-        (MediaKind::Pdf, _) => "application/pdf",
-        (MediaKind::Image, "png") => "image/png",
-        (MediaKind::Image, "gif") => "image/gif",
-        (MediaKind::Image, "webp") => "image/webp",
-        (MediaKind::Image, _) => "image/jpeg",
-    }
-}
-
-/// Base64 that is what it should be, by its bytes.
-fn decoded(data: &str, wanted: Option<MediaKind>, name: Option<String>, at: &str) -> Result<Part, Wrong> {
-    let compact: String = data.split_ascii_whitespace().collect();
-    let bytes = STANDARD.decode(compact).map_err(|error| format!("{at}: not base64: {error}"))?;
-    if u64::try_from(bytes.len()).is_ok_and(|count| count > MOST) {
-        return Err(format!("{at}: more than {MOST} bytes"));
-    }
-    match sniff(&bytes) {
-        Sniffed::Media(kind, mime) if wanted.is_none_or(|wanted| wanted == kind) => {
-            Ok(Part::Media(Media { kind, mime: mime.to_owned(), source: MediaSource::Bytes(Bytes::from(bytes)), name }))
-        }
-        Sniffed::Media(_, mime) => Err(format!("{at}: its bytes are {mime}")),
-        Sniffed::Text(_) => Err(format!("{at}: its bytes are text")),
-        Sniffed::Other(found) => Err(format!("{at}: it is {found}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::MediaSource;
 
     const PNG: &str =
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";

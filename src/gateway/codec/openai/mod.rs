@@ -1,7 +1,6 @@
 //! OpenAI Chat Completions, from the server's side: what clients ask ([`ask`]), and what they hear, whole ([`whole`]) or as
 //! a stream ([`chunk`]). The command line writes and reads conversations in the same form.
 
-pub(crate) mod answer;
 pub mod ask;
 pub mod chunk;
 pub(crate) mod messages;

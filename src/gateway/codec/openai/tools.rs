@@ -3,10 +3,38 @@
 use serde_json::{Map, Value, json};
 
 use super::super::json::{Wrong, flag, needed, object, only, text};
-use crate::chat::Tool;
+use crate::chat::{Tool, ToolChoice};
 
 /// Checks a schema: the place in it (empty at its root) and why, where it is none.
 pub(crate) type Check = fn(&Value) -> Result<(), (String, String)>;
+
+/// The tools of a request.
+///
+/// # Errors
+/// One is none, or two have one name.
+pub(crate) fn tools(items: &[Value]) -> Result<Vec<Tool>, Wrong> {
+    let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        // Whether it is a schema the provider says: compiling one takes longer than everything else here.
+        let tool = tool(item, &format!("tools[{at}]"), |_| Ok(()))?;
+        if tools.iter().any(|known| known.name == tool.name) {
+            return Err(format!("tools[{at}]: there are two tools called \"{}\"", tool.name));
+        }
+        tools.push(tool);
+    }
+    Ok(tools)
+}
+
+/// The one tool that must be called.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) fn chosen(name: &str, tools: &[Tool]) -> Result<ToolChoice, Wrong> {
+    let known = tools.iter().any(|tool| tool.name == name);
+    known
+        .then(|| ToolChoice::Named(name.to_owned()))
+        .ok_or_else(|| format!("tool_choice: no tool is called \"{name}\""))
+}
 
 /// One tool; `check` says whether the schema of its arguments is one, and if not, where in it and why.
 ///
@@ -55,6 +83,11 @@ fn function(tool: &Map<String, Value>, at: &str, check: Check) -> Result<Tool, W
 
 /// What every provider takes as a name.
 pub(crate) fn is_name(name: &str) -> bool {
+    is_named(name, 64)
+}
+
+/// A name of at most so many signs.
+pub(crate) fn is_named(name: &str, longest: usize) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    (1..=64).contains(&name.len()) && name.chars().all(fits)
+    (1..=longest).contains(&name.len()) && name.chars().all(fits)
 }

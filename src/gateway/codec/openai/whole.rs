@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::super::Ended;
-use super::answer::Answer;
+use super::super::answer::Answer;
+use super::super::{Dialect, Ended, details};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
@@ -17,7 +17,11 @@ pub fn completion(events: &[ChatEvent], ended: &Ended) -> Value {
         Value::Object(message) => message,
         _ => Map::new(),
     };
-    // Clients expect a text, with what was thought beside it.
+    // Clients expect a text, with what was thought beside it. Several signatures belong to a thought each, so the thoughts
+    // are told one by one as well.
+    if let Some(thoughts) = answer.signed_thoughts() {
+        message.insert("reasoning_details".to_owned(), thoughts);
+    }
     let said = if answer.text.is_empty() { Value::Null } else { answer.text.as_str().into() };
     message.insert("content".to_owned(), said);
     message.insert("refusal".to_owned(), Value::Null);
@@ -33,7 +37,7 @@ pub fn completion(events: &[ChatEvent], ended: &Ended) -> Value {
     choice.insert("finish_reason".to_owned(), finish.map_or(Value::Null, |(finish, _)| finish_reason(finish).into()));
     choice.insert("native_finish_reason".to_owned(), finish.map_or(Value::Null, |(_, native)| native.into()));
     let mut document = Map::new();
-    document.insert("id".to_owned(), ended.answer_id().into());
+    document.insert("id".to_owned(), Dialect::OpenaiChat.answer_id(&ended.id).into());
     document.insert("object".to_owned(), "chat.completion".into());
     document.insert("created".to_owned(), ended.created.into());
     document.insert("model".to_owned(), ended.model.as_str().into());
@@ -103,24 +107,10 @@ pub fn usage(ended: &Ended) -> Value {
 /// An error in OpenAI's envelope, with what openmux knows of it beside.
 #[must_use]
 pub fn error(problem: &Problem) -> Value {
-    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
     let mut error = Map::new();
     error.insert("message".to_owned(), problem.message.as_str().into());
     error.insert("type".to_owned(), kind(problem).into());
-    error.insert("param".to_owned(), text(&problem.param));
-    error.insert("code".to_owned(), problem.code.as_str().into());
-    error.insert("class".to_owned(), problem.class.map_or(Value::Null, |class| class.name().into()));
-    error.insert("owner".to_owned(), problem.owner().into());
-    error.insert("fix".to_owned(), text(&problem.fix));
-    if let Some(wait) = problem.retry_after {
-        error.insert("retry_after".to_owned(), wait.as_secs().into());
-    }
-    if !problem.previous.is_empty() {
-        error.insert("previous_errors".to_owned(), problem.previous.clone().into());
-    }
-    if !problem.rejected.is_empty() {
-        error.insert("rejected".to_owned(), problem.rejected.clone().into());
-    }
+    error.extend(details(problem));
     let mut document = Map::new();
     document.insert("error".to_owned(), error.into());
     document.into()

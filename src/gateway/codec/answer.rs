@@ -2,22 +2,42 @@
 
 use serde_json::{Map, Value};
 
-use crate::chat::{ChatEvent, Origin};
+use crate::chat::{ChatEvent, Origin, REDACTED_THINKING};
 
 /// A call of a tool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Call {
-    id: String,
-    name: String,
-    arguments: String,
-    signature: Option<String>,
+pub(crate) struct Call {
+    /// Its id, which its result names.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// The text of its arguments.
+    pub arguments: String,
+    /// What its maker wants back with it.
+    pub signature: Option<String>,
 }
 
-/// What a turn is made of, in the order in which it came; calls stand apart.
+/// What a turn is made of, in the order in which it began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Block {
     Text(String),
-    Reasoning { text: String, signature: Option<String> },
+    Reasoning {
+        text: String,
+        signature: Option<String>,
+    },
+    /// The call of that number.
+    Call(usize),
+}
+
+/// A piece of a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A thought, with what its maker wants back.
+    Thought(&'a str, Option<&'a str>),
+    /// A call of a tool.
+    Call(Call),
 }
 
 /// What was said, put together.
@@ -66,8 +86,11 @@ impl Answer {
             ChatEvent::Signature { index: Some(index), signature } => {
                 self.call(*index).signature.get_or_insert_default().push_str(signature);
             }
-            ChatEvent::Signature { index: None, signature } => match self.blocks.last_mut() {
-                Some(Block::Reasoning { signature: last @ None, .. }) => *last = Some(signature.clone()),
+            ChatEvent::Signature { index: None, signature } => match self.last_said() {
+                // What nobody may read is a thought of its own.
+                Some(Block::Reasoning { signature: last @ None, .. }) if !signature.starts_with(REDACTED_THINKING) => {
+                    *last = Some(signature.clone());
+                }
                 _ => self.blocks.push(Block::Reasoning { text: String::new(), signature: Some(signature.clone()) }),
             },
             ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
@@ -84,12 +107,29 @@ impl Answer {
         self.blocks.retain(|block| *block != Block::Reasoning { text: String::new(), signature: None });
     }
 
+    /// What was said last, whatever was called since.
+    fn last_said(&mut self) -> Option<&mut Block> {
+        self.blocks.iter_mut().rev().find(|block| !matches!(block, Block::Call(_)))
+    }
+
     fn call(&mut self, index: u32) -> &mut Call {
         let at = usize::try_from(index).unwrap_or(0).min(127);
         if self.calls.len() <= at {
             self.calls.resize(at + 1, Call::default());
         }
+        if !self.blocks.contains(&Block::Call(at)) {
+            self.blocks.push(Block::Call(at));
+        }
         &mut self.calls[at]
+    }
+
+    /// What the turn is made of, in order. A text that goes on after a call is another piece.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Text(text) => Some(Piece::Text(text)),
+            Block::Reasoning { text, signature } => Some(Piece::Thought(text, signature.as_deref())),
+            Block::Call(at) => self.said_call(*at).map(Piece::Call),
+        })
     }
 
     fn is_signed(&self) -> bool {
@@ -97,18 +137,36 @@ impl Answer {
         self.blocks.iter().any(signed) || self.calls.iter().any(|call| call.signature.is_some())
     }
 
+    /// The thoughts one by one, as OpenRouter's `reasoning_details`, where there are several and one of them is signed: in
+    /// one text nobody could tell which signature belongs to which.
+    pub(crate) fn signed_thoughts(&self) -> Option<Value> {
+        let thoughts = self.pieces().filter_map(|piece| match piece {
+            Piece::Thought(text, signature) => Some((text, signature)),
+            _ => None,
+        });
+        let thoughts: Vec<_> = thoughts.collect();
+        if thoughts.len() < 2 || thoughts.iter().all(|(_, signature)| signature.is_none()) {
+            return None;
+        }
+        let detail = |(index, (text, signature)): (usize, (&str, Option<&str>))| serde_json::json!({ "type": "reasoning.text", "text": text, "signature": signature, "index": index });
+        Some(thoughts.into_iter().enumerate().map(detail).collect::<Vec<_>>().into())
+    }
+
     /// Whether the model wants tools called.
     pub(crate) fn calls_tools(&self) -> bool {
         self.said_calls().next().is_some()
     }
 
-    /// The calls, each with an id, which some providers do not give; a number that a provider left out is no call.
+    /// The calls, each with an id, which some providers do not give.
     fn said_calls(&self) -> impl Iterator<Item = Call> {
-        let named = |(at, call): (usize, &Call)| {
-            let id = if call.id.is_empty() { format!("call_{at}") } else { call.id.clone() };
-            (!call.name.is_empty()).then(|| Call { id, ..call.clone() })
-        };
-        self.calls.iter().enumerate().filter_map(named)
+        (0..self.calls.len()).filter_map(|at| self.said_call(at))
+    }
+
+    /// A call; a number that a provider left out is none.
+    fn said_call(&self, at: usize) -> Option<Call> {
+        let call = self.calls.get(at).filter(|call| !call.name.is_empty())?;
+        let id = if call.id.is_empty() { call_id(at) } else { call.id.clone() };
+        Some(Call { id, ..call.clone() })
     }
 
     /// The tool calls as JSON: `id`, `name`, and `arguments` as an object.
@@ -128,8 +186,9 @@ impl Answer {
     pub(crate) fn message(&self, maker: Option<&Origin>) -> Value {
         let mut object = Map::new();
         object.insert("role".to_owned(), "assistant".into());
-        match self.blocks.as_slice() {
-            [Block::Reasoning { text, signature }, rest @ ..] if !rest.iter().any(is_reasoning) => {
+        let said: Vec<&Block> = self.blocks.iter().filter(|block| !matches!(block, Block::Call(_))).collect();
+        match said.as_slice() {
+            [Block::Reasoning { text, signature }, rest @ ..] if !rest.iter().any(|block| is_reasoning(block)) => {
                 object.insert("content".to_owned(), content(rest));
                 if !text.is_empty() {
                     object.insert("reasoning".to_owned(), text.as_str().into());
@@ -160,31 +219,37 @@ fn is_reasoning(block: &Block) -> bool {
 }
 
 /// Text alone is a text; with reasoning in between it is a list of parts; nothing is null.
-fn content(blocks: &[Block]) -> Value {
+fn content(blocks: &[&Block]) -> Value {
     if blocks.is_empty() {
         return Value::Null;
     }
-    if !blocks.iter().any(is_reasoning) {
-        let text = |block: &Block| match block {
+    if !blocks.iter().any(|block| is_reasoning(block)) {
+        let text = |block: &&Block| match block {
             Block::Text(text) => text.clone(),
-            Block::Reasoning { .. } => String::new(),
+            Block::Reasoning { .. } | Block::Call(_) => String::new(),
         };
         return blocks.iter().map(text).collect::<String>().into();
     }
-    let part = |block: &Block| {
-        let mut object = Map::new();
+    let part = |block: &&Block| {
         let (kind, text) = match block {
             Block::Text(text) => ("text", text),
             Block::Reasoning { text, .. } => ("reasoning", text),
+            Block::Call(_) => return None,
         };
+        let mut object = Map::new();
         object.insert("type".to_owned(), kind.into());
         object.insert("text".to_owned(), text.as_str().into());
         if let Block::Reasoning { signature: Some(signature), .. } = block {
             object.insert("signature".to_owned(), signature.as_str().into());
         }
-        Value::from(object)
+        Some(Value::from(object))
     };
-    blocks.iter().map(part).collect::<Vec<_>>().into()
+    blocks.iter().filter_map(part).collect::<Vec<_>>().into()
+}
+
+/// The id of a call that its provider gave none: a result has to name it.
+pub(crate) fn call_id(index: impl std::fmt::Display) -> String {
+    format!("call_{index}")
 }
 
 /// A call as OpenAI writes it: the arguments are a text.
@@ -204,7 +269,7 @@ fn call_json(call: Call) -> Value {
 }
 
 /// Arguments as an object; an answer with others has failed before it came here.
-fn arguments(text: &str) -> Value {
+pub(crate) fn arguments(text: &str) -> Value {
     if text.trim().is_empty() {
         return Map::new().into();
     }

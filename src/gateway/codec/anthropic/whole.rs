@@ -1,0 +1,145 @@
+//! A whole message, what it used, and an error, as Anthropic writes them.
+
+use serde_json::{Map, Value, json};
+
+use super::super::answer::{Answer, Piece, arguments};
+use super::super::{Dialect, Ended, details, literal};
+use crate::catalog::Usage;
+use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
+use crate::gateway::problem::Problem;
+use crate::units::Tokens;
+
+/// The document of a whole message. With `hides_thoughts` only the signatures of thoughts are in it.
+#[must_use]
+pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Value {
+    let answer = Answer::of(events);
+    let blocks = answer.pieces().filter_map(|piece| block(piece, hides_thoughts));
+    let finish = events.iter().rev().find_map(|event| match event {
+        ChatEvent::Finished { finish, native } => Some((*finish, native.as_str())),
+        _ => None,
+    });
+    let mut document = Map::new();
+    document.insert("id".to_owned(), Dialect::AnthropicMessages.answer_id(&ended.id).into());
+    document.insert("type".to_owned(), "message".into());
+    document.insert("role".to_owned(), "assistant".into());
+    document.insert("model".to_owned(), ended.model.as_str().into());
+    document.insert("provider".to_owned(), ended.provider.as_str().into());
+    document.insert("content".to_owned(), blocks.collect());
+    document.extend(stop(finish));
+    document.insert("usage".to_owned(), usage(ended).into());
+    if let Some(metadata) = &ended.metadata {
+        document.insert("openmux".to_owned(), metadata.clone());
+    }
+    document.into()
+}
+
+fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
+    Some(match piece {
+        Piece::Text(text) => json!({ "type": "text", "text": text }),
+        Piece::Thought(_, Some(signature)) if signature.starts_with(REDACTED_THINKING) => {
+            json!({ "type": "redacted_thinking", "data": signature.strip_prefix(REDACTED_THINKING) })
+        }
+        Piece::Thought(_, None) if hides_thoughts => return None,
+        Piece::Thought(text, signature) => {
+            let text = if hides_thoughts { "" } else { text };
+            json!({ "type": "thinking", "thinking": text, "signature": signature.unwrap_or_default() })
+        }
+        Piece::Call(call) => {
+            let input = arguments(&call.arguments);
+            let mut block = json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input });
+            if let (Some(signature), Value::Object(block)) = (call.signature, &mut block) {
+                block.insert("signature".to_owned(), signature.into());
+            }
+            block
+        }
+    })
+}
+
+/// How the answer ended: in Anthropic's word, and in the provider's own. Which of several texts it ended at no provider
+/// tells.
+pub(super) fn stop(finish: Option<(Finish, &str)>) -> [(String, Value); 3] {
+    let (reason, native) = match finish {
+        Some((finish, native)) => (stop_reason(finish, native).into(), native.into()),
+        None => (Value::Null, Value::Null),
+    };
+    [("stop_reason", reason), ("stop_sequence", Value::Null), ("native_stop_reason", native)]
+        .map(|(name, value)| (name.to_owned(), value))
+}
+
+/// Anthropic's word. Where the provider spoke the dialect it is its own.
+fn stop_reason(finish: Finish, native: &str) -> &str {
+    match (finish, native) {
+        (Finish::Stop, "stop_sequence")
+        | (Finish::Length, "model_context_window_exceeded")
+        | (Finish::Other, "pause_turn") => native,
+        (Finish::Stop | Finish::Other, _) => "end_turn",
+        (Finish::Length, _) => "max_tokens",
+        (Finish::ToolCalls, _) => "tool_use",
+        (Finish::Filter, _) => "refusal",
+        // No answer ends so.
+        (Finish::Error, _) => "error",
+    }
+}
+
+/// What was used and what it cost; unknown counts are null. Cached and written input lies beside the rest of it.
+pub(super) fn usage(ended: &Ended) -> Map<String, Value> {
+    let mut object = counts(&ended.usage.clone().unwrap_or_default());
+    object.insert("cost".to_owned(), ended.cost.map_or(Value::Null, |cost| literal(&cost.exact())));
+    object
+}
+
+/// The counts alone.
+pub(super) fn counts(usage: &Usage) -> Map<String, Value> {
+    let Usage { input, output, cache_read, cache_write, cache_write_1h, reasoning, web_searches, .. } = usage;
+    let count = |tokens: Option<Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
+    let known = |tokens: &Option<Tokens>| tokens.map_or(0, Tokens::count);
+    let beside = known(cache_read).saturating_add(known(cache_write));
+    let fresh = input.map(|input| Tokens::new(input.count().saturating_sub(beside)));
+    let mut object = Map::new();
+    object.insert("input_tokens".to_owned(), count(fresh));
+    object.insert("output_tokens".to_owned(), count(*output));
+    object.insert("cache_read_input_tokens".to_owned(), count(*cache_read));
+    object.insert("cache_creation_input_tokens".to_owned(), count(*cache_write));
+    if let Some(hour) = cache_write_1h {
+        let minutes = known(cache_write).saturating_sub(hour.count());
+        let lifetimes = json!({ "ephemeral_5m_input_tokens": minutes, "ephemeral_1h_input_tokens": hour.count() });
+        object.insert("cache_creation".to_owned(), lifetimes);
+    }
+    if let Some(reasoning) = reasoning {
+        let details = json!({ "thinking_tokens": reasoning.count() });
+        object.insert("output_tokens_details".to_owned(), details);
+    }
+    if *web_searches > 0 {
+        object.insert("server_tool_use".to_owned(), json!({ "web_search_requests": web_searches }));
+    }
+    if let Some(tier) = &usage.service_tier {
+        object.insert("service_tier".to_owned(), tier.as_str().into());
+    }
+    object
+}
+
+/// An error in Anthropic's envelope, with what openmux knows of it beside.
+#[must_use]
+pub fn error(problem: &Problem, id: Option<&str>) -> Value {
+    let mut error = Map::new();
+    error.insert("type".to_owned(), kind(problem).into());
+    error.insert("message".to_owned(), problem.message.as_str().into());
+    error.extend(details(problem));
+    json!({ "type": "error", "error": error, "request_id": id })
+}
+
+/// Anthropic's type of an error, by its status.
+fn kind(problem: &Problem) -> &'static str {
+    match problem.status.as_u16() {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 => "overloaded_error",
+        504 => "timeout_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}

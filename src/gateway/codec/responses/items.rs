@@ -1,0 +1,190 @@
+//! The conversation, read from instructions and input items.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::super::json::{Wrong, list, needed, object, only, set, text};
+use super::super::media::located;
+use super::super::openai::messages::arguments_of;
+use crate::chat::{MediaKind, Message, Part, Role, ToolCall, ToolResult};
+
+/// The messages of a request.
+pub(super) fn messages(body: &Map<String, Value>) -> Result<Vec<Message>, Wrong> {
+    let mut reading = Reading::default();
+    if let Some(instructions) = text(body, "instructions", "")?.filter(|text| !text.is_empty()) {
+        reading.messages.push(Message::text(Role::System, instructions));
+    }
+    match set(body, "input") {
+        Some(Value::String(text)) if !text.is_empty() => reading.messages.push(Message::text(Role::User, text)),
+        Some(Value::Array(items)) if !items.is_empty() => {
+            for (at, item) in items.iter().enumerate() {
+                reading.item(item, &format!("input[{at}]"))?;
+            }
+        }
+        None | Some(Value::String(_) | Value::Array(_)) => return Err("input: missing".to_owned()),
+        Some(_) => return Err("input: neither text nor an array of items".to_owned()),
+    }
+    Ok(reading.messages)
+}
+
+/// The conversation as far as it has been read.
+#[derive(Debug, Default)]
+struct Reading {
+    messages: Vec<Message>,
+    /// Which tool each call named, for the results that name the call alone.
+    calls: BTreeMap<String, String>,
+}
+
+impl Reading {
+    fn item(&mut self, value: &Value, at: &str) -> Result<(), Wrong> {
+        let fields = object(value, at)?;
+        match text(fields, "type", at)?.unwrap_or("message") {
+            "message" => self.message(fields, at),
+            "function_call" => self.call(fields, at),
+            "function_call_output" => self.output(fields, at),
+            "reasoning" => self.reasoning(fields, at),
+            "item_reference" => Err(format!("{at}: nothing is stored here; send the item itself")),
+            other => Err(format!(
+                "{at}.type: \"{other}\" is none of message, function_call, function_call_output, reasoning"
+            )),
+        }
+    }
+
+    fn message(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
+        only(fields, at, &["type", "role", "content", "id", "status", "phase"])?;
+        let role = match needed(fields, "role", at)? {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "system" => Role::System,
+            "developer" => Role::Developer,
+            other => return Err(format!("{at}.role: \"{other}\" is none of user, assistant, system, developer")),
+        };
+        let place = format!("{at}.content");
+        let parts = content(fields.get("content").unwrap_or(&Value::Null), role, &place)?;
+        if role == Role::Assistant {
+            self.said(parts);
+            return Ok(());
+        }
+        if parts.is_empty() {
+            return Err(format!("{place}: empty"));
+        }
+        self.messages.push(Message::of(role, parts));
+        Ok(())
+    }
+
+    /// Pieces of one turn of the model's are items in a row.
+    fn said(&mut self, parts: Vec<Part>) {
+        match self.messages.last_mut() {
+            _ if parts.is_empty() => {}
+            Some(last) if last.role == Role::Assistant => last.parts.extend(parts),
+            _ => self.messages.push(Message::of(Role::Assistant, parts)),
+        }
+    }
+
+    fn call(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
+        only(fields, at, &["type", "id", "call_id", "name", "arguments", "status", "signature"])?;
+        let (id, name) = (needed(fields, "call_id", at)?, needed(fields, "name", at)?);
+        let arguments = arguments_of(fields, at)?;
+        let signature = text(fields, "signature", at)?.map(str::to_owned);
+        self.calls.insert(id.to_owned(), name.to_owned());
+        self.said(vec![Part::ToolCall(ToolCall { id: id.to_owned(), name: name.to_owned(), arguments, signature })]);
+        Ok(())
+    }
+
+    fn output(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
+        only(fields, at, &["type", "id", "call_id", "output", "status"])?;
+        let id = needed(fields, "call_id", at)?;
+        let Some(name) = self.calls.get(id).cloned() else {
+            return Err(format!("{at}.call_id: \"{id}\" is no function_call before it"));
+        };
+        let content = match set(fields, "output") {
+            None => Vec::new(),
+            Some(output) => content(output, Role::User, &format!("{at}.output"))?,
+        };
+        let result = ToolResult { call_id: id.to_owned(), name: Some(name), content, is_error: false };
+        let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
+        match self.messages.last_mut() {
+            Some(last) if last.role == Role::User && last.parts.iter().all(is_result) => {
+                last.parts.push(Part::ToolResult(result));
+            }
+            _ => self.messages.push(Message::of(Role::User, vec![Part::ToolResult(result)])),
+        }
+        Ok(())
+    }
+
+    /// A thought: in its own words, else in a summary of them. One of which nothing is left goes nowhere.
+    fn reasoning(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
+        only(fields, at, &["type", "id", "summary", "content", "encrypted_content", "status"])?;
+        let words = |name: &str| -> Result<String, Wrong> {
+            let texts = list(fields, name, at)?.iter().enumerate().map(|(index, part)| {
+                let at = format!("{at}.{name}[{index}]");
+                needed(object(part, &at)?, "text", &at)
+            });
+            Ok(texts.collect::<Result<Vec<_>, Wrong>>()?.join("\n\n"))
+        };
+        let (own, summary) = (words("content")?, words("summary")?);
+        let thought = if own.is_empty() { summary } else { own };
+        let signature = text(fields, "encrypted_content", at)?.filter(|text| !text.is_empty()).map(str::to_owned);
+        if !thought.is_empty() || signature.is_some() {
+            self.said(vec![Part::Reasoning { text: thought, signature }]);
+        }
+        Ok(())
+    }
+}
+
+/// What is said in a message or by a tool: a text, or parts.
+fn content(content: &Value, role: Role, at: &str) -> Result<Vec<Part>, Wrong> {
+    match content {
+        Value::String(text) if text.is_empty() => Ok(Vec::new()),
+        Value::String(text) => Ok(vec![Part::Text(text.clone())]),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, item)| part(item, role, &format!("{at}[{index}]"))).collect()
+        }
+        Value::Null => Err(format!("{at}: missing")),
+        _ => Err(format!("{at}: neither text nor an array of parts")),
+    }
+}
+
+fn part(value: &Value, role: Role, at: &str) -> Result<Part, Wrong> {
+    let fields = object(value, at)?;
+    let said = |name: &str| -> Result<Part, Wrong> {
+        let text = text(fields, name, at)?.ok_or_else(|| format!("{at}.{name}: missing"))?;
+        Ok(Part::Text(text.to_owned()))
+    };
+    match (needed(fields, "type", at)?, role) {
+        ("input_text", _) => {
+            only(fields, at, &["type", "text"])?;
+            said("text")
+        }
+        ("output_text", Role::Assistant) => {
+            only(fields, at, &["type", "text", "annotations", "logprobs"])?;
+            said("text")
+        }
+        ("refusal", Role::Assistant) => {
+            only(fields, at, &["type", "refusal"])?;
+            said("refusal")
+        }
+        ("input_image", Role::User) => {
+            only(fields, at, &["type", "image_url", "detail"])?;
+            if let Some(detail) = text(fields, "detail", at)?.filter(|detail| *detail != "auto") {
+                return Err(format!("{at}.detail: \"{detail}\" cannot be asked for, only \"auto\""));
+            }
+            located(needed(fields, "image_url", at)?, Some(MediaKind::Image), None, &format!("{at}.image_url"))
+        }
+        ("input_file", Role::User) => {
+            only(fields, at, &["type", "filename", "file_data", "file_url"])?;
+            let name = text(fields, "filename", at)?.map(str::to_owned);
+            let key = if set(fields, "file_url").is_some() { "file_url" } else { "file_data" };
+            located(needed(fields, key, at)?, Some(MediaKind::Pdf), name, &format!("{at}.{key}"))
+        }
+        (other, role) => {
+            let known = match role {
+                Role::User => "input_text, input_image, input_file",
+                Role::Assistant => "output_text, refusal",
+                Role::System | Role::Developer => "input_text",
+            };
+            Err(format!("{at}.type: \"{other}\" is none of {known}"))
+        }
+    }
+}
