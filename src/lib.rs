@@ -46,6 +46,9 @@
 //! | what a price sheet is, what a usage costs | [`catalog::price`] |
 //! | which cloud regions lie in which geography | [`catalog::geo`] |
 //! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
+//! | the file of an update, with the same tables; writing tables | `catalog/builtin/{stored,encode}.rs` |
+//! | a fetched list: its entries, which model an id means, laying it over, when it is refused | [`catalog::fresh`]: `fresh/{entry,names,merge,rules}.rs` |
+//! | what differs between two catalogs | [`catalog::diff`] |
 //! | the user's TOML overlays | [`catalog::file`] |
 //! | what a typed model name means | [`catalog::resolve`] |
 //! | what is asked of a model and what it says, in no protocol | [`chat`] |
@@ -96,6 +99,7 @@
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
+//! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |
 //! | how something looks | `cli/render/` |
 //! | what fits at the cursor; how a shell asks for it | `cli/complete/`; `completions/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |

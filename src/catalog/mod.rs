@@ -4,7 +4,9 @@
 //! one model reads that model's lines and no others. Nothing here reads a file, a clock or the environment.
 
 mod builtin;
+pub mod diff;
 pub mod file;
+pub mod fresh;
 pub mod geo;
 pub mod price;
 mod quirks;
@@ -15,7 +17,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use builtin::{Catalog, EndpointLine, ModelLine};
+pub use builtin::{About, Catalog, EndpointLine, ModelLine, Stored, StoredError, Written, provider_line, write};
 pub use price::Pricing;
 pub use quirks::{CancelBilling, ErrorFamily, Prefill, Quirks, Thinking};
 pub use usage::Usage;

@@ -170,6 +170,26 @@ impl Pricing {
         Ok(true)
     }
 
+    /// Adds another rate for requests of more than `over` input tokens, or of at least as many (`inclusive`). Below it, an
+    /// item without a rate of its own is charged through what contains it; `false` where nothing does.
+    pub fn add_tier(&mut self, item: Item, over: Tokens, inclusive: bool, price: UsdPerMtok) -> bool {
+        let Some(base) = self.charged_through(item) else { return false };
+        let comparator = if inclusive { Comparator::Ge } else { Comparator::Gt };
+        let rate = self.rates.entry(item).or_insert_with(|| Rate::flat(base));
+        rate.tiers.push(Tier { threshold: over, comparator, meter: Meter::Input, price });
+        true
+    }
+
+    fn charged_through(&self, item: Item) -> Option<UsdPerMtok> {
+        let wider = match item {
+            Item::CacheWrite1h => Item::CacheWrite,
+            Item::CacheRead | Item::CacheWrite | Item::InputAudio => Item::Input,
+            Item::Reasoning | Item::OutputAudio => Item::Output,
+            _ => return self.base(item),
+        };
+        self.base(item).or_else(|| self.charged_through(wider))
+    }
+
     /// The plain rate of an item: base, standard tier.
     #[must_use]
     pub fn base(&self, item: Item) -> Option<UsdPerMtok> {

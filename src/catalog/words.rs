@@ -63,6 +63,21 @@ words! {
     }
 }
 
+impl ProviderKind {
+    /// What the words of a provider's id say; one that nothing else is known of runs others' models.
+    #[must_use]
+    pub fn guessed(id: &str) -> Self {
+        let has = |words: &[&str]| words.iter().any(|word| id.contains(word));
+        if has(&["plan", "coding", "subscription"]) {
+            Self::Plan
+        } else if has(&["gateway", "router", "routing"]) {
+            Self::Gateway
+        } else {
+            Self::Host
+        }
+    }
+}
+
 words! {
     /// What kind of model it is; only `chat` is routed to.
     #[expect(missing_docs, reason = "each is the kind of its name")]

@@ -2,6 +2,7 @@
 
 mod ask;
 mod assert;
+mod catalog;
 mod help;
 mod lists;
 mod measured;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, RouteExplain, SandboxArgs};
 pub use assert::CheckArgs;
+pub use catalog::{AllowedRule, CatalogDiff, CatalogRollback, CatalogStatus, CatalogUpdate};
 pub use help::{CompletionsArgs, HelpArgs, Shell};
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
@@ -145,6 +147,9 @@ pub enum Command {
     /// Which provider a call would use, did use, or would have used, and why.
     #[command(subcommand, arg_required_else_help = true)]
     Route(Route),
+    /// Fetch newer prices and models; what is in use, since when, and what changed.
+    #[command(subcommand, arg_required_else_help = true)]
+    Catalog(Catalog),
     /// Assert facts about models, providers and the catalog, for CI. Works offline.
     Check(Box<CheckArgs>),
     /// Send one prompt, stream the answer.
@@ -194,6 +199,21 @@ pub enum Route {
     Replay(RouteReplay),
     /// What your calls would have cost and taken under other policies. Works offline.
     Simulate(RouteSimulate),
+}
+
+/// `openmux catalog`.
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// Fetch a newer catalog, check it, and use it from then on. Nothing else ever fetches one.
+    Update(CatalogUpdate),
+    /// Which catalog is in use, how old it is, and where its files are. Works offline.
+    Status(CatalogStatus),
+    /// What differs between two catalogs. Works offline.
+    Diff(CatalogDiff),
+    /// Go back to the catalog before the last update, or to the one in the program. Works offline.
+    Rollback(CatalogRollback),
+    /// Where the updated catalog is. Works offline.
+    Path,
 }
 
 #[cfg(test)]

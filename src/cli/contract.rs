@@ -155,6 +155,8 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENMUX_REGION", "the region that is preferred where a provider has several"),
     ("OPENMUX_CONFIG_DIR", "where config.toml and catalog.d/*.toml are; else $XDG_CONFIG_HOME/openmux"),
     ("OPENMUX_DATA_DIR", "where obs.db is; else $XDG_STATE_HOME/openmux"),
+    ("OPENMUX_CACHE_DIR", "where an updated catalog is; else $XDG_CACHE_HOME/openmux"),
+    ("OPENMUX_CATALOG_URL", "where openmux catalog update fetches from, where --from is not given"),
     ("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "colour off, off (0), or on"),
     ("COLUMNS", "the width of tables; wins over the terminal's"),
     ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "proxies"),
@@ -188,6 +190,12 @@ pub const FILES: &[(&str, &str)] = &[
         "$XDG_CONFIG_HOME/openmux/catalog.d/*.toml",
         "overlays: your own providers, endpoints and prices, and corrections of the catalog, read in order of their \
          names",
+    ),
+    (
+        "$XDG_CACHE_HOME/openmux/catalog.txt",
+        "the catalog that openmux catalog update wrote, in place of the one in the program, and catalog.previous.txt, the \
+         one before; a file that is damaged or of another version is passed over with a warning ($XDG_CACHE_HOME is \
+         ~/.cache where it is not set)",
     ),
     (
         "$XDG_STATE_HOME/openmux/obs.db",

@@ -33,6 +33,7 @@ pub(crate) fn short(style: Style) -> String {
            route replay         A decision of the past, made again\n  \
            route simulate       Your calls under other policies\n  \
            check                Assert facts about models, for CI\n  \
+           catalog update       Newer models and prices\n  \
            sandbox              Simulated providers on this machine\n  \
            completions          Completion for bash, zsh or fish\n\n\
          {}\n  \

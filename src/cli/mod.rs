@@ -4,6 +4,7 @@
 
 pub mod args;
 mod assert;
+mod catalog;
 mod chat;
 mod check;
 mod clouds;
@@ -45,7 +46,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use args::{Cli, Command, Models, Providers, Route};
+use args::{Catalog, Cli, Command, Models, Providers, Route};
 use contract::Exit;
 use error::CliError;
 use out::Reader;
@@ -150,6 +151,11 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Route(Route::Explain(args)) => explain::explain(settings, &args),
         Command::Route(Route::Replay(args)) => replay::replay(settings, &args),
         Command::Route(Route::Simulate(args)) => simulate::simulate(settings, &args),
+        Command::Catalog(Catalog::Update(args)) => catalog::update(settings, &args),
+        Command::Catalog(Catalog::Status(args)) => catalog::status(settings, &args),
+        Command::Catalog(Catalog::Diff(args)) => catalog::diff(settings, &args),
+        Command::Catalog(Catalog::Rollback(args)) => catalog::rollback(settings, &args),
+        Command::Catalog(Catalog::Path) => catalog::path(settings),
         Command::Check(args) => assert::check(settings, &args),
         Command::Chat(args) => chat::chat(settings, &args),
         Command::Serve(args) => serve::run(settings, &args),

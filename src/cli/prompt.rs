@@ -3,7 +3,7 @@
 
 mod attach;
 mod choice;
-mod fetch;
+pub(super) mod fetch;
 mod schema;
 mod stdin;
 mod tools;

@@ -202,10 +202,12 @@ async fn everybody(settings: &Settings, catalog: &Catalog, scenario: &str) -> Re
 /// A decision as `route explain -o json` tells it.
 fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
     let (catalog_date, age_days) = (catalog.generated().to_owned(), settings::age_days(catalog, settings::now()));
+    let updated = catalog.update().is_some();
     Box::new(move |explained| {
         let question = explained.question;
         let decision = question.decide();
-        let envelope = Envelope { catalog_date: &catalog_date, age_days, overlays, warnings: &explained.warnings };
+        let envelope =
+            Envelope { catalog_date: &catalog_date, age_days, updated, overlays, warnings: &explained.warnings };
         let mut document = head("route.explain/1", &envelope);
         document.extend(with_rates(&decision, explained.supposed, &|entry| Some(question.rates(entry))));
         document.extend(Otherwise::of(question, &decision, None).json(&decision));

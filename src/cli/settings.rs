@@ -1,13 +1,18 @@
 //! What the command line means, once the environment and the files are read: the one place that reads either.
 //! Arguments win over the environment, and the environment over defaults.
 
+mod catalog;
 mod stores;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+pub(crate) use catalog::stored;
 
 use super::args::{self, Color, Format, Global};
 use super::clouds;
@@ -18,7 +23,6 @@ use super::error::{CliError, nearest};
 use super::render::json::Envelope;
 use super::render::text::Style;
 use crate::catalog::Catalog;
-use crate::catalog::file::Overlay;
 use crate::units::Usd;
 use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
@@ -56,6 +60,10 @@ pub(crate) struct Settings {
     pub config_dir: Option<PathBuf>,
     /// Where `obs.db` is.
     pub data_dir: Option<PathBuf>,
+    /// Where an updated catalog is.
+    pub cache_dir: Option<PathBuf>,
+    /// Whether it was said that the updated catalog cannot be used.
+    said: Arc<AtomicBool>,
 }
 
 /// A snapshot of the environment.
@@ -206,6 +214,8 @@ impl Settings {
             data_dir: directory(&vars, "OPENMUX_DATA_DIR", "XDG_STATE_HOME", || {
                 dirs::state_dir().or_else(dirs::data_dir)
             }),
+            cache_dir: directory(&vars, "OPENMUX_CACHE_DIR", "XDG_CACHE_HOME", dirs::cache_dir),
+            said: Arc::default(),
             keys: clouds::keyring(vars),
             config: Config::default(),
         };
@@ -276,44 +286,6 @@ impl Settings {
         matches!(self.format, Some(Format::Json | Format::Jsonl))
     }
 
-    /// The catalog with the user's overlays.
-    ///
-    /// # Errors
-    /// An overlay cannot be read or is broken.
-    pub(crate) fn catalog(&self) -> Result<(Catalog, usize), CliError> {
-        let mut overlays = Vec::new();
-        for path in self.overlay_files()? {
-            let text = read_text(&path).map_err(|error| CliError { exit: Exit::Config, ..error })?;
-            let overlay = Overlay::parse(&path.display().to_string(), &text).map_err(broken_overlay)?;
-            overlays.push(overlay);
-        }
-        let count = overlays.len();
-        let catalog = Catalog::builtin().with_overlays(overlays).map_err(broken_overlay)?;
-        self.config.check(&catalog).map_err(|error| config::broken(&error))?;
-        Ok((catalog, count))
-    }
-
-    /// `catalog.d/*.toml`, in order of their names.
-    pub(crate) fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
-        let Some(folder) = self.config_dir.as_ref().map(|folder| folder.join("catalog.d")) else {
-            return Ok(Vec::new());
-        };
-        let listed = match std::fs::read_dir(&folder) {
-            Ok(listed) => listed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => {
-                let message = format!("cannot read the folder {}", folder.display());
-                return Err(CliError::new(Exit::Config, "overlay", message).fact("reason", reason(&error)));
-            }
-        };
-        let mut files: Vec<PathBuf> = listed
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-            .collect();
-        files.sort();
-        Ok(files)
-    }
-
     /// The envelope of JSON documents.
     pub(crate) fn envelope<'a>(
         &self,
@@ -322,7 +294,8 @@ impl Settings {
         now: Timestamp,
         warnings: &'a [String],
     ) -> Envelope<'a> {
-        Envelope { catalog_date: catalog.generated(), age_days: age_days(catalog, now), overlays, warnings }
+        let updated = catalog.update().is_some();
+        Envelope { catalog_date: catalog.generated(), age_days: age_days(catalog, now), updated, overlays, warnings }
     }
 
     /// A default from the environment, read as the flag reads it.
@@ -401,7 +374,8 @@ pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
 pub(crate) fn note_age(settings: &Settings, catalog: &Catalog, now: Timestamp) {
     let age = age_days(catalog, now);
     if age > 30 {
-        super::note(settings, &format!("the catalog's prices are {age} days old ({})", catalog.generated()));
+        let day = catalog.generated();
+        super::note(settings, &format!("the catalog's prices are {age} days old ({day}); fix: openmux catalog update"));
     }
 }
 

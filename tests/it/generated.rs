@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 pub(crate) use generate::{Facts, Tables};
 
-const SNAPSHOT: &str = include_str!("../../src/catalog/builtin/input/snapshot.json");
+pub(crate) const SNAPSHOT: &str = include_str!("../../src/catalog/builtin/input/snapshot.json");
 const ALIASES: &str = include_str!("../../src/catalog/builtin/input/aliases.json");
 const CONFLICTS: &str = include_str!("../../src/catalog/builtin/input/price_conflicts.json");
 

@@ -87,6 +87,8 @@ pub(super) mod endpoint {
     pub(in super::super) const RELEASED: usize = 24;
     /// Other wire ids, joined by commas.
     pub(in super::super) const AKA: usize = 25;
+    /// Of an update: `1` where its source listed it the last time, `0` where only before; empty where it never did.
+    pub(in super::super) const SEEN: usize = 26;
 }
 
 /// A list of names and their codes.

@@ -3,10 +3,6 @@
 
 #[path = "../file/checks.rs"]
 mod checks;
-#[path = "codes.rs"]
-mod codes;
-#[path = "generate/encode.rs"]
-mod encode;
 #[path = "generate/endpoints.rs"]
 mod endpoints;
 #[path = "generate/kinds.rs"]
@@ -18,11 +14,9 @@ mod providers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openmux::catalog::{Endpoint, Model, ModelId, ModelKind, Provider};
+use openmux::catalog::{Endpoint, Model, ModelId, ModelKind, Provider, provider_line, write};
 use openmux::units::Tokens;
 use serde::Deserialize;
-
-pub(crate) use self::encode::Tables;
 
 /// What the input says, in the library's own types; everything is sorted by id.
 #[derive(Debug)]
@@ -32,6 +26,30 @@ pub(crate) struct Facts {
     pub(crate) models: Vec<Model>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) aliases: BTreeMap<String, String>,
+}
+
+/// The embedded files.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tables {
+    pub(crate) models: String,
+    pub(crate) endpoints: String,
+    pub(crate) aliases: String,
+    pub(crate) providers: String,
+    pub(crate) generated: String,
+}
+
+impl Tables {
+    /// All of them, from checked facts.
+    pub(crate) fn write(facts: &Facts) -> Self {
+        let written = write(&facts.models, &facts.endpoints, &BTreeMap::new());
+        Self {
+            models: written.models,
+            endpoints: written.endpoints,
+            aliases: facts.aliases.iter().map(|(spelling, model)| format!("{spelling}\t{model}\n")).collect(),
+            providers: facts.providers.iter().map(|provider| format!("{}\n", provider_line(provider))).collect(),
+            generated: format!("{}\n", facts.generated),
+        }
+    }
 }
 
 /// Everything that is wrong with the input, one line each.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Catalog, MODELS, PROVIDERS, alias, block, builtin_provider, lines, provider_key, table};
+use super::{Catalog, Tables, alias, lines, table};
 use crate::catalog::file::{EndpointPatch, Overlay, OverlayError, suggestion};
 use crate::catalog::{Endpoint, EndpointId, Model, ModelId, ModelKind, Provider, ProviderId};
 
@@ -11,7 +11,7 @@ use crate::catalog::{Endpoint, EndpointId, Model, ModelId, ModelKind, Provider, 
 pub(super) struct Layer {
     /// Providers that overlays add or change, complete.
     pub(super) providers: BTreeMap<ProviderId, Provider>,
-    /// Models that the embedded tables lack, by id.
+    /// Models that the tables lack, by id.
     pub(super) models: BTreeMap<String, Model>,
     /// All endpoints of every model that overlays touch, by the model's id.
     pub(super) endpoints: BTreeMap<String, Vec<Placed>>,
@@ -27,66 +27,46 @@ pub(super) struct Placed {
 }
 
 impl Layer {
-    /// Lays one more overlay over this. `like` looks at the embedded tables alone, so that an overlay laid over itself
-    /// changes nothing.
-    pub(super) fn apply(&mut self, overlay: &Overlay) -> Result<(), OverlayError> {
+    /// Lays one more overlay over this. `like` looks at the tables alone, so that an overlay laid over itself changes
+    /// nothing.
+    pub(super) fn apply(&mut self, overlay: &Overlay, tables: &Tables) -> Result<(), OverlayError> {
         for patch in &overlay.providers {
-            let base = self.provider(&patch.id);
+            let base = self.provider(&patch.id, tables);
             self.providers.insert(patch.id.clone(), patch.apply(base)?);
         }
-        let homes = self.homes(&overlay.endpoints);
+        let homes = homes(&overlay.endpoints, tables);
         for patch in &overlay.endpoints {
-            self.apply_endpoint(patch, homes.get(&patch.id).copied())?;
+            self.apply_endpoint(patch, homes.get(&patch.id).copied(), tables)?;
         }
         Ok(())
     }
 
-    fn provider(&self, id: &ProviderId) -> Option<Provider> {
-        self.providers.get(id).cloned().or_else(|| builtin_provider(id.as_str()))
+    fn provider(&self, id: &ProviderId, tables: &Tables) -> Option<Provider> {
+        self.providers.get(id).cloned().or_else(|| tables.provider(id.as_str()))
     }
 
-    /// Which embedded model each patched endpoint belongs to, in one pass over the tables.
-    fn homes(&self, patches: &[EndpointPatch]) -> BTreeMap<EndpointId, &'static str> {
-        let embedded = |patch: &&EndpointPatch| builtin_provider(patch.id.provider.as_str()).is_some();
-        let wanted: BTreeSet<(&str, &str)> = patches
-            .iter()
-            .filter(embedded)
-            .map(|patch| (patch.id.provider.as_str(), patch.id.upstream_model.as_str()))
-            .collect();
-        let mut homes = BTreeMap::new();
-        if wanted.is_empty() {
-            return homes;
-        }
-        for model in MODELS.lines() {
-            for line in block(model).lines() {
-                let mut columns = line.split('\t');
-                let key = (columns.next().unwrap_or_default(), columns.next().unwrap_or_default());
-                if wanted.contains(&key) {
-                    let id = EndpointId { provider: ProviderId::new(key.0), upstream_model: key.1.to_owned() };
-                    homes.insert(id, table::first_column(model));
-                }
-            }
-        }
-        homes
-    }
-
-    fn apply_endpoint(&mut self, patch: &EndpointPatch, home: Option<&'static str>) -> Result<(), OverlayError> {
-        let Some(provider) = self.provider(&patch.id.provider) else {
-            let embedded = PROVIDERS.lines().map(provider_key);
-            let known = embedded.chain(self.providers.keys().map(ProviderId::as_str));
+    fn apply_endpoint(
+        &mut self,
+        patch: &EndpointPatch,
+        home: Option<&str>,
+        tables: &Tables,
+    ) -> Result<(), OverlayError> {
+        let Some(provider) = self.provider(&patch.id.provider, tables) else {
+            let known = tables.provider_ids().chain(self.providers.keys().map(ProviderId::as_str));
             let hint = suggestion(patch.id.provider.as_str(), known);
             return Err(patch.error("provider", format!("there is no provider \"{}\"{hint}", patch.id.provider)));
         };
         let current = self.place_of(&patch.id).or_else(|| home.filter(|home| !self.endpoints.contains_key(*home)));
         let existing = current.map(str::to_owned).and_then(|model| {
-            let list = self.touch(&model);
+            let list = self.touch(&model, tables);
             let at = list.iter().position(|placed| placed.endpoint.id == patch.id)?;
             Some(list.remove(at))
         });
         let hidden = patch.hide.unwrap_or(existing.as_ref().is_some_and(|placed| placed.hidden));
-        let model = patch.model.as_ref().map(|model| ModelId::new(canonical(model.as_str())));
-        let like = patch.like.as_ref().map(|like| canonical(like.as_str())).map(|like| {
-            Catalog::builtin().own_endpoint(&ModelId::new(like)).ok_or_else(|| {
+        let model = patch.model.as_ref().map(|model| ModelId::new(canonical(model.as_str(), tables)));
+        let like = patch.like.as_ref().map(|like| canonical(like.as_str(), tables)).map(|like| {
+            let below = Catalog { tables: tables.clone(), ..Catalog::default() };
+            below.own_endpoint(&ModelId::new(like)).ok_or_else(|| {
                 let message =
                     format!("\"{like}\" has no endpoint of its author's own to take limits and features from");
                 patch.error("like", message)
@@ -95,10 +75,10 @@ impl Layer {
         let base = existing.map(|placed| placed.endpoint);
         let endpoint = patch.apply(base, model, like.transpose()?.as_ref(), &provider)?;
         let model = endpoint.model.as_str().to_owned();
-        let list = self.touch(&model);
+        let list = self.touch(&model, tables);
         list.push(Placed { endpoint, hidden });
         list.sort_by(|a, b| a.endpoint.id.cmp(&b.endpoint.id));
-        self.describe(&model);
+        self.describe(&model, tables);
         Ok(())
     }
 
@@ -108,18 +88,18 @@ impl Layer {
         self.endpoints.iter().find(|(_, list)| holds(list)).map(|(model, _)| model.as_str())
     }
 
-    /// The list of a model, copied from the embedded tables at the first touch.
-    fn touch(&mut self, model: &str) -> &mut Vec<Placed> {
+    /// The list of a model, copied from the tables at the first touch.
+    fn touch(&mut self, model: &str, tables: &Tables) -> &mut Vec<Placed> {
         self.endpoints.entry(model.to_owned()).or_insert_with(|| {
-            let line = table::find(MODELS, model, table::first_column);
-            let embedded = line.map(block).unwrap_or_default().lines();
-            embedded.map(|line| Placed { endpoint: lines::parse_endpoint(model, line), hidden: false }).collect()
+            let line = tables.model_line(model);
+            let below = line.map(|line| tables.block(line)).unwrap_or_default().lines();
+            below.map(|line| Placed { endpoint: lines::parse_endpoint(model, line), hidden: false }).collect()
         })
     }
 
-    /// A record for a model that the embedded tables lack, from what its endpoints say.
-    fn describe(&mut self, id: &str) {
-        if table::find(MODELS, id, table::first_column).is_some() {
+    /// A record for a model that the tables lack, from what its endpoints say.
+    fn describe(&mut self, id: &str, tables: &Tables) {
+        if tables.model_line(id).is_some() {
             return;
         }
         let endpoints = self.endpoints.get(id).map_or(&[][..], Vec::as_slice);
@@ -139,9 +119,34 @@ impl Layer {
     }
 }
 
+/// Which model of the tables each patched endpoint belongs to, in one pass over them.
+fn homes<'t>(patches: &[EndpointPatch], tables: &'t Tables) -> BTreeMap<EndpointId, &'t str> {
+    let known = |patch: &&EndpointPatch| tables.provider(patch.id.provider.as_str()).is_some();
+    let wanted: BTreeSet<(&str, &str)> = patches
+        .iter()
+        .filter(known)
+        .map(|patch| (patch.id.provider.as_str(), patch.id.upstream_model.as_str()))
+        .collect();
+    let mut homes = BTreeMap::new();
+    if wanted.is_empty() {
+        return homes;
+    }
+    for model in tables.models().lines() {
+        for line in tables.block(model).lines() {
+            let mut columns = line.split('\t');
+            let key = (columns.next().unwrap_or_default(), columns.next().unwrap_or_default());
+            if wanted.contains(&key) {
+                let id = EndpointId { provider: ProviderId::new(key.0), upstream_model: key.1.to_owned() };
+                homes.insert(id, table::first_column(model));
+            }
+        }
+    }
+    homes
+}
+
 /// The canonical id of a model id in an overlay: as it stands where it exists, else through the published spellings.
-fn canonical(model: &str) -> &str {
-    match table::find(MODELS, model, table::first_column) {
+fn canonical<'m>(model: &'m str, tables: &Tables) -> &'m str {
+    match tables.model_line(model) {
         Some(_) => model,
         None => alias(model).unwrap_or(model),
     }

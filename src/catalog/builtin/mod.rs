@@ -1,19 +1,25 @@
-//! The catalog that is compiled in, and overlays laid over it.
+//! The catalog that is compiled in, or an update in its place, and overlays laid over it.
 //!
 //! The tables are text that is searched where it lies: a look-up is a binary search over `models.tsv` and a parse of
-//! that model's own lines of `endpoints.tsv`. `generate.rs`, run by a test, writes them from `input/`.
+//! that model's own lines of `endpoints.tsv`. `generate.rs`, run by a test, writes them from `input/`. An update
+//! (`stored.rs`) has the same two tables, complete, so that it is loaded without being parsed either; providers that are
+//! compiled in are never taken from it.
 
 mod authors;
 mod codes;
+mod encode;
 mod layer;
 mod lines;
 mod sheet;
+mod stored;
 mod table;
 mod view;
 
 use std::sync::Arc;
 
+pub use self::encode::{Written, provider_line, write};
 use self::layer::Layer;
+pub use self::stored::{About, Stored, StoredError};
 pub use self::view::{EndpointLine, ModelLine};
 use self::view::{EndpointSource, ModelSource};
 use super::file::{self, Overlay, OverlayError};
@@ -25,9 +31,44 @@ static ALIASES: &str = include_str!("aliases.tsv");
 static PROVIDERS: &str = include_str!("providers.jsonl");
 static GENERATED: &str = include_str!("generated.txt");
 
-/// What exists and what it costs: the embedded tables with overlays over them.
+/// The tables that are searched: the embedded ones, or an update's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Tables(Option<Arc<Stored>>);
+
+impl Tables {
+    fn models(&self) -> &str {
+        self.0.as_ref().map_or(MODELS, |stored| stored.models())
+    }
+
+    /// The endpoint lines of a line of `models`.
+    fn block(&self, model_line: &str) -> &str {
+        let endpoints = self.0.as_ref().map_or(ENDPOINTS, |stored| stored.endpoints());
+        lines::block(model_line).and_then(|range| endpoints.get(range)).unwrap_or_default()
+    }
+
+    fn model_line(&self, id: &str) -> Option<&str> {
+        table::find(self.models(), id, table::first_column)
+    }
+
+    /// Providers that are not compiled in.
+    fn further_providers(&self) -> &str {
+        self.0.as_ref().map_or("", |stored| stored.providers())
+    }
+
+    fn provider(&self, id: &str) -> Option<Provider> {
+        let line = table::find(PROVIDERS, id, provider_key);
+        line.or_else(|| table::find(self.further_providers(), id, provider_key)).and_then(file::provider_record)
+    }
+
+    fn provider_ids(&self) -> impl Iterator<Item = &str> {
+        PROVIDERS.lines().chain(self.further_providers().lines()).map(provider_key)
+    }
+}
+
+/// What exists and what it costs: the embedded tables, or an update in their place, with overlays over them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Catalog {
+    tables: Tables,
     layer: Arc<Layer>,
 }
 
@@ -38,6 +79,18 @@ impl Catalog {
         Self::default()
     }
 
+    /// An update in place of the embedded tables; nothing is parsed yet.
+    #[must_use]
+    pub fn updated(stored: Arc<Stored>) -> Self {
+        Self { tables: Tables(Some(stored)), layer: Arc::default() }
+    }
+
+    /// What is known of the update; `None` where the embedded tables are searched.
+    #[must_use]
+    pub fn update(&self) -> Option<&About> {
+        self.tables.0.as_ref().map(|stored| stored.about())
+    }
+
     /// Lays overlays over this catalog, in order: later ones win field by field.
     ///
     /// # Errors
@@ -45,9 +98,9 @@ impl Catalog {
     pub fn with_overlays(self, overlays: Vec<Overlay>) -> Result<Self, OverlayError> {
         let mut layer = Arc::unwrap_or_clone(self.layer);
         for overlay in &overlays {
-            layer.apply(overlay)?;
+            layer.apply(overlay, &self.tables)?;
         }
-        Ok(Self { layer: Arc::new(layer) })
+        Ok(Self { tables: self.tables, layer: Arc::new(layer) })
     }
 
     /// The same with every provider read, for a process that looks the same ones up again and again.
@@ -56,12 +109,21 @@ impl Catalog {
         let providers = self.providers();
         let mut layer = Arc::unwrap_or_clone(self.layer);
         layer.providers.extend(providers.into_iter().map(|provider| (provider.id.clone(), provider)));
-        Self { layer: Arc::new(layer) }
+        Self { tables: self.tables, layer: Arc::new(layer) }
+    }
+
+    /// The day (UTC, `YYYY-MM-DD`) of the data.
+    #[must_use]
+    pub fn generated(&self) -> &str {
+        match self.update() {
+            Some(about) => &about.date,
+            None => Self::embedded(),
+        }
     }
 
     /// The day (UTC, `YYYY-MM-DD`) of the embedded data.
     #[must_use]
-    pub fn generated(&self) -> &str {
+    pub fn embedded() -> &'static str {
         GENERATED.trim_end()
     }
 
@@ -76,7 +138,7 @@ impl Catalog {
     pub fn model_line(&self, id: &str) -> Option<ModelLine<'_>> {
         let source = match self.layer.models.get(id) {
             Some(record) => ModelSource::Record(record),
-            None => ModelSource::Line(table::find(MODELS, id, table::first_column)?),
+            None => ModelSource::Line(self.tables.model_line(id)?),
         };
         Some(self.with_endpoints(id, source))
     }
@@ -90,25 +152,26 @@ impl Catalog {
     /// The provider of exactly this id.
     #[must_use]
     pub fn provider(&self, id: &ProviderId) -> Option<Provider> {
-        self.layer.providers.get(id).cloned().or_else(|| builtin_provider(id.as_str()))
+        self.layer.providers.get(id).cloned().or_else(|| self.tables.provider(id.as_str()))
     }
 
     /// Every provider, sorted by id.
     #[must_use]
     pub fn providers(&self) -> Vec<Provider> {
         let untouched = |provider: &Provider| !self.layer.providers.contains_key(&provider.id);
-        let embedded = PROVIDERS.lines().filter_map(file::provider_record).filter(untouched);
-        let mut all: Vec<Provider> = embedded.chain(self.layer.providers.values().cloned()).collect();
+        let lines = PROVIDERS.lines().chain(self.tables.further_providers().lines());
+        let below = lines.filter_map(file::provider_record).filter(untouched);
+        let mut all: Vec<Provider> = below.chain(self.layer.providers.values().cloned()).collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     }
 
     /// Every model, sorted by id, with its endpoints; fields are read when they are asked for.
     pub fn models(&self) -> impl Iterator<Item = ModelLine<'_>> {
-        let mut embedded = MODELS.lines().peekable();
+        let mut below = self.tables.models().lines().peekable();
         let mut added = self.layer.models.iter().peekable();
         std::iter::from_fn(move || {
-            let added_first = match (embedded.peek(), added.peek()) {
+            let added_first = match (below.peek(), added.peek()) {
                 (Some(line), Some((id, _))) => id.as_str() < table::first_column(line),
                 (None, _) => true,
                 (_, None) => false,
@@ -117,7 +180,7 @@ impl Catalog {
                 let (id, record) = added.next()?;
                 return Some(self.with_endpoints(id, ModelSource::Record(record)));
             }
-            let line = embedded.next()?;
+            let line = below.next()?;
             Some(self.with_endpoints(table::first_column(line), ModelSource::Line(line)))
         })
     }
@@ -164,7 +227,7 @@ impl Catalog {
     fn with_endpoints<'a>(&'a self, id: &str, source: ModelSource<'a>) -> ModelLine<'a> {
         let endpoints = match (self.layer.endpoints.get(id), source) {
             (Some(records), _) => EndpointSource::Records(records),
-            (None, ModelSource::Line(line)) => EndpointSource::Block(block(line)),
+            (None, ModelSource::Line(line)) => EndpointSource::Block(self.tables.block(line)),
             (None, ModelSource::Record(_)) => EndpointSource::Records(&[]),
         };
         ModelLine { source, endpoints }
@@ -175,11 +238,6 @@ fn alias(spelling: &str) -> Option<&'static str> {
     table::find(ALIASES, spelling, table::first_column).map(|line| table::column(line, 1))
 }
 
-/// The embedded endpoint lines of an embedded model.
-fn block(model_line: &str) -> &'static str {
-    lines::block(model_line).and_then(|range| ENDPOINTS.get(range)).unwrap_or_default()
-}
-
 fn provider_key(line: &str) -> &str {
     line.strip_prefix("{\"id\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default()
 }
@@ -187,10 +245,6 @@ fn provider_key(line: &str) -> &str {
 /// The id of an embedded provider, as it lies in the table.
 fn builtin_provider_id(id: &str) -> Option<&'static str> {
     table::find(PROVIDERS, id, provider_key).map(provider_key)
-}
-
-fn builtin_provider(id: &str) -> Option<Provider> {
-    table::find(PROVIDERS, id, provider_key).and_then(file::provider_record)
 }
 
 #[cfg(test)]
@@ -213,9 +267,9 @@ mod tests {
         let endpoints = catalog.endpoints_for(&id);
         assert!(endpoints.iter().all(|endpoint| endpoint.model == id));
         assert!(endpoints.is_sorted_by(|a, b| a.id < b.id));
-        let line = table::find(MODELS, id.as_str(), table::first_column).unwrap();
-        assert_eq!(block(line).lines().count(), endpoints.len());
-        assert!(block(line).len() < ENDPOINTS.len() / 100);
+        let line = catalog.tables.model_line(id.as_str()).unwrap();
+        assert_eq!(catalog.tables.block(line).lines().count(), endpoints.len());
+        assert!(catalog.tables.block(line).len() < ENDPOINTS.len() / 100);
     }
 
     #[test]

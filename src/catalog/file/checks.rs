@@ -1,7 +1,7 @@
 //! Checks of addresses and names, shared by overlays and the catalog generator.
 
 /// What is wrong with a base URL, if anything. It may hold `{VARIABLE}`s, or begin with one.
-pub(super) fn base_url(url: &str) -> Result<(), &'static str> {
+pub(crate) fn base_url(url: &str) -> Result<(), &'static str> {
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err("an address has no spaces in it");
     }
@@ -31,7 +31,7 @@ pub(super) fn base_url(url: &str) -> Result<(), &'static str> {
 }
 
 /// Whether the address is this machine.
-pub(super) fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
     if let Some(v6) = authority.strip_prefix('[') {
@@ -42,32 +42,37 @@ pub(super) fn is_loopback(url: &str) -> bool {
 }
 
 /// Whether a shell can export a variable of this name, by the catalog's narrower rule `[A-Z][A-Z0-9_]*`.
-pub(super) fn is_env_name(name: &str) -> bool {
+pub(crate) fn is_env_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
+/// The longest id; the longest that is known has 63 bytes.
+const LONGEST: usize = 200;
+
 /// Whether the text can be a provider's id, or one side of a model's.
-pub(super) fn is_slug(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+pub(crate) fn is_slug(text: &str) -> bool {
+    text.len() <= LONGEST
+        && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-' | b'@'))
         && !text.contains("..")
 }
 
 /// Whether the text is `author/slug`.
-pub(super) fn is_model_id(text: &str) -> bool {
+pub(crate) fn is_model_id(text: &str) -> bool {
     text.split_once('/').is_some_and(|(author, slug)| is_slug(author) && is_slug(slug))
 }
 
 /// Whether the text is safe on the wire as a model id: one line, and no change of path where it stands in a URL.
-pub(super) fn is_wire_id(text: &str) -> bool {
+pub(crate) fn is_wire_id(text: &str) -> bool {
     !text.is_empty()
+        && text.len() <= LONGEST
         && !text.contains("..")
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '%' | ',' | '\\'))
 }
 
 /// Whether the text is `YYYY-MM-DD`, or with `partial` also `YYYY-MM` or `YYYY`.
-pub(super) fn is_date(text: &str, partial: bool) -> bool {
+pub(crate) fn is_date(text: &str, partial: bool) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let number = |part: &str, width: usize, range: std::ops::RangeInclusive<u32>| {
         part.len() == width
@@ -111,6 +116,7 @@ mod tests {
         assert!(is_env_name("AI302_API_KEY") && !is_env_name("302AI_API_KEY") && !is_env_name("key"));
         assert!(is_model_id("z-ai/glm-4.6") && !is_model_id("glm-4.6") && !is_model_id("a/b/c") && !is_model_id("A/b"));
         assert!(!is_model_id("a/..") && !is_slug("") && is_wire_id("~x/y:z@1") && !is_wire_id("a/../b"));
+        assert!(is_wire_id(&"a".repeat(200)) && !is_wire_id(&"a".repeat(201)) && !is_slug(&"a".repeat(201)));
         assert!(is_date("2026-10-14", false) && is_date("2026-10", true) && !is_date("2026-10", false));
         assert!(!is_date("2026-13-01", false) && !is_date("2026-1-1", false));
     }

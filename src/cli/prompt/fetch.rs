@@ -96,7 +96,11 @@ async fn follow(transport: &Transport, first: Uri, most: u64) -> Result<(Uri, Ve
     Err(local(Exit::Unavailable, &first, format!("{} redirects more than {REDIRECTS} times", shown(&first))))
 }
 
-fn parse(url: &str) -> Result<Uri, CliError> {
+/// An http address without a user name in it.
+///
+/// # Errors
+/// It is none.
+pub(in crate::cli) fn parse(url: &str) -> Result<Uri, CliError> {
     let bad = |why: &str| CliError::usage(format!("\"{}\" {why}", url.split(['?', '#']).next().unwrap_or_default()));
     let uri: Uri = url.parse().map_err(|_| bad("is not an address").fix("write other characters as %XX"))?;
     let authority = uri.authority().ok_or_else(|| bad("is not an address"))?;
@@ -124,7 +128,7 @@ fn redirected(from: &Uri, location: &str) -> Result<Uri, CliError> {
 }
 
 /// A reference against the address that it stands in.
-fn join(from: &Uri, location: &str) -> String {
+pub(in crate::cli) fn join(from: &Uri, location: &str) -> String {
     let scheme = from.scheme_str().unwrap_or("https");
     let authority = from.authority().map(ToString::to_string).unwrap_or_default();
     if location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':')) {
@@ -158,7 +162,7 @@ fn is_inside(uri: &Uri) -> bool {
 }
 
 /// An address without its query, which often holds a signature.
-fn shown(uri: &Uri) -> String {
+pub(in crate::cli) fn shown(uri: &Uri) -> String {
     let authority = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
     format!("{}://{}{}", uri.scheme_str().unwrap_or("https"), authority.unwrap_or_default(), uri.path())
 }

@@ -11,7 +11,9 @@ pub(crate) struct Envelope<'a> {
     pub catalog_date: &'a str,
     /// Its age in days.
     pub age_days: i64,
-    /// Whether overlays of the user's lie over it.
+    /// Whether it is an update, not what the program has in it.
+    pub updated: bool,
+    /// How many overlays of the user's lie over it.
     pub overlays: usize,
     /// What the reader should know.
     pub warnings: &'a [String],
@@ -34,7 +36,7 @@ pub(crate) fn head(schema: &str, envelope: &Envelope<'_>) -> Map<String, Value> 
     let mut catalog = Map::new();
     catalog.insert("date".to_owned(), envelope.catalog_date.into());
     catalog.insert("age_days".to_owned(), envelope.age_days.into());
-    catalog.insert("source".to_owned(), "bundled".into());
+    catalog.insert("source".to_owned(), (if envelope.updated { "updated" } else { "bundled" }).into());
     catalog.insert("overlays".to_owned(), envelope.overlays.into());
     let mut document = Map::new();
     document.insert("schema".to_owned(), schema.into());

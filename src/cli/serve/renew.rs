@@ -109,6 +109,7 @@ impl Kept {
         let folder = self.settings.config_dir.iter();
         let mut files: Vec<PathBuf> = folder.map(|folder| folder.join(super::super::config::FILE)).collect();
         files.extend(self.settings.overlay_files().unwrap_or_default());
+        files.extend(self.settings.update_file());
         files.extend(self.args.token_file.clone().into_iter().chain(self.args.tokens.clone()));
         let stamp = |path: PathBuf| {
             let about = std::fs::metadata(&path).ok();

@@ -13,7 +13,7 @@ use super::super::support::server::{Script, Server};
 use super::{World, answer, whole};
 
 /// What prints each document but those that need a provider or a server.
-const PRINTED: [(&str, &[&str]); 19] = [
+const PRINTED: [(&str, &[&str]); 24] = [
     ("models.list/1", &["models", "list", "sonnet", "--tokens", "8000/1000"]),
     ("models.show/1", &["models", "show", "claude-sonnet-4", "--all"]),
     ("providers.list/1", &["providers", "list"]),
@@ -31,6 +31,11 @@ const PRINTED: [(&str, &[&str]); 19] = [
     ("check/1", &["check", "claude-sonnet-5", "--max-price-in", "3", "--has", "tools,vision"]),
     ("chat/1", &["--sandbox", "chat", "-m", "claude-sonnet-5", "hi"]),
     ("chat.dry_run/1", &["chat", "--dry-run", "--hedge", "-m", "claude-sonnet-5", "hi"]),
+    ("catalog.update/1", &["catalog", "update", "--dry-run", "--from", "api.json"]),
+    ("catalog.status/1", &["catalog", "status", "--sources"]),
+    ("catalog.diff/1", &["catalog", "diff", "current", "overlaid"]),
+    ("catalog.rollback/1", &["catalog", "rollback"]),
+    ("catalog.path/1", &["catalog", "path"]),
     ("help.exit-codes/1", &["help", "exit-codes"]),
     ("help.output/1", &["help", "output"]),
 ];
@@ -40,6 +45,8 @@ pub(super) fn used() -> World {
     let refusing = Server::repeating(super::wire::openai_error(429, "rate_limit_error", None, "Slow down"));
     let world = World::openai(vec![refusing, Server::repeating(answer(Protocol::OpenaiChat))]);
     assert_eq!(world.chat([]).run().code, Some(0));
+    let list = json!({"anthropic": {"models": {"claude-opus-99": {"cost": {"input": 2, "output": 10}}}}});
+    world.home.write("api.json", &list.to_string());
     world
 }
 

@@ -19,6 +19,7 @@
 mod assert;
 mod attach;
 mod budget;
+mod catalog;
 mod check;
 mod complete;
 mod contract;

@@ -84,6 +84,7 @@ impl Home {
             .env("TMPDIR", path)
             .env("OPENMUX_CONFIG_DIR", path.join("config"))
             .env("OPENMUX_DATA_DIR", path.join("data"))
+            .env("OPENMUX_CACHE_DIR", path.join("cache"))
             .env("COLUMNS", "80")
             .env("NO_COLOR", "1")
             // A machine of Amazon's or Google's has credentials of its own.
@@ -388,6 +389,7 @@ mod tests {
             "MORE",
             "NO_COLOR",
             "NO_GCE_CHECK",
+            "OPENMUX_CACHE_DIR",
             "OPENMUX_CONFIG_DIR",
             "OPENMUX_DATA_DIR",
             "TMPDIR",

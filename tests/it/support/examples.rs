@@ -26,6 +26,7 @@ pub(crate) fn home(own_jq: bool) -> Home {
         ("models.check.toml", "[[model]]\nid = \"claude-sonnet-5\"\nmax_price_in = \"3.00\"\n"),
         ("photo.jpg", "\u{0}"),
         ("style.md", "Be short."),
+        ("api.json", "{\"anthropic\":{\"models\":{\"claude-sonnet-5\":{\"cost\":{\"input\":2,\"output\":10}}}}}"),
         ("weather.json", "{\"name\": \"weather\", \"parameters\": {\"type\": \"object\"}}"),
         (
             "city.json",
@@ -75,6 +76,10 @@ fn without_network(example: &str) -> String {
     }
     if example.contains("openmux providers check") {
         return "openmux --sandbox providers check".to_owned();
+    }
+    if example.contains("openmux catalog update") {
+        let (before, _) = example.split_once(" --from").unwrap_or((example, ""));
+        return before.replace("catalog update", "catalog update --from api.json");
     }
     if example.contains("openmux sandbox") {
         let (before, _) = example.split_once(" --port").unwrap_or((example, ""));

@@ -161,7 +161,7 @@ fn row(whole: &Value) -> Option<Value> {
     // What models show prints a line of is an endpoint.
     let items = data.get("items").cloned().or_else(|| {
         let model = data["$ref"].as_str()?.strip_prefix("#/$defs/")?;
-        Some(whole["$defs"][model]["properties"]["endpoints"]["items"].clone())
+        Some(whole["$defs"][model]["properties"]["endpoints"]["items"].clone()).filter(Value::is_object)
     })?;
     Some(serde_json::json!({ "$ref": items["$ref"], "$defs": whole["$defs"] }))
 }

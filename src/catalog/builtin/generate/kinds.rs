@@ -123,12 +123,5 @@ pub(super) fn kind(id: &str) -> ProviderKind {
     if let Some((_, kind)) = tables.into_iter().find(|(ids, _)| ids.contains(&id)) {
         return kind;
     }
-    let has = |words: &[&str]| words.iter().any(|word| id.contains(word));
-    if has(&["plan", "coding", "subscription"]) {
-        return ProviderKind::Plan;
-    }
-    if has(&["gateway", "router", "routing"]) {
-        return ProviderKind::Gateway;
-    }
-    ProviderKind::Host
+    ProviderKind::guessed(id)
 }

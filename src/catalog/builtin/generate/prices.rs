@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use openmux::catalog::Dispute;
-use openmux::catalog::price::{Comparator, Item, Meter, OffPeak, PriceKey, Pricing, Rate, Tier, Window};
+use openmux::catalog::price::{Item, OffPeak, PriceKey, Pricing, Window};
 use openmux::units::{Tokens, UsdPerMtok};
 use serde::Deserialize;
 use serde_json::Value;
@@ -93,32 +93,17 @@ fn bounded(value: &str) -> String {
 }
 
 fn add_tiers(record: &str, sheet: &mut Pricing, tiers: &[TierRecord], inclusive: bool, problems: &mut Problems) {
-    let comparator = if inclusive { Comparator::Ge } else { Comparator::Gt };
     for tier in tiers {
         for (key, value) in &tier.prices {
             let (Some(item), Ok(price)) = (item(key), value.parse()) else {
                 problems.add(record, format!("tier {key}: {value}"));
                 continue;
             };
-            // Below the tier, an item without a rate of its own is charged through what contains it.
-            let Some(base) = charged_through(sheet, item) else {
+            if !sheet.add_tier(item, Tokens::new(tier.over), inclusive, price) {
                 problems.add(record, format!("a tier of {key} has no base to differ from"));
-                continue;
-            };
-            let rate = sheet.rates.entry(item).or_insert_with(|| Rate::flat(base));
-            rate.tiers.push(Tier { threshold: Tokens::new(tier.over), comparator, meter: Meter::Input, price });
+            }
         }
     }
-}
-
-fn charged_through(sheet: &Pricing, item: Item) -> Option<UsdPerMtok> {
-    let wider = match item {
-        Item::CacheWrite1h => Item::CacheWrite,
-        Item::CacheRead | Item::CacheWrite | Item::InputAudio => Item::Input,
-        Item::Reasoning | Item::OutputAudio => Item::Output,
-        _ => return sheet.base(item),
-    };
-    sheet.base(item).or_else(|| charged_through(sheet, wider))
 }
 
 fn read_off_peak(record: &str, off_peak: &OffPeakRecord, problems: &mut Problems) -> Option<OffPeak> {

@@ -92,7 +92,7 @@ impl Court<'_> {
         let found = Cell::count(u64::try_from(age).ok());
         let why = format!("it is of {}", self.catalog().generated());
         let finding = Finding::decided(age <= i64::from(*most), (Cell::Count(u64::from(*most)), found), told, why);
-        let fix = (age > i64::from(*most)).then(|| "install a newer openmux".to_owned());
+        let fix = (age > i64::from(*most)).then(|| "openmux catalog update".to_owned());
         Row::new("catalog", None, claim.name(), finding.fix(fix), place)
     }
 }

@@ -3,50 +3,42 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use openmux::catalog::price::{Comparator, FeeItem, Item, PriceKey, Pricing, Rate};
-use openmux::catalog::{Auth, Endpoint, Model, OutputLimitField, Provider, Quirks};
-use openmux::units::Tokens;
 use serde_json::{Map, Value, json};
 
-use super::Facts;
 use super::codes::{self, Codes, endpoint, model};
+use crate::catalog::price::{Comparator, FeeItem, Item, PriceKey, Pricing, Rate};
+use crate::catalog::{Auth, Endpoint, EndpointId, Model, OutputLimitField, Protocol, Provider, Quirks};
+use crate::units::Tokens;
 
-/// The embedded files.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Tables {
-    pub(crate) models: String,
-    pub(crate) endpoints: String,
-    pub(crate) aliases: String,
-    pub(crate) providers: String,
-    pub(crate) generated: String,
+/// The two big tables as text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// One model a line.
+    pub models: String,
+    /// One endpoint a line, a block a model.
+    pub endpoints: String,
 }
 
-impl Tables {
-    /// All of them, from checked facts.
-    pub(crate) fn write(facts: &Facts) -> Self {
-        let mut tables = Self {
-            models: String::new(),
-            endpoints: String::new(),
-            aliases: facts.aliases.iter().map(|(spelling, model)| format!("{spelling}\t{model}\n")).collect(),
-            providers: facts.providers.iter().map(|provider| format!("{}\n", provider_line(provider))).collect(),
-            generated: format!("{}\n", facts.generated),
-        };
-        let mut blocks: BTreeMap<&str, Vec<&Endpoint>> = BTreeMap::new();
-        for endpoint in &facts.endpoints {
-            blocks.entry(endpoint.model.as_str()).or_default().push(endpoint);
-        }
-        for model in &facts.models {
-            let offset = tables.endpoints.len();
-            for endpoint in blocks.get(model.id.as_str()).into_iter().flatten() {
-                tables.endpoints.push_str(&endpoint_line(endpoint));
-                tables.endpoints.push('\n');
-            }
-            let length = tables.endpoints.len() - offset;
-            tables.models.push_str(&model_line(model, offset, length));
-            tables.models.push('\n');
-        }
-        tables
+/// Writes models, sorted by id, and their endpoints, sorted by provider and wire id within one model. `seen` is what an
+/// update knows of an endpoint: whether its source listed it the last time (`true`), or only before (`false`).
+#[must_use]
+pub fn write(models: &[Model], endpoints: &[Endpoint], seen: &BTreeMap<EndpointId, bool>) -> Written {
+    let mut written = Written::default();
+    let mut blocks: BTreeMap<&str, Vec<&Endpoint>> = BTreeMap::new();
+    for endpoint in endpoints {
+        blocks.entry(endpoint.model.as_str()).or_default().push(endpoint);
     }
+    for model in models {
+        let offset = written.endpoints.len();
+        for endpoint in blocks.get(model.id.as_str()).into_iter().flatten() {
+            written.endpoints.push_str(&endpoint_line(endpoint, seen.get(&endpoint.id).copied()));
+            written.endpoints.push('\n');
+        }
+        let length = written.endpoints.len() - offset;
+        written.models.push_str(&model_line(model, offset, length));
+        written.models.push('\n');
+    }
+    written
 }
 
 fn model_line(record: &Model, offset: usize, length: usize) -> String {
@@ -66,8 +58,8 @@ fn model_line(record: &Model, offset: usize, length: usize) -> String {
     ])
 }
 
-fn endpoint_line(record: &Endpoint) -> String {
-    let protocol = |protocol: Option<openmux::catalog::Protocol>| {
+fn endpoint_line(record: &Endpoint, seen: Option<bool>) -> String {
+    let protocol = |protocol: Option<Protocol>| {
         protocol.map(|protocol| code(codes::PROTOCOLS, protocol.name())).unwrap_or_default().to_owned()
     };
     let dispute = record.dispute.map(|dispute| {
@@ -101,6 +93,7 @@ fn endpoint_line(record: &Endpoint) -> String {
         (endpoint::FLOATING, flag(record.floating)),
         (endpoint::RELEASED, text(record.released.as_ref())),
         (endpoint::AKA, record.aka.join(",")),
+        (endpoint::SEEN, seen.map(|seen| u8::from(seen).to_string()).unwrap_or_default()),
     ])
 }
 
@@ -158,7 +151,9 @@ fn write_entry(out: &mut String, entry: std::fmt::Arguments<'_>) {
     let _ = write!(out, "{separator}{entry}");
 }
 
-fn provider_line(provider: &Provider) -> Value {
+/// One line of `providers.jsonl`.
+#[must_use]
+pub fn provider_line(provider: &Provider) -> String {
     let mut line = Map::new();
     line.insert("id".into(), json!(provider.id.as_str()));
     line.insert("name".into(), json!(provider.name));
@@ -222,15 +217,17 @@ fn provider_line(provider: &Provider) -> Value {
     }
     line.insert("quirks".into(), json!(quirks.notes));
     line.retain(|_, value| !value.is_null() && value.as_object().is_none_or(|members| !members.is_empty()));
-    Value::Object(line)
+    Value::Object(line).to_string()
 }
 
-/// Columns in the order of their numbers, without the empty ones at the end.
+/// Columns in the order of their numbers, without the empty ones at the end. What separates columns and lines separates
+/// nothing inside one.
 fn join(columns: &[(usize, String)]) -> String {
-    let mut line: Vec<&str> = vec![""; columns.len()];
+    let mut line: Vec<String> = vec![String::new(); columns.len()];
     for (number, text) in columns {
-        assert!(!text.contains(['\t', '\n', '\r']), "no column holds a separator: {text}");
-        line[*number] = text;
+        if let Some(column) = line.get_mut(*number) {
+            *column = text.replace(['\t', '\n', '\r'], " ");
+        }
     }
     line.join("\t").trim_end_matches('\t').to_owned()
 }
@@ -239,8 +236,9 @@ fn row<'n>(codes: &Codes, names: impl Iterator<Item = &'n str>) -> String {
     names.map(|name| code(codes, name)).collect()
 }
 
+/// The code of a name; a test holds that each has one.
 fn code(codes: &Codes, name: &str) -> &'static str {
-    codes::code(codes, name).unwrap_or_else(|| panic!("no code for {name}"))
+    codes::code(codes, name).unwrap_or_default()
 }
 
 fn text(text: Option<&String>) -> String {
@@ -253,4 +251,28 @@ fn number(count: Option<Tokens>) -> String {
 
 fn flag(set: bool) -> String {
     if set { "1".to_owned() } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::price::ServiceTier;
+    use crate::catalog::{Capability, Modality, ModelKind, Status};
+
+    #[test]
+    fn every_word_has_a_code_of_its_own() {
+        let held = |codes: &Codes, names: Vec<&str>| {
+            let mut found: Vec<&str> = names.iter().map(|name| codes::code(codes, name).expect(name)).collect();
+            found.sort_unstable();
+            found.dedup();
+            assert_eq!(found.len(), names.len(), "{names:?}");
+        };
+        held(codes::KINDS, ModelKind::ALL.map(ModelKind::name).to_vec());
+        held(codes::STATUSES, Status::ALL.map(Status::name).to_vec());
+        held(codes::PROTOCOLS, Protocol::ALL.map(Protocol::name).to_vec());
+        held(codes::MODALITIES, Modality::ALL.map(Modality::name).to_vec());
+        held(codes::CAPABILITIES, Capability::ALL.map(Capability::name).to_vec());
+        held(codes::ITEMS, Item::ALL.map(Item::key).to_vec());
+        held(codes::SERVICES, ServiceTier::ALL.map(ServiceTier::name).to_vec());
+    }
 }

@@ -1,0 +1,232 @@
+//! An updated catalog as it lies in a file: a line with a checksum and lengths, what is known of the update, then the
+//! tables as they are searched.
+//!
+//! ```text
+//! openmux-catalog 1 CRC32 ABOUT MODELS ENDPOINTS PROVIDERS      the checksum of all that follows, and lengths in bytes
+//! {"date": ...}                                                 what is known of it, JSON
+//! models.tsv, endpoints.tsv                                     complete: with what only the embedded tables have
+//! providers.jsonl                                               of providers that are not compiled in, alone
+//! ```
+//!
+//! Loading it costs one pass for the checksum and one that it is UTF-8.
+
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::Written;
+use crate::catalog::file::checks::is_date;
+
+/// The first word of the file.
+const MAGIC: &str = "openmux-catalog";
+/// The number of the layout, `codes.rs` included; a change of either is a new number.
+const LAYOUT: u32 = 1;
+
+/// What is known of an update.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// The day of the data (UTC, `YYYY-MM-DD`).
+    pub date: String,
+    /// When it was fetched or found unchanged (RFC 3339).
+    pub fetched: String,
+    /// The address or file that it came from.
+    pub source: String,
+    /// The source's own mark of this version.
+    pub etag: Option<String>,
+    /// The day of the embedded tables that it was laid over.
+    pub embedded: String,
+    /// How many providers the source listed.
+    pub providers: usize,
+    /// How many endpoints the source listed, those that were refused left out.
+    pub endpoints: usize,
+    /// How many of them had a price.
+    pub priced: usize,
+}
+
+/// Why a file is no updated catalog.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoredError {
+    /// It begins otherwise.
+    #[error("it is not one of openmux's")]
+    Foreign,
+    /// Its layout has another number.
+    #[error("it was written by another version of openmux")]
+    OtherLayout,
+    /// It is shorter than it says.
+    #[error("it is cut off")]
+    Truncated,
+    /// Its bytes are not those that were written.
+    #[error("it is damaged")]
+    Damaged,
+}
+
+/// An updated catalog, read from its file and not parsed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    text: String,
+    about: About,
+    models: Range<usize>,
+    endpoints: Range<usize>,
+    providers: Range<usize>,
+}
+
+impl Stored {
+    /// The file's text.
+    #[must_use]
+    pub fn text_of(about: &About, tables: &Written, providers: &str) -> String {
+        let about = format!("{}\n", about.json());
+        let body = [about.as_str(), &tables.models, &tables.endpoints, providers].concat();
+        let lengths = [about.len(), tables.models.len(), tables.endpoints.len(), providers.len()];
+        let lengths = lengths.map(|length| length.to_string()).join(" ");
+        format!("{MAGIC} {LAYOUT} {:08x} {lengths}\n{body}", crc32fast::hash(body.as_bytes()))
+    }
+
+    /// The same tables with something else known of them.
+    #[must_use]
+    pub fn with_about(&self, about: &About) -> String {
+        let tables = Written { models: self.models().to_owned(), endpoints: self.endpoints().to_owned() };
+        Self::text_of(about, &tables, self.providers())
+    }
+
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// They are not those that [`Stored::text_of`] wrote.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, StoredError> {
+        if !bytes.starts_with(MAGIC.as_bytes()) {
+            return Err(StoredError::Foreign);
+        }
+        let line = bytes.iter().position(|&byte| byte == b'\n').ok_or(StoredError::Truncated)?;
+        let head = bytes.get(..line).and_then(|head| std::str::from_utf8(head).ok()).ok_or(StoredError::Damaged)?;
+        let words: Vec<&str> = head.split(' ').collect();
+        let (Some(&layout), Some(&sum)) = (words.get(1), words.get(2)) else { return Err(StoredError::Foreign) };
+        if layout.parse() != Ok(LAYOUT) {
+            return Err(StoredError::OtherLayout);
+        }
+        let lengths: Option<Vec<usize>> = words.iter().skip(3).map(|word| word.parse().ok()).collect();
+        let Some([about, models, endpoints, providers]) = lengths.as_deref() else { return Err(StoredError::Damaged) };
+        let mut at = line + 1;
+        let mut range = |length: usize| {
+            let start = at;
+            at = at.checked_add(length).ok_or(StoredError::Damaged)?;
+            Ok(start..at)
+        };
+        let (about, models) = (range(*about)?, range(*models)?);
+        let (endpoints, providers) = (range(*endpoints)?, range(*providers)?);
+        let body = bytes.get(line + 1..).unwrap_or_default();
+        match bytes.len().cmp(&at) {
+            std::cmp::Ordering::Less => return Err(StoredError::Truncated),
+            std::cmp::Ordering::Greater => return Err(StoredError::Damaged),
+            std::cmp::Ordering::Equal => {}
+        }
+        if u32::from_str_radix(sum, 16) != Ok(crc32fast::hash(body)) {
+            return Err(StoredError::Damaged);
+        }
+        let text = String::from_utf8(bytes).map_err(|_| StoredError::Damaged)?;
+        let about = text.get(about).and_then(About::parse).ok_or(StoredError::Damaged)?;
+        Ok(Self { text, about, models, endpoints, providers })
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub const fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// The endpoints that the same source listed, the last time (`true`) or only before: provider and wire id.
+    pub fn seen(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        self.endpoints().lines().filter_map(|line| {
+            let mark = super::table::column(line, super::codes::endpoint::SEEN);
+            (!mark.is_empty()).then(|| {
+                let mut columns = line.split('\t');
+                (columns.next().unwrap_or_default(), columns.next().unwrap_or_default(), mark == "1")
+            })
+        })
+    }
+
+    pub(super) fn models(&self) -> &str {
+        self.text.get(self.models.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn endpoints(&self) -> &str {
+        self.text.get(self.endpoints.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn providers(&self) -> &str {
+        self.text.get(self.providers.clone()).unwrap_or_default()
+    }
+}
+
+impl About {
+    fn json(&self) -> Value {
+        let mut out = Map::new();
+        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
+        put("date", self.date.as_str().into());
+        put("fetched", self.fetched.as_str().into());
+        put("source", self.source.as_str().into());
+        put("etag", self.etag.clone().into());
+        put("embedded", self.embedded.as_str().into());
+        put("providers", self.providers.into());
+        put("endpoints", self.endpoints.into());
+        put("priced", self.priced.into());
+        Value::Object(out)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let word = |key: &str| value.get(key)?.as_str().map(str::to_owned);
+        let count = |key: &str| value.get(key)?.as_u64().and_then(|count| usize::try_from(count).ok());
+        Some(Self {
+            date: word("date").filter(|date| is_date(date, false))?,
+            fetched: word("fetched")?,
+            source: word("source")?,
+            etag: word("etag"),
+            embedded: word("embedded")?,
+            providers: count("providers")?,
+            endpoints: count("endpoints")?,
+            priced: count("priced")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written() -> String {
+        let about = About {
+            date: "2026-12-01".into(),
+            source: "https://a.example/é".into(),
+            embedded: "2026-11-24".into(),
+            ..About::default()
+        };
+        let tables = Written { models: "a/b\t0\t9\n".into(), endpoints: "p\ti\tc\n".into() };
+        Stored::text_of(&about, &tables, "{}\n")
+    }
+
+    #[test]
+    fn a_new_layout_has_a_new_number() {
+        let codes = crc32fast::hash(include_bytes!("codes.rs"));
+        assert_eq!((LAYOUT, codes), (1, 292_353_836), "raise LAYOUT where a file of before would be read wrongly");
+    }
+
+    #[test]
+    fn no_byte_can_be_lost_or_changed() {
+        let good = written().into_bytes();
+        let stored = Stored::parse(good.clone()).unwrap();
+        assert_eq!((stored.models(), stored.endpoints(), stored.providers()), ("a/b\t0\t9\n", "p\ti\tc\n", "{}\n"));
+        assert_eq!(stored.with_about(stored.about()).as_bytes(), good);
+        for at in 0..good.len() {
+            assert!(Stored::parse(good[..at].to_vec()).is_err(), "cut off at {at}");
+            let mut flipped = good.clone();
+            flipped[at] ^= 1;
+            assert!(Stored::parse(flipped).is_err(), "changed at {at}");
+        }
+        let longer = [&good[..], b"x"].concat();
+        assert_eq!(Stored::parse(longer), Err(StoredError::Damaged));
+        assert_eq!(Stored::parse(good[..good.len() - 1].to_vec()), Err(StoredError::Truncated));
+        assert_eq!(Stored::parse(b"{}".to_vec()), Err(StoredError::Foreign));
+        let other = String::from_utf8(good).unwrap().replacen(" 1 ", " 2 ", 1);
+        assert_eq!(Stored::parse(other.into_bytes()), Err(StoredError::OtherLayout));
+    }
+}

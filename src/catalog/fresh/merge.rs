@@ -1,0 +1,312 @@
+//! A list laid over the embedded tables by provider and wire id. What the list leaves out stays as it was; what it lists
+//! for the first time is a new endpoint, of a known model or of a new one.
+
+use std::collections::BTreeMap;
+
+use super::names::Names;
+use super::{Entry, Listing};
+use crate::catalog::price::{Item, Pricing};
+use crate::catalog::{
+    Catalog, Dispute, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, Provider, ProviderId,
+    Status, Stored, Written, provider_line, write,
+};
+
+/// The embedded tables with a list laid over them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// Models and endpoints, complete.
+    pub tables: Written,
+    /// The records of providers that are not compiled in.
+    pub providers: String,
+}
+
+/// Lays a list over the embedded tables. `before` is what the same source listed the last time: what it lists no more is
+/// marked as unlisted, and stays so until it is listed again.
+#[must_use]
+pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
+    let embedded = Catalog::builtin();
+    let names = Names::new(&embedded);
+    let mut all: BTreeMap<EndpointId, Endpoint> = BTreeMap::new();
+    let mut models: BTreeMap<String, Model> = BTreeMap::new();
+    let mut otherwise: BTreeMap<EndpointId, EndpointId> = BTreeMap::new();
+    for line in embedded.models() {
+        models.insert(line.id().to_owned(), line.model());
+        for endpoint in line.endpoints().map(|endpoint| endpoint.endpoint()) {
+            for aka in &endpoint.aka {
+                let id = EndpointId { provider: endpoint.id.provider.clone(), upstream_model: aka.clone() };
+                otherwise.insert(id, endpoint.id.clone());
+            }
+            all.insert(endpoint.id.clone(), endpoint);
+        }
+    }
+    let siblings = Siblings::of(all.values());
+    let providers: BTreeMap<&ProviderId, &Provider> = list.providers.iter().map(|one| (&one.id, one)).collect();
+    let mut seen: BTreeMap<EndpointId, bool> = BTreeMap::new();
+    let is_listed = |id: &EndpointId| list.entries.iter().any(|entry| &entry.id == id);
+    for entry in &list.entries {
+        let main = otherwise.get(&entry.id).filter(|main| !all.contains_key(&entry.id) && !is_listed(main));
+        let id = main.unwrap_or(&entry.id).clone();
+        if let Some(known) = all.get_mut(&id) {
+            entry.change(known);
+        } else {
+            let known = embedded.provider(&id.provider);
+            let Some(provider) = known.as_ref().or_else(|| providers.get(&id.provider).copied()) else { continue };
+            let meant = names.meant(provider, &id.upstream_model);
+            let mut endpoint = entry.endpoint(meant.model, provider, &siblings);
+            (endpoint.variant, endpoint.region, endpoint.floating) = (meant.variant, meant.region, meant.floating);
+            models.entry(endpoint.model.as_str().to_owned()).or_insert_with(|| entry.model(&endpoint));
+            all.insert(id.clone(), endpoint);
+        }
+        seen.insert(id, true);
+    }
+    for (provider, id, _) in before.into_iter().flat_map(Stored::seen) {
+        let id = EndpointId { provider: ProviderId::new(provider), upstream_model: id.to_owned() };
+        if let (false, Some(gone)) = (seen.contains_key(&id), all.get_mut(&id)) {
+            if !matches!(gone.status, Status::Retired | Status::Deprecated) {
+                gone.status = Status::Unlisted;
+            }
+            seen.insert(id, false);
+        }
+    }
+    let mut models: Vec<Model> = models.into_values().collect();
+    models.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut endpoints: Vec<Endpoint> = all.into_values().collect();
+    endpoints.sort_by(|a, b| (&a.model, &a.id).cmp(&(&b.model, &b.id)));
+    let mut added: Vec<&Provider> = list.providers.iter().collect();
+    added.sort_by(|a, b| a.id.cmp(&b.id));
+    added.dedup_by(|a, b| a.id == b.id);
+    let providers = added.into_iter().map(|provider| provider_line(provider) + "\n").collect();
+    Merged { tables: write(&models, &endpoints, &seen), providers }
+}
+
+/// How a provider is spoken to about models of one author: what most of its endpoints have.
+struct Siblings(BTreeMap<(ProviderId, String), (Option<Protocol>, Option<Protocol>)>);
+
+impl Siblings {
+    fn of<'e>(all: impl Iterator<Item = &'e Endpoint>) -> Self {
+        type Votes = BTreeMap<(Option<Protocol>, Option<Protocol>), usize>;
+        let mut counted: BTreeMap<(ProviderId, String), Votes> = BTreeMap::new();
+        for endpoint in all.filter(|endpoint| endpoint.base_url.is_none()) {
+            for author in [endpoint.model.author(), ""] {
+                let key = (endpoint.id.provider.clone(), author.to_owned());
+                *counted.entry(key).or_default().entry((endpoint.protocol, endpoint.alternate)).or_default() += 1;
+            }
+        }
+        let most = |votes: Votes| votes.into_iter().max_by_key(|(_, count)| *count).map(|(way, _)| way);
+        Self(counted.into_iter().filter_map(|(key, votes)| Some((key, most(votes)?))).collect())
+    }
+
+    fn way(&self, provider: &Provider, author: &str) -> (Option<Protocol>, Option<Protocol>) {
+        let of = |author: &str| self.0.get(&(provider.id.clone(), author.to_owned())).copied();
+        let first = || (provider.protocols.first().map(|spoken| spoken.protocol), None);
+        of(author).or_else(|| of("")).unwrap_or_else(first)
+    }
+}
+
+impl Entry {
+    /// Brings a known endpoint up to date.
+    fn change(&self, known: &mut Endpoint) {
+        known.context = self.context.or(known.context);
+        known.max_input = self.max_input.or(known.max_input);
+        known.max_output = self.max_output.or(known.max_output);
+        for (&capability, &can) in &self.said {
+            if can {
+                known.capabilities.insert(capability)
+            } else {
+                known.capabilities.remove(&capability)
+            };
+        }
+        if !self.input.is_empty() {
+            known.input.clone_from(&self.input);
+        }
+        if !self.output.is_empty() {
+            known.output.clone_from(&self.output);
+        }
+        known.status = match (known.status, self.status) {
+            (Status::Retired, _) => Status::Retired,
+            (_, Some(stated)) => stated,
+            (Status::Deprecated, None) => Status::Deprecated,
+            (_, None) => Status::Active,
+        };
+        if let Some(stated) = &self.pricing {
+            let settled = known.dispute.is_some_and(|dispute| within(&dispute, stated));
+            match known.pricing.as_ref() {
+                Some(price) if settled || agrees(price, stated) => {}
+                _ => {
+                    // Fees stay as they were; batch and off-peak rates were rates of the old price.
+                    let fees = known.pricing.take().map(|sheet| sheet.fees).unwrap_or_default();
+                    known.pricing = Some(Pricing { fees, ..stated.clone() });
+                    known.dispute = None;
+                }
+            }
+        }
+    }
+
+    /// A new endpoint.
+    fn endpoint(&self, model: ModelId, provider: &Provider, siblings: &Siblings) -> Endpoint {
+        let (protocol, alternate) = siblings.way(provider, model.author());
+        let capabilities = self.said.iter().filter(|(_, can)| **can).map(|(capability, _)| *capability);
+        Endpoint {
+            kind: self.kind(),
+            protocol,
+            alternate,
+            model,
+            aka: Vec::new(),
+            base_url: None,
+            variant: Vec::new(),
+            quant: None,
+            region: None,
+            upstream: None,
+            context: self.context,
+            max_input: self.max_input.filter(|input| self.context.is_none_or(|context| *input < context)),
+            max_output: self.max_output,
+            input: self.input.clone(),
+            output: self.output.clone(),
+            capabilities: capabilities.collect(),
+            reasoning_options: Vec::new(),
+            reasoning_field: self.reasoning_field.clone(),
+            cache_min: None,
+            pricing: self.pricing.clone(),
+            dispute: None,
+            status: self.status.unwrap_or(Status::Active),
+            sunset: None,
+            floating: false,
+            released: self.released.clone(),
+            overlay: None,
+            id: self.id.clone(),
+        }
+    }
+
+    fn model(&self, endpoint: &Endpoint) -> Model {
+        Model {
+            name: self.name.clone().unwrap_or_else(|| endpoint.model.slug().to_owned()),
+            kinds: vec![endpoint.kind],
+            released: self.released.clone(),
+            knowledge: self.knowledge.clone(),
+            open_weights: self.open_weights,
+            context: self.context,
+            max_output: self.max_output,
+            floating: false,
+            id: endpoint.model.clone(),
+        }
+    }
+
+    /// What it is, by what comes out of it and by its name.
+    fn kind(&self) -> ModelKind {
+        let has = |word: &str| self.id.upstream_model.to_ascii_lowercase().contains(word);
+        let gives = |modality| self.output.contains(&modality);
+        match () {
+            () if has("rerank") => ModelKind::Rerank,
+            () if has("embed") => ModelKind::Embedding,
+            () if self.output.is_empty() || gives(Modality::Text) => ModelKind::Chat,
+            () if gives(Modality::Image) => ModelKind::Image,
+            () if gives(Modality::Video) => ModelKind::Video,
+            () if gives(Modality::Audio) => ModelKind::Tts,
+            () => ModelKind::Chat,
+        }
+    }
+}
+
+/// Whether what is stated was known when a disputed price was settled.
+fn within(dispute: &Dispute, stated: &Pricing) -> bool {
+    let inside = |item, (low, high)| stated.base(item).is_some_and(|price| low <= price && price <= high);
+    inside(Item::Input, dispute.input) && inside(Item::Output, dispute.output)
+}
+
+/// Whether a sheet has every figure that is stated; it may have more, and what is left out is not denied.
+fn agrees(sheet: &Pricing, stated: &Pricing) -> bool {
+    stated.rates.iter().all(|(item, rate)| {
+        let known = sheet.rates.get(item);
+        known.is_some_and(|known| known.base == rate.base && (rate.tiers.is_empty() || known.tiers == rate.tiers))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{About, Capability};
+
+    fn merged(list: &str, before: Option<&Stored>) -> Stored {
+        let list = Listing::read(list.as_bytes()).unwrap();
+        let merged = merge(&list, before);
+        let about = About { date: "2026-12-01".into(), embedded: "2026-11-24".into(), ..About::default() };
+        Stored::parse(Stored::text_of(&about, &merged.tables, &merged.providers).into_bytes()).unwrap()
+    }
+
+    fn find(stored: &Stored, model: &str, provider: &str) -> Endpoint {
+        let catalog = Catalog::updated(std::sync::Arc::new(stored.clone()));
+        let mut all = catalog.endpoints_for(&ModelId::new(model));
+        all.retain(|endpoint| endpoint.id.provider.as_str() == provider && endpoint.is_plain());
+        all.swap_remove(0)
+    }
+
+    #[test]
+    fn what_is_listed_changes_what_is_known_and_nothing_else() {
+        let stored = merged(
+            r#"{"anthropic":{"env":["EVIL"],"api":"https://evil.example","models":{
+                "claude-sonnet-5":{"cost":{"input":99,"output":199},"limit":{"context":7000}},
+                "claude-opus-99-1":{"name":"Claude Opus 99.1","tool_call":true,"cost":{"input":1,"output":2}}}}}"#,
+            None,
+        );
+        let (plain, catalog) = (Catalog::builtin(), Catalog::updated(std::sync::Arc::new(stored.clone())));
+        assert_eq!(catalog.providers(), plain.providers(), "nobody's address or key is touched");
+        let sonnet = find(&stored, "anthropic/claude-sonnet-5", "anthropic");
+        assert_eq!(sonnet.pricing.as_ref().unwrap().base(Item::Input).unwrap().exact(), "99");
+        assert_eq!(sonnet.context.unwrap().count(), 7000);
+        let before = plain.own_endpoint(&sonnet.model).unwrap();
+        let back =
+            Endpoint { pricing: before.pricing.clone(), dispute: before.dispute, context: before.context, ..sonnet };
+        assert_eq!(back, before);
+        let opus = find(&stored, "anthropic/claude-opus-99.1", "anthropic");
+        assert_eq!((opus.protocol, opus.alternate), (before.protocol, before.alternate));
+        assert!(opus.can(Capability::Tools));
+        let same = |id: &str| catalog.endpoints_for(&ModelId::new(id)) == plain.endpoints_for(&ModelId::new(id));
+        let changed: Vec<String> = catalog.models().map(|line| line.id().to_owned()).filter(|id| !same(id)).collect();
+        assert_eq!(changed, ["anthropic/claude-opus-99.1", "anthropic/claude-sonnet-5"]);
+    }
+
+    #[test]
+    fn what_is_listed_no_more_is_unlisted_until_it_is_again() {
+        let list = |ids: &[&str]| {
+            let models: Vec<String> = ids.iter().map(|id| format!("\"{id}\":{{}}")).collect();
+            format!("{{\"anthropic\":{{\"models\":{{{}}}}}}}", models.join(","))
+        };
+        let both = list(&["claude-sonnet-5", "claude-haiku-4-5", "claude-opus-99"]);
+        let first = merged(&both, None);
+        let status = |stored: &Stored| find(stored, "anthropic/claude-sonnet-5", "anthropic").status;
+        assert_eq!(status(&first), Status::Active);
+        let second = merged(&list(&["claude-haiku-4-5"]), Some(&first));
+        assert_eq!(status(&second), Status::Unlisted);
+        let third = merged(&list(&["claude-haiku-4-5"]), Some(&second));
+        assert_eq!(status(&third), Status::Unlisted, "it is not forgotten");
+        assert_eq!(status(&merged(&both, Some(&third))), Status::Active);
+        let gone = Catalog::updated(std::sync::Arc::new(second));
+        assert_eq!(gone.model(&ModelId::new("anthropic/claude-opus-99")), None, "nobody else knew it");
+    }
+
+    #[test]
+    fn a_price_that_was_disputed_is_settled_until_somebody_says_something_new() {
+        let catalog = Catalog::builtin();
+        let disputed = catalog
+            .models()
+            .flat_map(|line| line.endpoints().map(|e| e.endpoint()).collect::<Vec<_>>())
+            .find(|e| e.dispute.is_some_and(|d| d.input.0 != d.input.1) && e.is_plain())
+            .unwrap();
+        let dispute = disputed.dispute.unwrap();
+        let list = |input: &str, output: &str| {
+            format!(
+                "{{\"{}\":{{\"models\":{{\"{}\":{{\"cost\":{{\"input\":{input},\"output\":{output}}}}}}}}}}}",
+                disputed.id.provider, disputed.id.upstream_model
+            )
+        };
+        let model = disputed.model.as_str();
+        let of = |stored: Stored| {
+            let catalog = Catalog::updated(std::sync::Arc::new(stored));
+            catalog.endpoints_for(&ModelId::new(model)).into_iter().find(|e| e.id == disputed.id).unwrap()
+        };
+        let known = of(merged(&list(&dispute.input.1.exact(), &dispute.output.1.exact()), None));
+        assert_eq!((known.pricing, known.dispute), (disputed.pricing.clone(), disputed.dispute));
+        let new = of(merged(&list("777", "888"), None));
+        assert_eq!((new.pricing.unwrap().base(Item::Input).unwrap().exact(), new.dispute), ("777".to_owned(), None));
+    }
+}

@@ -1,0 +1,92 @@
+//! What was typed of `openmux catalog`.
+
+use clap::{Args, ValueEnum};
+
+use super::lists::ListArgs;
+use super::values::{Limit, duration};
+
+/// `openmux catalog update`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "A list that looks broken is refused as a whole (exit 11), and what is in use stays:\n  \
+    fewer     a fifth fewer offers than the same source had the last time\n  \
+    vanished  a model maker or a cloud that it had is gone\n  \
+    prices    more than one price in twenty moved more than fourfold\n  \
+    entries   more than one entry in twenty cannot be meant\n  \
+    schema    hardly anything has a price any more\n\
+    --allow takes it over nevertheless. A list never says where a key goes: addresses and key\n\
+    variables of known providers stay as they are.\n\n\
+    Examples\n  \
+    openmux catalog update\n  \
+    openmux catalog update --dry-run\n  \
+    openmux catalog update --from https://mirror.example/api.json\n  \
+    openmux catalog update --allow prices,fewer")]
+pub struct CatalogUpdate {
+    /// Where from: an address or a file [default: https://models.dev/api.json] [env: OPENMUX_CATALOG_URL].
+    #[arg(long, value_name = "URL|FILE")]
+    pub from: Option<String>,
+    /// Fetch and check it and say what would change; write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Take a list over although it breaks these rules.
+    #[arg(long, value_enum, value_name = "RULE,RULE", value_delimiter = ',')]
+    pub allow: Vec<AllowedRule>,
+    /// How long the whole fetch may take: 30s, 2m; 0 is no limit.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    pub timeout: Limit,
+}
+
+/// The rules of `--allow`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "each is the rule of its name")]
+pub enum AllowedRule {
+    Fewer,
+    Vanished,
+    Prices,
+    Entries,
+    Schema,
+}
+
+/// `openmux catalog status`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux catalog status\n  \
+    openmux catalog status --sources")]
+pub struct CatalogStatus {
+    /// Also where its facts come from, with dates and licences.
+    #[arg(long)]
+    pub sources: bool,
+}
+
+/// `openmux catalog diff`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "A catalog is embedded (in the program), current (in use, without your overlays), previous (before the\n\
+    last update), overlaid (current with your overlays), or a file: a list in the form of models.dev, or one that\n\
+    openmux wrote.\n\n\
+    Examples\n  \
+    openmux catalog diff\n  \
+    openmux catalog diff embedded current -o md\n  \
+    openmux catalog diff current api.json --limit 20"
+)]
+pub struct CatalogDiff {
+    /// The one before.
+    #[arg(value_name = "BEFORE", default_value = "previous")]
+    pub before: String,
+    /// The one after.
+    #[arg(value_name = "AFTER", default_value = "current")]
+    pub after: String,
+    /// Layout.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// `openmux catalog rollback`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples\n  \
+    openmux catalog rollback\n  \
+    openmux catalog rollback --embedded")]
+pub struct CatalogRollback {
+    /// To the one in the program; also forgets the one before.
+    #[arg(long)]
+    pub embedded: bool,
+}

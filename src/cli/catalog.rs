@@ -1,0 +1,86 @@
+//! `openmux catalog`: update, status, diff, rollback, path.
+
+mod changes;
+mod diff;
+mod fetch;
+mod files;
+mod status;
+mod update;
+
+use serde_json::Value;
+
+pub(crate) use self::diff::diff;
+use self::files::Files;
+pub(crate) use self::status::status;
+pub(crate) use self::update::update;
+use super::args::{CatalogRollback, Format};
+use super::error::CliError;
+use super::settings::Settings;
+use super::{Outcome, print};
+
+/// Prints where the updated catalog is, or would be.
+///
+/// # Errors
+/// There is no place for it.
+pub(crate) fn path(settings: &Settings) -> Outcome {
+    let files = Files::of(settings)?;
+    if as_json(settings)? {
+        let places = [("current", &files.current), ("previous", &files.previous)];
+        let mut document = serde_json::Map::new();
+        document.insert("schema".to_owned(), "catalog.path/1".into());
+        let shown = |path: &std::path::Path| Value::from(path.display().to_string());
+        document.extend(places.map(|(name, path)| (name.to_owned(), shown(path))));
+        let overlays = settings.config_dir.as_ref().map(|folder| folder.join("catalog.d"));
+        document.insert("overlays".to_owned(), overlays.as_deref().map_or(Value::Null, shown));
+        return print(&format!("{}\n", Value::Object(document)));
+    }
+    print(&format!("{}\n", files.current.display()))
+}
+
+/// Puts the catalog before the last update, or the embedded one, in the place of the current one.
+///
+/// # Errors
+/// The files cannot be moved, or another process is at it.
+pub(crate) fn rollback(settings: &Settings, args: &CatalogRollback) -> Outcome {
+    let files = Files::of(settings)?;
+    let json = as_json(settings)?;
+    let _lock = files.lock()?;
+    let was = settings.tables().generated().to_owned();
+    let nothing = !files.current.exists();
+    if args.embedded {
+        files.forget()?
+    } else {
+        files.back()?
+    };
+    let now = settings.tables();
+    let kind = if now.update().is_some() { "an update" } else { "the one in the program" };
+    if json {
+        let outcome = serde_json::json!({
+            "schema": "catalog.rollback/1",
+            "before": was,
+            "after": now.generated(),
+            "source": if now.update().is_some() { "updated" } else { "bundled" },
+        });
+        return print(&format!("{outcome}\n"));
+    }
+    if nothing {
+        return print(&format!("Catalog {was} is the one in the program: there is nothing to go back from\n"));
+    }
+    print(&format!("Catalog {was} -> {} ({kind})\n", now.generated()))
+}
+
+/// Whether a page is wanted as JSON; it has no other form than that and text.
+///
+/// # Errors
+/// Another format was asked for.
+fn as_json(settings: &Settings) -> Result<bool, CliError> {
+    match settings.format {
+        None | Some(Format::Text | Format::Table) => Ok(false),
+        Some(Format::Json) => Ok(true),
+        Some(other) => {
+            let name = clap::ValueEnum::to_possible_value(&other);
+            let name = name.map_or_else(String::new, |value| value.get_name().to_owned());
+            Err(CliError::usage(format!("this command has no format \"{name}\"")).fact("formats", "text json"))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The files of an updated catalog: written whole or not at all, one process at a time, the one before kept.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cli::contract::Exit;
+use crate::cli::error::CliError;
+use crate::cli::settings::{Settings, reason};
+
+/// Where they are.
+#[derive(Debug)]
+pub(super) struct Files {
+    folder: PathBuf,
+    /// What is in use.
+    pub(super) current: PathBuf,
+    /// What was before.
+    pub(super) previous: PathBuf,
+}
+
+impl Files {
+    /// The files of this user.
+    ///
+    /// # Errors
+    /// There is no place for them.
+    pub(super) fn of(settings: &Settings) -> Result<Self, CliError> {
+        let (Some(folder), Some(current)) = (settings.cache_dir.clone(), settings.update_file()) else {
+            return Err(CliError::new(Exit::Config, "catalog", "there is no home directory to keep a catalog in")
+                .fix("set OPENMUX_CACHE_DIR"));
+        };
+        Ok(Self { previous: folder.join("catalog.previous.txt"), current, folder })
+    }
+
+    /// The right to change them; given back when the process ends, however it does.
+    ///
+    /// # Errors
+    /// Another process has it, or the folder cannot be written.
+    pub(super) fn lock(&self) -> Result<File, CliError> {
+        std::fs::create_dir_all(&self.folder).map_err(|error| self.failed(&error))?;
+        let file = File::create(self.folder.join("catalog.lock")).map_err(|error| self.failed(&error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(CliError::new(Exit::Unavailable, "busy", "another openmux is changing the catalog")
+                    .fact("folder", self.folder.display().to_string())
+                    .fix("wait until it is done, and try again"))
+            }
+            Err(std::fs::TryLockError::Error(error)) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Puts a new catalog in the place of the current one, which is kept where `keep` says so. At every moment there is a
+    /// whole one under the name.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn replace(&self, text: &str, keep: bool) -> Result<(), CliError> {
+        let new = self.folder.join("catalog.new");
+        let written = File::create(&new).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| self.failed(&error))?;
+        if keep && self.current.exists() {
+            // A second name for the same file, then that name in the place of the old one.
+            let second = self.folder.join("catalog.old");
+            let _ = std::fs::remove_file(&second);
+            let linked = std::fs::hard_link(&self.current, &second);
+            linked.or_else(|_| std::fs::copy(&self.current, &second).map(|_| ())).map_err(|e| self.failed(&e))?;
+            self.rename(&second, &self.previous)?;
+        }
+        self.rename(&new, &self.current)
+    }
+
+    /// The previous one in the place of the current one; without a previous one the embedded one is in use again.
+    ///
+    /// # Errors
+    /// The files cannot be moved.
+    pub(super) fn back(&self) -> Result<(), CliError> {
+        if self.previous.exists() { self.rename(&self.previous, &self.current) } else { self.remove(&self.current) }
+    }
+
+    /// Neither is there any more.
+    ///
+    /// # Errors
+    /// They cannot be removed.
+    pub(super) fn forget(&self) -> Result<(), CliError> {
+        self.remove(&self.current)?;
+        self.remove(&self.previous)
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), CliError> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.failed(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), CliError> {
+        std::fs::rename(from, to).map_err(|error| self.failed(&error))?;
+        // The name is on the disk once the folder is; systems that cannot open one need not.
+        if let Ok(folder) = File::open(&self.folder) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &std::io::Error) -> CliError {
+        CliError::new(Exit::Config, "catalog", format!("cannot write in {}", self.folder.display()))
+            .fact("reason", reason(error))
+            .fix("make it writable, or set OPENMUX_CACHE_DIR")
+    }
+}

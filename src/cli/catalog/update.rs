@@ -1,0 +1,259 @@
+//! `openmux catalog update`: fetch, check, compare, write.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::changes;
+use super::fetch::{Got, Source};
+use super::files::Files;
+use crate::catalog::diff::{Change, changes as compare};
+use crate::catalog::fresh::{Listing, Refusal, Rule, Tripped, merge, tripped};
+use crate::catalog::{About, Catalog, Stored};
+use crate::cli::args::{AllowedRule, CatalogUpdate, Format};
+use crate::cli::contract::Exit;
+use crate::cli::error::CliError;
+use crate::cli::render::json::document;
+use crate::cli::render::sheet::Printing;
+use crate::cli::render::text::{grouped, wrap};
+use crate::cli::settings::{self, Settings};
+use crate::cli::{Outcome, print, warn};
+
+/// The most changes that the page shows.
+const SHOWN: usize = 20;
+/// The most entries that are named among those left out.
+const NAMED: usize = 3;
+
+/// What an update came to.
+struct Done {
+    outcome: &'static str,
+    before: Catalog,
+    after: Catalog,
+    changes: Vec<Change>,
+    refused: Vec<Refusal>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The list cannot be fetched, is none, or is refused; what is in use stays then.
+pub(crate) fn update(settings: &Settings, args: &CatalogUpdate) -> Outcome {
+    let json = super::as_json(settings)?;
+    let source = Source::of(settings, args)?;
+    let done = attempt(settings, args, &source).map_err(|error| {
+        let stays = settings.tables();
+        let kind = if stays.update().is_some() { "an update" } else { "the one in the program" };
+        error.fact("in use", format!("the catalog of {} stays ({kind})", stays.generated()))
+    })?;
+    let left = done.refused.len();
+    let warning = (left > 0).then(|| {
+        let named = done.refused.iter().take(if settings.verbose > 0 { left } else { NAMED });
+        let named: Vec<String> = named.map(|refused| format!("{} {}", refused.what, refused.why)).collect();
+        let more = if named.len() < left { format!("; {} more (-v)", left - named.len()) } else { String::new() };
+        format!("{left} entries are left out or in part: {}{more}", named.join("; "))
+    });
+    if let Some(text) = &warning {
+        warn(settings, text);
+    }
+    if json {
+        return print(&as_document(settings, &done, &source, &warning.into_iter().collect::<Vec<_>>()));
+    }
+    print(&page(settings, &done, &source)?)
+}
+
+fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result<Done, CliError> {
+    let files = Files::of(settings)?;
+    let _lock = if args.dry_run { None } else { Some(files.lock()?) };
+    let before = settings.tables();
+    // What cannot be used is fetched anew, as if it were not there.
+    let stored = settings::stored(&files.current).ok().flatten();
+    let same = stored.as_ref().filter(|stored| stored.about().source == source.shown());
+    let etag = same.filter(|_| before.update().is_some()).and_then(|stored| stored.about().etag.as_deref());
+    let now = settings::now();
+    let (bytes, etag, made) = match source.get(settings, etag, args.timeout.0)? {
+        Got::List { bytes, etag, made } => (bytes, etag, made),
+        Got::Unchanged(made) => {
+            if let (Some(stored), false) = (same, args.dry_run) {
+                let (date, fetched) = (day(made, now), now.to_string());
+                files.replace(&stored.with_about(&About { date, fetched, ..stored.about().clone() }), false)?;
+            }
+            let after = if args.dry_run { before.clone() } else { settings.tables() };
+            return Ok(Done { outcome: "newest", before, after, changes: Vec::new(), refused: Vec::new() });
+        }
+    };
+    let list = read(&bytes, source)?;
+    let broken: Vec<Tripped> = tripped(&list, same, &before);
+    refuse(&broken, args, source)?;
+    let merged = merge(&list, same);
+    let about = About {
+        date: day(made, now),
+        fetched: now.to_string(),
+        source: source.shown(),
+        etag,
+        embedded: Catalog::embedded().to_owned(),
+        providers: list.listed,
+        endpoints: list.entries.len(),
+        priced: list.priced(),
+    };
+    older(&about, source)?;
+    let text = Stored::text_of(&about, &merged.tables, &merged.providers);
+    let written = Stored::parse(text.clone().into_bytes()).map_err(|error| {
+        CliError::new(Exit::Bug, "catalog", "the catalog that was made cannot be read")
+            .fact("reason", error.to_string())
+    })?;
+    let after = Catalog::updated(Arc::new(written));
+    settings.laid_over(after.clone()).map_err(|error| CliError {
+        message: format!("what you have of your own does not fit the new catalog: {}", error.message),
+        ..error.fix("change it, then openmux catalog update")
+    })?;
+    let changes = compare(&before, &after);
+    if !args.dry_run {
+        files.replace(&text, !changes.is_empty())?;
+    }
+    let outcome = match (args.dry_run, changes.is_empty()) {
+        (true, _) => "dry_run",
+        (false, true) => "newest",
+        (false, false) => "updated",
+    };
+    let refused = [list.refused, list.reduced].concat();
+    Ok(Done { outcome, before, after, changes, refused })
+}
+
+/// The day of the data: what the source says, but no later than today.
+fn day(made: Option<Timestamp>, now: Timestamp) -> String {
+    let day = made.map_or(now, |made| made.min(now));
+    day.to_string().chars().take(10).collect()
+}
+
+fn read(bytes: &[u8], source: &Source) -> Result<Listing, CliError> {
+    let shown = source.shown();
+    let looks = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if looks == Some(&b'<') {
+        return Err(CliError::new(Exit::Unavailable, "catalog", format!("{shown} gave a page, not a list"))
+            .fix("a network that wants a log-in answers like this; else give another address: --from URL"));
+    }
+    Listing::read(bytes).map_err(|error| {
+        CliError::new(Exit::Config, "catalog", format!("{shown} is no catalog"))
+            .fact("reason", error.to_string())
+            .fix("another source: --from URL|FILE")
+    })
+}
+
+/// An older list than the embedded tables would be passed over: it is not written at all.
+fn older(about: &About, source: &Source) -> Result<(), CliError> {
+    if about.date.as_str() >= Catalog::embedded() {
+        return Ok(());
+    }
+    let message = format!("{} is of {}, before the catalog in the program", source.shown(), about.date);
+    Err(CliError::new(Exit::Refused, "older", message)
+        .fact("in program", Catalog::embedded())
+        .fix("a newer one: openmux catalog update --from URL|FILE"))
+}
+
+/// What the rules say, less what is allowed.
+fn refuse(broken: &[Tripped], args: &CatalogUpdate, source: &Source) -> Result<(), CliError> {
+    let allowed = |rule: Rule| {
+        args.allow.iter().any(|allowed| {
+            rule == match allowed {
+                AllowedRule::Fewer => Rule::Fewer,
+                AllowedRule::Vanished => Rule::Vanished,
+                AllowedRule::Prices => Rule::Prices,
+                AllowedRule::Entries => Rule::Entries,
+                AllowedRule::Schema => Rule::Schema,
+            }
+        })
+    };
+    let broken: Vec<&Tripped> = broken.iter().filter(|tripped| !allowed(tripped.rule)).collect();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let rules: Vec<&str> = broken.iter().map(|tripped| tripped.rule.name()).collect();
+    let error = CliError::new(Exit::Refused, "catalog", format!("{} looks broken, and is not used", source.shown()));
+    let error = broken.iter().fold(error, |error, tripped| {
+        let mut told = tripped.seen.clone();
+        told.extend(tripped.examples.iter().map(|example| format!("\n{example}")));
+        error.fact(tripped.rule.name(), told)
+    });
+    Err(error.fix(format!("look at it; if it is right: openmux catalog update --allow {}", rules.join(","))))
+}
+
+/// For people: what is in use now, and what changed.
+fn page(settings: &Settings, done: &Done, source: &Source) -> Result<String, CliError> {
+    let width = settings.width.clamp(40, 200);
+    let of = |catalog: &Catalog| {
+        let kind = if catalog.update().is_some() { "" } else { " (in the program)" };
+        format!("{}{kind}", catalog.generated())
+    };
+    let mut lines = match done.outcome {
+        "newest" => vec![format!("Catalog {} is the newest of {}", of(&done.after), source.shown())],
+        "dry_run" => vec![format!("Catalog {} would become {}", of(&done.before), of(&done.after))],
+        _ => vec![format!("Catalog {} -> {}", of(&done.before), of(&done.after))],
+    };
+    if let Some(about) = done.after.update().filter(|_| done.outcome != "newest") {
+        let counts = [about.endpoints, about.providers, about.priced].map(|count| grouped(count as u64));
+        let [offers, providers, priced] = counts;
+        lines.extend(wrap(
+            &format!("{offers} offers of {providers} providers, {priced} with a price, from {}", source.shown()),
+            width,
+        ));
+    }
+    if !done.changes.is_empty() {
+        lines.push(String::new());
+        lines.extend(wrap(&changes::summary(&done.changes), width));
+        lines.push(String::new());
+        let shown = done.changes.get(..SHOWN).unwrap_or(&done.changes);
+        let (catalog, overlays) = (&done.after, 0);
+        let envelope = settings.envelope(catalog, overlays, settings::now(), &[]);
+        let printing =
+            Printing { format: Format::Table, fields: &[], width: settings.width, style: settings.out, envelope };
+        lines.extend(changes::sheet(shown).print(&printing)?.text.lines().map(str::to_owned));
+        if shown.len() < done.changes.len() {
+            lines.push(String::new());
+            let more = if done.outcome == "dry_run" { "-o json shows all" } else { "all: openmux catalog diff" };
+            lines.push(format!("{} of {} changes; {more}", shown.len(), done.changes.len()));
+        }
+    }
+    if done.outcome == "dry_run" {
+        lines.push("Nothing was written (--dry-run).".to_owned());
+    }
+    Ok(lines.join("\n") + "\n")
+}
+
+/// For programs: `catalog.update/1`.
+fn as_document(settings: &Settings, done: &Done, source: &Source, warnings: &[String]) -> String {
+    let envelope = settings.envelope(&done.after, 0, settings::now(), warnings);
+    document("catalog.update/1", &envelope, |out| {
+        let mut data = Map::new();
+        data.insert("outcome".to_owned(), done.outcome.into());
+        data.insert("source".to_owned(), source.shown().into());
+        data.insert("before".to_owned(), done.before.generated().into());
+        data.insert("after".to_owned(), done.after.generated().into());
+        let about = done.after.update();
+        for (name, count) in [
+            ("providers", about.map(|about| about.providers)),
+            ("endpoints", about.map(|about| about.endpoints)),
+            ("priced", about.map(|about| about.priced)),
+        ] {
+            data.insert(name.to_owned(), count.into());
+        }
+        let side = |side: &Option<String>| side.clone().map_or(Value::Null, Value::from);
+        let rows = done.changes.iter().map(|change| {
+            let id = change.endpoint.as_ref();
+            let what = Some(change.what.clone()).filter(|what| !what.is_empty());
+            serde_json::json!({
+                "change": change.kind.name(),
+                "model": change.model.as_str(),
+                "provider": id.map(|id| id.provider.as_str()),
+                "wire_id": id.map(|id| id.upstream_model.as_str()),
+                "what": what,
+                "before": side(&change.before),
+                "after": side(&change.after),
+            })
+        });
+        data.insert("changes".to_owned(), rows.collect());
+        let refused = done.refused.iter().map(|refused| serde_json::json!({"what": refused.what, "why": refused.why}));
+        data.insert("left_out".to_owned(), refused.collect());
+        *out += &Value::Object(data).to_string();
+    })
+}

@@ -1,0 +1,109 @@
+//! The catalog that commands use: the embedded one, an update in its place where there is one, the user's overlays over
+//! it. A file of an update that cannot be used is said once and passed over: no command fails because of it.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Settings, broken_overlay, read_regular, read_text, reason};
+use crate::catalog::file::Overlay;
+use crate::catalog::{Catalog, Stored};
+use crate::cli::contract::Exit;
+use crate::cli::error::CliError;
+use crate::cli::{config, warn};
+
+/// The largest file of an update; the embedded tables have 2 MB.
+const LARGEST: u64 = 128 << 20;
+
+impl Settings {
+    /// The catalog with the user's overlays.
+    ///
+    /// # Errors
+    /// An overlay cannot be read or is broken.
+    pub(crate) fn catalog(&self) -> Result<(Catalog, usize), CliError> {
+        self.laid_over(self.tables())
+    }
+
+    /// A catalog with the user's overlays over it, and how many there are.
+    ///
+    /// # Errors
+    /// An overlay cannot be read or is broken.
+    pub(crate) fn laid_over(&self, catalog: Catalog) -> Result<(Catalog, usize), CliError> {
+        let mut overlays = Vec::new();
+        for path in self.overlay_files()? {
+            let text = read_text(&path).map_err(|error| CliError { exit: Exit::Config, ..error })?;
+            let overlay = Overlay::parse(&path.display().to_string(), &text).map_err(broken_overlay)?;
+            overlays.push(overlay);
+        }
+        let count = overlays.len();
+        let catalog = catalog.with_overlays(overlays).map_err(broken_overlay)?;
+        self.config.check(&catalog).map_err(|error| config::broken(&error))?;
+        Ok((catalog, count))
+    }
+
+    /// The update that is in use, or the embedded tables: where there is none, where it is older, or cannot be used.
+    pub(crate) fn tables(&self) -> Catalog {
+        let Some(path) = self.update_file() else { return Catalog::builtin() };
+        match stored(&path) {
+            Ok(Some(stored)) if stored.about().date.as_str() >= Catalog::embedded() => {
+                Catalog::updated(Arc::new(stored))
+            }
+            Ok(_) => Catalog::builtin(),
+            Err(why) => {
+                if !self.said.swap(true, Ordering::Relaxed) {
+                    let shown = path.display();
+                    warn(self, &format!("{shown} is not used: {why}; fix: openmux catalog update"));
+                }
+                Catalog::builtin()
+            }
+        }
+    }
+
+    /// Where an update lies.
+    pub(crate) fn update_file(&self) -> Option<PathBuf> {
+        self.cache_dir.as_ref().map(|folder| folder.join("catalog.txt"))
+    }
+
+    /// `catalog.d/*.toml`, in order of their names.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub(crate) fn overlay_files(&self) -> Result<Vec<PathBuf>, CliError> {
+        let Some(folder) = self.config_dir.as_ref().map(|folder| folder.join("catalog.d")) else {
+            return Ok(Vec::new());
+        };
+        let listed = match std::fs::read_dir(&folder) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                let message = format!("cannot read the folder {}", folder.display());
+                return Err(CliError::new(Exit::Config, "overlay", message).fact("reason", reason(&error)));
+            }
+        };
+        let mut files: Vec<PathBuf> = listed
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .collect();
+        files.sort();
+        Ok(files)
+    }
+}
+
+/// The update in a file; `None` where there is none.
+///
+/// # Errors
+/// Why it cannot be used, as the end of a sentence.
+pub(crate) fn stored(path: &Path) -> Result<Option<Stored>, String> {
+    match std::fs::metadata(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) => return Err(reason(&error)),
+        Ok(about) if about.len() > LARGEST => return Err("it is too large".to_owned()),
+        Ok(_) => {}
+    }
+    let bytes = read_regular(path, LARGEST).map_err(|error| match error.facts.into_iter().next() {
+        Some((_, reason)) => reason,
+        None => "it is not a plain file".to_owned(),
+    })?;
+    Stored::parse(bytes).map(Some).map_err(|error| error.to_string())
+}
