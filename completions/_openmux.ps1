@@ -663,6 +663,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Where to listen; port 0 takes a free one. Beyond this machine only with a token')
             [CompletionResult]::new('--token-env', '--token-env', [CompletionResultType]::ParameterName, 'The variable that holds the token that clients must show')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file that holds it')
+            [CompletionResult]::new('--tokens', '--tokens', [CompletionResultType]::ParameterName, 'Clients with names: tokens of their own, budgets, limits a minute, models and providers (TOML; see the README)')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Shares what it sees, conversations and budgets with other gateways, through a Redis or Valkey: redis://HOST:PORT/DB, or rediss:// [env: OPENMUX_STATE]')
             [CompletionResult]::new('--host-name', '--host-name', [CompletionResultType]::ParameterName, 'A further name that clients call it by; others are refused, beside those of this machine')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'What holds for every request: [profiles.NAME] of config.toml. A request narrows it, and chooses for itself what is merely preferred [env: OPENMUX_PROFILE]')

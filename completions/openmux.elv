@@ -638,6 +638,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --listen 'Where to listen; port 0 takes a free one. Beyond this machine only with a token'
             cand --token-env 'The variable that holds the token that clients must show'
             cand --token-file 'The file that holds it'
+            cand --tokens 'Clients with names: tokens of their own, budgets, limits a minute, models and providers (TOML; see the README)'
             cand --state 'Shares what it sees, conversations and budgets with other gateways, through a Redis or Valkey: redis://HOST:PORT/DB, or rediss:// [env: OPENMUX_STATE]'
             cand --host-name 'A further name that clients call it by; others are refused, beside those of this machine'
             cand --profile 'What holds for every request: [profiles.NAME] of config.toml. A request narrows it, and chooses for itself what is merely preferred [env: OPENMUX_PROFILE]'

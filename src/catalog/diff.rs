@@ -185,7 +185,28 @@ mod tests {
             format!("{kind}|{}|{id}|{what}|{}|{}", change.model, value(&change.before), value(&change.after))
         };
         let said: Vec<String> = changes(&plain, &laid).iter().map(line).collect();
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        new model|groq/novel|||-|-
+        added|groq/novel|groq:novel||-|1/2
+        removed|anthropic/claude-sonnet-5|openrouter:anthropic/claude-sonnet-5||2/10|-
+        price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|batch input|1|0.5
+        price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|batch output|5|-
+        price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|cache_read|0.2|-
+        price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|cache_write|2.5|-
+        price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|cache_write_1h|4|-
+        price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|input|2|1, 3 >1000
+        price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|output|10|2
+        price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|web_search|10 per 1000|-
+        status|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5||active|deprecated
+        limit|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|context|1000000|5000
+        limit|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|max_output|128000|1000
+        ability|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|cache|yes|no
+        ability|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|computer_use|yes|no
+        ability|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|no_temperature|yes|no
+        ability|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|reasoning|yes|no
+        ability|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|structured|yes|no
+        ability|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|web_search|yes|no
+        ");
         let back: Vec<ChangeKind> = changes(&laid, &plain).iter().map(|change| change.kind).collect();
         assert!(back.contains(&ChangeKind::GoneModel) && back.contains(&ChangeKind::Removed));
         assert_eq!(back.len(), said.len());

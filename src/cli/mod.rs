@@ -37,6 +37,7 @@ mod serve;
 mod settings;
 mod show;
 mod simulate;
+mod tokens;
 mod usage;
 mod writer;
 

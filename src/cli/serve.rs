@@ -17,10 +17,10 @@ use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
-use super::{Outcome, chat, note, out, sandbox, warn};
+use super::{Outcome, chat, note, out, sandbox, tokens, warn};
 use crate::catalog::Catalog;
 use crate::dispatch::{Sandboxed, group};
-use crate::gateway::{Explain, Gateway, Token, serve};
+use crate::gateway::{Client, Explain, Gateway, Token, serve};
 use crate::sandbox::{Running, SandboxProvider};
 use crate::store::redis::{Address, Setup, Shared, Told};
 use crate::store::{Memory, ObservationStore};
@@ -34,9 +34,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// It would listen beyond this machine without a token, or the address cannot be had.
 pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
-    if token(settings, args)?.is_none() && !args.listen.ip().is_loopback() {
+    if token(settings, args)?.is_none() && args.tokens.is_none() && !args.listen.ip().is_loopback() {
         return Err(CliError::new(Exit::Refused, "token", "will not listen beyond this machine without a token")
-            .fix("--token-env NAME or --token-file FILE, or --listen 127.0.0.1:8080"));
+            .fix("--token-env NAME, --token-file FILE or --tokens FILE, or --listen 127.0.0.1:8080"));
     }
     if settings.offline && settings.sandbox.is_none() {
         return Err(CliError::new(Exit::Refused, "offline", "--offline refuses the network")
@@ -52,6 +52,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     };
     let listener = TcpListener::bind(args.listen).map_err(failed)?;
     let budgeted = settings.config.day_budget().is_some() && settings.sandbox.is_none();
+    let budgeted = budgeted || clients(settings, args, &catalog)?.iter().any(|client| client.is_budgeted());
     let (store, said, forgetful) = store(settings, budgeted)?;
     if let Some(text) = said {
         warn(settings, &text);
@@ -134,6 +135,12 @@ fn token(settings: &Settings, args: &ServeArgs) -> Result<Option<Token>, CliErro
     Token::new(&text).map(Some).ok_or_else(empty)
 }
 
+/// The clients with names.
+fn clients(settings: &Settings, args: &ServeArgs, catalog: &Catalog) -> Result<Vec<Arc<Client>>, CliError> {
+    let read = args.tokens.as_deref().map(|path| tokens::read(settings, catalog, path));
+    Ok(read.transpose()?.unwrap_or_default())
+}
+
 /// A store, what is to be said of it, and why it is in memory alone, where it is.
 type Opened = (Box<dyn ObservationStore>, Option<String>, Option<String>);
 
@@ -146,7 +153,7 @@ fn store(settings: &Settings, budgeted: bool) -> Result<Opened, CliError> {
     match settings.store_behind() {
         Ok((store, note)) => Ok((store, note, None)),
         Err(reason) if budgeted => {
-            Err(CliError::new(Exit::Config, "store", "the budget of the day cannot be kept").fact("reason", reason))
+            Err(CliError::new(Exit::Config, "store", "budgets cannot be kept").fact("reason", reason))
         }
         Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")), Some(reason))),
     }

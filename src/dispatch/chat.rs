@@ -11,8 +11,8 @@ use super::doubt::{Doubts, is_hopeless};
 use super::hedge::{Chain, Ready};
 use super::resume::{Teller, could_go_on, is_break};
 use super::{
-    AttemptReport, ChatReport, Dispatcher, Forecast, Marks, Obstacle, Once, OverBudget, Reach, Recording, Seam, Talk,
-    route_request, softened,
+    AttemptReport, ChatReport, Dispatcher, Forecast, Marks, Obstacle, Once, OverBudget, Purse, Reach, Recording, Seam,
+    Talk, route_request, softened,
 };
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
@@ -171,6 +171,8 @@ pub struct Plan<'a> {
     pub talk: Option<Talk>,
     /// The most that this source may spend in a day (UTC), all processes together; `None` is no limit.
     pub day_cap: Option<Usd>,
+    /// Further budgets that it is of.
+    pub purses: &'a [Purse],
     /// Whom to ask beside the first where that one is slow; `None` is nobody.
     pub hedge: Option<Hedge>,
     /// The attempts beyond the second that all requests of a process share; `None` is as many as the request may make.

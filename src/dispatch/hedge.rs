@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use super::budget::Held;
 use super::chat::forecast;
 use super::doubt::Doubts;
 use super::{AttemptReport, Dispatcher, Marks, Notice, Observer, Once, Plan, Recording};
@@ -18,10 +19,10 @@ use crate::routing::{Decision, Failover, HEDGED_WITHIN, Hedge, Hedging, Step, Un
 use crate::units::Tokens;
 use crate::upstream::exchange::Limits;
 
-/// An attempt that is ready to be made, and the number of what is set aside for it.
+/// An attempt that is ready to be made, and what is set aside for it.
 pub(super) struct Ready<'a> {
     pub(super) once: Once<'a>,
-    pub(super) held: Option<i64>,
+    pub(super) held: Held,
 }
 
 /// An attempt that was made.

@@ -26,7 +26,7 @@ mod weigh;
 use jiff::Timestamp;
 
 pub use attempt::{AttemptReport, Forecast, Marks, Once};
-pub use budget::OverBudget;
+pub use budget::{OverBudget, Purse};
 pub use chat::{Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use fallback::{Fall, FallbackClass, Fallen, agreed};

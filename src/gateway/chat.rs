@@ -1,12 +1,14 @@
 //! A chat over HTTP, in whatever dialect it is asked: read, decided, answered at once or as it comes.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
+use super::client::Client;
 use super::codec::{Dialect, Voice, options};
 use super::count::Permit;
 use super::decided::Decided;
@@ -39,7 +41,7 @@ pub(super) async fn answer(
     mut served: Served,
 ) -> Answer {
     let (head, body) = request.into_parts();
-    match begin(&worker, dialect, &head.headers, body).await {
+    match begin(&worker, served.client(), dialect, &head.headers, body).await {
         Ok((permit, begun)) if begun.decided.request.stream => stream(&worker, permit, begun, served).await,
         Ok((_permit, begun)) => at_once(&worker, begun, served).await,
         Err(problem) => {
@@ -59,6 +61,7 @@ struct Begun {
 
 async fn begin(
     worker: &Worker,
+    client: Option<&Arc<Client>>,
     dialect: Dialect,
     headers: &HeaderMap,
     body: Incoming,
@@ -75,7 +78,7 @@ async fn begin(
     if options.include_usage {
         asked.voice.include_usage();
     }
-    let decided = Decided::new(gateway, asked.request, options)?;
+    let decided = Decided::new(gateway, client, asked.request, options)?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
     Ok((permit, Begun { decided, dialect, voice: asked.voice, metadata }))
 }

@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Gateway;
+use super::client::Client;
 use super::codec::options::{Next, Options};
 use super::problem::Problem;
 use super::wishes::Wishes;
@@ -71,14 +73,20 @@ impl Asking {
     ///
     /// # Errors
     /// There is no such model, or nobody may be asked for it.
-    pub(super) fn new(gateway: &Gateway, model: &str, options: Options, seed: u64) -> Result<Self, Problem> {
-        let wishes = Rc::new(Wishes::of(&gateway.config, options)?);
+    pub(super) fn new(
+        gateway: &Gateway,
+        client: Option<&Arc<Client>>,
+        (model, options): (&str, Options),
+        seed: u64,
+    ) -> Result<Self, Problem> {
+        let wishes = Rc::new(Wishes::of(&gateway.config, client, options)?);
         let first = Next { model: model.to_owned(), at: "model".to_owned(), on: Vec::new() };
         let mut links: Vec<Link> = Vec::with_capacity(1 + wishes.chain.len());
         for next in [&first].into_iter().chain(&wishes.chain) {
             let placed = |problem: Problem| Problem { param: Some(next.at.clone()), ..problem };
             let resolved =
                 resolve(&gateway.owned.catalog, &next.model).map_err(|error| placed(Problem::no_model(&error)))?;
+            client.map_or(Ok(()), |client| client.may_ask(&resolved.model)).map_err(placed)?;
             let constraints = wishes.of_model(&resolved, seed)?;
             let known = |link: &Link| link.resolved == resolved && link.on == next.on;
             if !links.iter().any(known) {
@@ -100,11 +108,32 @@ impl Decided {
     /// Decides for the first of the models that somebody can be asked for.
     ///
     /// # Errors
-    /// There is no such model, or nobody may be used.
-    pub(super) fn new(gateway: &Gateway, request: ChatRequest, options: Options) -> Result<Self, Problem> {
+    /// There is no such model, nobody may be used, or whoever asks has had its share of this minute.
+    pub(super) fn new(
+        gateway: &Gateway,
+        client: Option<&Arc<Client>>,
+        request: ChatRequest,
+        options: Options,
+    ) -> Result<Self, Problem> {
+        let decided = Self::undisputed(gateway, client, request, options)?;
+        if let Some(client) = client {
+            let route = &decided.decision.request;
+            let tokens = route.input.count().saturating_add(route.expected_output.count());
+            client.take(tokens, decided.decision.at)?;
+            decided.wishes.taken.set(tokens);
+        }
+        Ok(decided)
+    }
+
+    fn undisputed(
+        gateway: &Gateway,
+        client: Option<&Arc<Client>>,
+        request: ChatRequest,
+        options: Options,
+    ) -> Result<Self, Problem> {
         let seed = gateway.owned.store.take_seed().unwrap_or(0);
         let model = request.model.as_str().to_owned();
-        let mut asking = Asking::new(gateway, &model, options, seed)?;
+        let mut asking = Asking::new(gateway, client, (&model, options), seed)?;
         let wishes = Rc::clone(&asking.wishes);
         asking.sort(|link| {
             let (routed, _) = route(gateway, link, &of_model(&request, link), (&wishes, seed));
@@ -188,6 +217,7 @@ impl Decided {
             source: Source::Gateway,
             talk: self.talk,
             day_cap: gateway.config.day_cap,
+            purses: &self.wishes.purses,
         }
     }
 }

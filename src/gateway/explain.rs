@@ -1,12 +1,14 @@
 //! `GET` and `POST /v1/route/explain`: the decision that a request would meet, before anything is sent.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::Gateway;
+use super::client::Client;
 use super::codec::Dialect;
 use super::codec::options::{self, Options};
 use super::decided::{Asking, Link, of_model};
@@ -37,7 +39,11 @@ const SHAPE: [u64; 3] = [1000, 400, 0];
 ///
 /// # Errors
 /// There is no such model, or the query says something else.
-pub(super) fn query(gateway: &Gateway, pairs: &[(String, String)]) -> Result<Value, Problem> {
+pub(super) fn query(
+    gateway: &Gateway,
+    client: Option<&Arc<Client>>,
+    pairs: &[(String, String)],
+) -> Result<Value, Problem> {
     let (mut model, mut tokens) = (None, SHAPE);
     for (name, value) in pairs {
         match name.as_str() {
@@ -47,7 +53,8 @@ pub(super) fn query(gateway: &Gateway, pairs: &[(String, String)]) -> Result<Val
         }
     }
     let model = model.ok_or_else(|| Problem::invalid("model: missing"))?;
-    let asking = Asking::new(gateway, model, Options::default(), gateway.owned.store.peek_seed().unwrap_or(0))?;
+    let asking =
+        Asking::new(gateway, client, (model, Options::default()), gateway.owned.store.peek_seed().unwrap_or(0))?;
     let chat = ChatRequest::new(ModelId::new(model), vec![Message::text(Role::User, "")]);
     told(gateway, asking, &chat, Some(tokens.map(Tokens::new)))
 }
@@ -65,11 +72,16 @@ fn read(text: &str) -> Option<[u64; 3]> {
 ///
 /// # Errors
 /// The body is no chat, or there is no such model.
-pub(super) fn body(gateway: &Gateway, headers: &HeaderMap, mut body: Map<String, Value>) -> Result<Value, Problem> {
+pub(super) fn body(
+    gateway: &Gateway,
+    client: Option<&Arc<Client>>,
+    headers: &HeaderMap,
+    mut body: Map<String, Value>,
+) -> Result<Value, Problem> {
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
     let asked = Dialect::OpenaiChat.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
     let seed = gateway.owned.store.peek_seed().unwrap_or(0);
-    let asking = Asking::new(gateway, &asked.model, options, seed)?;
+    let asking = Asking::new(gateway, client, (&asked.model, options), seed)?;
     let (total, first_token) = (asking.wishes.total, asking.wishes.first_token);
     let mut document = told(gateway, asking, &asked.request, None)?;
     if let Some(document) = document.as_object_mut() {

@@ -44,6 +44,7 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     put("created_at", at.to_string().into());
     put("model", kept.input.request.model.as_str().into());
     put("provider_name", last.map_or(Value::Null, |seen| seen.endpoint.provider.as_str().into()));
+    put("client", kept.client.clone().map_or(Value::Null, Value::from));
     put("streamed", kept.input.request.stream.into());
     put("class", last.map_or(Value::Null, |seen| seen.class.name().into()));
     put("native_finish_reason", last.and_then(|seen| seen.finish.clone()).map_or(Value::Null, Value::from));

@@ -3,10 +3,13 @@
 //! A page of another site can send requests here, and can let its own name point here (DNS rebinding). It cannot choose the
 //! `Origin` and `Host` that the browser sends along.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::Config;
+use super::client::Client;
 use super::problem::Problem;
 
 /// What clients must show. Only its digest is kept.
@@ -21,10 +24,20 @@ impl Token {
         (!text.is_empty()).then(|| Self(Sha256::digest(text.as_bytes()).into()))
     }
 
+    /// The token of that SHA-256, in 64 hex digits; `None` where it is none.
+    #[must_use]
+    pub fn of_digest(hex: &str) -> Option<Self> {
+        let mut digest = [0; 32];
+        for (at, byte) in digest.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
+        }
+        (hex.len() == 64).then_some(Self(digest))
+    }
+
     /// Whether it is this one, in a time that does not depend on where they differ.
-    fn is(&self, shown: &str) -> bool {
-        let shown: [u8; 32] = Sha256::digest(shown.as_bytes()).into();
-        let differing = self.0.iter().zip(shown).fold(0, |bits, (own, other)| bits | (own ^ other));
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        let differing = self.0.iter().zip(other.0).fold(0, |bits, (own, other)| bits | (own ^ other));
         std::hint::black_box(differing) == 0
     }
 }
@@ -35,15 +48,16 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// Whether a request may be answered.
+/// Whether a request may be answered, and whose it is where that has a name.
 ///
 /// # Errors
-/// It comes from a page of another site, under a strange name, or without the token.
-pub(super) fn admit(config: &Config, headers: &HeaderMap) -> Result<(), Problem> {
+/// It comes from a page of another site, under a strange name, or without a token.
+pub(super) fn admit(config: &Config, headers: &HeaderMap) -> Result<Option<Arc<Client>>, Problem> {
     let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
     let host = text(header::HOST).unwrap_or_default();
     // No page knows the token; without one the name is all there is to tell by.
-    if config.token.is_none() && !is_own(config, host) {
+    let is_open = config.token.is_none() && config.clients.is_empty();
+    if is_open && !is_own(config, host) {
         let message = format!("\"{}\" is not a name of this gateway", plain(host));
         let fix = "call it as 127.0.0.1 or localhost, or name it with --host-name";
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_host", message).fix(fix));
@@ -55,18 +69,26 @@ pub(super) fn admit(config: &Config, headers: &HeaderMap) -> Result<(), Problem>
             return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_origin", message));
         }
     }
-    let Some(token) = &config.token else { return Ok(()) };
+    if is_open {
+        return Ok(None);
+    }
     let bearer = text(header::AUTHORIZATION).and_then(|value| {
         let (scheme, rest) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
     });
     // Anthropic's older clients carry it there.
     let shown = bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()));
-    match shown {
-        Some(shown) if token.is(shown) => Ok(()),
-        Some(_) => Err(unauthorized("the gateway does not know this token")),
-        None => Err(unauthorized("the gateway wants a token: Authorization: Bearer ...")),
+    let Some(shown) = shown else { return Err(unauthorized("the gateway wants a token: Authorization: Bearer ...")) };
+    let shown = Token(Sha256::digest(shown.as_bytes()).into());
+    // All of them are compared, whichever it is.
+    let mut known = config.token.as_ref().is_some_and(|token| token.is(&shown));
+    let mut whose = None;
+    for client in &config.clients {
+        if client.token().is(&shown) {
+            (known, whose) = (true, Some(Arc::clone(client)));
+        }
     }
+    if known { Ok(whose) } else { Err(unauthorized("the gateway does not know this token")) }
 }
 
 fn unauthorized(message: &str) -> Problem {
@@ -100,7 +122,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        admit(config, &map).map_err(|problem| problem.code)
+        admit(config, &map).map(drop).map_err(|problem| problem.code)
     }
 
     #[test]

@@ -81,6 +81,9 @@ struct Inner {
     histograms: BTreeMap<&'static str, BTreeMap<Labels, Histogram>>,
     attempts: BTreeMap<Labels, u64>,
     cost: BTreeMap<Labels, Usd>,
+    /// Chats and other requests of clients with names, and what they cost.
+    clients: BTreeMap<Labels, u64>,
+    spent: BTreeMap<Labels, Usd>,
     unpriced: u64,
     failovers: u64,
 }
@@ -164,7 +167,16 @@ impl Metrics {
             line.status
         );
         inner.sample(&SERVED, &labels, line.took.as_secs_f64());
+        let name = line.client.as_ref().map(|name| format!("client=\"{}\"", escaped(name)));
+        if let Some(name) = &name {
+            let labels = format!("{name},http_response_status_code=\"{}\"", line.status);
+            *inner.clients.entry(labels).or_default() += 1;
+        }
         if let Some((model, _, attempts)) = &line.chat {
+            let spent: Usd = attempts.iter().filter_map(AttemptReport::charged).sum();
+            if let Some(name) = name.filter(|_| spent > Usd::ZERO) {
+                *inner.spent.entry(name).or_default() += spent;
+            }
             inner.failovers += u64::from(attempts.windows(2).any(|pair| pair[0].endpoint != pair[1].endpoint));
             for attempt in attempts {
                 inner.attempt(model, attempt);
@@ -199,6 +211,12 @@ impl Metrics {
         counter("openmux_attempts_total", "Attempts at providers, by how they ended.", attempts);
         let cost = inner.cost.iter().map(|(labels, cost)| (labels.clone(), cost.exact())).collect();
         counter("openmux_cost_usd_total", "What attempts cost, exact, where it is known.", cost);
+        if !inner.clients.is_empty() {
+            let rows = inner.clients.iter().map(|(labels, count)| (labels.clone(), count.to_string())).collect();
+            counter("openmux_client_requests_total", "Requests of clients with names.", rows);
+            let rows = inner.spent.iter().map(|(labels, cost)| (labels.clone(), cost.exact())).collect();
+            counter("openmux_client_cost_usd_total", "What their chats cost, exact, where it is known.", rows);
+        }
         let one = |count: u64| vec![(String::new(), count.to_string())];
         counter("openmux_cost_unknown_total", "Answers whose cost is not known.", one(inner.unpriced));
         counter("openmux_failovers_total", "Requests that moved on to another provider.", one(inner.failovers));

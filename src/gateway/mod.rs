@@ -6,6 +6,7 @@
 //! client reads slowly the provider is read from slowly, and where it goes away the attempt is stopped and recorded.
 
 mod chat;
+mod client;
 pub mod codec;
 mod count;
 mod count_tokens;
@@ -15,6 +16,7 @@ mod flights;
 mod generation;
 mod guard;
 mod intake;
+mod limit;
 mod metrics;
 mod models;
 pub(crate) mod problem;
@@ -36,6 +38,7 @@ use tokio::sync::mpsc;
 use crate::dispatch::{FallbackClass, Line, Owned};
 use crate::routing::{Constraints, Policy};
 use crate::units::Usd;
+pub use client::{Allowance, Client};
 use count::Counter;
 pub use explain::Explained;
 use flights::Flights;
@@ -49,6 +52,8 @@ pub use server::{Renewal, Serving, serve};
 pub struct Config {
     /// What clients must show; `None` lets anybody in who is on this machine.
     pub token: Option<Token>,
+    /// Clients with names, each with a token of its own.
+    pub clients: Vec<Arc<Client>>,
     /// The names, beside those of this machine, that a `Host` header may hold.
     pub hosts: Vec<String>,
     /// The largest body of a request, in bytes.
@@ -92,6 +97,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             token: None,
+            clients: Vec::new(),
             hosts: Vec::new(),
             largest_body: 32 * 1024 * 1024,
             at_once: 1024,
@@ -136,7 +142,12 @@ impl Gateway {
     }
 
     /// The same gateway, which goes by something else from now on. What it has counted stays.
-    fn again(&self, owned: Owned, config: Config) -> Self {
+    fn again(&self, owned: Owned, mut config: Config) -> Self {
+        for client in &mut config.clients {
+            if let Some(same) = self.config.clients.iter().find(|other| other.is_as(client)) {
+                *client = Arc::clone(same);
+            }
+        }
         Self {
             under_way: Arc::clone(&self.under_way),
             flights: Arc::clone(&self.flights),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::codec::literal;
 use crate::catalog::ModelId;
 use crate::catalog::resolve::ResolveError;
-use crate::dispatch::{AttemptReport, ChatReport, OverBudget};
+use crate::dispatch::{AttemptReport, ChatReport, OverBudget, Purse};
 use crate::observe::{CostState, ErrorClass};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
 
@@ -213,6 +213,9 @@ impl Problem {
     }
 
     fn over_budget(over: &OverBudget) -> Self {
+        if let Some(purse) = &over.purse {
+            return Self::over_purse(over, purse);
+        }
         let message = match (&over.reason, over.bound) {
             (Some(reason), _) => format!("not sent: the budget of the day cannot be kept: {reason}"),
             (None, Some(bound)) => {
@@ -226,6 +229,23 @@ impl Problem {
         };
         Self::new(StatusCode::PAYMENT_REQUIRED, "day_budget", message)
             .fix("max_tokens with a smaller number, or day_usd under [budget] in config.toml")
+    }
+}
+
+impl Problem {
+    /// A client has spent what it may. Not 429: clients ask again by themselves after that, which cures nothing here.
+    fn over_purse(over: &OverBudget, purse: &Purse) -> Self {
+        let (of, key) = if purse.monthly { ("this month's", "month_usd") } else { ("today's", "day_usd") };
+        let (whose, cap) = (&purse.whose, purse.cap.exact());
+        let message = match (&over.reason, over.bound) {
+            (Some(reason), _) => format!("not sent: the budget of {whose} cannot be kept: {reason}"),
+            (None, Some(bound)) => {
+                format!("not sent: it could cost ${}, more than is left of {of} ${cap} of {whose}", bound.exact())
+            }
+            (None, None) => format!("not sent: no bound on its cost is known, and {whose} has a budget"),
+        };
+        Self::new(StatusCode::PAYMENT_REQUIRED, "client_budget", message)
+            .fix(format!("max_tokens with a smaller number, or a larger {key} of {whose} where openmux serve runs"))
     }
 }
 

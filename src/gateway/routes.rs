@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
+use super::client::Client;
 use super::codec::Dialect;
 use super::problem::Problem;
 use super::reply::{Answer, json, refusal, set, whole};
@@ -101,7 +102,8 @@ pub(super) async fn answer(worker: Rc<Worker>, request: Request<Incoming>) -> An
     let place = Place::at(path);
     served.route(place.as_ref().map_or("", Place::route));
     let dialect = spoken(place.as_ref(), request.headers());
-    if let Err(problem) = admitted(&worker.gateway, place.as_ref(), &request) {
+    let admitted = admitted(&worker.gateway, place.as_ref(), &request, &mut served);
+    if let Err(problem) = admitted {
         served.status(problem.status);
         let mut response = refusal(dialect, &problem, None);
         if let Some(place) = place.filter(|_| problem.status == StatusCode::METHOD_NOT_ALLOWED) {
@@ -113,7 +115,7 @@ pub(super) async fn answer(worker: Rc<Worker>, request: Request<Incoming>) -> An
         return chat::answer(worker, dialect, request, served).await;
     }
     let told = match place {
-        Some(place) => looked_up(&worker, place, request).await,
+        Some(place) => looked_up(&worker, place, request, served.client().cloned()).await,
         // It was not admitted.
         None => Err(nothing(&request)),
     };
@@ -133,9 +135,14 @@ fn spoken(place: Option<&Place>, headers: &HeaderMap) -> Dialect {
 }
 
 /// Whether it is there, may be asked, and is asked as it wants to be.
-fn admitted(gateway: &Gateway, place: Option<&Place>, request: &Request<Incoming>) -> Result<(), Problem> {
+fn admitted(
+    gateway: &Gateway,
+    place: Option<&Place>,
+    request: &Request<Incoming>,
+    served: &mut Served,
+) -> Result<(), Problem> {
     if !place.is_some_and(Place::is_open) {
-        guard::admit(&gateway.config, request.headers())?;
+        served.asked_by(guard::admit(&gateway.config, request.headers())?);
     }
     let place = place.ok_or_else(|| nothing(request))?;
     if place.methods().split(", ").any(|method| method == request.method().as_str()) {
@@ -152,7 +159,12 @@ fn nothing(request: &Request<Incoming>) -> Problem {
 }
 
 /// Everything but chats: what is looked up. What takes long keeps no other request of this thread waiting.
-async fn looked_up(worker: &Worker, place: Place, request: Request<Incoming>) -> Result<Answer, Problem> {
+async fn looked_up(
+    worker: &Worker,
+    place: Place,
+    request: Request<Incoming>,
+    client: Option<Arc<Client>>,
+) -> Result<Answer, Problem> {
     let gateway = Arc::clone(&worker.gateway);
     let query = request.uri().query().map(pairs).unwrap_or_default();
     let told = match place {
@@ -174,9 +186,9 @@ async fn looked_up(worker: &Worker, place: Place, request: Request<Incoming>) ->
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();
             let body = intake::object(&gateway.config, &head.headers, body).await?;
-            aside(move || explain::body(&gateway, &head.headers, body)).await?
+            aside(move || explain::body(&gateway, client.as_ref(), &head.headers, body)).await?
         }
-        Place::Explain => aside(move || explain::query(&gateway, &query)).await?,
+        Place::Explain => aside(move || explain::query(&gateway, client.as_ref(), &query)).await?,
         Place::Generation(id) => {
             let asked = id.or_else(|| query.into_iter().find(|(name, _)| name == "id").map(|(_, id)| id));
             aside(move || generation::one(&gateway, &asked.unwrap_or_default())).await?

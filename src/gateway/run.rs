@@ -209,7 +209,9 @@ async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch
     let mut teller = Teller(Rc::clone(told), worker.gateway.flights.begin());
     let plan = decided.plan(&worker.gateway);
     let report = dispatcher.chat(&plan, worker.line.wire(), stopped, &mut teller).await;
-    let kept = decided.input.take().map(|input| Kept::new(decided.id, input, &decided.decision));
+    let client = || decided.wishes.client.as_ref().map(|client| client.name.clone());
+    let kept =
+        decided.input.take().map(|input| Kept { client: client(), ..Kept::new(decided.id, input, &decided.decision) });
     if let Some(Err(error)) = kept.map(|kept| dispatcher.store.keep_decision(&kept)) {
         teller.notice(Notice::NotKept(error.to_string()));
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::Gateway;
+use super::client::Client;
 use super::codec::literal;
 use super::decided::Decided;
 use super::problem::millis;
@@ -19,6 +20,7 @@ pub(super) struct Served {
     gateway: Arc<Gateway>,
     at: Timestamp,
     began: Instant,
+    client: Option<Arc<Client>>,
     line: Line,
 }
 
@@ -33,6 +35,8 @@ pub struct Line {
     pub path: String,
     /// The route that the path is one of; empty where it is none.
     pub route: &'static str,
+    /// The name of whoever asked, where it has one.
+    pub client: Option<String>,
     /// The status that was sent.
     pub status: u16,
     /// From its head to the last byte of its answer.
@@ -46,12 +50,23 @@ impl Served {
     pub(super) fn new(gateway: &Arc<Gateway>, method: &str, path: &str) -> Self {
         let at = (gateway.owned.now)();
         let line = Line { at, method: method.to_owned(), path: path.to_owned(), ..Line::default() };
-        Self { gateway: Arc::clone(gateway), at, began: Instant::now(), line }
+        Self { gateway: Arc::clone(gateway), at, began: Instant::now(), client: None, line }
     }
 
     /// What its path is.
     pub(super) fn route(&mut self, route: &'static str) {
         self.line.route = route;
+    }
+
+    /// Who asks.
+    pub(super) fn asked_by(&mut self, client: Option<Arc<Client>>) {
+        self.line.client = client.as_ref().map(|client| client.name.clone());
+        self.client = client;
+    }
+
+    /// Who asks, where that has a name.
+    pub(super) const fn client(&self) -> Option<&Arc<Client>> {
+        self.client.as_ref()
     }
 
     /// The status of its answer.
@@ -66,6 +81,9 @@ impl Served {
 
     /// The chat has ended.
     pub(super) fn chat(&mut self, decided: &Decided, report: &ChatReport) {
+        if let Some(client) = &self.client {
+            client.ended(decided.wishes.taken.get(), report);
+        }
         let model = decided.request.model.as_str().to_owned();
         self.line.chat = Some((model, decided.hex(), report.attempts.clone()));
     }
@@ -97,6 +115,9 @@ impl Line {
         put("path", self.path.as_str().into());
         put("status", self.status.into());
         put("ms", literal(&millis(self.took)));
+        if let Some(client) = &self.client {
+            put("client", client.as_str().into());
+        }
         if let Some((model, decision, attempts)) = &self.chat {
             put("model", model.as_str().into());
             put("decision_id", decision.as_str().into());

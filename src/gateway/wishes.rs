@@ -1,15 +1,19 @@
 //! What holds for one request: what the gateway's own configuration forbids, then what the request wishes, then what the
 //! configuration would have it be. A request narrows what is forbidden, and never widens it.
 
+use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 
 use super::Config;
+use super::client::Client;
 use super::codec::options::{Next, Options};
 use super::problem::Problem;
 use crate::catalog::ProviderId;
 use crate::catalog::resolve::Resolved;
+use crate::dispatch::Purse;
 use crate::routing::{Constraints, Policy};
 
 /// What is not negotiable, and what is traded.
@@ -35,6 +39,12 @@ pub(super) struct Wishes {
     pub cheapest: bool,
     /// What is not done, though it was asked for.
     pub warnings: Vec<String>,
+    /// Who asks, where that has a name.
+    pub client: Option<Arc<Client>>,
+    /// The budgets of whoever asks.
+    pub purses: Vec<Purse>,
+    /// The tokens that were taken of its minute.
+    pub taken: Cell<u64>,
 }
 
 impl Wishes {
@@ -42,8 +52,11 @@ impl Wishes {
     ///
     /// # Errors
     /// It leaves nobody of those that the gateway allows.
-    pub(super) fn of(config: &Config, options: Options) -> Result<Self, Problem> {
+    pub(super) fn of(config: &Config, client: Option<&Arc<Client>>, options: Options) -> Result<Self, Problem> {
         let mut constraints = config.constraints.clone();
+        if let Some(own) = client.map(|client| &client.allowance.providers).filter(|own| !own.is_empty()) {
+            constraints.only = within(&constraints.only, own).ok_or_else(|| not_allowed(&constraints.only))?;
+        }
         let allowed = constraints.only.clone();
         if let Some(only) = options.only.get() {
             constraints.only = within(&allowed, only).ok_or_else(|| not_allowed(&allowed))?;
@@ -100,6 +113,9 @@ impl Wishes {
             chain: if options.no_chain { Vec::new() } else { chain },
             cheapest: options.cheapest,
             warnings: options.warnings,
+            client: client.cloned(),
+            purses: client.map(|client| client.purses()).unwrap_or_default(),
+            taken: Cell::default(),
         })
     }
 

@@ -79,13 +79,15 @@ pub struct Kept {
     pub input: Input,
     /// The order in which endpoints were to be tried.
     pub order: Vec<Placed>,
+    /// The name of the client of a gateway that asked, where it has one.
+    pub client: Option<String>,
 }
 
 impl Kept {
     /// What is to be kept of a decision of this version.
     #[must_use]
     pub fn new(id: [u8; 16], input: Input, decision: &Decision) -> Self {
-        Self { id, version: env!("CARGO_PKG_VERSION").to_owned(), input, order: placed(decision) }
+        Self { id, version: env!("CARGO_PKG_VERSION").to_owned(), input, order: placed(decision), client: None }
     }
 
     /// Whether a decision has the order and the sums that this one had.

@@ -48,6 +48,8 @@ struct Row {
     live: Vec<(usize, Live)>,
     /// Places in the order of trying, each with its total in picodollars.
     order: Vec<(usize, Option<i64>)>,
+    #[serde(skip_serializing_if = "is_plain")]
+    client: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, Default)]
@@ -62,7 +64,7 @@ struct Sheet {
 /// # Errors
 /// It cannot be written as JSON, which does not happen.
 pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
-    let Kept { id: _, version, input, order } = kept;
+    let Kept { id: _, version, input, order, client } = kept;
     let Input { request, candidates, policy, now, seed } = input;
     let failed = |error: serde_json::Error| StoreError(error.to_string());
     let sheet = Sheet { policy: Trade::of(policy), candidates: candidates.iter().map(Fact::of).collect() };
@@ -81,6 +83,7 @@ pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
         request: Request::of(request),
         live: live.collect(),
         order: order.iter().filter_map(place).collect(),
+        client: client.clone(),
     };
     Ok(Encoded { hash, sheet, row: serde_json::to_string(&row).map_err(failed)? })
 }
@@ -109,9 +112,10 @@ pub(super) fn decode(
         Ok(Placed { endpoint: candidate.endpoint.id.clone(), total: total.map(Usd::from_pico) })
     };
     let order = row.order.into_iter().map(place).collect::<Result<Vec<_>, StoreError>>()?;
+    let client = row.client;
     let request = row.request.value()?;
     let (policy, now) = (sheet.policy.value()?, parsed("moment", &row.at)?);
-    Ok(Kept { id, version: row.by, input: Input { request, candidates, policy, now, seed: row.seed }, order })
+    Ok(Kept { id, version: row.by, input: Input { request, candidates, policy, now, seed: row.seed }, order, client })
 }
 
 /// A float that reads back to the bit.

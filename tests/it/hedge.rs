@@ -159,6 +159,7 @@ async fn chat(servers: &[Server], case: Case) -> Told {
         source: Source::Chat,
         talk: None,
         day_cap: case.day_cap,
+        purses: &[],
         hedge: planned.map(|hedge| Hedge { after: case.after, ..hedge }),
     };
     let transport = Transport::new(&TransportConfig::default()).unwrap();

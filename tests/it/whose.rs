@@ -146,6 +146,7 @@ async fn chat_among(
         resume: false,
         group: [1; 16],
         day_cap: None,
+        purses: &[],
         source: Source::Chat,
         talk: None,
         hedge: None,

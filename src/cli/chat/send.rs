@@ -66,6 +66,7 @@ impl Session<'_> {
             source: Source::Chat,
             talk: self.talk,
             day_cap: self.day_cap,
+            purses: &[],
             hedge: self.hedge.take(),
         };
         let (stop, stopped) = watch::channel(false);

@@ -16,7 +16,7 @@ use super::super::prompt::{self, Standing};
 use super::super::settings::{self, Settings};
 use super::super::{note, warn};
 use super::log::Log;
-use super::{explainer, token};
+use super::{clients, explainer, token};
 use crate::catalog::Catalog;
 use crate::dispatch::{Owned, Sandboxed};
 use crate::gateway::{Config, Renewal};
@@ -55,14 +55,16 @@ impl Kept {
     pub(super) fn with(&self, settings: &Settings, read: (Catalog, usize)) -> Result<(Owned, Config), CliError> {
         let (args, (catalog, overlays)) = (&self.args, read);
         let day_cap = settings.config.day_budget().filter(|_| settings.sandbox.is_none());
-        if let Some(reason) = self.forgetful.as_ref().filter(|_| day_cap.is_some()) {
-            return Err(CliError::new(Exit::Config, "store", "the budget of the day cannot be kept")
-                .fact("reason", reason.clone()));
+        let clients = clients(settings, args, &catalog)?;
+        let budgeted = day_cap.is_some() || clients.iter().any(|client| client.is_budgeted());
+        if let Some(reason) = self.forgetful.as_ref().filter(|_| budgeted) {
+            return Err(CliError::new(Exit::Config, "store", "budgets cannot be kept").fact("reason", reason.clone()));
         }
         let Standing { constraints, policy, region, fallback, fallback_on } =
             prompt::standing(settings, &catalog, args.profile.as_ref())?;
         let config = Config {
             token: token(settings, args)?,
+            clients,
             hosts: args.host_name.clone(),
             at_once: args.max_requests,
             constraints,
@@ -96,7 +98,7 @@ impl Kept {
         let (settings, cautions) = self.settings.again()?;
         let (catalog, overlays) = settings.catalog()?;
         let (owned, config) = self.with(&settings, (catalog.loaded(), overlays))?;
-        let open = config.token.is_none() && !self.args.listen.ip().is_loopback();
+        let open = config.token.is_none() && config.clients.is_empty() && !self.args.listen.ip().is_loopback();
         if open {
             return Err(CliError::new(Exit::Refused, "token", "beyond this machine it listens with a token alone"));
         }
@@ -109,7 +111,7 @@ impl Kept {
         let mut files: Vec<PathBuf> = own.into_iter().chain(project).collect();
         files.extend(self.settings.overlay_files().unwrap_or_default());
         files.extend(self.settings.update_file());
-        files.extend(self.args.token_file.clone());
+        files.extend(self.args.token_file.clone().into_iter().chain(self.args.tokens.clone()));
         let stamp = |path: PathBuf| {
             let about = std::fs::metadata(&path).ok();
             let written = about.as_ref().and_then(|about| about.modified().ok());

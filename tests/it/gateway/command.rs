@@ -112,7 +112,8 @@ fn it_listens_beyond_this_machine_with_a_token_alone() {
 
     --- stderr
     error: will not listen beyond this machine without a token
-      fix:  --token-env NAME or --token-file FILE, or --listen 127.0.0.1:PORT
+      fix:  --token-env NAME, --token-file FILE or --tokens FILE, or --listen
+            127.0.0.1:PORT
     ");
     let empty = home.openmux(["--sandbox", "serve", "--listen", "0.0.0.0:0", "--token-env", "NOT_SET"]).run();
     insta::assert_snapshot!(empty.snapshot(), @r"

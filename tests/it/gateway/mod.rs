@@ -15,6 +15,7 @@ mod sdk;
 mod shared;
 mod soak;
 mod stream;
+mod tokens;
 mod wire;
 
 use std::io::{Read, Write};

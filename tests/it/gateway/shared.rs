@@ -14,6 +14,9 @@ use super::super::support::server::{Script, Server, Step, closed_port};
 use super::super::support::wire;
 use super::{Response, ask, hello};
 
+/// What a client shows.
+const CLIENT: &str = "Bearer alice-token-0123456789";
+
 /// One gateway of several.
 struct Machine {
     home: Home,
@@ -27,12 +30,15 @@ impl Machine {
         let home = Home::new();
         home.write("config/catalog.d/private.toml", &overlay(servers, "openai-chat"));
         home.write("config/config.toml", config);
-        Self::at(home, state)
+        Self::at(home, state, &[])
     }
 
-    fn at(home: Home, state: &str) -> Self {
+    fn at(home: Home, state: &str, more: &[&str]) -> Self {
         let addr: SocketAddr = ([127, 0, 0, 1], closed_port()).into();
-        let run = home.openmux(["serve", "--listen", &addr.to_string()]).env("OPENMUX_STATE", state);
+        let listen = addr.to_string();
+        let run = home
+            .openmux(["serve", "--listen", &listen].into_iter().chain(more.iter().copied()))
+            .env("OPENMUX_STATE", state);
         let run = NAMES.iter().fold(run, |run, name| run.env(&key_variable(name), format!("sk-{name}-0123456789")));
         let mut running = run.spawn();
         while TcpStream::connect(addr).is_err() {
@@ -47,7 +53,7 @@ impl Machine {
     }
 
     fn chat(&self, more: Value) -> Response {
-        ask(self.addr, "POST", "/v1/chat/completions", hello(more).to_string().as_bytes(), &[])
+        ask(self.addr, "POST", "/v1/chat/completions", hello(more).to_string().as_bytes(), &[("authorization", CLIENT)])
     }
 
     /// Waits until something is so.
@@ -173,6 +179,29 @@ fn machines_side_by_side_share_the_day() {
     machines.into_iter().for_each(|machine| drop(machine.end()));
 }
 
+/// One client on two machines: each alone would let three through.
+#[test]
+fn a_client_has_one_budget_on_all_machines() {
+    let Some(redis) = Redis::start() else { return };
+    let servers = vec![Server::repeating(answer())];
+    let tokens = "[[token]]\nname = \"alice\"\ntoken = \"alice-token-0123456789\"\nday_usd = 0.0003\n";
+    let machines = [(); 2].map(|()| {
+        let home = Home::new();
+        home.write("config/catalog.d/private.toml", &overlay(&servers, "openai-chat"));
+        let file = home.write("config/tokens.toml", tokens);
+        Machine::at(home, &redis.url(), &["--tokens", &file.display().to_string()])
+    });
+    machines.iter().for_each(Machine::wait_sharing);
+    let asked = (0..10).map(|at: usize| machines[at % 2].chat(json!({ "max_tokens": 100 })).status);
+    let statuses: Vec<u16> = asked.collect();
+    let granted = statuses.iter().filter(|status| **status == 200).count();
+    assert!((1..=3).contains(&granted) && statuses.iter().all(|status| [200, 402].contains(status)), "{statuses:?}");
+    assert_eq!(servers[0].hits(), granted);
+    let held = redis.dump();
+    assert!(held.contains("budget:client:alice:") && !held.contains("alice-token"), "{held}");
+    machines.into_iter().for_each(|machine| drop(machine.end()));
+}
+
 #[test]
 fn a_redis_that_is_killed_fails_nothing_and_is_shared_again_when_it_is_back() {
     let Some(mut redis) = Redis::start() else { return };
@@ -230,7 +259,7 @@ fn a_redis_that_hangs_fails_nothing() {
     let (output, home) = machine.end();
     assert!(said(&output).is_empty() || said(&output).starts_with("warning: "), "{}", output.stderr);
     let Some(redis) = Redis::start() else { return };
-    let machine = Machine::at(home, &redis.url());
+    let machine = Machine::at(home, &redis.url(), &[]);
     machine.wait_sharing();
     redis.signal("STOP");
     for _ in 0..3 {
