@@ -2,8 +2,8 @@
 
 mod ask;
 mod assert;
-mod config;
 mod catalog;
+mod config;
 mod help;
 mod lists;
 mod measured;
@@ -19,8 +19,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, RouteExplain, SandboxArgs};
 pub use assert::CheckArgs;
-pub use config::{Config, ConfigPath, ConfigShow, ConfigTrust};
 pub use catalog::{AllowedRule, CatalogDiff, CatalogRollback, CatalogStatus, CatalogUpdate};
+pub use config::{Config, ConfigPath, ConfigShow, ConfigTrust};
 pub use help::{CompletionsArgs, HelpArgs, Shell};
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};

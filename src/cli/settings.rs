@@ -1,8 +1,8 @@
 //! What the command line means, once the environment and the files are read: the one place that reads either.
 //! Arguments win over the environment, and the environment over defaults.
 
-mod read;
 mod catalog;
+mod read;
 mod stores;
 
 use std::io::IsTerminal;
