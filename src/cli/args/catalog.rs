@@ -21,8 +21,12 @@ use super::values::{Limit, duration};
     openmux catalog update --from https://mirror.example/api.json\n  \
     openmux catalog update --allow prices,fewer")]
 pub struct CatalogUpdate {
-    /// Where from: an address or a file [default: https://models.dev/api.json] [env: OPENMUX_CATALOG_URL].
-    #[arg(long, value_name = "URL|FILE")]
+    /// Where from: an address or a file.
+    #[arg(
+        long,
+        value_name = "URL|FILE",
+        help = "Where from: an address or a file [default: https://models.dev/api.json] [env: OPENMUX_CATALOG_URL]"
+    )]
     pub from: Option<String>,
     /// Fetch and check it and say what would change; write nothing.
     #[arg(long)]

@@ -5,7 +5,10 @@ use clap::{Args, ValueEnum};
 /// `openmux help`.
 #[derive(Debug, Clone, Args)]
 pub struct HelpArgs {
-    /// A command, or: output [DOCUMENT], exit-codes, environment, config, routing, messages, failures, check, dialects.
+    /// A command, or a topic.
+    #[arg(
+        help = "A command, or: output [DOCUMENT], exit-codes, environment, config, routing, messages, failures, check, dialects"
+    )]
     pub topic: Vec<String>,
 }
 
