@@ -97,9 +97,10 @@
 //! | a chat that a client waits for, reads slowly, or leaves; which model is asked next | `gateway/{run,reply}.rs`; `gateway/decided.rs` |
 //! | what a failure is over HTTP: status, words, fix | `gateway/problem.rs` |
 //! | what is noted of each request; who is asked how often at the moment | `gateway/served.rs`; `gateway/flights.rs` |
-//! | what a gateway goes by, read again while it serves | `cli/serve/renew.rs`; [`gateway::Renewal`] |
+//! | what a gateway goes by, read again while it serves; where its log goes | `cli/serve/renew.rs`, [`gateway::Renewal`]; `cli/serve/log.rs` |
 //! | simulated providers | [`sandbox`] |
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
+//! | what serving adds to a call, beside a direct call and a plain proxy | `tests/benches/serve/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |

@@ -15,7 +15,7 @@ use super::{World, hello};
 
 /// Streams, and how many at once.
 const STREAMS: usize = 300;
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 const PIECES: [&str; 6] = ["Never ", "half ", "an ", "answer ", "for ", "a whole."];
 
 /// What a provider does with a request.
