@@ -1,0 +1,182 @@
+use std::time::Duration;
+
+use super::*;
+use crate::observe::{Asked, ErrorClass, Timings};
+use crate::store::Memory;
+
+fn key(seen: &Observation) -> StateKey {
+    StateKey::of(seen)
+}
+
+fn sample(at: &str, class: ErrorClass) -> Observation {
+    let mut seen = crate::observe::tests_support::seen(at, class);
+    let (ttft, dns) = (Some(Duration::from_millis(420)), Some(Duration::from_micros(77)));
+    seen.timings = Timings { ttft, dns, ..Timings::default() };
+    seen
+}
+
+#[test]
+fn sqlite_and_memory_give_the_same_fold() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/obs.db");
+    let (disk, note) = Sqlite::open(&path).unwrap();
+    assert_eq!(note, None);
+    let memory = Memory::new();
+    let attempts = [
+        sample("2026-11-24T10:00:00Z", ErrorClass::Ok),
+        sample("2026-11-24T10:20:00Z", ErrorClass::RateLimited),
+        sample("2026-11-24T11:00:00Z", ErrorClass::ProviderFault),
+    ];
+    for seen in &attempts {
+        disk.record(seen).unwrap();
+        memory.record(seen).unwrap();
+    }
+    let now = "2026-11-24T11:00:01Z".parse().unwrap();
+    let keys = [key(&attempts[0])];
+    assert_eq!(disk.stats(&keys, now).unwrap(), memory.stats(&keys, now).unwrap());
+    drop(disk);
+    let again = Sqlite::open_existing(&path).unwrap().unwrap();
+    assert_eq!(again.stats(&keys, now).unwrap(), memory.stats(&keys, now).unwrap());
+}
+
+#[test]
+fn a_conversation_is_remembered_for_a_day_at_each_endpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let kept = |provider: &str, tokens: u64, when: &str| {
+        let mut key = key(&sample("2026-11-24T10:00:00Z", ErrorClass::Ok));
+        key.endpoint.provider = crate::catalog::ProviderId::new(provider);
+        let (protocol, tokens) = (crate::catalog::Protocol::AnthropicMessages, crate::units::Tokens::new(tokens));
+        Stay { key, protocol, tokens, at: at(when) }
+    };
+    let (one, other) = (Conversation([1; 16]), Conversation([2; 16]));
+    for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+        store.keep_warm(one, &kept("p", 100, "2026-11-24T10:00:00Z")).unwrap();
+        store.keep_warm(one, &kept("q", 200, "2026-11-24T10:01:00Z")).unwrap();
+        store.keep_warm(one, &kept("p", 300, "2026-11-24T10:02:00Z")).unwrap();
+        store.keep_warm(other, &kept("p", 7, "2026-11-24T10:00:00Z")).unwrap();
+        let newest = [kept("p", 300, "2026-11-24T10:02:00Z"), kept("q", 200, "2026-11-24T10:01:00Z")];
+        assert_eq!(store.warm(one, at("2026-11-24T10:02:00Z")).unwrap(), newest);
+        assert_eq!(store.warm(one, at("2026-11-24T10:01:00Z")).unwrap(), newest[1..], "the rest was not yet");
+        assert_eq!(store.warm(one, at("2026-11-25T10:01:30Z")).unwrap(), newest[..1], "a day is over");
+        store.keep_warm(other, &kept("q", 8, "2026-11-25T10:01:30Z")).unwrap();
+        assert_eq!(store.warm(one, at("2026-11-24T10:02:00Z")).unwrap(), newest[..1], "what is old is gone");
+    }
+}
+
+#[test]
+fn sqlite_and_memory_give_the_same_attempts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let memory = Memory::new();
+    let mut full = sample("2026-11-24T10:00:00.123Z", ErrorClass::StreamBroken);
+    full.usage = Some(crate::catalog::Usage {
+        cache_read: Some(crate::units::Tokens::new(3)),
+        cache_write: Some(crate::units::Tokens::new(7)),
+        cache_write_1h: Some(crate::units::Tokens::new(2)),
+        ..crate::catalog::Usage::text(10, 20)
+    });
+    full.cost = Some("0.000000000001".parse().unwrap());
+    full.billed = Some("0.5".parse().unwrap());
+    full.cost_state = crate::observe::CostState::Unknown;
+    full.source = crate::observe::Source::Probe;
+    full.group = [9; 16];
+    let micros = |micros| Some(Duration::from_micros(micros));
+    (full.timings.tcp, full.timings.tls, full.timings.sched_lag) = (micros(1), micros(2), micros(3));
+    let source = Some(crate::observe::TokenSource::Characters);
+    full.streamed = crate::observe::Streamed { tokens: Some(4), first: Some(5), burst_pm: Some(6), source };
+    (full.effort, full.prompt_version) = (Some("low".to_owned()), Some(7));
+    full.flags = crate::observe::Flags::REUSED | crate::observe::Flags::UNCONFIRMED;
+    full.code = Some("overloaded".into());
+    full.retry_after = Some(Duration::from_millis(1500));
+    let sheet = crate::catalog::price::SheetVersion::of(&crate::catalog::price::Pricing::default(), "2026-11-24");
+    full.asked = Asked {
+        input: Some(crate::units::Tokens::new(11)),
+        stream: Some(false),
+        expected: Some("0.25".parse().unwrap()),
+        bound: Some("0.75".parse().unwrap()),
+        sheet: Some(std::sync::Arc::new(sheet)),
+    };
+    let mut used = sample("2026-11-24T10:30:00Z", ErrorClass::OkTruncated);
+    used.usage = Some(crate::catalog::Usage::text(7, 8));
+    let mut probe = Observation { source: crate::observe::Source::Probe, ..used.clone() };
+    probe.usage = Some(crate::catalog::Usage::text(1_000, 8));
+    for seen in [&full, &sample("2026-11-24T10:20:00Z", ErrorClass::Ok), &used, &probe] {
+        disk.record(seen).unwrap();
+        memory.record(seen).unwrap();
+    }
+    let since = "2026-11-24T10:00:00Z".parse().unwrap();
+    let whole = "2026-11-24T11:00:00Z".parse().unwrap();
+    assert_eq!(disk.attempts(since, whole).unwrap(), memory.attempts(since, whole).unwrap());
+    assert_eq!(disk.hours(since, whole).unwrap(), memory.hours(since, whole).unwrap());
+    assert_eq!(disk.measured(since).unwrap(), memory.measured(since).unwrap());
+    assert_eq!(disk.oldest(), Ok(None));
+    for model in [None, Some(ModelId::new("a/m")), Some(ModelId::new("a/other"))] {
+        assert_eq!(disk.mix(model.as_ref(), since).unwrap(), memory.mix(model.as_ref(), since).unwrap());
+    }
+    let first = "2026-11-24T10:20:00Z".parse().unwrap();
+    assert_eq!(disk.attempts(since, first).unwrap(), [full]);
+}
+
+#[test]
+fn what_is_set_aside_never_exceeds_its_cap() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let at: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+    let usd = |text: &str| text.parse::<Usd>().unwrap();
+    for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+        let ask = |bound: &str| store.reserve("probe", at, usd(bound), usd("0.05")).unwrap();
+        let Reservation::Granted(first) = ask("0.03") else { panic!("there is room") };
+        assert_eq!(ask("0.03"), Reservation::Exceeded(usd("0.03")));
+        store.settle(first, usd("0.01")).unwrap();
+        assert!(matches!(ask("0.04"), Reservation::Granted(_)));
+        assert_eq!(ask("0.000000000001"), Reservation::Exceeded(usd("0.05")));
+        let tomorrow = at + Duration::from_secs(86_400);
+        let other_day = store.reserve("probe", tomorrow, usd("0.05"), usd("0.05")).unwrap();
+        assert!(matches!(other_day, Reservation::Granted(_)));
+        assert!(matches!(store.reserve("chat", at, usd("0.05"), usd("0.05")).unwrap(), Reservation::Granted(_)));
+    }
+}
+
+#[test]
+fn a_failure_that_may_be_the_networks_is_shown_against_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let sure = sample("2026-11-24T10:00:00Z", ErrorClass::Unreachable);
+    let unsure = Observation { flags: crate::observe::Flags::UNCONFIRMED, ..sure.clone() };
+    for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+        store.record(&sure).unwrap();
+        store.record(&unsure).unwrap();
+        let measured = store.measured("2026-11-24T09:00:00Z".parse().unwrap()).unwrap();
+        assert_eq!(measured[&sure.endpoint].faults, 1);
+    }
+}
+
+#[test]
+fn what_was_learned_is_kept_for_a_month_and_can_be_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let at: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+    let days = |days: u64| at + Duration::from_secs(days * 86_400);
+    let endpoint = key(&sample("2026-11-24T10:00:00Z", ErrorClass::Ok)).endpoint;
+    let facts = ["without a".to_owned(), "with b in place of c".to_owned()];
+    for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+        assert!(store.learned(&endpoint, "h", at).unwrap().is_empty());
+        store.learn(&endpoint, "h", at, &facts).unwrap();
+        assert_eq!(store.learned(&endpoint, "h", days(30)).unwrap(), facts);
+        assert!(store.learned(&endpoint, "h", days(31)).unwrap().is_empty());
+        assert!(store.learned(&endpoint, "elsewhere", at).unwrap().is_empty());
+        store.learn(&endpoint, "h", at, &[]).unwrap();
+        assert!(store.learned(&endpoint, "h", at).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn the_seed_is_peeked_at_by_one_and_taken_by_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    assert_eq!((store.peek_seed().unwrap(), store.peek_seed().unwrap()), (0, 0));
+    assert_eq!((store.take_seed().unwrap(), store.peek_seed().unwrap()), (0, 1));
+    assert_ne!(store.salt().unwrap(), [0; 16]);
+}
