@@ -102,7 +102,7 @@ pub struct Global {
     /// Refuse whatever needs the network [env: OPENMUX_OFFLINE].
     #[arg(long, global = true, help_heading = "Network")]
     pub offline: bool,
-    /// Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file.
+    /// Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file; NAME:7 draws from another seed.
     #[arg(
         long,
         global = true,

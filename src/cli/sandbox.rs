@@ -20,11 +20,15 @@ use crate::upstream::auth::{Found, Lazy, Secret, Vars, base_variable};
 /// How many providers of a model are simulated, beside those that were asked for by name.
 const SIMULATED: usize = 3;
 
-/// The scenario of that name, or in that file.
+/// The scenario of that name, or in that file; what follows a last colon is the seed that it is drawn from.
 ///
 /// # Errors
 /// There is none, or the file is broken.
 pub(crate) fn scenario(name: &str) -> Result<Scenario, CliError> {
+    let seeded = name.rsplit_once(':').and_then(|(name, seed)| Some((name, seed.parse().ok()?)));
+    if let Some((name, seed)) = seeded {
+        return scenario(name).map(|scenario| scenario.with_seed(seed));
+    }
     if let Ok(scenario) = Scenario::builtin(name) {
         return Ok(scenario);
     }
@@ -232,8 +236,10 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
         let (running, _) = start(settings, &catalog, &resolved, stage).await?;
         if !settings.quiet {
             out::talk(&format!(
-                "sandbox \"{}\" on http://{} simulates providers of {}; nothing is real. Ctrl-C stops it.\n",
-                args.scenario, running.addr, resolved.model
+                "sandbox {} on http://{} simulates providers of {}; nothing is real. Ctrl-C stops it.\n",
+                called(&running),
+                running.addr,
+                resolved.model
             ));
         }
         let mut lines = String::new();
@@ -249,6 +255,11 @@ pub(crate) fn run(settings: &Settings, args: &SandboxArgs) -> Outcome {
         print(&lines)?;
         Ok(stopped.await)
     })
+}
+
+/// What simulates, and from which seed.
+pub(crate) fn called(running: &Running) -> String {
+    format!("\"{}\" (seed {})", running.scenario(), running.seed())
 }
 
 /// What to say in another shell to call one provider from there; `document` is in place of the credential's own.

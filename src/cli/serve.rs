@@ -72,7 +72,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         };
         // Whoever has read the address may stop it at once.
         let stopped = chat::stop_signal();
-        let (_running, sandbox) = started.unzip();
+        let (running, sandbox) = started.unzip();
         let kept = Kept {
             settings: settings.clone(),
             args: args.clone(),
@@ -86,8 +86,10 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         let (owned, config) = kept.with(settings, (catalog, overlays))?;
         let serving = serve(Gateway::new(owned, config), listener, threads).map_err(failed)?;
         let renewed = renew::renewed(Arc::new(kept), serving.renewal());
-        if settings.sandbox.is_some() {
+        if let Some(running) = &running {
             note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
+            let (called, addr) = (sandbox::called(running), running.addr);
+            note(settings, &format!("sandbox: {called} tells at http://{addr}/ what it has served"));
         }
         if !quiet {
             out::talk(&format!(

@@ -106,6 +106,16 @@ impl Client {
         Ok(())
     }
 
+    /// Takes one of the requests of a minute, and none of its tokens.
+    ///
+    /// # Errors
+    /// It has had its share of this minute.
+    pub(super) fn take_one(&self, now: Timestamp) -> Result<(), Problem> {
+        let Some(requests) = &self.requests else { return Ok(()) };
+        let mut bucket = requests.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.take(1, now).map_err(|wait| self.too_fast(bucket.most(), "requests", wait))
+    }
+
     fn too_fast(&self, most: i64, what: &str, wait: Duration) -> Problem {
         let message = format!("the token of {} has {most} {what} a minute, and has used them", self.name);
         Problem {

@@ -27,6 +27,7 @@ mod play;
 mod reply;
 mod responses;
 mod scenario;
+mod served;
 mod server;
 mod sigv4;
 mod specimen;
@@ -52,6 +53,9 @@ pub const AWS_REGION: &str = "us-east-1";
 
 /// The project and the location of a local Vertex AI; any others are served as well.
 pub const GOOGLE_PLACE: (&str, &str) = ("sandbox", "global");
+
+/// What a reply to a chat counts as that came whole, was refused for its key or its body, or whose client left it.
+pub use served::{LEFT, REFUSED, WHOLE};
 
 /// The response header that every reply carries; its value is the name of the scenario.
 pub const HEADER: &str = "x-openmux-sandbox";

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::HEADER;
 use super::reply::{End, Part, Reply, Response};
+use super::served::Planned;
 
 /// How long before a cut the bytes ahead of it have for leaving the process.
 const BEFORE_CUT: Duration = Duration::from_millis(5);
@@ -37,27 +38,37 @@ pub(super) async fn until_stopped(mut stopped: watch::Receiver<()>) {
 }
 
 /// Counts a reply as under way until it is dropped: at its end, or because the client went away.
-struct Active(Arc<Stage>);
+struct Active {
+    stage: Arc<Stage>,
+    /// Of a chat: what it counts as.
+    planned: Option<Planned>,
+}
 
 impl Active {
-    fn new(stage: Arc<Stage>) -> Self {
+    fn new(stage: Arc<Stage>, planned: Option<Planned>) -> Self {
         stage.active.fetch_add(1, Ordering::SeqCst);
-        Self(stage)
+        Self { stage, planned }
     }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::SeqCst);
+        self.stage.active.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Plays a reply: the head at its time, then the body. A client that goes away drops this, and with it all work.
-pub(super) async fn play(stage: Arc<Stage>, reply: Reply, arrived: Instant) -> HttpResponse {
-    let active = Active::new(stage);
-    let stage = &active.0;
+pub(super) async fn play(
+    stage: Arc<Stage>,
+    (reply, planned): (Reply, Option<Planned>),
+    arrived: Instant,
+) -> HttpResponse {
+    let mut active = Active::new(stage, planned);
+    let stage = &active.stage;
     let (header, stopped) = (stage.header.clone(), until_stopped(stage.stopped.clone()));
     let Reply::Response(response) = reply else {
+        // Silence is all there is of it.
+        active.planned.iter_mut().for_each(Planned::begun);
         stopped.await;
         return stopping(header);
     };
@@ -73,6 +84,7 @@ pub(super) async fn play(stage: Arc<Stage>, reply: Reply, arrived: Instant) -> H
         }
     }
     http.headers_mut().insert(HeaderName::from_static(HEADER), header);
+    active.planned.iter_mut().for_each(Planned::begun);
     *http.body_mut() = body(active, response, arrived);
     http
 }
@@ -88,11 +100,11 @@ fn stopping(header: HeaderValue) -> HttpResponse {
 fn body(active: Active, response: Response, arrived: Instant) -> Body {
     let Response { parts, end, end_after, .. } = response;
     let state = (active, parts.into_iter(), false);
-    Body::from_stream(stream::unfold(state, move |(active, mut parts, cut)| async move {
+    Body::from_stream(stream::unfold(state, move |(mut active, mut parts, cut)| async move {
         if cut {
             return None;
         }
-        let stopped = until_stopped(active.0.stopped.clone());
+        let stopped = until_stopped(active.stage.stopped.clone());
         let next = async {
             match parts.next() {
                 Some(Part { after, bytes }) => {
@@ -106,6 +118,10 @@ fn body(active: Active, response: Response, arrived: Instant) -> Body {
             item = next => item?,
             () = stopped => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
         };
+        if parts.as_slice().is_empty() {
+            // A client that has read the last event of an answer may leave before the body's own end.
+            active.planned.iter_mut().for_each(Planned::ended);
+        }
         let cut = item.is_err();
         Some((item, (active, parts, cut)))
     }))

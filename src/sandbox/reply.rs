@@ -104,7 +104,7 @@ pub(super) fn reply(asked: Asked<'_>, script: &Script, fault: Option<Fault>, mut
     let mut response = if ask.stream {
         streamed(dialect, &answer, script, fault, &pace)
     } else {
-        unstreamed(dialect, &answer, fault, &pace)
+        unstreamed(dialect, &answer, script, fault, &pace)
     };
     response.headers.push((dialect.request_id_header(), format!("req_{}", answer.id)));
     Reply::Response(response)
@@ -226,7 +226,7 @@ fn streamed(
             return response;
         }
         Some(Fault::StallMidStream) => {
-            response.end = End::Hang;
+            stall(&mut response, script);
             return response;
         }
         Some(Fault::EndWithoutDone) => return response,
@@ -251,7 +251,19 @@ fn break_one(tokens: &mut [Vec<Event>], index: usize) {
     }
 }
 
-fn unstreamed(dialect: &dyn Dialect, answer: &Answer<'_>, fault: Option<Fault>, pace: &Pace) -> Response {
+/// Nothing more comes; where the scenario says how long that lasts, the connection is closed then.
+fn stall(response: &mut Response, script: &Script) {
+    response.end = script.stall.map_or(End::Hang, |_| End::Cut);
+    response.end_after = response.end_after.saturating_add(script.stall.unwrap_or_default());
+}
+
+fn unstreamed(
+    dialect: &dyn Dialect,
+    answer: &Answer<'_>,
+    script: &Script,
+    fault: Option<Fault>,
+    pace: &Pace,
+) -> Response {
     let after = pace.token(usize::try_from(answer.output_tokens()).unwrap_or(usize::MAX).saturating_sub(1));
     let body = match fault {
         Some(Fault::ErrorEventMidStream) => dialect.failure(&Failure::Overloaded, &format!("req_{}", answer.id)).body,
@@ -271,7 +283,7 @@ fn unstreamed(dialect: &dyn Dialect, answer: &Answer<'_>, fault: Option<Fault>, 
         }
         Some(Fault::StallMidStream) => {
             response.parts[0].bytes = half;
-            response.end = End::Hang;
+            stall(&mut response, script);
         }
         Some(Fault::HangAfterHeaders) => {
             response.parts.clear();

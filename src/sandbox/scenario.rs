@@ -15,15 +15,29 @@
 //! times = 1                                 # the first request only; without it, every request
 //! ```
 //!
-//! Further keys: `usage` (`"normal"` or `"none"`) and `retry_after_s`. `fault = "none"` undoes the default's fault.
+//! Further keys: `usage` (`"normal"` or `"none"`), `retry_after_s`, and `stall_ms`, after which a stall ends with the
+//! connection. `fault = "none"` undoes the default's fault. What fails at random has a table of its own:
+//!
+//! ```toml
+//! [provider.google-vertex.random]
+//! one_in = 6                                # of so many requests one is hit, by chance
+//! from = 10                                 # but none of the first ten
+//! faults = ["overloaded", "rate-limit"]     # by one of these
+//! ```
+//!
+//! Which is hit by what follows from the seed and the number of the request alone.
+
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use self::value::{Fail, fault, faults, range, speed, suggestion, table, whole};
+use super::answer::Draw;
 use super::fault::Fault;
 use crate::catalog::ProviderId;
 
@@ -37,8 +51,19 @@ const BUILTIN: [(&str, &str); 5] = [
 ];
 
 const TOP_KEYS: [&str; 4] = ["seed", "first_tried", "default", "provider"];
-const TABLE_KEYS: [&str; 8] =
-    ["ttft_ms", "tokens_per_second", "tokens", "usage", "fault", "fault_after_tokens", "retry_after_s", "times"];
+const TABLE_KEYS: [&str; 10] = [
+    "ttft_ms",
+    "tokens_per_second",
+    "tokens",
+    "usage",
+    "fault",
+    "fault_after_tokens",
+    "retry_after_s",
+    "stall_ms",
+    "times",
+    "random",
+];
+const RANDOM_KEYS: [&str; 3] = ["one_in", "from", "faults"];
 
 /// What the local providers do, whole and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +149,12 @@ impl Scenario {
         self.seed
     }
 
+    /// The same scenario, drawn from another seed.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
     /// What `provider` does with a request; `first` is whether it is the first that reached any provider.
     pub(super) fn script(&self, provider: &ProviderId, first: bool) -> Script {
         let mut patch = self.default.clone();
@@ -145,7 +176,9 @@ impl Scenario {
             fault: patch.fault.flatten(),
             fault_after_tokens: patch.fault_after_tokens,
             retry_after_s: patch.retry_after_s,
+            stall: patch.stall_ms.map(Duration::from_millis),
             times: patch.times,
+            random: patch.random,
         }
     }
 
@@ -198,8 +231,48 @@ pub(super) struct Script {
     pub(super) fault: Option<Fault>,
     pub(super) fault_after_tokens: Option<u64>,
     pub(super) retry_after_s: Option<u64>,
+    /// How long a stall lasts before the connection is closed; `None` is for ever.
+    pub(super) stall: Option<Duration>,
     /// How many of the provider's requests the fault hits; `None` is this one, whatever was before.
     pub(super) times: Option<u64>,
+    /// What else hits some of its requests.
+    pub(super) random: Option<Random>,
+}
+
+/// Faults that hit some requests by chance.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Random {
+    /// Of so many requests one is hit.
+    one_in: u64,
+    /// The first that may be, counted from 0.
+    from: u64,
+    /// By what; never none.
+    faults: Vec<Fault>,
+}
+
+impl Random {
+    /// What hits the request of that number; the same for the same draw.
+    pub(super) fn hit(&self, ordinal: u64, mut draw: Draw) -> Option<Fault> {
+        let (chance, which) = (draw.within(1, self.one_in), draw.within(1, self.faults.len() as u64));
+        let is_hit = ordinal >= self.from && chance == 1;
+        self.faults.iter().copied().nth(usize::try_from(which - 1).ok()?).filter(|_| is_hit)
+    }
+
+    fn read(value: &Spanned<DeValue<'_>>) -> Result<Self, Fail> {
+        let (mut one_in, mut from, mut hits) = (None, 0, None);
+        for (key, value) in table("random", value)? {
+            match key.get_ref().as_ref() {
+                "one_in" => one_in = Some(whole("one_in", value, 1, 1_000_000)?),
+                "from" => from = whole("from", value, 0, u64::MAX)?,
+                "faults" => hits = Some(faults(value)?),
+                unknown => return Err(Fail::unknown_key(key.span(), unknown, &RANDOM_KEYS)),
+            }
+        }
+        match (one_in, hits) {
+            (Some(one_in), Some(faults)) => Ok(Self { one_in, from, faults }),
+            _ => Err(Fail::at(value.span(), "random needs one_in and faults")),
+        }
+    }
 }
 
 /// The keys of one table; `None` leaves what lies below.
@@ -212,7 +285,9 @@ struct Patch {
     fault: Option<Option<Fault>>,
     fault_after_tokens: Option<u64>,
     retry_after_s: Option<u64>,
+    stall_ms: Option<u64>,
     times: Option<u64>,
+    random: Option<Random>,
 }
 
 impl Patch {
@@ -224,7 +299,9 @@ impl Patch {
         self.fault = over.fault.or(self.fault);
         self.fault_after_tokens = over.fault_after_tokens.or(self.fault_after_tokens);
         self.retry_after_s = over.retry_after_s.or(self.retry_after_s);
+        self.stall_ms = over.stall_ms.or(self.stall_ms);
         self.times = over.times.or(self.times);
+        self.random = over.random.clone().or_else(|| self.random.take());
     }
 
     fn read(place: &str, value: &Spanned<DeValue<'_>>) -> Result<Self, Fail> {
@@ -246,97 +323,13 @@ impl Patch {
                     patch.fault_after_tokens = Some(whole("fault_after_tokens", value, 0, 20_000)?);
                 }
                 "retry_after_s" => patch.retry_after_s = Some(whole("retry_after_s", value, 0, 86_400)?),
+                "stall_ms" => patch.stall_ms = Some(whole("stall_ms", value, 0, 600_000)?),
+                "random" => patch.random = Some(Random::read(value)?),
                 "times" => patch.times = Some(whole("times", value, 1, u64::MAX)?),
                 unknown => return Err(Fail::unknown_key(key.span(), unknown, &TABLE_KEYS)),
             }
         }
         Ok(patch)
-    }
-}
-
-struct Fail {
-    at: Option<Range<usize>>,
-    message: String,
-}
-
-impl Fail {
-    fn at(at: Range<usize>, message: impl Into<String>) -> Self {
-        Self { at: Some(at), message: message.into() }
-    }
-
-    fn unknown_key(at: Range<usize>, key: &str, known: &[&str]) -> Self {
-        let hint = match suggestion(key, known) {
-            hint if hint.is_empty() => format!("; the keys here are {}", known.join(", ")),
-            hint => hint,
-        };
-        Self::at(at, format!("unknown key \"{key}\"{hint}"))
-    }
-}
-
-/// `; did you mean ...?` with the nearest of `known`, or nothing where none is near.
-fn suggestion(typed: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|name| (strsim::damerau_levenshtein(typed, name), name)).min();
-    match near {
-        Some((distance, name)) if distance <= 1 + name.len() / 4 => format!("; did you mean {name}?"),
-        _ => String::new(),
-    }
-}
-
-fn table<'a, 'i>(place: &str, value: &'a Spanned<DeValue<'i>>) -> Result<&'a DeTable<'i>, Fail> {
-    value.get_ref().as_table().ok_or_else(|| Fail::at(value.span(), format!("{place} must be a table")))
-}
-
-fn whole(key: &str, value: &Spanned<DeValue<'_>>, low: u64, high: u64) -> Result<u64, Fail> {
-    let number = value.get_ref().as_integer().and_then(|n| u64::from_str_radix(n.as_str(), n.radix()).ok());
-    match number {
-        Some(number) if (low..=high).contains(&number) => Ok(number),
-        _ if high == u64::MAX => Err(Fail::at(value.span(), format!("{key} must be a whole number from {low}"))),
-        _ => Err(Fail::at(value.span(), format!("{key} must be a whole number from {low} to {high}"))),
-    }
-}
-
-fn range(key: &str, value: &Spanned<DeValue<'_>>) -> Result<(u64, u64), Fail> {
-    let Some(bounds) = value.get_ref().as_array() else {
-        return whole(key, value, 0, 600_000).map(|number| (number, number));
-    };
-    let mut bounds = bounds.iter();
-    let (Some(low), Some(high), None) = (bounds.next(), bounds.next(), bounds.next()) else {
-        return Err(Fail::at(value.span(), format!("{key} must be a number or [low, high]")));
-    };
-    let (low, high) = (whole(key, low, 0, 600_000)?, whole(key, high, 0, 600_000)?);
-    if high < low {
-        return Err(Fail::at(value.span(), format!("{key} is a range whose end lies below its start")));
-    }
-    Ok((low, high))
-}
-
-/// Tokens a second, whole or with up to six decimals, in millionths.
-fn speed(value: &Spanned<DeValue<'_>>) -> Result<u64, Fail> {
-    let text = match value.get_ref() {
-        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-        DeValue::Float(number) => number.as_str(),
-        _ => "",
-    };
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let micro = format!("{whole}{decimals:0<6}").parse().ok().filter(|_| !whole.is_empty() && decimals.len() <= 6);
-    match micro {
-        Some(micro @ 1..=10_000_000_000_u64) => Ok(micro),
-        _ => Err(Fail::at(value.span(), "tokens_per_second must be a number above 0, at most 10000")),
-    }
-}
-
-fn fault(value: &Spanned<DeValue<'_>>) -> Result<Option<Fault>, Fail> {
-    let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-    match value.get_ref().as_str() {
-        Some("none") => Ok(None),
-        Some(name) => Fault::parse(name).map(Some).ok_or_else(|| {
-            let hint = match suggestion(name, &names) {
-                hint if hint.is_empty() => format!("; the faults are none, {}", names.join(", ")),
-                hint => hint,
-            };
-            Fail::at(value.span(), format!("unknown fault \"{name}\"{hint}"))
-        }),
-        None => Err(Fail::at(value.span(), "fault must be the name of a fault, in quotes")),
     }
 }
 
@@ -403,6 +396,11 @@ mod tests {
             ("default.tokens_per_second = 0", "tokens_per_second must be a number above 0, at most 10000"),
             ("default.tokens_per_second = 1e3", "tokens_per_second must be a number above 0, at most 10000"),
             ("default.tokens_per_second = -1.5", "tokens_per_second must be a number above 0, at most 10000"),
+            ("default.stall_ms = -1", "stall_ms must be a whole number from 0 to 600000"),
+            ("default.random = { one_in = 3 }", "random needs one_in and faults"),
+            ("default.random = { one_in = 0 }", "one_in must be a whole number from 1 to 1000000"),
+            ("default.random = { one_in = 3, faults = [] }", "faults must be a list of names of faults, in quotes"),
+            ("default.random = { odds = 3 }", "unknown key \"odds\"; the keys here are one_in, from, faults"),
             ("default.usage = true", "usage must be \"normal\" or \"none\""),
             ("seed = -1", "seed must be a whole number from 0"),
             ("first_tried = { times = 2 }", "first_tried hits one request; times has no meaning there"),
@@ -410,6 +408,21 @@ mod tests {
             assert_eq!(error(text), format!("scenario \"mine\", line 1: {message}"));
         }
         assert!(error("seed = \n").starts_with("scenario \"mine\", line 1: "), "{}", error("seed = \n"));
+    }
+
+    #[test]
+    fn what_fails_at_random_follows_from_the_seed_and_the_number_of_the_request() {
+        let text = "[provider.a.random]\none_in = 4\nfrom = 10\nfaults = [\"overloaded\", \"empty\"]\n";
+        let scenario = Scenario::parse("mine", text).unwrap();
+        let random = scenario.script(&ProviderId::new("a"), false).random.unwrap();
+        let hits = |seed| (0..1000).map(move |at| (at, Draw::new(seed, "a", at)));
+        let all: Vec<_> = hits(1).map(|(at, draw)| random.hit(at, draw)).collect();
+        assert_eq!(all, hits(1).map(|(at, draw)| random.hit(at, draw)).collect::<Vec<_>>());
+        assert_ne!(all, hits(2).map(|(at, draw)| random.hit(at, draw)).collect::<Vec<_>>());
+        assert!(all[..10].iter().all(Option::is_none), "the first are spared");
+        let of = |fault| all.iter().filter(|hit| **hit == Some(fault)).count();
+        assert!((90..160).contains(&of(Fault::Overloaded)) && (90..160).contains(&of(Fault::Empty)), "one in eight");
+        assert_eq!(scenario.script(&ProviderId::new("b"), false).random, None);
     }
 
     #[test]

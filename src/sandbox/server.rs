@@ -15,7 +15,7 @@ use axum::response::Response as HttpResponse;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -28,6 +28,7 @@ use super::oauth::Google;
 use super::play::{Stage, play, until_stopped};
 use super::reply::{Asked, Reply, Response, refusal, reply};
 use super::scenario::{Scenario, Script};
+use super::served::{Counts, Planned, REFUSED, WHOLE};
 use super::sigv4::Arrived;
 use crate::catalog::{Auth, Protocol, ProviderId};
 
@@ -153,6 +154,7 @@ fn locals(providers: Vec<SandboxProvider>, seed: u64) -> io::Result<BTreeMap<Str
             voices,
             requests: AtomicU64::new(0),
             faults: AtomicU64::new(0),
+            served: Arc::default(),
             cache: Mutex::new(BTreeSet::new()),
         };
         if locals.insert(id.clone(), local).is_some() {
@@ -180,6 +182,25 @@ impl Running {
     pub fn requests(&self) -> BTreeMap<ProviderId, u64> {
         let count = |local: &Local| (local.provider.clone(), local.requests.load(Ordering::SeqCst));
         self.shared.locals.values().map(count).collect()
+    }
+
+    /// What each provider has served: how many chats came [whole](super::WHOLE), met which fault, by its name, were
+    /// [refused](super::REFUSED), or were [left](super::LEFT) by their client. Over HTTP it is `GET /`.
+    #[must_use]
+    pub fn served(&self) -> BTreeMap<ProviderId, BTreeMap<&'static str, u64>> {
+        self.shared.locals.values().map(|local| (local.provider.clone(), local.served.now())).collect()
+    }
+
+    /// The name of its scenario.
+    #[must_use]
+    pub fn scenario(&self) -> &str {
+        self.shared.scenario.name()
+    }
+
+    /// What its delays, texts and random faults are drawn from.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.shared.scenario.seed()
     }
 
     /// The key file of a service account, whose signed assertions a provider with Google's credentials takes as well; its
@@ -235,6 +256,7 @@ struct Local {
     requests: AtomicU64,
     /// Requests that the provider's fault has hit, where the scenario limits them.
     faults: AtomicU64,
+    served: Arc<Counts>,
     /// The marked beginnings that its prompt cache holds.
     cache: Mutex<BTreeSet<u64>>,
 }
@@ -286,13 +308,29 @@ impl Shared {
         Reply::Response(refusal(dialect, failure, &script, &id, Duration::ZERO))
     }
 
-    /// The fault that hits this request, counted where the scenario limits its number.
-    fn fault(&self, local: &Local, script: &Script, refusable: bool) -> Option<Fault> {
-        let fault = script.fault.filter(|fault| *fault != Fault::RefuseParameter || refusable)?;
-        match script.times {
-            Some(times) if local.faults.fetch_add(1, Ordering::SeqCst) >= times => None,
-            _ => Some(fault),
-        }
+    /// The fault that hits this request, counted where the scenario limits its number; else one by chance.
+    fn fault(&self, local: &Local, script: &Script, (ordinal, refusable): (u64, bool)) -> Option<Fault> {
+        let can = |fault: &Fault| *fault != Fault::RefuseParameter || refusable;
+        let told = script.fault.filter(can).filter(|_| match script.times {
+            Some(times) => local.faults.fetch_add(1, Ordering::SeqCst) < times,
+            None => true,
+        });
+        // Of its own, lest a fault changes the words of an answer.
+        let draw = || Draw::new(!self.scenario.seed(), local.provider.as_str(), ordinal);
+        told.or_else(|| script.random.as_ref()?.hit(ordinal, draw()).filter(can))
+    }
+
+    /// What there is to be told of the sandbox itself.
+    fn told(&self) -> Reply {
+        let providers = self.locals.iter().filter(|(_, local)| local.requests.load(Ordering::SeqCst) > 0);
+        let providers: BTreeMap<&String, _> = providers.map(|(id, local)| (id, local.served.now())).collect();
+        let told = json!({
+            "sandbox": self.scenario.name(),
+            "seed": self.scenario.seed(),
+            "under_way": self.stage.active.load(Ordering::SeqCst),
+            "served": providers,
+        });
+        Reply::Response(Response::json(200, told.to_string().into(), Duration::ZERO))
     }
 }
 
@@ -302,8 +340,17 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> HttpRespo
     play(Arc::clone(&shared.stage), reply, arrived).await
 }
 
-/// Which reply the request gets.
-async fn answer(shared: &Shared, request: Request) -> Reply {
+/// Which reply the request gets; of a chat with what it counts as.
+async fn answer(shared: &Shared, request: Request) -> (Reply, Option<Planned>) {
+    if request.method() == Method::GET && request.uri().path() == "/" {
+        return (shared.told(), None);
+    }
+    let mut planned = None;
+    let reply = chosen(shared, request, &mut planned).await;
+    (reply, planned)
+}
+
+async fn chosen(shared: &Shared, request: Request, planned: &mut Option<Planned>) -> Reply {
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
     let id = path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or_default();
@@ -324,6 +371,9 @@ async fn answer(shared: &Shared, request: Request) -> Reply {
     }
     let is_chat = matches!(meant, Meant::Chat(_));
     let ordinal = if is_chat { local.requests.fetch_add(1, Ordering::SeqCst) } else { 0 };
+    if is_chat {
+        *planned = Some(local.served.plan(REFUSED));
+    }
     let arrived = Arrived { method: head.method.as_str(), path, query, headers: &head.headers, body: &body };
     if let Err(failure) = voice.access.check(arrived, now) {
         return refuse(ordinal, failure);
@@ -348,7 +398,8 @@ async fn answer(shared: &Shared, request: Request) -> Reply {
     };
     let first = shared.scenario.singles_out_the_first() && !shared.first_taken.swap(true, Ordering::SeqCst);
     let script = shared.scenario.script(&local.provider, first);
-    let fault = shared.fault(local, &script, ask.refusable.is_some());
+    let fault = shared.fault(local, &script, (ordinal, ask.refusable.is_some()));
+    planned.iter_mut().for_each(|planned| planned.is(fault.map_or(WHOLE, Fault::name)));
     let cached = local.cached(&ask);
     let asked = Asked { dialect: voice.dialect, provider: &local.name, ask: &ask, cached };
     reply(asked, &script, fault, shared.draw(local, ordinal))

@@ -86,7 +86,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("terminal_size", &["cli/"]),
     ("tracing_subscriber", &["cli/"]),
     // The user's own files.
-    ("toml", &["catalog/file", "sandbox/scenario.rs", "cli/"]),
+    ("toml", &["catalog/file", "sandbox/scenario", "cli/"]),
     // Formats: the catalog's file and snapshot, the adapters, the simulated providers, the gateway's codec, the output.
     (
         "serde",

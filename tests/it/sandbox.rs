@@ -4,6 +4,7 @@ mod asking;
 #[cfg(all(feature = "bedrock", feature = "vertex"))]
 mod clouds;
 mod content;
+mod random;
 mod wire;
 
 use std::fmt::Write as _;

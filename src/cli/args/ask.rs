@@ -258,7 +258,7 @@ pub struct ChatArgs {
 #[command(after_help = "Examples\n  \
     openmux sandbox --scenario outage --port 9000")]
 pub struct SandboxArgs {
-    /// calm, outage, rate-limit, slow, mid-stream, or a TOML file.
+    /// calm, outage, rate-limit, slow, mid-stream, or a TOML file; NAME:7 draws from another seed.
     #[arg(long, value_name = "SCENARIO", default_value = "calm")]
     pub scenario: String,
     /// The port on 127.0.0.1; 0 takes a free one.

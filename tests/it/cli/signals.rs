@@ -96,7 +96,7 @@ fn the_sandbox_serves_without_a_reader_until_it_is_stopped() {
     --- stdout
 
     --- stderr
-    sandbox "calm" on http://127.0.0.1:PORT simulates providers of anthropic/claude-sonnet-5; nothing is real. Ctrl-C stops it.
+    sandbox "calm" (seed 1) on http://127.0.0.1:PORT simulates providers of anthropic/claude-sonnet-5; nothing is real. Ctrl-C stops it.
     "#);
 }
 

@@ -238,7 +238,7 @@ fn a_command_without_its_subcommand_shows_the_way() {
                                   OPENMUX_OFFLINE]
           --sandbox[=<SCENARIO>]  Run against simulated providers on this machine:
                                   calm, outage, rate-limit, slow, mid-stream, or a
-                                  TOML file
+                                  TOML file; NAME:7 draws from another seed
     ");
     let home = Home::new();
     let bare = home.openmux([]).run();

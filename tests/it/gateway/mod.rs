@@ -8,6 +8,7 @@ mod fallback;
 mod law;
 mod lookups;
 mod messages;
+mod outage;
 mod pressure;
 mod renew;
 mod responses;

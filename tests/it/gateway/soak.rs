@@ -130,16 +130,39 @@ fn answer(mut socket: TcpStream, deed: Deed, counts: &Mutex<BTreeMap<Deed, usize
 }
 
 /// What a client got.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Got {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Got {
     Whole,
     Refused(String),
     Broken(String),
 }
 
-/// One stream, read to its end; what is neither whole nor a failure with a class is no answer.
-fn stream(addr: SocketAddr) -> Got {
-    let body = hello(json!({ "stream": true, "num_retries": 0 })).to_string();
+/// How many streams: so many, but for whoever says otherwise.
+#[expect(clippy::disallowed_methods, reason = "how many is for whoever runs it to say")]
+pub(super) fn streams(few: usize) -> usize {
+    std::env::var("SOAK").ok().map_or(few, |text| text.parse().unwrap())
+}
+
+/// So many streams, never more than so many at once.
+pub(super) fn all<T: Send>(streams: usize, one: impl Fn() -> T + Sync) -> Vec<T> {
+    let (next, got) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(streams)));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while next.fetch_add(1, Ordering::Relaxed) < streams {
+                    let one = one();
+                    got.lock().unwrap().push(one);
+                }
+            });
+        }
+    });
+    got.into_inner().unwrap()
+}
+
+/// One stream, read to its end, with the id of its decision; what is neither a whole answer, of which it can be told by
+/// its text, nor a failure with a class is no answer.
+pub(super) fn stream(addr: SocketAddr, body: &Value, whole: impl Fn(&str) -> bool) -> (Got, String) {
+    let body = body.to_string();
     let mut socket = TcpStream::connect(addr).unwrap();
     let head = "POST /v1/chat/completions HTTP/1.0\r\nhost: localhost\r\ncontent-length:";
     write!(socket, "{head} {}\r\n\r\n{body}", body.len()).unwrap();
@@ -151,47 +174,48 @@ fn stream(addr: SocketAddr) -> Got {
         assert!(error["error"]["fix"].is_string() && !class.starts_with("ok"), "{answer}");
         class.to_owned()
     };
+    let id = head.lines().find_map(|line| line.strip_prefix("x-openmux-decision-id: ")).unwrap_or_default().to_owned();
     if !head.contains(" 200 ") {
-        return Got::Refused(class(&serde_json::from_str(body).unwrap()));
+        return (Got::Refused(class(&serde_json::from_str(body).unwrap())), id);
     }
     let events: Vec<&str> = body.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
     let (last, rest) = events.split_last().unwrap_or_else(|| panic!("nothing was said: {answer}"));
     if *last != "[DONE]" {
-        return Got::Broken(class(&serde_json::from_str(last).unwrap()));
+        return (Got::Broken(class(&serde_json::from_str(last).unwrap())), id);
     }
     let chunks = rest.iter().map(|event| serde_json::from_str::<Value>(event).unwrap());
     let text: String =
         chunks.filter_map(|chunk| Some(chunk["choices"][0]["delta"]["content"].as_str()?.to_owned())).collect();
-    assert_eq!(text, PIECES.concat(), "half an answer that looks whole: {answer}");
+    assert!(whole(&text), "half an answer that looks whole: {answer}");
     assert!(body.contains("\"finish_reason\":\"stop\""), "{answer}");
-    Got::Whole
+    (Got::Whole, id)
+}
+
+/// How many got what.
+pub(super) fn tally(got: impl IntoIterator<Item = Got>) -> BTreeMap<Got, usize> {
+    let mut tally = BTreeMap::new();
+    for one in got {
+        *tally.entry(one).or_default() += 1;
+    }
+    tally
+}
+
+/// How many attempts at a provider the gateway's own metrics count, of a class.
+pub(super) fn counted(metrics: &str, provider: &str, class: ErrorClass) -> usize {
+    let start = format!("openmux_attempts_total{{provider=\"{provider}\",class=\"{}\"}} ", class.name());
+    metrics.lines().find_map(|line| line.strip_prefix(&start)).map_or(0, |count| count.parse().unwrap())
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "how many is for whoever runs it to say")]
 fn nobody_gets_half_an_answer_for_a_whole_one_and_everything_is_counted() {
-    let streams = std::env::var("SOAK").ok().map_or(STREAMS, |text| text.parse().unwrap());
+    let streams = streams(STREAMS);
     let providers = [Provider::start(0), Provider::start(1)];
     let places = providers.iter().map(|provider| (provider.base_url.clone(), "tiny")).collect();
     let world = World::at(places, "openai-chat", |_| {});
-    let (next, got) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<Got, usize>::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while next.fetch_add(1, Ordering::Relaxed) < streams {
-                    let one = stream(world.addr);
-                    *got.lock().unwrap().entry(one).or_default() += 1;
-                }
-            });
-        }
-    });
-    let got = got.into_inner().unwrap();
+    let body = hello(json!({ "stream": true, "num_retries": 0 }));
+    let got = tally(all(streams, || stream(world.addr, &body, |text| text == PIECES.concat()).0));
     assert_eq!(got.values().sum::<usize>(), streams, "{got:?}");
     let metrics = world.get("/metrics").body;
-    let counted = |provider: &str, class: ErrorClass| {
-        let start = format!("openmux_attempts_total{{provider=\"{provider}\",class=\"{}\"}} ", class.name());
-        metrics.lines().find_map(|line| line.strip_prefix(&start)).map_or(0, |count| count.parse().unwrap())
-    };
     let by_class = |wanted: ErrorClass, at: usize| -> usize {
         let done = providers[at].done.lock().unwrap();
         done.iter().filter(|(deed, _)| deed.class() == wanted).map(|(_, count)| *count).sum()
@@ -201,7 +225,12 @@ fn nobody_gets_half_an_answer_for_a_whole_one_and_everything_is_counted() {
         for class in [ErrorClass::Ok, ErrorClass::Overloaded, ErrorClass::RateLimited, ErrorClass::StreamBroken] {
             let kept = attempts.iter().filter(|seen| seen.endpoint.provider.as_str() == name && seen.class == class);
             let served = by_class(class, at);
-            assert_eq!((kept.count(), counted(name, class)), (served, served), "{} at {name}: {got:?}", class.name());
+            assert_eq!(
+                (kept.count(), counted(&metrics, name, class)),
+                (served, served),
+                "{} at {name}: {got:?}",
+                class.name()
+            );
         }
     }
     let served: usize = providers.iter().map(|provider| provider.done.lock().unwrap().values().sum::<usize>()).sum();

@@ -3,6 +3,7 @@
 use std::io::{PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -190,7 +191,8 @@ impl Run {
             Stdin::OpenPipe => pipe,
         };
         let stdout = child.stdout.take().map(drain);
-        let stderr = drain(child.stderr.take().expect("a pipe"));
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let stderr = follow(child.stderr.take().expect("a pipe"), Arc::clone(&said));
         let what = format!("{:?}", self.command);
         let args = self.command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         Running {
@@ -200,6 +202,7 @@ impl Run {
             stdin,
             stdout,
             stderr: Some(stderr),
+            said,
             home: self.home,
             canaries: self.canaries,
             timeout: self.timeout,
@@ -215,7 +218,8 @@ pub(crate) struct Running {
     args: Vec<String>,
     stdin: Option<std::process::ChildStdin>,
     stdout: Option<JoinHandle<Vec<u8>>>,
-    stderr: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<()>>,
+    said: Arc<Mutex<Vec<u8>>>,
     home: PathBuf,
     canaries: Canaries,
     timeout: Duration,
@@ -230,6 +234,20 @@ impl Running {
     /// Whether it has ended.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child can be waited for").is_some()
+    }
+
+    /// The first line on stderr that holds this; waits until it is there.
+    pub(crate) fn line(&mut self, word: &str) -> String {
+        loop {
+            let ended = self.has_ended();
+            let said = String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned();
+            let lines = said.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            if let Some(line) = lines.map(str::trim_end).find(|line| line.contains(word)) {
+                return line.to_owned();
+            }
+            assert!(!ended, "it ended without a word of {word}: {said}");
+            std::thread::sleep(POLL);
+        }
     }
 
     /// Sends it a signal: `INT`, `TERM`.
@@ -257,11 +275,10 @@ impl Running {
             self.child.kill().expect("a child can be killed");
             self.child.wait().expect("a child can be waited for");
         }
-        let read = |pipe: Option<JoinHandle<Vec<u8>>>| {
-            let bytes = pipe.map(JoinHandle::join).and_then(Result::ok).unwrap_or_default();
-            String::from_utf8(bytes).expect("output is UTF-8")
-        };
-        let (stdout, stderr) = (read(self.stdout.take()), read(self.stderr.take()));
+        let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+        let stdout = text(self.stdout.take().map(JoinHandle::join).and_then(Result::ok).unwrap_or_default());
+        drop(self.stderr.take().map(JoinHandle::join));
+        let stderr = text(std::mem::take(&mut *self.said.lock().unwrap()));
         drop(self.stdin.take());
         let Some(status) = status else {
             panic!("killed after {:?}: {}\n--- stdout\n{stdout}\n--- stderr\n{stderr}", self.timeout, self.what);
@@ -317,6 +334,19 @@ fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
         let mut bytes = Vec::new();
         pipe.read_to_end(&mut bytes).expect("a pipe can be read");
         bytes
+    })
+}
+
+/// The same, and what was read so far can be looked at.
+fn follow(mut pipe: impl Read + Send + 'static, said: Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        loop {
+            match pipe.read(&mut bytes).expect("a pipe can be read") {
+                0 => return,
+                read => said.lock().unwrap().extend_from_slice(&bytes[..read]),
+            }
+        }
     })
 }
 
