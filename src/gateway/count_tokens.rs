@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::Gateway;
+use super::client::Client;
 use super::codec::Dialect;
 use super::problem::Problem;
 use super::reply::{Answer, json as document, set};
@@ -17,8 +18,14 @@ const ESTIMATED: HeaderName = HeaderName::from_static("x-openmux-estimated");
 /// The tokens of a request.
 ///
 /// # Errors
-/// The body is no request, or there is no such model.
-pub(super) fn answer(gateway: &Gateway, headers: &HeaderMap, body: &Map<String, Value>) -> Result<Answer, Problem> {
+/// Whoever asks has had its requests of this minute, the body is no request, or there is no such model.
+pub(super) fn answer(
+    gateway: &Gateway,
+    client: Option<&Client>,
+    headers: &HeaderMap,
+    body: &Map<String, Value>,
+) -> Result<Answer, Problem> {
+    client.map_or(Ok(()), |client| client.take_one((gateway.owned.now)()))?;
     let asked = Dialect::AnthropicMessages.read(headers, body).map_err(|wrong| Problem::invalid(&wrong))?;
     resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
     let tokens = route_request(&asked.request, gateway.config.constraints.clone()).input;

@@ -181,7 +181,7 @@ async fn looked_up(
         Place::Count => {
             let (head, body) = request.into_parts();
             let body = intake::object(&gateway.config, &head.headers, body).await?;
-            return count_tokens::answer(&gateway, &head.headers, &body);
+            return count_tokens::answer(&gateway, client.as_deref(), &head.headers, &body);
         }
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();

@@ -55,6 +55,24 @@ fn so_many_requests_a_minute_and_then_a_wait() {
     }
 }
 
+/// Its tokens are nobody's: nothing is sent.
+#[test]
+fn counting_tokens_is_a_request_of_the_minute() {
+    let world = world(Allowance { requests_per_minute: Some(2), tokens_per_minute: Some(300), ..Allowance::default() });
+    let body = json!({ "model": "acme/tiny", "messages": [{ "role": "user", "content": "word ".repeat(600) }] });
+    let count = |token: &str| {
+        world.post("/v1/messages/count_tokens", &body.to_string(), &[("authorization", &format!("Bearer {token}"))])
+    };
+    assert_eq!(count(ALICE).json(), json!({ "input_tokens": 754 }));
+    assert_eq!(ask(&world, ALICE, json!({ "max_tokens": 100 })).status, 200, "no token was taken");
+    for refused in [count(ALICE), ask(&world, ALICE, json!({}))] {
+        assert_eq!((refused.status, refused.header("retry-after").is_empty()), (429, false), "{refused:?}");
+        assert!(refused.error("message").as_str().unwrap().contains("2 requests a minute"), "{refused:?}");
+    }
+    assert_eq!(count(BOB).status, 200);
+    assert_eq!(world.servers[0].hits(), 1);
+}
+
 #[test]
 fn so_many_tokens_a_minute_as_expected_and_then_as_used() {
     let world = world(Allowance { tokens_per_minute: Some(300), ..Allowance::default() });
