@@ -15,6 +15,10 @@
 //!
 //! [budget]
 //! day_usd = 5.00                       # the most that all chats of a day (UTC) may cost
+//!
+//! [serve]                              # what requests of a gateway may wish: never, asked or always; its defaults
+//! resume = "asked"                     # that a broken stream is gone on with by another provider
+//! hedge  = "never"                     # that a second provider is asked beside a slow one
 //! ```
 //!
 //! `[providers.ID]` is in `keys`, `[profiles.NAME]` in `profile`, what a project's file may not say by itself in `tame`.
@@ -39,6 +43,7 @@ use super::contract::Exit;
 use super::error::CliError;
 use crate::catalog::file::{self, Overlay, OverlayError, Reader, Source, suggestion};
 use crate::catalog::{Catalog, ProviderId};
+use crate::gateway::Wished;
 use crate::units::Usd;
 use crate::upstream::auth::OwnKey;
 use aliases::Alias;
@@ -57,7 +62,7 @@ pub(crate) const FILE: &str = "config.toml";
 pub(crate) const PROJECT_FILE: &str = ".openmux.toml";
 
 /// The tables of the user's own file.
-const TABLES: [&str; 7] = ["defaults", "aliases", "columns", "profiles", "probe", "budget", "providers"];
+const TABLES: [&str; 8] = ["defaults", "aliases", "columns", "profiles", "probe", "budget", "serve", "providers"];
 
 /// What the files say.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +81,8 @@ pub(crate) struct Config {
     profiles: Vec<Profile>,
     /// `budget.day_usd`.
     day_budget: Option<Usd>,
+    /// `[serve]`.
+    serve: ServeTable,
     /// Each value with its place, for `config show`.
     entries: Vec<Entry>,
     /// Values of the user's own file that the project's goes before.
@@ -88,6 +95,13 @@ struct ProbeTable {
     run: Option<Usd>,
     day: Option<Usd>,
     calls: Option<u32>,
+}
+
+/// `[serve]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct ServeTable {
+    resume: Option<Wished>,
+    hedge: Option<Wished>,
 }
 
 /// What `providers probe` may do unless the command line says otherwise.
@@ -160,8 +174,9 @@ impl Config {
             }
             None => None,
         };
-        let entries = origin::entries(root);
-        Ok(Self { defaults, aliases, columns, providers, probe, profiles, day_budget, entries, silenced: Vec::new() })
+        let serve = root.table("serve")?.map(|table| ServeTable::read(&table)).transpose()?.unwrap_or_default();
+        let (entries, silenced) = (origin::entries(root), Vec::new());
+        Ok(Self { defaults, aliases, columns, providers, probe, profiles, day_budget, serve, entries, silenced })
     }
 
     /// A project's configuration over the user's own: what the project says goes first.
@@ -187,6 +202,10 @@ impl Config {
             },
             profiles: profiles.into_iter().chain(self.profiles).collect(),
             day_budget: self.day_budget.or(own.day_budget),
+            serve: ServeTable {
+                resume: self.serve.resume.or(own.serve.resume),
+                hedge: self.serve.hedge.or(own.serve.hedge),
+            },
             entries,
             silenced,
         }
@@ -220,6 +239,12 @@ impl Config {
     /// The most that all chats of a day (UTC) may cost, in USD.
     pub(crate) const fn day_budget(&self) -> Option<Usd> {
         self.day_budget
+    }
+
+    /// Whether a gateway goes on with streams that break off, and whether it asks a second provider beside a slow one.
+    pub(crate) fn serve(&self) -> (Wished, Wished) {
+        let default = crate::gateway::Config::default();
+        (self.serve.resume.unwrap_or(default.resume), self.serve.hedge.unwrap_or(default.hedge))
     }
 
     /// The columns of a command's table, where they were chosen, and where a complaint about them belongs.
@@ -261,6 +286,17 @@ impl Config {
     /// What a careful person should know, one sentence each: keys in the files themselves, and files that others can read.
     pub(crate) fn cautions(&self, home: Option<&Path>) -> Vec<String> {
         keys::cautions(&self.providers, home)
+    }
+}
+
+impl ServeTable {
+    fn read(table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
+        table.known(&["resume", "hedge"])?;
+        let wished = |name: &str| {
+            let known = Wished::ALL.into_iter().find(|(known, _)| *known == name);
+            known.map(|(_, wished)| wished).ok_or_else(|| "is none of never, asked, always".to_owned())
+        };
+        Ok(Self { resume: table.parsed("resume", wished)?, hedge: table.parsed("hedge", wished)? })
     }
 }
 
@@ -313,6 +349,8 @@ mod tests {
             "[budget]\nday = 5",
             "[budget]\nday_usd = \"five\"",
             "[budget]\nday_usd = -1",
+            "[serve]\nhedge = \"often\"",
+            "[serve]\nhedges = \"never\"",
         ]
         .map(refused);
         insta::assert_snapshot!(said.join("\n"), @r#"
@@ -331,6 +369,8 @@ mod tests {
         c.toml:2: budget.day: unknown key
         c.toml:2: budget.day_usd: "five" is not a decimal number
         c.toml:2: budget.day_usd: "-1" is negative
+        c.toml:2: serve.hedge: is none of never, asked, always
+        c.toml:2: serve.hedges: unknown key; did you mean "hedge"?
         "#);
     }
 

@@ -236,7 +236,7 @@ pub const FILES: &[(&str, &str)] = &[
     (
         "$XDG_CONFIG_HOME/openmux/config.toml",
         "your own settings: [defaults] for flags, [aliases] for models, [profiles.NAME] for --profile NAME, [budget], [probe], \
-         and under [providers.ID] where a key comes from beside the environment: key_cmd = [\"program\", \"argument\"] (run \
+         [serve], and under [providers.ID] where a key comes from beside the environment: key_cmd = [\"program\", \"argument\"] (run \
          without a shell when that provider is about to be called, never for look-ups), key_file = \"~/path\" (one line, at \
          most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins. `openmux help config` \
          has every key ($XDG_CONFIG_HOME is ~/.config where it is not set)",

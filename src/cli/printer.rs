@@ -10,7 +10,6 @@ use super::args::Format;
 use super::chat::stop_signal;
 use super::contract::Exit;
 use super::record::Recorder;
-use super::render::chat::seam_members;
 use super::render::money::dollars;
 use super::render::text::{duration, harmless, harmless_json};
 use super::settings::Settings;
@@ -20,6 +19,7 @@ use crate::catalog::{EndpointId, ModelId};
 use crate::chat::ChatEvent;
 use crate::dispatch::{Notice, Observer, Reach, Recording, Seam};
 use crate::gateway::codec::answer::Answer;
+use crate::gateway::problem::seam_members;
 use crate::observe::ErrorClass;
 use crate::upstream::auth::Found;
 

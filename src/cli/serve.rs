@@ -14,6 +14,7 @@ use super::contract::Exit;
 use super::error::CliError;
 use super::explain::fallback_json;
 use super::render::decision::with_rates;
+use super::render::hedge;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
@@ -216,6 +217,9 @@ fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
         let mut document = head("route.explain/1", &envelope);
         document.extend(with_rates(&decision, explained.supposed, &|entry| Some(question.rates(entry))));
         document.extend(Otherwise::of(question, &decision, None).json(&decision));
+        if let Some(hedge) = &explained.hedge {
+            hedge::put(&mut document, hedge);
+        }
         document.insert("fallback".to_owned(), fallback_json(&explained.fallback));
         document.into()
     })

@@ -107,6 +107,12 @@ impl AttemptReport {
         self.outcome.billed.or(self.by_sheet())
     }
 
+    /// The same with who says so: `provider`, or `catalog`.
+    #[must_use]
+    pub fn charged_by(&self) -> Option<(Usd, &'static str)> {
+        self.charged().map(|amount| (amount, if self.outcome.billed.is_some() { "provider" } else { "catalog" }))
+    }
+
     fn by_sheet(&self) -> Option<Usd> {
         match (&self.cost, self.cost_state) {
             (Some(Ok(cost)), CostState::Exact) => Some(cost.total),

@@ -18,7 +18,7 @@ use super::{
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
-use crate::routing::{Candidate, Decision, Failover, GiveUp, Hedge, Limits as RouteLimits, RetryBudget, Step};
+use crate::routing::{Candidate, Decision, Failover, GiveUp, Hedge, Hedging, Limits as RouteLimits, RetryBudget, Step};
 use crate::units::Usd;
 use crate::upstream::Adaptation;
 use crate::upstream::auth::Signer;
@@ -174,6 +174,8 @@ pub struct Plan<'a> {
     pub purses: &'a [Purse],
     /// Whom to ask beside the first where that one is slow; `None` is nobody.
     pub hedge: Option<Hedge>,
+    /// The requests of a process and those that it hedged, which share one limit; `None` is what the history allowed.
+    pub hedges: Option<&'a Mutex<Hedging>>,
     /// The attempts beyond the second that all requests of a process share; `None` is as many as the request may make.
     pub retries: Option<&'a Mutex<RetryBudget>>,
 }
@@ -187,6 +189,11 @@ impl Plan<'_> {
             budget.request(now);
         }
         made < 2 || budget.retry(now)
+    }
+
+    /// Something done to what all requests of the process have hedged; `None` where nobody shares that.
+    pub(super) fn hedges<T>(&self, change: impl FnOnce(&mut Hedging) -> T) -> Option<T> {
+        self.hedges.map(|shared| change(&mut shared.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{AttemptReport, Dispatcher, Notice, Observer, Once, Recording};
 use crate::catalog::EndpointId;
 use crate::chat::ChatEvent;
 use crate::observe::{ErrorClass, Flags, Phase};
-use crate::routing::{Decision, Failover, HEDGED_WITHIN, Hedge, Step, Unhedged};
+use crate::routing::{Decision, Failover, HEDGED_WITHIN, Hedge, Hedging, Step, Unhedged};
 
 /// An attempt that is ready to be made, and what is set aside for it.
 pub(super) struct Ready<'a> {
@@ -170,10 +170,15 @@ impl Dispatcher<'_> {
         let mut ahead = failover.clone();
         let Some(Step::Try { first_token, .. }) = ahead.beside(&hedge.second, common.elapsed()) else { return None };
         let (slow, endpoint, after) = (hedge.first.clone(), hedge.second.clone(), hedge.after);
+        // Others have hedged since this was planned.
+        if common.plan.hedges(Hedging::take) == Some(false) {
+            return None;
+        }
         let forecast = forecast(common.plan.decision, &endpoint);
         let held = match self.hold(common.plan, &endpoint, forecast.bound) {
             Ok(held) => held,
             Err(over) => {
+                common.plan.hedges(|shared| shared.hedged -= 1);
                 observer.notice(Notice::NotHedged { slow, after, over });
                 return None;
             }

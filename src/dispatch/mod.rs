@@ -35,7 +35,7 @@ pub use lenient::softened;
 pub use owned::{Line, Owned, group};
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
-pub use report::ChatReport;
+pub use report::{ChatReport, Total};
 pub use resume::{Joint, Obstacle, Seam};
 pub use session::Talk;
 pub use turn::{Prepared, Turn, limits};

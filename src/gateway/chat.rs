@@ -14,7 +14,7 @@ use super::count::Permit;
 use super::decided::Decided;
 use super::problem::Problem;
 use super::reply::{Answer, Answering, Reply, json, refusal, set};
-use super::run::{Run, ended};
+use super::run::{Run, Said, ended};
 use super::served::Served;
 use super::{Worker, intake};
 use crate::dispatch::ChatReport;
@@ -93,7 +93,12 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answe
     let mut response = match report.answered() {
         Some(answered) => {
             let ended = ended(&run, &report, answered, begun.metadata);
-            let events: Vec<_> = run.take().into();
+            let event = |said| match said {
+                Said::Event(event) => Some(event),
+                // What is not streamed has none.
+                Said::Seam(_) => None,
+            };
+            let events: Vec<_> = run.take().into_iter().filter_map(event).collect();
             let mut response = json(StatusCode::OK, &begun.voice.whole(&events, &ended));
             set(&mut response, PROVIDER, answered.endpoint.provider.as_str());
             if let Some(cost) = ended.cost {

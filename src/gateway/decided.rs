@@ -210,8 +210,13 @@ impl Decided {
             total: self.wishes.total.map(|total| total.saturating_sub(self.fallen.elapsed())),
             // What is not streamed reaches nobody before it is whole.
             hold: !self.request.stream,
-            resume: false,
-            hedge: None,
+            resume: self.wishes.resume && self.request.stream,
+            hedge: self
+                .wishes
+                .hedge
+                .then(|| gateway.hedges(|all| self.decision.hedge(Some(*all))))
+                .and_then(Result::ok),
+            hedges: Some(&gateway.hedges),
             retries: Some(&gateway.owned.retries),
             group: self.id,
             source: Source::Gateway,

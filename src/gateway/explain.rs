@@ -16,7 +16,7 @@ use super::problem::Problem;
 use crate::catalog::ModelId;
 use crate::chat::{ChatRequest, Message, Role};
 use crate::dispatch::{Prepared, Suppose, Turn, route_request, shape};
-use crate::routing::{Constraints, Decision, Question, RouteRequest};
+use crate::routing::{Constraints, Decision, Hedge, Question, RouteRequest, Unhedged};
 use crate::units::Tokens;
 
 /// A decision that is to be explained, for whoever has the words.
@@ -30,6 +30,8 @@ pub struct Explained<'a> {
     pub warnings: Vec<String>,
     /// The decisions for the models that are asked after it.
     pub fallback: Vec<Decision>,
+    /// Whom to ask beside the first, where that is wished.
+    pub hedge: Option<Result<Hedge, Unhedged>>,
 }
 
 /// The call that is weighed where none was described.
@@ -137,5 +139,6 @@ fn told(
         Question { request: &gathered.request, candidates: &gathered.candidates, policy, now: gathered.now, seed };
     let warnings = gathered.warning.iter().chain(&wishes.warnings).cloned().collect();
     let fallback = rest.iter().map(decision).collect();
-    Ok(explain(&Explained { question: &question, supposed: gathered.supposed, warnings, fallback }))
+    let hedge = wishes.hedge.then(|| question.decide().hedge(Some(gateway.hedges(|all| *all))));
+    Ok(explain(&Explained { question: &question, supposed: gathered.supposed, warnings, fallback, hedge }))
 }

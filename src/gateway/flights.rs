@@ -58,13 +58,15 @@ impl Flight {
         }
     }
 
-    /// This one is asked, and nobody else any more.
-    pub(super) fn instead(&mut self, endpoint: &EndpointId) {
+    /// This one is asked, and nobody else any more; whether it was asked before, beside others.
+    pub(super) fn instead(&mut self, endpoint: &EndpointId) -> bool {
         let left: Vec<EndpointId> = self.asked.extract_if(.., |asked| asked != endpoint).collect();
         if !left.is_empty() {
             self.of.leave(&left);
         }
+        let beside = !left.is_empty() && !self.asked.is_empty();
         self.beside(endpoint);
+        beside
     }
 }
 
@@ -92,13 +94,14 @@ mod tests {
         };
         let (one, two) = (&endpoints[0].id, &endpoints[1].id);
         let (mut first, mut second) = (flights.begin(), flights.begin());
-        first.instead(one);
-        second.instead(one);
+        assert!(!first.instead(one) && !second.instead(one));
         assert_eq!(told(), [2, 0]);
-        first.instead(two);
+        assert!(!first.instead(two), "it moves on");
         second.beside(two);
         second.beside(two);
         assert_eq!(told(), [1, 2]);
+        assert!(second.instead(two), "one of two is left");
+        assert_eq!(told(), [0, 2]);
         drop(second);
         assert_eq!(told(), [0, 1]);
         drop(first);

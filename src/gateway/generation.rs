@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Gateway;
 use super::codec::{Dialect, literal};
 use super::problem::{Problem, millis};
-use crate::observe::Observation;
+use crate::observe::{Flags, Observation};
 use crate::routing::decision_hex;
 use crate::units::{Tokens, Usd};
 
@@ -37,7 +37,7 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
     };
-    let charged = last.and_then(|seen| seen.billed.or(seen.cost));
+    let charged = charged(&own, kept.input.request.stream);
     let usage = last.and_then(|seen| seen.usage.as_ref());
     put("id", Dialect::OpenaiChat.answer_id(&decision_hex(&kept.id)).into());
     put("decision_id", decision_hex(&kept.id).into());
@@ -62,6 +62,15 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     );
     put("candidates", order.collect::<Vec<_>>().into());
     Ok(Value::from(Map::from_iter([("data".to_owned(), object.into())])))
+}
+
+/// What the answer cost: that of all its parts. A stream of which something came is never begun anew, so that what broke off
+/// before it was whole is a part of it.
+fn charged(own: &[&Observation], stream: bool) -> Option<Usd> {
+    let (last, before) = own.split_last()?;
+    let begun = |seen: &&&Observation| seen.timings.ttft.is_some() && !seen.flags.has(Flags::SPARED);
+    let parts = before.iter().filter(|_| stream && last.class.is_success()).filter(begun);
+    parts.chain([last]).map(|seen| seen.billed.or(seen.cost)).sum()
 }
 
 fn attempt(seen: &Observation) -> Value {

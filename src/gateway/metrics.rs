@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::served::Line;
+use super::served::{Line, is_hedged};
 use crate::dispatch::AttemptReport;
 use crate::store::ObservationStore;
 use crate::units::{Tokens, Usd};
@@ -86,6 +86,8 @@ struct Inner {
     spent: BTreeMap<Labels, Usd>,
     unpriced: u64,
     failovers: u64,
+    hedged: u64,
+    resumed: u64,
 }
 
 /// What was counted since the start.
@@ -177,7 +179,11 @@ impl Metrics {
             if let Some(name) = name.filter(|_| spent > Usd::ZERO) {
                 *inner.spent.entry(name).or_default() += spent;
             }
-            inner.failovers += u64::from(attempts.windows(2).any(|pair| pair[0].endpoint != pair[1].endpoint));
+            // Whom two were asked for at once has not moved on.
+            let moved = |pair: &[AttemptReport]| !is_hedged(&pair[0]) && pair[0].endpoint != pair[1].endpoint;
+            inner.failovers += u64::from(attempts.windows(2).any(moved));
+            inner.hedged += u64::from(attempts.iter().any(is_hedged));
+            inner.resumed += u64::from(line.resumed > 0);
             for attempt in attempts {
                 inner.attempt(model, attempt);
             }
@@ -220,6 +226,8 @@ impl Metrics {
         let one = |count: u64| vec![(String::new(), count.to_string())];
         counter("openmux_cost_unknown_total", "Answers whose cost is not known.", one(inner.unpriced));
         counter("openmux_failovers_total", "Requests that moved on to another provider.", one(inner.failovers));
+        counter("openmux_hedged_total", "Requests of which two providers were asked at once.", one(inner.hedged));
+        counter("openmux_resumed_total", "Answers that another provider went on with.", one(inner.resumed));
         let sharing = store.sharing();
         if let Some(sharing) = &sharing {
             counter("openmux_sharing_told_total", "News that other gateways were told.", one(sharing.told));

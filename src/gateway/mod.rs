@@ -28,7 +28,7 @@ mod server;
 mod wishes;
 
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,7 +36,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::dispatch::{FallbackClass, Line, Owned};
-use crate::routing::{Constraints, Policy};
+use crate::routing::{Constraints, Hedging, Policy};
 use crate::units::Usd;
 pub use client::{Allowance, Client};
 use count::Counter;
@@ -47,6 +47,7 @@ use metrics::Metrics;
 pub use problem::Problem;
 pub use served::Line as LogLine;
 pub use server::{Renewal, Serving, serve};
+pub use wishes::Wished;
 
 /// How a gateway behaves.
 pub struct Config {
@@ -74,6 +75,10 @@ pub struct Config {
     pub fallback: Vec<String>,
     /// After which failures; empty is after those that every provider was tried for.
     pub fallback_on: Vec<FallbackClass>,
+    /// Whether a stream that breaks off in the middle is gone on with by a provider that can.
+    pub resume: Wished,
+    /// Whether a second provider is asked beside a slow one.
+    pub hedge: Wished,
     /// How long one chat may take; `None` is no limit.
     pub total: Option<Duration>,
     /// The most that all requests of a day (UTC) may cost together.
@@ -107,6 +112,8 @@ impl Default for Config {
             policy: Policy::default(),
             fallback: Vec::new(),
             fallback_on: Vec::new(),
+            resume: Wished::Asked,
+            hedge: Wished::Never,
             total: Some(Duration::from_secs(600)),
             day_cap: None,
             log: Box::new(|_| {}),
@@ -122,6 +129,8 @@ pub struct Gateway {
     config: Config,
     under_way: Arc<Counter>,
     flights: Arc<Flights>,
+    /// Chats since the start, and those of which two providers were asked at once.
+    hedges: Arc<Mutex<Hedging>>,
     metrics: Arc<Metrics>,
     /// The list of models: keys and catalog stay as they are.
     models: OnceLock<Bytes>,
@@ -136,9 +145,15 @@ impl Gateway {
             config,
             under_way: Arc::default(),
             flights: Arc::default(),
+            hedges: Arc::default(),
             metrics: Arc::default(),
             models: OnceLock::new(),
         }
+    }
+
+    /// Something done to what was hedged.
+    fn hedges<T>(&self, change: impl FnOnce(&mut Hedging) -> T) -> T {
+        change(&mut self.hedges.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The same gateway, which goes by something else from now on. What it has counted stays.
@@ -151,6 +166,7 @@ impl Gateway {
         Self {
             under_way: Arc::clone(&self.under_way),
             flights: Arc::clone(&self.flights),
+            hedges: Arc::clone(&self.hedges),
             metrics: Arc::clone(&self.metrics),
             ..Self::new(owned, config)
         }

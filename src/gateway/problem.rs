@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::codec::literal;
 use crate::catalog::ModelId;
 use crate::catalog::resolve::ResolveError;
-use crate::dispatch::{AttemptReport, ChatReport, OverBudget, Purse};
-use crate::observe::{CostState, ErrorClass};
+use crate::dispatch::{AttemptReport, ChatReport, OverBudget, Purse, Seam};
+use crate::observe::{CostState, ErrorClass, Flags};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
 
 /// Why a request gets no answer, or only a part of one.
@@ -293,12 +293,38 @@ pub(crate) fn attempt(attempt: &AttemptReport, ms: impl Fn(Duration) -> Value) -
     object
 }
 
+/// What a second request beside the first makes of an attempt: that it was one of two, and was cancelled.
+pub(crate) fn marks(object: &mut Map<String, Value>, attempt: &AttemptReport) {
+    for (mark, word) in [(Flags::HEDGED, "hedged"), (Flags::SPARED, "cancelled")] {
+        if attempt.outcome.flags.has(mark) {
+            object.insert(word.to_owned(), true.into());
+        }
+    }
+}
+
+/// A seam: who went on with what whom had begun, and where in the text.
+pub(crate) fn seam(seam: &Seam) -> Map<String, Value> {
+    seam_members(seam).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The same, one after the other.
+pub(crate) fn seam_members(seam: &Seam) -> [(&'static str, Value); 5] {
+    [
+        ("provider", seam.to.provider.as_str().into()),
+        ("from", seam.from.provider.as_str().into()),
+        ("class", seam.class.name().into()),
+        ("characters", seam.characters.into()),
+        ("bytes", seam.bytes.into()),
+    ]
+}
+
 /// Every attempt of a chat, in order, with the time to its first token.
 pub(super) fn attempts(report: &ChatReport) -> Vec<Value> {
     let ms = |time: Duration| literal(&millis(time));
     let one = |seen: &AttemptReport| {
         let mut object = attempt(seen, ms);
         object.insert("ttft_ms".to_owned(), seen.outcome.timings.ttft.map_or(Value::Null, ms));
+        marks(&mut object, seen);
         Value::from(object)
     };
     report.attempts.iter().map(one).collect()

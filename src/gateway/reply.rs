@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::codec::{Dialect, Stream};
 use super::count::Permit;
 use super::problem::Problem;
-use super::run::{Run, ended};
+use super::run::{Run, Said, ended};
 use super::served::Served;
 use crate::dispatch::ChatReport;
 
@@ -117,8 +117,11 @@ impl Answering {
             let decided = &self.run.decided;
             self.stream.falls_back(&decided.hex(), decided.created(), decided.request.model.as_str());
         }
-        for event in self.run.take() {
-            self.stream.event(&event, &mut out);
+        for said in self.run.take() {
+            match said {
+                Said::Event(event) => self.stream.event(&event, &mut out),
+                Said::Seam(seam) => self.stream.seam(&seam, &mut out),
+            }
         }
         if let Some(report) = report {
             self.over = true;

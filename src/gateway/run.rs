@@ -17,13 +17,22 @@ use super::flights::Flight;
 use super::problem;
 use crate::catalog::{EndpointId, Origin};
 use crate::chat::ChatEvent;
-use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer};
+use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer, Seam};
 use crate::routing::Kept;
+
+/// A part of an answer.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// An event of it.
+    Event(ChatEvent),
+    /// What comes next is said by another provider.
+    Seam(Seam),
+}
 
 /// What has happened so far: what the chat says, and what whoever writes the answer has not taken yet.
 #[derive(Debug, Default)]
 struct Told {
-    events: RefCell<VecDeque<ChatEvent>>,
+    events: RefCell<VecDeque<Said>>,
     attempts: Cell<usize>,
     /// Who is asked now.
     trying: RefCell<Option<EndpointId>>,
@@ -38,20 +47,27 @@ struct Teller(Rc<Told>, Flight);
 
 impl Observer for Teller {
     fn event(&mut self, event: ChatEvent) -> bool {
-        self.0.events.borrow_mut().push_back(event);
+        self.0.events.borrow_mut().push_back(Said::Event(event));
         true
+    }
+
+    fn seam(&mut self, seam: &Seam) {
+        self.0.events.borrow_mut().push_back(Said::Seam(seam.clone()));
     }
 
     fn notice(&mut self, notice: Notice) {
         let tried = match notice {
             Notice::Trying { endpoint } | Notice::Retrying { endpoint, .. } => endpoint,
             Notice::FailingOver { to, .. } => to,
+            Notice::Resuming { seam, .. } => seam.to,
             Notice::Hedging { endpoint, .. } => {
                 self.1.beside(&endpoint);
+                self.0.attempts.set(self.0.attempts.get() + 1);
                 return;
             }
             Notice::Answering { endpoint } => {
                 self.1.instead(&endpoint);
+                *self.0.trying.borrow_mut() = Some(endpoint);
                 return;
             }
             Notice::Dropped { endpoint, hints } => {
@@ -62,12 +78,12 @@ impl Observer for Teller {
                 tracing::warn!(reason, "not kept");
                 return;
             }
-            Notice::Adapting { .. } | Notice::NotHedged { .. } | Notice::Resuming { .. } | Notice::NotResumed(_) => {
-                return;
-            }
+            Notice::Adapting { .. } | Notice::NotHedged { .. } | Notice::NotResumed(_) => return,
         };
-        self.1.instead(&tried);
-        self.0.attempts.set(self.0.attempts.get() + 1);
+        // Of two that were asked at once, the one that is left was counted when it was.
+        if !self.1.instead(&tried) {
+            self.0.attempts.set(self.0.attempts.get() + 1);
+        }
         *self.0.trying.borrow_mut() = Some(tried);
     }
 }
@@ -140,8 +156,8 @@ impl Run {
         !self.told.events.borrow().is_empty()
     }
 
-    /// The events that nobody has taken yet.
-    pub(super) fn take(&self) -> VecDeque<ChatEvent> {
+    /// What of the answer nobody has taken yet.
+    pub(super) fn take(&self) -> VecDeque<Said> {
         std::mem::take(&mut *self.told.events.borrow_mut())
     }
 
@@ -187,7 +203,7 @@ async fn chat(
 ) -> ChatReport {
     loop {
         let report = one(&worker, &decided, &told, stopped.clone()).await;
-        let silent = !told.events.borrow().iter().any(|event| matches!(event, ChatEvent::Text(_)));
+        let silent = !told.events.borrow().iter().any(|said| matches!(said, Said::Event(ChatEvent::Text(_))));
         let held = !decided.request.stream;
         let over = *stopped.borrow() || decided.is_out_of_time(&report);
         let class = report.ended_in(held, silent && held).filter(|_| !over);
@@ -206,6 +222,7 @@ async fn chat(
 /// One model is asked.
 async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch::Receiver<bool>) -> ChatReport {
     let dispatcher = worker.gateway.owned.dispatcher();
+    worker.gateway.hedges(|all| all.requests += 1);
     let mut teller = Teller(Rc::clone(told), worker.gateway.flights.begin());
     let plan = decided.plan(&worker.gateway);
     let report = dispatcher.chat(&plan, worker.line.wire(), stopped, &mut teller).await;
@@ -222,14 +239,17 @@ async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch
 pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, metadata: bool) -> Ended {
     let decided = &run.decided;
     let provider = answered.endpoint.provider.clone();
+    let total = report.total();
+    // Of one request all is known that was reported, of several what can be added up.
+    let whole = report.seams.is_empty();
     Ended {
         id: decided.hex(),
         created: decided.created(),
         model: decided.request.model.as_str().to_owned(),
         maker: answered.protocol.map(|protocol| Origin { provider: provider.clone(), protocol }),
         provider: provider.as_str().to_owned(),
-        usage: answered.outcome.usage.clone(),
-        cost: answered.charged(),
+        usage: if whole { answered.outcome.usage.clone() } else { total.usage },
+        cost: if whole { answered.charged() } else { total.cost.map(|(cost, _)| cost) },
         dropped: run.dropped(&answered.endpoint),
         metadata: metadata.then(|| routing(decided, report)),
     }
@@ -244,6 +264,7 @@ pub(super) fn routing(decided: &Decided, report: &ChatReport) -> Value {
     serde_json::json!({
         "decision_id": decided.hex(),
         "attempts": problem::attempts(report),
+        "seams": report.seams.iter().map(problem::seam).collect::<Vec<_>>(),
         "candidates": ranked.collect::<Vec<_>>(),
         "rejected": decided.decision.rejected.len(),
         "fallback": decided.fallen.json(),

@@ -13,7 +13,8 @@ use super::codec::literal;
 use super::decided::Decided;
 use super::problem::millis;
 use crate::dispatch::{AttemptReport, ChatReport};
-use crate::observe::ErrorClass;
+use crate::observe::{ErrorClass, Flags};
+use crate::units::Usd;
 
 /// One request, noted when it is dropped.
 pub(super) struct Served {
@@ -43,6 +44,10 @@ pub struct Line {
     pub took: Duration,
     /// Of a chat: the model that was asked for, the decision's id, and every attempt.
     pub chat: Option<(String, String, Vec<AttemptReport>)>,
+    /// How often another provider went on with what one had begun.
+    pub resumed: usize,
+    /// What its answer cost, all parts of it; `None` where that of one is not known.
+    pub cost: Option<Usd>,
 }
 
 impl Served {
@@ -86,6 +91,7 @@ impl Served {
         }
         let model = decided.request.model.as_str().to_owned();
         self.line.chat = Some((model, decided.hex(), report.attempts.clone()));
+        (self.line.resumed, self.line.cost) = (report.seams.len(), report.total().cost.map(|(cost, _)| cost));
     }
 }
 
@@ -100,6 +106,11 @@ impl Drop for Served {
         self.gateway.metrics.count(&self.line);
         (self.gateway.config.log)(std::mem::take(&mut self.line));
     }
+}
+
+/// Whether it was one of two that were asked at once.
+pub(super) fn is_hedged(attempt: &AttemptReport) -> bool {
+    attempt.outcome.flags.has(Flags::HEDGED)
 }
 
 impl Line {
@@ -133,7 +144,13 @@ impl Line {
                     |count: Option<crate::units::Tokens>| count.map_or(Value::Null, |count| count.count().into());
                 put("input_tokens", count(usage.and_then(|usage| usage.input)));
                 put("output_tokens", count(usage.and_then(|usage| usage.output)));
-                put("cost_usd", last.charged().map_or(Value::Null, |cost| literal(&cost.exact())));
+                put("cost_usd", self.cost.map_or(Value::Null, |cost| literal(&cost.exact())));
+            }
+            if self.resumed > 0 {
+                put("resumed", self.resumed.into());
+            }
+            if attempts.iter().any(is_hedged) {
+                put("hedged", true.into());
             }
         }
         object.into()

@@ -16,6 +16,33 @@ use crate::catalog::resolve::Resolved;
 use crate::dispatch::Purse;
 use crate::routing::{Constraints, Policy};
 
+/// Whether something is done that a request may wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Wished {
+    /// For no request, whatever it wishes.
+    Never,
+    /// For those that wish it.
+    #[default]
+    Asked,
+    /// For those that do not wish otherwise.
+    Always,
+}
+
+impl Wished {
+    /// Every one, by its name in files, the strictest first.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("never", Self::Never), ("asked", Self::Asked), ("always", Self::Always)];
+
+    /// Whether it is done for a request that wishes it, or not, or says nothing.
+    fn holds(self, asked: Option<bool>) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Asked => asked == Some(true),
+            Self::Always => asked != Some(false),
+        }
+    }
+}
+
 /// What is not negotiable, and what is traded.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
@@ -35,6 +62,10 @@ pub(super) struct Wishes {
     pub first_token: Option<Duration>,
     /// The models to go on to.
     pub chain: Vec<Next>,
+    /// Whether a stream that breaks off is gone on with.
+    pub resume: bool,
+    /// Whether a second provider is asked beside a slow one.
+    pub hedge: bool,
     /// Whether the cheapest of all models, as this request is decided, goes first.
     pub cheapest: bool,
     /// What is not done, though it was asked for.
@@ -102,6 +133,15 @@ impl Wishes {
         if chain.is_empty() && options.chain.get().is_none() {
             chain.extend(own());
         }
+        let mut warnings = options.warnings;
+        let mut wished = |may: Wished, asked: Option<bool>, name: &str| {
+            if may == Wished::Never && asked == Some(true) {
+                warnings.push(format!("openmux.{name}: this gateway's configuration forbids it"));
+            }
+            may.holds(asked)
+        };
+        let resume = wished(config.resume, options.resume.get().copied(), "resume");
+        let hedge = wished(config.hedge, options.hedge.get().copied(), "hedge");
         Ok(Self {
             constraints,
             allowed,
@@ -111,8 +151,10 @@ impl Wishes {
             total: lower(config.total, options.total.get().copied()),
             first_token: options.first_token.get().copied(),
             chain: if options.no_chain { Vec::new() } else { chain },
+            resume,
+            hedge,
             cheapest: options.cheapest,
-            warnings: options.warnings,
+            warnings,
             client: client.cloned(),
             purses: client.map(|client| client.purses()).unwrap_or_default(),
             taken: Cell::default(),

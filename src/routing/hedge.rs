@@ -35,6 +35,15 @@ impl Hedging {
         self.hedged.saturating_add(1).saturating_mul(100) <= most
     }
 
+    /// Takes one of them, where there is room; whoever does not use it gives it back.
+    pub const fn take(&mut self) -> bool {
+        let room = self.has_room();
+        if room {
+            self.hedged += 1;
+        }
+        room
+    }
+
     /// The largest share, in percent, and how many may be hedged before it counts.
     #[must_use]
     pub const fn limit() -> (u64, u64) {

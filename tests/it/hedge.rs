@@ -139,6 +139,7 @@ async fn chat(servers: &[Server], case: Case) -> Told {
     let planned = dispatcher.hedge(&routed.decision, case.hedged).ok();
     let stop = case.stop.unwrap_or_default();
     let plan = Plan {
+        hedges: None,
         retries: None,
         resume: false,
         request: &request,

@@ -135,6 +135,7 @@ async fn chat_among(
         max_wait: Duration::from_secs(30),
     };
     let plan = Plan {
+        hedges: None,
         retries: None,
         request: &request,
         reaches: all,

@@ -53,6 +53,7 @@ impl Session<'_> {
         observer: &mut dyn Observer,
     ) -> ChatReport {
         let plan = Plan {
+            hedges: None,
             retries: None,
             request,
             reaches: self.reaches,

@@ -8,6 +8,7 @@ use crate::cli::prompt;
 use crate::cli::render::sheet::{Cell, Column, Sheet, Show};
 use crate::cli::render::text::{cut_middle, width};
 use crate::cli::settings::Settings;
+use crate::gateway::Wished;
 use crate::upstream::auth::{Found, find_key};
 
 /// What holds for a key.
@@ -100,11 +101,18 @@ fn held(settings: &Settings) -> Result<Vec<Held>, CliError> {
         .map(|setting| holds(&format!("defaults.{}", setting.key), &layers, setting.builtin.map(str::to_owned)))
         .collect();
     let caps = super::ProbeCaps::default();
+    let (resume, hedge) = super::Config::default().serve();
+    let called = |wished| {
+        let name = Wished::ALL.into_iter().find(|(_, known)| *known == wished);
+        name.map_or("", |(name, _)| name).to_owned()
+    };
     let limits = [
         ("probe.max_run_usd", Some(caps.run.exact())),
         ("probe.max_day_usd", Some(caps.day.exact())),
         ("probe.max_probes_per_day", Some(caps.calls.to_string())),
         ("budget.day_usd", None),
+        ("serve.resume", Some(called(resume))),
+        ("serve.hedge", Some(called(hedge))),
     ];
     all.extend(limits.into_iter().map(|(key, builtin)| holds(key, &layers, builtin)));
     let keys = keys(settings)?;

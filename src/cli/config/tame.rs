@@ -16,6 +16,9 @@ pub(super) fn tame(mut config: Config, overlay: Overlay, own: &Config) -> (Confi
     lower("probe.max_day_usd", &mut config.probe.day, Some(caps.day), &mut refused);
     lower("probe.max_probes_per_day", &mut config.probe.calls, Some(caps.calls), &mut refused);
     lower("budget.day_usd", &mut config.day_budget, own.day_budget, &mut refused);
+    let (resume, hedge) = own.serve();
+    lower("serve.resume", &mut config.serve.resume, Some(resume), &mut refused);
+    lower("serve.hedge", &mut config.serve.hedge, Some(hedge), &mut refused);
     let limits = &own.defaults.choice.choice;
     within("defaults", &mut config.defaults.choice.choice, limits, &mut refused);
     config.profiles.retain(|profile| {

@@ -7,7 +7,7 @@ use super::money::dollars;
 use super::pace::timing;
 use super::text::{duration, grouped};
 use crate::catalog::{ModelId, Origin, Usage};
-use crate::dispatch::{AttemptReport, ChatReport, Seam};
+use crate::dispatch::{AttemptReport, ChatReport};
 use crate::gateway::codec::answer::Answer;
 use crate::gateway::problem;
 use crate::observe::{CostState, Flags};
@@ -16,74 +16,7 @@ use crate::units::{Tokens, Usd};
 
 /// The exact cost of one attempt: the provider's own bill where it sends one, else the price sheet's.
 pub(crate) fn cost(attempt: &AttemptReport) -> Option<(Usd, &'static str)> {
-    attempt.charged().map(|amount| (amount, if attempt.outcome.billed.is_some() { "provider" } else { "catalog" }))
-}
-
-/// What several requests of one chat came to: those that gave a part of the answer count, and what failed before them may
-/// be billed.
-struct Total {
-    cost: Option<(Usd, &'static str)>,
-    /// Why there is no cost, where a sheet says so.
-    why: Option<String>,
-    list_price: Option<Usd>,
-    usage: Option<Usage>,
-}
-
-fn total(report: &ChatReport) -> Total {
-    let given = parts(report);
-    let answered = given.iter().any(|attempt| attempt.outcome.class.is_success());
-    let counted = if answered { given } else { report.failed().into_iter().collect() };
-    let costs: Option<Vec<(Usd, &'static str)>> = counted.iter().map(|attempt| cost(attempt)).collect();
-    let summed = costs.filter(|costs| !costs.is_empty()).map(|costs| {
-        let amount = costs.iter().fold(Usd::ZERO, |sum, (amount, _)| sum + *amount);
-        let basis = costs[0].1;
-        (amount, if costs.iter().all(|(_, other)| *other == basis) { basis } else { "mixed" })
-    });
-    let listed = |attempt: &&AttemptReport| match &attempt.cost {
-        Some(Ok(cost)) => Some(cost.total),
-        _ => None,
-    };
-    let list: Option<Vec<Usd>> = counted.iter().map(listed).collect();
-    let usages: Option<Vec<Usage>> = counted.iter().map(|attempt| usage(report, attempt)).collect();
-    Total {
-        cost: summed,
-        why: counted.iter().find_map(|attempt| match &attempt.cost {
-            Some(Err(error)) => Some(error.to_string()),
-            _ => None,
-        }),
-        list_price: list.filter(|list| !list.is_empty()).map(|list| list.into_iter().fold(Usd::ZERO, |a, b| a + b)),
-        usage: usages.filter(|usages| !usages.is_empty()).map(|usages| sum(&usages)),
-    }
-}
-
-/// The attempts that gave a part of the answer, in its order.
-fn parts(report: &ChatReport) -> Vec<&AttemptReport> {
-    report.attempts.iter().enumerate().filter(|(at, _)| report.is_part(*at)).map(|(_, attempt)| attempt).collect()
-}
-
-/// What an attempt used. What was reported before a part broke off is not what it came to in the end.
-fn usage(report: &ChatReport, attempt: &AttemptReport) -> Option<Usage> {
-    let usage = attempt.outcome.usage.clone();
-    if report.seams.is_empty() || attempt.outcome.class.is_success() {
-        return usage;
-    }
-    Some(Usage { output: None, reasoning: None, ..usage.unwrap_or_default() })
-}
-
-/// The counts that are shown, added up; what one of them does not report is not known of all.
-fn sum(usages: &[Usage]) -> Usage {
-    let add = |count: fn(&Usage) -> Option<Tokens>| {
-        let counts: Option<Vec<Tokens>> = usages.iter().map(count).collect();
-        counts.map(|counts| counts.into_iter().fold(Tokens::ZERO, |one, other| one + other))
-    };
-    Usage {
-        input: add(|usage| usage.input),
-        output: add(|usage| usage.output),
-        cache_read: add(|usage| usage.cache_read),
-        cache_write: add(|usage| usage.cache_write),
-        reasoning: add(|usage| usage.reasoning),
-        ..Usage::default()
-    }
+    attempt.charged_by()
 }
 
 /// `anthropic/claude-sonnet-5 at anthropic: 1,204 in, 41 out, $0.0014, 1.1 s`; `told` is the attempt that is shown.
@@ -98,7 +31,7 @@ pub(crate) fn closing_line(
         return None;
     }
     let mark = if simulated { " (simulated)" } else { "" };
-    let total = total(report);
+    let total = report.total();
     let count = |tokens: Option<Tokens>| tokens.map_or_else(|| "?".to_owned(), |tokens| grouped(tokens.count()));
     // Of an answer with seams the last part alone is known to its end.
     let seam = if report.seams.is_empty() { "" } else { " after the seam" };
@@ -156,21 +89,8 @@ fn unbilled(report: &ChatReport) -> String {
     names.join(" and ")
 }
 
-/// A seam for programs: who went on with what whom had begun, and where in the text.
-pub(crate) fn seam_members(seam: &Seam) -> [(&'static str, Value); 5] {
-    [
-        ("provider", seam.to.provider.as_str().into()),
-        ("from", seam.from.provider.as_str().into()),
-        ("class", seam.class.name().into()),
-        ("characters", seam.characters.into()),
-        ("bytes", seam.bytes.into()),
-    ]
-}
-
 fn seams_json(report: &ChatReport) -> Value {
-    let object =
-        |seam| seam_members(seam).into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>();
-    report.seams.iter().map(object).map(Value::Object).collect()
+    report.seams.iter().map(problem::seam).map(Value::Object).collect()
 }
 
 fn millis(time: std::time::Duration) -> Value {
@@ -199,11 +119,7 @@ fn attempt_json(attempt: &AttemptReport, apart: bool) -> Value {
         object.insert("cost_usd".to_owned(), amount);
     }
     object.insert("timing".to_owned(), timing(attempt));
-    for (mark, word) in [(Flags::HEDGED, "hedged"), (Flags::SPARED, "cancelled")] {
-        if outcome.flags.has(mark) {
-            object.insert(word.to_owned(), true.into());
-        }
-    }
+    problem::marks(&mut object, attempt);
     if outcome.flags.has(Flags::UNCONFIRMED) {
         object.insert("unconfirmed".to_owned(), true.into());
     }
@@ -242,7 +158,7 @@ pub(crate) fn end_event(
 }
 
 fn closing_members(object: &mut Map<String, Value>, report: &ChatReport, told: &AttemptReport, simulated: bool) {
-    let total = total(report);
+    let total = report.total();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
     };

@@ -62,6 +62,7 @@ impl Kept {
         }
         let Standing { constraints, policy, region, fallback, fallback_on } =
             prompt::standing(settings, &catalog, args.profile.as_ref())?;
+        let (resume, hedge) = settings.config.serve();
         let config = Config {
             token: token(settings, args)?,
             clients,
@@ -71,6 +72,8 @@ impl Kept {
             policy,
             fallback,
             fallback_on,
+            resume,
+            hedge,
             total: settings.total_timeout(args.timeout)?,
             day_cap,
             log: match &self.log {

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::problem::Problem;
 use crate::catalog::{Origin, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
+use crate::dispatch::Seam;
 use crate::units::Usd;
 
 /// A dialect that clients speak.
@@ -132,6 +133,14 @@ pub trait Stream {
     fn failed(&mut self, problem: &Problem, out: &mut String);
     /// Nothing has come for a while.
     fn alive(&mut self, out: &mut String);
+    /// What comes next is said by another provider than what came before. A comment says so, which no client reads.
+    fn seam(&mut self, seam: &Seam, out: &mut String) {
+        let Seam { from, to, class, characters, .. } = seam;
+        let (from, to, class) = (&from.provider, &to.provider, class.name());
+        let comment = format!("{from} broke off after {characters} characters ({class}), and {to} goes on");
+        // A comment is one line, whatever an overlay calls a provider.
+        out.extend([": openmux: ", &comment.replace(['\r', '\n'], " "), "\n\n"]);
+    }
 }
 
 /// Writes a JSON string.

@@ -18,6 +18,7 @@ mod soak;
 mod stream;
 mod tokens;
 mod wire;
+mod wished;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -69,6 +70,14 @@ impl World {
         Self::serving(servers.into_iter().map(|server| (server, "tiny")).collect(), protocol, change)
     }
 
+    /// Before providers of whom more is known: this is said of each.
+    fn of_whom(servers: Vec<Server>, known: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let places = servers.iter().map(|server| (server.base_url(), "tiny")).collect();
+        let mut world = Self::knowing(places, "openai-chat", known, change);
+        world.servers = servers;
+        world
+    }
+
     /// Before providers that serve one model each, `acme/` before its name.
     fn serving(servers: Vec<(Server, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
         let places = servers.iter().map(|(server, model)| (server.base_url(), *model)).collect();
@@ -79,13 +88,20 @@ impl World {
 
     /// Before providers at these addresses, each with the model that it serves.
     fn at(places: Vec<(String, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
+        Self::knowing(places, protocol, "", change)
+    }
+
+    fn knowing(places: Vec<(String, &str)>, protocol: &str, known: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let count = places.len();
+        let known: String = NAMES.iter().take(count).map(|name| format!("[provider.{name}]\n{known}\n")).collect();
+        let known = Overlay::parse("known.toml", &known).unwrap();
         let overlay = serving(places, protocol);
         let overlay = Overlay::parse("private.toml", &overlay).unwrap();
         let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
         let owned = Owned {
             retries: Arc::default(),
-            catalog: Catalog::builtin().with_overlays(vec![overlay]).unwrap(),
+            catalog: Catalog::builtin().with_overlays(vec![overlay, known]).unwrap(),
             store: Arc::new(Behind::open(&folder.path().join("obs.db")).unwrap().0),
             keys: Keyring { vars: Vars::new(NAMES.iter().map(key)), ..Keyring::default() },
             now,

@@ -1,5 +1,5 @@
 //! What clients of hosted gateways say about routing, in every dialect of the gateway alike: `OpenRouter`'s, `ZenMux`'s and
-//! `LiteLLM`'s options are taken out of the body, and become what openmux has for them.
+//! `LiteLLM`'s options, and openmux's own, are taken out of the body, and become what openmux has for them.
 //!
 //! Nothing is passed over: what cannot be honoured is refused where it is not negotiable (privacy, price, whose key), and
 //! else a warning that goes back with the answer. Two options that say different things are refused, and both are named.
@@ -9,6 +9,7 @@ mod beside;
 mod litellm;
 mod names;
 mod openrouter;
+mod own;
 mod zenmux;
 
 use std::time::Duration;
@@ -59,6 +60,10 @@ pub struct Options {
     pub chain: Slot<Vec<Next>>,
     /// Those that only certain failures lead to; they go before the others.
     pub special: Vec<Next>,
+    /// Whether a stream that breaks off is to be gone on with.
+    pub resume: Slot<bool>,
+    /// Whether a second provider is to be asked beside a slow one.
+    pub hedge: Slot<bool>,
     /// Whether the cheapest of the models, as this request is decided, goes first.
     pub cheapest: bool,
     /// Whether no other model is asked, whatever the gateway's configuration says.
@@ -172,7 +177,7 @@ struct Reading<'a> {
 }
 
 /// Members of a body that say something about routing.
-const TABLES: [&[Entry]; 3] = [openrouter::OPTIONS, zenmux::OPTIONS, litellm::OPTIONS];
+const TABLES: [&[Entry]; 4] = [openrouter::OPTIONS, zenmux::OPTIONS, litellm::OPTIONS, own::OPTIONS];
 /// Members of `provider`.
 const PROVIDER: [&[Entry]; 2] = [openrouter::PROVIDER, zenmux::PROVIDER];
 
@@ -189,6 +194,7 @@ pub fn rows() -> impl Iterator<Item = (&'static str, &'static Row)> {
         .chain(beside::ZENMUX.iter().map(|row| ("ZenMux", row)))
         .chain(of("LiteLLM", litellm::OPTIONS))
         .chain(beside::LITELLM.iter().map(|row| ("LiteLLM", row)))
+        .chain(of("openmux", own::OPTIONS))
 }
 
 /// Takes what is said about routing out of a request's body and headers; what is left is the dialect's own. Where the
