@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use behind::Behind;
+pub use behind::{Behind, Say, Word};
 pub use memory::Memory;
 
 use crate::catalog::{EndpointId, ModelId, Protocol};

@@ -266,6 +266,20 @@ impl Sqlite {
         self.lock().execute_batch("BEGIN IMMEDIATE").unwrap();
     }
 
+    /// Whether there is no room on the disk.
+    pub(super) fn fill(&self, full: bool) {
+        let connection = self.lock();
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let most = if full { pages } else { 1_000_000 };
+        connection.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).unwrap();
+    }
+
+    /// Keeps decisions out.
+    pub(super) fn refuse_decisions(&self) {
+        let trigger = "CREATE TRIGGER no BEFORE INSERT ON decision BEGIN SELECT RAISE(ABORT, 'no'); END";
+        self.lock().execute_batch(trigger).unwrap();
+    }
+
     /// Lets it go.
     pub(super) fn release(&self) {
         self.lock().execute_batch("ROLLBACK").unwrap();
