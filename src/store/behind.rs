@@ -56,6 +56,8 @@ struct Shared {
     known: Mutex<Known>,
     /// Held while a batch is on its way to the disk.
     writing: Mutex<Writing>,
+    /// Held by whoever looks long.
+    looking: Mutex<()>,
     wake: Condvar,
     salt: [u8; 16],
     say: Say,
@@ -109,11 +111,26 @@ impl Behind {
         // Whoever starts next begins elsewhere; the low half counts the decisions of this process.
         let known = Known { seed: disk.take_seed()? << 32, ..Known::default() };
         let (known, wake) = (Mutex::new(known), Condvar::new());
-        let shared = Arc::new(Shared { disk, reader, known, writing: Mutex::default(), wake, salt, say });
+        let shared = Arc::new(Shared {
+            disk,
+            reader,
+            known,
+            writing: Mutex::default(),
+            looking: Mutex::default(),
+            wake,
+            salt,
+            say,
+        });
         let writer = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|error| StoreError(format!("no thread to write with: {error}")))?;
         Ok((Self { shared, thread: Some(thread) }, note))
+    }
+
+    /// Looks at the disk, with everything on it that was seen so far: one looks at a time, because it may be at much.
+    fn looked<T>(&self, look: impl FnOnce(&Sqlite) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let _one = self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&self.settled()?)
     }
 
     /// The disk, with everything on it that was seen so far; a connection of its own, so that neither requests nor the
@@ -228,7 +245,7 @@ impl ObservationStore for Behind {
     }
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
-        self.settled()?.measured(since)
+        self.looked(|disk| disk.measured(since))
     }
 
     fn hedging(&self, since: Timestamp) -> Result<Hedging, StoreError> {
@@ -236,19 +253,23 @@ impl ObservationStore for Behind {
     }
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
-        self.settled()?.attempts(since, until)
+        self.looked(|disk| disk.attempts(since, until))
+    }
+
+    fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        self.looked(|disk| disk.of_request(group, since, until))
     }
 
     fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
-        self.settled()?.mix(model, since)
+        self.looked(|disk| disk.mix(model, since))
     }
 
     fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {
-        self.settled()?.hours(since, until)
+        self.looked(|disk| disk.hours(since, until))
     }
 
     fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.settled()?.oldest()
+        self.looked(|disk| disk.oldest())
     }
 
     /// Under a load that the disk could not follow, not every decision is kept.
@@ -261,7 +282,7 @@ impl ObservationStore for Behind {
     }
 
     fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {
-        self.settled()?.decision(prefix)
+        self.looked(|disk| disk.decision(prefix))
     }
 
     fn decisions(
@@ -270,7 +291,7 @@ impl ObservationStore for Behind {
         until: Timestamp,
         each: &mut dyn FnMut(Result<Kept, StoreError>),
     ) -> Result<(), StoreError> {
-        self.settled()?.decisions(since, until, each)
+        self.looked(|disk| disk.decisions(since, until, each))
     }
 
     /// Where the day has a budget every request waits for the disk: no other process may overspend it.

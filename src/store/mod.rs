@@ -174,6 +174,12 @@ pub trait ObservationStore: Send + Sync {
     /// It could not be read.
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
 
+    /// Every attempt of one request from one moment to before another, oldest first. A request's attempts have one group.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
+
     /// The mean of one's own calls since a moment, of one model or of any, as [`crate::observe::ledger::mix`] takes it.
     ///
     /// # Errors

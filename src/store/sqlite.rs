@@ -65,6 +65,7 @@ impl From<rusqlite::Error> for Refused {
 fn write(connection: &mut Connection, seen: &Observation) -> Result<(), Refused> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     rows::keep(&transaction, seen)?;
+    upkeep::cap(&transaction, 1)?;
     transaction.commit()?;
     Ok(())
 }
@@ -187,6 +188,10 @@ impl ObservationStore for Sqlite {
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
         ledger::attempts(&self.lock(), since, until)
+    }
+
+    fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        ledger::of_request(&self.lock(), group, since, until)
     }
 
     fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {

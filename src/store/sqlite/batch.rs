@@ -126,6 +126,7 @@ fn write(connection: &mut Connection, batch: &Batch, kept: &[(&Kept, Encoded)]) 
     for (endpoint, host, at, facts) in &batch.facts {
         learned::write(&transaction, endpoint, host, *at, facts)?;
     }
+    upkeep::cap(&transaction, batch.seen.len())?;
     transaction.commit()?;
     Ok(())
 }
