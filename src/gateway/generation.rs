@@ -30,9 +30,8 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     let found = store.decision(&hex).map_err(|error| unreadable(error.to_string()))?;
     let Some(kept) = found.into_iter().next() else { return Err(none()) };
     let at = kept.input.now;
-    let attempts = store.attempts(at, at + LONGEST).map_err(|error| unreadable(error.to_string()))?;
-    let own: Vec<&Observation> = attempts.iter().filter(|seen| seen.group == kept.id).collect();
-    let last = own.last().copied();
+    let own = store.of_request(kept.id, at, at + LONGEST).map_err(|error| unreadable(error.to_string()))?;
+    let last = own.last();
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
@@ -56,7 +55,7 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     put("expected_cost", usd(last.and_then(|seen| seen.asked.expected)));
     put("latency", time(last.and_then(|seen| seen.timings.ttft)));
     put("generation_time", time(last.and_then(|seen| seen.timings.e2e)));
-    put("provider_responses", own.iter().map(|seen| attempt(seen)).collect::<Vec<_>>().into());
+    put("provider_responses", own.iter().map(attempt).collect::<Vec<_>>().into());
     let order = kept.order.iter().map(
         |placed| serde_json::json!({ "provider": placed.endpoint.provider.as_str(), "total_usd": usd(placed.total) }),
     );
@@ -66,11 +65,11 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
 
 /// What the answer cost: that of all its parts. A stream of which something came is never begun anew, so that what broke off
 /// before it was whole is a part of it.
-fn charged(own: &[&Observation], stream: bool) -> Option<Usd> {
+fn charged(own: &[Observation], stream: bool) -> Option<Usd> {
     let (last, before) = own.split_last()?;
-    let begun = |seen: &&&Observation| seen.timings.ttft.is_some() && !seen.flags.has(Flags::SPARED);
+    let begun = |seen: &&Observation| seen.timings.ttft.is_some() && !seen.flags.has(Flags::SPARED);
     let parts = before.iter().filter(|_| stream && last.class.is_success()).filter(begun);
-    parts.chain([last]).map(|seen| seen.billed.or(seen.cost)).sum()
+    parts.chain([last]).map(|seen: &Observation| seen.billed.or(seen.cost)).sum()
 }
 
 fn attempt(seen: &Observation) -> Value {
