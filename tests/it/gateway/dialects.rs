@@ -200,6 +200,9 @@ const EFFECTS: &[(&str, &str, Effect)] = &[
         Decides(&[("/limits/total_s", "12.0"), ("/policy/retries", "0")]),
     ),
     ("LiteLLM", "extra_body", Decides(&[("/request/constraints/only", r#"["anthropic"]"#)])),
+    // What becomes of the two where they are allowed is a test of its own.
+    ("openmux", "openmux.resume: true", Decides(NOTHING)),
+    ("openmux", "openmux.hedge: true", Warns("openmux.hedge: this gateway's configuration forbids it")),
 ];
 
 /// A question with these members, whose `headers` are the request's.

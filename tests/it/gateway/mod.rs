@@ -91,6 +91,7 @@ impl World {
         Self::knowing(places, protocol, "", change)
     }
 
+    /// The same, and this is said of each provider.
     fn knowing(places: Vec<(String, &str)>, protocol: &str, known: &str, change: impl FnOnce(&mut Config)) -> Self {
         let count = places.len();
         let known: String = NAMES.iter().take(count).map(|name| format!("[provider.{name}]\n{known}\n")).collect();
