@@ -24,7 +24,8 @@ fn said(case: &Case) -> Option<Vec<ChatEvent>> {
 }
 
 fn script(case: &Case) -> Script {
-    let kind = case.headers.iter().find(|(name, _)| name == "content-type").map_or("application/json", |(_, kind)| kind);
+    let kind =
+        case.headers.iter().find(|(name, _)| name == "content-type").map_or("application/json", |(_, kind)| kind);
     Script::body(200, kind, case.response.clone().unwrap())
 }
 
@@ -65,7 +66,8 @@ fn common(spoken: &Spoken, events: &[ChatEvent]) -> Sum {
     for (_, arguments) in &mut sum.calls {
         // Where nothing is said there are none.
         let object = if arguments.is_empty() { "{}" } else { arguments.as_str() };
-        *arguments = serde_json::from_str::<Value>(object).map_or_else(|_| object.to_owned(), |value| value.to_string());
+        *arguments =
+            serde_json::from_str::<Value>(object).map_or_else(|_| object.to_owned(), |value| value.to_string());
     }
     sum.tail.retain(|event| matches!(event, ChatEvent::Finished { .. }));
     sum

@@ -109,10 +109,9 @@ impl Stream for Chunks {
             ChatEvent::Signature { index: Some(index), signature } => {
                 format!("\"tool_calls\":[{{\"index\":{index},\"signature\":{}}}]", quoted(signature))
             }
-            ChatEvent::Started { .. }
-            | ChatEvent::Usage(_)
-            | ChatEvent::Billed(_)
-            | ChatEvent::Finished { .. } => return,
+            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {
+                return;
+            }
         };
         self.chunk(&delta, None, &[], out);
     }

@@ -211,10 +211,7 @@ impl Stream for Items {
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         match event {
-            ChatEvent::Started { .. }
-            | ChatEvent::Usage(_)
-            | ChatEvent::Billed(_)
-            | ChatEvent::Finished { .. } => {}
+            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
             ChatEvent::Text(text) => self.text(text, out),
             ChatEvent::Reasoning(text) => self.think(text, out),
             ChatEvent::ToolCall { index, id, name, arguments } => {
