@@ -248,6 +248,7 @@ pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, me
         model: decided.request.model.as_str().to_owned(),
         maker: answered.protocol.map(|protocol| Origin { provider: provider.clone(), protocol }),
         provider: provider.as_str().to_owned(),
+        finish: answered.outcome.finish.clone(),
         usage: if whole { answered.outcome.usage.clone() } else { total.usage },
         cost: if whole { answered.charged() } else { total.cost.map(|(cost, _)| cost) },
         dropped: run.dropped(&answered.endpoint),
