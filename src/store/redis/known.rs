@@ -149,3 +149,34 @@ fn of<'a>(seen: &'a BTreeMap<StateKey, Together>, key: &StateKey) -> Option<&'a 
     let here = seen.range(key.clone()..).take_while(|(other, _)| other.endpoint == key.endpoint);
     here.max_by_key(|(_, together)| together.updated()).map(|(_, together)| together)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::ErrorClass;
+    use crate::observe::tests_support::seen;
+    use crate::store::Memory;
+
+    #[test]
+    fn ten_thousand_endpoints_are_told_apart_and_there_is_an_end_to_it() {
+        let known = Known::new(Box::new(Memory::new())).unwrap();
+        let one = seen("2026-11-24T10:00:00Z", ErrorClass::Overloaded);
+        let at = |number: usize| {
+            let mut other = one.clone();
+            other.endpoint.upstream_model = format!("model-{number}");
+            other
+        };
+        let hear = |number| known.hear(News::Seen(Box::new(at(number))), one.at);
+        (0..10_000).for_each(hear);
+        (0..3).for_each(|_| hear(7));
+        let cooling = |number| {
+            let (key, mut found) = (StateKey::of(&at(number)), BTreeMap::new());
+            known.add(std::slice::from_ref(&key), &mut found, one.at);
+            found.remove(&key.endpoint).map(|stats| stats.cooling.is_some())
+        };
+        assert_eq!((cooling(7), cooling(8), cooling(9_999), cooling(10_000)), (Some(true), Some(false), Some(false), None));
+        (10_000..ENDPOINTS + 10).for_each(hear);
+        assert!(known.seen().len() <= ENDPOINTS);
+        assert_eq!(cooling(ENDPOINTS + 9), Some(false), "the newest are known");
+    }
+}

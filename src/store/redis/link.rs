@@ -360,7 +360,7 @@ impl Teller {
             let told = self.backlog.iter().filter_map(News::text);
             let count = told.fold(0, |count, (name, text)| {
                 pipe.cmd("XADD").arg(format!("{PREFIX}news")).arg("MAXLEN").arg("~").arg(STREAM).arg("*");
-                pipe.arg("by").arg(&self.state.machine).arg(name).arg(text).ignore();
+                pipe.arg("by").arg(&self.state.machine).arg("as").arg(&self.state.process).arg(name).arg(text).ignore();
                 count + 1
             });
             if self.with(|line| pipe.exec(line)).is_some() {

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub(crate) const PASSWORD: &str = "redis-password-0123456789";
 pub(crate) struct Redis {
     port: u16,
     folder: TempDir,
-    more: Vec<&'static str>,
+    more: Vec<String>,
     child: Option<Child>,
 }
 
@@ -39,9 +40,36 @@ impl Redis {
             return None;
         }
         let folder = tempfile::tempdir().expect("a temporary directory");
-        let mut redis = Self { port: closed_port(), folder, more: more.to_vec(), child: None };
+        let more = more.iter().map(|word| (*word).to_owned()).collect();
+        let mut redis = Self { port: closed_port(), folder, more, child: None };
         redis.run();
         Some(redis)
+    }
+
+    /// One that is spoken to over TLS as well: its address there, and the file of who vouches for it.
+    pub(crate) fn with_tls() -> Option<(Self, String, PathBuf)> {
+        let mut redis = Self::start()?;
+        let folder = redis.folder.path().to_owned();
+        std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").expect("a file");
+        for command in [
+            "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test",
+            "req -newkey rsa:2048 -nodes -keyout key.pem -out request -subj /CN=localhost",
+            "x509 -req -in request -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out cert.pem",
+        ] {
+            let made = Command::new("openssl").args(command.split(' ')).current_dir(&folder).output();
+            if !made.is_ok_and(|made| made.status.success()) {
+                drop(writeln!(std::io::stderr(), "!! SKIPPED, openssl makes no certificate here"));
+                return None;
+            }
+        }
+        redis.kill();
+        let port = closed_port();
+        let more = format!(
+            "--tls-port {port} --tls-cert-file cert.pem --tls-key-file key.pem --tls-ca-cert-file ca.pem --tls-auth-clients no"
+        );
+        redis.more = more.split(' ').map(str::to_owned).collect();
+        redis.run();
+        Some((redis, format!("rediss://localhost:{port}/3"), folder.join("ca.pem")))
     }
 
     /// Starts it, again where it was killed.
@@ -88,6 +116,25 @@ impl Redis {
     /// Its port.
     pub(crate) const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A command to it, in that database.
+    pub(crate) fn tell(&self, words: &[&[u8]]) {
+        let mut request = format!("*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend(format!("${}\r\n", word.len()).into_bytes());
+            request.extend_from_slice(word);
+            request.extend(b"\r\n");
+        }
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        socket.write_all(&request).expect("it reads");
+        let mut answer = [0; 64];
+        let mut said = String::new();
+        while said.matches("\r\n").count() < 2 {
+            let read = socket.read(&mut answer).expect("it answers");
+            said.push_str(&String::from_utf8_lossy(&answer[..read]));
+        }
+        assert!(!said.contains('-') || said.contains("\r\n$"), "{said}");
     }
 
     /// Everything that it holds in that database, as text.

@@ -16,8 +16,8 @@ const AT_ONCE: usize = 512;
 /// How long Redis waits for news; it is given a little longer to say that there is none.
 const BLOCK: Duration = Duration::from_secs(1);
 
-/// A piece of news: its place in the stream, and its fields.
-type Entry = (String, Vec<(String, String)>);
+/// A piece of news: its place in the stream, and its fields, in whatever bytes somebody has written there.
+type Entry = (String, Vec<(Vec<u8>, Vec<u8>)>);
 
 /// Listens until the gateway ends.
 pub(super) fn run(state: &Arc<State>) {
@@ -38,6 +38,7 @@ fn listen(state: &State, last: &mut Option<String>, pause: &mut Duration) -> Red
     patient(&line)?;
     line.set_read_timeout(Some(PATIENCE + BLOCK))?;
     while !state.over.load(Ordering::SeqCst) {
+        let is_past = last.is_none();
         let entries = match last.as_deref() {
             Some(last) => news(&mut line, last)?,
             None => past(&mut line)?,
@@ -45,7 +46,7 @@ fn listen(state: &State, last: &mut Option<String>, pause: &mut Duration) -> Red
         *pause = SOON;
         *last = entries.last().map(|(id, _)| id.clone()).or_else(|| last.take()).or_else(|| Some("0-0".to_owned()));
         for (_, fields) in entries {
-            hear(state, &fields);
+            hear(state, &fields, is_past);
         }
     }
     Ok(())
@@ -73,11 +74,22 @@ fn news(line: &mut Connection, last: &str) -> RedisResult<Vec<Entry>> {
     }
 }
 
-/// Takes in what somebody else has told.
-fn hear(state: &State, fields: &[(String, String)]) {
+/// Takes in what somebody else has told. What this machine told before this process began is in its own store; what it tells
+/// from then on and this process does not is told by another process that has a copy of that store.
+fn hear(state: &State, fields: &[(Vec<u8>, Vec<u8>)], is_past: bool) {
     let now = (state.now)();
     let Some(known) = state.known.upgrade().filter(|_| !state.over.load(Ordering::SeqCst)) else { return };
-    if fields.iter().any(|(name, text)| name == "by" && *text == state.machine) {
+    // What is no text is nobody's of ours.
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    let fields: Vec<(&str, &str)> =
+        fields.iter().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+    let of = |wanted: &str| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+    let own = match of("as") {
+        Some(process) => process == state.process || is_past && of("by") == Some(&state.machine),
+        // An older version does not say which process it is.
+        None => of("by") == Some(&state.machine),
+    };
+    if own {
         return;
     }
     for news in fields.iter().filter_map(|(name, text)| News::read(name, text, now)) {
