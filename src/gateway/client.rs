@@ -12,6 +12,7 @@ use super::problem::Problem;
 use crate::catalog::{ModelId, ProviderId};
 use crate::dispatch::{ChatReport, Purse};
 use crate::observe::ErrorClass;
+use crate::store::ObservationStore;
 use crate::units::Usd;
 
 /// What one client may do.
@@ -90,30 +91,48 @@ impl Client {
         Err(problem.fix("ask for what it allows, or have the tokens file changed where openmux serve runs"))
     }
 
-    /// Takes one of the chats of a minute, and of its tokens what this one is expected to take.
+    /// Takes one of the chats of a minute, and of its tokens what this one is expected to take: of this gateway's own, then of
+    /// what all gateways have that share it.
     ///
     /// # Errors
     /// It has had its share of this minute.
-    pub(super) fn take(&self, tokens: u64, now: Timestamp) -> Result<(), Problem> {
-        for (bucket, amount, what) in [(&self.requests, 1, "requests"), (&self.tokens, tokens, "tokens")] {
-            let Some(mut bucket) = bucket.as_ref().map(|one| one.lock().unwrap_or_else(PoisonError::into_inner)) else {
-                continue;
-            };
-            if let Err(wait) = bucket.take(amount, now) {
-                return Err(self.too_fast(bucket.most(), what, wait));
-            }
-        }
-        Ok(())
+    pub(super) fn take(&self, tokens: u64, store: &dyn ObservationStore, now: Timestamp) -> Result<(), Problem> {
+        self.take_one(store, now)?;
+        self.take_of(&self.tokens, "tokens", tokens, (store, now))
     }
 
     /// Takes one of the requests of a minute, and none of its tokens.
     ///
     /// # Errors
     /// It has had its share of this minute.
-    pub(super) fn take_one(&self, now: Timestamp) -> Result<(), Problem> {
-        let Some(requests) = &self.requests else { return Ok(()) };
-        let mut bucket = requests.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(1, now).map_err(|wait| self.too_fast(bucket.most(), "requests", wait))
+    pub(super) fn take_one(&self, store: &dyn ObservationStore, now: Timestamp) -> Result<(), Problem> {
+        self.take_of(&self.requests, "requests", 1, (store, now))
+    }
+
+    fn take_of(
+        &self,
+        bucket: &Option<Mutex<Bucket>>,
+        what: &str,
+        amount: u64,
+        (store, now): (&dyn ObservationStore, Timestamp),
+    ) -> Result<(), Problem> {
+        let Some(bucket) = bucket else { return Ok(()) };
+        let locked = || bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = locked().most();
+        locked().take(amount, now).map_err(|wait| self.too_fast(most, what, wait))?;
+        // Nobody waits for the lock while the others are asked.
+        match store.take_minute(&self.shared(what), most.unsigned_abs(), amount) {
+            Some(Err(wait)) => {
+                locked().correct(amount, 0);
+                Err(self.too_fast(most, what, wait))
+            }
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    /// The name of a limit among gateways.
+    fn shared(&self, what: &str) -> String {
+        format!("{}:{what}", self.name)
     }
 
     fn too_fast(&self, most: i64, what: &str, wait: Duration) -> Problem {
@@ -130,14 +149,18 @@ impl Client {
     }
 
     /// A chat that was expected to take so many tokens has ended.
-    pub(super) fn ended(&self, expected: u64, report: &ChatReport) {
+    pub(super) fn ended(&self, expected: u64, report: &ChatReport, store: &dyn ObservationStore) {
         let used = report.attempts.iter().filter_map(|attempt| attempt.outcome.usage.as_ref());
         let used: Vec<u64> = used
             .map(|usage| usage.input.unwrap_or_default().count() + usage.output.unwrap_or_default().count())
             .collect();
         // Where nobody has said what was used, what was expected stands, unless nobody was asked.
         if let Some(bucket) = self.tokens.as_ref().filter(|_| !used.is_empty() || report.attempts.is_empty()) {
-            bucket.lock().unwrap_or_else(PoisonError::into_inner).correct(expected, used.iter().sum());
+            let (used, mut bucket) = (used.iter().sum::<u64>(), bucket.lock().unwrap_or_else(PoisonError::into_inner));
+            bucket.correct(expected, used);
+            let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+            let more = count(used).saturating_sub(count(expected));
+            store.owe_minute(&self.shared("tokens"), bucket.most().unsigned_abs(), more);
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn answer(
     headers: &HeaderMap,
     body: &Map<String, Value>,
 ) -> Result<Answer, Problem> {
-    client.map_or(Ok(()), |client| client.take_one((gateway.owned.now)()))?;
+    client.map_or(Ok(()), |client| client.take_one(gateway.owned.store.as_ref(), (gateway.owned.now)()))?;
     let asked = Dialect::AnthropicMessages.read(headers, body).map_err(|wrong| Problem::invalid(&wrong))?;
     resolve(&gateway.owned.catalog, &asked.model).map_err(|error| Problem::no_model(&error))?;
     let tokens = route_request(&asked.request, gateway.config.constraints.clone()).input;

@@ -119,7 +119,7 @@ impl Decided {
         if let Some(client) = client {
             let route = &decided.decision.request;
             let tokens = route.input.count().saturating_add(route.expected_output.count());
-            client.take(tokens, decided.decision.at)?;
+            client.take(tokens, gateway.owned.store.as_ref(), decided.decision.at)?;
             decided.wishes.taken.set(tokens);
         }
         Ok(decided)

@@ -87,7 +87,7 @@ impl Served {
     /// The chat has ended.
     pub(super) fn chat(&mut self, decided: &Decided, report: &ChatReport) {
         if let Some(client) = &self.client {
-            client.ended(decided.wishes.taken.get(), report);
+            client.ended(decided.wishes.taken.get(), report, self.gateway.owned.store.as_ref());
         }
         let model = decided.request.model.as_str().to_owned();
         self.line.chat = Some((model, decided.hex(), report.attempts.clone()));

@@ -289,6 +289,18 @@ pub trait ObservationStore: Send + Sync {
         Ok(None)
     }
 
+    /// Takes so much of what all machines together may have in a minute, by that name; how long there is to wait where it is not
+    /// enough. `None` where it is shared with nobody, or nobody knows: then each machine's own rule holds alone.
+    fn take_minute(&self, name: &str, most: u64, amount: u64) -> Option<Result<(), Duration>> {
+        let _ = (name, most, amount);
+        None
+    }
+
+    /// So much more of it was used than was taken, or less.
+    fn owe_minute(&self, name: &str, most: u64, more: i64) {
+        let _ = (name, most, more);
+    }
+
     /// With whom it shares; `None` where it does not.
     fn sharing(&self) -> Option<Sharing> {
         None

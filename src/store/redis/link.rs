@@ -6,6 +6,7 @@
 
 mod budget;
 mod listen;
+mod minute;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,6 +22,7 @@ use super::slot::Slot;
 use super::wire::{News, bytes, hex};
 use super::{ASK, Setup, StateKey, StoreError, Told};
 use crate::store::Sharing;
+pub(super) use minute::Minute;
 
 /// What every name in Redis begins with; the number changes with what it means.
 const PREFIX: &str = "openmux:1:";
@@ -57,6 +59,8 @@ enum Job {
     Open(Which, i64),
     Owe(Which, i64),
     Reserve { which: Which, bound: i64, cap: i64, slot: Arc<Slot<Option<Verdict>>> },
+    Take { of: Minute, amount: u64, slot: Arc<Slot<Option<Result<(), Duration>>>> },
+    OweMinute(Minute, i64),
     Claim { key: String, most: Duration, slot: Arc<Slot<Option<bool>>> },
     End,
 }
@@ -166,6 +170,17 @@ impl Link {
         self.ask(|slot| Job::Reserve { which: which.clone(), bound, cap, slot })
     }
 
+    /// Takes of what all machines together have in a minute; what there is to wait, where it is not enough; `None` where nobody
+    /// knows.
+    pub(super) fn take(&self, of: Minute, amount: u64) -> Option<Result<(), Duration>> {
+        self.ask(|slot| Job::Take { of, amount, slot })
+    }
+
+    /// So much more was used of it than was taken, or less.
+    pub(super) fn owe_minute(&self, of: Minute, more: i64) {
+        self.send(Job::OweMinute(of, more));
+    }
+
     /// Takes a trial, of all machines; `None` where nobody knows.
     pub(super) fn claim(&self, key: &StateKey, most: Duration) -> Option<bool> {
         let fingerprint = key.key_fingerprint.as_deref().unwrap_or_default();
@@ -265,6 +280,8 @@ impl Teller {
             Job::Open(which, used) => self.books.open(&which, used),
             Job::Owe(which, amount) => self.books.purse(&which).owe(amount),
             Job::Reserve { which, bound, cap, slot } => self.reserve(&which, bound, cap, &slot),
+            Job::Take { of, amount, slot } => self.take_minute(&of, amount, &slot),
+            Job::OweMinute(of, more) => self.owe_minute(&of, more),
             Job::Claim { key, most, slot } => {
                 if !slot.is_given_up() {
                     let most = most.as_millis().max(1);
@@ -295,8 +312,8 @@ impl Teller {
             self.said = Some(false);
             let through = &self.state.shown;
             (self.say)(&Told::Alone(format!(
-                "{through} cannot be used ({reason}): this gateway goes on by itself, and budgets hold for each machine \
-                 alone, until it is back"
+                "{through} cannot be used ({reason}): this gateway goes on by itself, and budgets and limits a minute \
+                 hold for each machine alone, until it is back"
             )));
         }
     }

@@ -28,7 +28,7 @@ use crate::routing::{Hedging, Kept};
 use crate::units::Usd;
 use books::Which;
 use known::Known;
-use link::{Link, Verdict};
+use link::{Link, Minute, Verdict};
 use wire::News;
 
 /// How long a request waits for Redis where it must ask.
@@ -201,6 +201,14 @@ impl ObservationStore for Shared {
             self.link.owe(&which, pico(spent).saturating_sub(amount));
         }
         self.local().settle(reservation, spent)
+    }
+
+    fn take_minute(&self, name: &str, most: u64, amount: u64) -> Option<Result<(), Duration>> {
+        self.link.take(Minute { name: name.to_owned(), most }, amount)
+    }
+
+    fn owe_minute(&self, name: &str, most: u64, more: i64) {
+        self.link.owe_minute(Minute { name: name.to_owned(), most }, more);
     }
 
     fn salt(&self) -> Result<[u8; 16], StoreError> {

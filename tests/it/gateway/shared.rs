@@ -1,6 +1,8 @@
 //! Several gateways on one Redis, each a process with a home of its own: what one meets the others avoid, and whatever
 //! becomes of Redis, no request fails for it.
 
+mod strange;
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -153,106 +155,6 @@ fn an_outage_that_one_meets_is_avoided_by_the_other() {
     drop(one.end());
 }
 
-/// Two gateways each of which was given a copy of one machine's store.
-#[test]
-fn copies_of_one_store_hear_each_other() {
-    let Some(redis) = Redis::start() else { return };
-    let servers = vec![Server::repeating(broken()), Server::repeating(answer())];
-    let first = Machine::start(&servers, &redis.url(), "");
-    first.wait_sharing();
-    let (_, home) = first.end();
-    let copy = || {
-        let other = Home::new();
-        for name in ["config/catalog.d/private.toml", "config/config.toml", "data/obs.db"] {
-            let to = other.path().join(name);
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::copy(home.path().join(name), to).unwrap();
-        }
-        Machine::at(other, &redis.url(), &[])
-    };
-    let (one, two) = (copy(), copy());
-    [&one, &two].into_iter().for_each(Machine::wait_sharing);
-    assert_eq!(one.chat(json!({})).header("x-openmux-attempts"), "2");
-    two.wait("the outage", |two| two.rejects("alpha"));
-    assert_eq!(two.chat(json!({})).header("x-openmux-attempts"), "1");
-    assert_eq!(servers[0].hits(), 1);
-    // Whoever begins again has its own past in its own file, and hears it from nobody.
-    let (_, home) = one.end();
-    let again = Machine::at(home, &redis.url(), &[]);
-    again.wait_sharing();
-    assert!(again.rejects("alpha"));
-    drop(again.end());
-    drop(two.end());
-}
-
-/// Bytes that are no text, values of a newer version, and what is no news at all lie where all listen.
-#[test]
-fn what_is_nobodys_news_is_passed_over() {
-    let Some(redis) = Redis::start() else { return };
-    let news: [&[&[u8]]; 5] = [
-        &[b"by", b"\xff\xfe\x00", b"seen", b"\x80\x81"],
-        &[b"\xc3\x28", b"x", b"by", b"me", b"as", b"\xff"],
-        &[b"by", b"me", b"as", b"you", b"seen", b"{\"ts_ms\":-9223372036854775808}"],
-        &[b"by", b"me", b"as", b"you", b"seen", b"[[[[[[[[[[", b"seen2", b"{}"],
-        &[b"by", b"me", b"as", b"you", b"colour", b"red", b"stay", b"{\"id\":\"\"}"],
-    ];
-    let strange = || {
-        for fields in news {
-            let head: [&[u8]; 3] = [b"XADD", b"openmux:1:news", b"*"];
-            redis.tell(&[&head[..], fields].concat());
-        }
-    };
-    strange();
-    let servers = vec![Server::repeating(broken()), Server::repeating(answer())];
-    let machines = [Machine::start(&servers, &redis.url(), ""), Machine::start(&servers, &redis.url(), "")];
-    machines.iter().for_each(Machine::wait_sharing);
-    strange();
-    assert_eq!(machines[0].chat(json!({})).header("x-openmux-attempts"), "2");
-    machines[1].wait("the outage", |two| two.rejects("alpha"));
-    for machine in machines {
-        let (output, _) = machine.end();
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(said(&output), @"note: state is shared through redis://127.0.0.1:PORT/3");
-        }
-    }
-}
-
-#[test]
-fn a_redis_is_spoken_to_over_tls_where_it_shows_who_it_is() {
-    let Some((_redis, state, authorities)) = Redis::with_tls() else { return };
-    let servers = vec![Server::repeating(answer())];
-    let machine = Machine::start(&servers, &state, "");
-    assert_eq!(machine.chat(json!({})).status, 200);
-    let (output, home) = machine.end();
-    let told = said(&output);
-    assert!(told.is_empty() || told.contains("cannot be used (invalid peer certificate: UnknownIssuer)"), "{told}");
-    let machine = Machine::knowing(home, &state, &[], &authorities.display().to_string());
-    machine.wait_sharing();
-    let (output, _) = machine.end();
-    assert!(said(&output).starts_with("note: state is shared through rediss://localhost:"), "{}", output.stderr);
-}
-
-/// Somebody else's value lies at a name of ours: that is said once, and nothing fails for it.
-#[test]
-fn a_name_that_somebody_else_uses_is_said_and_fails_nothing() {
-    let Some(redis) = Redis::start() else { return };
-    redis.tell(&[b"SET", b"openmux:1:news", b"mine"]);
-    let servers = vec![Server::repeating(answer())];
-    let machine = Machine::start(&servers, &redis.url(), "[budget]\nday_usd = 5\n");
-    machine.wait_sharing();
-    assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
-    machine.wait("being alone", |machine| !machine.is_sharing());
-    assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
-    redis.tell(&[b"DEL", b"openmux:1:news"]);
-    machine.wait_sharing();
-    assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
-    let (output, _) = machine.end();
-    let said = said(&output);
-    let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(lines.len(), 3, "{said}");
-    assert!(lines[1].starts_with("warning: ") && lines[1].contains("WRONGTYPE"), "{said}");
-}
-
 /// Eight at once on two machines, and room for three: three go out, whoever is first.
 #[test]
 fn machines_side_by_side_share_the_day() {
@@ -305,6 +207,42 @@ fn a_client_has_one_budget_on_all_machines() {
     assert_eq!(servers[0].hits(), granted);
     let held = redis.dump();
     assert!(held.contains("budget:client:alice:") && !held.contains("alice-token"), "{held}");
+    machines.into_iter().for_each(|machine| drop(machine.end()));
+}
+
+/// One client on two machines, each of which alone would let four through.
+#[test]
+fn a_client_has_one_minute_on_all_machines() {
+    let Some(mut redis) = Redis::start() else { return };
+    let servers = vec![Server::repeating(answer())];
+    let tokens = "[[token]]\nname = \"alice\"\ntoken = \"alice-token-0123456789\"\nrequests_per_minute = 4\n\
+        tokens_per_minute = 100000\n";
+    let machines = [(); 2].map(|()| {
+        let home = Home::new();
+        home.write("config/catalog.d/private.toml", &overlay(&servers, "openai-chat"));
+        let file = home.write("config/tokens.toml", tokens);
+        Machine::at(home, &redis.url(), &["--tokens", &file.display().to_string()])
+    });
+    machines.iter().for_each(Machine::wait_sharing);
+    let answers: Vec<Response> = (0..8).map(|at: usize| machines[at % 2].chat(json!({ "max_tokens": 10 }))).collect();
+    let granted = answers.iter().filter(|answer| answer.status == 200).count();
+    // One more comes every fifteen seconds, where this machine is that slow.
+    assert!((4..8).contains(&granted), "{answers:?}");
+    assert!(answers.iter().all(|answer| [200, 429].contains(&answer.status)), "{answers:?}");
+    if granted == 4 {
+        let refused = &answers[7];
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=15).contains(&wait) && refused.error("code") == "client_rate_limited", "{refused:?}");
+    }
+    // What was expected of tokens beyond what was used is given back: a full bucket but for ten for each answer.
+    let held = redis.dump();
+    assert!(held.contains("minute:alice:requests:4") && held.contains("minute:alice:tokens:100000"), "{held}");
+    // By itself each has what is left of its own minute: two of four, of which nobody else knows.
+    redis.kill();
+    machines.iter().for_each(|machine| machine.wait("being alone", |machine| !machine.is_sharing()));
+    for machine in &machines {
+        assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
+    }
     machines.into_iter().for_each(|machine| drop(machine.end()));
 }
 
@@ -390,7 +328,7 @@ fn a_redis_that_refuses_is_told_without_the_password() {
     assert_eq!(machine.chat(json!({})).status, 200);
     let (output, home) = machine.end();
     assert!(!output.stderr.contains(PASSWORD), "{}", output.stderr);
-    insta::assert_snapshot!(said(&output), @"warning: redis://127.0.0.1:PORT/0 cannot be used (Connection refused): this gateway goes on by itself, and budgets hold for each machine alone, until it is back");
+    insta::assert_snapshot!(said(&output), @"warning: redis://127.0.0.1:PORT/0 cannot be used (Connection refused): this gateway goes on by itself, and budgets and limits a minute hold for each machine alone, until it is back");
     let wrong = home.openmux(["serve", "--state", &format!("http://:{PASSWORD}@h.example")]).run();
     insta::assert_snapshot!(wrong.snapshot(), @r"
     exit: 2

@@ -1,0 +1,108 @@
+//! What is unusual about a Redis or a machine: copies of a store, values that are not ours, TLS.
+
+use serde_json::json;
+
+use super::super::super::support::command::Home;
+use super::super::super::support::redis::Redis;
+use super::super::super::support::server::Server;
+use super::{Machine, answer, broken, said};
+
+/// Two gateways each of which was given a copy of one machine's store.
+#[test]
+fn copies_of_one_store_hear_each_other() {
+    let Some(redis) = Redis::start() else { return };
+    let servers = vec![Server::repeating(broken()), Server::repeating(answer())];
+    let first = Machine::start(&servers, &redis.url(), "");
+    first.wait_sharing();
+    let (_, home) = first.end();
+    let copy = || {
+        let other = Home::new();
+        for name in ["config/catalog.d/private.toml", "config/config.toml", "data/obs.db"] {
+            let to = other.path().join(name);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(home.path().join(name), to).unwrap();
+        }
+        Machine::at(other, &redis.url(), &[])
+    };
+    let (one, two) = (copy(), copy());
+    [&one, &two].into_iter().for_each(Machine::wait_sharing);
+    assert_eq!(one.chat(json!({})).header("x-openmux-attempts"), "2");
+    two.wait("the outage", |two| two.rejects("alpha"));
+    assert_eq!(two.chat(json!({})).header("x-openmux-attempts"), "1");
+    assert_eq!(servers[0].hits(), 1);
+    // Whoever begins again has its own past in its own file, and hears it from nobody.
+    let (_, home) = one.end();
+    let again = Machine::at(home, &redis.url(), &[]);
+    again.wait_sharing();
+    assert!(again.rejects("alpha"));
+    drop(again.end());
+    drop(two.end());
+}
+
+/// Bytes that are no text, values of a newer version, and what is no news at all lie where all listen.
+#[test]
+fn what_is_nobodys_news_is_passed_over() {
+    let Some(redis) = Redis::start() else { return };
+    let news: [&[&[u8]]; 5] = [
+        &[b"by", b"\xff\xfe\x00", b"seen", b"\x80\x81"],
+        &[b"\xc3\x28", b"x", b"by", b"me", b"as", b"\xff"],
+        &[b"by", b"me", b"as", b"you", b"seen", b"{\"ts_ms\":-9223372036854775808}"],
+        &[b"by", b"me", b"as", b"you", b"seen", b"[[[[[[[[[[", b"seen2", b"{}"],
+        &[b"by", b"me", b"as", b"you", b"colour", b"red", b"stay", b"{\"id\":\"\"}"],
+    ];
+    let strange = || {
+        for fields in news {
+            let head: [&[u8]; 3] = [b"XADD", b"openmux:1:news", b"*"];
+            redis.tell(&[&head[..], fields].concat());
+        }
+    };
+    strange();
+    let servers = vec![Server::repeating(broken()), Server::repeating(answer())];
+    let machines = [Machine::start(&servers, &redis.url(), ""), Machine::start(&servers, &redis.url(), "")];
+    machines.iter().for_each(Machine::wait_sharing);
+    strange();
+    assert_eq!(machines[0].chat(json!({})).header("x-openmux-attempts"), "2");
+    machines[1].wait("the outage", |two| two.rejects("alpha"));
+    for machine in machines {
+        let (output, _) = machine.end();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(said(&output), @"note: state is shared through redis://127.0.0.1:PORT/3");
+        }
+    }
+}
+
+#[test]
+fn a_redis_is_spoken_to_over_tls_where_it_shows_who_it_is() {
+    let Some((_redis, state, authorities)) = Redis::with_tls() else { return };
+    let servers = vec![Server::repeating(answer())];
+    let machine = Machine::start(&servers, &state, "");
+    assert_eq!(machine.chat(json!({})).status, 200);
+    let (output, home) = machine.end();
+    let told = said(&output);
+    assert!(told.is_empty() || told.contains("cannot be used (invalid peer certificate: UnknownIssuer)"), "{told}");
+    let machine = Machine::knowing(home, &state, &[], &authorities.display().to_string());
+    machine.wait_sharing();
+    let (output, _) = machine.end();
+    assert!(said(&output).starts_with("note: state is shared through rediss://localhost:"), "{}", output.stderr);
+}
+
+/// Somebody else's value lies at a name of ours: that is said once, and nothing fails for it.
+#[test]
+fn a_name_that_somebody_else_uses_is_said_and_fails_nothing() {
+    let Some(redis) = Redis::start() else { return };
+    redis.tell(&[b"SET", b"openmux:1:news", b"mine"]);
+    let servers = vec![Server::repeating(answer())];
+    let machine = Machine::start(&servers, &redis.url(), "[budget]\nday_usd = 5\n");
+    machine.wait_sharing();
+    assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
+    machine.wait("being alone", |machine| !machine.is_sharing());
+    assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
+    redis.tell(&[b"DEL", b"openmux:1:news"]);
+    machine.wait_sharing();
+    assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
+    let (output, _) = machine.end();
+    let said = said(&output);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    assert!(lines[1].starts_with("warning: ") && lines[1].contains("WRONGTYPE"), "{said}");
+}
