@@ -17,7 +17,7 @@ use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
-use super::{Outcome, chat, note, out, sandbox, tokens, warn};
+use super::{Outcome, chat, note, noted, out, sandbox, tokens, warn, warning};
 use crate::catalog::Catalog;
 use crate::dispatch::{Sandboxed, group};
 use crate::gateway::{Client, Explain, Gateway, Token, serve};
@@ -184,8 +184,8 @@ fn share(
     let (quiet, style) = (settings.quiet, settings.err);
     let say = move |told: &Told| match told {
         _ if quiet => {}
-        Told::Together(text) => out::talk(&format!("{}\n", style.dim(&format!("note: {text}")))),
-        Told::Alone(text) => out::talk(&format!("{} {text}\n", style.yellow("warning:"))),
+        Told::Together(text) => out::talk(&noted(style, &text)),
+        Told::Alone(text) => out::talk(&warning(style, &text)),
     };
     let setup = Setup { address, process: group(), now: settings::now, say: Box::new(say) };
     let failed = |error: crate::store::StoreError| CliError::new(Exit::Config, "store", error.to_string());

@@ -51,6 +51,7 @@ pub struct ConfigPath {
 #[command(
     after_help = "Trust is of a path and of what the file says now: once it is changed, it must be trusted anew.\n\n\
     Examples\n  \
+    openmux config trust --dry-run\n  \
     openmux config trust --list"
 )]
 pub struct ConfigTrust {
@@ -60,6 +61,9 @@ pub struct ConfigTrust {
     #[arg(long, conflicts_with_all = ["remove", "file"])]
     pub list: bool,
     /// Trust it no longer.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub remove: bool,
+    /// Say what the file wants, and trust nothing.
+    #[arg(long, conflicts_with = "list")]
+    pub dry_run: bool,
 }
