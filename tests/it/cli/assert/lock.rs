@@ -229,7 +229,7 @@ fn a_day_that_comes_and_a_model_that_goes_are_told() {
     insta::assert_snapshot!(run(&home, "--lock m.lock -o github").snapshot(), @r#"
     exit: 3
     --- stdout
-    ::warning file=m.lock,line=7,title=acme/tiny locked.model::no model is called "acme/tiny"%0Afix: openmux models list tiny
+    ::warning file=m.lock,line=7,title=acme/tiny locked.model::no model is called "acme/tiny"%0Afix: did you mean mistralai/mistral-tiny, inclusionai/ling-3.0-tiny, openai/whisper-tiny?
     1 check: 1 unknown
 
     --- stderr
