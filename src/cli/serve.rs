@@ -184,8 +184,8 @@ fn share(
     let (quiet, style) = (settings.quiet, settings.err);
     let say = move |told: &Told| match told {
         _ if quiet => {}
-        Told::Together(text) => out::talk(&noted(style, &text)),
-        Told::Alone(text) => out::talk(&warning(style, &text)),
+        Told::Together(text) => out::talk(&noted(style, text)),
+        Told::Alone(text) => out::talk(&warning(style, text)),
     };
     let setup = Setup { address, process: group(), now: settings::now, say: Box::new(say) };
     let failed = |error: crate::store::StoreError| CliError::new(Exit::Config, "store", error.to_string());

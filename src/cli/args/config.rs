@@ -51,7 +51,6 @@ pub struct ConfigPath {
 #[command(
     after_help = "Trust is of a path and of what the file says now: once it is changed, it must be trusted anew.\n\n\
     Examples\n  \
-    openmux config trust --dry-run\n  \
     openmux config trust --list"
 )]
 pub struct ConfigTrust {

@@ -57,7 +57,7 @@ fn names_of_a_catalog_cannot_steer_the_terminal() {
         "providers compare acme/tiny --all -o wide",
         "route explain acme/tiny --all --quantization fp8 -v",
         "route explain acme/tiny --all --region require:us -v",
-        "check acme/tiny --max-price-in 1",
+        "check acme/tiny --max-price-in 1 -o table",
     ];
     for command in commands {
         assert_plain(&home.openmux(command.split(' ')).run(), command);

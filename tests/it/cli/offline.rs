@@ -165,7 +165,7 @@ fn what_is_for_no_chats_is_shown_and_not_compared() {
     --- stdout
 
     --- stderr
-    note: no model matches: text-embedding-3-small; with --all one does: no chat model, or retired
+    note: no model matches: text-embedding-3-small; with --all 2 do: no chat models, or retired
     ");
 }
 
