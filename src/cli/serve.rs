@@ -17,7 +17,7 @@ use super::render::decision::with_rates;
 use super::render::json::{Envelope, head};
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
-use super::{Outcome, chat, note, noted, out, sandbox, tokens, warn, warning};
+use super::{Outcome, chat, note, out, sandbox, tokens, warn};
 use crate::catalog::Catalog;
 use crate::dispatch::{Sandboxed, group};
 use crate::gateway::{Client, Explain, Gateway, Token, serve};
@@ -181,11 +181,10 @@ fn share(
     store: Box<dyn ObservationStore>,
     address: Address,
 ) -> Result<Box<dyn ObservationStore>, CliError> {
-    let (quiet, style) = (settings.quiet, settings.err);
+    let say = settings::talk(settings);
     let say = move |told: &Told| match told {
-        _ if quiet => {}
-        Told::Together(text) => out::talk(&noted(style, text)),
-        Told::Alone(text) => out::talk(&warning(style, text)),
+        Told::Together(text) => say(false, text),
+        Told::Alone(text) => say(true, text),
     };
     let setup = Setup { address, process: group(), now: settings::now, say: Box::new(say) };
     let failed = |error: crate::store::StoreError| CliError::new(Exit::Config, "store", error.to_string());
