@@ -174,7 +174,10 @@ mod tests {
             known.add(std::slice::from_ref(&key), &mut found, one.at);
             found.remove(&key.endpoint).map(|stats| stats.cooling.is_some())
         };
-        assert_eq!((cooling(7), cooling(8), cooling(9_999), cooling(10_000)), (Some(true), Some(false), Some(false), None));
+        assert_eq!(
+            (cooling(7), cooling(8), cooling(9_999), cooling(10_000)),
+            (Some(true), Some(false), Some(false), None)
+        );
         (10_000..ENDPOINTS + 10).for_each(hear);
         assert!(known.seen().len() <= ENDPOINTS);
         assert_eq!(cooling(ENDPOINTS + 9), Some(false), "the newest are known");
