@@ -231,7 +231,8 @@ mod tests {
         let foreign = signed(7, &theirs);
         assert_eq!(Release::open(&foreign, &trusted), Err(ReleaseError::Untrusted(theirs.public())));
         // Another's bytes under our name, and the signature of another release of ours.
-        let named = String::from_utf8(foreign).unwrap().replace(&theirs.public().to_string(), &ours.public().to_string());
+        let named =
+            String::from_utf8(foreign).unwrap().replace(&theirs.public().to_string(), &ours.public().to_string());
         assert_eq!(Release::open(named.as_bytes(), &trusted), Err(ReleaseError::Altered));
         let head = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').unwrap();
         let (seven, eight) = (&good[..head(&good)], signed(8, &ours));
@@ -266,6 +267,10 @@ mod tests {
         assert_eq!(PublicKey::parse(&key.public().to_string()), Some(key.public()));
         let secret = key.text().split(' ').nth(2).unwrap().trim_end().to_owned();
         assert!(!format!("{key:?}").contains(&secret));
-        assert!(["", "openmux-signing-key 1 AAAA", "openmux-signing-key 2 x"].iter().all(|text| SigningKey::parse(text).is_none()));
+        assert!(
+            ["", "openmux-signing-key 1 AAAA", "openmux-signing-key 2 x"]
+                .iter()
+                .all(|text| SigningKey::parse(text).is_none())
+        );
     }
 }

@@ -18,10 +18,10 @@ pub(crate) use self::publish::{key, release};
 pub(crate) use self::status::status;
 pub(crate) use self::update::update;
 use super::args::{CatalogRollback, Format};
-use crate::catalog::{About, Signed};
 use super::error::CliError;
 use super::settings::Settings;
 use super::{Outcome, print};
+use crate::catalog::{About, Signed};
 
 /// Prints where the updated catalog is, or would be.
 ///
@@ -82,9 +82,7 @@ fn signed_by(signed: &Signed) -> String {
 
 /// The same for programs.
 fn signed(about: Option<&About>) -> Value {
-    let told = |signed: &Signed| {
-        serde_json::json!({"by": signed.by, "key": signed.key, "serial": signed.serial, "issued": signed.issued})
-    };
+    let told = |signed: &Signed| serde_json::json!({"by": signed.by, "key": signed.key, "serial": signed.serial, "issued": signed.issued});
     about.and_then(|about| about.signed.as_ref()).map_or(Value::Null, told)
 }
 

@@ -59,8 +59,7 @@ pub(crate) const FILE: &str = "config.toml";
 pub(crate) const PROJECT_FILE: &str = ".openmux.toml";
 
 /// The tables of the user's own file.
-const TABLES: [&str; 8] =
-    ["defaults", "aliases", "columns", "profiles", "probe", "budget", "providers", "catalog"];
+const TABLES: [&str; 8] = ["defaults", "aliases", "columns", "profiles", "probe", "budget", "providers", "catalog"];
 
 /// What the files say.
 #[derive(Debug, Clone, Default)]

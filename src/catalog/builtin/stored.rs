@@ -201,7 +201,10 @@ impl About {
         put("endpoints", self.endpoints.into());
         put("priced", self.priced.into());
         if let Some(signed) = &self.signed {
-            put("signed", json!({"by": signed.by, "key": signed.key, "serial": signed.serial, "issued": signed.issued}));
+            put(
+                "signed",
+                json!({"by": signed.by, "key": signed.key, "serial": signed.serial, "issued": signed.issued}),
+            );
         }
         Value::Object(out)
     }
@@ -244,7 +247,12 @@ mod tests {
             date: "2026-12-01".into(),
             source: "https://a.example/é".into(),
             embedded: "2026-11-24".into(),
-            signed: Some(Signed { by: "acme".into(), key: "k".into(), serial: 7, issued: "2026-12-01T08:00:00Z".into() }),
+            signed: Some(Signed {
+                by: "acme".into(),
+                key: "k".into(),
+                serial: 7,
+                issued: "2026-12-01T08:00:00Z".into(),
+            }),
             ..About::default()
         };
         let tables = Written { models: "a/b\t0\t9\n".into(), endpoints: "p\ti\tc\n".into() };

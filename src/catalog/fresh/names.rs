@@ -95,7 +95,8 @@ impl<'c> Names<'c> {
             str::to_owned,
         );
         let model = ModelId::new(model);
-        let spelling = Some(format!("{}/{slug}", model.author())).filter(|so| variant.is_empty() && so != model.as_str());
+        let spelling =
+            Some(format!("{}/{slug}", model.author())).filter(|so| variant.is_empty() && so != model.as_str());
         Meant { model, variant, region: region.map(str::to_owned), floating, spelling }
     }
 

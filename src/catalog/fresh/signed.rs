@@ -160,8 +160,12 @@ mod tests {
              [[endpoint]]\nprovider = \"groq\"\nmodel = \"acme/dear\"\nid = \"dear\"\nprice = { input = \"99999\", output = \"1\" }\n",
         );
         let (merged, list) = adopt(&stored(&complete(&catalog).0));
-        let said: Vec<String> =
-            list.refused.iter().chain(&list.reduced).map(|refused| format!("{} {}", refused.what, refused.why)).collect();
+        let said: Vec<String> = list
+            .refused
+            .iter()
+            .chain(&list.reduced)
+            .map(|refused| format!("{} {}", refused.what, refused.why))
+            .collect();
         insta::assert_snapshot!(said.join("\n"), @"");
         let back = Catalog::updated(Arc::new(stored(&merged)));
         let text = format!("{:?}", back.providers()) + &merged.tables.endpoints;

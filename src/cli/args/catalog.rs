@@ -104,10 +104,12 @@ pub struct CatalogRollback {
 
 /// `openmux catalog key`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "FILE holds the secret half, for its owner alone (mode 600); it is never printed. Give the public half to\n\
+#[command(
+    after_help = "FILE holds the secret half, for its owner alone (mode 600); it is never printed. Give the public half to\n\
     those who shall trust it, by another way than the catalog.\n\n\
     Examples\n  \
-    openmux catalog key release.key")]
+    openmux catalog key release.key"
+)]
 pub struct CatalogKey {
     /// The file of the signing key; made where it is not there.
     #[arg(value_name = "FILE")]
@@ -116,13 +118,15 @@ pub struct CatalogKey {
 
 /// `openmux catalog release`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "One file, to be put where [catalog] url of those who use it points: the whole catalog with every price\n\
+#[command(
+    after_help = "One file, to be put where [catalog] url of those who use it points: the whole catalog with every price\n\
     item, limit, retirement date and spelling, and the providers of your overlays. Where a key goes is in\n\
     no release: of a provider that the program knows, nobody takes over an address or a variable.\n\n\
     Examples\n  \
     openmux catalog key release.key\n  \
     openmux catalog release openmux.catalog --key release.key\n  \
-    openmux catalog release openmux.catalog --key release.key --catalog current --serial 7")]
+    openmux catalog release openmux.catalog --key release.key --catalog current --serial 7"
+)]
 pub struct CatalogRelease {
     /// The file to write.
     #[arg(value_name = "FILE")]

@@ -94,7 +94,8 @@ pub(crate) fn release(settings: &Settings, args: &CatalogRelease) -> Outcome {
 /// What of a release nobody takes over, in sentences: a release says what is offered, never where a key goes.
 fn not_taken(catalog: &Catalog, text: &str) -> Result<Vec<String>, CliError> {
     let stored = Stored::parse(text.as_bytes().to_vec()).map_err(|error| {
-        CliError::new(Exit::Bug, "catalog", "the catalog that was made cannot be read").fact("reason", error.to_string())
+        CliError::new(Exit::Bug, "catalog", "the catalog that was made cannot be read")
+            .fact("reason", error.to_string())
     })?;
     let (_, list) = adopt(&stored);
     let left: Vec<_> = list.refused.iter().chain(&list.reduced).collect();
@@ -109,7 +110,11 @@ fn not_taken(catalog: &Catalog, text: &str) -> Result<Vec<String>, CliError> {
     if !left.is_empty() {
         let named: Vec<String> = left.iter().take(NAMED).map(|left| format!("{} {}", left.what, left.why)).collect();
         let more = if left.len() > NAMED { format!("; {} more", left.len() - NAMED) } else { String::new() };
-        warnings.push(format!("{} entries are taken over by nobody, or in part: {}{more}", left.len(), named.join("; ")));
+        warnings.push(format!(
+            "{} entries are taken over by nobody, or in part: {}{more}",
+            left.len(),
+            named.join("; ")
+        ));
     }
     if !moved.is_empty() {
         let names = moved.join(", ");
@@ -125,7 +130,8 @@ fn read_key(path: &Path) -> Result<SigningKey, CliError> {
         _ => error,
     })?;
     if let Some(mode) = open_to_others(path) {
-        let message = format!("others can read {} (mode {mode:o}): a key that others have signs nothing", path.display());
+        let message =
+            format!("others can read {} (mode {mode:o}): a key that others have signs nothing", path.display());
         return Err(CliError::new(Exit::Config, "key", message).fix(format!("chmod 600 {}", path.display())));
     }
     SigningKey::parse(&text).ok_or_else(|| {

@@ -76,9 +76,7 @@ impl Seen {
     pub(super) fn read(settings: &Settings) -> Result<Self, CliError> {
         let list = settings.data_dir.as_ref().map(|folder| folder.join("releases"));
         let text = match &list {
-            Some(path) if path.exists() => {
-                read_text(path).map_err(|error| CliError { exit: Exit::Config, ..error })?
-            }
+            Some(path) if path.exists() => read_text(path).map_err(|error| CliError { exit: Exit::Config, ..error })?,
             _ => String::new(),
         };
         let read = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
@@ -112,7 +110,8 @@ impl Seen {
         if older_too || (!is_older && (signed.serial > *serial || *known == hash(bytes))) {
             return Ok(());
         }
-        let why = if is_older { "is older than the one that was here" } else { "has the serial of another that was here" };
+        let why =
+            if is_older { "is older than the one that was here" } else { "has the serial of another that was here" };
         let message = format!("{shown} is not used: this release of {} {why}", signed.by);
         Err(not_taken("replayed", "the publisher", message)
             .fact("it is", format!("{} of {}", signed.serial, signed.issued))

@@ -61,7 +61,9 @@ pub(super) fn laid_over(aliases: &[Alias], catalog: Catalog) -> (Catalog, Vec<St
         Some(if alias.foreign {
             format!("{name} is {model} and not {target}, as {place} says, because that file is not trusted")
         } else {
-            format!("{name} is {target}, as {place} says, and not the catalog's {model}; fix: call the alias something else")
+            format!(
+                "{name} is {target}, as {place} says, and not the catalog's {model}; fix: call the alias something else"
+            )
         })
     });
     let told = told.collect();

@@ -47,8 +47,7 @@ impl Published {
 
     /// Whom to believe, by name.
     pub(crate) fn keys(&self) -> Vec<(String, PublicKey)> {
-        let built_in =
-            BUILT_IN.iter().filter_map(|(name, key)| Some(((*name).to_owned(), PublicKey::parse(key)?)));
+        let built_in = BUILT_IN.iter().filter_map(|(name, key)| Some(((*name).to_owned(), PublicKey::parse(key)?)));
         self.keys.iter().cloned().chain(built_in).collect()
     }
 }

@@ -126,7 +126,8 @@ fn held(settings: &Settings) -> Result<Vec<Held>, CliError> {
             keys.iter().any(|(key, ..)| entry.key.starts_with("providers.") && table(key) == table(&entry.key));
         if !told && !hidden {
             let mut held = holds(&entry.key, &layers, None);
-            let model = entry.key.strip_prefix("aliases.").and_then(|name| hidden_models.iter().find(|(of, _)| *of == name));
+            let model =
+                entry.key.strip_prefix("aliases.").and_then(|name| hidden_models.iter().find(|(of, _)| *of == name));
             held.over.extend(model.map(|(_, model)| format!("the catalog's {model}")));
             all.push(held);
         }
@@ -190,9 +191,11 @@ fn variables(settings: &Settings) -> Vec<Said> {
         let value = settings.keys.vars.plain(name)?;
         Some((format!("defaults.{}", setting.key), value.to_owned(), Origin::Variable(name.to_owned())))
     });
-    let source = settings.keys.vars.plain(SOURCE).map(|url| {
-        ("catalog.url".to_owned(), shown_source(url), Origin::Variable(SOURCE.to_owned()))
-    });
+    let source = settings
+        .keys
+        .vars
+        .plain(SOURCE)
+        .map(|url| ("catalog.url".to_owned(), shown_source(url), Origin::Variable(SOURCE.to_owned())));
     said.chain(source).collect()
 }
 

@@ -31,7 +31,9 @@ pub(super) fn tame(mut config: Config, overlay: &Overlay, own: &Config) -> (Conf
     lower("defaults.retries", &mut config.defaults.retries, Some(retries), &mut refused);
     let limits = &own.defaults.choice.choice;
     within("defaults", &mut config.defaults.choice.choice, limits, &mut refused);
-    if own.defaults.profile.is_some() && config.defaults.profile.is_some() && config.defaults.profile != own.defaults.profile
+    if own.defaults.profile.is_some()
+        && config.defaults.profile.is_some()
+        && config.defaults.profile != own.defaults.profile
     {
         config.defaults.profile = None;
         refused.push("defaults.profile".to_owned());

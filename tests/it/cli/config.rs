@@ -174,10 +174,18 @@ fn an_alias_stands_wherever_a_model_is_named() {
 fn an_alias_goes_before_a_model_of_its_name_and_says_so_once() {
     let home = home("[aliases]\ngpt-5 = \"gpt-4o\"\nclaude-sonnet-4-5 = \"gpt-4o\"\n", "");
     let output = home.openmux(["models", "list", "gpt-5-nano", "-o", "ids"]).run();
-    insta::assert_snapshot!(output.snapshot(), @"");
+    insta::assert_snapshot!(output.snapshot(), @r"
+    exit: 0
+    --- stdout
+    openai/gpt-5-nano
+
+    --- stderr
+    warning: gpt-5 is gpt-4o, as $TMP/config/config.toml:2 says, and not the catalog's openai/gpt-5; fix: call the alias something else
+    warning: claude-sonnet-4-5 is gpt-4o, as $TMP/config/config.toml:3 says, and not the catalog's anthropic/claude-sonnet-4.5; fix: call the alias something else
+    ");
     let shown = home.openmux(["models", "show", "claude-sonnet-4-5", "-o", "json"]).run();
     let document: Value = serde_json::from_str(&shown.stdout).unwrap();
-    assert_eq!(document["data"]["alias_of"], "openai/gpt-4o", "{}", shown.snapshot());
+    assert_eq!(document["data"]["alias_of"], "gpt-4o", "{}", shown.snapshot());
     // By its id it is what it always was.
     let named = home.openmux(["models", "show", "anthropic/claude-sonnet-4-5", "-o", "json"]).run();
     assert!(named.stdout.contains("\"id\":\"anthropic/claude-sonnet-4.5\""), "{}", named.snapshot());

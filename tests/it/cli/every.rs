@@ -134,7 +134,7 @@ fn as_table(home: &Home, words: &[String], width: usize) -> Output {
 }
 
 /// What cannot be cut: addresses, wire ids, commands to copy.
-const NARROWEST: [(&str, usize); 14] = [
+const NARROWEST: [(&str, usize); 15] = [
     ("catalog diff", 80),
     ("catalog rollback", 80),
     ("catalog path", 80),

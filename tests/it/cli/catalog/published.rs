@@ -30,7 +30,8 @@ fn a_company_publishes_its_catalog_and_nothing_of_it_is_lost() {
     note: release.key is new: keep it to yourself, and a copy of it safe
     note: whoever trusts it writes: [catalog] trusted_keys = { NAME = "KEY" }
     "#);
-    let released = publisher.openmux(["catalog", "release", "openmux.catalog", "--key", "release.key", "--serial", "7"]).run();
+    let released =
+        publisher.openmux(["catalog", "release", "openmux.catalog", "--key", "release.key", "--serial", "7"]).run();
     assert_eq!((released.code, released.stderr.as_str()), (Some(0), ""), "{}", released.snapshot());
     insta::assert_snapshot!(page(&released).replace(&key, "KEY"), @r"
     exit: 0
@@ -45,7 +46,8 @@ fn a_company_publishes_its_catalog_and_nothing_of_it_is_lost() {
     let bytes = std::fs::read(publisher.path().join("openmux.catalog")).unwrap();
 
     let reader = Home::new();
-    let server = Server::start(vec![served(bytes.clone()).header("etag", "\"7\""), Script::body(304, "text/plain", "")]);
+    let server =
+        Server::start(vec![served(bytes.clone()).header("etag", "\"7\""), Script::body(304, "text/plain", "")]);
     let url = server.base_url() + "/openmux.catalog";
     reader.write(OWN, &format!("{}url = \"{url}\"\n", trusting(&key)));
     let updated = reader.openmux(["catalog", "update"]).run();
@@ -103,7 +105,8 @@ fn a_company_publishes_its_catalog_and_nothing_of_it_is_lost() {
     assert!(listed.stdout.contains("ACME_API_KEY"), "{}", listed.snapshot());
     let status = reader.openmux(["catalog", "status"]).env("COLUMNS", "120").run();
     let status = status.stdout.lines().filter(|line| line.starts_with("Signed") || line.starts_with("From"));
-    let status: Vec<String> = status.map(|line| super::undated(line).replace(&key, "KEY").replace(&url, "URL")).collect();
+    let status: Vec<String> =
+        status.map(|line| super::undated(line).replace(&key, "KEY").replace(&url, "URL")).collect();
     insta::assert_snapshot!(status.join("\n"), @r"
     From         URL
     Signed by    acme, release 7 of TODAY, by the key KEY

@@ -25,14 +25,17 @@ fn text(provider: &str, times: Option<&str>) -> String {
     let mut endpoints = Vec::new();
     let mut models = Vec::new();
     for line in Catalog::builtin().models() {
-        let offered = line.endpoints().filter(|offer| offer.provider() == provider && offer.status().name() == "active");
+        let offered =
+            line.endpoints().filter(|offer| offer.provider() == provider && offer.status().name() == "active");
         let offered: Vec<_> = offered.map(|offer| offer.endpoint()).collect();
         if !offered.is_empty() {
             models.push(line.model());
             endpoints.extend(offered);
         }
     }
-    for rate in endpoints.iter_mut().filter_map(|offer| offer.pricing.as_mut()).flat_map(|sheet| sheet.rates.values_mut()) {
+    for rate in
+        endpoints.iter_mut().filter_map(|offer| offer.pricing.as_mut()).flat_map(|sheet| sheet.rates.values_mut())
+    {
         if let Some(times) = times {
             rate.base = format!("{}{times}", rate.base.exact()).parse().unwrap();
             rate.tiers.clear();
@@ -176,7 +179,12 @@ fn what_is_not_signed_by_whom_the_user_trusts_changes_nothing() {
     let failed = survives(&home, served(by_another), &["-o", "json"]);
     let document: Value = serde_json::from_str(failed.stderr.lines().last().unwrap()).unwrap();
     let error = &document["error"];
-    assert_eq!((&error["class"], &error["owner"]), (&"untrusted".into(), &"the publisher".into()), "{}", failed.snapshot());
+    assert_eq!(
+        (&error["class"], &error["owner"]),
+        (&"untrusted".into(), &"the publisher".into()),
+        "{}",
+        failed.snapshot()
+    );
     // Without a signature it is taken where that is said, and where nobody is trusted.
     let server = Server::start(vec![answer(&list()), answer(&list())]);
     let allowed = update(&home, &server, &["--allow", "unsigned"]).run();
@@ -253,22 +261,27 @@ fn an_older_release_is_no_news() {
     let outputs = vec![from_file(&home, &six, &[]), from_file(&home, &another, &[]), from_file(&home, &ahead, &[])];
     insta::assert_snapshot!(timeless(told(outputs, &[])), @r"
     exit: 11
-    error: openmux.catalog is not used: it is an older one than was here of acme
-      it is     6 of TODAYT04:49:24.465092464Z
+    error: openmux.catalog is not used: this release of acme is older than the one
+    that was here
+      it is     6 of TODAYTTIMEZ
       was here  7
       in use    the catalog of TODAY stays (an update)
       fix:      somebody may be holding back the newer one; if it is meant: openmux
                 catalog update --allow older
 
     exit: 11
-    error: openmux.catalog is not used: what was signed is no catalog: it is damaged
-      in use  the catalog of TODAY stays (an update)
-      fix:    openmux --version: ask the publisher for one that this version reads
+    error: openmux.catalog is not used: this release of acme has the serial of
+    another that was here
+      it is     7 of TODAYTTIMEZ
+      was here  7
+      in use    the catalog of TODAY stays (an update)
+      fix:      somebody may be holding back the newer one; if it is meant: openmux
+                catalog update --allow older
 
     exit: 11
     error: openmux.catalog is not used: it says that it was made on
     2031-01-01T00:00:00Z
-      now     TODAYT04:49:25.741408948Z
+      now     TODAYTTIMEZ
       in use  the catalog of TODAY stays (an update)
       fix:    set this machine's clock, or tell the publisher that theirs is wrong
     ");

@@ -2,7 +2,6 @@
 
 use openmux::catalog::Protocol;
 
-use super::super::super::support::server::Server;
 use super::super::{World, answer};
 use super::{OWN, PROJECT, held, home};
 
@@ -47,19 +46,9 @@ const CASES: &[Case] = &[
         "defaults.profile",
         "eu",
     ),
-    (
-        "[profiles.eu]\nregion = \"require:eu\"",
-        "[profiles.eu]\nregion = \"us\"",
-        "profiles.eu.region",
-        "require:eu",
-    ),
+    ("[profiles.eu]\nregion = \"require:eu\"", "[profiles.eu]\nregion = \"us\"", "profiles.eu.region", "require:eu"),
     ("[aliases]\nfast = \"gpt-5\"", "[aliases]\nfast = \"gpt-4o\"", "aliases.fast", "gpt-5"),
-    (
-        "",
-        "[catalog]\nurl = \"https://evil.example/api.json\"",
-        "catalog.url",
-        "https://models.dev/api.json",
-    ),
+    ("", "[catalog]\nurl = \"https://evil.example/api.json\"", "catalog.url", "https://models.dev/api.json"),
 ];
 
 #[test]
@@ -97,9 +86,9 @@ fn a_project_does_not_take_a_models_name_away() {
     let show = |home: &super::Home| home.openmux(["models", "show", "gpt-5", "-o", "json"]).run();
     let shown = show(&home);
     assert!(shown.stdout.contains("\"id\":\"openai/gpt-5\"") && shown.code == Some(0), "{}", shown.snapshot());
-    insta::assert_snapshot!(shown.stderr.replace(&*home.path().to_string_lossy(), "~"), @"");
+    insta::assert_snapshot!(shown.stderr.replace(&*home.path().to_string_lossy(), "~"), @"warning: gpt-5 is openai/gpt-5 and not gpt-4o, as ~/.openmux.toml:2 says, because that file is not trusted");
     assert_eq!(home.openmux(["config", "trust"]).run().code, Some(0));
-    assert!(show(&home).stdout.contains("\"alias_of\":\"openai/gpt-4o\""));
+    assert!(show(&home).stdout.contains("\"alias_of\":\"gpt-4o\""));
 }
 
 #[test]
@@ -107,14 +96,15 @@ fn a_project_that_says_whom_to_believe_is_refused() {
     let home = home("", "[catalog]\ntrusted_keys = { acme = \"x\" }\n");
     let output = home.openmux(["models", "list"]).env("COLUMNS", "200").run();
     assert_eq!(output.code, Some(5));
-    let told = ".openmux.toml:2: catalog.trusted_keys: belongs in your own config.toml: no project says whom to believe";
+    let told =
+        ".openmux.toml:2: catalog.trusted_keys: belongs in your own config.toml: no project says whom to believe";
     assert!(output.stderr.contains(told), "{}", output.snapshot());
 }
 
 /// A price that nobody pays would let a call through that `--max-cost` forbids.
 #[test]
 fn a_price_of_a_projects_file_counts_once_it_is_trusted() {
-    let world = World::of(vec![Server::repeating(answer(Protocol::OpenaiChat))]);
+    let world = World::of(vec![answer(Protocol::OpenaiChat)]);
     world.home.write(OWN, "[defaults]\nmodel = \"acme/tiny\"\nmax_cost = \"0.0000001\"\n");
     let chat = || world.openmux(["chat", "hi"]).env("COLUMNS", "300").run();
     let dear = chat();
@@ -125,9 +115,12 @@ fn a_price_of_a_projects_file_counts_once_it_is_trusted() {
     let claimed = chat();
     assert_eq!((claimed.code, world.hits()), (Some(11), vec![0]), "{}", claimed.snapshot());
     let first = claimed.stderr.lines().next().unwrap().replace(&*world.home.path().to_string_lossy(), "~");
-    insta::assert_snapshot!(first, @"");
+    insta::assert_snapshot!(first, @"warning: ~/.openmux.toml is not trusted, so this of it is left out: endpoint (line 2); `openmux config trust` takes it as it is now");
     let trust = world.openmux(["config", "trust"]).run();
-    insta::assert_snapshot!(trust.stderr.replace(&*world.home.path().to_string_lossy(), "~"), @"");
+    insta::assert_snapshot!(trust.stderr.replace(&*world.home.path().to_string_lossy(), "~"), @r"
+    note: ~/.openmux.toml is trusted as it is now
+    note: it may say what alpha:tiny-1 costs and can do
+    ");
     let trusted = chat();
     assert_eq!((trusted.code, world.hits()), (Some(0), vec![1]), "{}", trusted.snapshot());
 }
