@@ -30,6 +30,7 @@ use crate::units::Usd;
 use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
 pub(crate) use read::{read_file, read_regular, read_text, reason};
+pub(crate) use stores::talk;
 pub(crate) use write::write_whole;
 
 /// The formats of a list.
