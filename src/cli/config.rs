@@ -21,7 +21,7 @@
 //! hedge  = "never"                     # that a second provider is asked beside a slow one
 //! ```
 //!
-//! `[providers.ID]` is in `keys`, `[profiles.NAME]` in `profile`, what a project's file may not say by itself in `tame`.
+//! `[providers.ID]` is in `keys`, `[profiles.NAME]` in `profile`, `[catalog]` in `published`, what a project's file may not say by itself in `tame`.
 //! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::read`].
 
 mod aliases;
@@ -32,6 +32,7 @@ mod files;
 mod keys;
 mod origin;
 mod profile;
+mod published;
 mod shown;
 mod tame;
 mod trust;
@@ -54,6 +55,7 @@ pub(crate) use files::Files;
 use keys::ProviderTable;
 pub(crate) use origin::{Entry, Origin};
 pub(crate) use profile::{Profile, under};
+pub(crate) use published::Published;
 
 /// The file's name in the configuration folder.
 pub(crate) const FILE: &str = "config.toml";
@@ -62,7 +64,8 @@ pub(crate) const FILE: &str = "config.toml";
 pub(crate) const PROJECT_FILE: &str = ".openmux.toml";
 
 /// The tables of the user's own file.
-const TABLES: [&str; 8] = ["defaults", "aliases", "columns", "profiles", "probe", "budget", "serve", "providers"];
+const TABLES: [&str; 9] =
+    ["defaults", "aliases", "columns", "profiles", "probe", "budget", "serve", "providers", "catalog"];
 
 /// What the files say.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +86,8 @@ pub(crate) struct Config {
     day_budget: Option<Usd>,
     /// `[serve]`.
     serve: ServeTable,
+    /// `[catalog]`.
+    published: Published,
     /// Each value with its place, for `config show`.
     entries: Vec<Entry>,
     /// Values of the user's own file that the project's goes before.
@@ -147,6 +152,9 @@ impl Config {
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
         root.known(&[&TABLES[..], &file::TABLES].concat())?;
+        if let Some(table) = root.table("catalog")?.filter(|table| table.has("trusted_keys")) {
+            return Err(table.error("trusted_keys", "belongs in your own config.toml: no project says whom to believe"));
+        }
         Ok((Self::read(&root)?, Overlay::read(name, &root)?))
     }
 
@@ -179,8 +187,20 @@ impl Config {
             None => None,
         };
         let serve = root.table("serve")?.map(|table| ServeTable::read(&table)).transpose()?.unwrap_or_default();
-        let (entries, silenced) = (origin::entries(root), Vec::new());
-        Ok(Self { defaults, aliases, columns, providers, probe, profiles, day_budget, serve, entries, silenced })
+        let published = root.table("catalog")?.map(|table| Published::read(&table)).transpose()?.unwrap_or_default();
+        Ok(Self {
+            defaults,
+            aliases,
+            columns,
+            providers,
+            probe,
+            profiles,
+            day_budget,
+            serve,
+            published,
+            entries: origin::entries(root),
+            silenced: Vec::new(),
+        })
     }
 
     /// A project's configuration over the user's own: what the project says goes first.
@@ -210,6 +230,7 @@ impl Config {
                 resume: self.serve.resume.or(own.serve.resume),
                 hedge: self.serve.hedge.or(own.serve.hedge),
             },
+            published: self.published.over(own.published),
             entries,
             silenced,
         }
@@ -251,6 +272,11 @@ impl Config {
         (self.serve.resume.unwrap_or(default.resume), self.serve.hedge.unwrap_or(default.hedge))
     }
 
+    /// Where `catalog update` fetches from, and whom it believes.
+    pub(crate) const fn published(&self) -> &Published {
+        &self.published
+    }
+
     /// The columns of a command's table, where they were chosen, and where a complaint about them belongs.
     pub(crate) fn columns(&self, command: &str) -> Option<(&[String], &OverlayError)> {
         let columns = self.columns.iter().find(|columns| columns.command == command)?;
@@ -267,11 +293,12 @@ impl Config {
         &self.silenced
     }
 
-    /// The catalog with the aliases, where it knows every provider that is named and no alias hides a model.
+    /// The catalog with the aliases, where it knows every provider that is named, and what there is to say of aliases that
+    /// mean a model already.
     ///
     /// # Errors
-    /// A provider is unknown, or an alias means a model already.
-    pub(crate) fn named(&self, catalog: Catalog) -> Result<Catalog, OverlayError> {
+    /// A provider is unknown.
+    pub(crate) fn named(&self, catalog: Catalog) -> Result<(Catalog, Vec<String>), OverlayError> {
         if let Some(unknown) = self.providers.iter().find(|table| catalog.provider(&table.id).is_none()) {
             let providers = catalog.providers();
             let hint = suggestion(unknown.id.as_str(), providers.iter().map(|provider| provider.id.as_str()));
@@ -279,7 +306,7 @@ impl Config {
             error.message += &hint;
             return Err(error);
         }
-        aliases::laid_over(&self.aliases, catalog)
+        Ok(aliases::laid_over(&self.aliases, catalog))
     }
 
     /// The keys, with the files that it names read. Commands are not run.
