@@ -50,8 +50,9 @@ impl Redis {
     pub(crate) fn with_tls() -> Option<(Self, String, PathBuf)> {
         let mut redis = Self::start()?;
         let folder = redis.folder.path().to_owned();
-        std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
-            .expect("a file");
+        let names = "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n";
+        let file = std::fs::File::create(folder.join("names"));
+        file.and_then(|mut file| file.write_all(names.as_bytes())).expect("a file");
         for command in [
             "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test",
             "req -newkey rsa:2048 -nodes -keyout key.pem -out request -subj /CN=localhost",
