@@ -52,7 +52,7 @@ fn the_ledger_adds_up_and_says_what_it_does_not_know() {
     insta::assert_snapshot!(usage(&home, "--by day,source").snapshot(), @r"
     exit: 0
     --- stdout
-    2026-11-22	chat	3	3	3	1500	0	303	0	0.0018	0.0018			0	0		0	0.0015	0.2	3	0
+    2026-11-22	chat	2	2	2	1000	0	202	0	0.0012	0.0012			0	0		0	0.001	0.2	2	0
     2026-11-23	chat	5	5	5	2500	0	505	0	0.003	0.003			0	0		0	0.0025	0.2	5	0
     2026-11-24	chat	8	8	5	2500	0	505	0	0.00300000001	0.003	0.00120000001	0.00000000001	2	2	0.02	1	0.0025	0.2	5	0
     2026-11-24	probe	1	1	1	500	0	101	0	0.0006	0.0006			0	0		0	0.0005	0.2	1	0
@@ -137,7 +137,7 @@ fn what_only_hourly_sums_are_left_of_is_said() {
     insta::assert_snapshot!(usage(&home, "--since 200d").snapshot(), @r"
     exit: 0
     --- stdout
-    alpha	acme/tiny	2	2	2	1000	0	202	0	0.0012	0.0012			0	0		0	0.001	0.2	2	0
+    alpha	acme/tiny	3	3	3	1500	0	303	0	0.0018	0.0018			0	0		0	0.0015	0.2	3	0
 
     --- stderr
     note: 5 attempts before 2026-11-22, $0.003 by the sheets, are kept as hourly sums only and are not in these rows
