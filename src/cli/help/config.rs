@@ -34,7 +34,7 @@ the repository's root or your home. Both are TOML:
   [budget]                        # of all chats of a day (UTC)
   day_usd = 5.00
 
-  [serve]                         # what requests may wish: never, asked, always
+  [serve]                         # requests may wish: never, asked, always
   resume = \"asked\"              # that another goes on with a broken stream
   hedge = \"never\"               # that a second is asked beside a slow one
 

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn ten_thousand_endpoints_are_told_apart_and_there_is_an_end_to_it() {
         let known = Known::new(Box::new(Memory::new())).unwrap();
-        let one = seen("2026-11-24T10:00:00Z", ErrorClass::Overloaded);
+        let one = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
         let at = |number: usize| {
             let mut other = one.clone();
             other.endpoint.upstream_model = format!("model-{number}");
@@ -168,7 +168,10 @@ mod tests {
         };
         let hear = |number| known.hear(News::Seen(Box::new(at(number))), one.at);
         (0..10_000).for_each(hear);
-        (0..3).for_each(|_| hear(7));
+        for _ in 0..3 {
+            let failed = Observation { class: ErrorClass::Overloaded, ..at(7) };
+            known.hear(News::Seen(Box::new(failed)), one.at);
+        }
         let cooling = |number| {
             let (key, mut found) = (StateKey::of(&at(number)), BTreeMap::new());
             known.add(std::slice::from_ref(&key), &mut found, one.at);
