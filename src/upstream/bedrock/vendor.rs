@@ -96,8 +96,8 @@ impl Vendor {
     /// Whether a cache point can be for an hour: of Claude since 4.5. Of those of whom nothing is known the caller knows.
     pub(super) fn keeps_hours(self, model: &ModelId) -> bool {
         let slug = model.slug();
-        let older = slug.starts_with("claude-3")
-            || ["claude-opus-4", "claude-opus-4.1", "claude-sonnet-4"].iter().any(|older| slug == *older);
+        let older =
+            slug.starts_with("claude-3") || ["claude-opus-4", "claude-opus-4.1", "claude-sonnet-4"].contains(&slug);
         self.marks && !older
     }
 

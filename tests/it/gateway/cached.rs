@@ -163,22 +163,38 @@ fn a_mark_that_nobody_could_take_is_refused() {
     }
 }
 
-/// $1 a million to read, $2 to write; kept for an hour each token written is twice the price of one read, and for five
-/// minutes a quarter more.
+/// $1 a million to read; kept for an hour each token written is twice that, and for five minutes a quarter more.
 #[test]
 fn what_is_kept_for_an_hour_has_its_own_price() {
-    let written = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
-        "content": [{ "type": "text", "text": "Hello." }], "stop_reason": "end_turn", "stop_sequence": null,
-        "usage": { "input_tokens": 10, "output_tokens": 0, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 3000,
-                   "cache_creation": { "ephemeral_5m_input_tokens": 1000, "ephemeral_1h_input_tokens": 2000 } } });
+    let written = |lifetimes: Value| {
+        let mut usage = json!({ "input_tokens": 10, "output_tokens": 0, "cache_read_input_tokens": 0,
+                                "cache_creation_input_tokens": 3000 });
+        if !lifetimes.is_null() {
+            usage["cache_creation"] = lifetimes;
+        }
+        json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+                "content": [{ "type": "text", "text": "Hello." }], "stop_reason": "end_turn", "stop_sequence": null,
+                "usage": usage })
+    };
+    let both = json!({ "ephemeral_5m_input_tokens": 1000, "ephemeral_1h_input_tokens": 2000 });
     let price = |overlay: String| {
         overlay.replace("input = \"1\"", "input = \"1\", cache_write = \"1.25\", cache_write_1h = \"2\"")
     };
-    let world = World::priced(vec![Server::start(vec![Script::json(200, &written)])], "anthropic-messages", price);
-    let answer = ask(&world, "/v1/messages", &conversations(None)[1].1);
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let usage = &answer.json()["usage"];
-    assert_eq!(usage["cost"].to_string(), "0.00526", "10 + 1,000 x 1.25 + 2,000 x 2 millionths: {usage}");
-    let lifetimes = json!({ "ephemeral_5m_input_tokens": 1000, "ephemeral_1h_input_tokens": 2000 });
-    assert_eq!(usage["cache_creation"], lifetimes);
+    let mixed = conversations(None)[1].1.clone();
+    let hello = |mark: &str| {
+        let said = json!([marked(text("hi"), mark)]);
+        json!({ "model": "acme/tiny", "max_tokens": 50, "messages": [{ "role": "user", "content": said }] })
+    };
+    for (body, lifetimes, cost) in [
+        // 10 + 1,000 x 1.25 + 2,000 x 2 millionths.
+        (mixed, both, "0.00526"),
+        // Who does not say how long was told so: 10 + 3,000 x 2.
+        (hello(HOUR), Value::Null, "0.00601"),
+        (hello(MINUTES), Value::Null, "0.00376"),
+    ] {
+        let server = Server::start(vec![Script::json(200, &written(lifetimes))]);
+        let world = World::priced(vec![server], "anthropic-messages", price);
+        let answer = ask(&world, "/v1/messages", &body);
+        assert_eq!((answer.status, answer.json()["usage"]["cost"].to_string()), (200, cost.to_owned()), "{answer:?}");
+    }
 }

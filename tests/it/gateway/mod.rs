@@ -2,6 +2,7 @@
 
 mod asked;
 mod cached;
+mod carried;
 mod chat;
 mod command;
 mod dialects;

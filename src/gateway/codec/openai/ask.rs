@@ -121,7 +121,7 @@ fn passed_over(body: &Map<String, Value>) -> Result<(), Wrong> {
         return Err(format!("modalities: {other} cannot be asked for, only \"text\""));
     }
     for (name, instead) in [("functions", "tools"), ("function_call", "tool_choice")] {
-        if set(body, name).is_some() {
+        if set(body, name).is_some_and(|value| *value != json!([])) {
             return Err(format!("{name}: OpenAI has put {instead} in its place, and so do we"));
         }
     }

@@ -110,7 +110,7 @@ pub(super) fn part(fields: &Map<String, Value>, at: &str) -> Result<Part, Wrong>
 /// Puts the thoughts of an answer into its message.
 pub(super) fn tell(answer: &Answer, telling: Telling, message: &mut Map<String, Value>) {
     message.shift_remove("reasoning");
-    let told = (!answer.reasoning.is_empty()).then(|| answer.reasoning.as_str());
+    let told = (!answer.reasoning.is_empty()).then_some(answer.reasoning.as_str());
     match telling {
         Telling::Content => {
             // Several signatures belong to a thought each, so the thoughts are told one by one as well.
