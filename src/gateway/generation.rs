@@ -32,17 +32,16 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     let store = &gateway.owned.store;
     let found = store.decision(&hex).map_err(|error| unreadable(error.to_string()))?;
     let Some(kept) = found.into_iter().next() else { return Err(none()) };
+    let at = kept.input.now;
     let before = before(store.as_ref(), &kept);
-    let at = before.first().map_or(kept.input.now, |first| first.input.now);
-    let attempts = store.attempts(at, at + LONGEST).map_err(|error| unreadable(error.to_string()))?;
     // Of all models of a chain, in the order in which they were asked.
-    let asked = || before.iter().chain([&kept]);
-    let own = asked().flat_map(|one| {
-        let own = attempts.iter().filter(|seen| seen.group == one.id);
-        own.map(|seen| (one.input.request.model.as_str(), seen))
-    });
-    let own: Vec<(&str, &Observation)> = own.collect();
-    let last = own.last().map(|(_, seen)| *seen).filter(|seen| seen.group == kept.id);
+    let mut own: Vec<(&str, Observation)> = Vec::new();
+    for one in before.iter().chain([&kept]) {
+        let (model, from) = (one.input.request.model.as_str(), one.input.now);
+        let seen = store.of_request(one.id, from, from + LONGEST).map_err(|error| unreadable(error.to_string()))?;
+        own.extend(seen.into_iter().map(|seen| (model, seen)));
+    }
+    let last = own.last().map(|(_, seen)| seen).filter(|seen| seen.group == kept.id);
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
@@ -66,7 +65,8 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     put("expected_cost", usd(last.and_then(|seen| seen.asked.expected)));
     put("latency", time(last.and_then(|seen| seen.timings.ttft)));
     put("generation_time", time(last.and_then(|seen| seen.timings.e2e)));
-    put("models", asked().map(|one| one.input.request.model.as_str()).collect::<Vec<_>>().into());
+    let models = before.iter().chain([&kept]).map(|one| one.input.request.model.as_str());
+    put("models", models.collect::<Vec<_>>().into());
     put("provider_responses", own.iter().map(|(model, seen)| attempt(model, seen)).collect::<Vec<_>>().into());
     let order = kept.order.iter().map(
         |placed| serde_json::json!({ "provider": placed.endpoint.provider.as_str(), "total_usd": usd(placed.total) }),
