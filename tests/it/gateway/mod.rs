@@ -19,6 +19,7 @@ mod shared;
 mod signed;
 mod soak;
 mod stream;
+mod through;
 mod tokens;
 mod wire;
 

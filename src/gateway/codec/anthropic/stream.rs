@@ -11,7 +11,7 @@ use super::super::signed::signed;
 use super::super::{Dialect, Ended, Stream, Voice, quoted};
 use super::whole::{counts, error, message, stop, usage};
 use crate::catalog::Usage;
-use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
+use crate::chat::{ChatEvent, REDACTED_THINKING};
 use crate::gateway::problem::Problem;
 use crate::units::Tokens;
 
@@ -51,7 +51,6 @@ pub struct Blocks {
     places: BTreeMap<u32, usize>,
     /// By number of the call: what it is signed with, until it begins.
     signatures: BTreeMap<u32, String>,
-    finish: Option<(Finish, String)>,
 }
 
 /// A block that is open.
@@ -76,7 +75,6 @@ impl Blocks {
             calls: Vec::new(),
             places: BTreeMap::new(),
             signatures: BTreeMap::new(),
-            finish: None,
         }
     }
 
@@ -187,7 +185,7 @@ impl Stream for Blocks {
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         match event {
-            ChatEvent::Started { .. } | ChatEvent::Billed(_) => {}
+            ChatEvent::Started { .. } | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
             ChatEvent::Usage(usage) => self.usage = usage.clone(),
             ChatEvent::Text(text) => {
                 let index = self.text(out);
@@ -210,17 +208,14 @@ impl Stream for Blocks {
                 Some(index) => delta(*index, "signature_delta", "signature", signature, out),
                 None => drop(self.signatures.insert(*number, signature.clone())),
             },
-            ChatEvent::Finished { finish, native } => self.finish = Some((*finish, native.clone())),
         }
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {
         self.begin(out);
         self.close(out);
-        let finish = self.finish.take();
-        let finish = stop(finish.as_ref().map(|(finish, native)| (*finish, native.as_str())));
         let mut members = Map::new();
-        members.insert("delta".to_owned(), Map::from_iter(finish).into());
+        members.insert("delta".to_owned(), Map::from_iter(stop(ended)).into());
         members.insert("usage".to_owned(), usage(ended).into());
         members.insert("provider".to_owned(), ended.provider.as_str().into());
         if !ended.dropped.is_empty() {

@@ -51,7 +51,6 @@ pub struct Chunks {
     /// The calls that have begun, and what those are signed with that have not.
     calls: BTreeSet<u32>,
     signatures: BTreeMap<u32, String>,
-    finish: Option<(Finish, String)>,
 }
 
 impl Chunks {
@@ -66,7 +65,6 @@ impl Chunks {
             thoughts: 0,
             calls: BTreeSet::new(),
             signatures: BTreeMap::new(),
-            finish: None,
         }
     }
 
@@ -187,19 +185,14 @@ impl Stream for Chunks {
                 self.signatures.insert(*index, signature.clone());
                 None
             }
-            ChatEvent::Finished { finish, native } => {
-                self.finish = Some((*finish, native.clone()));
-                None
-            }
-            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) => None,
+            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => None,
         };
         let Some(delta) = delta else { return };
         self.chunk(&delta, None, &[], out);
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {
-        let finish = self.finish.take();
-        self.chunk("", finish.as_ref(), &ended.dropped, out);
+        self.chunk("", ended.finish.as_ref(), &ended.dropped, out);
         if self.voice.include_usage || ended.metadata.is_some() {
             out.push_str(&self.head);
             let _ = write!(out, "],\"provider\":{}", quoted(&ended.provider));

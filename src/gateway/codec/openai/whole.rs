@@ -27,13 +27,13 @@ pub fn completion(events: &[ChatEvent], ended: &Ended, telling: Telling) -> Valu
     if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
         calls.iter_mut().filter_map(Value::as_object_mut).for_each(sign);
     }
-    let finish = finish(events);
+    let finish = ended.finish.as_ref();
     let mut choice = Map::new();
     choice.insert("index".to_owned(), 0.into());
     choice.insert("message".to_owned(), message.into());
     choice.insert("logprobs".to_owned(), Value::Null);
-    choice.insert("finish_reason".to_owned(), finish.map_or(Value::Null, |(finish, _)| finish_reason(finish).into()));
-    choice.insert("native_finish_reason".to_owned(), finish.map_or(Value::Null, |(_, native)| native.into()));
+    choice.insert("finish_reason".to_owned(), finish.map_or(Value::Null, |(finish, _)| finish_reason(*finish).into()));
+    choice.insert("native_finish_reason".to_owned(), finish.map_or(Value::Null, |(_, native)| native.as_str().into()));
     let mut document = Map::new();
     document.insert("id".to_owned(), Dialect::OpenaiChat.answer_id(&ended.id).into());
     document.insert("object".to_owned(), "chat.completion".into());
@@ -54,13 +54,6 @@ fn sign(call: &mut Map<String, Value>) {
     let id = call.get("id").and_then(Value::as_str).unwrap_or_default();
     let id = signed(id, signature.as_ref().and_then(Value::as_str)).into_owned();
     call.insert("id".to_owned(), id.into());
-}
-
-fn finish(events: &[ChatEvent]) -> Option<(Finish, &str)> {
-    events.iter().rev().find_map(|event| match event {
-        ChatEvent::Finished { finish, native } => Some((*finish, native.as_str())),
-        _ => None,
-    })
 }
 
 /// OpenAI's word. It has none for what this version does not know; the provider's own stands beside it.

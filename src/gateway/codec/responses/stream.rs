@@ -10,7 +10,7 @@ use super::super::answer::{Call, call_id};
 use super::super::signed::signed;
 use super::super::{Ended, Stream, quote};
 use super::whole::{Document, function_call, item_id, message, summary_part, text_part, thought};
-use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
+use crate::chat::{ChatEvent, REDACTED_THINKING};
 use crate::gateway::problem::Problem;
 
 /// One stream.
@@ -31,7 +31,6 @@ pub struct Items {
     calling: Vec<u32>,
     /// What calls are signed with that have not begun.
     signatures: BTreeMap<u32, String>,
-    finish: Option<Finish>,
 }
 
 /// An item that is open, and what it holds.
@@ -57,7 +56,6 @@ impl Items {
             calls: BTreeMap::new(),
             calling: Vec::new(),
             signatures: BTreeMap::new(),
-            finish: None,
         }
     }
 
@@ -234,7 +232,7 @@ impl Stream for Items {
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         match event {
-            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) => {}
+            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
             ChatEvent::Text(text) => self.text(text, out),
             ChatEvent::Reasoning(text) => self.think(text, out),
             ChatEvent::ToolCall { index, id, name, arguments } => {
@@ -256,7 +254,6 @@ impl Stream for Items {
                 Some((_, call)) => call.signature.get_or_insert_default().push_str(signature),
                 None => drop(self.signatures.insert(*number, signature.clone())),
             },
-            ChatEvent::Finished { finish, .. } => self.finish = Some(*finish),
         }
     }
 
@@ -264,7 +261,7 @@ impl Stream for Items {
         self.begin(out);
         self.close(None, out);
         let output = std::mem::take(&mut self.output);
-        let response = self.document().ended(self.finish, output, ended);
+        let response = self.document().ended(output, ended);
         let kind = if response["status"] == "incomplete" { "response.incomplete" } else { "response.completed" };
         self.tell(kind, json!({ "response": response }), out);
     }
