@@ -11,7 +11,7 @@ use super::signing::{Called, within};
 use super::watch::watched;
 use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
 use crate::catalog::price::{Cost, CostError, Item, SheetVersion};
-use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
+use crate::catalog::{CancelBilling, EndpointId, ModelId, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{
     Asked, Bucket, CostState, ErrorClass, Fault, Flags, Headroom, Observation, Others, Phase, Source, WireErrorKind,
@@ -74,6 +74,8 @@ pub struct Forecast {
 pub struct AttemptReport {
     /// Which endpoint.
     pub endpoint: EndpointId,
+    /// Of which model.
+    pub model: ModelId,
     /// The dialect that was spoken; `None` where this version has none for it.
     pub protocol: Option<Protocol>,
     /// The variable that held the key, if one was used.
@@ -98,6 +100,10 @@ pub struct AttemptReport {
     pub cost: Option<Result<Cost, CostError>>,
     /// What is known of its cost.
     pub cost_state: CostState,
+    /// What it likely cost, where nobody tells: for budgets, and never shown as a cost.
+    pub likely: Option<Usd>,
+    /// What the decision made of it.
+    pub forecast: Forecast,
 }
 
 impl AttemptReport {
@@ -112,6 +118,19 @@ impl AttemptReport {
             (Some(Ok(cost)), CostState::Exact) => Some(cost.total),
             _ => None,
         }
+    }
+
+    /// The tokens that it took, in and out: as reported, else of an answer that began, its input by the estimate and what
+    /// came of it. `None` where nobody knows.
+    #[must_use]
+    pub fn taken(&self) -> Option<Tokens> {
+        if let Some(usage) = &self.outcome.usage {
+            return Some(usage.input.unwrap_or_default() + usage.output.unwrap_or_default());
+        }
+        if self.cost_state == CostState::None {
+            return Some(Tokens::ZERO);
+        }
+        Some(self.forecast.input? + Tokens::new(self.outcome.streamed.tokens?))
     }
 
     /// What it cost: nothing where it cannot have been billed, `None` where nobody knows.
@@ -234,6 +253,10 @@ impl Dispatcher<'_> {
         }
         let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
         let cost_state = if unsigned.is_some() { CostState::None } else { cost_state(&outcome, cost.as_ref()) };
+        let forecast = once.marks.forecast;
+        let likely = cost.as_ref().and_then(|cost| cost.as_ref().ok()).map(|cost| cost.total);
+        let likely = likely.or_else(|| likely_cost(reach, &outcome, forecast, at));
+        let likely = likely.filter(|_| cost_state == CostState::Unknown);
         let (key_source, key_ending, key_cure) = match &reach.found {
             Found::Key { source, secret, .. } => (Some(source.clone()), secret.ending().map(str::to_owned), None),
             Found::Lazy { source, lazy } => (Some(source.clone()), None, Some(lazy.cure())),
@@ -242,6 +265,7 @@ impl Dispatcher<'_> {
         let host = host_of(&reach.base_url);
         AttemptReport {
             endpoint: reach.endpoint.id.clone(),
+            model: reach.endpoint.model.clone(),
             protocol: reach.protocol,
             key_source,
             key_ending,
@@ -254,6 +278,8 @@ impl Dispatcher<'_> {
             fault: None,
             cost,
             cost_state,
+            likely,
+            forecast,
         }
     }
 
@@ -406,6 +432,19 @@ fn bill(reach: &Reach, usage: &Usage, at: Timestamp) -> Option<Result<Cost, Cost
             Some(Ok(Cost { items: Vec::new(), total: Usd::ZERO, inexact: false, notes: Vec::new() }))
         }
         None => None,
+    }
+}
+
+/// What an answer that did not come to its end likely costs: its input and what came of it; and where the model is not known
+/// to stop once nobody listens, at least what the whole was expected to.
+fn likely_cost(reach: &Reach, outcome: &Outcome, forecast: Forecast, at: Timestamp) -> Option<Usd> {
+    let pricing = reach.endpoint.pricing.as_ref()?;
+    let came = Tokens::new(outcome.streamed.tokens.unwrap_or(0));
+    let part = pricing.of_text(forecast.input?, Tokens::ZERO, came, at)?;
+    match reach.provider.quirks.bills_on_cancel {
+        CancelBilling::None if outcome.class == ErrorClass::Aborted => Some(Usd::ZERO),
+        CancelBilling::None | CancelBilling::Partial => Some(part),
+        CancelBilling::Unknown | CancelBilling::Full => Some(forecast.expected?.max(part)),
     }
 }
 

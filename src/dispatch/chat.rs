@@ -159,6 +159,8 @@ pub struct Plan<'a> {
     pub idle: Option<Duration>,
     /// The whole request; `None` is no limit.
     pub total: Option<Duration>,
+    /// Attempts that were made for this request before, at other models.
+    pub before: usize,
     /// Whether nothing reaches the observer before the answer is whole, so that a break may still fail over.
     pub hold: bool,
     /// Whether an answer that breaks off in the middle is gone on with by an endpoint that can.
@@ -182,6 +184,7 @@ pub struct Plan<'a> {
 impl Plan<'_> {
     /// Whether one more attempt may be made where so many were: a request always has its first and one elsewhere.
     fn may_go_on(&self, made: usize, now: Timestamp) -> bool {
+        let made = self.before + made;
         let Some(shared) = self.retries else { return true };
         let mut budget = shared.lock().unwrap_or_else(PoisonError::into_inner);
         if made == 0 {
@@ -217,6 +220,9 @@ impl Dispatcher<'_> {
         let could_resume =
             |id: &EndpointId| plan.resume && reach_of(id).is_some_and(|reach| could_go_on(reach, asked(id)));
         let mut failover = Failover::new(plan.decision, plan.route_limits).resuming(could_resume);
+        if !plan.request.stream {
+            failover = failover.whole(plan.decision);
+        }
         let mut teller = Teller::new(observer, plan.resume, plan.resume && plan.hold);
         let mut obstacle = Obstacle::Closed;
         let mut unresumed = false;
@@ -238,7 +244,7 @@ impl Dispatcher<'_> {
                         break Some(GiveUp::Final);
                     }
                 }
-                Step::Try { endpoint, first_token, again, resume, .. } => {
+                Step::Try { endpoint, first_token, patience, again, resume, .. } => {
                     if !self.may_try(plan, &endpoint, first_token) && failover.pass_over() {
                         continue;
                     }
@@ -281,8 +287,9 @@ impl Dispatcher<'_> {
                     }
                     waited = Duration::ZERO;
                     let limits = Limits {
-                        // An answer that is not streamed has no first token to wait for.
-                        first_token: first_token.filter(|_| plan.request.stream),
+                        first_token,
+                        patience: Some(patience),
+                        // An answer that is not streamed is silent until it is there.
                         idle: plan.idle.filter(|_| plan.request.stream),
                         total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
                     };

@@ -179,7 +179,7 @@ impl Dispatcher<'_> {
     ) -> Option<Ready<'a>> {
         let reach = plan.reaches.iter().find(|reach| reach.endpoint.id == hedge.second)?;
         let mut ahead = failover.clone();
-        let Some(Step::Try { first_token, .. }) = ahead.beside(&hedge.second, began.elapsed()) else { return None };
+        let Some(Step::Try { first_token, patience, .. }) = ahead.beside(&hedge.second, began.elapsed()) else { return None };
         let (slow, endpoint, after) = (hedge.first.clone(), hedge.second.clone(), hedge.after);
         let forecast = forecast(plan.decision, &endpoint);
         let held = match self.hold(plan, &endpoint, forecast.bound) {
@@ -196,7 +196,8 @@ impl Dispatcher<'_> {
             observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
         }
         let limits = Limits {
-            first_token: first_token.filter(|_| plan.request.stream),
+            first_token,
+            patience: Some(patience),
             total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
             ..first.limits
         };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{AttemptReport, OverBudget, Seam};
 use crate::routing::GiveUp;
+use crate::units::Usd;
 
 /// What a chat came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +42,16 @@ impl ChatReport {
         let attempt = self.attempts.get(at);
         attempt.is_some_and(|attempt| attempt.outcome.class.is_success())
             || self.seams.iter().any(|seam| seam.attempt == at)
+    }
+
+    /// What the answers cost that came, exactly: the one that is told, its parts, and one that another model's was preferred
+    /// to. `None` where that is not known of each. What failed may be billed, too: its own attempt tells.
+    #[must_use]
+    pub fn cost(&self) -> Option<Usd> {
+        let came = self.attempts.iter().enumerate().filter(|(at, _)| self.is_part(*at)).map(|(_, attempt)| attempt);
+        let mut came = came.map(AttemptReport::charged).peekable();
+        came.peek()?;
+        came.sum()
     }
 
     /// The same report with earlier attempts before its own.
