@@ -161,10 +161,10 @@ fn play(scenario: &Scenario, through: Spectacles) -> Result<Vec<(Duration, Event
             log.iter().rev().find_map(|(_, event)| if let Event::Tried { .. } = event { Some(*event) } else { None });
         let failed = matches!(log.last(), Some((_, Event::Failed { class, .. })) if class.failover() == (Next::Next { retry_same: true }));
         let step = match (machine.next((through.elapsed)(at)), last) {
-            (Step::Try { endpoint, first_token, resume, .. }, Some(Event::Tried { index, again: false, .. }))
+            (Step::Try { endpoint, first_token, patience, resume, .. }, Some(Event::Tried { index, again: false, .. }))
                 if through.stubborn && failed =>
             {
-                Step::Try { index, endpoint, first_token, again: true, resume }
+                Step::Try { index, endpoint, first_token, patience, again: true, resume }
             }
             (Step::Wait(_), _) if through.impatient => Step::GiveUp(GiveUp::Exhausted),
             (step, _) => step,

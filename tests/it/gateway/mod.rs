@@ -104,7 +104,7 @@ impl World {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let serving = serve(Gateway::new(owned, config), listener, 2).unwrap();
-                serving.run(async { drop(stopped.await) }, Duration::from_secs(20)).await
+                serving.run(async { drop(stopped.await) }, std::future::pending(), Duration::from_secs(20)).await
             })
         });
         Self { addr, servers: Vec::new(), log, folder, stop: Some(stop), thread: Some(thread) }
