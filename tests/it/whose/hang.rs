@@ -20,6 +20,7 @@ const LIMITS: Limits = Limits {
     first_token: Some(Duration::from_secs(20)),
     idle: Some(Duration::from_secs(7)),
     total: Some(Duration::from_secs(300)),
+    patience: None,
 };
 
 /// What a server does with a connection.
