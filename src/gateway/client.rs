@@ -95,7 +95,8 @@ impl Client {
     /// # Errors
     /// It has had its share of this minute.
     pub(super) fn take(&self, tokens: u64, now: Timestamp) -> Result<(), Problem> {
-        let locked = |bucket| Option::map(bucket, |one: &Mutex<Bucket>| one.lock().unwrap_or_else(PoisonError::into_inner));
+        let locked =
+            |bucket| Option::map(bucket, |one: &Mutex<Bucket>| one.lock().unwrap_or_else(PoisonError::into_inner));
         let (mut requests, mut left) = (locked(self.requests.as_ref()), locked(self.tokens.as_ref()));
         if let Some(bucket) = &mut requests {
             bucket.take(1, now).map_err(|wait| self.too_fast(bucket.most(), "requests", wait))?;

@@ -104,7 +104,8 @@ impl Asking {
         let wishes = Rc::new(Wishes::of(&gateway.config, client, options)?);
         let first = Next { model: model.to_owned(), at: "model".to_owned(), on: Vec::new() };
         if let Some(next) = wishes.chain.get(MODELS - 1) {
-            let message = format!("{}: {} models are named, and at most {MODELS} are asked", next.at, wishes.chain.len() + 1);
+            let message =
+                format!("{}: {} models are named, and at most {MODELS} are asked", next.at, wishes.chain.len() + 1);
             return Err(Problem::invalid(&message).fix("name fewer"));
         }
         let mut links: Vec<Link> = Vec::with_capacity(1 + wishes.chain.len());

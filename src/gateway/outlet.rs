@@ -43,7 +43,10 @@ impl Outlet {
         let silent = now + self.patience;
         let until = self.due.get().map_or(silent, |due| due.max(now + REST).min(silent));
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        stalled.as_mut().poll(context).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+        stalled
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
     }
 }
 

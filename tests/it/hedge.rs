@@ -148,7 +148,7 @@ async fn chat(servers: &[Server], case: Case) -> Told {
         idle: None,
         total: None,
         before: 0,
-            hold: case.hold,
+        hold: case.hold,
         group: [1; 16],
         // Nobody looks whether this machine is busy. It is, and then what was seen would not be learned from.
         source: Source::Gateway,

@@ -143,7 +143,7 @@ async fn chat_among(
         idle: Some(Duration::from_secs(30)),
         total: Some(Duration::from_secs(300)),
         before: 0,
-            hold: false,
+        hold: false,
         resume: false,
         group: [1; 16],
         day_cap: None,
