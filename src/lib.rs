@@ -48,6 +48,7 @@
 //! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
 //! | the file of an update, with the same tables; writing tables | `catalog/builtin/{stored,encode}.rs` |
 //! | a fetched list: its entries, which model an id means, laying it over, when it is refused | [`catalog::fresh`]: `fresh/{entry,names,merge,rules}.rs` |
+//! | a signed catalog: its file, its keys; what of it is taken over | [`catalog::release`]; `fresh/signed.rs` |
 //! | what differs between two catalogs | [`catalog::diff`] |
 //! | the user's TOML overlays | [`catalog::file`] |
 //! | what a typed model name means | [`catalog::resolve`] |
@@ -57,6 +58,7 @@
 //! | one attempt as seen; the decayed fold of many; what is shown of them | `observe/{mod,stats,measured}.rs` |
 //! | what an attempt's times say, and why they may say nothing | `observe/{rates,flags}.rs` |
 //! | how estimates learn and forget; when an endpoint is left alone; what is left of rate limits | `observe/{learning,breaker,headroom}.rs` |
+//! | what a clock that ran ahead has left behind | `observe/clock.rs` |
 //! | which attempts may be compared; what is left of old ones; what was spent | `observe/{stratum,hourly,ledger}.rs` |
 //! | which price sheet a cost was computed with | `catalog/price/version.rs` |
 //! | the budget of a day | `dispatch/budget.rs`, `store/sqlite/ledger.rs` |
@@ -104,6 +106,7 @@
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |
+//! | whom a user believes; whether a release is news; making one | `cli/config/published.rs`; `cli/catalog/{release,publish}.rs` |
 //! | how something looks | `cli/render/` |
 //! | what fits at the cursor; how a shell asks for it | `cli/complete/`; `completions/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
