@@ -115,7 +115,7 @@ fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Lock
             let fix = Some(format!("replace it with {}", name(&model)));
             return gone("model", String::new(), format!("it is called {} now", name(&model)), fix);
         }
-        Err(error) => return gone("model", String::new(), error.message.clone(), error.fix),
+        Err(error) => return gone("model", String::new(), error.message.clone(), Some(error.fix)),
     };
     let all = court.offers(&model);
     let Some(offer) = all.iter().find(|offer| offer.provider().as_str() == then.provider) else {

@@ -247,6 +247,7 @@ pub(super) fn write(path: &Path, catalog: &str, offers: &[Locked]) -> Result<(),
     let failed = |error: std::io::Error| {
         CliError::new(Exit::Config, "lock", format!("cannot write {}", path.display()))
             .fact("reason", settings::reason(&error))
+            .fix("--lock with a file in a folder that you may write to")
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -86,7 +86,7 @@ pub(super) fn print(
             "ttft_p90_ms" if tails => 5,
             _ => column.rank,
         };
-        if args.unit == Unit::PerMinute {
+        if args.unit == Some(Unit::PerMinute) {
             column.header = match column.name {
                 "decode_tps_p50" => "TOK/MIN",
                 "decode_tps" => "TOK/MIN OF EACH",
@@ -218,18 +218,18 @@ fn figure(value: Option<f64>, places: usize) -> Cell {
 }
 
 /// A speed for people in the unit that they asked for; programs read tokens per second, as the field's name says.
-fn in_unit(unit: Unit, cell: Cell, speed: Option<f64>) -> Cell {
+fn in_unit(unit: Option<Unit>, cell: Cell, speed: Option<f64>) -> Cell {
     match (unit, speed) {
-        (Unit::PerMinute, Some(speed)) => cell.told(format!("{:.0}", speed * 60.0)),
+        (Some(Unit::PerMinute), Some(speed)) => cell.told(format!("{:.0}", speed * 60.0)),
         _ => cell,
     }
 }
 
-fn each_speed(unit: Unit, speeds: &[f64]) -> Cell {
+fn each_speed(unit: Option<Unit>, speeds: &[f64]) -> Cell {
     if speeds.is_empty() {
         return Cell::Unknown;
     }
-    let factor = if unit == Unit::PerMinute { 60.0 } else { 1.0 };
+    let factor = if unit == Some(Unit::PerMinute) { 60.0 } else { 1.0 };
     let words: Vec<String> = speeds.iter().map(|speed| format!("{:.0}", speed * factor)).collect();
     Cell::List(speeds.iter().map(|speed| Cell::Figure(*speed, 1)).collect()).told(words.join(" "))
 }

@@ -8,10 +8,16 @@ use super::super::error::CliError;
 /// The bytes of a file that the user named.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the files that the user names")]
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
-    std::fs::read(path).map_err(|error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
-        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
-    })
+    std::fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+    let (exit, fix) = match error.kind() {
+        std::io::ErrorKind::NotFound => (Exit::NotFound, "give the path of a file that is there"),
+        std::io::ErrorKind::IsADirectory => (Exit::Config, "give the path of a file in it"),
+        _ => (Exit::Config, "make it readable to you"),
+    };
+    CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(error)).fix(fix)
 }
 
 /// The bytes of a regular file of at most so many; a pipe or a device could be waited for without end.
@@ -19,15 +25,12 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
 /// # Errors
 /// There is none, it is something else, it is too large, or it cannot be read.
 pub(crate) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
-    let failed = |error: std::io::Error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
-        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
-    };
+    let failed = |error: std::io::Error| unreadable(path, &error);
     let about = std::fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
         let kind = if about.is_dir() { "a folder" } else { "a pipe or a device" };
-        let error = CliError::usage(format!("{} is {kind}, not a file", path.display()));
-        return Err(if about.is_dir() { error } else { error.fix("pipe it into stdin, as -a -") });
+        let fix = if about.is_dir() { "give the path of a file in it" } else { "pipe it into stdin, as -a -" };
+        return Err(CliError::usage(format!("{} is {kind}, not a file", path.display())).fix(fix));
     }
     // One byte more than is allowed tells a file that is too large, or grows.
     let mut bytes = Vec::new();
@@ -51,10 +54,11 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
     let about = std::fs::metadata(path);
     let is_ours = ["/dev/", "/proc/"].into_iter().any(|folder| path.starts_with(folder));
     if !is_ours && about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
-        return Err(CliError::usage(format!("{} is a pipe or a device, not a file", path.display())));
+        return Err(CliError::usage(format!("{} is a pipe or a device, not a file", path.display()))
+            .fix("give a plain file, or <(command)"));
     }
     String::from_utf8(read_file(path)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display()))
+        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display())).fix("iconv -t UTF-8 makes it so")
     })
 }
