@@ -283,13 +283,13 @@ mod tests {
 
     #[test]
     fn people_choose_the_unit_and_programs_read_tokens_per_second() {
-        let cell = in_unit(Unit::PerMinute, figure(Some(74.96), 1), Some(74.96));
+        let cell = in_unit(Some(Unit::PerMinute), figure(Some(74.96), 1), Some(74.96));
         assert_eq!(
             (Column::new("", "", "", Show::Number, 0).human(&cell).as_str(), cell.bare().as_str()),
             ("4498", "75.0")
         );
-        assert_eq!(each_speed(Unit::PerMinute, &[74.96, 60.0]).bare(), "75.0,60.0");
-        assert_eq!(in_unit(Unit::PerMinute, Cell::Unknown, None), Cell::Unknown);
+        assert_eq!(each_speed(Some(Unit::PerMinute), &[74.96, 60.0]).bare(), "75.0,60.0");
+        assert_eq!(in_unit(Some(Unit::PerMinute), Cell::Unknown, None), Cell::Unknown);
     }
 
     #[test]
