@@ -88,6 +88,8 @@ impl Place<'_> {
             (_, "MODEL" | "M,M" | "MODEL,MODEL" | "MODEL|PROMPT") => {
                 models(&catalog(), typed).into_iter().chain(aliases()).collect()
             }
+            ("before" | "after", _) if typed.contains(['.', '/']) => return None,
+            ("before" | "after", _) => plain(&["embedded", "current", "previous"]),
             ("key", _) => SETTINGS.iter().map(|setting| owned((setting.key, ""))).collect(),
             _ => Vec::new(),
         })
@@ -223,7 +225,7 @@ mod tests {
             let fits = by_beginning
                 .entry(beginning.clone())
                 .or_insert_with(|| models(&catalog, &beginning).into_iter().map(|(word, _)| word).collect());
-            assert!(fits.contains(&name), "{name}");
+            assert!(fits.contains(&name) && super::super::is_one_word(&name), "{name}");
         }
         assert!(count > 5_000 && broken > 400, "{count} {broken}");
     }

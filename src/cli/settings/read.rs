@@ -11,13 +11,19 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
     std::fs::read(path).map_err(|error| unreadable(path, &error))
 }
 
+/// A file cannot be read, or there is none.
 fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
     let (exit, fix) = match error.kind() {
         std::io::ErrorKind::NotFound => (Exit::NotFound, "give the path of a file that is there"),
         std::io::ErrorKind::IsADirectory => (Exit::Config, "give the path of a file in it"),
         _ => (Exit::Config, "make it readable to you"),
     };
-    CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(error)).fix(fix)
+    let told = |name: &str| CliError::new(exit, "file", format!("cannot read {name}")).fact("reason", reason(error));
+    match path.to_str() {
+        Some("") => told("\"\"").fix("name a file"),
+        Some("-") => told("-").fix("/dev/stdin is standard input, ./- a file of that name"),
+        _ => told(&path.display().to_string()).fix(fix),
+    }
 }
 
 /// The bytes of a regular file of at most so many; a pipe or a device could be waited for without end.
