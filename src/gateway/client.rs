@@ -10,10 +10,10 @@ use super::guard::Token;
 use super::limit::Bucket;
 use super::problem::Problem;
 use crate::catalog::{ModelId, ProviderId};
-use crate::dispatch::{ChatReport, Purse};
+use crate::dispatch::{AttemptReport, ChatReport, Purse};
 use crate::observe::ErrorClass;
 use crate::store::ObservationStore;
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 
 /// What one client may do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,6 +69,11 @@ impl Client {
         self.allowance.day_usd.is_some() || self.allowance.month_usd.is_some()
     }
 
+    /// Whether there is a model or a provider that it may not ask.
+    pub(super) const fn is_narrowed(&self) -> bool {
+        !self.allowance.models.is_empty() || !self.allowance.providers.is_empty()
+    }
+
     /// Its budgets.
     pub(super) fn purses(&self) -> Vec<Purse> {
         let Allowance { day_usd, month_usd, .. } = self.allowance;
@@ -98,7 +103,10 @@ impl Client {
     /// It has had its share of this minute.
     pub(super) fn take(&self, tokens: u64, store: &dyn ObservationStore, now: Timestamp) -> Result<(), Problem> {
         self.take_one(store, now)?;
-        self.take_of(&self.tokens, "tokens", tokens, (store, now))
+        self.take_of(&self.tokens, "tokens", tokens, (store, now)).inspect_err(|_| {
+            // What is not sent is no request of the minute.
+            self.correct(&self.requests, "requests", (1, 0), store);
+        })
     }
 
     /// Takes one of the requests of a minute, and none of its tokens.
@@ -130,6 +138,22 @@ impl Client {
         }
     }
 
+    /// So much was taken, and so much was used, of this gateway's own and of what all have.
+    fn correct(
+        &self,
+        bucket: &Option<Mutex<Bucket>>,
+        what: &str,
+        (taken, used): (u64, u64),
+        store: &dyn ObservationStore,
+    ) {
+        let Some(bucket) = bucket else { return };
+        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.correct(taken, used);
+        let count = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+        let (most, more) = (bucket.most().unsigned_abs(), count(used).saturating_sub(count(taken)));
+        store.owe_minute(&self.shared(what), most, more);
+    }
+
     /// The name of a limit among gateways.
     fn shared(&self, what: &str) -> String {
         format!("{}:{what}", self.name)
@@ -150,17 +174,10 @@ impl Client {
 
     /// A chat that was expected to take so many tokens has ended.
     pub(super) fn ended(&self, expected: u64, report: &ChatReport, store: &dyn ObservationStore) {
-        let used = report.attempts.iter().filter_map(|attempt| attempt.outcome.usage.as_ref());
-        let used: Vec<u64> = used
-            .map(|usage| usage.input.unwrap_or_default().count() + usage.output.unwrap_or_default().count())
-            .collect();
-        // Where nobody has said what was used, what was expected stands, unless nobody was asked.
-        if let Some(bucket) = self.tokens.as_ref().filter(|_| !used.is_empty() || report.attempts.is_empty()) {
-            let (used, mut bucket) = (used.iter().sum::<u64>(), bucket.lock().unwrap_or_else(PoisonError::into_inner));
-            bucket.correct(expected, used);
-            let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-            let more = count(used).saturating_sub(count(expected));
-            store.owe_minute(&self.shared("tokens"), bucket.most().unsigned_abs(), more);
-        }
+        let taken: Vec<Option<Tokens>> = report.attempts.iter().map(AttemptReport::taken).collect();
+        let known: u64 = taken.iter().flatten().map(|taken| taken.count()).sum();
+        // Where nobody knows what an attempt took, what was expected stands.
+        let used = if taken.contains(&None) { known.max(expected) } else { known };
+        self.correct(&self.tokens, "tokens", (expected, used), store);
     }
 }

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use serde_json::Value;
@@ -15,8 +16,9 @@ use super::codec::Ended;
 use super::decided::Decided;
 use super::flights::Flight;
 use super::problem;
+use super::served::Served;
 use crate::catalog::{EndpointId, Origin};
-use crate::chat::ChatEvent;
+use crate::chat::{ChatEvent, Native};
 use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer, Seam};
 use crate::routing::Kept;
 
@@ -33,6 +35,8 @@ pub(super) enum Said {
 #[derive(Debug, Default)]
 struct Told {
     events: RefCell<VecDeque<Said>>,
+    /// Whether any of it was taken.
+    taken: Cell<bool>,
     attempts: Cell<usize>,
     /// Who is asked now.
     trying: RefCell<Option<EndpointId>>,
@@ -88,8 +92,8 @@ impl Observer for Teller {
     }
 }
 
-/// A chat that somebody still has to see to its end.
-pub(super) type Orphan = Pin<Box<dyn Future<Output = ChatReport>>>;
+/// A chat that somebody still has to see to its end, so that it is noted as it ended.
+pub(super) type Orphan = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A chat under way.
 pub(super) struct Run {
@@ -99,9 +103,11 @@ pub(super) struct Run {
     moved: bool,
     told: Rc<Told>,
     /// `None` once it has ended.
-    chat: Option<Orphan>,
+    chat: Option<Pin<Box<dyn Future<Output = ChatReport>>>>,
     stop: watch::Sender<bool>,
     orphans: mpsc::UnboundedSender<Orphan>,
+    /// What is noted of its request; `None` once somebody else sees to that.
+    served: Option<Served>,
 }
 
 impl std::fmt::Debug for Run {
@@ -112,32 +118,44 @@ impl std::fmt::Debug for Run {
 
 impl Run {
     /// Begins; nothing happens before it is polled.
-    pub(super) fn start(worker: &Rc<Worker>, decided: Decided) -> Self {
+    pub(super) fn start(worker: &Rc<Worker>, decided: Decided, mut served: Served) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (decided, told) = (Rc::new(decided), Rc::new(Told::default()));
+        served.begun(&decided);
         let chat = chat(Rc::clone(worker), Rc::clone(&decided), Rc::clone(&told), stopped);
-        Self { decided, moved: false, told, chat: Some(Box::pin(chat)), stop, orphans: worker.orphans.clone() }
+        let (chat, served, orphans) = (Some(Box::pin(chat) as Pin<Box<_>>), Some(served), worker.orphans.clone());
+        Self { decided, moved: false, told, chat, stop, orphans, served }
     }
 
-    /// Goes on; the report where it has ended. Is not to be called after that.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<ChatReport> {
+    /// The status that is sent.
+    pub(super) fn status(&mut self, status: http::StatusCode) {
+        if let Some(served) = &mut self.served {
+            served.status(status);
+        }
+    }
+
+    /// Goes on; the report where it has ended, which is noted. Is not to be called after that.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Arc<ChatReport>> {
         let Some(chat) = &mut self.chat else { return Poll::Pending };
         let polled = chat.as_mut().poll(context);
         if let Some(decided) = self.told.moved.take() {
             (self.decided, self.moved) = (decided, true);
         }
-        let report = std::task::ready!(polled);
+        let report = Arc::new(std::task::ready!(polled));
         self.chat = None;
+        if let Some(served) = &mut self.served {
+            served.chat(&self.decided, &report);
+        }
         Poll::Ready(report)
     }
 
     /// Goes on until it has ended.
-    pub(super) async fn ended(&mut self) -> ChatReport {
+    pub(super) async fn ended(&mut self) -> Arc<ChatReport> {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
     /// Goes on until something of the answer is there, or it has ended without.
-    pub(super) async fn begun(&mut self) -> Option<ChatReport> {
+    pub(super) async fn begun(&mut self) -> Option<Arc<ChatReport>> {
         std::future::poll_fn(|context| match self.poll(context) {
             Poll::Ready(report) => Poll::Ready(Some(report)),
             Poll::Pending if self.has_events() => Poll::Ready(None),
@@ -158,7 +176,9 @@ impl Run {
 
     /// What of the answer nobody has taken yet.
     pub(super) fn take(&self) -> VecDeque<Said> {
-        std::mem::take(&mut *self.told.events.borrow_mut())
+        let events = std::mem::take(&mut *self.told.events.borrow_mut());
+        self.told.taken.set(self.told.taken.get() || !events.is_empty());
+        events
     }
 
     /// How often somebody was asked so far, and who is asked now.
@@ -176,21 +196,27 @@ impl Run {
     fn dropped(&self, endpoint: &EndpointId) -> Vec<String> {
         let told = self.told.dropped.borrow();
         let hints = told.iter().rev().find(|(id, _)| id == endpoint).map(|(_, hints)| hints.as_slice());
-        let protocol = self.decided.reaches.iter().find(|reach| reach.endpoint.id == *endpoint);
-        let protocol = protocol.and_then(|reach| reach.protocol);
-        let native = self.decided.request.native.iter();
-        let foreign = native.filter(|native| !protocol.is_some_and(|protocol| native.is_of(protocol)));
-        hints.unwrap_or_default().iter().copied().chain(foreign.map(|native| native.name)).map(str::to_owned).collect()
+        let reach = self.decided.reaches.iter().find(|reach| reach.endpoint.id == *endpoint);
+        let request = &self.decided.request;
+        let is_told =
+            |native: &&Native| reach.and_then(|reach| reach.protocol).is_some_and(|spoken| native.is_of(spoken));
+        let foreign = request.native.iter().filter(|native| !is_told(native)).map(|native| native.name);
+        let untold = reach.map_or_else(Vec::new, |reach| reach.untold(request));
+        hints.unwrap_or_default().iter().copied().chain(foreign).chain(untold).map(str::to_owned).collect()
     }
 }
 
 impl Drop for Run {
-    /// A client went away: the attempt is stopped, and recorded.
+    /// A client went away: the attempt is stopped, recorded, and noted with what it came to.
     fn drop(&mut self) {
-        if let Some(chat) = self.chat.take() {
-            let _ = self.stop.send(true);
-            let _ = self.orphans.send(chat);
-        }
+        let (Some(chat), Some(mut served)) = (self.chat.take(), self.served.take()) else { return };
+        let _ = self.stop.send(true);
+        let (told, decided) = (Rc::clone(&self.told), Rc::clone(&self.decided));
+        let orphan = async move {
+            let report = Arc::new(chat.await);
+            served.chat(&told.moved.take().unwrap_or(decided), &report);
+        };
+        let _ = self.orphans.send(Box::pin(orphan));
     }
 }
 
@@ -204,7 +230,7 @@ async fn chat(
     loop {
         let report = one(&worker, &decided, &told, stopped.clone()).await;
         let silent = !told.events.borrow().iter().any(|said| matches!(said, Said::Event(ChatEvent::Text(_))));
-        let held = !decided.request.stream;
+        let held = !decided.request.stream || !told.taken.get();
         let over = *stopped.borrow() || decided.is_out_of_time(&report);
         let class = report.ended_in(held, silent && held).filter(|_| !over);
         let next = class.and_then(|class| decided.next(&worker.gateway, class, Some(&report)));
@@ -227,8 +253,11 @@ async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch
     let plan = decided.plan(&worker.gateway);
     let report = dispatcher.chat(&plan, worker.line.wire(), stopped, &mut teller).await;
     let client = || decided.wishes.client.as_ref().map(|client| client.name.clone());
-    let kept =
-        decided.input.take().map(|input| Kept { client: client(), ..Kept::new(decided.id, input, &decided.decision) });
+    let kept = decided.input.take().map(|input| Kept {
+        client: client(),
+        after: decided.after,
+        ..Kept::new(decided.id, input, &decided.decision)
+    });
     if let Some(Err(error)) = kept.map(|kept| dispatcher.store.keep_decision(&kept)) {
         teller.notice(Notice::NotKept(error.to_string()));
     }
@@ -239,9 +268,6 @@ async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch
 pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, metadata: bool) -> Ended {
     let decided = &run.decided;
     let provider = answered.endpoint.provider.clone();
-    let total = report.total();
-    // Of one request all is known that was reported, of several what can be added up.
-    let whole = report.seams.is_empty();
     Ended {
         id: decided.hex(),
         created: decided.created(),
@@ -249,8 +275,9 @@ pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, me
         maker: answered.protocol.map(|protocol| Origin { provider: provider.clone(), protocol }),
         provider: provider.as_str().to_owned(),
         finish: answered.outcome.finish.clone(),
-        usage: if whole { answered.outcome.usage.clone() } else { total.usage },
-        cost: if whole { answered.charged() } else { total.cost.map(|(cost, _)| cost) },
+        // Of one request all is known that was reported, of several what can be added up.
+        usage: if report.seams.is_empty() { answered.outcome.usage.clone() } else { report.total().usage },
+        cost: report.cost(),
         dropped: run.dropped(&answered.endpoint),
         metadata: metadata.then(|| routing(decided, report)),
     }

@@ -66,6 +66,8 @@ pub(super) struct Wishes {
     pub resume: bool,
     /// Whether a second provider is asked beside a slow one.
     pub hedge: bool,
+    /// Whether those are the gateway's own, and not the request's.
+    pub falls_back_by_itself: bool,
     /// Whether the cheapest of all models, as this request is decided, goes first.
     pub cheapest: bool,
     /// What is not done, though it was asked for.
@@ -130,7 +132,8 @@ impl Wishes {
         };
         let asked = options.special.into_iter().chain(options.chain.get().cloned().unwrap_or_default());
         let mut chain: Vec<Next> = asked.collect();
-        if chain.is_empty() && options.chain.get().is_none() {
+        let falls_back_by_itself = chain.is_empty() && options.chain.get().is_none();
+        if falls_back_by_itself {
             chain.extend(own());
         }
         let mut warnings = options.warnings;
@@ -153,6 +156,7 @@ impl Wishes {
             chain: if options.no_chain { Vec::new() } else { chain },
             resume,
             hedge,
+            falls_back_by_itself,
             cheapest: options.cheapest,
             warnings,
             client: client.cloned(),

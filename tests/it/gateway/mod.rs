@@ -1,19 +1,24 @@
 //! The gateway over real HTTP: in this process before scripted providers, and as the command before simulated ones.
 
 mod asked;
+mod cached;
+mod carried;
 mod chat;
 mod command;
 mod dialects;
+mod ended;
 mod fallback;
 mod law;
 mod lookups;
 mod messages;
 mod outage;
 mod pressure;
+mod reasoning;
 mod renew;
 mod responses;
 mod sdk;
 mod shared;
+mod signed;
 mod soak;
 mod stream;
 mod through;
@@ -57,6 +62,7 @@ struct World {
     log: Arc<Mutex<Vec<Value>>>,
     folder: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
+    hurry: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<bool>>,
 }
 
@@ -89,21 +95,38 @@ impl World {
 
     /// Before providers at these addresses, each with the model that it serves.
     fn at(places: Vec<(String, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
-        Self::knowing(places, protocol, "", change)
+        Self::of(serving(places, protocol), change)
     }
 
     /// The same, and this is said of each provider.
     fn knowing(places: Vec<(String, &str)>, protocol: &str, known: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let count = places.len();
-        let known: String = NAMES.iter().take(count).map(|name| format!("[provider.{name}]\n{known}\n")).collect();
-        let known = Overlay::parse("known.toml", &known).unwrap();
-        let overlay = serving(places, protocol);
-        let overlay = Overlay::parse("private.toml", &overlay).unwrap();
+        let names = NAMES.iter().take(places.len());
+        let known: String = names.map(|name| format!("[provider.{name}]\n{known}\n")).collect();
+        Self::laid(&[serving(places, protocol), known], change)
+    }
+
+    /// Before providers of another protocol, of which more is known than usually.
+    fn priced(servers: Vec<Server>, protocol: &str, more: impl FnOnce(String) -> String) -> Self {
+        let places: Vec<(String, &str)> = servers.iter().map(|server| (server.base_url(), "tiny")).collect();
+        let mut world = Self::of(more(serving(places, protocol)), |_| {});
+        world.servers = servers;
+        world
+    }
+
+    /// Before the providers of an overlay.
+    fn of(overlay: String, change: impl FnOnce(&mut Config)) -> Self {
+        Self::laid(&[overlay], change)
+    }
+
+    /// Before the providers of several, one over the other.
+    fn laid(overlays: &[String], change: impl FnOnce(&mut Config)) -> Self {
+        let read = |(at, text): (usize, &String)| Overlay::parse(&format!("private-{at}.toml"), text).unwrap();
+        let overlays = overlays.iter().enumerate().map(read).collect();
         let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
         let owned = Owned {
             retries: Arc::default(),
-            catalog: Catalog::builtin().with_overlays(vec![overlay, known]).unwrap(),
+            catalog: Catalog::builtin().with_overlays(overlays).unwrap(),
             store: Arc::new(Behind::open(&folder.path().join("obs.db"), Box::new(|_| {})).unwrap().0),
             keys: Keyring { vars: Vars::new(NAMES.iter().map(key)), ..Keyring::default() },
             now,
@@ -118,15 +141,20 @@ impl World {
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
+        let ((stop, stopped), (hurry, hurried)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let serving = serve(Gateway::new(owned, config), listener, 2).unwrap();
-                serving.run(async { drop(stopped.await) }, Duration::from_secs(20)).await
+                let hurried = async {
+                    if hurried.await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                serving.run(async { drop(stopped.await) }, hurried, Duration::from_secs(20)).await
             })
         });
-        Self { addr, servers: Vec::new(), log, folder, stop: Some(stop), thread: Some(thread) }
+        Self { addr, servers: Vec::new(), log, folder, stop: Some(stop), hurry: Some(hurry), thread: Some(thread) }
     }
 
     /// Asks for a chat.
@@ -164,6 +192,18 @@ impl World {
     fn end(mut self) -> (Vec<Observation>, Vec<Value>) {
         drop(self.stop.take());
         assert!(self.thread.take().unwrap().join().unwrap(), "it was drained");
+        self.seen()
+    }
+
+    /// The same, without waiting for what is under way.
+    fn hurry(mut self) -> (Vec<Observation>, Vec<Value>) {
+        drop(self.stop.take());
+        self.hurry.take().unwrap().send(()).unwrap();
+        assert!(!self.thread.take().unwrap().join().unwrap(), "something was left");
+        self.seen()
+    }
+
+    fn seen(&self) -> (Vec<Observation>, Vec<Value>) {
         let store = Sqlite::open_existing(&self.folder.path().join("obs.db")).unwrap().unwrap();
         let attempts = store.attempts(jiff::Timestamp::MIN, jiff::Timestamp::MAX).unwrap();
         (attempts, std::mem::take(&mut *self.log.lock().unwrap()))
