@@ -141,8 +141,10 @@ impl Listing {
 
 impl Refusal {
     fn new(what: &str, why: impl Into<String>) -> Self {
-        let shown: String = what.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect();
-        let cut = if shown.len() < what.len() && what.chars().count() > 80 { "..." } else { "" };
-        Self { what: shown + cut, why: why.into() }
+        let shown = |text: &str, most: usize| {
+            let cut = if text.chars().count() > most { "..." } else { "" };
+            text.chars().take(most).map(|c| if checks::is_hidden(c) { '?' } else { c }).chain(cut.chars()).collect()
+        };
+        Self { what: shown(what, 80), why: shown(&why.into(), 200) }
     }
 }

@@ -39,13 +39,12 @@ impl Taken {
 /// The provider, and what of its record is not taken.
 pub(super) fn new(id: &str, record: &Value, taken: &Taken) -> (Provider, Vec<String>) {
     let text = |key: &str| record.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let plain = |text: &str| text.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
     let mut left_out = Vec::new();
     let stated = record.get("env").and_then(Value::as_array);
     let stated: Vec<&str> = stated.into_iter().flatten().filter_map(Value::as_str).collect();
     let (own, foreign): (Vec<&str>, Vec<&str>) = stated.into_iter().partition(|name| taken.is_own(name, id));
     if !foreign.is_empty() {
-        let names: Vec<String> = foreign.iter().map(|name| plain(name)).collect();
+        let names: Vec<String> = foreign.iter().map(|name| checks::shown_name(name)).collect();
         left_out.push(format!("may not ask for {}: an overlay can name its key_env", names.join(", ")));
     }
     let keys: Vec<String> = own.iter().filter(|name| is_key(name)).map(|name| (*name).to_owned()).collect();
@@ -64,13 +63,13 @@ pub(super) fn new(id: &str, record: &Value, taken: &Taken) -> (Provider, Vec<Str
     let env = if keys.is_empty() { BTreeMap::new() } else { BTreeMap::from([("key".to_owned(), keys)]) };
     let provider = Provider {
         id: ProviderId::new(id),
-        name: text("name").map_or_else(|| id.to_owned(), plain),
+        name: text("name").map_or_else(|| id.to_owned(), checks::shown_name),
         kind: ProviderKind::guessed(id),
         protocols,
         env,
         headers: BTreeMap::new(),
         models_url: None,
-        doc: text("doc").filter(|doc| checks::base_url(doc).is_ok()).map(plain),
+        doc: text("doc").filter(|doc| checks::base_url(doc).is_ok()).map(checks::shown_name),
         output_limit: OutputLimitField::MaxTokens,
         hides_reasoning: false,
         tiers_inclusive: false,

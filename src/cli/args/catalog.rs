@@ -86,9 +86,13 @@ pub struct CatalogDiff {
 
 /// `openmux catalog rollback`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples\n  \
+#[command(
+    after_help = "Goes back to what was in use before the last update: an earlier one, or the one in the program. The two\n\
+    change places, so that a second rollback is back at the update. One that cannot be read is not gone back to.\n\n\
+    Examples\n  \
     openmux catalog rollback\n  \
-    openmux catalog rollback --embedded")]
+    openmux catalog rollback --embedded"
+)]
 pub struct CatalogRollback {
     /// To the one in the program; also forgets the one before.
     #[arg(long)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::changes;
 use super::fetch::{Got, Source};
-use super::files::Files;
+use super::files::{Files, Keep};
 use crate::catalog::diff::{Change, changes as compare};
 use crate::catalog::fresh::{Listing, Refusal, Rule, Tripped, merge, tripped};
 use crate::catalog::{About, Catalog, Stored};
@@ -76,7 +76,7 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         Got::Unchanged(made) => {
             if let (Some(stored), false) = (same, args.dry_run) {
                 let (date, fetched) = (day(made, now), now.to_string());
-                files.replace(&stored.with_about(&About { date, fetched, ..stored.about().clone() }), false)?;
+                files.replace(&stored.with_about(&About { date, fetched, ..stored.about().clone() }), Keep::Nothing)?;
             }
             let after = if args.dry_run { before.clone() } else { settings.tables() };
             return Ok(Done { outcome: "newest", before, after, changes: Vec::new(), refused: Vec::new() });
@@ -109,7 +109,9 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     })?;
     let changes = compare(&before, &after);
     if !args.dry_run {
-        files.replace(&text, !changes.is_empty())?;
+        // A file that cannot be used is nothing to go back to.
+        let usable = stored.is_some() || !files.current.exists();
+        files.replace(&text, if usable && !changes.is_empty() { Keep::Current } else { Keep::Nothing })?;
     }
     let outcome = match (args.dry_run, changes.is_empty()) {
         (true, _) => "dry_run",

@@ -211,13 +211,10 @@ fn there_is_a_way_back() {
     --- stderr
     ");
     assert_eq!(held(&home), lists[0]);
-    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback"]).run()), @r"
-    exit: 0
-    --- stdout
-    Catalog TODAY -> 2026-11-24 (the one in the program)
-
-    --- stderr
-    ");
+    // A step that is run twice loses nothing: the two change places.
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), lists[1]);
+    assert_eq!(home.openmux(["catalog", "rollback", "--embedded"]).run().code, Some(0));
     assert_eq!(held(&home), None);
     insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback", "-o", "json"]).run()), @r#"
     exit: 0
@@ -227,8 +224,46 @@ fn there_is_a_way_back() {
     --- stderr
     "#);
     let (home, _server) = updated();
-    assert_eq!(home.openmux(["catalog", "rollback", "--embedded"]).run().code, Some(0));
+    let first = held(&home);
+    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback"]).run()), @r"
+    exit: 0
+    --- stdout
+    Catalog TODAY -> 2026-11-24 (the one in the program)
+
+    --- stderr
+    ");
     assert_eq!(held(&home), None);
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), first, "before the first update the one in the program was in use");
+    // What was in use before an update is what a rollback goes back to, whatever was there earlier.
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(update(&home, &Server::start(vec![answer(&moved())]), &[]).run().code, Some(0));
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), None);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_gone_back_to() {
+    let (home, _server) = updated();
+    let good = held(&home);
+    home.write("cache/catalog.previous.txt", "junk");
+    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback"]).run()), @r"
+    exit: 5
+    --- stdout
+
+    --- stderr
+    error: $TMP/cache/catalog.previous.txt cannot be used: it is not one
+    of openmux's
+      fix:  openmux catalog rollback --embedded
+    ");
+    assert_eq!(held(&home), good);
+    // Nor is it kept as what was before.
+    let server = Server::start(vec![answer(&list()), answer(&moved())]);
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+    home.write("cache/catalog.txt", "junk");
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), good, "the last that was good");
 }
 
 #[test]
