@@ -85,7 +85,7 @@
 //! | where a value is from | `cli/config/{origin,shown}.rs` |
 //! | signs of a cloud's credentials | `cli/clouds.rs` |
 //! | what is asked to check a provider without spending, and what its answer means | `upstream/check.rs` |
-//! | which endpoints are weighed, executing a decision, asking whether providers answer | `dispatch/{reach,chat,check}.rs` |
+//! | which endpoints are weighed, making an attempt ready, executing a decision, asking whether providers answer | `dispatch/{reach,ready,chat,check}.rs` |
 //! | what every decision about a chat begins with; going on to another model | `dispatch/{turn,fallback}.rs` |
 //! | going on with an answer that broke off: who can, the seam | `dispatch/resume.rs`; [`catalog::Prefill`] |
 //! | what such a process owns, and what each of its threads does | `dispatch/owned.rs` |

@@ -181,11 +181,10 @@ fn share(
     store: Box<dyn ObservationStore>,
     address: Address,
 ) -> Result<Box<dyn ObservationStore>, CliError> {
-    let (quiet, style) = (settings.quiet, settings.err);
+    let say = settings::talk(settings);
     let say = move |told: &Told| match told {
-        _ if quiet => {}
-        Told::Together(text) => out::talk(&format!("{}\n", style.dim(&format!("note: {text}")))),
-        Told::Alone(text) => out::talk(&format!("{} {text}\n", style.yellow("warning:"))),
+        Told::Together(text) => say(false, text),
+        Told::Alone(text) => say(true, text),
     };
     let setup = Setup { address, process: group(), now: settings::now, say: Box::new(say) };
     let failed = |error: crate::store::StoreError| CliError::new(Exit::Config, "store", error.to_string());

@@ -29,6 +29,7 @@ use crate::units::Usd;
 use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
 pub(crate) use read::{read_file, read_regular, read_text, reason};
+pub(crate) use stores::talk;
 
 /// The formats of a list.
 pub(crate) const LIST_FORMATS: [&str; 8] = ["table", "wide", "json", "jsonl", "csv", "tsv", "md", "ids"];

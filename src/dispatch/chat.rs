@@ -9,21 +9,20 @@ use tokio::time::{Instant, sleep};
 
 use super::doubt::{Doubts, is_hopeless};
 use super::hedge::{Chain, Ready};
+use super::ready::{Common, forecast};
 use super::resume::{Teller, could_go_on, is_break};
 use super::{
-    AttemptReport, ChatReport, Dispatcher, Forecast, Marks, Obstacle, Once, OverBudget, Purse, Reach, Recording, Seam,
-    Talk, route_request, softened,
+    AttemptReport, ChatReport, Dispatcher, Forecast, Obstacle, Once, OverBudget, Purse, Reach, Recording, Seam, Talk,
+    route_request,
 };
 use crate::catalog::EndpointId;
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{ErrorClass, Source};
-use crate::routing::{
-    Candidate, Decision, Failover, GiveUp, Hedge, Limits as RouteLimits, RetryBudget, Step, TermKind,
-};
-use crate::units::{Tokens, Usd};
+use crate::routing::{Candidate, Decision, Failover, GiveUp, Hedge, Limits as RouteLimits, RetryBudget, Step};
+use crate::units::Usd;
 use crate::upstream::Adaptation;
 use crate::upstream::auth::Signer;
-use crate::upstream::exchange::{Limit, Limits};
+use crate::upstream::exchange::Limit;
 use crate::upstream::transport::Transport;
 
 /// No trial after a cool-down keeps others away for longer than this.
@@ -201,21 +200,9 @@ impl Dispatcher<'_> {
         observer: &mut dyn Observer,
     ) -> ChatReport {
         let began = Instant::now();
-        let lenient = plan.decision.request.constraints.lenient;
-        let softer: Vec<_> = plan
-            .reaches
-            .iter()
-            .filter(|_| lenient)
-            .map(|reach| {
-                let (request, hints) = softened(reach, plan.request);
-                (&reach.endpoint.id, request, hints)
-            })
-            .collect();
-        let reach_of = |id: &EndpointId| plan.reaches.iter().find(|reach| reach.endpoint.id == *id);
-        let asked =
-            |id: &EndpointId| softer.iter().find(|(soft, ..)| *soft == id).map_or(plan.request, |(_, soft, _)| soft);
+        let common = Common::new(plan, wire, began);
         let could_resume =
-            |id: &EndpointId| plan.resume && reach_of(id).is_some_and(|reach| could_go_on(reach, asked(id)));
+            |id: &EndpointId| plan.resume && common.reach(id).is_some_and(|reach| could_go_on(reach, common.asked(id)));
         let mut failover = Failover::new(plan.decision, plan.route_limits).resuming(could_resume);
         let mut teller = Teller::new(observer, plan.resume, plan.resume && plan.hold);
         let mut obstacle = Obstacle::Closed;
@@ -245,9 +232,8 @@ impl Dispatcher<'_> {
                     if !plan.may_go_on(attempts.len(), (self.now)()) {
                         break Some(GiveUp::Storm);
                     }
-                    let Some(reach) = reach_of(&endpoint) else { break Some(GiveUp::Exhausted) };
-                    let request = asked(&endpoint);
-                    let resumed = resume.then(|| teller.request(request));
+                    let Some(reach) = common.reach(&endpoint) else { break Some(GiveUp::Exhausted) };
+                    let resumed = resume.then(|| teller.request(common.asked(&endpoint)));
                     let forecast = match &resumed {
                         None => forecast(plan.decision, &endpoint),
                         Some(request) => match forecast_again(plan, reach, request, &attempts) {
@@ -280,33 +266,17 @@ impl Dispatcher<'_> {
                         }
                     }
                     waited = Duration::ZERO;
-                    let limits = Limits {
-                        // An answer that is not streamed has no first token to wait for.
-                        first_token: first_token.filter(|_| plan.request.stream),
-                        idle: plan.idle.filter(|_| plan.request.stream),
-                        total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
-                    };
-                    let soft = softer.iter().find(|(id, ..)| **id == endpoint);
-                    if let Some((.., hints)) = soft.filter(|(.., hints)| !hints.is_empty()) {
-                        teller.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
-                    }
-                    let hold = plan.hold && !plan.resume;
-                    let warm = plan.decision.request.warm_at(&endpoint);
-                    let warm = (warm > Tokens::ZERO).then_some(warm);
-                    let (group, source, marks) =
-                        (plan.group, plan.source, Marks { warm, forecast, ..Marks::default() });
-                    let once = Once { request, reach, wire, limits, hold, group, source, marks };
+                    let once = common.once(reach, first_token, forecast, &mut teller);
                     let chain = Chain {
                         failover: &mut failover,
                         attempts: &mut attempts,
                         doubts: &mut doubts,
-                        softer: &softer,
-                        began,
+                        common: &common,
                     };
                     let ready = Ready { once, held };
                     let (Ready { once, held }, report) = match &resumed {
                         // A request in flight is large, and most of it is not needed most of the time.
-                        None => Box::pin(self.hedged(plan, ready, chain, cancel.clone(), &mut teller)).await,
+                        None => Box::pin(self.hedged(ready, chain, cancel.clone(), &mut teller)).await,
                         Some(request) => {
                             let sent = Once { request, ..once };
                             (ready, Box::pin(self.attempt(&sent, cancel.clone(), &mut teller)).await)
@@ -381,15 +351,6 @@ impl Dispatcher<'_> {
 fn nobody(decision: &Decision, could: impl Fn(&EndpointId) -> bool) -> Obstacle {
     let ranked: Vec<EndpointId> = decision.ranked.iter().map(|ranked| ranked.endpoint.clone()).collect();
     if ranked.iter().any(could) { Obstacle::Closed } else { Obstacle::Nobody(ranked) }
-}
-
-pub(super) fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
-    let ranked = decision.ranked.iter().find(|ranked| ranked.endpoint == *endpoint);
-    Forecast {
-        input: Some(decision.request.input),
-        expected: ranked.and_then(|ranked| ranked.score.amount(TermKind::Price)),
-        bound: ranked.and_then(|ranked| ranked.bound),
-    }
 }
 
 /// What going on with an answer may cost; `None` where that, with all that was sent before, is more than is allowed.

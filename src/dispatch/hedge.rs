@@ -1,23 +1,20 @@
 //! Two attempts side by side: the second is sent where the first has not begun to answer in time, whoever begins first goes
 //! on, and the other is cancelled at once. Nothing of the cancelled one reaches the caller.
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::budget::Held;
-use super::chat::forecast;
 use super::doubt::Doubts;
-use super::{AttemptReport, Dispatcher, Marks, Notice, Observer, Once, Plan, Recording};
+use super::ready::{Common, forecast};
+use super::{AttemptReport, Dispatcher, Notice, Observer, Once, Recording};
 use crate::catalog::EndpointId;
-use crate::chat::{ChatEvent, ChatRequest};
+use crate::chat::ChatEvent;
 use crate::observe::{ErrorClass, Flags, Phase};
-use crate::routing::{Decision, Failover, HEDGED_WITHIN, Hedge, Hedging, Step, Unhedged};
-use crate::units::Tokens;
-use crate::upstream::exchange::Limits;
+use crate::routing::{Decision, Failover, HEDGED_WITHIN, Hedge, Step, Unhedged};
 
 /// An attempt that is ready to be made, and what is set aside for it.
 pub(super) struct Ready<'a> {
@@ -33,17 +30,13 @@ struct Ended<'a> {
     spared: bool,
 }
 
-/// What the attempts of one request have in common.
+/// What the attempts of one request have come to, and what they have in common.
 pub(super) struct Chain<'r, 'a> {
     pub(super) failover: &'r mut Failover,
     pub(super) attempts: &'r mut Vec<AttemptReport>,
     pub(super) doubts: &'r mut Doubts<'a>,
-    pub(super) softer: &'a Softer<'a>,
-    pub(super) began: Instant,
+    pub(super) common: &'a Common<'a>,
 }
-
-/// Each endpoint's request without the hints that it does not take, and which those are.
-type Softer<'a> = [(&'a EndpointId, Cow<'a, ChatRequest>, Vec<&'static str>)];
 
 /// Who has begun to answer, and how to stop the other.
 struct Race<'o> {
@@ -119,36 +112,33 @@ impl Observer for Lane<'_, '_> {
 }
 
 impl Dispatcher<'_> {
-    /// The second request that goes with a decision, from the decision and what was hedged of late. What cannot be read
-    /// has no room.
+    /// The second request that goes with a decision, from the decision and what was hedged of late; none where that cannot
+    /// be read.
     ///
     /// # Errors
     /// There is none.
     pub fn hedge(&self, decision: &Decision, wanted: bool) -> Result<Hedge, Unhedged> {
         let since = (self.now)().checked_sub(HEDGED_WITHIN).unwrap_or(Timestamp::UNIX_EPOCH);
-        let history = || self.store.hedging(since).unwrap_or(Hedging { requests: 0, hedged: u64::MAX });
-        decision.hedge(wanted.then(history))
+        let history = wanted.then(|| self.store.hedging(since)).transpose();
+        decision.hedge(history.map_err(|_| Unhedged::HistoryUnread)?)
     }
 
     /// Makes an attempt, and where the plan has a second one to be sent beside it in time, that too. What comes back is the
     /// one that counts: it answers, or it failed last. The other one is in the chain already.
     pub(super) async fn hedged<'a>(
         &self,
-        plan: &'a Plan<'_>,
         first: Ready<'a>,
         chain: Chain<'_, 'a>,
         cancel: watch::Receiver<bool>,
         observer: &mut dyn Observer,
     ) -> (Ready<'a>, AttemptReport) {
-        let Chain { failover, attempts, doubts, softer, began } = chain;
-        let hedge = plan.hedge.as_ref().filter(|hedge| hedge.first == first.once.reach.endpoint.id);
+        let Chain { failover, attempts, doubts, common } = chain;
+        let hedge = common.plan.hedge.as_ref().filter(|hedge| hedge.first == first.once.reach.endpoint.id);
         let Some(hedge) = hedge.filter(|_| attempts.is_empty()) else {
             let report = Box::pin(self.attempt(&first.once, cancel, observer)).await;
             return (first, report);
         };
-        let once = first.once;
-        let second =
-            |observer: &mut dyn Observer| self.second(plan, (once, softer), hedge, (&mut *failover, began), observer);
+        let second = |observer: &mut dyn Observer| self.second(common, hedge, &mut *failover, observer);
         let (other, last) = Box::pin(self.side_by_side(first, hedge, second, cancel, observer)).await;
         if let Some(Ended { ready: Ready { once, held }, report, spared }) = other {
             if let Err(error) = self.release(held, &report) {
@@ -159,7 +149,7 @@ impl Dispatcher<'_> {
                 failover.spared();
             } else {
                 let retry_after = report.outcome.error.as_ref().and_then(|error| error.retry_after);
-                failover.failed(report.outcome.class, retry_after, began.elapsed());
+                failover.failed(report.outcome.class, retry_after, common.elapsed());
             }
             attempts.push(report);
             doubts.add(self, once, attempts, observer);
@@ -171,18 +161,17 @@ impl Dispatcher<'_> {
     /// Makes the second attempt ready, like the first but elsewhere, and says so; `None` where it may not be made any more.
     fn second<'a>(
         &self,
-        plan: &'a Plan<'_>,
-        (first, softer): (Once<'a>, &'a Softer<'_>),
+        common: &'a Common<'_>,
         hedge: &Hedge,
-        (failover, began): (&mut Failover, Instant),
+        failover: &mut Failover,
         observer: &mut dyn Observer,
     ) -> Option<Ready<'a>> {
-        let reach = plan.reaches.iter().find(|reach| reach.endpoint.id == hedge.second)?;
+        let reach = common.reach(&hedge.second)?;
         let mut ahead = failover.clone();
-        let Some(Step::Try { first_token, .. }) = ahead.beside(&hedge.second, began.elapsed()) else { return None };
+        let Some(Step::Try { first_token, .. }) = ahead.beside(&hedge.second, common.elapsed()) else { return None };
         let (slow, endpoint, after) = (hedge.first.clone(), hedge.second.clone(), hedge.after);
-        let forecast = forecast(plan.decision, &endpoint);
-        let held = match self.hold(plan, &endpoint, forecast.bound) {
+        let forecast = forecast(common.plan.decision, &endpoint);
+        let held = match self.hold(common.plan, &endpoint, forecast.bound) {
             Ok(held) => held,
             Err(over) => {
                 observer.notice(Notice::NotHedged { slow, after, over });
@@ -190,20 +179,8 @@ impl Dispatcher<'_> {
             }
         };
         *failover = ahead;
-        observer.notice(Notice::Hedging { slow, endpoint: endpoint.clone(), after, bound: hedge.bound });
-        let soft = softer.iter().find(|(id, ..)| **id == endpoint);
-        if let Some((.., hints)) = soft.filter(|(.., hints)| !hints.is_empty()) {
-            observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
-        }
-        let limits = Limits {
-            first_token: first_token.filter(|_| plan.request.stream),
-            total: plan.total.map(|total| total.saturating_sub(began.elapsed())),
-            ..first.limits
-        };
-        let warm = Some(plan.decision.request.warm_at(&endpoint)).filter(|warm| *warm > Tokens::ZERO);
-        let marks = Marks { warm, forecast, ..first.marks };
-        let request = soft.map_or(plan.request, |(_, request, _)| request);
-        Some(Ready { once: Once { request, reach, limits, marks, ..first }, held })
+        observer.notice(Notice::Hedging { slow, endpoint, after, bound: hedge.bound });
+        Some(Ready { once: common.once(reach, first_token, forecast, observer), held })
     }
 
     /// Makes an attempt, and beside it the one that `second` makes ready where no token has come in time. The second value

@@ -14,6 +14,7 @@ mod hedge;
 mod lenient;
 mod owned;
 mod reach;
+mod ready;
 mod record;
 mod report;
 mod resume;

@@ -30,9 +30,8 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     let found = store.decision(&hex).map_err(|error| unreadable(error.to_string()))?;
     let Some(kept) = found.into_iter().next() else { return Err(none()) };
     let at = kept.input.now;
-    let attempts = store.attempts(at, at + LONGEST).map_err(|error| unreadable(error.to_string()))?;
-    let own: Vec<&Observation> = attempts.iter().filter(|seen| seen.group == kept.id).collect();
-    let last = own.last().copied();
+    let own = store.of_request(kept.id, at, at + LONGEST).map_err(|error| unreadable(error.to_string()))?;
+    let last = own.last();
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
@@ -56,7 +55,7 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     put("expected_cost", usd(last.and_then(|seen| seen.asked.expected)));
     put("latency", time(last.and_then(|seen| seen.timings.ttft)));
     put("generation_time", time(last.and_then(|seen| seen.timings.e2e)));
-    put("provider_responses", own.iter().map(|seen| attempt(seen)).collect::<Vec<_>>().into());
+    put("provider_responses", own.iter().map(attempt).collect::<Vec<_>>().into());
     let order = kept.order.iter().map(
         |placed| serde_json::json!({ "provider": placed.endpoint.provider.as_str(), "total_usd": usd(placed.total) }),
     );

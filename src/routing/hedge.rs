@@ -94,6 +94,8 @@ pub enum Unhedged {
     },
     /// As many requests as may be were hedged.
     ShareSpent(Hedging),
+    /// How many were hedged of late cannot be read, and so not whether one more may be.
+    HistoryUnread,
     /// No wait is worth money.
     FreeTime,
     /// Before the wait is worth it, the first has failed over.
@@ -118,6 +120,7 @@ impl Unhedged {
             Self::Unbounded(_) => "unbounded_cost",
             Self::AboveMaxCost { .. } => "above_max_cost",
             Self::ShareSpent(_) => "share_spent",
+            Self::HistoryUnread => "history_unread",
             Self::FreeTime => "time_is_free",
             Self::TooLate { .. } => "too_late",
         }

@@ -1,15 +1,17 @@
 //! A store for a process that serves: what is seen counts at once, and is on the disk within 100 ms; no request waits for
 //! the disk to write. What other processes write counts within a second.
 
+mod writer;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::sqlite::{Batch, Sqlite, Written};
+use self::writer::Writing;
+use super::sqlite::{Batch, Sqlite};
 use super::{Conversation, KEPT_FOR, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError};
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
@@ -18,21 +20,26 @@ use crate::observe::{EndpointStats, Learning, Measured, Observation, StatsState}
 use crate::routing::{Hedging, Kept};
 use crate::units::Usd;
 
-/// How long something may wait to be written.
-const WITHIN: Duration = Duration::from_millis(100);
 /// So many attempts wait no longer: a batch is small, and so is what it holds in memory.
 const BATCH: usize = 128;
-/// After so many rounds without anything of our own a look is taken at what others wrote.
-const ROUNDS: u32 = 10;
 /// So many decisions are written at once: with what they were made of they are the largest by far.
 const DECISIONS: usize = 64;
 /// So many conversations are remembered here; the disk remembers all of a day.
 const CONVERSATIONS: usize = 4096;
-
-/// So many attempts wait in memory for a file that others hold; what is beyond that goes to the spool.
-const PATIENCE: usize = 4096;
 /// A conversation is remembered at so many endpoints, the newest.
 const STAYS: usize = 16;
+
+/// What is said of the store when it comes to be, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Something is not as it should be.
+    Warning(String),
+    /// It is as it should be, or so again.
+    Note(String),
+}
+
+/// Takes what is to be said.
+pub type Say = Box<dyn Fn(&Word) + Send + Sync>;
 
 /// A store that writes behind the requests.
 #[derive(Debug)]
@@ -41,7 +48,6 @@ pub struct Behind {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug)]
 struct Shared {
     /// Writes.
     disk: Sqlite,
@@ -49,9 +55,18 @@ struct Shared {
     reader: Sqlite,
     known: Mutex<Known>,
     /// Held while a batch is on its way to the disk.
-    writing: Mutex<()>,
+    writing: Mutex<Writing>,
+    /// Held by whoever looks long.
+    looking: Mutex<()>,
     wake: Condvar,
     salt: [u8; 16],
+    say: Say,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("path", &self.disk.path()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -83,11 +98,11 @@ impl Known {
 }
 
 impl Behind {
-    /// Opens the store at a path, as [`Sqlite::open`] does.
+    /// Opens the store at a path, as [`Sqlite::open`] does. What becomes of it while it serves is said to `say`.
     ///
     /// # Errors
     /// As [`Sqlite::open`].
-    pub fn open(path: &Path) -> Result<(Self, Option<String>), StoreError> {
+    pub fn open(path: &Path, say: Say) -> Result<(Self, Option<String>), StoreError> {
         let (disk, note) = Sqlite::open(path)?;
         let (reader, _) = Sqlite::open(path)?;
         disk.be_small()?;
@@ -96,11 +111,26 @@ impl Behind {
         // Whoever starts next begins elsewhere; the low half counts the decisions of this process.
         let known = Known { seed: disk.take_seed()? << 32, ..Known::default() };
         let (known, wake) = (Mutex::new(known), Condvar::new());
-        let shared = Arc::new(Shared { disk, reader, known, writing: Mutex::new(()), wake, salt });
+        let shared = Arc::new(Shared {
+            disk,
+            reader,
+            known,
+            writing: Mutex::default(),
+            looking: Mutex::default(),
+            wake,
+            salt,
+            say,
+        });
         let writer = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|error| StoreError(format!("no thread to write with: {error}")))?;
         Ok((Self { shared, thread: Some(thread) }, note))
+    }
+
+    /// Looks at the disk, with everything on it that was seen so far: one looks at a time, because it may be at much.
+    fn looked<T>(&self, look: impl FnOnce(&Sqlite) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let _one = self.shared.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&self.settled()?)
     }
 
     /// The disk, with everything on it that was seen so far; a connection of its own, so that neither requests nor the
@@ -147,76 +177,6 @@ impl Shared {
             known.states.entry(key.clone()).or_insert(state);
         }
         Ok(known)
-    }
-
-    /// Writes every 100 ms what has come, until the store is dropped.
-    fn run(&self) {
-        let (mut quiet, mut busy) = (0, false);
-        let mut version = self.disk.data_version().unwrap_or(0);
-        loop {
-            let known = self.lock();
-            let (known, _) = self
-                .wake
-                .wait_timeout_while(known, WITHIN, |known| !known.over && (busy || known.waiting.seen.len() < BATCH))
-                .unwrap_or_else(PoisonError::into_inner);
-            let (over, nothing) = (known.over, known.waiting.is_empty());
-            drop(known);
-            quiet = if nothing { quiet + 1 } else { 0 };
-            busy = !self.write();
-            if over {
-                return;
-            }
-            if quiet >= ROUNDS || !nothing {
-                quiet = 0;
-                // What this process wrote itself is known already, unless it came from the spool.
-                let now = self.disk.data_version().unwrap_or(version);
-                if std::mem::take(&mut self.lock().stale) || now != version {
-                    version = now;
-                    self.refresh();
-                }
-            }
-        }
-    }
-
-    /// Writes what waits. What cannot be written while others hold the file waits on, or goes to the spool; false where
-    /// that is so.
-    fn write(&self) -> bool {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut batch = std::mem::take(&mut self.lock().waiting);
-        if batch.is_empty() {
-            return true;
-        }
-        match self.disk.write_batch(&batch) {
-            Ok(Written::All { more }) => self.lock().stale |= more,
-            Ok(Written::Busy) => {
-                let mut known = self.lock();
-                if known.over || batch.seen.len() + known.waiting.seen.len() > PATIENCE {
-                    drop(known);
-                    if let Err(error) = self.disk.spool_all(&batch.seen) {
-                        tracing::warn!(%error, attempts = batch.seen.len(), "not kept");
-                    }
-                } else {
-                    let newer = std::mem::take(&mut known.waiting);
-                    batch.append(newer);
-                    known.waiting = batch;
-                }
-                return false;
-            }
-            Err(error) => tracing::warn!(%error, attempts = batch.seen.len(), "not kept"),
-        }
-        true
-    }
-
-    /// Takes over what is on the disk, with what is not there yet folded in again.
-    fn refresh(&self) {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys: Vec<StateKey> = self.lock().states.keys().cloned().collect();
-        let read: Vec<_> = keys.into_iter().filter_map(|key| Some((self.reader.state(&key).ok()?, key))).collect();
-        let mut known = self.lock();
-        known.states.extend(read.into_iter().map(|(state, key)| (key, state)));
-        let waiting = std::mem::take(&mut known.waiting.seen);
-        waiting.iter().for_each(|seen| known.fold(seen));
-        known.waiting.seen = waiting;
     }
 }
 
@@ -285,7 +245,7 @@ impl ObservationStore for Behind {
     }
 
     fn measured(&self, since: Timestamp) -> Result<BTreeMap<EndpointId, Measured>, StoreError> {
-        self.settled()?.measured(since)
+        self.looked(|disk| disk.measured(since))
     }
 
     fn hedging(&self, since: Timestamp) -> Result<Hedging, StoreError> {
@@ -293,19 +253,23 @@ impl ObservationStore for Behind {
     }
 
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
-        self.settled()?.attempts(since, until)
+        self.looked(|disk| disk.attempts(since, until))
+    }
+
+    fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        self.looked(|disk| disk.of_request(group, since, until))
     }
 
     fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
-        self.settled()?.mix(model, since)
+        self.looked(|disk| disk.mix(model, since))
     }
 
     fn hours(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Hour>, StoreError> {
-        self.settled()?.hours(since, until)
+        self.looked(|disk| disk.hours(since, until))
     }
 
     fn oldest(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.settled()?.oldest()
+        self.looked(|disk| disk.oldest())
     }
 
     /// Under a load that the disk could not follow, not every decision is kept.
@@ -318,7 +282,7 @@ impl ObservationStore for Behind {
     }
 
     fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {
-        self.settled()?.decision(prefix)
+        self.looked(|disk| disk.decision(prefix))
     }
 
     fn decisions(
@@ -327,7 +291,7 @@ impl ObservationStore for Behind {
         until: Timestamp,
         each: &mut dyn FnMut(Result<Kept, StoreError>),
     ) -> Result<(), StoreError> {
-        self.settled()?.decisions(since, until, each)
+        self.looked(|disk| disk.decisions(since, until, each))
     }
 
     /// Where the day has a budget every request waits for the disk: no other process may overspend it.

@@ -173,6 +173,16 @@ fn moment(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
 }
 
+/// A small decision of a moment.
+#[cfg(test)]
+pub(super) fn decided(id: [u8; 16], at: &str) -> Kept {
+    let row = format!(
+        r#"{{"by":"0.0.1","sheet":"s","at":"{at}","seed":1,"request":{{"model":"a/m","input":10,"stream":true}},"live":[],"order":[]}}"#
+    );
+    let sheet = r#"{"policy":{"preset":"latency"},"candidates":[]}"#;
+    decode(id, &row, |_| Ok(Some(sheet.to_owned()))).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

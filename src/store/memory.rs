@@ -166,6 +166,12 @@ impl ObservationStore for Memory {
         Ok(inner.observations.iter().filter(|seen| since <= seen.at && seen.at < until).cloned().collect())
     }
 
+    fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        let inner = self.lock();
+        let of = inner.observations.iter().filter(|seen| seen.group == group);
+        Ok(of.filter(|seen| since <= seen.at && seen.at < until).cloned().collect())
+    }
+
     fn mix(&self, model: Option<&ModelId>, since: Timestamp) -> Result<Option<Mix>, StoreError> {
         let inner = self.lock();
         let seen = inner.observations.iter().filter(|seen| seen.at >= since);

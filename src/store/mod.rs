@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use behind::Behind;
+pub use behind::{Behind, Say, Word};
 pub use memory::Memory;
 
 use crate::catalog::{EndpointId, ModelId, Protocol};
@@ -173,6 +173,12 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read.
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
+
+    /// Every attempt of one request from one moment to before another, oldest first. A request's attempts have one group.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
 
     /// The mean of one's own calls since a moment, of one model or of any, as [`crate::observe::ledger::mix`] takes it.
     ///

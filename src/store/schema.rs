@@ -1,10 +1,13 @@
 //! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), and how they came to be.
 
 /// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// What makes each version of the one before it; the first makes version 1 of an empty file.
-pub(super) const STEPS: [&str; 5] = [CREATE, FOLD, SESSION, ASKED, TRADED];
+pub(super) const STEPS: [&str; 6] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED];
+
+/// From this version on the folds of endpoints are as they are now.
+pub(super) const FOLDED: i64 = 2;
 
 /// Settings of every connection.
 pub(super) const PRAGMAS: &str = "
@@ -100,4 +103,18 @@ ALTER TABLE obs ADD COLUMN streamed INTEGER;
 /// Version 5: the policies, facts and prices that decisions share, with the moment of the last decision that used each.
 const TRADED: &str = "
 CREATE TABLE traded(sha256 TEXT PRIMARY KEY, last_ms INTEGER NOT NULL, sheet TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// Version 6: decisions are numbered in the order in which they are written, so that the first of too many can go, and are
+/// found by their moment; the attempts of one request are found among those of its time without reading them.
+const NUMBERED: &str = "
+DROP INDEX obs_ts;
+CREATE INDEX obs_ts ON obs(ts_ms, grp);
+ALTER TABLE decision RENAME TO unnumbered;
+CREATE INDEX unnumbered_ts ON unnumbered(ts_ms);
+CREATE TABLE decision(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, ts_ms INTEGER NOT NULL, input TEXT NOT NULL) STRICT;
+INSERT INTO decision(id, ts_ms, input) SELECT id, ts_ms, input FROM unnumbered
+  WHERE ts_ms >= COALESCE((SELECT ts_ms FROM unnumbered ORDER BY ts_ms DESC LIMIT 1 OFFSET 199999), 0) ORDER BY ts_ms;
+DROP TABLE unnumbered;
+CREATE INDEX decision_ts ON decision(ts_ms);
 ";

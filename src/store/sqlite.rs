@@ -65,6 +65,7 @@ impl From<rusqlite::Error> for Refused {
 fn write(connection: &mut Connection, seen: &Observation) -> Result<(), Refused> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     rows::keep(&transaction, seen)?;
+    upkeep::cap(&transaction, 1)?;
     transaction.commit()?;
     Ok(())
 }
@@ -189,6 +190,10 @@ impl ObservationStore for Sqlite {
         ledger::attempts(&self.lock(), since, until)
     }
 
+    fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
+        ledger::of_request(&self.lock(), group, since, until)
+    }
+
     fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
         decisions::keep(&mut self.lock(), kept)
     }
@@ -264,6 +269,20 @@ impl Sqlite {
     /// Holds the file as a writer that does not come to its end.
     pub(super) fn hold(&self) {
         self.lock().execute_batch("BEGIN IMMEDIATE").unwrap();
+    }
+
+    /// Whether there is no room on the disk.
+    pub(super) fn fill(&self, full: bool) {
+        let connection = self.lock();
+        let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let most = if full { pages } else { 1_000_000 };
+        connection.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).unwrap();
+    }
+
+    /// Keeps decisions out.
+    pub(super) fn refuse_decisions(&self) {
+        let trigger = "CREATE TRIGGER no BEFORE INSERT ON decision BEGIN SELECT RAISE(ABORT, 'no'); END";
+        self.lock().execute_batch(trigger).unwrap();
     }
 
     /// Lets it go.

@@ -144,9 +144,30 @@ fn old_rows_go_and_their_sums_stay_for_longer() {
     let raw = Connection::open(&path).unwrap();
     let count =
         |table: &str| -> i64 { raw.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap() };
-    assert_eq!((count("obs"), count("tally"), count("hist")), (1, 2, 2));
+    assert_eq!(count("obs"), 2, "a day so far from the last one is not believed at once");
+    store.record(&seen("a", 92 * day)).unwrap();
+    assert_eq!((count("obs"), count("tally"), count("hist")), (2, 3, 3));
     store.record(&seen("a", 830 * day)).unwrap();
-    assert_eq!((count("obs"), count("tally"), count("hist")), (1, 1, 1));
+    store.record(&seen("a", 831 * day)).unwrap();
+    assert_eq!((count("obs"), count("tally"), count("hist")), (2, 2, 2));
+}
+
+/// A clock that runs ten years ahead takes no attempt with it, and what grows old later goes all the same.
+#[test]
+fn a_clock_that_ran_ahead_removes_nothing_and_stops_no_removal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let (store, _) = Sqlite::open(&path).unwrap();
+    let day = 86_400;
+    (0..5).for_each(|second| store.record(&seen("a", second)).unwrap());
+    (0..3).for_each(|second| store.record(&seen("a", 3650 * day + second)).unwrap());
+    let kept = || store.attempts(Timestamp::MIN, Timestamp::MAX).unwrap().len();
+    assert_eq!(kept(), 8);
+    // The clock is right again.
+    (30..=90).step_by(30).for_each(|days| store.record(&seen("a", days * day)).unwrap());
+    assert_eq!(kept(), 11);
+    store.record(&seen("a", 91 * day)).unwrap();
+    assert_eq!(kept(), 12 - 5, "the first five are older than ninety days");
 }
 
 #[test]
@@ -213,6 +234,8 @@ fn version(path: &Path) -> i64 {
 fn an_older_store_is_brought_up_to_date_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = version_1(folder.path());
+    let decision = "INSERT INTO decision VALUES (x'0102030405060708090a0b0c0d0e0f10', 1764000000000, '{}')";
+    Connection::open(&path).unwrap().execute(decision, []).unwrap();
     let start = Barrier::new(8);
     std::thread::scope(|scope| {
         for at in 0..8 {
@@ -238,6 +261,12 @@ fn an_older_store_is_brought_up_to_date_and_loses_nothing() {
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
     assert_eq!(columns(&path), columns(&fresh));
+    let decisions = "SELECT n, hex(id), ts_ms, input FROM decision";
+    let kept: (i64, String, i64, String) = Connection::open(&path)
+        .unwrap()
+        .query_row(decisions, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .unwrap();
+    assert_eq!(kept, (1, "0102030405060708090A0B0C0D0E0F10".to_owned(), 1_764_000_000_000, "{}".to_owned()));
     let (store, note) = Sqlite::open(&path).unwrap();
     assert_eq!(note, None);
     let attempts = store.attempts(Timestamp::MIN, Timestamp::MAX).unwrap();
@@ -377,6 +406,7 @@ fn decisions_are_kept_for_ninety_days() {
     decided(1, at(0) - 91 * day, hurried);
     decided(2, at(0) - 91 * day, Policy::default());
     decided(3, at(0) - 89 * day, Policy::default());
+    store.record(&Observation { at: at(0) - day, ..seen("a", 0) }).unwrap();
     let raw = Connection::open(&path).unwrap();
     let count =
         |table: &str| -> i64 { raw.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap() };

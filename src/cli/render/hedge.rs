@@ -29,9 +29,7 @@ pub(crate) fn reason(why: &Unhedged) -> Option<String> {
         Unhedged::AboveMaxCost { both, limit } => {
             format!("both together could cost {}, more than --max-cost {}", dollars(*both), limit.exact())
         }
-        Unhedged::ShareSpent(Hedging { hedged: u64::MAX, .. }) => {
-            "how often that was done of late cannot be read".to_owned()
-        }
+        Unhedged::HistoryUnread => "how often that was done of late cannot be read".to_owned(),
         Unhedged::ShareSpent(Hedging { requests, hedged }) => {
             let (percent, reserve) = Hedging::limit();
             format!(

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::Settings;
+use crate::cli::out;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Behind, Memory, ObservationStore};
+use crate::store::{Behind, Memory, ObservationStore, Word};
 
 impl Settings {
     fn store_path(&self) -> Option<PathBuf> {
@@ -65,8 +66,23 @@ impl Settings {
     /// It cannot be opened: why.
     pub(crate) fn store_behind(&self) -> Result<(Box<dyn ObservationStore>, Option<String>), String> {
         let path = self.store_path().ok_or("there is no home directory (set OPENMUX_DATA_DIR)")?;
-        let (store, note) = Behind::open(&path).map_err(|error| error.to_string())?;
+        let say = talk(self);
+        let say = Box::new(move |word: &Word| match word {
+            Word::Warning(text) => say(true, text),
+            Word::Note(text) => say(false, text),
+        });
+        let (store, note) = Behind::open(&path, say).map_err(|error| error.to_string())?;
         Ok((Box::new(store), note))
+    }
+}
+
+/// Says something while the settings are elsewhere: a warning, or a note.
+pub(crate) fn talk(settings: &Settings) -> impl Fn(bool, &str) + Send + Sync + use<> {
+    let (quiet, style) = (settings.quiet, settings.err);
+    move |warning, text| match warning {
+        _ if quiet => {}
+        true => out::talk(&format!("{} {text}\n", style.yellow("warning:"))),
+        false => out::talk(&format!("{}\n", style.dim(&format!("note: {text}")))),
     }
 }
 

@@ -40,25 +40,32 @@ impl Batch {
 }
 
 /// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) enum Written {
-    /// It is on the disk; whether more came from the spool than was in it.
+    /// It is on the disk.
     All {
-        /// Whether there was more.
+        /// Whether more came from the spool than was in it.
         more: bool,
+        /// Why its decisions are not there, which are the largest of it by far.
+        left: Option<StoreError>,
     },
     /// Another process held the file for too long: nothing of it was written.
     Busy,
 }
 
 impl Sqlite {
-    /// Writes all of it, or nothing.
+    /// Writes all of it, or all but the decisions, or nothing.
     pub(in crate::store) fn write_batch(&self, batch: &Batch) -> Result<Written, StoreError> {
         // Encoded before anybody has to wait for the connection.
-        let kept = batch.kept.iter().map(|kept| Ok((kept, codec::encode(kept)?)));
-        let kept = kept.collect::<Result<Vec<_>, StoreError>>()?;
+        let encode = |kept| codec::encode(kept).inspect_err(|error| tracing::warn!(%error, "a decision is not kept"));
+        let kept: Vec<_> = batch.kept.iter().filter_map(|kept| Some((kept, encode(kept).ok()?))).collect();
         let mut connection = self.lock();
-        match write(&mut connection, batch, &kept) {
+        let (written, left) = match write(&mut connection, batch, &kept) {
+            // What fails for one decision must not take the attempts with it.
+            Err(Refused::Other(error)) if !kept.is_empty() => (write(&mut connection, batch, &[]), Some(error)),
+            written => (written, None),
+        };
+        match written {
             Ok(()) => {}
             Err(Refused::Busy) => return Ok(Written::Busy),
             Err(Refused::Other(error)) => return Err(error),
@@ -72,7 +79,7 @@ impl Sqlite {
         {
             tracing::debug!(%error, "old rows were not removed");
         }
-        Ok(Written::All { more })
+        Ok(Written::All { more, left })
     }
 
     /// Leaves attempts to whoever writes next.
@@ -119,6 +126,7 @@ fn write(connection: &mut Connection, batch: &Batch, kept: &[(&Kept, Encoded)]) 
     for (endpoint, host, at, facts) in &batch.facts {
         learned::write(&transaction, endpoint, host, *at, facts)?;
     }
+    upkeep::cap(&transaction, batch.seen.len())?;
     transaction.commit()?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! What decisions were made of: a row each, and the sheets that they share.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::super::StoreError;
 use super::super::codec::{self, Encoded};
+use super::super::words::sixteen;
 use crate::routing::Kept;
 
 /// Keeps a decision. Its sheet stands in `traded` once, with the moment of the last decision that used it.
@@ -30,15 +31,28 @@ pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept, encoded: &Encod
     Ok(())
 }
 
+pub(super) const NEWEST: &str = "SELECT id, input FROM decision ORDER BY ts_ms DESC, n DESC LIMIT 1";
+/// Not by the index of their moments, which holds all of them.
+pub(super) const BETWEEN: &str =
+    "SELECT id, input FROM decision WHERE id BETWEEN ?1 AND ?2 ORDER BY +ts_ms DESC, n DESC LIMIT 2";
+
 /// The newest two decisions whose id begins so; of all of them the newest alone.
 pub(super) fn find(connection: &Connection, prefix: &str) -> Result<Vec<Kept>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, input FROM decision WHERE substr(lower(hex(id)), 1, ?2) = ?1 ORDER BY ts_ms DESC, id LIMIT ?3",
-    )?;
-    let most = if prefix.is_empty() { 1 } else { 2 };
-    let length = i64::try_from(prefix.len()).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![prefix, length, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let rows = rows.collect::<Result<Vec<(Vec<u8>, String)>, _>>()?;
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let rows = if prefix.is_empty() {
+        connection.prepare_cached(NEWEST)?.query_map([], row)?.collect::<Result<Vec<(Vec<u8>, String)>, _>>()?
+    } else {
+        let end = |digit: char| {
+            sixteen(
+                &prefix
+                    .chars()
+                    .chain(std::iter::repeat_n(digit, 32_usize.saturating_sub(prefix.len())))
+                    .collect::<String>(),
+            )
+        };
+        let (Some(first), Some(last)) = (end('0'), end('f')) else { return Ok(Vec::new()) };
+        connection.prepare_cached(BETWEEN)?.query_map([first, last], row)?.collect::<Result<_, _>>()?
+    };
     rows.into_iter().map(|(id, row)| read(connection, id, &row)).collect()
 }
 

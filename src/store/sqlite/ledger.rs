@@ -57,6 +57,27 @@ pub(super) fn each(
     Ok(())
 }
 
+pub(super) fn of_request_sql() -> String {
+    format!("{ATTEMPT} WHERE ts_ms >= ?1 AND ts_ms < ?2 AND grp = ?3 ORDER BY ts_ms, obs.id")
+}
+
+/// Every attempt of one request, which lie in a span, oldest first.
+pub(super) fn of_request(
+    connection: &Connection,
+    group: [u8; 16],
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Observation>, StoreError> {
+    let sheets = sheets(connection)?;
+    let mut statement = connection.prepare_cached(&of_request_sql())?;
+    let mut rows = statement.query(params![since.as_millisecond(), until.as_millisecond(), group.as_slice()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(attempt(row, &sheets)?);
+    }
+    Ok(found)
+}
+
 /// Every attempt at one endpoint before a moment, oldest first.
 pub(super) fn attempts_of(
     connection: &Connection,

@@ -105,7 +105,7 @@ fn migrate(transaction: &Transaction<'_>) -> Result<(), rusqlite::Error> {
     }
     if version == 0 {
         transaction.execute("INSERT INTO meta(k, v) VALUES ('seed', '0'), ('salt', lower(hex(randomblob(16))))", [])?;
-    } else if version < schema::VERSION {
+    } else if version < schema::FOLDED {
         // A fold that cannot be made anew is only a worse estimate.
         if let Err(error) = state::refold(transaction) {
             tracing::debug!(%error, "what was known of the providers was not carried over");

@@ -180,3 +180,45 @@ fn the_seed_is_peeked_at_by_one_and_taken_by_the_other() {
     assert_eq!((store.take_seed().unwrap(), store.peek_seed().unwrap()), (0, 1));
     assert_ne!(store.salt().unwrap(), [0; 16]);
 }
+
+/// Neither look-up of an answer reads more than the index of its time: what others asked meanwhile may be much.
+#[test]
+fn a_request_and_a_decision_are_found_by_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let memory = Memory::new();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let one = |second: u8, group| {
+        let moment = format!("2026-11-24T10:00:0{second}Z");
+        Observation { group: [group; 16], ..sample(&moment, ErrorClass::Ok) }
+    };
+    let id = |first: u8, rest: u8| std::array::from_fn(|at| if at == 0 { first } else { rest });
+    let decided = |id, second| crate::store::codec::decided(id, &format!("2026-11-24T10:00:0{second}Z"));
+    for store in [&disk as &dyn ObservationStore, &memory] {
+        [one(0, 1), one(1, 2), one(2, 1), one(3, 1)].iter().for_each(|seen| store.record(seen).unwrap());
+        let found = store.of_request([1; 16], at("2026-11-24T10:00:00Z"), at("2026-11-24T10:00:03Z")).unwrap();
+        assert_eq!(found, [one(0, 1), one(2, 1)]);
+        for (id, second) in [(id(0x1f, 0), 0), (id(0x1f, 9), 1), (id(0x20, 0), 2), (id(0x1e, 0xff), 3)] {
+            store.keep_decision(&decided(id, second)).unwrap();
+        }
+        let found = |prefix: &str| store.decision(prefix).unwrap().iter().map(|kept| kept.id).collect::<Vec<_>>();
+        assert_eq!(found("1f"), [id(0x1f, 9), id(0x1f, 0)]);
+        assert_eq!(found("1"), [id(0x1e, 0xff), id(0x1f, 9)]);
+        assert_eq!(found("1f090"), [id(0x1f, 9)]);
+        assert_eq!((found("g"), found("21"), found(&"1f".repeat(17))), (vec![], vec![], vec![]));
+        assert_eq!(found(""), [id(0x1e, 0xff)]);
+    }
+    let connection = disk.lock();
+    let plan = |sql: &str| -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let count = statement.parameter_count();
+        let values = rusqlite::params_from_iter(std::iter::repeat_n(0, count));
+        statement.query_map(values, |row| row.get::<_, String>(3)).unwrap().map(Result::unwrap).collect()
+    };
+    let told = plan(&ledger::of_request_sql());
+    assert!(told.contains("USING INDEX obs_ts (ts_ms>? AND ts_ms<?)"), "{told}");
+    let told = plan(decisions::BETWEEN);
+    assert!(told.contains("USING INDEX sqlite_autoindex_decision_1 (id>? AND id<?)"), "{told}");
+    let told = plan(decisions::NEWEST);
+    assert!(told.contains("USING INDEX decision_ts"), "{told}");
+}

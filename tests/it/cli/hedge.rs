@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::support::attempts::{before_noon, keep, waited};
+use super::super::support::gate::Gate;
 use super::super::support::server::{Script, Server, Step};
 use super::super::support::wire;
 use super::{World, answer};
@@ -80,9 +81,11 @@ fn fast(world: &World) {
 
 #[test]
 fn the_slow_one_is_cancelled_announced_and_marked() {
-    let slow = || Script::stream(vec![Step::bytes(wire::openai_events(&[], None)[0].clone()), Step::HangForever]);
-    let servers = || vec![Server::start(vec![slow()]), Server::start(vec![answer(Protocol::OpenaiChat)])];
-    let world = world(["partial", "partial"], servers());
+    let asked = Gate::new();
+    let role = Step::bytes(wire::openai_events(&[], None)[0].clone());
+    let slow = Script::stream(vec![Step::Open(asked.clone()), role, Step::HangForever]);
+    let servers = vec![Server::start(vec![slow]), Server::start(vec![answer(Protocol::OpenaiChat).after(&asked)])];
+    let world = world(["partial", "partial"], servers);
     fast(&world);
     // Time is dear, so that the price of the second makes it wait for nothing.
     let output = world
@@ -121,4 +124,15 @@ fn a_share_that_is_spent_is_said_and_nobody_else_is_asked() {
     let told = explained(&world, &[]);
     assert_eq!(told["code"], "share_spent");
     assert_eq!(told["reason"], "3 of your last 3 requests were hedged, and 5 % and 2 more is the limit");
+}
+
+#[test]
+fn what_was_hedged_of_late_and_cannot_be_read_leaves_no_room() {
+    let world = idle(["partial", "partial"]);
+    keep(world.home.path(), [waited("alpha", 1, 2)]);
+    let file = rusqlite::Connection::open(world.home.path().join("data/obs.db")).unwrap();
+    file.execute_batch("ALTER TABLE obs RENAME COLUMN flags TO lost").unwrap();
+    let told = explained(&world, &[]);
+    assert_eq!(told["code"], "history_unread");
+    assert_eq!(told["reason"], "how often that was done of late cannot be read");
 }

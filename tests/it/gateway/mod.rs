@@ -85,7 +85,7 @@ impl World {
         let owned = Owned {
             retries: Arc::default(),
             catalog: Catalog::builtin().with_overlays(vec![overlay]).unwrap(),
-            store: Arc::new(Behind::open(&folder.path().join("obs.db")).unwrap().0),
+            store: Arc::new(Behind::open(&folder.path().join("obs.db"), Box::new(|_| {})).unwrap().0),
             keys: Keyring { vars: Vars::new(NAMES.iter().map(key)), ..Keyring::default() },
             now,
             sandbox: None,

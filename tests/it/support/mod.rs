@@ -11,6 +11,7 @@ pub(crate) mod overlay;
 pub(crate) mod paced;
 pub(crate) mod redis;
 pub(crate) mod schemas;
+mod script;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod wire;

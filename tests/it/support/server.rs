@@ -12,94 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::canary::Shown;
-use super::gate::Gate;
+pub(crate) use super::script::{Script, Step};
 
 /// How long [`Server::wait_hits`] waits before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// One thing that the server does after the head of a response.
-#[derive(Debug, Clone)]
-pub(crate) enum Step {
-    /// Sends these bytes of the body, in one write.
-    Bytes(Vec<u8>),
-    /// Waits until the test opens the gate.
-    Pause(Gate),
-    /// Waits this long; for what is about time only. Elsewhere use `Pause`.
-    Sleep(Duration),
-    /// Ends the connection with a reset.
-    Reset,
-    /// Ends the connection without ending the body.
-    Close,
-    /// Neither sends nor closes anything until the client goes away or the server is dropped.
-    HangForever,
-}
-
-impl Step {
-    /// Bytes of the body.
-    pub(crate) fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::Bytes(bytes.into())
-    }
-}
-
-/// What one request gets.
-#[derive(Debug, Clone)]
-pub(crate) struct Script {
-    head: Head,
-    headers: Vec<(String, String)>,
-    steps: Vec<Step>,
-}
-
-#[derive(Debug, Clone)]
-enum Head {
-    /// None: the steps are all there is, and the connection closes after them.
-    Raw,
-    /// A status and `content-length`.
-    Sized(u16, usize),
-    /// A status and `transfer-encoding: chunked`; steps that run out end the body.
-    Chunked(u16),
-}
-
-impl Script {
-    /// A status, and a body as JSON.
-    pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self::body(status, "application/json", body.to_string())
-    }
-
-    /// A status, and a body of some type.
-    pub(crate) fn body(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        let body = body.into();
-        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self { head: Head::Sized(status, body.len()), headers, steps: vec![Step::Bytes(body)] }
-    }
-
-    /// 200 and server-sent events. Where the steps run out, the body ends as HTTP says it should.
-    pub(crate) fn stream(steps: Vec<Step>) -> Self {
-        Self::stream_of("text/event-stream", steps)
-    }
-
-    /// 200 and a body of some type without a length.
-    pub(crate) fn stream_of(content_type: &str, steps: Vec<Step>) -> Self {
-        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self { head: Head::Chunked(200), headers, steps }
-    }
-
-    /// Nothing but the steps: no head, no framing.
-    pub(crate) fn raw(steps: Vec<Step>) -> Self {
-        Self { head: Head::Raw, headers: Vec::new(), steps }
-    }
-
-    /// One more header.
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// One more step after the body, e.g. a `Close` of the kept connection.
-    pub(crate) fn then(mut self, step: Step) -> Self {
-        self.steps.push(step);
-        self
-    }
-}
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
@@ -281,8 +197,8 @@ async fn converse(mut socket: TcpStream, connection: usize, shared: &Shared) -> 
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut socket, &mut buffer, connection).await? {
         let script = shared.next(request);
-        let chunked = matches!(script.head, Head::Chunked(_));
-        socket.write_all(head(&script).as_bytes()).await?;
+        let chunked = script.is_chunked();
+        socket.write_all(script.head().as_bytes()).await?;
         for step in &script.steps {
             match step {
                 Step::Bytes(bytes) if chunked && bytes.is_empty() => {}
@@ -292,16 +208,16 @@ async fn converse(mut socket: TcpStream, connection: usize, shared: &Shared) -> 
                 }
                 Step::Bytes(bytes) => socket.write_all(bytes).await?,
                 Step::Pause(gate) => gate.pass().await,
+                Step::Open(gate) => gate.open(),
                 Step::Sleep(time) => tokio::time::sleep(*time).await,
                 Step::Reset => return socket.set_zero_linger(),
                 Step::Close => return Ok(()),
                 Step::HangForever => return Err(until_gone(&mut socket).await),
             }
         }
-        match script.head {
-            Head::Raw => return Ok(()),
-            Head::Sized(..) => {}
-            Head::Chunked(_) => socket.write_all(b"0\r\n\r\n").await?,
+        match script.end() {
+            Some(end) => socket.write_all(end).await?,
+            None => return Ok(()),
         }
     }
     Ok(())
@@ -317,16 +233,6 @@ async fn until_gone(socket: &mut TcpStream) -> std::io::Error {
             Err(error) => return error,
         }
     }
-}
-
-fn head(script: &Script) -> String {
-    let (status, framing) = match script.head {
-        Head::Raw => return String::new(),
-        Head::Sized(status, length) => (status, format!("content-length: {length}\r\n")),
-        Head::Chunked(status) => (status, "transfer-encoding: chunked\r\n".to_owned()),
-    };
-    let headers: String = script.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("HTTP/1.1 {status} Scripted\r\n{headers}{framing}\r\n")
 }
 
 /// The next request of a connection; `None` where it ended between two.
@@ -366,6 +272,7 @@ async fn read_request(
 
 #[cfg(test)]
 mod tests {
+    use super::super::gate::Gate;
     use super::*;
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
