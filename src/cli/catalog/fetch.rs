@@ -20,7 +20,9 @@ use crate::observe::ErrorClass;
 use crate::upstream::transport::{Incoming, Transport, WireError};
 
 /// Where a catalog is fetched from unless something else is said.
-const USUAL: &str = "https://models.dev/api.json";
+pub(crate) const USUAL: &str = "https://models.dev/api.json";
+/// The variable that says where from.
+pub(crate) const SOURCE: &str = "OPENMUX_CATALOG_URL";
 /// The most bytes of a list, as they come and unpacked.
 const MOST: u64 = 64 << 20;
 /// The limit for making the connection.
@@ -57,13 +59,18 @@ impl Source {
     /// # Errors
     /// It is no address that may be fetched from.
     pub(super) fn of(settings: &Settings, args: &CatalogUpdate) -> Result<Self, CliError> {
-        let variable = settings.keys.vars.plain("OPENMUX_CATALOG_URL");
-        let text = args.from.as_deref().or(variable).unwrap_or(USUAL);
+        let variable = settings.keys.vars.plain(SOURCE);
+        let configured = settings.config.published().url.as_deref();
+        let text = args.from.as_deref().or(variable).or(configured).unwrap_or(USUAL);
+        Self::read(text)
+    }
+
+    fn read(text: &str) -> Result<Self, CliError> {
         if !text.contains("://") {
             return Ok(Self::File(text.to_owned()));
         }
         let uri = parse(text).map_err(|error| error.fix("--from https://... or --from FILE"))?;
-        if uri.scheme_str() == Some("http") && !is_loopback(text) {
+        if uri.scheme_str() == Some("http") && !is_loopback(&uri.to_string()) {
             return Err(CliError::usage(format!("{} can be changed on its way", shown(&uri)))
                 .fix("use https://; http:// is for this machine alone"));
         }
@@ -121,10 +128,23 @@ impl Source {
     }
 }
 
+/// Whether a catalog may be fetched from there; else why not.
+pub(crate) fn allowed_source(text: &str) -> Result<(), String> {
+    Source::read(text).map(drop).map_err(|error| error.message)
+}
+
+/// An address or a file without what could be a secret in it.
+pub(crate) fn shown_source(text: &str) -> String {
+    Source::read(text).map_or_else(|_| "(not shown)".to_owned(), |source| source.shown())
+}
+
 /// A list that lies in a file; it is of the day on which the file was written.
 fn file(path: &str) -> Result<Got, CliError> {
     let too_large = || CliError::usage(format!("{path} is larger than {} MB", MOST >> 20));
-    let bytes = read_regular(Path::new(path), MOST)?;
+    if ["", "-", "/dev/stdin"].contains(&path) {
+        return Err(CliError::usage("a catalog comes from an address or a file, not from stdin").fix("--from URL|FILE"));
+    }
+    let bytes = read_regular(Path::new(path), MOST).map_err(|error| error.fix_if_none("--from URL|FILE"))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST) {
         return Err(too_large());
     }
@@ -186,7 +206,9 @@ fn moved(uri: &Uri, status: StatusCode, location: Option<&str>) -> CliError {
     match to {
         Some(to) => {
             let to = shown(&to);
-            error.fact("to", to.clone()).fix(format!("openmux catalog update --from {to}, if you trust it"))
+            // Whoever answers chose these words: they are one argument and no command.
+            let quoted = format!("'{}'", to.replace('\'', "%27"));
+            error.fact("to", to).fix(format!("if you trust it: openmux catalog update --from {quoted}"))
         }
         None => error.fix("another address: --from URL"),
     }
@@ -218,6 +240,12 @@ fn broken(uri: &Uri, read: usize, error: &WireError) -> CliError {
     local(Exit::Unavailable, uri, format!("{} broke off after {read} bytes", shown(uri)))
         .fact("reason", error.message.clone())
         .fix("try again")
+}
+
+/// What came is the beginning of a list: a connection that ends says no more where no length was announced.
+pub(super) fn cut_off(uri: &Uri, read: usize) -> CliError {
+    let message = if read == 0 { "gave nothing".to_owned() } else { format!("broke off after {read} bytes") };
+    local(Exit::Unavailable, uri, format!("{} {message}", shown(uri))).fix("try again")
 }
 
 fn unreachable(uri: &Uri, error: &WireError) -> CliError {

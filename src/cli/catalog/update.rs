@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 use super::changes;
 use super::fetch::{Got, Source};
 use super::files::{Files, Keep};
+use super::release::{self, Seen};
 use crate::catalog::diff::{Change, changes as compare};
-use crate::catalog::fresh::{Listing, Refusal, Rule, Tripped, merge, tripped};
-use crate::catalog::{About, Catalog, Stored};
+use crate::catalog::fresh::{Listing, ListingError, Refusal, Rule, Tripped, adopt, merge, tripped};
+use crate::catalog::release::Release;
+use crate::catalog::{About, Catalog, Signed, Stored};
 use crate::cli::args::{AllowedRule, CatalogUpdate, Format};
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
@@ -51,7 +53,8 @@ pub(crate) fn update(settings: &Settings, args: &CatalogUpdate) -> Outcome {
         let named = done.refused.iter().take(if settings.verbose > 0 { left } else { NAMED });
         let named: Vec<String> = named.map(|refused| format!("{} {}", refused.what, refused.why)).collect();
         let more = if named.len() < left { format!("; {} more (-v)", left - named.len()) } else { String::new() };
-        format!("{left} entries are left out or in part: {}{more}", named.join("; "))
+        let entries = if left == 1 { "1 entry is" } else { &format!("{left} entries are") };
+        format!("{entries} left out or in part: {}{more}", named.join("; "))
     });
     if let Some(text) = &warning {
         warn(settings, text);
@@ -69,25 +72,52 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     // What cannot be used is fetched anew, as if it were not there.
     let stored = settings::stored(&files.current).ok().flatten();
     let same = stored.as_ref().filter(|stored| stored.about().source == source.shown());
-    let etag = same.filter(|_| before.update().is_some()).and_then(|stored| stored.about().etag.as_deref());
+    let trusted = settings.config.published().keys();
+    let unsigned_too = trusted.is_empty() || args.allow.contains(&AllowedRule::Unsigned);
+    // A mark is of use where what lies here would be taken over again.
+    let is_good = |stored: &&Stored| match &stored.about().signed {
+        Some(signed) => trusted.iter().any(|(_, key)| key.to_string() == signed.key),
+        None => unsigned_too,
+    };
+    let marked = same.filter(is_good).filter(|_| before.update().is_some());
+    // A dry run shows what is in the list, whether it is new or not.
+    let etag = marked.filter(|_| !args.dry_run).and_then(|stored| stored.about().etag.as_deref());
     let now = settings::now();
     let (bytes, etag, made) = match source.get(settings, etag, args.timeout.0)? {
         Got::List { bytes, etag, made } => (bytes, etag, made),
         Got::Unchanged(made) => {
             if let (Some(stored), false) = (same, args.dry_run) {
-                let (date, fetched) = (day(made, now), now.to_string());
-                files.replace(&stored.with_about(&About { date, fetched, ..stored.about().clone() }), Keep::Nothing)?;
+                let about = stored.about();
+                let date = if about.signed.is_some() { about.date.clone() } else { day(made, now) };
+                files.replace(
+                    &stored.with_about(&About { date, fetched: now.to_string(), ..about.clone() }),
+                    Keep::Nothing,
+                )?;
             }
             let after = if args.dry_run { before.clone() } else { settings.tables() };
             return Ok(Done { outcome: "newest", before, after, changes: Vec::new(), refused: Vec::new() });
         }
     };
-    let list = read(&bytes, source)?;
+    let seen = Seen::read(settings)?;
+    let (list, release) = if Release::is_one(&bytes) {
+        let (release, signed) = release::opened(settings, &bytes, &source.shown())?;
+        seen.check(&signed, &bytes, now, args.allow.contains(&AllowedRule::Older), &source.shown())?;
+        let (merged, list) = adopt(&release.catalog);
+        (list, Some((merged, signed)))
+    } else if unsigned_too {
+        (read(&bytes, source)?, None)
+    } else {
+        return Err(release::unsigned(&trusted, &source.shown()));
+    };
     let broken: Vec<Tripped> = tripped(&list, same, &before);
     refuse(&broken, args, source)?;
-    let merged = merge(&list, same);
+    let (merged, signed) = match release {
+        Some((merged, signed)) => (merged, Some(signed)),
+        None => (merge(&list, same), None),
+    };
+    let made_on = |signed: &Signed| day(signed.issued.parse().ok(), now);
     let about = About {
-        date: day(made, now),
+        date: signed.as_ref().map_or_else(|| day(made, now), made_on),
         fetched: now.to_string(),
         source: source.shown(),
         etag,
@@ -95,9 +125,10 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         providers: list.listed,
         endpoints: list.entries.len(),
         priced: list.priced(),
+        signed,
     };
-    older(&about, source)?;
-    let text = Stored::text_of(&about, &merged.tables, &merged.providers);
+    older(&about, source, &before, args.allow.contains(&AllowedRule::Older))?;
+    let text = merged.text(&about);
     let written = Stored::parse(text.clone().into_bytes()).map_err(|error| {
         CliError::new(Exit::Bug, "catalog", "the catalog that was made cannot be read")
             .fact("reason", error.to_string())
@@ -112,13 +143,16 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         // A file that cannot be used is nothing to go back to.
         let usable = stored.is_some() || !files.current.exists();
         files.replace(&text, if usable && !changes.is_empty() { Keep::Current } else { Keep::Nothing })?;
+        if let Some(signed) = &about.signed {
+            seen.keep(signed, &bytes)?;
+        }
     }
     let outcome = match (args.dry_run, changes.is_empty()) {
         (true, _) => "dry_run",
         (false, true) => "newest",
         (false, false) => "updated",
     };
-    let refused = [list.refused, list.reduced].concat();
+    let refused = [list.reduced, list.refused].concat();
     Ok(Done { outcome, before, after, changes, refused })
 }
 
@@ -136,16 +170,26 @@ fn read(bytes: &[u8], source: &Source) -> Result<Listing, CliError> {
             .fix("a network that wants a log-in answers like this; else give another address: --from URL"));
     }
     Listing::read(bytes).map_err(|error| {
+        if let (ListingError::CutOff, Source::Url(uri)) = (&error, source) {
+            return super::fetch::cut_off(uri, bytes.len());
+        }
         CliError::new(Exit::Config, "catalog", format!("{shown} is no catalog"))
             .fact("reason", error.to_string())
             .fix("another source: --from URL|FILE")
     })
 }
 
-/// An older list than the embedded tables would be passed over: it is not written at all.
-fn older(about: &About, source: &Source) -> Result<(), CliError> {
+/// An older list than the embedded tables would be passed over: it is not written at all. One that is older than the update
+/// in use is written where that is allowed; the order of releases is their serial.
+fn older(about: &About, source: &Source, before: &Catalog, allowed: bool) -> Result<(), CliError> {
     if about.date.as_str() >= Catalog::embedded() {
-        return Ok(());
+        let (day, in_use) = (&about.date, before.generated());
+        if allowed || about.signed.is_some() || day.as_str() >= in_use {
+            return Ok(());
+        }
+        let message = format!("{} is of {day}, before the update of {in_use} that is in use", source.shown());
+        return Err(CliError::new(Exit::Refused, "older", message)
+            .fix("look at it; if it is right: openmux catalog update --allow older"));
     }
     let message = format!("{} is of {}, before the catalog in the program", source.shown(), about.date);
     Err(CliError::new(Exit::Refused, "older", message)
@@ -157,13 +201,15 @@ fn older(about: &About, source: &Source) -> Result<(), CliError> {
 fn refuse(broken: &[Tripped], args: &CatalogUpdate, source: &Source) -> Result<(), CliError> {
     let allowed = |rule: Rule| {
         args.allow.iter().any(|allowed| {
-            rule == match allowed {
+            let of_lists = match allowed {
                 AllowedRule::Fewer => Rule::Fewer,
                 AllowedRule::Vanished => Rule::Vanished,
                 AllowedRule::Prices => Rule::Prices,
                 AllowedRule::Entries => Rule::Entries,
                 AllowedRule::Schema => Rule::Schema,
-            }
+                AllowedRule::Unsigned | AllowedRule::Older => return false,
+            };
+            rule == of_lists
         })
     };
     let broken: Vec<&Tripped> = broken.iter().filter(|tripped| !allowed(tripped.rule)).collect();
@@ -199,6 +245,9 @@ fn page(settings: &Settings, done: &Done, source: &Source) -> Result<String, Cli
             &format!("{offers} offers of {providers} providers, {priced} with a price, from {}", source.shown()),
             width,
         ));
+    }
+    if let Some(signed) = done.after.update().and_then(|about| about.signed.as_ref()) {
+        lines.push(super::signed_by(signed));
     }
     if !done.changes.is_empty() {
         lines.push(String::new());
@@ -239,6 +288,7 @@ fn as_document(settings: &Settings, done: &Done, source: &Source, warnings: &[St
         ] {
             data.insert(name.to_owned(), count.into());
         }
+        data.insert("signed".to_owned(), super::signed(about));
         let side = |side: &Option<String>| side.clone().map_or(Value::Null, Value::from);
         let rows = done.changes.iter().map(|change| {
             let id = change.endpoint.as_ref();

@@ -6,6 +6,7 @@ use super::trust::{Trusted, state};
 use super::{Config, Files, broken, files, shown, tame};
 use crate::catalog::file::Overlay;
 use crate::cli::args::{self, ConfigPath, ConfigTrust, ListArgs};
+use crate::cli::catalog::shown_source;
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
 use crate::cli::offline::column_names;
@@ -127,7 +128,7 @@ fn trust(settings: &Settings, args: &ConfigTrust) -> Outcome {
     let Some((name, text)) = files::text(&path, true)? else { return Ok(Exit::Ok) };
     let (config, overlay) = Config::parse_project(&name, &text).map_err(|error| broken(&error))?;
     let may = allowed(&config, &overlay);
-    let rest = tame::tame(config, overlay, &Config::default()).2;
+    let rest = tame::tame(config, &overlay, &Config::default()).1;
     trusted.add(&path, &text)?;
     note(settings, &format!("{name} is trusted as it is now"));
     for line in may {
@@ -139,7 +140,7 @@ fn trust(settings: &Settings, args: &ConfigTrust) -> Outcome {
     Ok(Exit::Ok)
 }
 
-/// What trust lets a file do: run commands, name keys, send them elsewhere.
+/// What trust lets a file do: run commands, name keys, send them elsewhere, say what is offered at what price.
 fn allowed(config: &Config, overlay: &Overlay) -> Vec<String> {
     let mut may = Vec::new();
     for table in &config.providers {
@@ -149,5 +150,7 @@ fn allowed(config: &Config, overlay: &Overlay) -> Vec<String> {
         may.extend(table.key.iter().map(|_| format!("set the key of {id}")));
     }
     may.extend(overlay.sensitive().into_iter().map(|(path, value)| format!("set {path} to {value}")));
+    may.extend(overlay.priced().into_iter().map(|id| format!("say what {id} costs and can do")));
+    may.extend(config.published.url.iter().map(|url| format!("have the catalog fetched from {}", shown_source(url))));
     may
 }
