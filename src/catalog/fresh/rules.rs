@@ -11,7 +11,7 @@ use crate::units::UsdPerMtok;
 words! {
     /// A reason to refuse a list as a whole.
     Rule {
-        /// Far fewer offers than the same source had the last time, or hardly any of a new source.
+        /// Far fewer offers than the same source had the last time.
         Fewer = "fewer",
         /// A model maker or a cloud that the same source had the last time is gone.
         Vanished = "vanished",
@@ -43,7 +43,7 @@ const SHOWN: usize = 3;
 pub fn tripped(list: &Listing, before: Option<&Stored>, current: &Catalog) -> Vec<Tripped> {
     let priced = priced(current);
     let rules = [
-        fewer(list, before, current),
+        fewer(list, before),
         vanished(list, before),
         prices(list, &priced),
         entries(list),
@@ -67,17 +67,11 @@ fn priced(current: &Catalog) -> Prices {
     found
 }
 
-/// More than a fifth fewer; of a source that was never read, less than a hundredth of what is known.
-fn fewer(list: &Listing, before: Option<&Stored>, current: &Catalog) -> Option<Tripped> {
-    let now = list.entries.len();
-    let (few, seen) = match before.map(|before| before.about().endpoints) {
-        Some(then) => (now * 5 < then * 4, format!("it lists {now} offers, and listed {then} the last time")),
-        None => {
-            let known: usize = current.models().map(|line| line.endpoints().count()).sum();
-            (now * 100 < known, format!("it lists {now} of {known} offers that are known"))
-        }
-    };
-    few.then(|| Tripped { rule: Rule::Fewer, seen, examples: Vec::new() })
+/// More than a fifth fewer.
+fn fewer(list: &Listing, before: Option<&Stored>) -> Option<Tripped> {
+    let (now, then) = (list.entries.len(), before?.about().endpoints);
+    let seen = format!("it lists {now} offers, and listed {then} the last time");
+    (now * 5 < then * 4).then(|| Tripped { rule: Rule::Fewer, seen, examples: Vec::new() })
 }
 
 fn vanished(list: &Listing, before: Option<&Stored>) -> Option<Tripped> {
@@ -227,10 +221,7 @@ mod tests {
         assert_eq!(rules(&list(2, |_, _| true), None), []);
         assert_eq!(rules(&list(3, |_, _| true), None), [Rule::Prices], "each of them is a little, all of them are not");
         let half = list(1, |provider, at| provider != "openai" || at % 2 == 0);
-        assert_eq!(rules(&half, Some(&before)), [Rule::Fewer]);
-        let few = list(1, |provider, _| provider == "groq");
-        assert_eq!(rules(&few, None), [Rule::Fewer], "a handful of a new source");
-        assert_eq!(rules(&few, Some(&stored(&few))), []);
+        assert_eq!((rules(&half, None), rules(&half, Some(&before))), (vec![], vec![Rule::Fewer]));
         assert_eq!(rules(&list(1, |provider, _| provider != "anthropic"), Some(&before)), [Rule::Vanished]);
         assert_eq!(rules(&list(1, |provider, _| provider != "groq"), Some(&before)), []);
         let mut bare = good.clone();

@@ -10,8 +10,7 @@ use super::values::{Limit, duration};
 /// `openmux catalog update`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "A list that looks broken is refused as a whole (exit 11), and what is in use stays:\n  \
-    fewer     a fifth fewer offers than the same source had the last time; of a new source, less than a\n            \
-              hundredth of those that are known\n  \
+    fewer     a fifth fewer offers than the same source had the last time\n  \
     vanished  a model maker or a cloud that it had is gone\n  \
     prices    more than one price in twenty moved more than fourfold, or most of a provider's more than\n            \
               twofold\n  \

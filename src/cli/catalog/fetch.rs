@@ -144,7 +144,8 @@ fn file(path: &str) -> Result<Got, CliError> {
     if ["", "-", "/dev/stdin"].contains(&path) {
         return Err(CliError::usage("a catalog comes from an address or a file, not from stdin").fix("--from URL|FILE"));
     }
-    let bytes = read_regular(Path::new(path), MOST).map_err(|error| error.fix("openmux catalog update --from URL|FILE"))?;
+    let bytes =
+        read_regular(Path::new(path), MOST).map_err(|error| error.fix("openmux catalog update --from URL|FILE"))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST) {
         return Err(too_large());
     }
