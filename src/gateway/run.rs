@@ -228,6 +228,7 @@ pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, me
         model: decided.request.model.as_str().to_owned(),
         maker: answered.protocol.map(|protocol| Origin { provider: provider.clone(), protocol }),
         provider: provider.as_str().to_owned(),
+        finish: answered.outcome.finish.clone(),
         usage: answered.outcome.usage.clone(),
         cost: answered.charged(),
         dropped: run.dropped(&answered.endpoint),

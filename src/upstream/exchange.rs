@@ -1,7 +1,7 @@
 //! One attempt: drives one [`Adapter`] over the one [`Transport`]: send, frame, time, deadlines, finish.
 //!
 //! Events are held back until the first token-bearing one, so that an attempt that fails before it has shown nothing; 64
-//! events or 256 KiB at most, and what is more is passed on.
+//! events or 256 KiB at most, and what is more is passed on. An answer without a token passes them on at its end.
 //! Stamps are taken on read, before parsing; every event of a read shares its stamp.
 
 mod attempt;
@@ -147,5 +147,10 @@ pub async fn exchange(
     attempt.answered = call.request.continues;
     let loopback = is_loopback(&request.uri().to_string());
     let end = attempt.run(transport, adapter, call, request, sink).await;
-    attempt.outcome(end, loopback)
+    let held = std::mem::take(&mut attempt.held);
+    let mut outcome = attempt.outcome(end, loopback);
+    if outcome.class.is_success() {
+        outcome.shown |= held.give(sink);
+    }
+    outcome
 }

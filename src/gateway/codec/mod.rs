@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use crate::catalog::{Origin, Usage};
-use crate::chat::{ChatEvent, ChatRequest};
+use crate::chat::{ChatEvent, ChatRequest, Finish};
 use crate::units::Usd;
 
 /// A dialect that clients speak.
@@ -107,6 +107,8 @@ pub struct Ended {
     pub model: String,
     /// Who answered.
     pub provider: String,
+    /// How it ended, and in the provider's own word.
+    pub finish: Option<(Finish, String)>,
     /// Who made its signatures, where it has any.
     pub maker: Option<Origin>,
     /// What was used, as reported.

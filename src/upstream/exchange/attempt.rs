@@ -354,12 +354,7 @@ impl Attempt {
             return;
         }
         self.shown = true;
-        for event in self.held.take() {
-            if !sink(event) {
-                self.stopped = true;
-                return;
-            }
-        }
+        self.stopped = !std::mem::take(&mut self.held).give(sink);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Events that are held back before the first token: as long as they are few, an attempt that fails has shown nothing.
 
+use super::Sink;
 use crate::chat::ChatEvent;
 
 /// The most events that are held.
@@ -28,10 +29,9 @@ impl Held {
         self.events.len() > EVENTS || self.bytes > BYTES
     }
 
-    /// Gives them up, in their order.
-    pub(super) fn take(&mut self) -> Vec<ChatEvent> {
-        self.bytes = 0;
-        std::mem::take(&mut self.events)
+    /// Gives them up, in their order; whether all were taken.
+    pub(super) fn give(self, sink: &mut Sink<'_>) -> bool {
+        self.events.into_iter().all(sink)
     }
 }
 
@@ -56,6 +56,15 @@ mod tests {
         ChatEvent::Signature { index: None, signature: "s".repeat(bytes) }
     }
 
+    fn all(held: Held) -> Vec<ChatEvent> {
+        let mut given = Vec::new();
+        assert!(held.give(&mut |event| {
+            given.push(event);
+            true
+        }));
+        given
+    }
+
     #[test]
     fn a_few_are_held_and_more_are_given_up_in_their_order() {
         let mut held = Held::default();
@@ -63,8 +72,9 @@ mod tests {
         assert!(!held.is_full());
         held.push(signature(0));
         assert!(held.is_full());
-        let given = held.take();
-        assert_eq!((given.len(), &given[1], held.is_full()), (EVENTS + 1, &signature(2), false));
+        let given = all(held);
+        assert_eq!((given.len(), &given[1]), (EVENTS + 1, &signature(2)));
+        let mut held = Held::default();
         held.push(signature(BYTES));
         assert!(!held.is_full());
         held.push(signature(1));
@@ -75,6 +85,6 @@ mod tests {
     fn usage_that_is_told_again_and_again_fills_nothing() {
         let mut held = Held::default();
         (0..1000).for_each(|output| held.push(ChatEvent::Usage(Usage::text(7, output))));
-        assert_eq!(held.take(), [ChatEvent::Usage(Usage::text(7, 999))]);
+        assert_eq!(all(held), [ChatEvent::Usage(Usage::text(7, 999))]);
     }
 }

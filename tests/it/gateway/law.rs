@@ -90,6 +90,7 @@ fn said() -> impl Strategy<Value = Said> {
             created: 1,
             model: "acme/tiny".to_owned(),
             provider: "alpha".to_owned(),
+            finish: Some((finish, finish.name().to_owned())),
             maker: None,
             usage: Some(usage),
             cost,
@@ -102,13 +103,13 @@ fn said() -> impl Strategy<Value = Said> {
 
 /// A dialect, as what it makes of an answer, and what can be read of that.
 #[derive(Clone, Copy)]
-struct Spoken {
-    dialect: Dialect,
-    protocol: Protocol,
+pub(super) struct Spoken {
+    pub(super) dialect: Dialect,
+    pub(super) protocol: Protocol,
     /// Its word for how an answer ended.
     native: fn(Finish) -> &'static str,
     /// Whether it has a place for signatures of thoughts, and for a bill.
-    signs: bool,
+    pub(super) signs: bool,
     bills: bool,
     /// Where the answer's own end begins in a stream.
     end: &'static str,
@@ -159,7 +160,7 @@ const RESPONSES: Spoken = Spoken {
     whole: |said| Responses::default().whole(&said.events, &said.ended).to_string(),
 };
 
-const ALL: [Spoken; 3] = [CHAT, MESSAGES, RESPONSES];
+pub(super) const ALL: [Spoken; 3] = [CHAT, MESSAGES, RESPONSES];
 
 /// What a decoder is to say of it.
 fn expected(spoken: &Spoken, said: &Said) -> Vec<ChatEvent> {
@@ -194,7 +195,7 @@ fn called<T>(stream: bool, f: impl FnOnce(&Call<'_>) -> T) -> T {
 }
 
 /// What is read, with what was used as it was told last.
-fn decode(protocol: Protocol, bytes: &str) -> (Vec<ChatEvent>, Result<(), DecodeError>) {
+pub(super) fn read_stream(protocol: Protocol, bytes: &str) -> (Vec<ChatEvent>, Result<(), DecodeError>) {
     called(true, |call| {
         let mut decoder = adapter(protocol).unwrap().decoder(call);
         let mut framer = Framer::of("text/event-stream", 1 << 20);
@@ -218,7 +219,7 @@ fn decode(protocol: Protocol, bytes: &str) -> (Vec<ChatEvent>, Result<(), Decode
 }
 
 fn the_same(spoken: &Spoken, said: &Said) -> Result<(), String> {
-    let (events, end) = decode(spoken.protocol, &(spoken.stream)(said));
+    let (events, end) = read_stream(spoken.protocol, &(spoken.stream)(said));
     let expected = expected(spoken, said);
     if end.is_ok() && events == expected {
         return Ok(());
@@ -231,7 +232,7 @@ fn no_end_before_the_end(spoken: &Spoken, said: &Said) -> Result<(), String> {
     let whole = (spoken.stream)(said);
     let ends = whole.match_indices("\n\n").map(|(at, _)| at + 2).filter(|at| *at < whole.len());
     for cut in ends.flat_map(|at| [at, at - 7]).filter(|at| whole.is_char_boundary(*at)) {
-        let (events, end) = decode(spoken.protocol, &whole[..cut]);
+        let (events, end) = read_stream(spoken.protocol, &whole[..cut]);
         let finished = events.iter().any(|event| matches!(event, ChatEvent::Finished { .. }));
         let is_said = whole.rfind(spoken.end).is_some_and(|end| end < cut);
         if !is_said && (finished || end.is_ok()) {
@@ -243,15 +244,15 @@ fn no_end_before_the_end(spoken: &Spoken, said: &Said) -> Result<(), String> {
 
 /// What an answer comes to, whole: the text, the thoughts, the calls, and its end.
 #[derive(Debug, PartialEq, Default)]
-struct Sum {
+pub(super) struct Sum {
     text: String,
     thought: String,
     signatures: Vec<String>,
-    calls: Vec<(String, String)>,
-    tail: Vec<ChatEvent>,
+    pub(super) calls: Vec<(String, String)>,
+    pub(super) tail: Vec<ChatEvent>,
 }
 
-fn sum(events: &[ChatEvent]) -> Sum {
+pub(super) fn sum(events: &[ChatEvent]) -> Sum {
     let mut sum = Sum::default();
     for event in events {
         match event {
@@ -271,10 +272,15 @@ fn sum(events: &[ChatEvent]) -> Sum {
     sum
 }
 
+pub(super) fn read_whole(protocol: Protocol, body: &str) -> (Vec<ChatEvent>, Result<(), DecodeError>) {
+    let mut events = Vec::new();
+    let read = called(false, |call| adapter(protocol).unwrap().whole(call, body.as_bytes(), &mut events));
+    (events, read)
+}
+
 fn the_same_whole(spoken: &Spoken, said: &Said) -> Result<(), String> {
     let body = (spoken.whole)(said);
-    let mut events = Vec::new();
-    let read = called(false, |call| adapter(spoken.protocol).unwrap().whole(call, body.as_bytes(), &mut events));
+    let (events, read) = read_whole(spoken.protocol, &body);
     let (read_sum, expected) = (sum(&events), sum(&expected(spoken, said)));
     if read.is_ok() && read_sum == expected {
         return Ok(());

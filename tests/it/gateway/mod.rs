@@ -15,6 +15,7 @@ mod sdk;
 mod shared;
 mod soak;
 mod stream;
+mod through;
 mod tokens;
 mod wire;
 

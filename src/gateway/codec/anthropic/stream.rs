@@ -10,7 +10,7 @@ use super::super::answer::call_id;
 use super::super::{Dialect, Ended, Stream, Voice, quoted};
 use super::whole::{counts, error, message, stop, usage};
 use crate::catalog::Usage;
-use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
+use crate::chat::{ChatEvent, REDACTED_THINKING};
 use crate::gateway::problem::Problem;
 use crate::units::Tokens;
 
@@ -48,7 +48,6 @@ pub struct Blocks {
     calls: Vec<usize>,
     /// By number of the call: its block.
     places: BTreeMap<u32, usize>,
-    finish: Option<(Finish, String)>,
 }
 
 /// A block that is open.
@@ -72,7 +71,6 @@ impl Blocks {
             open: None,
             calls: Vec::new(),
             places: BTreeMap::new(),
-            finish: None,
         }
     }
 
@@ -182,7 +180,7 @@ impl Stream for Blocks {
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         match event {
-            ChatEvent::Started { .. } | ChatEvent::Billed(_) => {}
+            ChatEvent::Started { .. } | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
             ChatEvent::Usage(usage) => self.usage = usage.clone(),
             ChatEvent::Text(text) => {
                 let index = self.text(out);
@@ -205,17 +203,14 @@ impl Stream for Blocks {
                 let index = self.call(*number, None, None, out);
                 delta(index, "signature_delta", "signature", signature, out);
             }
-            ChatEvent::Finished { finish, native } => self.finish = Some((*finish, native.clone())),
         }
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {
         self.begin(out);
         self.close(out);
-        let finish = self.finish.take();
-        let finish = stop(finish.as_ref().map(|(finish, native)| (*finish, native.as_str())));
         let mut members = Map::new();
-        members.insert("delta".to_owned(), Map::from_iter(finish).into());
+        members.insert("delta".to_owned(), Map::from_iter(stop(ended)).into());
         members.insert("usage".to_owned(), usage(ended).into());
         members.insert("provider".to_owned(), ended.provider.as_str().into());
         if !ended.dropped.is_empty() {

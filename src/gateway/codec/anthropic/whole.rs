@@ -14,10 +14,6 @@ use crate::units::Tokens;
 pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Value {
     let answer = Answer::of(events);
     let blocks = answer.pieces().filter_map(|piece| block(piece, hides_thoughts));
-    let finish = events.iter().rev().find_map(|event| match event {
-        ChatEvent::Finished { finish, native } => Some((*finish, native.as_str())),
-        _ => None,
-    });
     let mut document = Map::new();
     document.insert("id".to_owned(), Dialect::AnthropicMessages.answer_id(&ended.id).into());
     document.insert("type".to_owned(), "message".into());
@@ -25,7 +21,7 @@ pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Val
     document.insert("model".to_owned(), ended.model.as_str().into());
     document.insert("provider".to_owned(), ended.provider.as_str().into());
     document.insert("content".to_owned(), blocks.collect());
-    document.extend(stop(finish));
+    document.extend(stop(ended));
     document.insert("usage".to_owned(), usage(ended).into());
     if let Some(metadata) = &ended.metadata {
         document.insert("openmux".to_owned(), metadata.clone());
@@ -57,9 +53,9 @@ fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
 
 /// How the answer ended: in Anthropic's word, and in the provider's own. Which of several texts it ended at no provider
 /// tells.
-pub(super) fn stop(finish: Option<(Finish, &str)>) -> [(String, Value); 3] {
-    let (reason, native) = match finish {
-        Some((finish, native)) => (stop_reason(finish, native).into(), native.into()),
+pub(super) fn stop(ended: &Ended) -> [(String, Value); 3] {
+    let (reason, native) = match &ended.finish {
+        Some((finish, native)) => (stop_reason(*finish, native).into(), native.as_str().into()),
         None => (Value::Null, Value::Null),
     };
     [("stop_reason", reason), ("stop_sequence", Value::Null), ("native_stop_reason", native)]

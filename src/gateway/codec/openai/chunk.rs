@@ -39,14 +39,13 @@ pub struct Chunks {
     head: String,
     include_usage: bool,
     begun: bool,
-    finish: Option<(Finish, String)>,
 }
 
 impl Chunks {
     /// A stream of an answer by this id (`chatcmpl-...`), begun at that second, of that model.
     #[must_use]
     pub fn new(id: &str, created: i64, model: &str, include_usage: bool) -> Self {
-        Self { head: head(id, created, model), include_usage, begun: false, finish: None }
+        Self { head: head(id, created, model), include_usage, begun: false }
     }
 
     /// A chunk with this delta, whose braces are left out.
@@ -110,18 +109,15 @@ impl Stream for Chunks {
             ChatEvent::Signature { index: Some(index), signature } => {
                 format!("\"tool_calls\":[{{\"index\":{index},\"signature\":{}}}]", quoted(signature))
             }
-            ChatEvent::Finished { finish, native } => {
-                self.finish = Some((*finish, native.clone()));
+            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {
                 return;
             }
-            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) => return,
         };
         self.chunk(&delta, None, &[], out);
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {
-        let finish = self.finish.take();
-        self.chunk("", finish.as_ref(), &ended.dropped, out);
+        self.chunk("", ended.finish.as_ref(), &ended.dropped, out);
         if self.include_usage || ended.metadata.is_some() {
             out.push_str(&self.head);
             let _ = write!(out, "],\"provider\":{}", quoted(&ended.provider));

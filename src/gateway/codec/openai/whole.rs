@@ -29,13 +29,13 @@ pub fn completion(events: &[ChatEvent], ended: &Ended) -> Value {
     if !answer.reasoning.is_empty() {
         message.insert("reasoning_content".to_owned(), answer.reasoning.as_str().into());
     }
-    let finish = finish(events);
+    let finish = ended.finish.as_ref();
     let mut choice = Map::new();
     choice.insert("index".to_owned(), 0.into());
     choice.insert("message".to_owned(), message.into());
     choice.insert("logprobs".to_owned(), Value::Null);
-    choice.insert("finish_reason".to_owned(), finish.map_or(Value::Null, |(finish, _)| finish_reason(finish).into()));
-    choice.insert("native_finish_reason".to_owned(), finish.map_or(Value::Null, |(_, native)| native.into()));
+    choice.insert("finish_reason".to_owned(), finish.map_or(Value::Null, |(finish, _)| finish_reason(*finish).into()));
+    choice.insert("native_finish_reason".to_owned(), finish.map_or(Value::Null, |(_, native)| native.as_str().into()));
     let mut document = Map::new();
     document.insert("id".to_owned(), Dialect::OpenaiChat.answer_id(&ended.id).into());
     document.insert("object".to_owned(), "chat.completion".into());
@@ -48,13 +48,6 @@ pub fn completion(events: &[ChatEvent], ended: &Ended) -> Value {
         document.insert("openmux".to_owned(), metadata.clone());
     }
     document.into()
-}
-
-fn finish(events: &[ChatEvent]) -> Option<(Finish, &str)> {
-    events.iter().rev().find_map(|event| match event {
-        ChatEvent::Finished { finish, native } => Some((*finish, native.as_str())),
-        _ => None,
-    })
 }
 
 /// OpenAI's word. It has none for what this version does not know; the provider's own stands beside it.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::super::answer::{Call, call_id};
 use super::super::{Ended, Stream};
 use super::whole::{Document, function_call, item_id, message, summary_part, text_part, thought};
-use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
+use crate::chat::{ChatEvent, REDACTED_THINKING};
 use crate::gateway::problem::Problem;
 
 /// One stream.
@@ -28,7 +28,6 @@ pub struct Items {
     /// The calls by their number, and those of them that are open.
     calls: BTreeMap<u32, (usize, Call)>,
     calling: Vec<u32>,
-    finish: Option<Finish>,
 }
 
 /// An item that is open, and what it holds.
@@ -53,7 +52,6 @@ impl Items {
             open: None,
             calls: BTreeMap::new(),
             calling: Vec::new(),
-            finish: None,
         }
     }
 
@@ -213,7 +211,7 @@ impl Stream for Items {
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         match event {
-            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) => {}
+            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
             ChatEvent::Text(text) => self.text(text, out),
             ChatEvent::Reasoning(text) => self.think(text, out),
             ChatEvent::ToolCall { index, id, name, arguments } => {
@@ -239,7 +237,6 @@ impl Stream for Items {
                     call.signature.get_or_insert_default().push_str(signature);
                 }
             }
-            ChatEvent::Finished { finish, .. } => self.finish = Some(*finish),
         }
     }
 
@@ -247,7 +244,7 @@ impl Stream for Items {
         self.begin(out);
         self.close(None, out);
         let output = std::mem::take(&mut self.output);
-        let response = self.document().ended(self.finish, output, ended);
+        let response = self.document().ended(output, ended);
         let kind = if response["status"] == "incomplete" { "response.incomplete" } else { "response.completed" };
         self.tell(kind, json!({ "response": response }), out);
     }

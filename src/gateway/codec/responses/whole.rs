@@ -25,13 +25,9 @@ impl Voice for Responses {
             Piece::Thought(text, signature) => thought(&ended.id, index, text, signature),
             Piece::Call(call) => function_call(&ended.id, index, &call),
         });
-        let finish = events.iter().rev().find_map(|event| match event {
-            ChatEvent::Finished { finish, .. } => Some(*finish),
-            _ => None,
-        });
         let output = output.collect();
         let document = Document { echo: &self.echo, decision: &ended.id, created: ended.created, model: &ended.model };
-        document.ended(finish, output, ended).into()
+        document.ended(output, ended).into()
     }
 
     fn stream(&self, decision: &str, created: i64, model: &str) -> Box<dyn Stream> {
@@ -69,10 +65,10 @@ impl Document<'_> {
     }
 
     /// A response that has ended.
-    pub(super) fn ended(&self, finish: Option<Finish>, output: Vec<Value>, ended: &Ended) -> Map<String, Value> {
-        let reason = match finish {
-            Some(Finish::Length) => Some("max_output_tokens"),
-            Some(Finish::Filter) => Some("content_filter"),
+    pub(super) fn ended(&self, output: Vec<Value>, ended: &Ended) -> Map<String, Value> {
+        let reason = match ended.finish {
+            Some((Finish::Length, _)) => Some("max_output_tokens"),
+            Some((Finish::Filter, _)) => Some("content_filter"),
             _ => None,
         };
         let mut document = self.of(if reason.is_some() { "incomplete" } else { "completed" }, output);

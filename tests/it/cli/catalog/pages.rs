@@ -250,5 +250,5 @@ fn an_alias_of_the_users_outlives_a_catalog_that_has_a_model_of_its_name() {
     let chat = home.openmux(["--sandbox", "chat", "-m", "claude-opus-99.1", "-o", "json", "hi"]).run();
     assert_eq!(chat.code, Some(0), "{}", chat.snapshot());
     let shown = home.openmux(["config", "show", "aliases", "--fields", "key,value,over"]).run();
-    insta::assert_snapshot!(shown.stdout, @"");
+    insta::assert_snapshot!(shown.stdout, @"aliases.claude-opus-99.1	claude-sonnet-5	the catalog's anthropic/claude-opus-99.1");
 }

@@ -115,11 +115,11 @@ fn a_price_of_a_projects_file_counts_once_it_is_trusted() {
     let claimed = chat();
     assert_eq!((claimed.code, world.hits()), (Some(11), vec![0]), "{}", claimed.snapshot());
     let first = claimed.stderr.lines().next().unwrap().replace(&*world.home.path().to_string_lossy(), "~");
-    insta::assert_snapshot!(first, @"warning: ~/.openmux.toml is not trusted, so this of it is left out: endpoint (line 2); `openmux config trust` takes it as it is now");
+    insta::assert_snapshot!(first, @"warning: ~/.openmux.toml is not trusted, so this of it is left out: endpoint (line 2); `openmux config trust --dry-run` says what it wants, without it the file is taken as it is now");
     let trust = world.openmux(["config", "trust"]).run();
     insta::assert_snapshot!(trust.stderr.replace(&*world.home.path().to_string_lossy(), "~"), @r"
-    note: ~/.openmux.toml is trusted as it is now
     note: it may say what alpha:tiny-1 costs and can do
+    note: ~/.openmux.toml is trusted as it is now; `openmux config trust --remove` takes that back
     ");
     let trusted = chat();
     assert_eq!((trusted.code, world.hits()), (Some(0), vec![1]), "{}", trusted.snapshot());
