@@ -52,19 +52,20 @@ pub(super) fn list(gateway: &Gateway) -> Value {
 /// # Errors
 /// There is none of that name.
 pub(super) fn one(gateway: &Gateway, name: &str) -> Result<Value, Problem> {
-    let (line, offers) = found(&gateway.owned.catalog, name)?;
+    let (line, offers) = found(gateway, name)?;
     Ok(row(&line, &offers))
 }
 
 /// A model and its plain endpoints.
-fn found<'a>(catalog: &'a Catalog, name: &str) -> Result<(ModelLine<'a>, Vec<Endpoint>), Problem> {
+fn found<'a>(gateway: &'a Gateway, name: &str) -> Result<(ModelLine<'a>, Vec<Endpoint>), Problem> {
+    let (catalog, now) = (&gateway.owned.catalog, (gateway.owned.dispatcher().now)());
     let resolved = resolve(catalog, name).map_err(|error| Problem::no_model(&error))?;
     let missing =
         || Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", format!("no model is called \"{name}\""));
     let line = catalog.model_line(resolved.model.as_str()).ok_or_else(missing)?;
     let offers = catalog.endpoints_for(&resolved.model);
     let plain = |offer: &Endpoint| offer.kind == ModelKind::Chat && offer.is_plain();
-    Ok((line, offers.into_iter().filter(plain).collect()))
+    Ok((line, offers.into_iter().filter(plain).map(|offer| offer.at(now)).collect()))
 }
 
 /// The endpoint whose price stands for the model's: its author's own, else the cheapest.
@@ -144,7 +145,7 @@ fn released(day: &str) -> Value {
 /// # Errors
 /// There is no such model.
 pub(super) fn endpoints(gateway: &Gateway, name: &str) -> Result<Value, Problem> {
-    let (line, offers) = found(&gateway.owned.catalog, name)?;
+    let (line, offers) = found(gateway, name)?;
     let now = (gateway.owned.now)();
     let measured = |within: Duration| gateway.owned.store.measured(now - within).unwrap_or_default();
     let (lately, today) = (measured(HALF_HOUR), measured(DAY));
