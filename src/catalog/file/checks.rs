@@ -66,9 +66,6 @@ pub(crate) fn is_model_id(text: &str) -> bool {
     text.split_once('/').is_some_and(|(author, slug)| is_slug(author) && is_slug(slug))
 }
 
-/// What a model's id on the wire is made of, as the end of a sentence.
-pub(crate) const WIRE_ID: &str = "letters, digits and . _ - / : @ ~ +, no \"..\", and no \"-\" at its beginning";
-
 /// Whether the text is safe as a model id, on the wire and on a terminal: one word that looks like nothing else, changes no
 /// path where it stands in a URL, and is no flag and no code where it stands in a shell.
 pub(crate) fn is_wire_id(text: &str) -> bool {

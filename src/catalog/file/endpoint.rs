@@ -10,6 +10,9 @@ use super::{OverlayError, checks};
 use crate::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Protocol, Provider, ProviderId, Status};
 use crate::units::Tokens;
 
+/// What a model's id on the wire is made of, as the end of a sentence.
+const WIRE_ID: &str = "letters, digits and . _ - / : @ ~ +, no \"..\", and no \"-\" at its beginning";
+
 const KEYS: [&str; 19] = [
     "provider",
     "model",
@@ -66,7 +69,7 @@ impl EndpointPatch {
         let provider = required("provider", "who serves it?")?;
         let id = required("id", "the model's id on the provider's wire")?;
         if !checks::is_wire_id(&id) {
-            return Err(table.error("id", format!("\"{id}\" cannot be a wire id: {}", checks::WIRE_ID)));
+            return Err(table.error("id", format!("\"{id}\" cannot be a wire id: {}", WIRE_ID)));
         }
         let sunset = table.text("sunset")?;
         if sunset.as_ref().is_some_and(|day| !checks::is_date(day, false)) {
@@ -205,7 +208,7 @@ fn plain(table: &Reader<'_, '_>, key: &str, word: String) -> Result<String, Over
     if checks::is_wire_id(&word) {
         return Ok(word);
     }
-    Err(table.error(key, format!("\"{word}\" cannot be a word here: {}", checks::WIRE_ID)))
+    Err(table.error(key, format!("\"{word}\" cannot be a word here: {}", WIRE_ID)))
 }
 
 fn read_model(table: &Reader<'_, '_>, key: &str) -> Result<Option<ModelId>, OverlayError> {
