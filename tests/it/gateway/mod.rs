@@ -107,7 +107,11 @@ impl World {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let serving = serve(Gateway::new(owned, config), listener, 2).unwrap();
-                let hurried = async { hurried.await.unwrap_or(std::future::pending().await) };
+                let hurried = async {
+                    if hurried.await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                };
                 serving.run(async { drop(stopped.await) }, hurried, Duration::from_secs(20)).await
             })
         });
