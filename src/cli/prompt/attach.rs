@@ -59,6 +59,7 @@ pub(super) fn part(shown: &str, name: &str, bytes: Vec<u8>) -> Result<Part, CliE
             mime: mime.to_owned(),
             source: MediaSource::Bytes(Bytes::from(bytes)),
             name: (!name.is_empty()).then(|| name.to_owned()),
+            detail: None,
         })),
         Sniffed::Text(text) => Ok(Part::Text(named(name, text))),
         Sniffed::Other(found) => Err(CliError::usage(format!("{shown} cannot go along: it is {found}"))

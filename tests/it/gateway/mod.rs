@@ -1,6 +1,8 @@
 //! The gateway over real HTTP: in this process before scripted providers, and as the command before simulated ones.
 
 mod asked;
+mod cached;
+mod carried;
 mod chat;
 mod command;
 mod dialects;
@@ -9,10 +11,12 @@ mod law;
 mod lookups;
 mod messages;
 mod pressure;
+mod reasoning;
 mod renew;
 mod responses;
 mod sdk;
 mod shared;
+mod signed;
 mod soak;
 mod stream;
 mod through;
@@ -79,7 +83,19 @@ impl World {
 
     /// Before providers at these addresses, each with the model that it serves.
     fn at(places: Vec<(String, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let overlay = serving(places, protocol);
+        Self::of(serving(places, protocol), change)
+    }
+
+    /// Before providers of another protocol, of which more is known than usually.
+    fn priced(servers: Vec<Server>, protocol: &str, more: impl FnOnce(String) -> String) -> Self {
+        let places: Vec<(String, &str)> = servers.iter().map(|server| (server.base_url(), "tiny")).collect();
+        let mut world = Self::of(more(serving(places, protocol)), |_| {});
+        world.servers = servers;
+        world
+    }
+
+    /// Before the providers of an overlay.
+    fn of(overlay: String, change: impl FnOnce(&mut Config)) -> Self {
         let overlay = Overlay::parse("private.toml", &overlay).unwrap();
         let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
