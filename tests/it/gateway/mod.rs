@@ -12,6 +12,7 @@ mod lookups;
 mod messages;
 mod pressure;
 mod reasoning;
+mod refused;
 mod renew;
 mod responses;
 mod sdk;

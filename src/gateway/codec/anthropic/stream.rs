@@ -78,13 +78,12 @@ impl Blocks {
         }
     }
 
-    /// The message begins. Counts only grow, and clients want numbers: what nobody has counted yet is 0 so far.
+    /// The message begins, and nothing of it was written so far. What was read of the request may be told later.
     fn begin(&mut self, out: &mut String) {
         if std::mem::replace(&mut self.begun, true) {
             return;
         }
         let so_far = Usage { output: Some(Tokens::ZERO), ..self.usage.clone() };
-        let input = so_far.input.or(Some(Tokens::ZERO));
         let message = json!({
             "id": Dialect::AnthropicMessages.answer_id(&self.decision),
             "type": "message",
@@ -93,7 +92,7 @@ impl Blocks {
             "content": [],
             "stop_reason": null,
             "stop_sequence": null,
-            "usage": counts(&Usage { input, ..so_far }),
+            "usage": counts(&so_far),
         });
         event("message_start", &format!("\"message\":{message}"), out);
     }
