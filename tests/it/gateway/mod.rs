@@ -7,6 +7,7 @@ mod chat;
 mod command;
 mod dialects;
 mod fallback;
+mod grammar;
 mod law;
 mod lookups;
 mod messages;
