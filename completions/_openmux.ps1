@@ -780,6 +780,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file')
             [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Show what is trusted')
             [CompletionResult]::new('--remove', '--remove', [CompletionResultType]::ParameterName, 'Trust it no longer')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what the file wants, and trust nothing')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Short for -o json')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but errors on stderr')

@@ -750,6 +750,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --sandbox 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file'
             cand --list 'Show what is trusted'
             cand --remove 'Trust it no longer'
+            cand --dry-run 'Say what the file wants, and trust nothing'
             cand --json 'Short for -o json'
             cand -q 'Say nothing but errors on stderr'
             cand --quiet 'Say nothing but errors on stderr'

@@ -16,7 +16,7 @@
 //! Nothing is skipped silently: an unknown key, a number where a decimal string belongs, an unknown provider are errors
 //! that name the file, the line and the path of the key. Overlays hold names of environment variables, never keys.
 
-pub(super) mod checks;
+pub(crate) mod checks;
 mod endpoint;
 mod prices;
 mod provider;

@@ -1,5 +1,9 @@
 //! The closed vocabularies of the catalog: each value has one word, in the data, in overlays and in output.
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
 /// An enum whose values have a word each: `ALL`, `name` and `parse`.
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $value:ident = $word:literal),+ $(,)? }) => {
@@ -143,6 +147,15 @@ words! {
     }
 }
 
+impl Status {
+    /// Where it is in its life at a moment: whose announced last day (UTC, `YYYY-MM-DD`) is over is gone, whatever lists say.
+    #[must_use]
+    pub fn at(self, last_day: Option<&str>, now: Timestamp) -> Self {
+        let is_over = |day: Date| day < Offset::UTC.to_datetime(now).date();
+        if last_day.and_then(|day| day.parse().ok()).is_some_and(is_over) { Self::Retired } else { self }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +165,14 @@ mod tests {
         assert!(Protocol::ALL.into_iter().all(|value| Protocol::parse(value.name()) == Some(value)));
         assert!(Capability::ALL.into_iter().all(|value| Capability::parse(value.name()) == Some(value)));
         assert_eq!(Status::parse("gone"), None);
+    }
+
+    #[test]
+    fn what_has_had_its_last_day_is_gone() {
+        let at = |moment: &str, day: Option<&str>| Status::Active.at(day, moment.parse().unwrap());
+        assert_eq!(at("2026-12-11T23:59:59Z", Some("2026-12-11")), Status::Active, "on that day it may still answer");
+        assert_eq!(at("2026-12-12T00:00:00Z", Some("2026-12-11")), Status::Retired);
+        assert_eq!(at("2026-12-12T00:00:00Z", Some("2026-12")), Status::Active, "a month is no day");
+        assert_eq!(at("2027-01-01T00:00:00Z", None), Status::Active);
     }
 }

@@ -31,7 +31,7 @@ pub(crate) use values::duration;
 pub use values::{Limit, Region, Shape};
 pub(crate) use values::{
     ability, days, fallback_class, max_ttft, min_availability, min_throughput, per_mtok, preset, region, shape,
-    share_millionths, span, speed_millionths, tokens, ttft_micros, usd,
+    share_millionths, span, speed_millionths, switch, tokens, ttft_micros, usd,
 };
 
 const STYLES: Styles = Styles::styled()

@@ -2,6 +2,8 @@
 //! them, with price, limits, abilities and what was measured.
 
 use super::args::ProvidersCompare;
+use super::contract::Exit;
+use super::error::CliError;
 use super::measured::{self, View};
 use super::mix::Call;
 use super::offline::{Offline, column_names};
@@ -69,6 +71,15 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     let mut reaches = dispatcher.reach_wanting(&resolved.model, variant, args.all, None, &constraints);
     if let Some(provider) = &resolved.provider {
         reaches.retain(|reach| reach.provider.id == *provider);
+    }
+    if reaches.is_empty()
+        && let Some(kind) = facts::other_kind(&offline.catalog, &resolved)
+    {
+        let model = &resolved.model;
+        let message = format!(
+            "{model} is not for chats but for another kind of call ({kind}): only providers of chats are compared"
+        );
+        return Err(CliError::new(Exit::NotFound, "model", message).fix(format!("openmux models show {model}")));
     }
     let call = Call::of(&offline, args.tokens, &resolved.model);
     let tokens = call.shape;

@@ -9,7 +9,9 @@ use std::ffi::OsString;
 use clap::{Arg, CommandFactory};
 
 use super::args::{Cli, CompletionsArgs, Shell};
+use super::render::text::visible;
 use super::{Outcome, print};
+use crate::catalog::file::checks::is_hidden;
 use values::Wanted;
 
 /// The script of a shell.
@@ -52,7 +54,7 @@ pub(crate) fn asked(typed: &[OsString]) -> Option<String> {
             let before: Vec<String> = std::iter::once("openmux".to_owned()).chain(before.iter().cloned()).collect();
             lines(&fitting(&before, current), |word, about| match about {
                 "" => word.to_owned(),
-                about => format!("{word}\t{about}"),
+                about => format!("{word}\t{}", visible(about)),
             })
         }
         _ => String::new(),
@@ -62,8 +64,17 @@ pub(crate) fn asked(typed: &[OsString]) -> Option<String> {
 fn lines(wanted: &Wanted, line: impl Fn(&str, &str) -> String) -> String {
     match wanted {
         Wanted::Files => ":files\n".to_owned(),
-        Wanted::Words(words) => words.iter().map(|(word, about)| line(word, about) + "\n").collect(),
+        Wanted::Words(words) => {
+            let fit = words.iter().filter(|(word, _)| is_one_word(word));
+            fit.map(|(word, about)| line(word, about) + "\n").collect()
+        }
     }
+}
+
+/// Whether a shell takes this for one word as it stands. bash puts what is completed into the line without quotes, and names
+/// come from files and lists of others, too: what could be more than a word there is not offered.
+fn is_one_word(word: &str) -> bool {
+    !word.contains(|c: char| c.is_whitespace() || is_hidden(c) || "$`\"'\\;&|<>(){}[]*?!#^".contains(c))
 }
 
 /// What fits at the cursor; `before` begins with the program's name.

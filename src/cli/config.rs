@@ -150,6 +150,10 @@ impl Config {
         let mut profiles = Vec::new();
         if let Some(tables) = root.table("profiles")? {
             for (name, table) in tables.members()? {
+                if !aliases::is_name(&name) {
+                    let message = "a profile's name is lower-case letters, digits, \".\", \"_\" and \"-\"";
+                    return Err(tables.error(&name, message));
+                }
                 profiles.push(Profile::read(name, &table)?);
             }
         }

@@ -202,7 +202,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENMUX_OUTPUT", "the output format, where -o is not given"),
     ("OPENMUX_MAX_COST", "the cost limit of one chat in USD, where --max-cost is not given"),
     ("OPENMUX_TIMEOUT", "the total time limit, where --timeout is not given"),
-    ("OPENMUX_OFFLINE", "1: any need of the network is refused (exit 11)"),
+    ("OPENMUX_OFFLINE", "1 or true: any need of the network is refused (exit 11); 0 or false: it is not"),
     ("OPENMUX_PROFILE", "the profile of config.toml, where --profile is not given"),
     (
         "OPENMUX_STATE",

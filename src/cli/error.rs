@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::contract::Exit;
-use super::render::text::{Style, width, wrap};
+use super::render::text::{Style, visible_lines, width, wrap};
 pub(crate) use crate::gateway::codec::json::nearest;
 
 /// A failure that ends the command.
@@ -77,9 +77,7 @@ impl CliError {
     /// For people: `error: ...`, indented facts, `fix: ...`; wrapped to `columns`.
     pub(crate) fn human(&self, style: Style, columns: usize) -> String {
         let columns = columns.clamp(40, 200);
-        // Control characters of what was typed or received must not reach the terminal.
-        let clean = |text: &str| text.replace(|c: char| c.is_control() && c != '\n', "?");
-        let mut lines = wrap(&clean(&format!("error: {}", self.message)), columns);
+        let mut lines = wrap(&visible_lines(&format!("error: {}", self.message)), columns);
         if let Some(first) = lines.first_mut()
             && let Some(rest) = first.strip_prefix("error:")
         {
@@ -90,7 +88,7 @@ impl CliError {
         let pad = keys.max().unwrap_or(4).max(4) + 2;
         for (key, value) in self.facts.iter().cloned().chain(fix) {
             let mut label = key;
-            for text in clean(&value).lines() {
+            for text in visible_lines(&value).lines() {
                 for line in wrap(text, columns.saturating_sub(pad + 2).max(20)) {
                     let space = " ".repeat(pad.saturating_sub(width(&label)));
                     lines.push(format!("  {}{space}{line}", style.dim(&label)));

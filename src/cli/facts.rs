@@ -11,7 +11,7 @@ use super::render::sheet::Cell;
 use super::render::text::first_of;
 use crate::catalog::price::{FeeItem, Item};
 use crate::catalog::resolve::{ResolveError, Resolved, resolve};
-use crate::catalog::{Capability, Catalog, Endpoint, Modality, Protocol, ProviderKind, Usage};
+use crate::catalog::{Capability, Catalog, Endpoint, Modality, ModelKind, ModelLine, Protocol, ProviderKind, Usage};
 use crate::dispatch::Reach;
 use crate::units::Usd;
 use crate::upstream::BUILT;
@@ -22,14 +22,33 @@ use crate::upstream::auth::Found;
 /// # Errors
 /// There is none of that name, or several.
 pub(crate) fn model(catalog: &Catalog, typed: &str) -> Result<Resolved, CliError> {
-    resolve(catalog, typed).map_err(|error| unresolved(&error, typed))
+    resolve(catalog, typed).map_err(|error| unresolved(catalog, &error, typed))
 }
 
-fn unresolved(error: &ResolveError, typed: &str) -> CliError {
+/// What a model is for where that is no chat: `embedding`, `image`.
+pub(crate) fn other_kind(catalog: &Catalog, model: &Resolved) -> Option<&'static str> {
+    let line = catalog.model_line(model.model.as_str()).filter(|line| !line.is(ModelKind::Chat))?;
+    line.kinds().first().map(|kind| kind.name())
+}
+
+/// The list that has models of that name: of all kinds where none of them is for chats, of everything where there is none.
+fn list_of(catalog: &Catalog, word: &str) -> String {
+    let is_named = |line: &&ModelLine<'_>| {
+        !word.is_empty() && (line.id().contains(word) || line.name().to_lowercase().contains(word))
+    };
+    let mut named = catalog.models().filter(|line| is_named(&line)).peekable();
+    match (named.peek().is_some(), named.any(|line| line.is(ModelKind::Chat))) {
+        (false, _) => "openmux models list".to_owned(),
+        (true, true) => format!("openmux models list {word}"),
+        (true, false) => format!("openmux models list --all {word}"),
+    }
+}
+
+fn unresolved(catalog: &Catalog, error: &ResolveError, typed: &str) -> CliError {
     let exit = |detail| CliError::new(Exit::NotFound, detail, error.to_string());
     match error {
         ResolveError::OwnName { name, target, error: cause } => {
-            let told = unresolved(cause, target);
+            let told = unresolved(catalog, cause, target);
             CliError { message: error.to_string(), ..told }.fix(format!("openmux config show aliases.{name}"))
         }
         ResolveError::Unknown { suggestions, .. } => {
@@ -42,7 +61,7 @@ fn unresolved(error: &ResolveError, typed: &str) -> CliError {
             let names: Vec<String> = suggestions.iter().map(ToString::to_string).collect();
             let error = exit("model");
             let error = if names.is_empty() { error } else { error.fact("did you mean", names.join("\n")) };
-            error.with("suggestions", names).fix(format!("openmux models list {word}").trim_end().to_owned())
+            error.with("suggestions", names).fix(list_of(catalog, &word.to_lowercase()))
         }
         ResolveError::Ambiguous { candidates, .. } => {
             CliError::new(Exit::NotFound, "ambiguous", format!("\"{typed}\" is ambiguous"))

@@ -186,7 +186,10 @@ fn unwritable(error: &std::io::Error) -> CliError {
 }
 
 fn finish_data(written: std::io::Result<Reader>) -> Exit {
-    if written.is_ok() { Exit::Ok } else { Exit::Config }
+    match written {
+        Ok(_) => Exit::Ok,
+        Err(error) => fail(&unwritable(&error), false, render::text::Style::default(), 80),
+    }
 }
 
 fn fail(error: &CliError, json: bool, style: render::text::Style, width: usize) -> Exit {
@@ -194,17 +197,27 @@ fn fail(error: &CliError, json: bool, style: render::text::Style, width: usize) 
     error.exit
 }
 
+/// The line of a warning.
+fn warning(style: render::text::Style, text: &str) -> String {
+    format!("{} {}\n", style.yellow("warning:"), render::text::visible(text))
+}
+
+/// The line of a note.
+fn noted(style: render::text::Style, text: &str) -> String {
+    format!("{}\n", style.dim(&format!("note: {}", render::text::visible(text))))
+}
+
 /// A warning for people, one line.
 fn warn(settings: &Settings, text: &str) {
     if !settings.quiet {
-        out::talk(&format!("{} {text}\n", settings.err.yellow("warning:")));
+        out::talk(&warning(settings.err, text));
     }
 }
 
 /// A note for people, one line.
 fn note(settings: &Settings, text: &str) {
     if !settings.quiet {
-        out::talk(&format!("{}\n", settings.err.dim(&format!("note: {text}"))));
+        out::talk(&noted(settings.err, text));
     }
 }
 
@@ -212,7 +225,7 @@ fn note(settings: &Settings, text: &str) {
 fn footer(settings: &Settings, format: args::Format, text: &str) {
     let table = matches!(format, args::Format::Table | args::Format::Wide);
     if table && settings.err_is_terminal && settings.out_is_terminal && !settings.quiet {
-        for line in render::text::wrap(text, settings.width.clamp(40, 100)) {
+        for line in render::text::wrap(&render::text::visible(text), settings.width.clamp(40, 100)) {
             out::talk(&format!("{}\n", settings.err.dim(&line)));
         }
     }

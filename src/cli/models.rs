@@ -10,9 +10,9 @@ use super::settings::Settings;
 use super::{Outcome, facts, note, print};
 use crate::catalog::price::Item;
 use crate::catalog::{
-    Capability, Catalog, EndpointId, EndpointLine, Modality, ModelKind, ModelLine, ProviderId, Status,
+    Capability, Catalog, EndpointId, EndpointLine, Modality, ModelKind, ModelLine, ProviderId, ProviderKind, Status,
 };
-use crate::units::{Tokens, UsdPerMtok};
+use crate::units::{Tokens, Usd, UsdPerMtok};
 use crate::upstream::auth::{Found, find_key};
 
 /// The columns before what was measured.
@@ -35,13 +35,15 @@ const BEFORE: [Column; 15] = [
 ];
 
 /// The columns after it.
-const AFTER: [Column; 6] = [
+const AFTER: [Column; 8] = [
     Column::new("status", "", "STATUS", Show::Plain, 10),
     Column::new("retires", "", "RETIRES", Show::Plain, 10),
     Column::new("open_weights", "", "OPEN WEIGHTS", Show::Plain, 10),
     Column::new("knowledge", "", "KNOWLEDGE", Show::Plain, 10),
     Column::new("kinds", "", "KINDS", Show::Plain, 11),
     Column::new("floating", "", "FLOATING", Show::Mark, 11),
+    Column::new("cheapest_call_usd", "cheapest", "CHEAPEST", Show::Dollars, 11),
+    Column::new("cheapest_provider", "", "CHEAPEST AT", Show::Plain, 11),
 ];
 
 /// Runs the command.
@@ -55,7 +57,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let input = args.tokens.map_or(Tokens::new(1_000), |shape| shape.input);
     let measured = View::read(&offline, &args.window.window, args.unit, input, format);
     let callable = args.callable.then(|| callable(settings, &offline.catalog));
-    let filter = Filter { args, callable, now, last: Default::default() };
+    let filter = Filter { args, callable, now, unmetered: unmetered(&offline.catalog, args), last: Default::default() };
     let (mut rows, mut shown) = (Vec::new(), Vec::new());
     for line in offline.catalog.models() {
         if let Some(found) = filter.keep(&line) {
@@ -79,19 +81,22 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     if found == 0 {
         // An empty table's headings would look like a result.
         let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
-        note(settings, &format!("no model matches{}", described(args)));
+        note(settings, &format!("no model matches{}{}", described(args), beyond(&offline.catalog, &filter)));
         return asked;
     }
+    let models = if found == 1 { "model" } else { "models" };
     let shown = if sheet.rows.len() < found {
-        format!("{} of {found} models", sheet.rows.len())
+        format!("{} of {found} {models}", sheet.rows.len())
     } else {
-        format!("{found} models")
+        format!("{found} {models}")
+    };
+    let whose = match args.provider.as_slice() {
+        [] => "the vendor's own, else the cheapest provider's".to_owned(),
+        [provider] => format!("{provider}'s"),
+        _ => "the vendor's own, else the cheapest, of the providers that are asked about".to_owned(),
     };
     let times = if measured.is_empty() { String::new() } else { format!(" {}.", measured.legend()) };
-    let legend = format!(
-        "{shown}. Prices: the vendor's own, else the cheapest provider's, USD per million tokens. {}.{times}",
-        facts::LEGEND
-    );
+    let legend = format!("{shown}. Prices: {whose}, USD per million tokens. {}.{times}", facts::LEGEND);
     // The process ends with this: giving back thousands of cells one by one would only take its time.
     std::mem::forget(sheet);
     offline.close(&printed.text, format, &legend, &printed.hidden)
@@ -103,6 +108,21 @@ fn price_alias(name: &str, per_call: bool) -> String {
         "price" if !per_call => "input".to_owned(),
         "output-price" => "output".to_owned(),
         other => other.replace('-', "_"),
+    }
+}
+
+/// How many more there would be with `--all`, where it was not asked for.
+fn beyond(catalog: &Catalog, filter: &Filter<'_>) -> String {
+    if filter.args.all {
+        return String::new();
+    }
+    let args = ModelsList { all: true, ..filter.args.clone() };
+    let (callable, unmetered) = (filter.callable.clone(), Vec::new());
+    let all = Filter { args: &args, callable, now: filter.now, unmetered, last: Default::default() };
+    match catalog.models().filter(|line| all.keep(line).is_some()).count() {
+        0 => String::new(),
+        1 => "; with --all one does: no chat model, or retired".to_owned(),
+        count => format!("; with --all {count} do: no chat models, or retired"),
     }
 }
 
@@ -134,10 +154,19 @@ fn callable(settings: &Settings, catalog: &Catalog) -> Vec<ProviderId> {
     usable.map(|provider| provider.id).collect()
 }
 
+/// Providers that sell no calls: subscriptions, servers on the user's own machine. Needed only where calls are priced.
+fn unmetered(catalog: &Catalog, args: &ModelsList) -> Vec<ProviderId> {
+    let providers = if args.tokens.is_some() { catalog.providers() } else { Vec::new() };
+    let sells = |kind| !matches!(kind, ProviderKind::Plan | ProviderKind::Local);
+    providers.into_iter().filter(|provider| !sells(provider.kind)).map(|provider| provider.id).collect()
+}
+
 struct Filter<'a> {
     args: &'a ModelsList,
     callable: Option<Vec<ProviderId>>,
     now: Timestamp,
+    /// Providers whose price of a call says nothing.
+    unmetered: Vec<ProviderId>,
     /// The author of the model before, and its own provider: models come sorted by author.
     last: std::cell::RefCell<(String, Option<&'static str>)>,
 }
@@ -148,6 +177,8 @@ struct Kept<'a> {
     own: Option<EndpointLine<'a>>,
     status: Status,
     providers: u64,
+    /// What the priced call costs where it costs least, and where that is.
+    cheapest: Option<(Usd, &'a str)>,
 }
 
 /// What the endpoints of a model add up to.
@@ -187,15 +218,37 @@ impl Filter<'_> {
         if !wanted || !(args.all || (tally.chat && tally.living)) {
             return None;
         }
-        let own = speaker(plain, self.own_provider(author));
-        let status = match &own {
-            Some(endpoint) if tally.living && endpoint.status() == Status::Retired => Status::Active,
-            Some(endpoint) => endpoint.status(),
+        // Whoever asks of some providers means theirs: what others take for it is no answer.
+        if !args.provider.is_empty() {
+            plain.retain(|endpoint| self.is_wanted(endpoint.provider()));
+        }
+        let own = speaker(&plain, self.own_provider(author), self.now);
+        let status = match own.as_ref().map(|endpoint| endpoint.status_at(self.now)) {
+            Some(Status::Retired) if tally.living => Status::Active,
+            Some(status) => status,
             None => Status::Unlisted,
         };
         let providers = u64::try_from(tally.providers.len()).unwrap_or(0);
-        let kept = Kept { line: *line, own, status, providers };
-        self.able(&kept, tally.free).then_some(kept)
+        if !self.able(line, own.as_ref(), tally.free) {
+            return None;
+        }
+        let cheapest = args.tokens.and_then(|shape| self.cheapest(line, &plain, shape));
+        Some(Kept { line: *line, own, status, providers, cheapest })
+    }
+
+    /// The offer of which such a call costs least, of those that keep to what is asked: what a fresh list has, and what is
+    /// sold. A price of nothing is a trial's, with limits of its own.
+    fn cheapest<'a>(&self, line: &ModelLine<'a>, plain: &[EndpointLine<'a>], shape: Shape) -> Option<(Usd, &'a str)> {
+        let is_sold = |endpoint: &&EndpointLine<'a>| {
+            let listed = !matches!(endpoint.status_at(self.now), Status::Retired | Status::Unlisted);
+            listed && !self.unmetered.iter().any(|id| id.as_str() == endpoint.provider())
+        };
+        let fit = plain.iter().filter(is_sold).filter(|endpoint| self.able(line, Some(*endpoint), false));
+        let priced = fit.filter_map(|endpoint| {
+            let cost = facts::per_call(&endpoint.endpoint(), shape, self.now)?;
+            Some((cost, endpoint.provider()))
+        });
+        priced.filter(|(cost, _)| *cost > Usd::ZERO).min()
     }
 
     fn own_provider(&self, author: &str) -> Option<&'static str> {
@@ -206,8 +259,12 @@ impl Filter<'_> {
         last.1
     }
 
+    fn is_wanted(&self, provider: &str) -> bool {
+        self.args.provider.iter().any(|wanted| wanted == provider)
+    }
+
     fn count<'a>(&self, endpoint: &EndpointLine<'a>, tally: &mut Tally<'a>) {
-        let (provider, living) = (endpoint.provider(), endpoint.status() != Status::Retired);
+        let (provider, living) = (endpoint.provider(), endpoint.status_at(self.now) != Status::Retired);
         tally.chat |= endpoint.kind() == ModelKind::Chat;
         tally.living |= living;
         if self.args.free && !tally.free {
@@ -217,19 +274,18 @@ impl Filter<'_> {
         if !endpoint.is_plain() {
             return;
         }
-        tally.served |= self.args.provider.iter().any(|wanted| wanted == provider);
+        tally.served |= (living || self.args.all) && self.is_wanted(provider);
         tally.callable |= self.callable.as_ref().is_some_and(|known| known.iter().any(|id| id.as_str() == provider));
         if living && !tally.providers.contains(&provider) {
             tally.providers.push(provider);
         }
     }
 
-    fn able(&self, kept: &Kept<'_>, free: bool) -> bool {
+    fn able(&self, line: &ModelLine<'_>, own: Option<&EndpointLine<'_>>, free: bool) -> bool {
         let args = self.args;
-        let own = kept.own.as_ref();
         let can = |capability| own.is_some_and(|endpoint| endpoint.can(capability));
         let priced = || own.and_then(|endpoint| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok());
-        let context = || own.and_then(EndpointLine::context).or(kept.line.context());
+        let context = || own.and_then(EndpointLine::context).or(line.context());
         let retiring = |days: u32| {
             let sunset = own.and_then(EndpointLine::sunset);
             let limit = self.now.as_second() + i64::from(days) * 86_400;
@@ -240,24 +296,24 @@ impl Filter<'_> {
             && (!args.vision || own.is_some_and(|endpoint| endpoint.takes(Modality::Image)))
             && (!args.reasoning || can(Capability::Reasoning))
             && (!args.structured || can(Capability::Structured))
-            && (!args.open_weights || kept.line.open_weights() == Some(true))
+            && (!args.open_weights || line.open_weights() == Some(true))
             && args.min_context.is_none_or(|least| context().is_some_and(|context| context >= least))
             && args.max_price.is_none_or(|most| (args.free && free) || priced().is_some_and(|price| price <= most))
-            && args.released_after.as_deref().is_none_or(|day| kept.line.released().is_some_and(|out| out > day))
+            && args.released_after.as_deref().is_none_or(|day| line.released().is_some_and(|out| out > day))
             && !args.not_retiring.is_some_and(retiring)
     }
 }
 
 /// The endpoint that speaks for a model: its author's own, else the cheapest; of several the unqualified one.
-fn speaker<'a>(plain: Vec<EndpointLine<'a>>, own: Option<&str>) -> Option<EndpointLine<'a>> {
+fn speaker<'a>(plain: &[EndpointLine<'a>], own: Option<&str>, now: Timestamp) -> Option<EndpointLine<'a>> {
     let regional = |endpoint: &EndpointLine<'_>| endpoint.region().is_some_and(|region| region != "global");
     let price = |endpoint: &EndpointLine<'_>| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok();
     if let Some(found) = plain.iter().filter(|endpoint| own == Some(endpoint.provider())).min_by_key(|e| regional(e)) {
         return Some(*found);
     }
-    plain.into_iter().min_by_key(|endpoint| {
+    plain.iter().copied().min_by_key(|endpoint| {
         let price = price(endpoint);
-        (endpoint.status() == Status::Retired, price.is_none() || regional(endpoint), price)
+        (endpoint.status_at(now) == Status::Retired, price.is_none() || regional(endpoint), price)
     })
 }
 
@@ -305,6 +361,8 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -
         Cell::text(line.knowledge()),
         Cell::words(line.kinds().iter().map(|kind| kind.name())),
         Cell::Flag(line.floating()),
+        Cell::money(kept.cheapest.map(|(cost, _)| cost.decimal())),
+        Cell::text(kept.cheapest.map(|(_, provider)| provider)),
     ]);
     cells
 }

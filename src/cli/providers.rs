@@ -45,7 +45,7 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
         let mut seen: Vec<String> = Vec::new();
         for endpoint in model.endpoints() {
             let provider = endpoint.provider();
-            let counts_here = endpoint.kind() == ModelKind::Chat && endpoint.status() != Status::Retired;
+            let counts_here = endpoint.kind() == ModelKind::Chat && endpoint.status_at(offline.now) != Status::Retired;
             if counts_here && !seen.iter().any(|known| known == provider) {
                 seen.push(provider.to_owned());
             }

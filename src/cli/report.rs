@@ -81,7 +81,10 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
                         grouped(limit.count())
                     ),
                 )
-                .fix(format!("openmux models list --min-context {}", needed.count()))
+                .fix(format!(
+                    "shorten it, or look for a larger window: openmux models list --min-context {}",
+                    needed.count()
+                ))
         }
         Rejection::ForeignState { made_by } => CliError::new(
             Exit::Rejected,

@@ -134,6 +134,18 @@ fn knows_unicode(vars: &Vars) -> bool {
     utf8 && vars.plain("TERM") != Some("linux")
 }
 
+/// What a variable holds, if it is set.
+fn read_variable<T>(
+    vars: &Vars,
+    name: &str,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, CliError> {
+    let Some(text) = vars.plain(name) else { return Ok(None) };
+    read(text)
+        .map(Some)
+        .map_err(|why| CliError::usage(format!("{name} holds \"{text}\": {why}")).fix(format!("unset {name}")))
+}
+
 fn columns(vars: &Vars) -> usize {
     let set = vars.plain("COLUMNS").and_then(|text| text.parse::<usize>().ok()).filter(|columns| *columns > 0);
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
@@ -152,7 +164,10 @@ impl Settings {
             (None, true, _) => Some(Format::Json),
             (None, false, Some(name)) => Some(<Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
                 CliError::usage(format!("OPENMUX_OUTPUT holds \"{name}\", which is no format"))
-                    .fact("formats", LIST_FORMATS.join(" "))
+                    .fact(
+                        "formats",
+                        format!("{}; of chat also text, of check also github junit", LIST_FORMATS.join(" ")),
+                    )
                     .fix("unset OPENMUX_OUTPUT")
             })?),
             (None, false, None) => None,
@@ -160,12 +175,13 @@ impl Settings {
         let out_is_terminal = std::io::stdout().is_terminal();
         let err_is_terminal = std::io::stderr().is_terminal();
         let warnings = unknown_variables(&vars);
+        let offline = read_variable(&vars, "OPENMUX_OFFLINE", args::switch)?;
         let settings = Self {
             format,
             listed: None,
             quiet: global.quiet,
             verbose: global.verbose,
-            offline: global.offline || vars.plain("OPENMUX_OFFLINE").is_some_and(|value| value != "0"),
+            offline: global.offline || offline.unwrap_or_default(),
             sandbox: global.sandbox.clone(),
             out: styled(global.color, &vars, out_is_terminal),
             err: styled(global.color, &vars, err_is_terminal),
@@ -273,10 +289,7 @@ impl Settings {
         name: &str,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, CliError> {
-        let Some(text) = self.keys.vars.plain(name) else { return Ok(None) };
-        read(text)
-            .map(Some)
-            .map_err(|why| CliError::usage(format!("{name} holds \"{text}\": {why}")).fix(format!("unset {name}")))
+        read_variable(&self.keys.vars, name, read)
     }
 
     /// A setting: what was typed, the variable, the configuration.

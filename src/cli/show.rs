@@ -117,13 +117,13 @@ fn called(offline: &Offline<'_>, resolved: &Resolved) -> Option<String> {
 
 /// The endpoints that are shown: one a provider, or all; the pinned one alone where one was pinned.
 fn reaches(dispatcher: &Dispatcher<'_>, resolved: &Resolved, all: bool) -> Vec<Reach> {
-    let mut reaches = dispatcher.reach(&resolved.model, resolved.variant.as_deref(), all);
+    let mut reaches = dispatcher.reach_shown(&resolved.model, resolved.variant.as_deref(), all);
     if all && resolved.variant.is_none() {
         let endpoints = dispatcher.catalog.endpoints_for(&resolved.model);
         let variants: std::collections::BTreeSet<String> =
             endpoints.into_iter().flat_map(|endpoint| endpoint.variant).collect();
         for variant in variants {
-            for reach in dispatcher.reach(&resolved.model, Some(&variant), true) {
+            for reach in dispatcher.reach_shown(&resolved.model, Some(&variant), true) {
                 if reaches.iter().all(|known| known.endpoint.id != reach.endpoint.id) {
                     reaches.push(reach);
                 }

@@ -153,12 +153,34 @@ impl Dispatcher<'_> {
         asked: Option<&ChatRequest>,
         constraints: &Constraints,
     ) -> Vec<Reach> {
+        self.reach_kind(ModelKind::Chat, (model, variant, all), asked, constraints)
+    }
+
+    /// As [`Dispatcher::reach`], of what a model is for if it is for no chats: only to be shown, since nothing else is called.
+    #[must_use]
+    pub fn reach_shown(&self, model: &ModelId, variant: Option<&str>, all: bool) -> Vec<Reach> {
+        let line = self.catalog.model_line(model.as_str());
+        let kinds = line.map(|line| line.kinds()).unwrap_or_default();
+        let kind = if kinds.contains(&ModelKind::Chat) { None } else { kinds.first().copied() };
+        self.reach_kind(kind.unwrap_or(ModelKind::Chat), (model, variant, all), None, &Constraints::default())
+    }
+
+    fn reach_kind(
+        &self,
+        kind: ModelKind,
+        (model, variant, all): (&ModelId, Option<&str>, bool),
+        asked: Option<&ChatRequest>,
+        constraints: &Constraints,
+    ) -> Vec<Reach> {
         let wanted = |endpoint: &Endpoint| match variant {
             None => endpoint.is_plain(),
             Some(name) => endpoint.variant.iter().any(|known| known == name),
         };
+        let now = (self.now)();
+        let living =
+            |endpoint: Endpoint| Endpoint { status: endpoint.status.at(endpoint.sunset.as_deref(), now), ..endpoint };
         let endpoints = self.catalog.endpoints_for(model);
-        let offered = endpoints.into_iter().filter(|endpoint| endpoint.kind == ModelKind::Chat && wanted(endpoint));
+        let offered = endpoints.into_iter().filter(|endpoint| endpoint.kind == kind && wanted(endpoint)).map(living);
         let offered = offered.map(|endpoint| match (&endpoint.region, &constraints.region) {
             (None, Some(_)) => {
                 let home = self.catalog.provider(&endpoint.id.provider).and_then(|provider| self.home(&provider));

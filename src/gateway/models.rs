@@ -27,6 +27,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(super) fn list(gateway: &Gateway, client: Option<&Client>) -> Value {
     let catalog = &gateway.owned.catalog;
     let dispatcher = gateway.owned.dispatcher();
+    let now = (dispatcher.now)();
     // Whether it can be called is the provider's (its key, its address), in the endpoint's dialects and region.
     let mut callable: BTreeMap<(ProviderId, Vec<Protocol>, Option<String>), bool> = BTreeMap::new();
     let mut rows = Vec::new();
@@ -34,7 +35,7 @@ pub(super) fn list(gateway: &Gateway, client: Option<&Client>) -> Value {
     for line in catalog.models().filter(|line| line.is(ModelKind::Chat) && may_ask(line)) {
         let mut offers = Vec::new();
         for offer in line.endpoints().filter(|offer| offer.kind() == ModelKind::Chat && offer.is_plain()) {
-            if offer.status() == Status::Retired {
+            if offer.status_at(now) == Status::Retired {
                 continue;
             }
             let endpoint = offer.endpoint();

@@ -212,6 +212,12 @@ impl<'a> EndpointLine<'a> {
         }
     }
 
+    /// The same at a moment ([`Status::at`]).
+    #[must_use]
+    pub fn status_at(&self, now: jiff::Timestamp) -> Status {
+        self.status().at(self.sunset(), now)
+    }
+
     /// The base price of an item in USD per 1M tokens, an exact decimal; `None` is unknown.
     #[must_use]
     pub fn price(&self, item: Item) -> Option<Cow<'a, str>> {

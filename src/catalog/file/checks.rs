@@ -2,7 +2,7 @@
 
 /// What is wrong with a base URL, if anything. It may hold `{VARIABLE}`s, or begin with one.
 pub(crate) fn base_url(url: &str) -> Result<(), &'static str> {
-    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+    if url.contains(|c: char| c.is_whitespace() || is_hidden(c)) {
         return Err("an address has no spaces in it");
     }
     if url.contains(['?', '#']) {
@@ -68,7 +68,14 @@ pub(crate) fn is_wire_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= LONGEST
         && !text.contains("..")
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '%' | ',' | '\\'))
+        && !text.contains(|c: char| c.is_whitespace() || is_hidden(c) || matches!(c, '?' | '#' | '%' | ',' | '\\'))
+}
+
+/// Whether a sign is without a glyph, or reorders a line: it can make a terminal show what is not there.
+pub(crate) fn is_hidden(sign: char) -> bool {
+    sign.is_control()
+        || matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(sign, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Whether the text is `YYYY-MM-DD`, or with `partial` also `YYYY-MM` or `YYYY`.

@@ -60,6 +60,9 @@ pub struct ConfigTrust {
     #[arg(long, conflicts_with_all = ["remove", "file"])]
     pub list: bool,
     /// Trust it no longer.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub remove: bool,
+    /// Say what the file wants, and trust nothing.
+    #[arg(long, conflicts_with = "list")]
+    pub dry_run: bool,
 }

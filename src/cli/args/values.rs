@@ -23,6 +23,15 @@ pub struct Shape {
     pub cached: Tokens,
 }
 
+/// Yes or no, of a variable.
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("neither 1 (or true) nor 0 (or false)".to_owned()),
+    }
+}
+
 pub(crate) fn tokens(text: &str) -> Result<Tokens, String> {
     let lower = text.trim().to_ascii_lowercase().replace(['_', ','], "");
     let (digits, factor) = match lower.strip_suffix('k') {

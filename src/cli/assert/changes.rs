@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::claim::{Check, Of, Place};
-use super::court::{Court, name, wanted};
+use super::court::{Court, name, near, wanted};
 use super::judge::plural;
 use super::lock::{Entry, Locked};
 use super::offer::Offer;
@@ -110,13 +110,20 @@ fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Lock
         (Change::of(what, Some(finding)).map(row).into_iter().collect(), None)
     };
     let model = match facts::model(court.catalog(), &then.model) {
-        Ok(model) if name(&model) == then.model => model,
-        Ok(model) => {
-            let fix = Some(format!("replace it with {}", name(&model)));
-            return gone("model", String::new(), format!("it is called {} now", name(&model)), fix);
+        Ok(model) => model,
+        // Nobody knows what became of it, so a lock keeps what it says of it.
+        Err(error) => {
+            let finding = Finding::unknown(Cell::Flag(true), String::new(), error.message.clone());
+            let finding = finding.found(Cell::Flag(false)).fix(near(&error));
+            let change = Change { what: "model".to_owned(), finding, is_cured: false };
+            return (vec![row(change)], Some(then.clone()));
         }
-        Err(error) => return gone("model", String::new(), error.message.clone(), error.fix),
     };
+    let is_renamed = name(&model) != then.model;
+    if is_renamed && !update {
+        let fix = Some(format!("replace it with {}", name(&model)));
+        return gone("model", String::new(), format!("it is called {} now", name(&model)), fix);
+    }
     let all = court.offers(&model);
     let Some(offer) = all.iter().find(|offer| offer.provider().as_str() == then.provider) else {
         let other =
@@ -124,8 +131,13 @@ fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Lock
         let why = format!("{} has no such offer in the catalog any more", then.provider);
         return gone("provider", format!("served by {}", then.provider), why, other);
     };
-    let now = Locked::of(&then.model, offer);
+    let now = Locked::of(&name(&model), offer);
     let mut rows: Vec<Row> = changes(court, then, &now, (offer, &all)).into_iter().map(row).collect();
+    if is_renamed {
+        let cells = (Cell::Text(then.model.clone()), Cell::Text(now.model.clone()));
+        let finding = Finding::decided(false, cells, format!("it is called {} now", now.model), "");
+        rows.extend(Change::of("model", Some(finding)).map(row));
+    }
     if rows.is_empty() {
         let count = Cell::Count(u64::try_from(then.count()).unwrap_or(u64::MAX));
         let told = format!("{} facts as in {}", then.count(), entry.place.file);

@@ -333,7 +333,7 @@ fn missing(
 }
 
 /// What was probably meant, else what the error itself says to do.
-fn near(error: &CliError) -> Option<String> {
+pub(super) fn near(error: &CliError) -> Option<String> {
     let fact =
         |key: &str| error.facts.iter().find(|(known, _)| known == key).map(|(_, value)| value.replace('\n', ", "));
     let meant = fact("did you mean").map(|names| format!("did you mean {names}?"));

@@ -148,6 +148,10 @@ fn retiring(endpoint: &Endpoint, days: u32, now: Timestamp) -> Finding {
         Status::Deprecated if days > 0 => {
             Finding::unknown(wanted, wish, format!("{provider} calls it deprecated and names no day")).found(found)
         }
+        Status::Deprecated => {
+            let told = format!("{wish}: {provider} calls it deprecated and names no day");
+            Finding::decided(true, (wanted, found), told, "")
+        }
         _ => Finding::decided(true, (wanted, found), format!("{wish}: no end is announced"), ""),
     }
 }

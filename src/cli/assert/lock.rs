@@ -244,6 +244,8 @@ fn text(catalog: &str, offers: &[Locked]) -> String {
 /// # Errors
 /// It cannot be written.
 pub(super) fn write(path: &Path, catalog: &str, offers: &[Locked]) -> Result<(), CliError> {
+    // A link stays one: what it leads to is written.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let failed = |error: std::io::Error| {
         CliError::new(Exit::Config, "lock", format!("cannot write {}", path.display()))
             .fact("reason", settings::reason(&error))

@@ -21,6 +21,7 @@ use super::error::CliError;
 use super::offline::Offline;
 use super::probe::{self, Beforehand};
 use super::render::sheet::{Cell, Column, Sheet, Show};
+use super::render::text::one_line;
 use super::render::verdict;
 use super::settings::{Settings, read_text};
 use super::{Outcome, config, facts, note, print};
@@ -177,12 +178,13 @@ fn locked(court: &Court<'_>, path: &Path, args: &CheckArgs, checks: &[Check]) ->
             return Err(CliError::new(Exit::NotFound, "lock", format!("there is no lock {shown}"))
                 .fix("leave out --locked to write it"));
         }
+        // What is asked about is unknown, which is said already.
+        if !whole {
+            return Ok(Vec::new());
+        }
         if asked.is_empty() {
             return Err(CliError::new(Exit::NotFound, "lock", format!("there is no lock {shown}"))
                 .fix(format!("openmux check MODEL --lock {shown}")));
-        }
-        if !whole {
-            return Ok(Vec::new());
         }
         let facts: Vec<_> = asked.into_iter().map(|(facts, _)| facts).collect();
         lock::write(path, court.catalog().generated(), &facts)?;
@@ -220,6 +222,7 @@ fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
         Format::Table | Format::Wide => print(&verdict::page(&rows, settings.width, settings.out))?,
         Format::Github => print(&verdict::github(&rows))?,
         Format::Junit => print(&verdict::junit(&rows))?,
+        Format::Ids => print(&subjects(&rows))?,
         format => {
             let mut sheet = Sheet {
                 schema: "check/1",
@@ -237,6 +240,17 @@ fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
     }
     let detail = if exit == Exit::Negative { "check" } else { "check_unknown" };
     Err(CliError::new(exit, detail, tally.told()))
+}
+
+/// What the answers are about, each once.
+fn subjects(rows: &[Row]) -> String {
+    let mut named: Vec<&str> = Vec::new();
+    for row in rows {
+        if !named.contains(&row.subject.as_str()) {
+            named.push(&row.subject);
+        }
+    }
+    named.into_iter().map(|name| format!("{}\n", one_line(name))).collect()
 }
 
 fn cells(row: Row) -> Vec<Cell> {

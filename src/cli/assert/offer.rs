@@ -48,6 +48,7 @@ pub(super) fn offers(dispatcher: &Dispatcher<'_>, model: &Resolved) -> Vec<Offer
             .map(|reach| Offer { endpoint: reach.endpoint.clone(), reach: Some(reach) })
             .collect();
     }
+    let now = (dispatcher.now)();
     let mut best: BTreeMap<ProviderId, Endpoint> = BTreeMap::new();
     let rank = |endpoint: &Endpoint| {
         (endpoint.status == Status::Retired, endpoint.region.is_some(), endpoint.id.upstream_model.clone())
@@ -56,7 +57,8 @@ pub(super) fn offers(dispatcher: &Dispatcher<'_>, model: &Resolved) -> Vec<Offer
         None => endpoint.is_plain(),
         Some(name) => endpoint.variant.contains(name),
     };
-    for endpoint in dispatcher.catalog.endpoints_for(&model.model).into_iter().filter(wanted) {
+    for mut endpoint in dispatcher.catalog.endpoints_for(&model.model).into_iter().filter(wanted) {
+        endpoint.status = endpoint.status.at(endpoint.sunset.as_deref(), now);
         let better = |known: &Endpoint| rank(&endpoint) < rank(known);
         if best.get(&endpoint.id.provider).is_none_or(better) {
             best.insert(endpoint.id.provider.clone(), endpoint);

@@ -223,7 +223,7 @@ mod tests {
             let fits = by_beginning
                 .entry(beginning.clone())
                 .or_insert_with(|| models(&catalog, &beginning).into_iter().map(|(word, _)| word).collect());
-            assert!(fits.contains(&name), "{name}");
+            assert!(fits.contains(&name) && super::super::is_one_word(&name), "{name}");
         }
         assert!(count > 5_000 && broken > 400, "{count} {broken}");
     }

@@ -30,8 +30,7 @@ impl Alias {
     /// Reads the table.
     pub(super) fn all(table: &Reader<'_, '_>) -> Result<Vec<Self>, OverlayError> {
         let read = |name: String| {
-            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ['.', '_', '-'].contains(&c);
-            if name.is_empty() || !name.chars().all(fits) {
+            if !is_name(&name) {
                 return Err(table.error(&name, "an alias is lower-case letters, digits, \".\", \"_\" and \"-\""));
             }
             let target = table.text(&name)?.unwrap_or_default();
@@ -40,6 +39,13 @@ impl Alias {
         };
         table.keys().into_iter().map(read).collect()
     }
+}
+
+/// Whether the user can call something so: it is typed on command lines and completed there, also in a folder whose file
+/// nobody has read.
+pub(super) fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ['.', '_', '-'].contains(&c);
+    !text.is_empty() && text.chars().all(fits)
 }
 
 /// The catalog with these names.

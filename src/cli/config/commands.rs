@@ -11,7 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::offline::column_names;
 use crate::cli::render::sheet::{Cell, Column, Printing, Sheet, Show};
 use crate::cli::settings::{self, Settings};
-use crate::cli::{Outcome, footer, note, print};
+use crate::cli::{Outcome, footer, note, noted, out, print};
 
 /// Runs the command.
 ///
@@ -109,7 +109,7 @@ fn trust(settings: &Settings, args: &ConfigTrust) -> Outcome {
         return list(settings, &layout, sheet);
     }
     let files = Files::find(settings);
-    let path: PathBuf = match args.file.clone().or(files.project) {
+    let path: PathBuf = match args.file.clone().or_else(|| files.project.clone()) {
         Some(path) => path,
         None => {
             let message = format!("there is no {} here, nor above in this project", super::PROJECT_FILE);
@@ -126,16 +126,27 @@ fn trust(settings: &Settings, args: &ConfigTrust) -> Outcome {
     }
     let Some((name, text)) = files::text(&path, true)? else { return Ok(Exit::Ok) };
     let (config, overlay) = Config::parse_project(&name, &text).map_err(|error| broken(&error))?;
+    // Before anything is changed, and whatever -q says: this is what is agreed to.
+    let tell = |text: &str| out::talk(&noted(settings.err, text));
     let may = allowed(&config, &overlay);
-    let rest = tame::tame(config, overlay, &Config::default()).2;
+    let beyond = tame::tame(config, overlay, &files.own_alone()?).2;
+    for line in &may {
+        tell(&format!("it may {line}"));
+    }
+    let beyond = beyond.into_iter().filter(|(path, _)| !path.starts_with("provider"));
+    let beyond: Vec<String> = beyond.map(|(path, line)| format!("{path} (line {line})")).collect();
+    if !beyond.is_empty() {
+        tell(&format!("it goes beyond your own limits: {}", beyond.join(", ")));
+    }
+    if may.is_empty() && beyond.is_empty() {
+        tell("nothing in it needs trust");
+    }
+    if args.dry_run {
+        tell(&format!("{name} is not trusted by --dry-run; `openmux config trust` does that"));
+        return Ok(Exit::Ok);
+    }
     trusted.add(&path, &text)?;
-    note(settings, &format!("{name} is trusted as it is now"));
-    for line in may {
-        note(settings, &format!("it may {line}"));
-    }
-    if rest.is_empty() {
-        note(settings, "nothing in it needs that but what goes beyond your own limits");
-    }
+    note(settings, &format!("{name} is trusted as it is now; `openmux config trust --remove` takes that back"));
     Ok(Exit::Ok)
 }
 

@@ -40,15 +40,23 @@ impl Files {
         Self { named: named.is_some(), own, project: here.and_then(|here| upward(&here, settings.home().as_deref())) }
     }
 
+    /// The user's own alone.
+    ///
+    /// # Errors
+    /// It cannot be read or is broken.
+    pub(super) fn own_alone(&self) -> Result<Config, CliError> {
+        match self.own.as_deref().map(|path| text(path, self.named)).transpose()?.flatten() {
+            Some((name, text)) => Config::parse(&name, &text).map_err(|error| broken(&error)),
+            None => Ok(Config::default()),
+        }
+    }
+
     /// Reads them.
     ///
     /// # Errors
     /// One cannot be read or is broken.
     pub(crate) fn load(&self, settings: &Settings) -> Result<Loaded, CliError> {
-        let own = match self.own.as_deref().map(|path| text(path, self.named)).transpose()?.flatten() {
-            Some((name, text)) => Config::parse(&name, &text).map_err(|error| broken(&error))?,
-            None => Config::default(),
-        };
+        let own = self.own_alone()?;
         let Some(path) = &self.project else { return Ok(Loaded { config: own, ..Loaded::default() }) };
         let Some((name, text)) = text(path, false)? else { return Ok(Loaded { config: own, ..Loaded::default() }) };
         let (project, overlay) = Config::parse_project(&name, &text).map_err(|error| broken(&error))?;
@@ -66,7 +74,8 @@ impl Files {
         }
         let parts: Vec<String> = refused.iter().map(|(path, line)| format!("{path} (line {line})")).collect();
         let said = format!(
-            "{name} is not trusted, so this of it is left out: {}; `openmux config trust` takes it as it is now",
+            "{name} is not trusted, so this of it is left out: {}; `openmux config trust --dry-run` says what it wants, without \
+             it the file is taken as it is now",
             parts.join(", ")
         );
         Ok(Loaded { config: tamed.over(own), overlay: some(harmless), untrusted: Some(said) })

@@ -151,6 +151,8 @@ mod tests {
             "[profiles.eu]\nprefer = \"price\"\ntime_value = \"3\"",
             "[profiles.eu]\nno_gateways = \"yes\"",
             "[profiles]\neu = 1",
+            "[profiles.\"$(touch x)\"]\nregion = \"eu\"",
+            "[profiles.EU]\nregion = \"eu\"",
         ]
         .map(refused);
         insta::assert_snapshot!(said.join("\n"), @r#"
@@ -162,6 +164,8 @@ mod tests {
         c.toml:3: profiles.eu.time_value: prefer sets the value of time already: one of them
         c.toml:2: profiles.eu.no_gateways: should be true or false, not a string
         c.toml:2: profiles.eu: should be a table, not a number
+        c.toml:1: profiles.$(touch x): a profile's name is lower-case letters, digits, ".", "_" and "-"
+        c.toml:1: profiles.EU: a profile's name is lower-case letters, digits, ".", "_" and "-"
         "#);
     }
 

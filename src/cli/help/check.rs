@@ -33,8 +33,10 @@ the cheapest:
 
 Of a model as such: exists (true or false), served_by, min_providers,
 min_callable. Of a provider: exists, has_key, serves, min_availability.
-A model that is retired is a no, and one that no fresh list has is
-unknown, whatever else is asserted of it.
+A model that is retired (or whose announced last day is over) is a no,
+and one that no fresh list has is unknown, whatever else is asserted of
+it. A key_cmd is not run, so has_key is unknown: `openmux providers
+check` runs it.
 
 unknown is never ok: a price or a limit that nobody states, an ability
 that no source mentions, a limit that lies between what sources say, a

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::cache::told;
 use super::money::{adding_up, dollars};
 pub(crate) use super::reason::{reason, unbounded};
-use super::text::{Style, age, cut_middle, duration, grouped, width, wrap};
+use super::text::{Style, age, cut_middle, duration, grouped, visible, width, wrap};
 use crate::routing::{Basis, Decision, Expected, Policy, Ranked, Rejected, Rejection, RouteRequest, Rule, TermKind};
 use crate::units::Usd;
 
@@ -53,7 +53,7 @@ pub(crate) fn human(decision: &Decision, view: View) -> String {
     page += &candidates(decision, view);
     page.push('\n');
     for (key, text) in notes(decision, view) {
-        for (at, line) in wrap(&text, view.width.saturating_sub(9).max(30)).into_iter().enumerate() {
+        for (at, line) in wrap(&visible(&text), view.width.saturating_sub(9).max(30)).into_iter().enumerate() {
             let _ = writeln!(page, "{:<9}{line}", if at == 0 { key } else { "" });
         }
     }
@@ -243,7 +243,7 @@ fn rejected_row(entry: &Rejected, name_width: usize, view: View) -> String {
     let indent = 5 + name_width + 2;
     let room = view.width.saturating_sub(indent);
     let mut page = String::new();
-    let lines = wrap(&reasons.join("; "), room.max(20));
+    let lines = wrap(&visible(&reasons.join("; ")), room.max(20));
     for (at, line) in lines.into_iter().enumerate() {
         let head = if at == 0 { format!("  -  {name:<name_width$}  ") } else { " ".repeat(indent) };
         let _ = writeln!(page, "{}", view.style.dim(&format!("{head}{line}")));

@@ -33,14 +33,15 @@ pub(crate) fn head(model: &Model, called: Option<&str>, reaches: &[Reach], view:
     let mut page = String::new();
     let id = model.id.to_string();
     let room = view.width.clamp(40, 100);
-    let gap = room.saturating_sub(text::width(&model.name) + text::width(&id)).max(2);
-    let _ = writeln!(page, "{}{}{id}", style.bold(&model.name), " ".repeat(gap));
+    let name = text::visible(&model.name);
+    let gap = room.saturating_sub(text::width(&name) + text::width(&id)).max(2);
+    let _ = writeln!(page, "{}{}{id}", style.bold(&name), " ".repeat(gap));
     if let Some(called) = called {
-        let _ = writeln!(page, "{}", style.dim(called));
+        let _ = writeln!(page, "{}", style.dim(&text::visible(called)));
     }
     page.push('\n');
     let mut line = |key: &str, value: &str| {
-        for (at, part) in text::wrap(value, room.saturating_sub(14)).into_iter().enumerate() {
+        for (at, part) in text::wrap(&text::visible(value), room.saturating_sub(14)).into_iter().enumerate() {
             let _ = writeln!(page, "  {:<12}{part}", if at == 0 { key } else { "" });
         }
     };
@@ -128,7 +129,11 @@ pub(crate) fn price_sheets(reaches: &[Reach]) -> String {
     for reach in reaches {
         let endpoint = &reach.endpoint;
         let place = endpoint.region.as_ref().map(|region| format!(" ({region})")).unwrap_or_default();
-        let _ = write!(page, "\n{}{place}  {}\n", reach.provider.id, endpoint.id.upstream_model);
+        let _ = writeln!(
+            page,
+            "\n{}",
+            text::visible(&format!("{}{place}  {}", reach.provider.id, endpoint.id.upstream_model))
+        );
         match &endpoint.pricing {
             None => page += "  price not known\n",
             Some(pricing) => page += &price_lines(pricing),

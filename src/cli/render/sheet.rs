@@ -70,7 +70,7 @@ impl Column {
     /// A cell for people.
     pub(crate) fn human(&self, cell: &Cell) -> String {
         match (cell, self.show) {
-            (Cell::Told(_, words), _) => words.clone(),
+            (Cell::Told(_, words), _) => text::visible(words).into_owned(),
             (Cell::Unknown, Show::Mark | Show::Near) => String::new(),
             (Cell::Unknown, _) => "-".to_owned(),
             (Cell::Count(count), Show::Tokens) => text::short_count(*count),
@@ -84,7 +84,7 @@ impl Column {
             (Cell::Flag(settled), Show::Near) => if *settled { "" } else { "≈" }.to_owned(),
             (Cell::Flag(flag), Show::Mark) => if *flag { "yes" } else { "" }.to_owned(),
             (Cell::Flag(flag), _) => if *flag { "yes" } else { "no" }.to_owned(),
-            (cell, _) => cell.bare(),
+            (cell, _) => text::visible(&cell.bare()).into_owned(),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Words and figures for people: counts, durations, cutting to a width.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::catalog::file::checks::is_hidden;
 
 /// Escape sequences, or nothing where colour is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -168,8 +171,7 @@ pub(crate) fn wrap(text: &str, most: usize) -> Vec<String> {
 
 /// Whether a text is one line already, with single spaces only.
 pub(crate) fn is_one_line(text: &str) -> bool {
-    let plain = text.bytes().all(|byte| byte >= b' ' && byte != 0x7f);
-    plain && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
+    !text.contains(char::is_control) && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
 }
 
 /// The first `most` names, and how many more there are.
@@ -200,16 +202,32 @@ pub(crate) fn one_line(text: &str) -> String {
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A model's text for a terminal: what could steer it (cursor, colours, title, clipboard) is shown as a sign instead.
+/// What files, lists and providers say, for people: a sign stands for whatever could steer a terminal (cursor, colours, title,
+/// clipboard), break the line, turn the text beside it around, or is not seen at all. Programs get the text as it is.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| if is_hidden(c) { sign(c) } else { c }).collect())
+}
+
+/// The same of a text that may have several lines.
+pub(crate) fn visible_lines(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
+/// A model's answer for a terminal: lines and tabs stay, and what scripts and emoji are joined by.
 pub(crate) fn harmless(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\n' | '\t' => c,
-        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { sign(c) } else { c }).collect()
+}
+
+/// What is shown for a character that is not.
+fn sign(hidden: char) -> char {
+    match hidden {
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(hidden)).unwrap_or('\u{fffd}'),
         '\x7f' => '\u{2421}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(shown).collect()
+        _ => '\u{fffd}',
+    }
 }
 
 /// JSON for a terminal: the control characters that JSON itself lets through are escaped, so that it stays the same.
@@ -244,6 +262,15 @@ mod tests {
     fn a_model_cannot_steer_a_terminal() {
         assert_eq!(harmless("a\x1b[31m\tb\r\n\x07\u{9b}\x7fé"), "a\u{241b}[31m\tb\u{240d}\n\u{2407}\u{fffd}\u{2421}é");
         assert_eq!(harmless_json("{\"a\":\"\u{9b}é\x7f\"}\n"), "{\"a\":\"\\u009bé\\u007f\"}\n");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_as_a_sign() {
+        let hidden = "a\x1b[2K\r\n\tb\u{9b}31m\x7f\u{202e}c\u{200b}d\u{feff}e\u{2066}";
+        assert_eq!(visible(hidden), "a␛[2K␍␊␉b\u{fffd}31m␡\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}");
+        assert_eq!(visible_lines("a\u{85}\nb\u{2028}c"), "a\u{fffd}\nb\u{fffd}c");
+        assert_eq!(visible("日本 é – „ö“ 👍"), "日本 é – „ö“ 👍");
+        assert_eq!(one_line("a\u{9b}b\u{85}c"), "a b c", "C1 is no part of a line of data either");
     }
 
     #[test]

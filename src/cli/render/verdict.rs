@@ -1,6 +1,6 @@
 //! The answers of `check`: a page for people, workflow commands for GitHub, JUnit's XML for everybody else.
 
-use super::text::{Style, harmless, one_line, width, wrap};
+use super::text::{Style, one_line, visible, visible_lines, width, wrap};
 use crate::cli::assert::{Row, Tally, Verdict};
 
 /// The widest that the subjects make their column.
@@ -69,7 +69,7 @@ fn place(row: &Row) -> Option<String> {
 }
 
 fn clean(text: &str) -> String {
-    harmless(&one_line(text))
+    visible(&one_line(text)).into_owned()
 }
 
 /// An error for each no, a warning for each unknown, and what all come to.
@@ -95,7 +95,7 @@ pub(crate) fn github(rows: &[Row]) -> String {
 
 /// The text of a workflow command: what would end it is written by its number, what could steer a terminal as a sign.
 fn data(text: &str) -> String {
-    harmless(text).replace('%', "%25").replace('\n', "%0A")
+    visible_lines(text).replace('%', "%25").replace('\n', "%0A")
 }
 
 /// A property of one, where a colon and a comma would end it too.

@@ -8,10 +8,18 @@ use super::super::error::CliError;
 /// The bytes of a file that the user named.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the files that the user names")]
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
-    std::fs::read(path).map_err(|error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
-        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
-    })
+    std::fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+/// A file cannot be read, or there is none.
+fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+    let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
+    let told = |name: &str| CliError::new(exit, "file", format!("cannot read {name}")).fact("reason", reason(error));
+    match path.to_str() {
+        Some("") => told("\"\"").fix("name a file"),
+        Some("-") => told("-").fix("/dev/stdin is standard input, ./- a file of that name"),
+        _ => told(&path.display().to_string()),
+    }
 }
 
 /// The bytes of a regular file of at most so many; a pipe or a device could be waited for without end.
@@ -19,10 +27,7 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
 /// # Errors
 /// There is none, it is something else, it is too large, or it cannot be read.
 pub(crate) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
-    let failed = |error: std::io::Error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
-        CliError::new(exit, "file", format!("cannot read {}", path.display())).fact("reason", reason(&error))
-    };
+    let failed = |error: std::io::Error| unreadable(path, &error);
     let about = std::fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
         let kind = if about.is_dir() { "a folder" } else { "a pipe or a device" };

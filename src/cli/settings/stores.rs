@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Settings;
-use crate::cli::out;
+use crate::cli::{noted, out, warning};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Behind, Memory, ObservationStore, Word};
 
@@ -79,10 +79,10 @@ impl Settings {
 /// Says something while the settings are elsewhere: a warning, or a note.
 pub(crate) fn talk(settings: &Settings) -> impl Fn(bool, &str) + Send + Sync + use<> {
     let (quiet, style) = (settings.quiet, settings.err);
-    move |warning, text| match warning {
+    move |warns, text| match warns {
         _ if quiet => {}
-        true => out::talk(&format!("{} {text}\n", style.yellow("warning:"))),
-        false => out::talk(&format!("{}\n", style.dim(&format!("note: {text}")))),
+        true => out::talk(&warning(style, text)),
+        false => out::talk(&noted(style, text)),
     }
 }
 

@@ -75,18 +75,18 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A snapshot of the environment: names to values, empty values left out.
+/// A snapshot of the environment: names to values, empty and blank ones left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Vars(BTreeMap<String, Secret>);
 
 impl Vars {
-    /// From pairs; an empty value counts as unset.
+    /// From pairs; a value of nothing but spaces counts as unset.
     #[must_use]
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(
             pairs
                 .into_iter()
-                .filter(|(_, value)| !value.is_empty())
+                .filter(|(_, value)| !value.trim().is_empty())
                 .map(|(name, value)| (name, Secret(value)))
                 .collect(),
         )

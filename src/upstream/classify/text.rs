@@ -1,5 +1,7 @@
 //! A provider's words made fit to print: one line, no markup, no control characters, no key.
 
+use crate::catalog::file::checks::is_hidden;
+
 /// How keys begin that a provider may quote back.
 const KEY_PREFIXES: [&str; 7] = ["sk-", "xai-", "gsk_", "AIza", "r8_", "nvapi-", "csk-"];
 /// Shorter words with such a beginning are no keys.
@@ -9,7 +11,7 @@ const KEY_CHARS: usize = 12;
 pub(super) fn one_line(text: &str, limit: usize) -> String {
     let words = text.split(|sign: char| sign.is_whitespace() || sign.is_control());
     let clean: Vec<String> = words
-        .map(|word| word.chars().filter(|sign| !is_invisible(*sign)).collect())
+        .map(|word| word.chars().filter(|sign| !is_hidden(*sign)).collect())
         .filter(|word: &String| !word.is_empty())
         .collect();
     let line = clean.iter().map(|word| masked(word)).collect::<Vec<_>>().join(" ");
@@ -64,11 +66,6 @@ fn without_tags(text: &str, lower: &str) -> String {
 fn unescaped(text: &str) -> String {
     let named = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")];
     named.into_iter().fold(text.to_owned(), |text, (escape, sign)| text.replace(escape, sign))
-}
-
-/// Marks without a glyph, and those that reorder a line: they can make a terminal show what is not there.
-fn is_invisible(sign: char) -> bool {
-    matches!(sign, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
 }
 
 fn masked(word: &str) -> String {

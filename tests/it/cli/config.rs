@@ -279,20 +279,31 @@ fn a_projects_file_runs_nothing_and_sends_no_key_elsewhere_until_it_is_trusted()
         "{}",
         output.snapshot()
     );
-    insta::assert_snapshot!(output.stderr.replace(&*world.home.path().to_string_lossy(), "~"), @"warning: ~/.openmux.toml is not trusted, so this of it is left out: defaults.max_cost (line 3), providers.alpha (line 6), provider.alpha (line 9), budget.day_usd (line 12); `openmux config trust` takes it as it is now");
+    insta::assert_snapshot!(output.stderr.replace(&*world.home.path().to_string_lossy(), "~"), @"warning: ~/.openmux.toml is not trusted, so this of it is left out: defaults.max_cost (line 3), providers.alpha (line 6), provider.alpha (line 9), budget.day_usd (line 12); `openmux config trust --dry-run` says what it wants, without it the file is taken as it is now");
     // Without one: there is no key, and no command is run for one.
     let keyless = || world.home.openmux(["chat", "hi"]);
     let output = keyless().run();
     assert_eq!((output.code, elsewhere.hits(), ran()), (Some(4), 0, false), "{}", output.snapshot());
     assert_eq!(held(&world.home, "defaults.max_cost"), ("1".into(), "config.toml:2".to_owned()));
     assert_eq!(held(&world.home, "budget.day_usd"), ("5".into(), "config.toml:4".to_owned()));
+    // What is agreed to is told beforehand, also where nothing else is.
+    let looked = world.openmux(["config", "trust", "--dry-run", "-q"]).run();
+    insta::assert_snapshot!(looked.stderr.replace(&*world.home.path().to_string_lossy(), "~").replace(&elsewhere.base_url(), "URL"), @r"
+    note: it may run `sh -c touch ran; echo sk-9876543210-other` for the key of alpha
+    note: it may set provider.alpha.base_url to URL/v1
+    note: it goes beyond your own limits: defaults.max_cost (line 3), budget.day_usd (line 12)
+    note: ~/.openmux.toml is not trusted by --dry-run; `openmux config trust` does that
+    ");
+    let output = keyless().run();
+    assert_eq!((output.code, elsewhere.hits(), ran()), (Some(4), 0, false), "{}", output.snapshot());
     // Trusted, all of it holds.
     let trust = world.openmux(["config", "trust"]).run();
     assert_eq!(trust.code, Some(0));
     insta::assert_snapshot!(trust.stderr.replace(&*world.home.path().to_string_lossy(), "~").replace(&elsewhere.base_url(), "URL"), @r"
-    note: ~/.openmux.toml is trusted as it is now
     note: it may run `sh -c touch ran; echo sk-9876543210-other` for the key of alpha
     note: it may set provider.alpha.base_url to URL/v1
+    note: it goes beyond your own limits: defaults.max_cost (line 3), budget.day_usd (line 12)
+    note: ~/.openmux.toml is trusted as it is now; `openmux config trust --remove` takes that back
     ");
     let output = keyless().run();
     assert_eq!((output.code, elsewhere.hits(), ran()), (Some(0), 1, true), "{}", output.snapshot());

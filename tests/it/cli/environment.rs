@@ -49,6 +49,29 @@ fn without_a_home_or_a_disk_a_chat_works_and_says_what_it_cannot_keep() {
 }
 
 #[test]
+fn a_switch_is_on_or_off_and_nothing_between() {
+    let home = Home::new();
+    let chat = |value: &str| {
+        let run = home.openmux(["chat", "-m", "gpt-5", "--retries", "0", "hi"]).env("OPENMUX_OFFLINE", value);
+        run.env("OPENAI_API_KEY", "sk-0123456789").env("OPENAI_BASE_URL", "http://127.0.0.1:1/v1").run()
+    };
+    for on in ["1", "true", "TRUE"] {
+        assert_eq!(chat(on).code, Some(11), "{}", chat(on).snapshot());
+    }
+    for off in ["0", "false", "", " "] {
+        assert_ne!(chat(off).code, Some(11), "{}", chat(off).snapshot());
+    }
+    insta::assert_snapshot!(chat("no").snapshot(), @r#"
+    exit: 2
+    --- stdout
+
+    --- stderr
+    error: OPENMUX_OFFLINE holds "no": neither 1 (or true) nor 0 (or false)
+      fix:  unset OPENMUX_OFFLINE
+    "#);
+}
+
+#[test]
 fn directories_follow_our_own_variables_then_xdg() {
     let world = World::of(vec![answer(Protocol::OpenaiChat), answer(Protocol::OpenaiChat)]);
     let path = world.home.path();

@@ -31,6 +31,7 @@ mod faults;
 mod formats;
 mod gemini;
 mod hedge;
+mod hostile;
 mod keys;
 mod local;
 mod offline;

@@ -132,6 +132,44 @@ fn an_empty_list_is_no_failure() {
 }
 
 #[test]
+fn who_asks_of_a_provider_gets_its_prices() {
+    let list = |more: &str| {
+        at_noon(&format!("models list gpt-oss-120b --provider groq --fields id,input,price_provider {more}")).stdout
+    };
+    assert_eq!(list(""), "openai/gpt-oss-120b\t0.15\tgroq\n");
+    assert_eq!((list("--max-price 0.01"), list("--max-price 0.15")), (String::new(), list("")));
+    // Without one the cheapest stands for it, which is another.
+    let all = at_noon("models list openai/gpt-oss-120b --fields id,input,price_provider").stdout;
+    assert!(!all.contains("groq"), "{all}");
+}
+
+#[test]
+fn what_is_for_no_chats_is_shown_and_not_compared() {
+    let model = "openai/text-embedding-3-small";
+    let shown = at_noon(&format!("models show {model} --fields provider,input"));
+    assert!(shown.stdout.contains("\nopenai ") && !shown.stdout.contains("Providers   0"), "{}", shown.snapshot());
+    let json: serde_json::Value =
+        serde_json::from_str(&at_noon(&format!("models show {model} -o json")).stdout).unwrap();
+    assert!(json["data"]["endpoints"].as_array().unwrap().len() > 3, "{json}");
+    insta::assert_snapshot!(at_noon(&format!("providers compare {model}")).snapshot(), @r"
+    exit: 3
+    --- stdout
+
+    --- stderr
+    error: openai/text-embedding-3-small is not for chats but for another kind of
+    call (embedding): only providers of chats are compared
+      fix:  openmux models show openai/text-embedding-3-small
+    ");
+    insta::assert_snapshot!(at_noon("models list text-embedding-3-small -o table").snapshot(), @r"
+    exit: 0
+    --- stdout
+
+    --- stderr
+    note: no model matches: text-embedding-3-small; with --all 2 do: no chat models, or retired
+    ");
+}
+
+#[test]
 fn one_model_in_full() {
     insta::assert_snapshot!(at_noon("models show anthropic/claude-3-sonnet --tokens 8000/1000").snapshot(), @r"
     exit: 0

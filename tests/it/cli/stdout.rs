@@ -89,6 +89,10 @@ fn a_stdout_that_is_full_is_a_failure() {
     error: cannot write to stdout
       reason  No space left on device
     ");
+    for args in [&["--help"][..], &["--version"], &["help", "check"], &[]] {
+        let output = Home::new().shell(full, args.iter().copied()).run();
+        assert!(output.code == Some(5) && output.stderr == list.stderr, "{args:?}: {}", output.snapshot());
+    }
     for format in ["text", "json", "jsonl"] {
         let world = World::of(vec![answer(Protocol::OpenaiChat)]);
         let run = world.home.shell(full, ["chat", "-m", "acme/tiny", "hi", "-o", format]);

@@ -26,7 +26,7 @@ fn names_that_mean_nothing_get_suggestions() {
 
     --- stderr
     error: no model is called "zzzzzz"
-      fix:  openmux models list zzzzzz
+      fix:  openmux models list
     "#);
     insta::assert_snapshot!(page("models show aion-2.0"), @r#"
     exit: 3
@@ -93,7 +93,8 @@ fn mistakes_of_the_command_line_are_exit_2() {
               state trend availability ok limited stratum ttft_p90 ttft_p95 ttft_p99
               ttfa tps_p10 availability_low availability_high last_success
               last_failure samples decode_samples cut_off ttft_p50_at_least unit
-              status retires open_weights knowledge kinds floating
+              status retires open_weights knowledge kinds floating cheapest
+              cheapest_provider
     "#);
     insta::assert_snapshot!(page("models list --sort nope"), @r#"
     exit: 2
@@ -106,7 +107,8 @@ fn mistakes_of_the_command_line_are_exit_2() {
               state trend availability ok limited stratum ttft_p90 ttft_p95 ttft_p99
               ttfa tps_p10 availability_low availability_high last_success
               last_failure samples decode_samples cut_off ttft_p50_at_least unit
-              status retires open_weights knowledge kinds floating
+              status retires open_weights knowledge kinds floating cheapest
+              cheapest_provider
     "#);
     insta::assert_snapshot!(page("models list -o text"), @r#"
     exit: 2

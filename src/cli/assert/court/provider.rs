@@ -1,5 +1,7 @@
 //! What is asserted of a provider as such, and of the catalog.
 
+use std::path::Path;
+
 use super::{Check, Claim, Court, Finding, Place, Row, found, measured, missing, name, near};
 use crate::catalog::ProviderId;
 use crate::cli::args::Since;
@@ -8,7 +10,7 @@ use crate::cli::render::sheet::Cell;
 use crate::cli::report::is_variable;
 use crate::cli::{facts, prompt, settings};
 use crate::observe::Judged;
-use crate::upstream::auth::Found;
+use crate::upstream::auth::{Found, Lazy};
 
 impl Court<'_> {
     /// The answers to assertions about a provider.
@@ -40,6 +42,18 @@ impl Court<'_> {
         let reach = self.catalog().provider(id).and_then(|provider| self.dispatcher.reach_provider(&provider));
         match reach.map(|reach| reach.found) {
             None => Finding::unknown(wanted, told, "the catalog does not say how it is called"),
+            Some(Found::Lazy { source, lazy: Lazy::Command { argv, .. } }) => {
+                let program = argv.first().map(String::as_str).unwrap_or_default();
+                let (found, told) = (Cell::Text(source), format!("{told}, from the key_cmd {program}"));
+                if is_program(program, self.offline.settings.keys.vars.plain("PATH").unwrap_or_default()) {
+                    Finding::unknown(wanted, told, "it was not run")
+                        .found(found)
+                        .fix(Some(format!("openmux providers check {id}")))
+                } else {
+                    Finding::decided(false, (wanted, Cell::Flag(false)), told, "there is no such program")
+                        .fix(Some(format!("correct key_cmd of [providers.{id}]; openmux config path says where")))
+                }
+            }
             Some(Found::Key { source, .. } | Found::Lazy { source, .. }) => {
                 Finding::decided(true, (wanted, Cell::Text(source.clone())), format!("{told}, from {source}"), "")
             }
@@ -95,4 +109,24 @@ impl Court<'_> {
         let fix = (age > i64::from(*most)).then(|| "openmux catalog update".to_owned());
         Row::new("catalog", None, claim.name(), finding.fix(fix), place)
     }
+}
+
+/// Whether the words of a command begin with a program that is there: by its path, or in a folder of `PATH`.
+fn is_program(name: &str, folders: &str) -> bool {
+    let is_file = |path: &Path| std::fs::metadata(path).is_ok_and(|about| about.is_file() && is_executable(&about));
+    if name.contains(std::path::MAIN_SEPARATOR) || name.is_empty() {
+        return is_file(Path::new(name));
+    }
+    std::env::split_paths(folders)
+        .any(|folder| is_file(&folder.join(name)) || is_file(&folder.join(format!("{name}.exe"))))
+}
+
+#[cfg(unix)]
+fn is_executable(about: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+const fn is_executable(_about: &std::fs::Metadata) -> bool {
+    true
 }

@@ -227,10 +227,10 @@ fn a_day_that_comes_and_a_model_that_goes_are_told() {
     ");
     home.write("config/catalog.d/acme.toml", "");
     insta::assert_snapshot!(run(&home, "--lock m.lock -o github").snapshot(), @r#"
-    exit: 1
+    exit: 3
     --- stdout
-    ::error file=m.lock,line=7,title=acme/tiny locked.model::no model is called "acme/tiny"%0Afix: openmux models list tiny
-    1 check: 1 no
+    ::warning file=m.lock,line=7,title=acme/tiny locked.model::no model is called "acme/tiny"%0Afix: did you mean mistralai/mistral-tiny, inclusionai/ling-3.0-tiny, openai/whisper-tiny?
+    1 check: 1 unknown
 
     --- stderr
     "#);
@@ -248,6 +248,12 @@ fn a_day_that_comes_and_a_model_that_goes_are_told() {
 
     --- stderr
     ");
+    assert_eq!(run(&home, "--lock m.lock --update-lock").code, Some(0));
+    assert!(
+        lock(&home).contains("model = \"anthropic/claude-sonnet-4\"\n"),
+        "under the name of today: {}",
+        lock(&home)
+    );
     home.write("m.lock", "<<<<<<< ours\n");
     insta::assert_snapshot!(run(&home, "--lock m.lock -o table").snapshot(), @r"
     exit: 5
