@@ -277,6 +277,13 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The same at a moment: its status is what it comes to then ([`Status::at`]).
+    #[must_use]
+    pub fn at(mut self, now: jiff::Timestamp) -> Self {
+        self.status = self.status.at(self.sunset.as_deref(), now);
+        self
+    }
+
     /// A plain chat offer of which nothing more is known.
     #[must_use]
     pub fn new(id: EndpointId, model: ModelId) -> Self {

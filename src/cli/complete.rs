@@ -203,5 +203,8 @@ mod tests {
         assert_eq!(fits("openmux providers compare Anthropic/Claude-opus-4.6-f"), ["Anthropic/Claude-opus-4.6-fast"]);
         assert_eq!(fits("openmux providers check anthropic openrou"), ["openrouter"]);
         assert_eq!(fits("openmux help rout"), ["route", "routing"]);
+        assert_eq!(fits("openmux catalog diff emb"), ["embedded"]);
+        assert_eq!(fits("openmux catalog diff current p"), ["previous"]);
+        assert_eq!(fits("openmux catalog diff ./"), [":files"]);
     }
 }

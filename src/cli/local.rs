@@ -9,7 +9,7 @@ use super::args::{Format, ProvidersList};
 use super::error::CliError;
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
-use super::render::text::{duration, one_line};
+use super::render::text::{duration, one_line, visible};
 use super::settings::Settings;
 use super::{Outcome, note, print};
 use crate::catalog::file::Overlay;
@@ -286,7 +286,7 @@ fn page(settings: &Settings, servers: &[Server]) -> String {
             duration(server.elapsed)
         );
         for model in server.models.iter().take(MODELS_SHOWN) {
-            text += &format!("  {model}\n");
+            text += &format!("  {}\n", visible(model));
         }
         if let Some(more) = server.models.len().checked_sub(MODELS_SHOWN).filter(|more| *more > 0) {
             text += &format!("  {}\n", style.dim(&format!("and {more} more (-o json names all)")));

@@ -177,10 +177,11 @@ impl Dispatcher<'_> {
             Some(name) => endpoint.variant.iter().any(|known| known == name),
         };
         let now = (self.now)();
-        let living =
-            |endpoint: Endpoint| Endpoint { status: endpoint.status.at(endpoint.sunset.as_deref(), now), ..endpoint };
         let endpoints = self.catalog.endpoints_for(model);
-        let offered = endpoints.into_iter().filter(|endpoint| endpoint.kind == kind && wanted(endpoint)).map(living);
+        let offered = endpoints
+            .into_iter()
+            .filter(|endpoint| endpoint.kind == kind && wanted(endpoint))
+            .map(|offer| offer.at(now));
         let offered = offered.map(|endpoint| match (&endpoint.region, &constraints.region) {
             (None, Some(_)) => {
                 let home = self.catalog.provider(&endpoint.id.provider).and_then(|provider| self.home(&provider));

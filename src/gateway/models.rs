@@ -79,7 +79,7 @@ fn found<'a>(
     client: Option<&Client>,
     name: &str,
 ) -> Result<(ModelLine<'a>, Vec<Endpoint>), Problem> {
-    let catalog = &gateway.owned.catalog;
+    let (catalog, now) = (&gateway.owned.catalog, (gateway.owned.dispatcher().now)());
     let resolved = resolve(catalog, name).map_err(|error| Problem::no_model(&error))?;
     let missing =
         || Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", format!("no model is called \"{name}\""));
@@ -89,7 +89,7 @@ fn found<'a>(
     let plain = |offer: &Endpoint| {
         offer.kind == ModelKind::Chat && offer.is_plain() && may_use(gateway, client, &offer.id.provider)
     };
-    Ok((line, offers.into_iter().filter(plain).collect()))
+    Ok((line, offers.into_iter().filter(plain).map(|offer| offer.at(now)).collect()))
 }
 
 /// The endpoint whose price stands for the model's: its author's own, else the cheapest.

@@ -57,8 +57,8 @@ pub(super) fn offers(dispatcher: &Dispatcher<'_>, model: &Resolved) -> Vec<Offer
         None => endpoint.is_plain(),
         Some(name) => endpoint.variant.contains(name),
     };
-    for mut endpoint in dispatcher.catalog.endpoints_for(&model.model).into_iter().filter(wanted) {
-        endpoint.status = endpoint.status.at(endpoint.sunset.as_deref(), now);
+    for endpoint in dispatcher.catalog.endpoints_for(&model.model).into_iter().filter(wanted).map(|offer| offer.at(now))
+    {
         let better = |known: &Endpoint| rank(&endpoint) < rank(known);
         if best.get(&endpoint.id.provider).is_none_or(better) {
             best.insert(endpoint.id.provider.clone(), endpoint);

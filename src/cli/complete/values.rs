@@ -88,6 +88,8 @@ impl Place<'_> {
             (_, "MODEL" | "M,M" | "MODEL,MODEL" | "MODEL|PROMPT") => {
                 models(&catalog(), typed).into_iter().chain(aliases()).collect()
             }
+            ("before" | "after", _) if typed.contains(['.', '/']) => return None,
+            ("before" | "after", _) => plain(&["embedded", "current", "previous"]),
             ("key", _) => SETTINGS.iter().map(|setting| owned((setting.key, ""))).collect(),
             _ => Vec::new(),
         })
