@@ -429,6 +429,8 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand diff 'What differs between two catalogs. Works offline'
             cand rollback 'Go back to the catalog before the last update, or to the one in the program. Works offline'
             cand path 'Where the updated catalog is. Works offline'
+            cand key 'The public key of a signing key, which is made where there is none: for whoever publishes a catalog. Works offline'
+            cand release 'Write a catalog for others, signed: a mirror of your own, with your prices. Works offline'
         }
         &'openmux;catalog;update'= {
             cand --from 'Where from: an address or a file [default: https://models.dev/api.json] [env: OPENMUX_CATALOG_URL]'
@@ -501,6 +503,39 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --help 'Print help'
         }
         &'openmux;catalog;path'= {
+            cand -o 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
+            cand --output 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
+            cand --color 'When to use colour: auto, always or never'
+            cand --config 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]'
+            cand --sandbox 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file'
+            cand --json 'Short for -o json'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+            cand --verbose 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+            cand --offline 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'openmux;catalog;key'= {
+            cand -o 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
+            cand --output 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
+            cand --color 'When to use colour: auto, always or never'
+            cand --config 'The configuration, in place of config.toml in its folder [env: OPENMUX_CONFIG]'
+            cand --sandbox 'Run against simulated providers on this machine: calm, outage, rate-limit, slow, mid-stream, or a TOML file'
+            cand --json 'Short for -o json'
+            cand -q 'Say nothing but errors on stderr'
+            cand --quiet 'Say nothing but errors on stderr'
+            cand -v 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+            cand --verbose 'Say more on stderr: decisions and timings; -vv also the wire, without keys'
+            cand --offline 'Refuse whatever needs the network [env: OPENMUX_OFFLINE]'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'openmux;catalog;release'= {
+            cand --key 'The signing key, as openmux catalog key makes it'
+            cand --catalog 'Which catalog: embedded, current, previous, overlaid, or a file, as in openmux catalog diff'
+            cand --serial 'What a later release has more of [default: the seconds of the clock]'
             cand -o 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
             cand --output 'Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT]'
             cand --color 'When to use colour: auto, always or never'

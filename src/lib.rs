@@ -48,6 +48,7 @@
 //! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
 //! | the file of an update, with the same tables; writing tables | `catalog/builtin/{stored,encode}.rs` |
 //! | a fetched list: its entries, which model an id means, laying it over, when it is refused | [`catalog::fresh`]: `fresh/{entry,names,merge,rules}.rs` |
+//! | a signed catalog: its file, its keys; what of it is taken over | [`catalog::release`]; `fresh/signed.rs` |
 //! | what differs between two catalogs | [`catalog::diff`] |
 //! | the user's TOML overlays | [`catalog::file`] |
 //! | what a typed model name means | [`catalog::resolve`] |
@@ -105,6 +106,7 @@
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |
+//! | whom a user believes; whether a release is news; making one | `cli/config/published.rs`; `cli/catalog/{release,publish}.rs` |
 //! | how something looks | `cli/render/` |
 //! | what fits at the cursor; how a shell asks for it | `cli/complete/`; `completions/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |

@@ -101,26 +101,21 @@ impl Overlay {
         self.providers.is_empty() && self.endpoints.is_empty()
     }
 
-    /// What is left without all that could send a key elsewhere, and the paths of what is not: providers, their endpoints,
-    /// and endpoints with an address of their own.
-    pub(crate) fn harmless(self) -> (Self, Vec<String>) {
-        let mut refused: Vec<String> = self.providers.iter().map(|patch| format!("provider.{}", patch.id)).collect();
-        let mut endpoints = Vec::new();
-        for (at, patch) in self.endpoints.into_iter().enumerate() {
-            let theirs = self.providers.iter().any(|provider| provider.id == patch.id.provider);
-            if theirs || patch.base_url.is_some() {
-                refused.push(format!("endpoint[{at}]"));
-            } else {
-                endpoints.push(patch);
-            }
-        }
-        (Self { name: self.name, providers: Vec::new(), endpoints }, refused)
-    }
-
     /// The file's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Which of its tables it has: `provider.ID` for each, and `endpoint`.
+    pub(crate) fn tables(&self) -> Vec<String> {
+        let providers = self.providers.iter().map(|patch| format!("provider.{}", patch.id));
+        providers.chain((!self.endpoints.is_empty()).then(|| "endpoint".to_owned())).collect()
+    }
+
+    /// The endpoints that it says something of, for a consent prompt.
+    pub(crate) fn priced(&self) -> Vec<String> {
+        self.endpoints.iter().map(|patch| patch.id.to_string()).collect()
     }
 
     /// The environment variables and addresses that it sets, for a consent prompt: `(key path, value)` pairs.

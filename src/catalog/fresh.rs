@@ -1,5 +1,6 @@
 //! A catalog that stays fresh: a list in the form of models.dev, checked entry by entry (`document`, [`Listing`]), laid
-//! over the embedded tables (`merge`), and refused as a whole where it looks broken (`rules`).
+//! over the embedded tables (`merge`), and refused as a whole where it looks broken (`rules`); or a release of openmux's
+//! own, held against the same rules (`signed`).
 //!
 //! ```text
 //! bytes ── document ──> JSON ── Listing::read ──> entries, and those that are refused, with the reason
@@ -15,6 +16,7 @@ mod merge;
 mod names;
 mod provider;
 mod rules;
+mod signed;
 
 use std::collections::BTreeSet;
 
@@ -23,6 +25,7 @@ use serde_json::{Map, Value};
 pub use self::entry::Entry;
 pub use self::merge::{Merged, merge};
 pub use self::rules::{Rule, Tripped, tripped};
+pub use self::signed::{adopt, complete};
 use super::file::checks;
 use super::{Catalog, Provider, ProviderId};
 

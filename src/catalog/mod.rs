@@ -10,6 +10,7 @@ pub mod fresh;
 pub mod geo;
 pub mod price;
 mod quirks;
+pub mod release;
 pub mod resolve;
 mod usage;
 mod words;
@@ -17,7 +18,9 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub use builtin::{About, Catalog, EndpointLine, ModelLine, Stored, StoredError, Written, provider_line, write};
+pub use builtin::{
+    About, Catalog, EndpointLine, ModelLine, Signed, Stored, StoredError, Written, provider_line, write,
+};
 pub use price::Pricing;
 pub use quirks::{CancelBilling, ErrorFamily, Prefill, Quirks, Thinking};
 pub use usage::Usage;

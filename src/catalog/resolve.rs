@@ -81,15 +81,15 @@ pub fn resolve(catalog: &Catalog, typed: &str) -> Result<Resolved, ResolveError>
     }
 }
 
-/// The first of these names (lower case, without a slash or a colon) that must not be the user's own, since it means a model
-/// already, and which. A gateway's word for a choice of its own (`auto`, `cheap`), or what several authors call something, is
-/// free.
+/// Which of these names (lower case, without a slash or a colon) mean a model already, and which; where they are the user's own,
+/// they mean that no more. A gateway's word for a choice of its own (`auto`, `cheap`), or what several authors call something,
+/// is free.
 #[must_use]
-pub fn taken<'n>(catalog: &Catalog, names: &[&'n str]) -> Option<(&'n str, String)> {
+pub fn taken<'n>(catalog: &Catalog, names: &[&'n str]) -> Vec<(&'n str, String)> {
     let mut meant: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> =
         names.iter().map(|name| (*name, (BTreeSet::new(), BTreeSet::new()))).collect();
     if meant.is_empty() {
-        return None;
+        return Vec::new();
     }
     for line in catalog.models() {
         if let Some((ids, _)) = meant.get_mut(slug(line.id())) {
@@ -109,12 +109,13 @@ pub fn taken<'n>(catalog: &Catalog, names: &[&'n str]) -> Option<(&'n str, Strin
             own.filter(|own| providers.contains(*own)).and_then(|own| catalog.provider(&ProviderId::new(own)));
         Some(providers.len() > 1 || by_its_lab.is_some_and(|provider| provider.kind == ProviderKind::Lab))
     };
-    names.iter().find_map(|name| {
+    let taken = names.iter().filter_map(|name| {
         let (ids, spelt) = &meant[name];
         let all = if ids.is_empty() { spelt } else { ids };
         let id = all.first().filter(|id| all.len() == 1 && is_one(id).unwrap_or_default())?;
         Some((*name, (*id).to_owned()))
-    })
+    });
+    taken.collect()
 }
 
 /// What a text means where no name of the user's own is meant.

@@ -19,7 +19,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, RouteExplain, SandboxArgs};
 pub use assert::CheckArgs;
-pub use catalog::{AllowedRule, CatalogDiff, CatalogRollback, CatalogStatus, CatalogUpdate};
+pub use catalog::{
+    AllowedRule, CatalogDiff, CatalogKey, CatalogRelease, CatalogRollback, CatalogStatus, CatalogUpdate,
+};
 pub use config::{Config, ConfigPath, ConfigShow, ConfigTrust};
 pub use help::{CompletionsArgs, HelpArgs, Shell};
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
@@ -224,6 +226,10 @@ pub enum Catalog {
     Rollback(CatalogRollback),
     /// Where the updated catalog is. Works offline.
     Path,
+    /// The public key of a signing key, which is made where there is none: for whoever publishes a catalog. Works offline.
+    Key(CatalogKey),
+    /// Write a catalog for others, signed: a mirror of your own, with your prices. Works offline.
+    Release(CatalogRelease),
 }
 
 #[cfg(test)]

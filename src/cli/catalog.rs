@@ -1,22 +1,27 @@
-//! `openmux catalog`: update, status, diff, rollback, path.
+//! `openmux catalog`: update, status, diff, rollback, path; and for whoever publishes one: key, release.
 
 mod changes;
 mod diff;
 mod fetch;
 mod files;
+mod publish;
+mod release;
 mod status;
 mod update;
 
 use serde_json::Value;
 
 pub(crate) use self::diff::diff;
+pub(crate) use self::fetch::{SOURCE, USUAL, allowed_source, shown_source};
 use self::files::Files;
+pub(crate) use self::publish::{key, release};
 pub(crate) use self::status::status;
 pub(crate) use self::update::update;
 use super::args::{CatalogRollback, Format};
 use super::error::CliError;
 use super::settings::Settings;
 use super::{Outcome, print};
+use crate::catalog::{About, Signed};
 
 /// Prints where the updated catalog is, or would be.
 ///
@@ -67,6 +72,18 @@ pub(crate) fn rollback(settings: &Settings, args: &CatalogRollback) -> Outcome {
         return print(&format!("Catalog {was} is the one in the program: there is nothing to go back from\n"));
     }
     print(&format!("Catalog {was} -> {} ({kind})\n", now.generated()))
+}
+
+/// Who signed the catalog that is in use, for people.
+fn signed_by(signed: &Signed) -> String {
+    let day: String = signed.issued.chars().take(10).collect();
+    format!("Signed by {} (release {} of {day})", signed.by, signed.serial)
+}
+
+/// The same for programs.
+fn signed(about: Option<&About>) -> Value {
+    let told = |signed: &Signed| serde_json::json!({"by": signed.by, "key": signed.key, "serial": signed.serial, "issued": signed.issued});
+    about.and_then(|about| about.signed.as_ref()).map_or(Value::Null, told)
 }
 
 /// Whether a page is wanted as JSON; it has no other form than that and text.

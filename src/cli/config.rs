@@ -17,7 +17,7 @@
 //! day_usd = 5.00                       # the most that all chats of a day (UTC) may cost
 //! ```
 //!
-//! `[providers.ID]` is in `keys`, `[profiles.NAME]` in `profile`, what a project's file may not say by itself in `tame`.
+//! `[providers.ID]` is in `keys`, `[profiles.NAME]` in `profile`, `[catalog]` in `published`, what a project's file may not say by itself in `tame`.
 //! An unknown table or key is an error with its line, as in overlays. A further table is a line in [`Config::read`].
 
 mod aliases;
@@ -28,6 +28,7 @@ mod files;
 mod keys;
 mod origin;
 mod profile;
+mod published;
 mod shown;
 mod tame;
 mod trust;
@@ -49,6 +50,7 @@ pub(crate) use files::Files;
 use keys::ProviderTable;
 pub(crate) use origin::{Entry, Origin};
 pub(crate) use profile::{Profile, under};
+pub(crate) use published::Published;
 
 /// The file's name in the configuration folder.
 pub(crate) const FILE: &str = "config.toml";
@@ -57,7 +59,7 @@ pub(crate) const FILE: &str = "config.toml";
 pub(crate) const PROJECT_FILE: &str = ".openmux.toml";
 
 /// The tables of the user's own file.
-const TABLES: [&str; 7] = ["defaults", "aliases", "columns", "profiles", "probe", "budget", "providers"];
+const TABLES: [&str; 8] = ["defaults", "aliases", "columns", "profiles", "probe", "budget", "providers", "catalog"];
 
 /// What the files say.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +78,8 @@ pub(crate) struct Config {
     profiles: Vec<Profile>,
     /// `budget.day_usd`.
     day_budget: Option<Usd>,
+    /// `[catalog]`.
+    published: Published,
     /// Each value with its place, for `config show`.
     entries: Vec<Entry>,
     /// Values of the user's own file that the project's goes before.
@@ -133,6 +137,9 @@ impl Config {
         let document = source.document()?;
         let root = Reader::root(&source, document.get_ref());
         root.known(&[&TABLES[..], &file::TABLES].concat())?;
+        if let Some(table) = root.table("catalog")?.filter(|table| table.has("trusted_keys")) {
+            return Err(table.error("trusted_keys", "belongs in your own config.toml: no project says whom to believe"));
+        }
         Ok((Self::read(&root)?, Overlay::read(name, &root)?))
     }
 
@@ -164,8 +171,9 @@ impl Config {
             }
             None => None,
         };
-        let entries = origin::entries(root);
-        Ok(Self { defaults, aliases, columns, providers, probe, profiles, day_budget, entries, silenced: Vec::new() })
+        let published = root.table("catalog")?.map(|table| Published::read(&table)).transpose()?.unwrap_or_default();
+        let (entries, silenced) = (origin::entries(root), Vec::new());
+        Ok(Self { defaults, aliases, columns, providers, probe, profiles, day_budget, published, entries, silenced })
     }
 
     /// A project's configuration over the user's own: what the project says goes first.
@@ -191,6 +199,7 @@ impl Config {
             },
             profiles: profiles.into_iter().chain(self.profiles).collect(),
             day_budget: self.day_budget.or(own.day_budget),
+            published: self.published.over(own.published),
             entries,
             silenced,
         }
@@ -226,6 +235,11 @@ impl Config {
         self.day_budget
     }
 
+    /// Where `catalog update` fetches from, and whom it believes.
+    pub(crate) const fn published(&self) -> &Published {
+        &self.published
+    }
+
     /// The columns of a command's table, where they were chosen, and where a complaint about them belongs.
     pub(crate) fn columns(&self, command: &str) -> Option<(&[String], &OverlayError)> {
         let columns = self.columns.iter().find(|columns| columns.command == command)?;
@@ -242,11 +256,12 @@ impl Config {
         &self.silenced
     }
 
-    /// The catalog with the aliases, where it knows every provider that is named and no alias hides a model.
+    /// The catalog with the aliases, where it knows every provider that is named, and what there is to say of aliases that
+    /// mean a model already.
     ///
     /// # Errors
-    /// A provider is unknown, or an alias means a model already.
-    pub(crate) fn named(&self, catalog: Catalog) -> Result<Catalog, OverlayError> {
+    /// A provider is unknown.
+    pub(crate) fn named(&self, catalog: Catalog) -> Result<(Catalog, Vec<String>), OverlayError> {
         if let Some(unknown) = self.providers.iter().find(|table| catalog.provider(&table.id).is_none()) {
             let providers = catalog.providers();
             let hint = suggestion(unknown.id.as_str(), providers.iter().map(|provider| provider.id.as_str()));
@@ -254,7 +269,7 @@ impl Config {
             error.message += &hint;
             return Err(error);
         }
-        aliases::laid_over(&self.aliases, catalog)
+        Ok(aliases::laid_over(&self.aliases, catalog))
     }
 
     /// The keys, with the files that it names read. Commands are not run.

@@ -213,7 +213,10 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENMUX_CONFIG_DIR", "where config.toml and catalog.d/*.toml are; else $XDG_CONFIG_HOME/openmux"),
     ("OPENMUX_DATA_DIR", "where obs.db is; else $XDG_STATE_HOME/openmux"),
     ("OPENMUX_CACHE_DIR", "where an updated catalog is; else $XDG_CACHE_HOME/openmux"),
-    ("OPENMUX_CATALOG_URL", "where openmux catalog update fetches from, where --from is not given"),
+    (
+        "OPENMUX_CATALOG_URL",
+        "where openmux catalog update fetches from, where --from is not given; before [catalog] url",
+    ),
     ("NO_COLOR, CLICOLOR, CLICOLOR_FORCE", "colour off, off (0), or on"),
     ("COLUMNS", "the width of tables; wins over the terminal's"),
     ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "proxies"),
@@ -236,7 +239,7 @@ pub const FILES: &[(&str, &str)] = &[
     (
         "$XDG_CONFIG_HOME/openmux/config.toml",
         "your own settings: [defaults] for flags, [aliases] for models, [profiles.NAME] for --profile NAME, [budget], [probe], \
-         and under [providers.ID] where a key comes from beside the environment: key_cmd = [\"program\", \"argument\"] (run \
+         [catalog] for updates, and under [providers.ID] where a key comes from beside the environment: key_cmd = [\"program\", \"argument\"] (run \
          without a shell when that provider is about to be called, never for look-ups), key_file = \"~/path\" (one line, at \
          most 64 KiB) or key = \"...\" (allowed, with a warning); the first of these that is there wins. `openmux help config` \
          has every key ($XDG_CONFIG_HOME is ~/.config where it is not set)",
@@ -244,8 +247,8 @@ pub const FILES: &[(&str, &str)] = &[
     (
         ".openmux.toml",
         "a project's settings, in the folder where a command runs or the nearest above it, up to the repository's root or \
-         the home; they go before your own. What could run a command, send a key elsewhere or spend more needs `openmux \
-         config trust`",
+         the home; they go before your own. What could run a command, send a key elsewhere, set a price or spend more needs \
+         `openmux config trust`",
     ),
     (
         "$XDG_CONFIG_HOME/openmux/catalog.d/*.toml",
@@ -264,5 +267,6 @@ pub const FILES: &[(&str, &str)] = &[
          What another process kept it from taking in time lies beside it in obs.spool.jsonl until the next call \
          ($XDG_STATE_HOME is ~/.local/state where it is not set)",
     ),
+    ("$XDG_STATE_HOME/openmux/releases", "the newest release that was here of each key that signs catalogs"),
     ("$XDG_STATE_HOME/openmux/trusted", "which projects' files you trust: paths, and a hash of what each said then"),
 ];

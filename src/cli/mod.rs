@@ -161,6 +161,8 @@ fn dispatch(settings: &Settings, command: Command) -> Outcome {
         Command::Catalog(Catalog::Status(args)) => catalog::status(settings, &args),
         Command::Catalog(Catalog::Diff(args)) => catalog::diff(settings, &args),
         Command::Catalog(Catalog::Rollback(args)) => catalog::rollback(settings, &args),
+        Command::Catalog(Catalog::Key(args)) => catalog::key(settings, &args),
+        Command::Catalog(Catalog::Release(args)) => catalog::release(settings, &args),
         Command::Catalog(Catalog::Path) => catalog::path(settings),
         Command::Check(args) => assert::check(settings, &args),
         Command::Chat(args) => chat::chat(settings, &args),

@@ -5,7 +5,7 @@ mod renew;
 
 use std::cell::Cell;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::log::Log;
@@ -42,7 +42,8 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         return Err(CliError::new(Exit::Refused, "offline", "--offline refuses the network")
             .fix("leave out --offline, or try it with --sandbox"));
     }
-    let (catalog, overlays) = settings.catalog()?;
+    let tables = settings.tables();
+    let (catalog, overlays) = settings.laid_over(tables.clone())?;
     let catalog = catalog.loaded();
     settings::note_age(settings, &catalog, settings::now());
     let failed = |error: std::io::Error| {
@@ -81,6 +82,7 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
             retries: Arc::default(),
             sandbox,
             transport,
+            tables: Mutex::new(tables),
             log: (!quiet).then(Log::start),
         };
         let (owned, config) = kept.with(settings, (catalog, overlays))?;

@@ -4,11 +4,12 @@
 mod catalog;
 mod read;
 mod stores;
+mod write;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,6 +31,7 @@ use crate::upstream::auth::{Keyring, Vars};
 use crate::upstream::transport::TransportConfig;
 pub(crate) use read::{read_file, read_regular, read_text, reason};
 pub(crate) use stores::talk;
+pub(crate) use write::write_whole;
 
 /// The formats of a list.
 pub(crate) const LIST_FORMATS: [&str; 8] = ["table", "wide", "json", "jsonl", "csv", "tsv", "md", "ids"];
@@ -77,8 +79,8 @@ pub(crate) struct Settings {
     pub data_dir: Option<PathBuf>,
     /// Where an updated catalog is.
     pub cache_dir: Option<PathBuf>,
-    /// Whether it was said that the updated catalog cannot be used.
-    said: Arc<AtomicBool>,
+    /// Warnings that were given already, and are not given again.
+    said: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// A snapshot of the environment.

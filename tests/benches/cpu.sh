@@ -32,6 +32,27 @@ cost() {
     printf '%s' "$smallest"
 }
 
+# The catalog of the program as a list in the form of models.dev: what an update is made of, without a network.
+list() {
+    sort -t $'\t' -k1,1 -k2,2 src/catalog/builtin/endpoints.tsv | awk -F '\t' '
+        function price(code,  parts, i) {
+            split($6, parts, ";")
+            for (i in parts) if (index(parts[i], code "=") == 1) return substr(parts[i], length(code) + 2)
+            return ""
+        }
+        $1 != provider { printf "%s\"%s\":{\"id\":\"%s\",\"models\":{", provider == "" ? "{" : "}},", $1, $1; provider = $1; wire = ""; comma = "" }
+        $2 != wire {
+            wire = $2
+            printf "%s\"%s\":{\"id\":\"%s\"", comma, wire, wire
+            input = price("i"); output = price("o")
+            if (input != "" && output != "") printf ",\"cost\":{\"input\":%s,\"output\":%s}", input, output
+            if ($7 != "") printf ",\"limit\":{\"context\":%s}", $7
+            printf "}"
+            comma = ","
+        }
+        END { print "}}}" }'
+}
+
 milliseconds() {
     printf '%d.%02d' $(($1 / 1000)) $(($1 % 1000 / 10))
 }
@@ -46,23 +67,32 @@ row() {
     printf '%-52s %9s %9s  %s\n' "openmux $*" "$(milliseconds "$over")" "$target" "$verdict"
 }
 
+# Every row, under a heading.
+table() {
+    printf '%-52s %9s %9s\n' "$1" measured 'at most'
+    row 3 --version
+    row 3 --help
+    row 3 models list --frobnicate
+    row 3 frobnicate
+    row 10 models show anthropic/claude-sonnet-5
+    row 10 models show anthropic/claude-sonnet-5 -o table
+    row 10 route explain anthropic/claude-sonnet-5
+    row 10 providers compare anthropic/claude-sonnet-5 -o table
+    # One TAB: every id, the providers of one model, a column.
+    row 5 completions bash -- "openmux chat -m anthropic/" 26 :=@
+    row 5 completions bash -- "openmux chat -m anthropic/claude-sonnet-5:" 42 :=@
+    row 5 completions bash -- "openmux models list --fields id,ttft" 35 :=@
+    row 30 models list --all -o table
+    row 20 models list --all -o json
+    row 20 models list --all -o tsv
+}
+
 empty=$(cost "$(type -P true)")
-printf '%-52s %9s %9s\n' 'CPU ms of one run over an empty program' measured 'at most'
-row 3 --version
-row 3 --help
-row 3 models list --frobnicate
-row 3 frobnicate
-row 10 models show anthropic/claude-sonnet-5
-row 10 models show anthropic/claude-sonnet-5 -o table
-row 10 route explain anthropic/claude-sonnet-5
-row 10 providers compare anthropic/claude-sonnet-5 -o table
-# One TAB: every id, the providers of one model, a column.
-row 5 completions bash -- "openmux chat -m anthropic/" 26 :=@
-row 5 completions bash -- "openmux chat -m anthropic/claude-sonnet-5:" 42 :=@
-row 5 completions bash -- "openmux models list --fields id,ttft" 35 :=@
-row 30 models list --all -o table
-row 20 models list --all -o json
-row 20 models list --all -o tsv
+table 'CPU ms of one run over an empty program'
+list >"$home/api.json"
+"$BINARY" catalog update --from "$home/api.json" --allow entries >"$home/said"
+echo
+table "The same with an update in use ($(sed -n 2p "$home/said" | cut -d ' ' -f 1) offers)"
 printf '%-52s %9s\n' '(an empty program)' "$(milliseconds "$empty")"
 bytes=$(wc -c <"$BINARY")
 printf '%-52s %9s %9s\n' 'size of the binary in MB' "$(printf '%d.%02d' $((bytes / 1000000)) $((bytes % 1000000 / 10000)))" 25

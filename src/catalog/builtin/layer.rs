@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Catalog, Tables, alias, lines, table};
+use super::{Catalog, Tables, lines, table};
 use crate::catalog::file::{EndpointPatch, Overlay, OverlayError, suggestion};
 use crate::catalog::{Endpoint, EndpointId, Model, ModelId, ModelKind, Provider, ProviderId};
 
@@ -147,9 +147,9 @@ fn homes<'t>(patches: &[EndpointPatch], tables: &'t Tables) -> BTreeMap<Endpoint
 }
 
 /// The canonical id of a model id in an overlay: as it stands where it exists, else through the published spellings.
-fn canonical<'m>(model: &'m str, tables: &Tables) -> &'m str {
+fn canonical<'m>(model: &'m str, tables: &'m Tables) -> &'m str {
     match tables.model_line(model) {
         Some(_) => model,
-        None => alias(model).unwrap_or(model),
+        None => tables.alias(model).unwrap_or(model),
     }
 }

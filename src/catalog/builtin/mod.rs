@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub use self::encode::{Written, provider_line, write};
 use self::layer::Layer;
-pub use self::stored::{About, Stored, StoredError};
+pub use self::stored::{About, Signed, Stored, StoredError};
 pub use self::view::{EndpointLine, ModelLine};
 use self::view::{EndpointSource, ModelSource};
 use super::file::{self, Overlay, OverlayError};
@@ -53,6 +53,16 @@ impl Tables {
     /// Providers that are not compiled in.
     fn further_providers(&self) -> &str {
         self.0.as_ref().map_or("", |stored| stored.providers())
+    }
+
+    /// Spellings that the embedded table lacks, or has otherwise.
+    fn further_spellings(&self) -> &str {
+        self.0.as_ref().map_or("", |stored| stored.spellings())
+    }
+
+    fn alias(&self, spelling: &str) -> Option<&str> {
+        let find = |table| table::find(table, spelling, table::first_column);
+        find(self.further_spellings()).or_else(|| find(ALIASES)).map(|line| table::column(line, 1))
     }
 
     fn provider(&self, id: &str) -> Option<Provider> {
@@ -104,7 +114,7 @@ impl Catalog {
     }
 
     /// The same with names of the user's own (lower case, without a colon), each for what could have been typed in its
-    /// place. [`super::resolve::taken`] tells which must not be given.
+    /// place. They go before what is published; [`super::resolve::taken`] tells which mean a model there.
     #[must_use]
     pub fn with_names(self, names: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut layer = Layer::clone(&self.layer);
@@ -202,13 +212,17 @@ impl Catalog {
 
     /// The canonical id behind a published spelling (lower case), which is not itself an id.
     #[must_use]
-    pub fn alias(&self, spelling: &str) -> Option<&'static str> {
-        alias(spelling)
+    pub fn alias(&self, spelling: &str) -> Option<&str> {
+        self.tables.alias(spelling)
     }
 
-    /// Every published spelling with its canonical id, sorted by spelling.
-    pub fn aliases(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        ALIASES.lines().filter_map(|line| line.split_once('\t'))
+    /// Every published spelling with its canonical id, those of an update first.
+    pub fn aliases(&self) -> impl Iterator<Item = (&str, &str)> {
+        let further = self.tables.further_spellings();
+        let is_known = move |line: &&str| {
+            further.is_empty() || table::find(further, table::first_column(line), table::first_column).is_none()
+        };
+        further.lines().chain(ALIASES.lines().filter(is_known)).filter_map(|line| line.split_once('\t'))
     }
 
     /// Where an endpoint is reached in a protocol and how the credential is carried. The address has no trailing
@@ -247,10 +261,6 @@ impl Catalog {
         };
         ModelLine { source, endpoints }
     }
-}
-
-fn alias(spelling: &str) -> Option<&'static str> {
-    table::find(ALIASES, spelling, table::first_column).map(|line| table::column(line, 1))
 }
 
 fn provider_key(line: &str) -> &str {

@@ -2,17 +2,20 @@
 //! tables as they are searched.
 //!
 //! ```text
-//! openmux-catalog 1 CRC32 ABOUT MODELS ENDPOINTS PROVIDERS      the checksum of all that follows, and lengths in bytes
-//! {"date": ...}                                                 what is known of it, JSON
-//! models.tsv, endpoints.tsv                                     complete: with what only the embedded tables have
-//! providers.jsonl                                               of providers that are not compiled in, alone
+//! openmux-catalog 2 CRC32 ABOUT MODELS ENDPOINTS PROVIDERS SPELLINGS    the checksum of all that follows; lengths in bytes
+//! {"date": ...}                                                         what is known of it, JSON
+//! models.tsv, endpoints.tsv                                             complete: with what only the embedded tables have
+//! providers.jsonl                                                       of providers that are not compiled in, alone
+//! aliases.tsv                                                           spellings that mean something else there, or nothing
 //! ```
+//!
+//! In a release ([`crate::catalog::release`]) the last two are complete as well: who made it may have another program.
 //!
 //! Loading it costs one pass for the checksum and one that it is UTF-8.
 
 use std::ops::Range;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Written;
 use crate::catalog::file::checks::is_date;
@@ -20,7 +23,7 @@ use crate::catalog::file::checks::is_date;
 /// The first word of the file.
 const MAGIC: &str = "openmux-catalog";
 /// The number of the layout, `codes.rs` included; a change of either is a new number.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// What is known of an update.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,6 +44,21 @@ pub struct About {
     pub endpoints: usize,
     /// How many of them had a price.
     pub priced: usize,
+    /// Who answers for it, where it is a release.
+    pub signed: Option<Signed>,
+}
+
+/// Who signed a release, and which one it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The name that the user gave to the key.
+    pub by: String,
+    /// The public key.
+    pub key: String,
+    /// The release's serial.
+    pub serial: u64,
+    /// When it was made (RFC 3339).
+    pub issued: String,
 }
 
 /// Why a file is no updated catalog.
@@ -68,15 +86,16 @@ pub struct Stored {
     models: Range<usize>,
     endpoints: Range<usize>,
     providers: Range<usize>,
+    spellings: Range<usize>,
 }
 
 impl Stored {
     /// The file's text.
     #[must_use]
-    pub fn text_of(about: &About, tables: &Written, providers: &str) -> String {
+    pub fn text_of(about: &About, tables: &Written, providers: &str, spellings: &str) -> String {
         let about = format!("{}\n", about.json());
-        let body = [about.as_str(), &tables.models, &tables.endpoints, providers].concat();
-        let lengths = [about.len(), tables.models.len(), tables.endpoints.len(), providers.len()];
+        let parts = [about.as_str(), &tables.models, &tables.endpoints, providers, spellings];
+        let (body, lengths) = (parts.concat(), parts.map(str::len));
         let lengths = lengths.map(|length| length.to_string()).join(" ");
         format!("{MAGIC} {LAYOUT} {:08x} {lengths}\n{body}", crc32fast::hash(body.as_bytes()))
     }
@@ -85,7 +104,7 @@ impl Stored {
     #[must_use]
     pub fn with_about(&self, about: &About) -> String {
         let tables = Written { models: self.models().to_owned(), endpoints: self.endpoints().to_owned() };
-        Self::text_of(about, &tables, self.providers())
+        Self::text_of(about, &tables, self.providers(), self.spellings())
     }
 
     /// Reads a file's bytes.
@@ -104,15 +123,17 @@ impl Stored {
             return Err(StoredError::OtherLayout);
         }
         let lengths: Option<Vec<usize>> = words.iter().skip(3).map(|word| word.parse().ok()).collect();
-        let Some([about, models, endpoints, providers]) = lengths.as_deref() else { return Err(StoredError::Damaged) };
+        let Some(&[about, models, endpoints, providers, spellings]) = lengths.as_deref() else {
+            return Err(StoredError::Damaged);
+        };
         let mut at = line + 1;
         let mut range = |length: usize| {
             let start = at;
             at = at.checked_add(length).ok_or(StoredError::Damaged)?;
             Ok(start..at)
         };
-        let (about, models) = (range(*about)?, range(*models)?);
-        let (endpoints, providers) = (range(*endpoints)?, range(*providers)?);
+        let (about, models) = (range(about)?, range(models)?);
+        let (endpoints, providers, spellings) = (range(endpoints)?, range(providers)?, range(spellings)?);
         let body = bytes.get(line + 1..).unwrap_or_default();
         match bytes.len().cmp(&at) {
             std::cmp::Ordering::Less => return Err(StoredError::Truncated),
@@ -124,7 +145,13 @@ impl Stored {
         }
         let text = String::from_utf8(bytes).map_err(|_| StoredError::Damaged)?;
         let about = text.get(about).and_then(About::parse).ok_or(StoredError::Damaged)?;
-        Ok(Self { text, about, models, endpoints, providers })
+        Ok(Self { text, about, models, endpoints, providers, spellings })
+    }
+
+    /// Whether bytes are the beginning of such a file and no more.
+    #[must_use]
+    pub fn is_cut_off(bytes: &[u8]) -> bool {
+        MAGIC.as_bytes().starts_with(bytes) || Self::parse(bytes.to_vec()) == Err(StoredError::Truncated)
     }
 
     /// What is known of it.
@@ -152,8 +179,12 @@ impl Stored {
         self.text.get(self.endpoints.clone()).unwrap_or_default()
     }
 
-    pub(super) fn providers(&self) -> &str {
+    pub(in crate::catalog) fn providers(&self) -> &str {
         self.text.get(self.providers.clone()).unwrap_or_default()
+    }
+
+    pub(in crate::catalog) fn spellings(&self) -> &str {
+        self.text.get(self.spellings.clone()).unwrap_or_default()
     }
 }
 
@@ -169,6 +200,12 @@ impl About {
         put("providers", self.providers.into());
         put("endpoints", self.endpoints.into());
         put("priced", self.priced.into());
+        if let Some(signed) = &self.signed {
+            put(
+                "signed",
+                json!({"by": signed.by, "key": signed.key, "serial": signed.serial, "issued": signed.issued}),
+            );
+        }
         Value::Object(out)
     }
 
@@ -185,7 +222,19 @@ impl About {
             providers: count("providers")?,
             endpoints: count("endpoints")?,
             priced: count("priced")?,
+            signed: match value.get("signed") {
+                Some(signed) => Some(Signed::parse(signed)?),
+                None => None,
+            },
         })
+    }
+}
+
+impl Signed {
+    fn parse(value: &Value) -> Option<Self> {
+        let word = |key: &str| value.get(key)?.as_str().map(str::to_owned);
+        let serial = value.get("serial")?.as_u64()?;
+        Some(Self { by: word("by")?, key: word("key")?, serial, issued: word("issued")? })
     }
 }
 
@@ -198,23 +247,30 @@ mod tests {
             date: "2026-12-01".into(),
             source: "https://a.example/é".into(),
             embedded: "2026-11-24".into(),
+            signed: Some(Signed {
+                by: "acme".into(),
+                key: "k".into(),
+                serial: 7,
+                issued: "2026-12-01T08:00:00Z".into(),
+            }),
             ..About::default()
         };
         let tables = Written { models: "a/b\t0\t9\n".into(), endpoints: "p\ti\tc\n".into() };
-        Stored::text_of(&about, &tables, "{}\n")
+        Stored::text_of(&about, &tables, "{}\n", "x\ta/b\n")
     }
 
     #[test]
     fn a_new_layout_has_a_new_number() {
         let codes = crc32fast::hash(include_bytes!("codes.rs"));
-        assert_eq!((LAYOUT, codes), (1, 292_353_836), "raise LAYOUT where a file of before would be read wrongly");
+        assert_eq!((LAYOUT, codes), (2, 292_353_836), "raise LAYOUT where a file of before would be read wrongly");
     }
 
     #[test]
     fn no_byte_can_be_lost_or_changed() {
         let good = written().into_bytes();
         let stored = Stored::parse(good.clone()).unwrap();
-        assert_eq!((stored.models(), stored.endpoints(), stored.providers()), ("a/b\t0\t9\n", "p\ti\tc\n", "{}\n"));
+        let tables = (stored.models(), stored.endpoints(), stored.providers(), stored.spellings());
+        assert_eq!(tables, ("a/b\t0\t9\n", "p\ti\tc\n", "{}\n", "x\ta/b\n"));
         assert_eq!(stored.with_about(stored.about()).as_bytes(), good);
         for at in 0..good.len() {
             assert!(Stored::parse(good[..at].to_vec()).is_err(), "cut off at {at}");
@@ -226,7 +282,7 @@ mod tests {
         assert_eq!(Stored::parse(longer), Err(StoredError::Damaged));
         assert_eq!(Stored::parse(good[..good.len() - 1].to_vec()), Err(StoredError::Truncated));
         assert_eq!(Stored::parse(b"{}".to_vec()), Err(StoredError::Foreign));
-        let other = String::from_utf8(good).unwrap().replacen(" 1 ", " 2 ", 1);
+        let other = String::from_utf8(good).unwrap().replacen(" 2 ", " 3 ", 1);
         assert_eq!(Stored::parse(other.into_bytes()), Err(StoredError::OtherLayout));
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::checks;
 use crate::catalog::price::{Item, Pricing};
-use crate::catalog::{Capability, EndpointId, Modality, Provider, ProviderId, ProviderKind, Status};
+use crate::catalog::{Capability, Endpoint, EndpointId, Modality, Provider, ProviderId, ProviderKind, Status};
 use crate::units::{Tokens, UsdPerMtok};
 
 /// No model costs more: $10,000 per 1M tokens.
@@ -109,6 +109,37 @@ impl Entry {
             id,
         })
     }
+}
+
+impl Entry {
+    /// An endpoint as a list would state it, as far as the rules look.
+    pub(super) fn of(endpoint: &Endpoint) -> Self {
+        Self {
+            id: endpoint.id.clone(),
+            name: None,
+            pricing: endpoint.pricing.clone(),
+            context: endpoint.context,
+            max_input: endpoint.max_input,
+            max_output: endpoint.max_output,
+            input: endpoint.input.clone(),
+            output: endpoint.output.clone(),
+            said: BTreeMap::new(),
+            status: Some(endpoint.status),
+            released: endpoint.released.clone(),
+            knowledge: None,
+            open_weights: None,
+            reasoning_field: endpoint.reasoning_field.clone(),
+        }
+    }
+}
+
+/// The first item of a sheet whose price cannot be meant.
+pub(super) fn too_dear(sheet: &Pricing) -> Option<&'static str> {
+    let most: UsdPerMtok = DEAREST.parse().ok()?;
+    let priced = sheet.rates.iter().flat_map(|(item, rate)| {
+        std::iter::once(rate.base).chain(rate.tiers.iter().map(|tier| tier.price)).map(|price| (*item, price))
+    });
+    priced.into_iter().find(|(_, price)| *price > most).map(|(item, _)| item.key())
 }
 
 /// A count of tokens, of which zero is "unknown"; `None` for what is no count.

@@ -1,13 +1,13 @@
 //! A list laid over the embedded tables by provider and wire id. What the list leaves out stays as it was; what it lists
 //! for the first time is a new endpoint, of a known model or of a new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Names;
 use super::{Entry, Listing};
 use crate::catalog::price::{Item, Pricing};
 use crate::catalog::{
-    Catalog, Dispute, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, Provider, ProviderId,
+    About, Catalog, Dispute, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, Provider, ProviderId,
     Status, Stored, Written, provider_line, write,
 };
 
@@ -18,6 +18,21 @@ pub struct Merged {
     pub tables: Written,
     /// The records of providers that are not compiled in.
     pub providers: String,
+    /// Spellings that the embedded table lacks, or has otherwise.
+    pub spellings: String,
+}
+
+impl Merged {
+    /// The text of the file that holds it.
+    #[must_use]
+    pub fn text(&self, about: &About) -> String {
+        Stored::text_of(about, &self.tables, &self.providers, &self.spellings)
+    }
+}
+
+/// Spellings as a table.
+pub(super) fn spelt(spellings: &BTreeMap<&str, &str>) -> String {
+    spellings.iter().map(|(spelling, model)| format!("{spelling}\t{model}\n")).collect()
 }
 
 /// Lays a list over the embedded tables. `before` is what the same source listed the last time: what it lists no more is
@@ -42,6 +57,7 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
     let siblings = Siblings::of(all.values());
     let providers: BTreeMap<&ProviderId, &Provider> = list.providers.iter().map(|one| (&one.id, one)).collect();
     let mut seen: BTreeMap<EndpointId, bool> = BTreeMap::new();
+    let mut spelt_so: BTreeMap<String, BTreeSet<ModelId>> = BTreeMap::new();
     let is_listed = |id: &EndpointId| list.entries.iter().any(|entry| &entry.id == id);
     for entry in &list.entries {
         let main = otherwise.get(&entry.id).filter(|main| !all.contains_key(&entry.id) && !is_listed(main));
@@ -52,6 +68,9 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
             let known = embedded.provider(&id.provider);
             let Some(provider) = known.as_ref().or_else(|| providers.get(&id.provider).copied()) else { continue };
             let meant = names.meant(provider, &id.upstream_model);
+            if let Some(spelling) = meant.spelling {
+                spelt_so.entry(spelling).or_default().insert(meant.model.clone());
+            }
             let mut endpoint = entry.endpoint(meant.model, provider, &siblings);
             (endpoint.variant, endpoint.region, endpoint.floating) = (meant.variant, meant.region, meant.floating);
             models.entry(endpoint.model.as_str().to_owned()).or_insert_with(|| entry.model(&endpoint));
@@ -68,6 +87,13 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
             seen.insert(id, false);
         }
     }
+    // What two models are spelt like is no spelling of either.
+    let spellings = spelt_so.iter().filter(|(spelling, _)| !models.contains_key(*spelling));
+    let spellings = spellings.filter_map(|(spelling, meant)| match meant.iter().collect::<Vec<_>>()[..] {
+        [model] if embedded.alias(spelling).is_none() => Some((spelling.as_str(), model.as_str())),
+        _ => None,
+    });
+    let spellings = spelt(&spellings.collect());
     let mut models: Vec<Model> = models.into_values().collect();
     models.sort_by(|a, b| a.id.cmp(&b.id));
     let mut endpoints: Vec<Endpoint> = all.into_values().collect();
@@ -76,7 +102,7 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
     added.sort_by(|a, b| a.id.cmp(&b.id));
     added.dedup_by(|a, b| a.id == b.id);
     let providers = added.into_iter().map(|provider| provider_line(provider) + "\n").collect();
-    Merged { tables: write(&models, &endpoints, &seen), providers }
+    Merged { tables: write(&models, &endpoints, &seen), providers, spellings }
 }
 
 /// How a provider is spoken to about models of one author: what most of its endpoints have.
@@ -224,13 +250,13 @@ fn agrees(sheet: &Pricing, stated: &Pricing) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{About, Capability};
+    use crate::catalog::Capability;
 
     fn merged(list: &str, before: Option<&Stored>) -> Stored {
         let list = Listing::read(list.as_bytes()).unwrap();
         let merged = merge(&list, before);
         let about = About { date: "2026-12-01".into(), embedded: "2026-11-24".into(), ..About::default() };
-        Stored::parse(Stored::text_of(&about, &merged.tables, &merged.providers).into_bytes()).unwrap()
+        Stored::parse(merged.text(&about).into_bytes()).unwrap()
     }
 
     fn find(stored: &Stored, model: &str, provider: &str) -> Endpoint {

@@ -24,6 +24,8 @@ pub(super) struct Meant {
     pub(super) variant: Vec<String>,
     pub(super) region: Option<String>,
     pub(super) floating: bool,
+    /// How the model is spelt here, `author/slug`, where that is not its id.
+    pub(super) spelling: Option<String>,
 }
 
 /// What is known of names, made once for a list.
@@ -92,7 +94,10 @@ impl<'c> Names<'c> {
             },
             str::to_owned,
         );
-        Meant { model: ModelId::new(model), variant, region: region.map(str::to_owned), floating }
+        let model = ModelId::new(model);
+        let spelling =
+            Some(format!("{}/{slug}", model.author())).filter(|so| variant.is_empty() && so != model.as_str());
+        Meant { model, variant, region: region.map(str::to_owned), floating, spelling }
     }
 
     /// The model of a whole id as it is spelled.

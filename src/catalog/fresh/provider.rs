@@ -79,6 +79,30 @@ pub(super) fn new(id: &str, record: &Value, taken: &Taken) -> (Provider, Vec<Str
     (provider, left_out)
 }
 
+/// A provider that a release describes, and what of it is not taken: it may ask for its own variables alone, and be reached
+/// where a key is safe.
+pub(super) fn fit(mut provider: Provider, taken: &Taken) -> (Provider, Vec<String>) {
+    let mut left_out = Vec::new();
+    let id = provider.id.as_str().to_owned();
+    for names in provider.env.values_mut() {
+        let (own, foreign): (Vec<String>, Vec<String>) =
+            std::mem::take(names).into_iter().partition(|name| taken.is_own(name, &id));
+        if !foreign.is_empty() {
+            left_out.push(format!("may not ask for {}: an overlay can name its key_env", foreign.join(", ")));
+        }
+        *names = own;
+    }
+    provider.env.retain(|_, names| !names.is_empty());
+    provider.protocols.retain(|spoken| {
+        let why = usable(&spoken.base_url, &id, taken).err();
+        left_out.extend(why.iter().map(|why| format!("has an address that is not taken: {why}")));
+        why.is_none()
+    });
+    let reached = |url: &String| provider.protocols.iter().any(|spoken| url.starts_with(&spoken.base_url));
+    provider.models_url = provider.models_url.filter(reached);
+    (provider, left_out)
+}
+
 fn is_key(variable: &str) -> bool {
     ["KEY", "TOKEN", "PAT"].iter().any(|end| variable.ends_with(end))
 }

@@ -171,7 +171,7 @@ mod tests {
             priced: list.priced(),
             ..About::default()
         };
-        Stored::parse(Stored::text_of(&about, &merged.tables, &merged.providers).into_bytes()).unwrap()
+        Stored::parse(merged.text(&about).into_bytes()).unwrap()
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What was typed of `openmux catalog`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::lists::ListArgs;
@@ -12,9 +14,12 @@ use super::values::{Limit, duration};
     vanished  a model maker or a cloud that it had is gone\n  \
     prices    more than one price in twenty moved more than fourfold\n  \
     entries   more than one entry in twenty cannot be meant\n  \
-    schema    hardly anything has a price any more\n\
-    --allow takes it over nevertheless. A list never says where a key goes: addresses and key\n\
-    variables of known providers stay as they are.\n\n\
+    schema    hardly anything has a price any more\n  \
+    unsigned  you trust keys ([catalog] trusted_keys in config.toml), and none of them signed it\n  \
+    older     a release of an older serial than one that was here\n\
+    --allow takes it over nevertheless. A list or a release never says where a key goes: addresses and\n\
+    key variables of known providers stay as they are. Where [catalog] url says where from, --from and\n\
+    OPENMUX_CATALOG_URL go before it.\n\n\
     Examples\n  \
     openmux catalog update\n  \
     openmux catalog update --dry-run\n  \
@@ -48,6 +53,8 @@ pub enum AllowedRule {
     Prices,
     Entries,
     Schema,
+    Unsigned,
+    Older,
 }
 
 /// `openmux catalog status`.
@@ -65,8 +72,8 @@ pub struct CatalogStatus {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "A catalog is embedded (in the program), current (in use, without your overlays), previous (before the\n\
-    last update), overlaid (current with your overlays), or a file: a list in the form of models.dev, or one that\n\
-    openmux wrote.\n\n\
+    last update), overlaid (current with your overlays), or a file: a list in the form of models.dev, a release of\n\
+    somebody whom you trust, or one that openmux wrote.\n\n\
     Examples\n  \
     openmux catalog diff\n  \
     openmux catalog diff embedded current -o md\n  \
@@ -93,4 +100,44 @@ pub struct CatalogRollback {
     /// To the one in the program; also forgets the one before.
     #[arg(long)]
     pub embedded: bool,
+}
+
+/// `openmux catalog key`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "FILE holds the secret half, for its owner alone (mode 600); it is never printed. Give the public half to\n\
+    those who shall trust it, by another way than the catalog.\n\n\
+    Examples\n  \
+    openmux catalog key release.key"
+)]
+pub struct CatalogKey {
+    /// The file of the signing key; made where it is not there.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `openmux catalog release`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "One file, to be put where [catalog] url of those who use it points: the whole catalog with every price\n\
+    item, limit, retirement date and spelling, and the providers of your overlays. Where a key goes is in\n\
+    no release: of a provider that the program knows, nobody takes over an address or a variable.\n\n\
+    Examples\n  \
+    openmux catalog key release.key\n  \
+    openmux catalog release openmux.catalog --key release.key\n  \
+    openmux catalog release openmux.catalog --key release.key --catalog current --serial 7"
+)]
+pub struct CatalogRelease {
+    /// The file to write.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The signing key, as openmux catalog key makes it.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Which catalog: embedded, current, previous, overlaid, or a file, as in openmux catalog diff.
+    #[arg(long, value_name = "CATALOG", default_value = "overlaid")]
+    pub catalog: String,
+    /// What a later release has more of. [default: the seconds of the clock]
+    #[arg(long, value_name = "NUMBER", help = "What a later release has more of [default: the seconds of the clock]")]
+    pub serial: Option<u64>,
 }

@@ -2,7 +2,6 @@
 //! of one line.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 
 use super::claim::Place;
@@ -250,19 +249,7 @@ pub(super) fn write(path: &Path, catalog: &str, offers: &[Locked]) -> Result<(),
         CliError::new(Exit::Config, "lock", format!("cannot write {}", path.display()))
             .fact("reason", settings::reason(&error))
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let beside = folder.join(format!(".{name}.{}.new", std::process::id()));
-    let written = std::fs::File::create(&beside).and_then(|mut file| {
-        file.write_all(text(catalog, offers).as_bytes())?;
-        file.sync_all()
-    });
-    let moved = written.and_then(|()| std::fs::rename(&beside, path));
-    if moved.is_err() {
-        // What is half-written is of use to nobody.
-        drop(std::fs::remove_file(&beside));
-    }
-    moved.map_err(failed)
+    settings::write_whole(path, text(catalog, offers).as_bytes(), false).map_err(failed)
 }
 
 #[cfg(test)]

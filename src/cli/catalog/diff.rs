@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::changes;
 use super::files::Files;
+use super::{changes, release};
 use crate::catalog::fresh::{Listing, merge};
+use crate::catalog::release::Release;
 use crate::catalog::{About, Catalog, Stored, diff};
 use crate::cli::args::{CatalogDiff, Format};
 use crate::cli::contract::Exit;
@@ -39,7 +40,7 @@ pub(crate) fn diff(settings: &Settings, args: &CatalogDiff) -> Outcome {
 }
 
 /// The catalog that a word means.
-fn named(settings: &Settings, word: &str) -> Result<Catalog, CliError> {
+pub(super) fn named(settings: &Settings, word: &str) -> Result<Catalog, CliError> {
     match word {
         "embedded" => Ok(Catalog::builtin()),
         "current" => Ok(settings.tables()),
@@ -54,28 +55,31 @@ fn named(settings: &Settings, word: &str) -> Result<Catalog, CliError> {
             // Before the first update the one in the program was in use.
             Ok(stored.map_or_else(Catalog::builtin, |stored| Catalog::updated(Arc::new(stored))))
         }
-        path => file(Path::new(path)),
+        path => file(settings, Path::new(path)),
     }
 }
 
-/// A file that openmux wrote, or a list as it is fetched.
-fn file(path: &Path) -> Result<Catalog, CliError> {
+/// A file that openmux wrote, a release, or a list as it is fetched.
+fn file(settings: &Settings, path: &Path) -> Result<Catalog, CliError> {
     let bytes = read_regular(path, MOST).map_err(|error| match error.exit {
         Exit::NotFound => error.fact("catalogs", "embedded, current, previous, overlaid, or a file"),
         _ => error,
     })?;
     let failed = |why: String| {
         CliError::new(Exit::Config, "catalog", format!("{} is no catalog: {why}", path.display()))
-            .fix("give a list in the form of models.dev, or a file that openmux catalog update wrote")
+            .fix("give a list in the form of models.dev, a release, or a file that openmux catalog update wrote")
     };
     if bytes.starts_with(b"openmux-catalog") {
         let stored = Stored::parse(bytes).map_err(|error| failed(error.to_string()))?;
         return Ok(Catalog::updated(Arc::new(stored)));
     }
+    if Release::is_one(&bytes) {
+        let (release, _) = release::opened(settings, &bytes, &path.display().to_string())?;
+        return Ok(Catalog::updated(Arc::new(release.catalog)));
+    }
     let list = Listing::read(&bytes).map_err(|error| failed(error.to_string()))?;
     let merged = merge(&list, None);
     let about = About { date: Catalog::embedded().to_owned(), ..About::default() };
-    let text = Stored::text_of(&about, &merged.tables, &merged.providers);
-    let stored = Stored::parse(text.into_bytes()).map_err(|error| failed(error.to_string()))?;
+    let stored = Stored::parse(merged.text(&about).into_bytes()).map_err(|error| failed(error.to_string()))?;
     Ok(Catalog::updated(Arc::new(stored)))
 }

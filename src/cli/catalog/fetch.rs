@@ -20,7 +20,9 @@ use crate::observe::ErrorClass;
 use crate::upstream::transport::{Incoming, Transport, WireError};
 
 /// Where a catalog is fetched from unless something else is said.
-const USUAL: &str = "https://models.dev/api.json";
+pub(crate) const USUAL: &str = "https://models.dev/api.json";
+/// The variable that says where from.
+pub(crate) const SOURCE: &str = "OPENMUX_CATALOG_URL";
 /// The most bytes of a list, as they come and unpacked.
 const MOST: u64 = 64 << 20;
 /// The limit for making the connection.
@@ -57,8 +59,13 @@ impl Source {
     /// # Errors
     /// It is no address that may be fetched from.
     pub(super) fn of(settings: &Settings, args: &CatalogUpdate) -> Result<Self, CliError> {
-        let variable = settings.keys.vars.plain("OPENMUX_CATALOG_URL");
-        let text = args.from.as_deref().or(variable).unwrap_or(USUAL);
+        let variable = settings.keys.vars.plain(SOURCE);
+        let configured = settings.config.published().url.as_deref();
+        let text = args.from.as_deref().or(variable).or(configured).unwrap_or(USUAL);
+        Self::read(text)
+    }
+
+    fn read(text: &str) -> Result<Self, CliError> {
         if !text.contains("://") {
             return Ok(Self::File(text.to_owned()));
         }
@@ -119,6 +126,16 @@ impl Source {
             Err(local(Exit::Timeout, uri, message).fix("openmux catalog update --timeout 5m"))
         })
     }
+}
+
+/// Whether a catalog may be fetched from there; else why not.
+pub(crate) fn allowed_source(text: &str) -> Result<(), String> {
+    Source::read(text).map(drop).map_err(|error| error.message)
+}
+
+/// An address or a file without what could be a secret in it.
+pub(crate) fn shown_source(text: &str) -> String {
+    Source::read(text).map_or_else(|_| "(not shown)".to_owned(), |source| source.shown())
 }
 
 /// A list that lies in a file; it is of the day on which the file was written.

@@ -58,6 +58,7 @@ impl Seen<'_> {
             Ok(Some(stored)) => {
                 let about = stored.about();
                 rows.push(("From", about.source.clone()));
+                rows.push(("Signed by", self.signed_by(settings, about)));
                 rows.push(("Fetched", about.fetched.clone()));
                 rows.push(("Its mark", about.etag.clone().unwrap_or_else(|| "-".to_owned())));
                 let counts = [about.endpoints, about.providers, about.priced].map(|count| grouped(count as u64));
@@ -100,6 +101,19 @@ impl Seen<'_> {
         Ok(out)
     }
 
+    /// Who answers for an update.
+    fn signed_by(&self, settings: &Settings, about: &About) -> String {
+        let trusted = settings.config.published().keys();
+        let Some(signed) = &about.signed else {
+            let asked = if trusted.is_empty() { "" } else { "; you trust signed ones alone: openmux catalog update" };
+            return format!("nobody{asked}");
+        };
+        let day: String = signed.issued.chars().take(10).collect();
+        let known = trusted.iter().any(|(_, key)| key.to_string() == signed.key);
+        let doubt = if known { "" } else { ", which you trust no longer: openmux catalog update, or rollback" };
+        format!("{}, release {} of {day}, by the key {}{doubt}", signed.by, signed.serial, signed.key)
+    }
+
     fn json(&self, settings: &Settings, sources: bool) -> Result<String, crate::cli::error::CliError> {
         let overlays = settings.overlay_files()?;
         let envelope = settings.envelope(self.catalog, overlays.len(), settings::now(), &[]);
@@ -131,7 +145,7 @@ fn about(about: &About) -> Value {
     json!({
         "date": about.date, "fetched": about.fetched, "source": about.source, "etag": about.etag,
         "over": about.embedded, "providers": about.providers,
-        "endpoints": about.endpoints, "priced": about.priced,
+        "endpoints": about.endpoints, "priced": about.priced, "signed": super::signed(Some(about)),
     })
 }
 

@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 use super::changes;
 use super::fetch::{Got, Source};
 use super::files::Files;
+use super::release::{self, Seen};
 use crate::catalog::diff::{Change, changes as compare};
-use crate::catalog::fresh::{Listing, Refusal, Rule, Tripped, merge, tripped};
-use crate::catalog::{About, Catalog, Stored};
+use crate::catalog::fresh::{Listing, Refusal, Rule, Tripped, adopt, merge, tripped};
+use crate::catalog::release::Release;
+use crate::catalog::{About, Catalog, Signed, Stored};
 use crate::cli::args::{AllowedRule, CatalogUpdate, Format};
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
@@ -69,25 +71,48 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     // What cannot be used is fetched anew, as if it were not there.
     let stored = settings::stored(&files.current).ok().flatten();
     let same = stored.as_ref().filter(|stored| stored.about().source == source.shown());
-    let etag = same.filter(|_| before.update().is_some()).and_then(|stored| stored.about().etag.as_deref());
+    let trusted = settings.config.published().keys();
+    let unsigned_too = trusted.is_empty() || args.allow.contains(&AllowedRule::Unsigned);
+    // A mark is of use where what lies here would be taken over again.
+    let is_good = |stored: &&Stored| match &stored.about().signed {
+        Some(signed) => trusted.iter().any(|(_, key)| key.to_string() == signed.key),
+        None => unsigned_too,
+    };
+    let marked = same.filter(is_good).filter(|_| before.update().is_some());
+    let etag = marked.and_then(|stored| stored.about().etag.as_deref());
     let now = settings::now();
     let (bytes, etag, made) = match source.get(settings, etag, args.timeout.0)? {
         Got::List { bytes, etag, made } => (bytes, etag, made),
         Got::Unchanged(made) => {
             if let (Some(stored), false) = (same, args.dry_run) {
-                let (date, fetched) = (day(made, now), now.to_string());
-                files.replace(&stored.with_about(&About { date, fetched, ..stored.about().clone() }), false)?;
+                let about = stored.about();
+                let date = if about.signed.is_some() { about.date.clone() } else { day(made, now) };
+                files.replace(&stored.with_about(&About { date, fetched: now.to_string(), ..about.clone() }), false)?;
             }
             let after = if args.dry_run { before.clone() } else { settings.tables() };
             return Ok(Done { outcome: "newest", before, after, changes: Vec::new(), refused: Vec::new() });
         }
     };
-    let list = read(&bytes, source)?;
+    let seen = Seen::read(settings)?;
+    let (list, release) = if Release::is_one(&bytes) {
+        let (release, signed) = release::opened(settings, &bytes, &source.shown())?;
+        seen.check(&signed, &bytes, now, args.allow.contains(&AllowedRule::Older), &source.shown())?;
+        let (merged, list) = adopt(&release.catalog);
+        (list, Some((merged, signed)))
+    } else if unsigned_too {
+        (read(&bytes, source)?, None)
+    } else {
+        return Err(release::unsigned(&trusted, &source.shown()));
+    };
     let broken: Vec<Tripped> = tripped(&list, same, &before);
     refuse(&broken, args, source)?;
-    let merged = merge(&list, same);
+    let (merged, signed) = match release {
+        Some((merged, signed)) => (merged, Some(signed)),
+        None => (merge(&list, same), None),
+    };
+    let made_on = |signed: &Signed| day(signed.issued.parse().ok(), now);
     let about = About {
-        date: day(made, now),
+        date: signed.as_ref().map_or_else(|| day(made, now), made_on),
         fetched: now.to_string(),
         source: source.shown(),
         etag,
@@ -95,9 +120,10 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         providers: list.listed,
         endpoints: list.entries.len(),
         priced: list.priced(),
+        signed,
     };
     older(&about, source)?;
-    let text = Stored::text_of(&about, &merged.tables, &merged.providers);
+    let text = merged.text(&about);
     let written = Stored::parse(text.clone().into_bytes()).map_err(|error| {
         CliError::new(Exit::Bug, "catalog", "the catalog that was made cannot be read")
             .fact("reason", error.to_string())
@@ -110,6 +136,9 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     let changes = compare(&before, &after);
     if !args.dry_run {
         files.replace(&text, !changes.is_empty())?;
+        if let Some(signed) = &about.signed {
+            seen.keep(signed, &bytes)?;
+        }
     }
     let outcome = match (args.dry_run, changes.is_empty()) {
         (true, _) => "dry_run",
@@ -155,13 +184,15 @@ fn older(about: &About, source: &Source) -> Result<(), CliError> {
 fn refuse(broken: &[Tripped], args: &CatalogUpdate, source: &Source) -> Result<(), CliError> {
     let allowed = |rule: Rule| {
         args.allow.iter().any(|allowed| {
-            rule == match allowed {
+            let of_lists = match allowed {
                 AllowedRule::Fewer => Rule::Fewer,
                 AllowedRule::Vanished => Rule::Vanished,
                 AllowedRule::Prices => Rule::Prices,
                 AllowedRule::Entries => Rule::Entries,
                 AllowedRule::Schema => Rule::Schema,
-            }
+                AllowedRule::Unsigned | AllowedRule::Older => return false,
+            };
+            rule == of_lists
         })
     };
     let broken: Vec<&Tripped> = broken.iter().filter(|tripped| !allowed(tripped.rule)).collect();
@@ -197,6 +228,9 @@ fn page(settings: &Settings, done: &Done, source: &Source) -> Result<String, Cli
             &format!("{offers} offers of {providers} providers, {priced} with a price, from {}", source.shown()),
             width,
         ));
+    }
+    if let Some(signed) = done.after.update().and_then(|about| about.signed.as_ref()) {
+        lines.push(super::signed_by(signed));
     }
     if !done.changes.is_empty() {
         lines.push(String::new());
@@ -237,6 +271,7 @@ fn as_document(settings: &Settings, done: &Done, source: &Source, warnings: &[St
         ] {
             data.insert(name.to_owned(), count.into());
         }
+        data.insert("signed".to_owned(), super::signed(about));
         let side = |side: &Option<String>| side.clone().map_or(Value::Null, Value::from);
         let rows = done.changes.iter().map(|change| {
             let id = change.endpoint.as_ref();

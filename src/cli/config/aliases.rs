@@ -19,12 +19,19 @@ pub(super) struct Alias {
     target: String,
     /// Where a complaint about it belongs.
     place: OverlayError,
+    /// Whether it is of a project's file that is not trusted.
+    pub(super) foreign: bool,
 }
 
 impl Alias {
     /// The name, and what it stands for.
     pub(super) fn told(&self) -> (String, String) {
         (self.name.clone(), self.target.clone())
+    }
+
+    /// Whether it gives another meaning to the name of one of these.
+    pub(super) fn replaces(&self, others: &[Self]) -> bool {
+        others.iter().any(|other| other.name == self.name && other.target != self.target)
     }
 
     /// Reads the table.
@@ -35,7 +42,7 @@ impl Alias {
             }
             let target = table.text(&name)?.unwrap_or_default();
             let place = table.error(&name, "");
-            Ok(Self { name, target, place })
+            Ok(Self { name, target, place, foreign: false })
         };
         table.keys().into_iter().map(read).collect()
     }
@@ -48,17 +55,25 @@ pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(fits)
 }
 
-/// The catalog with these names.
-///
-/// # Errors
-/// One of them means a model already.
-pub(super) fn laid_over(aliases: &[Alias], catalog: Catalog) -> Result<Catalog, OverlayError> {
+/// The catalog with these names, and a sentence about each that means a model there as well: the user's own goes before it,
+/// since a catalog that is newer must break nothing; one of a project's file that is not trusted does not.
+pub(super) fn laid_over(aliases: &[Alias], catalog: Catalog) -> (Catalog, Vec<String>) {
     let names: Vec<&str> = aliases.iter().map(|alias| alias.name.as_str()).collect();
-    let hidden = taken(&catalog, &names);
-    let hidden = hidden.and_then(|(name, model)| Some((aliases.iter().find(|alias| alias.name == name)?, model)));
-    if let Some((alias, model)) = hidden {
-        let message = format!("is a name of {model} already: call the alias something else");
-        return Err(OverlayError { message, ..alias.place.clone() });
-    }
-    Ok(catalog.with_names(aliases.iter().map(|alias| (alias.name.clone(), alias.target.clone()))))
+    let taken = taken(&catalog, &names);
+    let meant = |alias: &Alias| taken.iter().find(|(name, _)| *name == alias.name).map(|(_, model)| model);
+    let told = aliases.iter().filter_map(|alias| {
+        let (name, target, model) = (&alias.name, &alias.target, meant(alias)?);
+        let place = format!("{}:{}", alias.place.file, alias.place.line);
+        Some(if alias.foreign {
+            format!("{name} is {model} and not {target}, as {place} says, because that file is not trusted")
+        } else {
+            format!(
+                "{name} is {target}, as {place} says, and not the catalog's {model}; fix: call the alias something else"
+            )
+        })
+    });
+    let told = told.collect();
+    let holds = |alias: &&Alias| !(alias.foreign && meant(alias).is_some());
+    let named: Vec<(String, String)> = aliases.iter().filter(holds).map(Alias::told).collect();
+    (catalog.with_names(named), told)
 }

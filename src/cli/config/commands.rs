@@ -6,6 +6,7 @@ use super::trust::{Trusted, state};
 use super::{Config, Files, broken, files, shown, tame};
 use crate::catalog::file::Overlay;
 use crate::cli::args::{self, ConfigPath, ConfigTrust, ListArgs};
+use crate::cli::catalog::shown_source;
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
 use crate::cli::offline::column_names;
@@ -129,11 +130,13 @@ fn trust(settings: &Settings, args: &ConfigTrust) -> Outcome {
     // Before anything is changed, and whatever -q says: this is what is agreed to.
     let tell = |text: &str| out::talk(&noted(settings.err, text));
     let may = allowed(&config, &overlay);
-    let beyond = tame::tame(config, overlay, &files.own_alone()?).2;
+    let beyond = tame::tame(config, &overlay, &files.own_alone()?).1;
     for line in &may {
         tell(&format!("it may {line}"));
     }
-    let beyond = beyond.into_iter().filter(|(path, _)| !path.starts_with("provider"));
+    let beyond = beyond
+        .into_iter()
+        .filter(|(path, _)| !["provider", "endpoint", "catalog"].iter().any(|told| path.starts_with(told)));
     let beyond: Vec<String> = beyond.map(|(path, line)| format!("{path} (line {line})")).collect();
     if !beyond.is_empty() {
         tell(&format!("it goes beyond your own limits: {}", beyond.join(", ")));
@@ -150,7 +153,7 @@ fn trust(settings: &Settings, args: &ConfigTrust) -> Outcome {
     Ok(Exit::Ok)
 }
 
-/// What trust lets a file do: run commands, name keys, send them elsewhere.
+/// What trust lets a file do: run commands, name keys, send them elsewhere, say what is offered at what price.
 fn allowed(config: &Config, overlay: &Overlay) -> Vec<String> {
     let mut may = Vec::new();
     for table in &config.providers {
@@ -160,5 +163,7 @@ fn allowed(config: &Config, overlay: &Overlay) -> Vec<String> {
         may.extend(table.key.iter().map(|_| format!("set the key of {id}")));
     }
     may.extend(overlay.sensitive().into_iter().map(|(path, value)| format!("set {path} to {value}")));
+    may.extend(overlay.priced().into_iter().map(|id| format!("say what {id} costs and can do")));
+    may.extend(config.published.url.iter().map(|url| format!("have the catalog fetched from {}", shown_source(url))));
     may
 }

@@ -60,11 +60,14 @@ impl Files {
         let Some(path) = &self.project else { return Ok(Loaded { config: own, ..Loaded::default() }) };
         let Some((name, text)) = text(path, false)? else { return Ok(Loaded { config: own, ..Loaded::default() }) };
         let (project, overlay) = Config::parse_project(&name, &text).map_err(|error| broken(&error))?;
-        let (tamed, harmless, refused) = tame::tame(project.clone(), overlay.clone(), &own);
+        let (tamed, refused) = tame::tame(project.clone(), &overlay, &own);
         let trusts = || Trusted::read(settings).is_ok_and(|trusted| trusted.holds(path, &text));
         let anybodys = anybody_can_write_beside(path);
-        if (refused.is_empty() && !anybodys) || trusts() {
+        if trusts() {
             return Ok(Loaded { config: project.over(own), overlay: some(overlay), untrusted: None });
+        }
+        if refused.is_empty() && !anybodys {
+            return Ok(Loaded { config: tamed.over(own), overlay: None, untrusted: None });
         }
         if anybodys {
             let said = format!(
@@ -78,7 +81,7 @@ impl Files {
              it the file is taken as it is now",
             parts.join(", ")
         );
-        Ok(Loaded { config: tamed.over(own), overlay: some(harmless), untrusted: Some(said) })
+        Ok(Loaded { config: tamed.over(own), overlay: None, untrusted: Some(said) })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::file::Reader;
+use crate::cli::catalog::shown_source;
 use crate::upstream::shown_url;
 
 /// One value of a file. What may be secret in it is left out.
@@ -103,6 +104,7 @@ fn told(path: &str, text: &str) -> String {
             None => text.to_owned(),
         },
         [.., "base_url"] => shown_url(text),
+        ["catalog", "url"] => shown_source(text),
         _ => text.to_owned(),
     }
 }

@@ -1,7 +1,9 @@
 //! `config show`: every value that holds, where it is from, and what it goes before.
 
 use super::{Entry, Origin, origin};
+use crate::catalog::resolve::taken;
 use crate::cli::args::{ConfigShow, Format};
+use crate::cli::catalog::{SOURCE, USUAL, shown_source};
 use crate::cli::contract::{Exit, SETTINGS};
 use crate::cli::error::{CliError, nearest};
 use crate::cli::prompt;
@@ -105,6 +107,7 @@ fn held(settings: &Settings) -> Result<Vec<Held>, CliError> {
         ("probe.max_day_usd", Some(caps.day.exact())),
         ("probe.max_probes_per_day", Some(caps.calls.to_string())),
         ("budget.day_usd", None),
+        ("catalog.url", Some(USUAL.to_owned())),
     ];
     all.extend(limits.into_iter().map(|(key, builtin)| holds(key, &layers, builtin)));
     let keys = keys(settings)?;
@@ -115,12 +118,18 @@ fn held(settings: &Settings) -> Result<Vec<Held>, CliError> {
         let table = entry.key.split(['.', '[']).next().unwrap_or_default();
         ["aliases", "columns", "profiles", "providers", "provider", "endpoint"].iter().position(|known| *known == table)
     });
+    let names: Vec<&str> = entries.iter().filter_map(|entry| entry.key.strip_prefix("aliases.")).collect();
+    let hidden_models = taken(&settings.tables(), &names);
     for entry in ordered {
         let told = all.iter().any(|held| held.key == entry.key);
         let hidden =
             keys.iter().any(|(key, ..)| entry.key.starts_with("providers.") && table(key) == table(&entry.key));
         if !told && !hidden {
-            all.push(holds(&entry.key, &layers, None));
+            let mut held = holds(&entry.key, &layers, None);
+            let model =
+                entry.key.strip_prefix("aliases.").and_then(|name| hidden_models.iter().find(|(of, _)| *of == name));
+            held.over.extend(model.map(|(_, model)| format!("the catalog's {model}")));
+            all.push(held);
         }
     }
     for (key, value, origin) in keys {
@@ -182,7 +191,12 @@ fn variables(settings: &Settings) -> Vec<Said> {
         let value = settings.keys.vars.plain(name)?;
         Some((format!("defaults.{}", setting.key), value.to_owned(), Origin::Variable(name.to_owned())))
     });
-    said.collect()
+    let source = settings
+        .keys
+        .vars
+        .plain(SOURCE)
+        .map(|url| ("catalog.url".to_owned(), shown_source(url), Origin::Variable(SOURCE.to_owned())));
+    said.chain(source).collect()
 }
 
 /// Providers whose key a variable holds.

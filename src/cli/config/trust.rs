@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
-use crate::cli::settings::{Settings, read_text, reason};
+use crate::cli::settings::{Settings, read_text, reason, write_whole};
 
 /// The list, in the data folder: a line for each file, the hash and the path.
 pub(super) const LIST: &str = "trusted";
@@ -83,12 +83,7 @@ impl Trusted {
         };
         let folder = self.list.parent().unwrap_or(&self.list);
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let whole = self.list.with_extension(format!("{}.new", std::process::id()));
-        let written = std::fs::File::create(&whole).and_then(|mut file| {
-            std::io::Write::write_all(&mut file, text.as_bytes())?;
-            file.sync_all()
-        });
-        written.and_then(|()| std::fs::rename(&whole, &self.list)).map_err(failed)
+        write_whole(&self.list, text.as_bytes(), false).map_err(failed)
     }
 }
 

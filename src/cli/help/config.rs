@@ -43,6 +43,10 @@ the repository's root or your home. Both are TOML:
   key_cmd = [\"op\", \"read\", \"op://private/openai\"]
   # or key_file = \"~/.secrets/openai\", or key = \"...\"
 
+  [catalog]                       # what catalog update does
+  url = \"https://models.acme.example/openmux.catalog\"
+  trusted_keys = { acme = \"...\" } # as openmux catalog key prints them
+
 Keys of [defaults], the flags of the same name with - for _:
 ";
 
@@ -52,22 +56,43 @@ Those with a * may stand in a profile, too, which goes before
 command; provider, region and max_cost give way to variables and flags.
 
 An alias is lower-case letters, digits, \".\", \"_\" and \"-\"; :PROVIDER or
-:VARIANT may stand behind it. It may not be a name that means a model
-already. `openmux models show ALIAS` says what it stands for.
+:VARIANT may stand behind it. It goes before a model of that name, so
+that a newer catalog breaks nothing, and a warning says so. `openmux
+models show ALIAS` says what it stands for.
 
 [columns] is for tables alone, of models_list, models_show,
 providers_list and providers_compare: scripts see what they always did.
 
+[catalog] url says where from, --from and $OPENMUX_CATALOG_URL go before
+it. Who trusts a key takes nothing that none of the trusted keys signed;
+`openmux catalog release --help` says how such a catalog is made.
+
 A project's file is also an overlay: [[endpoint]] tables with prices and
 limits, which costs and --max-cost are computed with. By itself it may
-choose models and providers, name aliases and profiles, set prices, and
-lower what may be spent. It may not run a command or name a key
-([providers.ID]), describe a provider or an address ([provider.ID],
-base_url), spend more than your own file allows, use what that rules
-out, or replace a profile of yours: that is left out, with one warning,
-until `openmux config trust` takes the file as it is. Trust is of the
-path and of every byte; a changed file must be trusted anew. A file in a
-folder that everybody can write to is left out as a whole.
+choose models and providers, name aliases and profiles, and lower what
+may be spent. What follows is left out, with one warning, until
+`openmux config trust` takes the file as it is:
+
+  [providers.ID]       it would run a command or name a key
+  [provider.ID]        it would send a key elsewhere
+  [[endpoint]]         prices, limits and places that --max-cost, budgets
+                       and region are held against
+  [catalog]            where catalogs come from (trusted_keys never)
+  max_cost, max_price_in, max_price_out, retries, [budget], [probe]
+                       higher than yours
+  only, provider, ignore, region, quantization, require, max_ttft,
+  min_throughput, min_availability, offline
+                       where it gives up what yours require
+  allow_unpriced, lenient
+                       unless yours say so
+  profile, [profiles.NAME], [aliases]
+                       another default profile than yours, or your name
+                       for something else; nor is an alias of its own
+                       the name of a model
+
+Trust is of the path and of every byte; a changed file must be trusted
+anew. A file in a folder that everybody can write to is left out as a
+whole.
 ";
 
 /// The topic.

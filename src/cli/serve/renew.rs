@@ -2,7 +2,7 @@
 //! changes nothing, and is said.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::task::spawn_blocking;
@@ -43,6 +43,8 @@ pub(super) struct Kept {
     pub(super) sandbox: Option<Sandboxed>,
     /// How the outside is reached.
     pub(super) transport: TransportConfig,
+    /// The catalog that is in use, without overlays: one that is damaged does not take its place.
+    pub(super) tables: Mutex<Catalog>,
     /// Where lines go; `None` where it is quiet.
     pub(super) log: Option<Log>,
 }
@@ -95,13 +97,22 @@ impl Kept {
 
     /// The same from the files as they are now, and what a careful person should know of them.
     fn again(&self) -> Result<(Owned, Config, Vec<String>), CliError> {
-        let (settings, cautions) = self.settings.again()?;
-        let (catalog, overlays) = settings.catalog()?;
+        let (settings, mut cautions) = self.settings.again()?;
+        let mut in_use = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let tables = match settings.update_file().map(|path| settings::stored(&path)) {
+            Some(Err(why)) => {
+                cautions.push(format!("the catalog of {} stays: {why}, what lies there now", in_use.generated()));
+                in_use.clone()
+            }
+            _ => settings.tables(),
+        };
+        let (catalog, overlays) = settings.laid_over(tables.clone())?;
         let (owned, config) = self.with(&settings, (catalog.loaded(), overlays))?;
         let open = config.token.is_none() && config.clients.is_empty() && !self.args.listen.ip().is_loopback();
         if open {
             return Err(CliError::new(Exit::Refused, "token", "beyond this machine it listens with a token alone"));
         }
+        *in_use = tables;
         Ok((owned, config, cautions))
     }
 

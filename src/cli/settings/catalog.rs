@@ -3,8 +3,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::{Settings, broken_overlay, read_regular, read_text, reason};
 use crate::catalog::file::Overlay;
@@ -39,7 +38,17 @@ impl Settings {
         overlays.extend(self.project.clone());
         let count = overlays.len();
         let catalog = catalog.with_overlays(overlays).map_err(broken_overlay)?;
-        Ok((self.config.named(catalog).map_err(|error| config::broken(&error))?, count))
+        let (catalog, told) = self.config.named(catalog).map_err(|error| config::broken(&error))?;
+        told.iter().for_each(|text| self.warn_once(text));
+        Ok((catalog, count))
+    }
+
+    /// A warning that is given once, however often its cause is met.
+    fn warn_once(&self, text: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.insert(text.to_owned()) {
+            warn(self, text);
+        }
     }
 
     /// The update that is in use, or the embedded tables: where there is none, where it is older, or cannot be used.
@@ -49,12 +58,19 @@ impl Settings {
             Ok(Some(stored)) if stored.about().date.as_str() >= Catalog::embedded() => {
                 Catalog::updated(Arc::new(stored))
             }
-            Ok(_) => Catalog::builtin(),
-            Err(why) => {
-                if !self.said.swap(true, Ordering::Relaxed) {
-                    let shown = path.display();
-                    warn(self, &format!("{shown} is not used: {why}; fix: openmux catalog update"));
+            Ok(stored) => {
+                if let Some(signed) = stored.and_then(|stored| stored.about().signed.clone()) {
+                    let day: String = signed.issued.chars().take(10).collect();
+                    self.warn_once(&format!(
+                        "the catalog that {} signed on {day} is passed over: the one in the program is newer; \
+                         fix: openmux catalog update",
+                        signed.by
+                    ));
                 }
+                Catalog::builtin()
+            }
+            Err(why) => {
+                self.warn_once(&format!("{} is not used: {why}; fix: openmux catalog update", path.display()));
                 Catalog::builtin()
             }
         }

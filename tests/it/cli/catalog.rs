@@ -2,8 +2,10 @@
 
 mod faults;
 mod pages;
+mod published;
 mod races;
 mod refused;
+mod signed;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! What the files of configuration set, which of them holds, where each value is from, and what a project's file may not do.
 
+mod untrusted;
+
 use openmux::catalog::Protocol;
 use serde_json::Value;
 
@@ -109,8 +111,9 @@ fn what_cannot_be_meant_is_an_error_with_its_place() {
         "[defaults]\nretries = -1\n",
         "[defaults]\nprovider = \"a\"\nonly = [\"b\"]\n",
         "[aliases]\nFast = \"gpt-5\"\n",
-        "[aliases]\ngpt-5 = \"gpt-4o\"\n",
-        "[aliases]\nclaude-sonnet-4-5 = \"gpt-4o\"\n",
+        "[catalog]\nurl = \"http://models.example/api.json\"\n",
+        "[catalog]\ntrusted_keys = { acme = \"sk-1\" }\n",
+        "[catalog]\ntrusted_key = 1\n",
         "[[endpoint]]\nid = \"x\"\n",
     ];
     let told: Vec<String> = broken
@@ -130,8 +133,9 @@ fn what_cannot_be_meant_is_an_error_with_its_place() {
     :2: defaults.retries: should be a whole number
     :3: defaults.only: provider says already whom to ask: one of them
     :2: aliases.Fast: an alias is lower-case letters, digits, ".", "_" and "-"
-    :2: aliases.gpt-5: is a name of openai/gpt-5 already: call the alias something else
-    :2: aliases.claude-sonnet-4-5: is a name of anthropic/claude-sonnet-4.5 already: call the alias something else
+    :2: catalog.url: http://models.example/api.json can be changed on its way
+    :2: catalog.trusted_keys.acme: is no public key: one is 44 characters, as openmux catalog key prints them
+    :2: catalog.trusted_key: unknown key; did you mean "trusted_keys"?
     :1: endpoint: belongs in a file in catalog.d beside this one, or in a project's file
     "#);
 }
@@ -164,6 +168,27 @@ fn an_alias_stands_wherever_a_model_is_named() {
     let document: Value =
         serde_json::from_str(&world.openmux(["models", "show", "fast", "-o", "json"]).run().stdout).unwrap();
     assert_eq!((&document["data"]["alias"], &document["data"]["alias_of"]), (&"fast".into(), &"acme/tiny".into()));
+}
+
+#[test]
+fn an_alias_goes_before_a_model_of_its_name_and_says_so_once() {
+    let home = home("[aliases]\ngpt-5 = \"gpt-4o\"\nclaude-sonnet-4-5 = \"gpt-4o\"\n", "");
+    let output = home.openmux(["models", "list", "gpt-5-nano", "-o", "ids"]).run();
+    insta::assert_snapshot!(output.snapshot(), @r"
+    exit: 0
+    --- stdout
+    openai/gpt-5-nano
+
+    --- stderr
+    warning: gpt-5 is gpt-4o, as $TMP/config/config.toml:2 says, and not the catalog's openai/gpt-5; fix: call the alias something else
+    warning: claude-sonnet-4-5 is gpt-4o, as $TMP/config/config.toml:3 says, and not the catalog's anthropic/claude-sonnet-4.5; fix: call the alias something else
+    ");
+    let shown = home.openmux(["models", "show", "claude-sonnet-4-5", "-o", "json"]).run();
+    let document: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(document["data"]["alias_of"], "gpt-4o", "{}", shown.snapshot());
+    // By its id it is what it always was.
+    let named = home.openmux(["models", "show", "anthropic/claude-sonnet-4-5", "-o", "json"]).run();
+    assert!(named.stdout.contains("\"id\":\"anthropic/claude-sonnet-4.5\""), "{}", named.snapshot());
 }
 
 #[test]
@@ -241,17 +266,6 @@ fn a_projects_file_goes_before_the_users_own() {
     let output = world.shell("cd repo/src && exec \"$0\" \"$@\"", ["chat", "hi"]).run();
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{}", output.snapshot());
     assert_eq!(world.hits(), [0, 1]);
-}
-
-#[test]
-fn a_price_of_a_projects_file_is_an_overlay() {
-    let project = "[[endpoint]]\nprovider = \"anthropic\"\nmodel = \"anthropic/claude-sonnet-5\"\nid = \"claude-sonnet-5\"\n\
-        price = { input = \"2.75\", output = \"10\" }\n";
-    let home = home("", project);
-    let output =
-        home.openmux(["providers", "compare", "claude-sonnet-5", "--fields", "provider,input", "-o", "tsv"]).run();
-    assert!(output.stdout.contains("anthropic\t2.75\n"), "{}", output.snapshot());
-    assert_eq!(output.stderr, "", "a price needs no trust");
 }
 
 /// A project's file that would run a command, send a key elsewhere and spend more.

@@ -13,7 +13,7 @@ use super::super::support::server::{Script, Server};
 use super::{World, answer, whole};
 
 /// What prints each document but those that need a provider or a server.
-const PRINTED: [(&str, &[&str]); 27] = [
+const PRINTED: [(&str, &[&str]); 29] = [
     ("models.list/1", &["models", "list", "sonnet", "--tokens", "8000/1000"]),
     ("models.show/1", &["models", "show", "claude-sonnet-4", "--all"]),
     ("providers.list/1", &["providers", "list"]),
@@ -39,6 +39,8 @@ const PRINTED: [(&str, &[&str]); 27] = [
     ("catalog.diff/1", &["catalog", "diff", "current", "overlaid"]),
     ("catalog.rollback/1", &["catalog", "rollback"]),
     ("catalog.path/1", &["catalog", "path"]),
+    ("catalog.key/1", &["catalog", "key", "release.key"]),
+    ("catalog.release/1", &["catalog", "release", "openmux.catalog", "--key", "release.key"]),
     ("help.exit-codes/1", &["help", "exit-codes"]),
     ("help.output/1", &["help", "output"]),
 ];

@@ -9,8 +9,9 @@ use super::super::support::decisions;
 use super::super::support::help::all;
 
 /// What a command needs to run to its end, offline or in the sandbox. One that is not here is run as it is.
-const WORDS: [(&str, &[&str]); 12] = [
+const WORDS: [(&str, &[&str]); 13] = [
     ("catalog diff", &["current", "overlaid"]),
+    ("catalog key", &["release.key"]),
     ("completions", &["bash"]),
     ("chat", &["-n", "-m", "claude-sonnet-5", "--no-stdin", "hi"]),
     ("check", &["claude-sonnet-5", "--max-price-in", "3"]),
@@ -25,8 +26,12 @@ const WORDS: [(&str, &[&str]); 12] = [
 ];
 
 /// Commands that run until they are stopped or need the network, with what ends them at once, and the exit code that this is.
-const SERVERS: [(&str, &[&str], i32); 3] =
-    [("catalog update", &["--offline"], 11), ("sandbox", &["--scenario", "nowhere.toml"], 3), ("serve", &[], 11)];
+const SERVERS: [(&str, &[&str], i32); 4] = [
+    ("catalog release", &["openmux.catalog", "--key", "nowhere.key"], 3),
+    ("catalog update", &["--offline"], 11),
+    ("sandbox", &["--scenario", "nowhere.toml"], 3),
+    ("serve", &[], 11),
+];
 
 /// Commands that reach for the network, if only to be refused, and those that show the clock or measure.
 const ONLINE: [&str; 3] = ["catalog update", "providers check", "providers probe"];
@@ -129,7 +134,7 @@ fn as_table(home: &Home, words: &[String], width: usize) -> Output {
 }
 
 /// What cannot be cut: addresses, wire ids, commands to copy.
-const NARROWEST: [(&str, usize); 14] = [
+const NARROWEST: [(&str, usize); 15] = [
     ("catalog diff", 80),
     ("catalog rollback", 80),
     ("catalog path", 80),
@@ -144,6 +149,8 @@ const NARROWEST: [(&str, usize); 14] = [
     ("route simulate", 80),
     ("usage", 60),
     ("check", 60),
+    // A key is one word.
+    ("catalog key", 60),
 ];
 
 #[test]

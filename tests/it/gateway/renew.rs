@@ -151,3 +151,39 @@ fn a_file_that_changes_is_read_again() {
     assert_eq!(served.chat(json!({}), second).error("code"), "above_max_cost", "what was forbidden still is");
     served.end();
 }
+
+/// A catalog that is fetched while it serves is what the next request goes by; one that is damaged takes nothing away.
+#[test]
+fn an_updated_catalog_is_used_and_a_damaged_one_is_not() {
+    let home = Home::new();
+    let list = json!({"anthropic": {"id": "anthropic", "models": {"claude-opus-99-1": {
+        "id": "claude-opus-99-1", "tool_call": true, "limit": {"context": 200_000, "output": 64_000},
+        "cost": {"input": 4, "output": 20},
+    }}}});
+    drop(home.write("api.json", &list.to_string()));
+    let mut served = Served::start(home, &["--sandbox"]);
+    let knows = |served: &Served| {
+        ask(served.addr, "GET", "/v1/models", b"", &[]).body.contains("\"anthropic/claude-opus-99.1\"")
+    };
+    let chat = |served: &Served| served.chat(json!({"model": "claude-opus-99-1"}), "any");
+    assert!(!knows(&served));
+    assert_eq!(chat(&served).status, 404);
+    let updated = served.home.openmux(["catalog", "update", "--from", "api.json"]).run();
+    assert_eq!(updated.code, Some(0), "{}", updated.snapshot());
+    drop(served.until_said(AGAIN));
+    assert!(knows(&served));
+    let answered = chat(&served);
+    assert_eq!((answered.status, answered.header("x-openmux-provider")), (200, "anthropic"), "{answered:?}");
+    drop(served.home.write("cache/catalog.txt", "openmux-catalog 2 half"));
+    let said = served.until_said("stays");
+    assert!(said.contains("it is cut off"), "{said}");
+    assert!(knows(&served));
+    assert_eq!(chat(&served).status, 200);
+    let back = served.home.openmux(["catalog", "rollback", "--embedded"]).run();
+    assert_eq!(back.code, Some(0), "{}", back.snapshot());
+    while knows(&served) {
+        assert!(!served.running.has_ended());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    served.end();
+}

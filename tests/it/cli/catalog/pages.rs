@@ -7,6 +7,17 @@ use super::super::super::support::server::Server;
 use super::{answer, list, moved, page, update, updated};
 use crate::generated::SNAPSHOT;
 
+/// A text without the times of today.
+pub(super) fn timeless(text: impl AsRef<str>) -> String {
+    let mut parts = text.as_ref().split("TODAYT");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find('Z').unwrap_or_default();
+        out += &format!("TODAYTTIME{}", &part[end..]);
+    }
+    out
+}
+
 #[test]
 fn an_update_says_what_changed_at_every_width() {
     for (width, name) in [("60", "update at 60"), ("80", "update at 80"), ("200", "update at 200")] {
@@ -40,16 +51,12 @@ fn the_status_says_what_is_in_use() {
     ");
     let (home, _server) = updated();
     home.write("config/catalog.d/mine.toml", "");
-    let timeless = |text: String| {
-        let at = text.find("TODAYT").map_or(0, |at| at + 6);
-        let end = text[at..].find('Z').map_or(at, |end| at + end);
-        format!("{}TIME{}", &text[..at], &text[end..])
-    };
     insta::assert_snapshot!(timeless(page(&home.openmux(["catalog", "status"]).run())), @r#"
     exit: 0
     --- stdout
     In use       TODAY, 0 days old: an update
     From         http://127.0.0.1:PORT/api.json
+    Signed by    nobody
     Fetched      TODAYTTIMEZ
     Its mark     "one"
     It lists     150 offers of 3 providers, 148 with a price
@@ -63,7 +70,7 @@ fn the_status_says_what_is_in_use() {
     insta::assert_snapshot!(timeless(page(&home.openmux(["catalog", "status", "-o", "json"]).run())), @r#"
     exit: 0
     --- stdout
-    {"schema":"catalog.status/1","catalog":{"date":"TODAY","age_days":0,"source":"updated","overlays":1},"warnings":[],"data":{"in_use":"updated","current":{"date":"TODAY","fetched":"TODAYTTIMEZ","source":"http://127.0.0.1:PORT/api.json","etag":"\"one\"","over":"2026-11-24","providers":3,"endpoints":150,"priced":148},"previous":null,"embedded":{"date":"2026-11-24","providers":290,"models":2985,"endpoints":13109},"overlays":["$TMP/config/catalog.d/mine.toml"],"file":"$TMP/cache/catalog.txt"}}
+    {"schema":"catalog.status/1","catalog":{"date":"TODAY","age_days":0,"source":"updated","overlays":1},"warnings":[],"data":{"in_use":"updated","current":{"date":"TODAY","fetched":"TODAYTTIMEZ","source":"http://127.0.0.1:PORT/api.json","etag":"\"one\"","over":"2026-11-24","providers":3,"endpoints":150,"priced":148,"signed":null},"previous":null,"embedded":{"date":"2026-11-24","providers":290,"models":2985,"endpoints":13109},"overlays":["$TMP/config/catalog.d/mine.toml"],"file":"$TMP/cache/catalog.txt"}}
 
     --- stderr
     "#);
@@ -190,7 +197,58 @@ fn differences_are_a_list_in_any_format() {
     --- stderr
     error: bad.json is no catalog: it is not a list of providers with their models,
     in the form of models.dev
-      fix:  give a list in the form of models.dev, or a file that openmux catalog
-            update wrote
+      fix:  give a list in the form of models.dev, a release, or a file that openmux
+            catalog update wrote
     ");
+}
+
+#[test]
+fn a_model_that_nobody_knew_is_one_model_by_every_name_that_it_has() {
+    let mut news = list();
+    let entry = |id: &str| serde_json::json!({"id": id, "tool_call": true, "cost": {"input": 4, "output": 20}});
+    for (provider, id) in [
+        ("anthropic", "claude-opus-99-1-20271101"),
+        ("amazon-bedrock", "us.anthropic.claude-opus-99-1-20271101-v1:0"),
+        ("openrouter", "anthropic/claude-opus-99-1"),
+    ] {
+        news[provider]["id"] = provider.into();
+        news[provider]["models"][id] = entry(id);
+    }
+    let home = Home::new();
+    let server = Server::start(vec![answer(&news)]);
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+    let listed = home.openmux(["models", "list", "opus-99", "--fields", "id,providers,input,output"]).run();
+    assert_eq!(listed.stdout, "anthropic/claude-opus-99.1\t3\t4\t20\n", "{}", listed.snapshot());
+    let names =
+        ["claude-opus-99.1", "claude-opus-99-1", "anthropic/claude-opus-99-1-20271101", "claude-opus-99-1-20271101"];
+    for name in names {
+        let compared =
+            home.openmux(["providers", "compare", name, "--fields", "provider,kind", "--sort", "provider"]).run();
+        assert_eq!(
+            compared.stdout,
+            "amazon-bedrock\tcloud\nanthropic\tofficial\nopenrouter\tgateway\n",
+            "{name}: {}",
+            compared.snapshot()
+        );
+    }
+}
+
+#[test]
+fn an_alias_of_the_users_outlives_a_catalog_that_has_a_model_of_its_name() {
+    let home = Home::new();
+    home.write("config/config.toml", "[aliases]\n\"claude-opus-99.1\" = \"claude-sonnet-5\"\n");
+    let before = home.openmux(["models", "show", "claude-opus-99.1", "-o", "ids"]).run();
+    assert_eq!((before.code, before.stderr.as_str()), (Some(0), ""), "{}", before.snapshot());
+    let server = Server::start(vec![answer(&moved())]);
+    let updated = update(&home, &server, &[]).run();
+    assert_eq!(updated.code, Some(0), "{}", updated.snapshot());
+    insta::assert_snapshot!(page(&updated).lines().last().unwrap(), @"warning: claude-opus-99.1 is claude-sonnet-5, as $TMP/config/config.toml:2 says, and not the catalog's anthropic/claude-opus-99.1; fix: call the alias something else");
+    let after = home.openmux(["models", "show", "claude-opus-99.1", "-o", "json"]).run();
+    let document: Value = serde_json::from_str(&after.stdout).unwrap();
+    assert_eq!((after.code, &document["data"]["alias_of"]), (Some(0), &"claude-sonnet-5".into()));
+    assert_eq!(after.stderr.matches("warning").count(), 1, "{}", after.snapshot());
+    let chat = home.openmux(["--sandbox", "chat", "-m", "claude-opus-99.1", "-o", "json", "hi"]).run();
+    assert_eq!(chat.code, Some(0), "{}", chat.snapshot());
+    let shown = home.openmux(["config", "show", "aliases", "--fields", "key,value,over"]).run();
+    insta::assert_snapshot!(shown.stdout, @"aliases.claude-opus-99.1	claude-sonnet-5	the catalog's anthropic/claude-opus-99.1");
 }

@@ -3,7 +3,7 @@
 use super::super::super::support::command::Home;
 use super::super::super::support::gate::Gate;
 use super::super::super::support::server::{Script, Server, Step};
-use super::{answer, held, list, moved, page, update, updated};
+use super::{answer, current, held, list, moved, page, price_of, update, updated};
 
 fn slow(gate: &Gate) -> Script {
     let body = list().to_string().into_bytes();
@@ -65,20 +65,97 @@ fn one_that_is_killed_leaves_what_was_there_and_no_lock() {
     assert_ne!(held(&home), before);
 }
 
+/// A process that may write no more than so many bytes of a file is killed by the system at that byte (SIGXFSZ).
+#[test]
+#[cfg(unix)]
+fn one_that_is_killed_at_any_byte_of_the_writing_leaves_what_was_there() {
+    let (home, _server) = updated();
+    let before = held(&home).unwrap();
+    let known = price_of(&home, "anthropic/claude-sonnet-5");
+    let from = home.write("api.json", &list().to_string());
+    let from = from.to_string_lossy();
+    let blocks = before.len() / 512;
+    for limit in [0, 1, blocks / 3, blocks / 2, blocks - 1] {
+        let script = format!("ulimit -c 0; ulimit -f {limit}; exec \"$0\" \"$@\"");
+        let killed = home.shell(&script, ["catalog", "update", "--from", &from]).run();
+        assert_eq!(killed.code, None, "at {limit}: {}", killed.snapshot());
+        assert_eq!(held(&home).as_ref(), Some(&before), "at {limit}");
+        assert!(size(&home, "catalog.new") <= limit * 512, "at {limit}");
+        let output = home.openmux(["--sandbox", "chat", "-m", "claude-sonnet-5", "hi"]).run();
+        assert_eq!(output.code, Some(0), "at {limit}: {}", output.snapshot());
+        assert!(!output.stderr.contains("warning"), "at {limit}: {}", output.snapshot());
+        assert_eq!(price_of(&home, "anthropic/claude-sonnet-5"), known);
+    }
+    let next = home.openmux(["catalog", "update", "--from", &from]).run();
+    assert_eq!(next.code, Some(0), "{}", next.snapshot());
+    assert_ne!(held(&home).as_ref(), Some(&before));
+}
+
+#[cfg(unix)]
+fn size(home: &Home, name: &str) -> usize {
+    let about = std::fs::metadata(home.path().join("cache").join(name));
+    about.map_or(0, |about| about.len().try_into().unwrap())
+}
+
+/// A name that cannot be taken ends an update between two of its steps, as a kill there does: what it leaves is whole.
+#[test]
+#[cfg(unix)]
+fn one_that_ends_between_two_steps_leaves_a_whole_catalog() {
+    for step in ["catalog.new", "catalog.old", "catalog.previous.txt"] {
+        let (home, _server) = updated();
+        let before = held(&home);
+        let known = price_of(&home, "anthropic/claude-sonnet-5");
+        home.write(&format!("cache/{step}/in-the-way"), "");
+        let server = Server::start(vec![answer(&list()), answer(&list())]);
+        let failed = update(&home, &server, &[]).run();
+        assert_eq!(failed.code, Some(5), "{step}: {}", failed.snapshot());
+        assert_eq!(held(&home), before, "{step}");
+        assert_eq!(price_of(&home, "anthropic/claude-sonnet-5"), known, "{step}");
+        std::fs::remove_dir_all(home.path().join("cache").join(step)).unwrap();
+        let next = update(&home, &server, &[]).run();
+        assert_eq!(next.code, Some(0), "{step}: {}", next.snapshot());
+        assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0), "{step}");
+        assert_eq!(held(&home), before, "{step}: the way back is there");
+    }
+    // The last step: the one before is kept already, and the new one lies beside the old.
+    let (home, _server) = updated();
+    std::fs::hard_link(current(&home), home.path().join("cache/catalog.previous.txt")).unwrap();
+    home.write("cache/catalog.new", "openmux-catalog 2 half");
+    let output = home.openmux(["--sandbox", "chat", "-q", "-m", "claude-sonnet-5", "hi"]).run();
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{}", output.snapshot());
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+}
+
 #[test]
 fn there_is_a_whole_catalog_at_every_moment() {
     let (home, _server) = updated();
-    // Each of these replaces the catalog; whoever reads meanwhile has the one or the other.
-    let lists = [list(), moved(), list(), moved()].map(|list| Server::start(vec![answer(&list)]));
+    // Each of these replaces the catalog, and some go back; whoever reads meanwhile has the one or the other.
+    let lists = [list(), moved(), list(), moved(), list(), moved()].map(|list| Server::start(vec![answer(&list)]));
+    let changes = || {
+        let change = |(at, server): (usize, &Server)| {
+            let mut all = vec![update(&home, server, &[]).run()];
+            if at % 2 == 1 {
+                all.push(home.openmux(["catalog", "rollback"]).run());
+            }
+            if at == 3 {
+                all.push(home.openmux(["catalog", "rollback", "--embedded"]).run());
+            }
+            all
+        };
+        lists.iter().enumerate().flat_map(change).collect::<Vec<_>>()
+    };
     std::thread::scope(|scope| {
-        let updates = scope.spawn(|| lists.iter().map(|server| update(&home, server, &[]).run()).collect::<Vec<_>>());
-        while !updates.is_finished() {
-            let output = home.openmux(["--sandbox", "chat", "-q", "-m", "claude-sonnet-5", "hi"]).run();
+        let changed = scope.spawn(changes);
+        while !changed.is_finished() {
+            let output = home.openmux(["--sandbox", "chat", "-m", "claude-sonnet-5", "hi"]).run();
             assert_eq!(output.code, Some(0), "{}", output.snapshot());
-            let shown = home.openmux(["models", "list", "claude-sonnet-5", "-o", "json", "--limit", "1"]).run();
-            assert!(shown.stdout.contains("\"source\":\"updated\"") && shown.stderr.is_empty(), "{}", shown.snapshot());
+            assert!(!output.stderr.contains("warning"), "{}", output.snapshot());
+            let price = price_of(&home, "anthropic/claude-sonnet-5");
+            let whole = [("2", "10", "1000000"), ("2.75", "12.5", "1500000")];
+            let whole = whole.map(|(i, o, context)| format!("anthropic/claude-sonnet-5\t{i}\t{o}\t{context}\n"));
+            assert!(whole.contains(&price), "{price}");
         }
-        for output in updates.join().unwrap() {
+        for output in changed.join().unwrap() {
             assert_eq!(output.code, Some(0), "{}", output.snapshot());
         }
     });

@@ -166,7 +166,7 @@ fn a_file_that_cannot_be_used_is_said_once_and_passed_over() {
     let broken = [
         good[..good.len() / 2].to_owned(),
         good.replacen("claude", "claudf", 1),
-        good.replacen("openmux-catalog 1", "openmux-catalog 99", 1),
+        good.replacen("openmux-catalog 2", "openmux-catalog 99", 1),
         "{\"anthropic\":{}}".to_owned(),
         String::new(),
     ];
