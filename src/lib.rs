@@ -58,6 +58,7 @@
 //! | one attempt as seen; the decayed fold of many; what is shown of them | `observe/{mod,stats,measured}.rs` |
 //! | what an attempt's times say, and why they may say nothing | `observe/{rates,flags}.rs` |
 //! | how estimates learn and forget; when an endpoint is left alone; what is left of rate limits | `observe/{learning,breaker,headroom}.rs` |
+//! | what a clock that ran ahead has left behind | `observe/clock.rs` |
 //! | which attempts may be compared; what is left of old ones; what was spent | `observe/{stratum,hourly,ledger}.rs` |
 //! | which price sheet a cost was computed with | `catalog/price/version.rs` |
 //! | the budget of a day | `dispatch/budget.rs`, `store/sqlite/ledger.rs` |

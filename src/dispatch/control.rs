@@ -79,9 +79,9 @@ impl Dispatcher<'_> {
     fn answered_lately(&self, host: &str) -> bool {
         let now = (self.now)();
         let since = now.checked_sub(RECENT).unwrap_or(now);
-        let lately = self.store.attempts(since, now).unwrap_or_default();
+        let lately = self.store.answered(since, now).unwrap_or_default();
         let elsewhere = |other: &str| other != host && !is_loopback(&format!("http://{other}"));
-        lately.iter().any(|seen| seen.class.is_success() && elsewhere(&seen.host))
+        lately.iter().any(|other| elsewhere(other))
     }
 
     /// Up to two other origins that the user has set up: those that serve the model before the rest.

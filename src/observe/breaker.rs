@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Cooldown, ErrorClass, Observation, draw};
 
@@ -55,6 +55,15 @@ impl Window {
         let counts = if good { &mut self.good } else { &mut self.bad };
         let count = &mut counts[Self::place(bucket)];
         *count = count.saturating_add(1);
+    }
+
+    fn set_back(&mut self, ahead: SignedDuration) {
+        let was = *self;
+        self.newest = was.newest.saturating_sub(ahead.as_secs().div_euclid(BUCKET_S));
+        for passed in 0..BUCKETS {
+            let (from, to) = (Self::place(was.newest - passed), Self::place(self.newest - passed));
+            (self.good[to], self.bad[to]) = (was.good[from], was.bad[from]);
+        }
     }
 
     /// Whether enough attempts failed that the endpoint is left alone: nothing succeeded, or most of many did not.
@@ -105,7 +114,7 @@ impl Breaker {
         let doubled = |base: Duration, most: Duration| base.saturating_mul(1 << self.ejections.min(8)).min(most);
         let in_row = self.failures_in_row.saturating_add(u32::from(class.is_provider_fault()));
         let pause = match class.cooldown() {
-            Cooldown::None => return,
+            Cooldown::None => return self.tried(seen.at, class),
             Cooldown::Fixed(pause) => Some(pause),
             Cooldown::Hint(base, most) => Some(seen.retry_after.map_or(doubled(base, most), at_least_a_second)),
             // What has failed its trial after a pause need not fail three times more.
@@ -126,6 +135,26 @@ impl Breaker {
             self.cooling = Some(Cooling { until, class });
             self.since = Some(ended);
         }
+    }
+
+    /// A trial after the pause that ended neither well nor in a fault. What refuses the request for the caller's sake lives;
+    /// else the next attempt is the trial.
+    fn tried(&mut self, began: Timestamp, class: ErrorClass) {
+        if self.trial_until.is_none() || self.since.is_some_and(|since| began < since) {
+            return;
+        }
+        self.trial_until = None;
+        if matches!(class, ErrorClass::Invalid | ErrorClass::Unsupported | ErrorClass::TooLarge) {
+            *self = Self { window: Window::default(), ..Self::default() };
+        }
+    }
+
+    /// Every moment earlier by as much as the clock was ahead.
+    pub(super) fn set_back(&mut self, ahead: SignedDuration) {
+        let back = |at: Timestamp| at.checked_sub(ahead).unwrap_or(at);
+        self.cooling = self.cooling.map(|cooling| Cooling { until: back(cooling.until), ..cooling });
+        (self.since, self.trial_until) = (self.since.map(back), self.trial_until.map(back));
+        self.window.set_back(ahead);
     }
 
     /// Whether it is left alone at `now`: for its pause, or because a trial after it is under way.
@@ -250,6 +279,25 @@ mod tests {
         breaker.observe(&attempt("01:00", ErrorClass::Ok));
         assert_eq!(breaker.cooling_at(at("01:01")), None);
         assert!(!breaker.is_half_open(at("01:01")));
+    }
+
+    #[test]
+    fn a_trial_that_says_nothing_leaves_room_for_the_next_and_a_refusal_shows_that_it_lives() {
+        let mut breaker = Breaker::default();
+        breaker.observe(&Observation {
+            retry_after: Some(Duration::from_secs(20)),
+            ..attempt("00:00", ErrorClass::RateLimited)
+        });
+        assert!(breaker.claim(at("00:20"), at("00:50")));
+        let before = Observation { at: at("00:00") - Duration::from_secs(1), ..attempt("00:00", ErrorClass::Aborted) };
+        breaker.observe(&before);
+        assert!(!breaker.is_half_open(at("00:21")), "what began before the pause was not the trial");
+        for class in [ErrorClass::Aborted, ErrorClass::LocalNetwork, ErrorClass::Conflict] {
+            breaker.observe(&attempt("00:21", class));
+            assert!(breaker.claim(at("00:22"), at("00:52")), "{}", class.name());
+        }
+        breaker.observe(&attempt("00:23", ErrorClass::Invalid));
+        assert_eq!((breaker.cooling, breaker.trial_until, breaker.ejections), (None, None, 0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod breaker;
 mod class;
+mod clock;
 mod draw;
 mod fault;
 mod flags;

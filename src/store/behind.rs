@@ -3,7 +3,7 @@
 
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use self::writer::Writing;
 use super::sqlite::{Batch, Sqlite};
+use super::words::day_of;
 use super::{Conversation, KEPT_FOR, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError};
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::Hour;
@@ -69,12 +70,17 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+/// What was learned of an endpoint at a host, and a moment as of which it is known.
+type Learned = BTreeMap<(EndpointId, String), (Timestamp, Vec<String>)>;
+
 #[derive(Debug, Default)]
 struct Known {
     /// The state of every endpoint that was asked for; `None` where nothing is known of it.
     states: BTreeMap<StateKey, Option<StatsState>>,
     sessions: BTreeMap<Conversation, Vec<Stay>>,
-    learned: BTreeMap<(EndpointId, String), Vec<String>>,
+    learned: Learned,
+    /// When each host answered last.
+    answered: BTreeMap<String, Timestamp>,
     waiting: Batch,
     seed: u64,
     /// Whether the disk has got what others had spooled.
@@ -87,12 +93,21 @@ impl Known {
         let key = StateKey::of(seen);
         let any = StateKey { key_fingerprint: None, ..key.clone() };
         let is_asked = self.states.contains_key(&any);
-        let state = self.states.entry(key).or_default();
-        state.get_or_insert_with(|| StatsState::new(seen.at)).observe(seen, &Learning::default());
+        let place = self.states.entry(key).or_default();
+        let state = place.get_or_insert_with(|| StatsState::new(seen.at));
+        state.set_back_at_end_of(seen);
+        state.observe(seen, &Learning::default());
         // Whichever key was used last speaks for an endpoint of which none is at hand.
         if is_asked {
-            let last = state.clone();
+            let last = place.clone();
             self.states.insert(any, last);
+        }
+    }
+
+    fn answered(&mut self, seen: &Observation) {
+        match self.answered.get_mut(&seen.host) {
+            Some(at) => *at = seen.at.max(*at),
+            None => drop(self.answered.insert(seen.host.clone(), seen.at)),
         }
     }
 }
@@ -185,6 +200,9 @@ impl ObservationStore for Behind {
         // What is on the disk comes first.
         let mut known = self.shared.with_states(std::iter::once(&StateKey::of(seen)))?;
         known.fold(seen);
+        if seen.class.is_success() {
+            known.answered(seen);
+        }
         known.waiting.seen.push(seen.clone());
         if known.waiting.seen.len() == BATCH {
             self.shared.wake.notify_one();
@@ -193,10 +211,17 @@ impl ObservationStore for Behind {
     }
 
     fn stats(&self, keys: &[StateKey], now: Timestamp) -> Result<BTreeMap<EndpointId, EndpointStats>, StoreError> {
-        let known = self.shared.with_states(keys.iter())?;
+        let mut known = self.shared.with_states(keys.iter())?;
+        let Known { states, waiting, .. } = &mut *known;
         let mut found = BTreeMap::new();
         for key in keys {
-            let state = known.states.get(key).and_then(Option::as_ref);
+            let mut state = states.get_mut(key).and_then(Option::as_mut);
+            // The clock was set back: nobody is left alone until it has caught up.
+            if let Some(state) = &mut state
+                && state.set_back(now)
+            {
+                waiting.set_back.insert(key.clone(), now);
+            }
             // Another thread may have seen something a moment later.
             let state = state.map(|state| state.at(now.max(state.updated), &Learning::default()));
             found.extend(state.map(|stats| (key.endpoint.clone(), stats)));
@@ -256,6 +281,13 @@ impl ObservationStore for Behind {
         self.looked(|disk| disk.attempts(since, until))
     }
 
+    /// Of what this process was answered: whoever asks has a request that waits.
+    fn answered(&self, since: Timestamp, until: Timestamp) -> Result<BTreeSet<String>, StoreError> {
+        let known = self.shared.lock();
+        let within = known.answered.iter().filter(|(_, at)| since <= **at && **at < until);
+        Ok(within.map(|(host, _)| host.clone()).collect())
+    }
+
     fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
         self.looked(|disk| disk.of_request(group, since, until))
     }
@@ -309,17 +341,23 @@ impl ObservationStore for Behind {
 
     fn learned(&self, endpoint: &EndpointId, host: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
         let place = (endpoint.clone(), host.to_owned());
-        if let Some(facts) = self.shared.lock().learned.get(&place) {
+        let known = self.shared.lock();
+        // What waits is not on the disk; else that is asked once a day, because what is learned is forgotten.
+        let holds = |at: Timestamp| day_of(at) == day_of(now) || known.waiting.facts.contains_key(&place);
+        if let Some((_, facts)) = known.learned.get(&place).filter(|(at, _)| holds(*at)) {
             return Ok(facts.clone());
         }
+        drop(known);
         let facts = self.shared.reader.learned(endpoint, host, now)?;
-        Ok(self.shared.lock().learned.entry(place).or_insert(facts).clone())
+        self.shared.lock().learned.insert(place, (now, facts.clone()));
+        Ok(facts)
     }
 
     fn learn(&self, endpoint: &EndpointId, host: &str, at: Timestamp, facts: &[String]) -> Result<(), StoreError> {
         let mut known = self.shared.lock();
-        known.learned.insert((endpoint.clone(), host.to_owned()), facts.to_vec());
-        known.waiting.facts.push((endpoint.clone(), host.to_owned(), at, facts.to_vec()));
+        let place = (endpoint.clone(), host.to_owned());
+        known.learned.insert(place.clone(), (at, facts.to_vec()));
+        known.waiting.facts.insert(place, (at, facts.to_vec()));
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::catalog::{EndpointId, ModelId};
 use crate::observe::hourly::{Hour, hour_of};
 use crate::observe::ledger::{Mix, mix};
-use crate::observe::{EndpointStats, Flags, Learning, Measured, Observation, Source, StatsState};
+use crate::observe::{CostState, EndpointStats, Flags, Learning, Measured, Observation, Source, StatsState};
 use crate::routing::{Hedging, Kept, decision_hex};
 use crate::units::Usd;
 
@@ -63,8 +63,16 @@ impl Inner {
             return (rows.fold(SetAside::default(), add), true);
         }
         let today = self.observations.iter().filter(|seen| seen.source.name() == scope && day_of(seen.at) == day);
-        let spent = today.filter_map(|seen| seen.billed.or(seen.cost)).sum();
-        (SetAside { spent, open: Usd::ZERO }, false)
+        let mut used = SetAside::default();
+        for seen in today {
+            match seen.billed.or(seen.cost) {
+                Some(spent) => used.spent += spent,
+                // What nobody knows is as much as it can have been.
+                None if seen.cost_state == CostState::Unknown => used.open += seen.asked.bound.unwrap_or_default(),
+                None => {}
+            }
+        }
+        (used, false)
     }
 }
 
@@ -93,11 +101,9 @@ fn read((id, _, encoded): &([u8; 16], Timestamp, Encoded)) -> Result<Kept, Store
 impl ObservationStore for Memory {
     fn record(&self, seen: &Observation) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        inner
-            .states
-            .entry(StateKey::of(seen))
-            .or_insert_with(|| StatsState::new(seen.at))
-            .observe(seen, &Learning::default());
+        let state = inner.states.entry(StateKey::of(seen)).or_insert_with(|| StatsState::new(seen.at));
+        state.set_back_at_end_of(seen);
+        state.observe(seen, &Learning::default());
         inner.observations.push(seen.clone());
         trim(&mut inner.observations, ATTEMPTS);
         Ok(())

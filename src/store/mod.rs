@@ -14,7 +14,7 @@ mod spool;
 pub mod sqlite;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -173,6 +173,15 @@ pub trait ObservationStore: Send + Sync {
     /// # Errors
     /// It could not be read.
     fn attempts(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError>;
+
+    /// The hosts that answered from one moment to before another.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn answered(&self, since: Timestamp, until: Timestamp) -> Result<BTreeSet<String>, StoreError> {
+        let attempts = self.attempts(since, until)?.into_iter();
+        Ok(attempts.filter(|seen| seen.class.is_success()).map(|seen| seen.host).collect())
+    }
 
     /// Every attempt of one request from one moment to before another, oldest first. A request's attempts have one group.
     ///

@@ -1,9 +1,9 @@
 //! The spool: attempts that could not be written in time, one JSON object a line, until somebody takes them in.
 //!
 //! Writers and takers hold a lock of the operating system on the file. It is emptied, never removed, so that no writer is
-//! left with a file that nobody will read.
+//! left with a file that nobody will read. Where somebody holds it for long, the next of a few such files is written to.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,58 +14,94 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
+use super::sqlite::jittered;
 use super::words::{headroom_of, headroom_text};
 use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
 use crate::observe::{Asked, CostState, ErrorClass, Flags, Observation, Phase, Source, Streamed, Timings, TokenSource};
 use crate::units::{Tokens, Usd};
 
-/// A spool file.
+/// So many files a spool may have.
+pub(super) const FILES: usize = 4;
+
+/// The spool of a store.
 #[derive(Debug)]
 pub(super) struct Spool {
-    path: PathBuf,
+    store: PathBuf,
 }
 
-/// What lay in the spool, which stays locked until this is dropped.
+/// What lay in a file of the spool, which stays locked until this is dropped.
 #[derive(Debug)]
 pub(super) struct Taken {
     file: File,
-    text: String,
+    bytes: Vec<u8>,
 }
 
 impl Spool {
     /// The spool of a store.
     pub(super) fn beside(store: &Path) -> Self {
-        Self { path: store.with_extension("spool.jsonl") }
+        Self { store: store.to_owned() }
     }
 
-    /// Keeps one attempt.
-    pub(super) fn append(&self, seen: &Observation) -> Result<(), StoreError> {
-        let failed = |error: std::io::Error| StoreError(format!("{}: {error}", self.path.display()));
-        let line = serde_json::to_string(&Line::of(seen)).map_err(|error| StoreError(error.to_string()))?;
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&self.path).map_err(failed)?;
-        file.lock().map_err(failed)?;
-        // Not on a line that a dying process left half-written.
-        file.write_all(format!("\n{line}\n").as_bytes()).map_err(failed)
+    fn path(&self, at: usize) -> PathBuf {
+        self.store.with_extension(if at == 0 { "spool.jsonl".to_owned() } else { format!("spool-{at}.jsonl") })
     }
 
-    /// What lies there; `None` where that is nothing, or somebody else is at it.
-    pub(super) fn take(&self) -> Result<Option<Taken>, StoreError> {
-        let failed = |error: std::io::Error| StoreError(format!("{}: {error}", self.path.display()));
-        if !self.path.metadata().is_ok_and(|about| about.len() > 0) {
+    /// Keeps attempts, all or none.
+    pub(super) fn append(&self, all: &[Observation]) -> Result<(), StoreError> {
+        let mut text = String::new();
+        for seen in all {
+            let line = serde_json::to_string(&Line::of(seen)).map_err(|error| StoreError(error.to_string()))?;
+            // Not on a line that a dying process left half-written.
+            text.extend(["\n", &line, "\n"]);
+        }
+        let (mut file, path) = self.locked()?;
+        let failed = |error: std::io::Error| StoreError(format!("{}: {error}", path.display()));
+        let length = file.metadata().map_err(failed)?.len();
+        file.write_all(text.as_bytes()).map_err(|error| {
+            let _ = file.set_len(length);
+            failed(error)
+        })
+    }
+
+    /// A file to write to, locked. The first is waited for, as long as a chat may wait; whoever holds it for longer keeps
+    /// it.
+    fn locked(&self) -> Result<(File, PathBuf), StoreError> {
+        let mut tries = 0;
+        for at in 0..FILES {
+            let path = self.path(at);
+            let failed = |error: std::io::Error| StoreError(format!("{}: {error}", path.display()));
+            let mut options = OpenOptions::new();
+            options.create(true).append(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(&path).map_err(failed)?;
+            loop {
+                match file.try_lock() {
+                    Ok(()) => return Ok((file, path)),
+                    Err(TryLockError::WouldBlock) if at == 0 && jittered(tries) => tries += 1,
+                    Err(TryLockError::WouldBlock) => break,
+                    Err(TryLockError::Error(error)) => return Err(failed(error)),
+                }
+            }
+        }
+        Err(StoreError(format!("{} and the files after it are held by others", self.path(0).display())))
+    }
+
+    /// What lies in one of its files; `None` where that is nothing, or somebody else is at it.
+    pub(super) fn take(&self, at: usize) -> Result<Option<Taken>, StoreError> {
+        let path = self.path(at);
+        let failed = |error: std::io::Error| StoreError(format!("{}: {error}", path.display()));
+        if !path.metadata().is_ok_and(|about| about.len() > 0) {
             return Ok(None);
         }
-        let mut file = OpenOptions::new().read(true).write(true).open(&self.path).map_err(failed)?;
+        let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
         if file.try_lock().is_err() {
             return Ok(None);
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(failed)?;
-        Ok((!text.is_empty()).then_some(Taken { file, text }))
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        Ok((!bytes.is_empty()).then_some(Taken { file, bytes }))
     }
 }
 
@@ -74,18 +110,19 @@ impl Taken {
     /// begins with it, it was not emptied after that.
     pub(super) fn unseen(&self, done: Option<&str>) -> Vec<Observation> {
         let begins = |(length, hash): (usize, &str)| {
-            self.text.as_bytes().get(..length).is_some_and(|head| digest(head) == hash).then_some(length)
+            self.bytes.get(..length).is_some_and(|head| digest(head) == hash).then_some(length)
         };
         let mark =
             done.and_then(|mark| mark.split_once(' ')).and_then(|(length, hash)| Some((length.parse().ok()?, hash)));
-        let rest = &self.text[mark.and_then(begins).unwrap_or(0)..];
-        // A line that a dying process left half-written is nobody's attempt any more.
-        rest.lines().filter_map(seen).collect()
+        let rest = &self.bytes[mark.and_then(begins).unwrap_or(0)..];
+        // A line that a dying process left half-written, in the middle of a character even, is nobody's attempt any more.
+        let lines = rest.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+        lines.filter_map(seen).collect()
     }
 
     /// What tells this spool, as it is, apart from any other.
     pub(super) fn mark(&self) -> String {
-        format!("{} {}", self.text.len(), digest(self.text.as_bytes()))
+        format!("{} {}", self.bytes.len(), digest(&self.bytes))
     }
 
     /// Empties the spool.
@@ -345,7 +382,7 @@ mod tests {
     fn what_is_spooled_is_taken_once_and_whole() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::beside(&folder.path().join("obs.db"));
-        assert!(spool.take().unwrap().is_none());
+        assert!(spool.take(0).unwrap().is_none());
         let mut first = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
         first.usage = Some(Usage::text(10, 20));
         first.timings.ttft = Some(Duration::from_millis(420));
@@ -361,21 +398,21 @@ mod tests {
         };
         mark(&mut first);
         let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
-        spool.append(&first).unwrap();
-        let taken = spool.take().unwrap().unwrap();
+        spool.append(std::slice::from_ref(&first)).unwrap();
+        let taken = spool.take(0).unwrap().unwrap();
         assert_eq!(taken.unseen(None), [first.clone()]);
         let mark = taken.mark();
-        assert!(spool.take().unwrap().is_none(), "it is locked");
+        assert!(spool.take(0).unwrap().is_none(), "it is locked");
         drop(taken);
         // The taker died between its commit and emptying the file; somebody else wrote on.
-        spool.append(&second).unwrap();
-        let taken = spool.take().unwrap().unwrap();
+        spool.append(std::slice::from_ref(&second)).unwrap();
+        let taken = spool.take(0).unwrap().unwrap();
         assert_eq!(taken.unseen(Some(&mark)), std::slice::from_ref(&second));
         assert_eq!(taken.unseen(Some("12 of-another-spool")), [first, second.clone()]);
         taken.empty().unwrap();
-        assert!(spool.take().unwrap().is_none());
-        spool.append(&second).unwrap();
-        assert_eq!(spool.take().unwrap().unwrap().unseen(Some(&mark)), [second]);
+        assert!(spool.take(0).unwrap().is_none());
+        spool.append(std::slice::from_ref(&second)).unwrap();
+        assert_eq!(spool.take(0).unwrap().unwrap().unseen(Some(&mark)), [second]);
     }
 
     #[test]
@@ -383,10 +420,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::beside(&folder.path().join("obs.db"));
         let one = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
-        spool.append(&one).unwrap();
-        let mut file = OpenOptions::new().append(true).open(&spool.path).unwrap();
-        file.write_all(b"{\"ts_ms\": 12, \"prov").unwrap();
-        spool.append(&one).unwrap();
-        assert_eq!(spool.take().unwrap().unwrap().unseen(None), [one.clone(), one]);
+        spool.append(std::slice::from_ref(&one)).unwrap();
+        let mut file = OpenOptions::new().append(true).open(spool.path(0)).unwrap();
+        // Half a character, too.
+        file.write_all(b"{\"ts_ms\": 12, \"model\": \"\xe6\xa8").unwrap();
+        spool.append(std::slice::from_ref(&one)).unwrap();
+        assert_eq!(spool.take(0).unwrap().unwrap().unseen(None), [one.clone(), one]);
+    }
+
+    /// Whoever was stopped with the file in its hands holds up nobody, and loses nothing for others.
+    #[test]
+    fn a_file_that_somebody_holds_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::beside(&folder.path().join("obs.db"));
+        let one = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+        spool.append(std::slice::from_ref(&one)).unwrap();
+        let held = spool.take(0).unwrap().unwrap();
+        spool.append(&[one.clone(), one.clone()]).unwrap();
+        assert!(spool.take(0).unwrap().is_none());
+        assert_eq!(spool.take(1).unwrap().unwrap().unseen(None), [one.clone(), one.clone()]);
+        assert_eq!(held.unseen(None), [one]);
     }
 }

@@ -32,6 +32,7 @@ use crate::observe::{EndpointStats, Measured, Observation};
 use crate::routing::{Hedging, Kept};
 use crate::units::Usd;
 pub(super) use batch::{Batch, Written};
+pub(super) use open::jittered;
 
 /// An open observation store.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub struct Sqlite {
     path: PathBuf,
     spool: Spool,
     connection: Mutex<Connection>,
+    /// The file that is open.
+    file: Mutex<open::Identity>,
 }
 
 /// Why an attempt was not written.
@@ -80,7 +83,8 @@ impl Sqlite {
     fn of(path: &Path, connection: Connection) -> Self {
         // More statements than the sixteen that are kept unasked.
         connection.set_prepared_statement_cache_capacity(64);
-        Self { path: path.to_owned(), spool: Spool::beside(path), connection: Mutex::new(connection) }
+        let (spool, file) = (Spool::beside(path), Mutex::new(open::identity(path)));
+        Self { path: path.to_owned(), spool, connection: Mutex::new(connection), file }
     }
 
     /// Where the file is.
@@ -104,7 +108,7 @@ impl ObservationStore for Sqlite {
         match write(&mut connection, seen) {
             Ok(()) => {}
             // Another process holds the file for longer than a chat may wait.
-            Err(Refused::Busy) => return self.spool.append(seen),
+            Err(Refused::Busy) => return self.spool.append(std::slice::from_ref(seen)),
             Err(Refused::Other(error)) => return Err(error),
         }
         // What others could not write in time, and what has grown old: neither may fail the attempt that was kept.

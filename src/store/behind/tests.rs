@@ -130,3 +130,106 @@ fn a_decision_that_cannot_be_kept_takes_no_attempt_with_it() {
     assert_eq!(behind.attempts(Timestamp::MIN, Timestamp::MAX).unwrap(), [one]);
     assert!(behind.decision("").unwrap().is_empty());
 }
+
+#[test]
+fn a_clock_that_was_set_back_leaves_nobody_alone_until_it_has_caught_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let (behind, _) = Behind::open(&path, silent()).unwrap();
+    let retry_after = Some(std::time::Duration::from_secs(20));
+    let ahead = Observation { retry_after, ..seen("2026-11-25T10:00:00Z", ErrorClass::RateLimited) };
+    let keys = [StateKey::of(&ahead)];
+    behind.record(&ahead).unwrap();
+    let now = at("2026-11-24T10:00:00Z");
+    let stats = |store: &dyn ObservationStore, now| store.stats(&keys, now).unwrap()[&ahead.endpoint].clone();
+    let cooling = |store: &dyn ObservationStore, now| stats(store, now).cooling.map(|cooling| cooling.until);
+    assert_eq!(cooling(&behind, now), Some(at("2026-11-24T10:00:20Z")));
+    drop(behind);
+    let disk = Sqlite::open_existing(&path).unwrap().unwrap();
+    assert_eq!(cooling(&disk, now), Some(at("2026-11-24T10:00:20Z")), "on the disk, too");
+    let later = at("2026-11-24T10:00:21Z");
+    assert!(stats(&disk, later).half_open && disk.claim_trial(&keys[0], later, later).unwrap());
+}
+
+/// An endpoint that nobody asked for when the reading began holds what waits already.
+#[test]
+fn what_is_seen_while_the_disk_is_read_again_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let (behind, _) = Behind::open(&path, silent()).unwrap();
+    let one = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+    let (keys, now) = ([StateKey::of(&one)], at("2026-11-24T10:00:01Z"));
+    // Held back, as if the thread were not there.
+    let writing = behind.shared.writing.lock().unwrap();
+    let read = behind.shared.read_again();
+    behind.record(&one).unwrap();
+    let known = behind.stats(&keys, now).unwrap();
+    behind.shared.take_over(read);
+    assert_eq!(behind.stats(&keys, now).unwrap(), known);
+    drop(writing);
+}
+
+#[test]
+fn what_others_learn_is_known_and_what_is_old_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let (behind, _) = Behind::open(&path, silent()).unwrap();
+    let (other, _) = Sqlite::open(&path).unwrap();
+    let endpoint = seen("2026-11-24T10:00:00Z", ErrorClass::Ok).endpoint;
+    let now = at("2026-11-24T10:00:00Z");
+    let learned = |now| behind.learned(&endpoint, "h", now).unwrap();
+    assert!(learned(now).is_empty());
+    other.learn(&endpoint, "h", now, &["x".to_owned()]).unwrap();
+    behind.shared.refresh();
+    assert_eq!(learned(now), ["x"]);
+    behind.learn(&endpoint, "h", now, &["y".to_owned()]).unwrap();
+    behind.shared.refresh();
+    assert_eq!(learned(now), ["y"]);
+    behind.shared.write();
+    assert_eq!(learned(at("2026-12-24T10:00:00Z")), ["y"]);
+    assert!(learned(at("2026-12-25T10:00:00Z")).is_empty());
+}
+
+#[test]
+fn who_answered_is_known_without_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let one = |host: &str, class| Observation { host: host.to_owned(), ..seen("2026-11-24T10:00:00Z", class) };
+    Sqlite::open(&path).unwrap().0.record(&one("elsewhere", ErrorClass::Ok)).unwrap();
+    let (behind, _) = Behind::open(&path, silent()).unwrap();
+    behind.record(&one("a", ErrorClass::Ok)).unwrap();
+    behind.record(&one("b", ErrorClass::Unreachable)).unwrap();
+    let (began, ended) = (at("2026-11-24T10:00:00Z"), at("2026-11-24T10:01:00Z"));
+    assert_eq!(behind.answered(began, ended).unwrap(), ["a".to_owned()].into());
+    assert!(behind.answered(ended, at("2026-11-24T10:02:00Z")).unwrap().is_empty());
+    let memory = super::super::Memory::new();
+    memory.record(&one("a", ErrorClass::Ok)).unwrap();
+    memory.record(&one("b", ErrorClass::Unreachable)).unwrap();
+    assert_eq!(memory.answered(began, ended).unwrap(), ["a".to_owned()].into());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_removed_is_made_again_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let said = Arc::<Mutex<Vec<Word>>>::default();
+    let saying = Arc::clone(&said);
+    let (behind, _) = Behind::open(&path, Box::new(move |word| saying.lock().unwrap().push(word.clone()))).unwrap();
+    let all = || behind.attempts(Timestamp::MIN, Timestamp::MAX).unwrap();
+    let first = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
+    let second = seen("2026-11-24T10:00:01Z", ErrorClass::RateLimited);
+    let (keys, now) = ([StateKey::of(&first)], at("2026-11-24T10:00:02Z"));
+    behind.record(&first).unwrap();
+    assert_eq!(all(), std::slice::from_ref(&first));
+    let held = behind.shared.writing.lock().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    behind.record(&second).unwrap();
+    drop(held);
+    assert_eq!(all(), std::slice::from_ref(&second));
+    behind.shared.refresh();
+    assert!(behind.stats(&keys, now).unwrap()[&second.endpoint].cooling.is_some());
+    let [Word::Warning(text)] = &said.lock().unwrap()[..] else { panic!("{said:?}") };
+    assert!(text.contains("obs.db was removed or replaced"), "{text}");
+    assert_eq!(Sqlite::open_existing(&path).unwrap().unwrap().salt(), behind.salt());
+}

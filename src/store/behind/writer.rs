@@ -1,11 +1,13 @@
 //! The thread that writes, and what becomes of what cannot be written.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::super::StoreError;
-use super::super::sqlite::{Batch, Written};
-use super::{BATCH, CONVERSATIONS, DECISIONS, Shared, StateKey, Word};
+use super::super::sqlite::{Batch, Sqlite, Written};
+use super::super::{ObservationStore, StoreError};
+use super::{BATCH, CONVERSATIONS, DECISIONS, Learned, Shared, StateKey, Word};
+use crate::observe::StatsState;
 
 /// How long something may wait to be written.
 const WITHIN: Duration = Duration::from_millis(100);
@@ -57,11 +59,12 @@ impl Shared {
     /// the spool; false where that is so.
     pub(super) fn write(&self) -> bool {
         let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let followed = self.follow();
         let batch = std::mem::take(&mut self.lock().waiting);
         if batch.is_empty() {
             return true;
         }
-        match self.disk.write_batch(&batch) {
+        match followed.and_then(|()| self.disk.write_batch(&batch)) {
             Ok(Written::All { more, left }) => {
                 self.lock().stale |= more;
                 match left {
@@ -75,6 +78,24 @@ impl Shared {
         }
         self.keep(&mut writing, batch);
         false
+    }
+
+    /// Goes on with what lies at the path where that is another file than before: what goes to one that was removed is lost.
+    fn follow(&self) -> Result<(), StoreError> {
+        if !self.disk.is_gone() {
+            return Ok(());
+        }
+        Sqlite::reopen([&self.disk, &self.reader])?;
+        self.disk.be_small()?;
+        self.reader.be_small()?;
+        // What is known here is known under it.
+        self.disk.take_salt(self.salt)?;
+        self.lock().stale = true;
+        let path = self.disk.path().display();
+        (self.say)(&Word::Warning(format!(
+            "{path} was removed or replaced: what is measured goes to the one that is there now"
+        )));
+        Ok(())
     }
 
     /// Keeps what could not be written.
@@ -124,12 +145,50 @@ impl Shared {
     /// Takes over what is on the disk, with what is not there yet folded in again.
     pub(super) fn refresh(&self) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys: Vec<StateKey> = self.lock().states.keys().cloned().collect();
-        let read: Vec<_> = keys.into_iter().filter_map(|key| Some((self.reader.state(&key).ok()?, key))).collect();
-        let mut known = self.lock();
-        known.states.extend(read.into_iter().map(|(state, key)| (key, state)));
-        let waiting = std::mem::take(&mut known.waiting.seen);
-        waiting.iter().for_each(|seen| known.fold(seen));
-        known.waiting.seen = waiting;
+        self.take_over(self.read_again());
     }
+
+    /// What the disk knows of all that was asked for.
+    pub(super) fn read_again(&self) -> Read {
+        let known = self.lock();
+        let keys: Vec<StateKey> = known.states.keys().cloned().collect();
+        let learned: Vec<_> = known.learned.iter().map(|(place, (at, _))| (place.clone(), *at)).collect();
+        drop(known);
+        let states = keys.into_iter().filter_map(|key| Some((self.reader.state(&key).ok()??, key)));
+        let states = states.map(|(state, key)| (key, Some(state))).collect();
+        let facts = learned.into_iter().filter_map(|(place, at)| {
+            let facts = self.reader.learned(&place.0, &place.1, at).ok()?;
+            Some((place, (at, facts)))
+        });
+        Read { states, learned: facts.collect() }
+    }
+
+    /// Puts that in the place of what is known here. Nothing of what waits is on the disk.
+    pub(super) fn take_over(&self, read: Read) {
+        let mut guard = self.lock();
+        let known = &mut *guard;
+        let replaced: BTreeSet<StateKey> = read.states.keys().cloned().collect();
+        known.states.extend(read.states);
+        let waiting = std::mem::take(&mut known.waiting.seen);
+        for seen in &waiting {
+            // Of an endpoint that was asked for meanwhile it is folded in already.
+            let key = StateKey::of(seen);
+            if replaced.contains(&key) {
+                known.fold(seen);
+            } else if let Some(last) = known.states.get(&key).cloned() {
+                let any = StateKey { key_fingerprint: None, ..key };
+                known.states.entry(any).and_modify(|known| *known = last);
+            }
+        }
+        known.waiting.seen = waiting;
+        let facts = read.learned.into_iter().filter(|(place, _)| !known.waiting.facts.contains_key(place));
+        known.learned.extend(facts);
+    }
+}
+
+/// What the disk knows.
+#[derive(Debug)]
+pub(super) struct Read {
+    states: BTreeMap<StateKey, Option<StatsState>>,
+    learned: Learned,
 }

@@ -233,6 +233,10 @@ impl ObservationStore for Shared {
         self.local().attempts(since, until)
     }
 
+    fn answered(&self, since: Timestamp, until: Timestamp) -> Result<BTreeSet<String>, StoreError> {
+        self.local().answered(since, until)
+    }
+
     fn of_request(&self, group: [u8; 16], since: Timestamp, until: Timestamp) -> Result<Vec<Observation>, StoreError> {
         self.local().of_request(group, since, until)
     }

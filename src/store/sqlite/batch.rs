@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::super::codec::{self, Encoded};
 use super::super::{Conversation, StateKey, Stay, StoreError};
+use super::rows::When;
 use super::{Refused, Sqlite, decisions, learned, rows, session, state, upkeep};
 use crate::catalog::EndpointId;
 use crate::observe::{Observation, StatsState};
@@ -21,13 +23,19 @@ pub(in crate::store) struct Batch {
     /// Where conversations are now, at each endpoint.
     pub(in crate::store) stays: BTreeMap<(Conversation, StateKey), Stay>,
     /// What was learned of an endpoint at a host, as of a moment.
-    pub(in crate::store) facts: Vec<(EndpointId, String, jiff::Timestamp, Vec<String>)>,
+    pub(in crate::store) facts: BTreeMap<(EndpointId, String), (Timestamp, Vec<String>)>,
+    /// States from a moment that the clock has not reached, and what it says.
+    pub(in crate::store) set_back: BTreeMap<StateKey, Timestamp>,
 }
 
 impl Batch {
     /// Whether there is nothing to write.
     pub(in crate::store) fn is_empty(&self) -> bool {
-        self.seen.is_empty() && self.kept.is_empty() && self.stays.is_empty() && self.facts.is_empty()
+        self.seen.is_empty()
+            && self.kept.is_empty()
+            && self.stays.is_empty()
+            && self.facts.is_empty()
+            && self.set_back.is_empty()
     }
 
     /// Adds what came later.
@@ -36,6 +44,7 @@ impl Batch {
         self.kept.extend(later.kept);
         self.stays.extend(later.stays);
         self.facts.extend(later.facts);
+        self.set_back.extend(later.set_back);
     }
 }
 
@@ -84,7 +93,7 @@ impl Sqlite {
 
     /// Leaves attempts to whoever writes next.
     pub(in crate::store) fn spool_all(&self, all: &[Observation]) -> Result<(), StoreError> {
-        all.iter().try_for_each(|seen| self.spool.append(seen))
+        self.spool.append(all)
     }
 
     /// The state of an endpoint as it was written last; `None` where nothing is known of it.
@@ -113,7 +122,10 @@ impl Sqlite {
 
 fn write(connection: &mut Connection, batch: &Batch, kept: &[(&Kept, Encoded)]) -> Result<(), Refused> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    rows::keep_all(&transaction, &batch.seen)?;
+    rows::keep_all(&transaction, &batch.seen, When::Now)?;
+    for (key, now) in &batch.set_back {
+        state::set_back(&transaction, key, *now)?;
+    }
     for (kept, encoded) in kept {
         decisions::insert(&transaction, kept, encoded)?;
     }
@@ -123,7 +135,7 @@ fn write(connection: &mut Connection, batch: &Batch, kept: &[(&Kept, Encoded)]) 
     if let Some(now) = batch.stays.values().map(|stay| stay.at).max() {
         session::forget(&transaction, now)?;
     }
-    for (endpoint, host, at, facts) in &batch.facts {
+    for ((endpoint, host), (at, facts)) in &batch.facts {
         learned::write(&transaction, endpoint, host, *at, facts)?;
     }
     upkeep::cap(&transaction, batch.seen.len())?;

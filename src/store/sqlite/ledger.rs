@@ -10,10 +10,10 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use super::super::words::{day_of, headroom_of, pico};
 use super::super::{Reservation, SetAside, StoreError};
 use super::open::{jittered, patient};
-use super::rows::{COST_STATES, PHASES, SOURCES};
+use super::rows::{COST_STATES, PHASES, SOURCES, place};
 use crate::catalog::price::SheetVersion;
 use crate::catalog::{EndpointId, ModelId, Protocol, ProviderId, Usage};
-use crate::observe::{Asked, ErrorClass, Flags, Observation, Streamed, Timings, TokenSource};
+use crate::observe::{Asked, CostState, ErrorClass, Flags, Observation, Streamed, Timings, TokenSource};
 use crate::units::{Tokens, Usd};
 
 const DAY: i64 = 86_400;
@@ -78,20 +78,22 @@ pub(super) fn of_request(
     Ok(found)
 }
 
-/// Every attempt at one endpoint before a moment, oldest first.
+/// Every attempt at one endpoint before a moment, oldest first; at most the last so many.
 pub(super) fn attempts_of(
     connection: &Connection,
     endpoint: i64,
     before: Timestamp,
+    most: Option<u32>,
 ) -> Result<Vec<Observation>, StoreError> {
     let sheets = sheets(connection)?;
-    let mut statement =
-        connection.prepare_cached(&format!("{ATTEMPT} WHERE obs.ep = ?1 AND ts_ms < ?2 ORDER BY ts_ms, obs.id"))?;
-    let mut rows = statement.query(params![endpoint, before.as_millisecond()])?;
+    let last = "WHERE obs.ep = ?1 AND ts_ms < ?2 ORDER BY ts_ms DESC, obs.id DESC LIMIT ?3";
+    let mut statement = connection.prepare_cached(&format!("{ATTEMPT} {last}"))?;
+    let mut rows = statement.query(params![endpoint, before.as_millisecond(), most.map_or(-1, i64::from)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.extend(attempt(row, &sheets)?);
     }
+    found.reverse();
     Ok(found)
 }
 
@@ -211,14 +213,17 @@ fn used(connection: &Connection, scope: &str, day: i64) -> Result<(SetAside, boo
     if rows > 0 {
         return Ok((SetAside { spent: Usd::from_pico(spent), open: Usd::from_pico(open) }, true));
     }
-    let source = SOURCES.iter().position(|source| source.name() == scope).and_then(|at| i64::try_from(at).ok());
+    let source = SOURCES.iter().find(|source| source.name() == scope).and_then(|source| place(&SOURCES, source));
     let begins = day.saturating_mul(DAY).saturating_mul(1000);
-    let spent: i64 = connection.query_row(
-        "SELECT COALESCE(SUM(COALESCE(bill_pd, cost_pd)), 0) FROM obs WHERE src = ?1 AND ts_ms >= ?2 AND ts_ms < ?3",
-        params![source, begins, begins.saturating_add(DAY * 1000)],
-        |row| row.get(0),
+    // What nobody knows is as much as it can have been.
+    let (spent, open): (i64, i64) = connection.query_row(
+        "SELECT COALESCE(SUM(COALESCE(bill_pd, cost_pd)), 0),
+                COALESCE(SUM(CASE WHEN bill_pd IS NULL AND cost_pd IS NULL AND cost_state = ?4 THEN bound_pd END), 0)
+         FROM obs WHERE src = ?1 AND ts_ms >= ?2 AND ts_ms < ?3",
+        params![source, begins, begins.saturating_add(DAY * 1000), place(&COST_STATES, &CostState::Unknown)],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    Ok((SetAside { spent: Usd::from_pico(spent), open: Usd::ZERO }, false))
+    Ok((SetAside { spent: Usd::from_pico(spent), open: Usd::from_pico(open) }, false))
 }
 
 /// Sets money aside. What nobody settled counts as spent.
@@ -238,9 +243,10 @@ pub(super) fn reserve(
             return Ok(Reservation::Exceeded(used.total()));
         }
         let insert = "INSERT INTO budget(day, made_ms, scope, reserved_pd, spent_pd) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let spent = used.spent.to_pico().unwrap_or(i64::MAX);
-        if !begun && spent > 0 {
-            transaction.execute(insert, params![day, at.as_millisecond(), scope, spent, spent])?;
+        let before = [(used.spent, true), (used.open, false)].map(|(amount, settled)| (pico(amount), settled));
+        for (amount, settled) in before.into_iter().filter(|(amount, _)| !begun && *amount > 0) {
+            let spent = settled.then_some(amount);
+            transaction.execute(insert, params![day, at.as_millisecond(), scope, amount, spent])?;
         }
         transaction.execute(insert, params![day, at.as_millisecond(), scope, bound_pd, None::<i64>])?;
         Ok(Reservation::Granted(transaction.last_insert_rowid()))

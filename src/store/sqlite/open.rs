@@ -1,6 +1,7 @@
 //! Opening the file: making it, bringing it up to date, and waiting for whoever holds it.
 
 use std::path::Path;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -25,13 +26,10 @@ impl Sqlite {
                 StoreError(format!("{}: cannot make its folder: {reason}", path.display()))
             })?;
         }
-        let fresh = !path.exists();
+        make(path);
         match Self::connect(path) {
             Ok(connection) => {
                 readable(&connection, path)?;
-                if fresh {
-                    restrict(path).map_err(failed)?;
-                }
                 Ok((Self::of(path, connection), None))
             }
             Err(rusqlite::Error::SqliteFailure(error, _))
@@ -39,8 +37,8 @@ impl Sqlite {
             {
                 let aside = path.with_extension("db.damaged");
                 std::fs::rename(path, &aside).map_err(failed)?;
+                make(path);
                 let connection = Self::connect(path)?;
-                restrict(path).map_err(failed)?;
                 let note = format!("{} was damaged; it was moved to {}", path.display(), aside.display());
                 Ok((Self::of(path, connection), Some(note)))
             }
@@ -73,6 +71,29 @@ impl Sqlite {
         }
         connection.busy_handler(Some(jittered))?;
         Ok(Some(Self::of(path, connection)))
+    }
+
+    /// Whether the file that is open is not the one that lies at its path any more.
+    pub(in crate::store) fn is_gone(&self) -> bool {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) != identity(&self.path)
+    }
+
+    /// Opens what lies at their path, which is one; and makes it where there is nothing.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`]; then they hold nothing.
+    pub(in crate::store) fn reopen(all: [&Self; 2]) -> Result<(), StoreError> {
+        let mut held = all.map(Self::lock);
+        // None of the old ones is left when the first new one begins.
+        for connection in &mut held {
+            **connection = Connection::open_in_memory()?;
+        }
+        for (store, connection) in all.into_iter().zip(&mut held) {
+            let (new, _) = Self::open(&store.path)?;
+            *store.file.lock().unwrap_or_else(PoisonError::into_inner) = identity(&store.path);
+            **connection = new.connection.into_inner().unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
     }
 
     fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
@@ -128,7 +149,7 @@ fn readable(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
 }
 
 /// Random 0.5 to 5 ms sleeps, about 250 ms in all: sixty-four writers wait for 0.2 s at worst (`metrics.md` 3).
-pub(super) fn jittered(tries: i32) -> bool {
+pub(in crate::store) fn jittered(tries: i32) -> bool {
     pause();
     tries < 90
 }
@@ -149,16 +170,29 @@ fn pause() {
     std::thread::sleep(Duration::from_micros(500 + (z >> 32) % 4500));
 }
 
-#[cfg(unix)]
-fn restrict(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+/// Makes an empty file where there is none, for the user alone: what SQLite makes beside it is as open as it is.
+fn make(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Why it cannot be made SQLite says.
+    let _ = options.open(path);
 }
 
+/// What tells a file apart from another at its path.
+pub(super) type Identity = Option<(u64, u64)>;
+
+#[cfg(unix)]
+pub(super) fn identity(path: &Path) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|about| (about.dev(), about.ino()))
+}
+
+/// A file that is open cannot be removed elsewhere.
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the other systems' version can fail")]
-fn restrict(_: &Path) -> std::io::Result<()> {
-    Ok(())
+pub(super) fn identity(_: &Path) -> Identity {
+    None
 }
 
 #[cfg(test)]
@@ -191,6 +225,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("obs.db");
         let _store = Sqlite::open(&path).unwrap();
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        for end in ["db", "db-wal", "db-shm"] {
+            assert_eq!(path.with_extension(end).metadata().unwrap().permissions().mode() & 0o777, 0o600, "{end}");
+        }
     }
 }

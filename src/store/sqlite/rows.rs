@@ -16,11 +16,20 @@ use crate::observe::{CostState, Learning, Observation, Phase, Source, StatsState
 
 /// Keeps one attempt: its row, the fold of its endpoint, and the hourly sums that outlive the row.
 pub(super) fn keep(transaction: &Transaction<'_>, seen: &Observation) -> Result<(), StoreError> {
-    keep_all(transaction, std::slice::from_ref(seen))
+    keep_all(transaction, std::slice::from_ref(seen), When::Now)
+}
+
+/// When attempts ended that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// A moment ago: what is known as of a much later moment is of a clock that ran ahead.
+    Now,
+    /// Nobody knows.
+    Once,
 }
 
 /// Keeps attempts, in order; the fold of each endpoint is read and written once.
-pub(super) fn keep_all(transaction: &Transaction<'_>, all: &[Observation]) -> Result<(), StoreError> {
+pub(super) fn keep_all(transaction: &Transaction<'_>, all: &[Observation], when: When) -> Result<(), StoreError> {
     let mut folds: BTreeMap<i64, StatsState> = BTreeMap::new();
     for seen in all {
         let endpoint = endpoint_row(transaction, seen)?;
@@ -32,6 +41,9 @@ pub(super) fn keep_all(transaction: &Transaction<'_>, all: &[Observation]) -> Re
                 place.insert(read_state(transaction, endpoint)?.unwrap_or_else(|| StatsState::new(seen.at)))
             }
         };
+        if when == When::Now {
+            fold.set_back_at_end_of(seen);
+        }
         fold.observe(seen, &Learning::default());
     }
     folds.iter().try_for_each(|(endpoint, fold)| write_state(transaction, *endpoint, fold))
@@ -110,7 +122,7 @@ pub(super) const PHASES: [Phase; 8] =
     [Phase::Dns, Phase::Tcp, Phase::Tls, Phase::Send, Phase::Head, Phase::FirstToken, Phase::Stream, Phase::Done];
 pub(super) const COST_STATES: [CostState; 3] = [CostState::Exact, CostState::None, CostState::Unknown];
 
-fn place<T: PartialEq>(all: &[T], value: &T) -> Option<i64> {
+pub(super) fn place<T: PartialEq>(all: &[T], value: &T) -> Option<i64> {
     all.iter().position(|known| known == value).and_then(|at| i64::try_from(at).ok())
 }
 

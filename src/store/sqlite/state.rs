@@ -37,8 +37,11 @@ pub(super) fn read_state(connection: &Connection, endpoint: i64) -> Result<Optio
     Ok(statement.query_row([endpoint], state_of).optional()?)
 }
 
-/// What is known of an endpoint as of `now`. Of a moment before the last attempt, what was known then: the attempts until
-/// then are folded anew.
+/// So many attempts say what was known at a moment: those before them count for little.
+const PAST: u32 = 5_000;
+
+/// What is known of an endpoint as of `now`. Of a moment before the last attempt, what was known then: the last attempts
+/// until then are folded anew.
 pub(super) fn stats_at(
     connection: &Connection,
     endpoint: i64,
@@ -46,7 +49,9 @@ pub(super) fn stats_at(
 ) -> Result<Option<(Timestamp, EndpointStats)>, StoreError> {
     let learning = Learning::default();
     let state = match read_state(connection, endpoint)? {
-        Some(state) if state.updated > now => StatsState::of(&attempts_of(connection, endpoint, now)?, &learning),
+        Some(state) if state.updated > now => {
+            StatsState::of(&attempts_of(connection, endpoint, now, Some(PAST))?, &learning)
+        }
         state => state,
     };
     Ok(state.map(|state| (state.updated, state.at(now, &learning))))
@@ -57,7 +62,7 @@ pub(super) fn refold(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     let mut statement = transaction.prepare("SELECT id FROM endpoint")?;
     let endpoints = statement.query_map([], |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?;
     for endpoint in endpoints {
-        let attempts = attempts_of(transaction, endpoint, Timestamp::MAX)?;
+        let attempts = attempts_of(transaction, endpoint, Timestamp::MAX, None)?;
         if let Some(state) = StatsState::of(&attempts, &Learning::default()) {
             write_state(transaction, endpoint, &state)?;
         }
@@ -128,6 +133,18 @@ pub(super) fn write_state(transaction: &Transaction<'_>, endpoint: i64, state: &
     Ok(())
 }
 
+/// Takes what is known of an endpoint as of `now` where it is of a moment that the clock has not reached.
+pub(super) fn set_back(transaction: &Transaction<'_>, key: &StateKey, now: Timestamp) -> Result<(), StoreError> {
+    for endpoint in endpoints(transaction, key)? {
+        if let Some(mut state) = read_state(transaction, endpoint)?
+            && state.set_back(now)
+        {
+            write_state(transaction, endpoint, &state)?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes the one trial after a pause; false where it is not due, or somebody else has it.
 pub(super) fn claim(
     transaction: &Transaction<'_>,
@@ -136,6 +153,9 @@ pub(super) fn claim(
     until: Timestamp,
 ) -> Result<bool, StoreError> {
     let Some(mut state) = read_state(transaction, endpoint)? else { return Ok(true) };
+    if state.set_back(now) {
+        write_state(transaction, endpoint, &state)?;
+    }
     let claimed = state.breaker.claim(now, until);
     if claimed {
         let until = state.breaker.trial_until.map(Timestamp::as_millisecond);

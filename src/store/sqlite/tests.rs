@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::observe::{Asked, ErrorClass, Timings};
+use crate::observe::{Asked, CostState, ErrorClass, Timings};
 use crate::store::Memory;
 
 fn key(seen: &Observation) -> StateKey {
@@ -221,4 +221,47 @@ fn a_request_and_a_decision_are_found_by_an_index() {
     assert!(told.contains("USING INDEX sqlite_autoindex_decision_1 (id>? AND id<?)"), "{told}");
     let told = plan(decisions::NEWEST);
     assert!(told.contains("USING INDEX decision_ts"), "{told}");
+}
+
+/// A budget that begins in the middle of a day counts what nobody knows the cost of at the most that it can have been.
+#[test]
+fn what_nobody_knows_the_cost_of_is_no_gift_to_a_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let usd = |text: &str| text.parse::<Usd>().unwrap();
+    let at: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+    let asked = Asked { bound: Some(usd("0.5")), ..Asked::default() };
+    let broken = sample("2026-11-24T10:00:00Z", ErrorClass::StreamBroken);
+    let unknown = Observation { cost: None, cost_state: CostState::Unknown, asked, ..broken };
+    let free = Observation { cost_state: CostState::None, ..unknown.clone() };
+    let known = Observation { cost: Some(usd("0.25")), ..unknown.clone() };
+    for store in [&disk as &dyn ObservationStore, &Memory::new()] {
+        [&unknown, &free, &known].iter().for_each(|seen| store.record(seen).unwrap());
+        let used = SetAside { spent: usd("0.25"), open: usd("0.5") };
+        assert_eq!(store.set_aside("chat", at).unwrap(), used);
+        assert_eq!(store.reserve("chat", at, usd("0.3"), usd("1")).unwrap(), Reservation::Exceeded(usd("0.75")));
+        assert!(matches!(store.reserve("chat", at, usd("0.25"), usd("1")).unwrap(), Reservation::Granted(_)));
+        let used = SetAside { spent: usd("0.25"), open: usd("0.75") };
+        assert_eq!(store.set_aside("chat", at).unwrap(), used, "and goes on counting");
+    }
+}
+
+/// What was known at a moment is told by the last attempts before it, however many there are.
+#[test]
+fn the_past_is_folded_of_so_many_attempts_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let (one, last) = (sample("2026-11-24T10:00:00Z", ErrorClass::Ok), sample("2026-11-25T10:00:00Z", ErrorClass::Ok));
+    let mut connection = disk.lock();
+    let transaction = connection.transaction().unwrap();
+    (0..5_010).for_each(|_| rows::keep(&transaction, &one).unwrap());
+    rows::keep(&transaction, &last).unwrap();
+    transaction.commit().unwrap();
+    drop(connection);
+    let stats = disk.stats(&[key(&one)], one.at + Duration::from_millis(1)).unwrap();
+    assert!((stats[&one.endpoint].lasting.successes - 5_000.0).abs() < 1.0);
+    // An attempt that ends a day before the last one: the clock was set back, and it counts as the last.
+    disk.record(&sample("2026-11-24T10:00:05Z", ErrorClass::RateLimited)).unwrap();
+    let stats = disk.stats(&[key(&one)], "2026-11-24T10:00:06Z".parse().unwrap()).unwrap();
+    assert_eq!(stats[&one.endpoint].age, Some(Duration::from_secs(1)));
 }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::super::StoreError;
-use super::super::spool::Spool;
-use super::rows;
+use super::super::spool::{FILES, Spool};
+use super::rows::{self, When};
 
 /// Raw rows are kept for so many days.
 const RAW_DAYS: i64 = 90;
@@ -20,19 +20,24 @@ const DAY: i64 = 86_400;
 /// A day that is further from the last one than this may be a clock that runs ahead.
 const BELIEVED_DAYS: i64 = 31;
 
-/// Writes what was spooled, once: the spool is emptied after the commit, and a crash between the two is noticed by the
-/// hash of what was taken. Whether there was anything.
+/// Writes what was spooled, once: a file of the spool is emptied after the commit, and a crash between the two is noticed
+/// by the hash of what was taken. Whether there was anything.
 pub(super) fn take_in(connection: &mut Connection, spool: &Spool) -> Result<bool, StoreError> {
-    let Some(taken) = spool.take()? else { return Ok(false) };
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let done: Option<String> =
-        transaction.query_row("SELECT v FROM meta WHERE k = 'spool'", [], |row| row.get(0)).optional()?;
-    rows::keep_all(&transaction, &taken.unseen(done.as_deref()))?;
-    transaction.execute("INSERT OR REPLACE INTO meta(k, v) VALUES ('spool', ?1)", [taken.mark()])?;
-    transaction.commit()?;
-    taken.empty()?;
-    connection.execute("DELETE FROM meta WHERE k = 'spool'", [])?;
-    Ok(true)
+    let mut any = false;
+    for at in 0..FILES {
+        let Some(taken) = spool.take(at)? else { continue };
+        let mark = if at == 0 { "spool".to_owned() } else { format!("spool-{at}") };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done: Option<String> =
+            transaction.query_row("SELECT v FROM meta WHERE k = ?1", [&mark], |row| row.get(0)).optional()?;
+        rows::keep_all(&transaction, &taken.unseen(done.as_deref()), When::Once)?;
+        transaction.execute("INSERT OR REPLACE INTO meta(k, v) VALUES (?1, ?2)", params![mark, taken.mark()])?;
+        transaction.commit()?;
+        taken.empty()?;
+        connection.execute("DELETE FROM meta WHERE k = ?1", [&mark])?;
+        any = true;
+    }
+    Ok(any)
 }
 
 /// Removes the first of the attempts and decisions that are too many, where something is written: so many at once that it

@@ -268,7 +268,8 @@ fn history_goes_on_where_the_rows_end() {
     let old = (0..30).map(|at| waited("alpha", 100 * day + at, 1_000));
     let faults = (0..2).map(|at| failed("alpha", 100 * day + at, ErrorClass::ProviderFault));
     keep(world.home.path(), old.chain(faults));
-    // The attempt that comes next lets them go.
+    // A day so far from the last one is believed on the next, whose first attempt lets them go.
+    keep(world.home.path(), [waited("beta", 2 * day, 200)]);
     keep(world.home.path(), (0..10).map(|at| waited("alpha", day - at, 200)));
     let output =
         world.home.openmux("providers history alpha --since 120d --at 2026-11-24T12:00:00Z -o table".split(' ')).run();
@@ -280,7 +281,7 @@ fn history_goes_on_where_the_rows_end() {
     2026-11-23  alpha     acme/tiny        10       0  unknown (n=10)  TIME   50.0
 
     --- stderr
-    note: before 2026-11-23T12:00:00Z only hourly sums are kept: counts are exact, medians are read from bins 2 % wide (off by at most 1 %) and mix all sizes of input
+    note: before 2026-11-22T12:00:00Z only hourly sums are kept: counts are exact, medians are read from bins 2 % wide (off by at most 1 %) and mix all sizes of input
     ");
     let document = page_of_json(&world, "providers history alpha --since 120d -o json");
     let first = &document["data"][0];
