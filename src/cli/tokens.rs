@@ -54,7 +54,7 @@ pub(crate) fn read(settings: &Settings, catalog: &Catalog, path: &Path) -> Resul
     let file = |name: &str| read_text(&folder.join(name)).map_err(|error| error.message);
     let known = Known { catalog, variable: &variable, file: &file };
     let clients = parse(&path.display().to_string(), &text, &known);
-    clients.map_err(|error| CliError::new(Exit::Config, "tokens", error.to_string()))
+    clients.map_err(|error| CliError::in_file("tokens", &error))
 }
 
 /// What is looked up for a file.
