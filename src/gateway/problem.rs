@@ -1,5 +1,7 @@
 //! Why a request gets no answer, in no dialect: a status, a class, whose it is, one fix.
 
+mod told;
+
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -8,9 +10,10 @@ use serde_json::{Map, Value};
 use super::codec::literal;
 use crate::catalog::ModelId;
 use crate::catalog::resolve::ResolveError;
-use crate::dispatch::{AttemptReport, ChatReport, OverBudget, Purse, Seam};
-use crate::observe::{CostState, ErrorClass, Flags};
+use crate::dispatch::{AttemptReport, ChatReport, OverBudget, Purse};
+use crate::observe::{CostState, ErrorClass};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
+pub(crate) use told::{marks, seam, seam_members};
 
 /// Why a request gets no answer, or only a part of one.
 #[derive(Debug, Clone, PartialEq)]
@@ -321,31 +324,6 @@ pub(crate) fn attempt(attempt: &AttemptReport, ms: impl Fn(Duration) -> Value) -
     };
     object.insert("cost_state".to_owned(), state.into());
     object
-}
-
-/// What a second request beside the first makes of an attempt: that it was one of two, and was cancelled.
-pub(crate) fn marks(object: &mut Map<String, Value>, attempt: &AttemptReport) {
-    for (mark, word) in [(Flags::HEDGED, "hedged"), (Flags::SPARED, "cancelled")] {
-        if attempt.outcome.flags.has(mark) {
-            object.insert(word.to_owned(), true.into());
-        }
-    }
-}
-
-/// A seam: who went on with what whom had begun, and where in the text.
-pub(crate) fn seam(seam: &Seam) -> Map<String, Value> {
-    seam_members(seam).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-/// The same, one after the other.
-pub(crate) fn seam_members(seam: &Seam) -> [(&'static str, Value); 5] {
-    [
-        ("provider", seam.to.provider.as_str().into()),
-        ("from", seam.from.provider.as_str().into()),
-        ("class", seam.class.name().into()),
-        ("characters", seam.characters.into()),
-        ("bytes", seam.bytes.into()),
-    ]
 }
 
 /// Every attempt of a chat, in order, with the time to its first token.
