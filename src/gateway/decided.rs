@@ -19,9 +19,6 @@ use crate::observe::Source;
 use crate::routing::{Constraints, Decision, Input, decision_hex};
 use crate::units::Usd;
 
-/// The longest silence within an answer.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(30);
-
 /// A chat that is decided and not yet sent.
 #[derive(Debug)]
 pub(super) struct Decided {
@@ -200,13 +197,12 @@ impl Decided {
 
     /// How it is carried out.
     pub(super) fn plan<'a>(&'a self, gateway: &'a Gateway) -> Plan<'a> {
-        let first_token = self.wishes.first_token.map(Some);
         Plan {
             request: &self.request,
             reaches: &self.reaches,
             decision: &self.decision,
-            route_limits: limits(&self.decision, &self.reaches, first_token),
-            idle: Some(IDLE),
+            route_limits: limits(&self.decision, &self.reaches, self.wishes.first_token),
+            idle: gateway.config.idle,
             total: self.wishes.total.map(|total| total.saturating_sub(self.fallen.elapsed())),
             // What is not streamed reaches nobody before it is whole.
             hold: !self.request.stream,

@@ -184,6 +184,15 @@ impl Metrics {
         }
     }
 
+    /// What is one client's own.
+    pub(super) fn of(&self, client: &str, store: &dyn ObservationStore) -> String {
+        let own = format!("{{client=\"{}\"", escaped(client));
+        let is_own = |line: &&str| line.starts_with("# ") || line.contains(&own);
+        let text = self.text(0, store);
+        let lines = text.lines().filter(|line| line.contains("openmux_client_")).filter(is_own);
+        lines.map(|line| line.to_owned() + "\n").collect()
+    }
+
     /// Everything, with how many requests are under way, and how sharing with other machines goes.
     pub(super) fn text(&self, under_way: usize, store: &dyn ObservationStore) -> String {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);

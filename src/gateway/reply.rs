@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::codec::{Dialect, Stream};
-use super::count::Permit;
+use super::count::Held;
 use super::problem::Problem;
 use super::run::{Run, ended};
 use super::served::Served;
@@ -49,6 +49,9 @@ pub(super) fn refusal(dialect: Dialect, problem: &Problem, id: Option<&str>) -> 
     if let Some(seconds) = problem.retry_seconds() {
         set(&mut response, header::RETRY_AFTER, &seconds.to_string());
     }
+    if problem.status == StatusCode::UNAUTHORIZED {
+        set(&mut response, header::WWW_AUTHENTICATE, "Bearer");
+    }
     response
 }
 
@@ -70,7 +73,7 @@ pub(super) struct Answering {
     /// Whether the client asked how it was routed.
     metadata: bool,
     /// Its place among those that are served at once; given back with it.
-    _permit: Permit,
+    _held: Held,
     /// What is noted of it when it ends.
     served: Served,
     /// When nobody has said anything for too long.
@@ -93,11 +96,11 @@ impl Answering {
         (run, report): (Run, Option<ChatReport>),
         stream: Box<dyn Stream>,
         (metadata, alive): (bool, Duration),
-        (_permit, served): (Permit, Served),
+        (_held, served): (Held, Served),
     ) -> Self {
         let sent = Instant::now();
         let quiet = Box::pin(sleep_until(sent + alive));
-        Self { run, stream, report, metadata, _permit, served, quiet, alive, sent, over: false }
+        Self { run, stream, report, metadata, _held, served, quiet, alive, sent, over: false }
     }
 
     /// The next piece of it; `None` at its end.
