@@ -70,12 +70,12 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
         }
         'openmux;models;list' {
             [CompletionResult]::new('--vendor', '--vendor', [CompletionResultType]::ParameterName, 'Made by one of these')
-            [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'Served by one of these')
+            [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'Served by one of these; prices, limits and abilities are theirs then')
             [CompletionResult]::new('--min-context', '--min-context', [CompletionResultType]::ParameterName, 'Context of at least so many tokens: 200k, 1m')
             [CompletionResult]::new('--max-price', '--max-price', [CompletionResultType]::ParameterName, 'Input price of at most so many USD per 1M tokens')
             [CompletionResult]::new('--released-after', '--released-after', [CompletionResultType]::ParameterName, 'Released after this day: 2026-01-31')
             [CompletionResult]::new('--not-retiring', '--not-retiring', [CompletionResultType]::ParameterName, 'Not to be retired within so many days: 90d')
-            [CompletionResult]::new('--tokens', '--tokens', [CompletionResultType]::ParameterName, 'Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input')
+            [CompletionResult]::new('--tokens', '--tokens', [CompletionResultType]::ParameterName, 'Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input; `--sort cheapest` orders by the least that anybody takes')
             [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'Choose and order the columns, in any format (a wrong name lists them all)')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Order by these columns; unknown values come last')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most so many rows')

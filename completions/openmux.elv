@@ -65,12 +65,12 @@ set edit:completion:arg-completer[openmux] = {|@words|
         }
         &'openmux;models;list'= {
             cand --vendor 'Made by one of these'
-            cand --provider 'Served by one of these'
+            cand --provider 'Served by one of these; prices, limits and abilities are theirs then'
             cand --min-context 'Context of at least so many tokens: 200k, 1m'
             cand --max-price 'Input price of at most so many USD per 1M tokens'
             cand --released-after 'Released after this day: 2026-01-31'
             cand --not-retiring 'Not to be retired within so many days: 90d'
-            cand --tokens 'Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input'
+            cand --tokens 'Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input; `--sort cheapest` orders by the least that anybody takes'
             cand --fields 'Choose and order the columns, in any format (a wrong name lists them all)'
             cand --sort 'Order by these columns; unknown values come last'
             cand --limit 'Show at most so many rows'

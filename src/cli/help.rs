@@ -221,7 +221,11 @@ later the fewer the calls; what is usual lasts for hours.
 
 A first token may take twice the 95th percentile of its wait, at least
 3 s and 0.1 s more for 1,000 tokens that no cache holds, at most 30 s
-(2 min where the model reasons in hiding); then the next is tried.
+(2 min where the model reasons in hiding); then the next is tried. An
+answer in one piece (--no-stream) may take that, and then as long as the
+longest that is asked for takes at 20 tokens a second (8,192 tokens
+without --max-tokens). A limit of your own that ends an attempt sooner
+is not held against the provider.
 
 A conversation is told by --session ID, or by its first messages, and
 remembered for a day as a salted hash, never in words. Its prompt cache

@@ -271,7 +271,7 @@ pub(crate) fn failed(report: &ChatReport, decision: &Decision, model: &ModelId, 
         .with("provider", provider)
         .with("model", model.as_str())
         .with("class", attempt.outcome.class.name())
-        .with("owner", attempt.outcome.class.owner())
+        .with("owner", attempt.outcome.owner())
         .with("attempts", attempts_json(report))
 }
 

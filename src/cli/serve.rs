@@ -111,12 +111,11 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
             chat::stop_signal().await;
         };
         tokio::select! {
-            drained = serving.run(stop, GRACE) => {
+            drained = serving.run(stop, again, GRACE) => {
                 if !drained {
                     warn(settings, "what was still under way was stopped");
                 }
             }
-            () = again => {}
             () = renewed => {}
         }
         Ok(exit.get())

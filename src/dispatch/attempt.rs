@@ -9,15 +9,15 @@ use tokio::time::Instant;
 
 use super::signing::{Called, within};
 use super::watch::watched;
-use super::{Dispatcher, Notice, Observer, Reach, Recording, Wire};
+use super::{AttemptReport, Dispatcher, Notice, Observer, Reach, Recording, Wire};
 use crate::catalog::price::{Cost, CostError, Item, SheetVersion};
-use crate::catalog::{EndpointId, Protocol, ProviderKind, Usage};
+use crate::catalog::{CancelBilling, Protocol, ProviderKind, Usage};
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::{
-    Asked, Bucket, CostState, ErrorClass, Fault, Flags, Headroom, Observation, Others, Phase, Source, WireErrorKind,
+    Asked, Bucket, CostState, ErrorClass, Flags, Headroom, Observation, Others, Phase, Source, WireErrorKind,
 };
 use crate::units::{Tokens, Usd};
-use crate::upstream::auth::{AuthError, Found, Secret};
+use crate::upstream::auth::{Found, Secret};
 use crate::upstream::exchange::{Limits, Outcome, exchange};
 use crate::upstream::headroom::Left;
 use crate::upstream::{Adaptation, Call, adapter};
@@ -67,58 +67,6 @@ pub struct Forecast {
     pub expected: Option<Usd>,
     /// The most that it can cost, in USD.
     pub bound: Option<Usd>,
-}
-
-/// One attempt, as it is reported.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AttemptReport {
-    /// Which endpoint.
-    pub endpoint: EndpointId,
-    /// The dialect that was spoken; `None` where this version has none for it.
-    pub protocol: Option<Protocol>,
-    /// The variable that held the key, if one was used.
-    pub key_source: Option<String>,
-    /// The last characters of the key.
-    pub key_ending: Option<String>,
-    /// What to do where it is rejected, for credentials that are obtained.
-    pub key_cure: Option<&'static str>,
-    /// The host that was called.
-    pub host: String,
-    /// When it began.
-    pub at: Timestamp,
-    /// What it came to.
-    pub outcome: Outcome,
-    /// Why its credential could not be obtained or carried, where that is why nothing was sent.
-    pub unsigned: Option<AuthError>,
-    /// What was changed in the request for this endpoint, because it refused it as it was, now or earlier.
-    pub adapted: Vec<Adaptation>,
-    /// Whose fault it was that no response came; `None` where one came, or where nothing was sent.
-    pub fault: Option<Fault>,
-    /// Its bill, or why there is none.
-    pub cost: Option<Result<Cost, CostError>>,
-    /// What is known of its cost.
-    pub cost_state: CostState,
-}
-
-impl AttemptReport {
-    /// What it cost, exactly: the provider's own bill where it sends one, else by the price sheet.
-    #[must_use]
-    pub fn charged(&self) -> Option<Usd> {
-        self.outcome.billed.or(self.by_sheet())
-    }
-
-    fn by_sheet(&self) -> Option<Usd> {
-        match (&self.cost, self.cost_state) {
-            (Some(Ok(cost)), CostState::Exact) => Some(cost.total),
-            _ => None,
-        }
-    }
-
-    /// What it cost: nothing where it cannot have been billed, `None` where nobody knows.
-    #[must_use]
-    pub fn spent(&self) -> Option<Usd> {
-        self.charged().or((self.cost_state == CostState::None).then_some(Usd::ZERO))
-    }
 }
 
 impl Dispatcher<'_> {
@@ -234,6 +182,9 @@ impl Dispatcher<'_> {
         }
         let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
         let cost_state = if unsigned.is_some() { CostState::None } else { cost_state(&outcome, cost.as_ref()) };
+        let forecast = once.marks.forecast;
+        let left = cost_state == CostState::Unknown && outcome.class == ErrorClass::Aborted;
+        let likely = left.then(|| likely_cost(reach, &outcome, forecast, at)).flatten();
         let (key_source, key_ending, key_cure) = match &reach.found {
             Found::Key { source, secret, .. } => (Some(source.clone()), secret.ending().map(str::to_owned), None),
             Found::Lazy { source, lazy } => (Some(source.clone()), None, Some(lazy.cure())),
@@ -242,6 +193,7 @@ impl Dispatcher<'_> {
         let host = host_of(&reach.base_url);
         AttemptReport {
             endpoint: reach.endpoint.id.clone(),
+            model: reach.endpoint.model.clone(),
             protocol: reach.protocol,
             key_source,
             key_ending,
@@ -254,6 +206,8 @@ impl Dispatcher<'_> {
             fault: None,
             cost,
             cost_state,
+            likely,
+            forecast,
         }
     }
 
@@ -406,6 +360,19 @@ fn bill(reach: &Reach, usage: &Usage, at: Timestamp) -> Option<Result<Cost, Cost
             Some(Ok(Cost { items: Vec::new(), total: Usd::ZERO, inexact: false, notes: Vec::new() }))
         }
         None => None,
+    }
+}
+
+/// What an answer likely costs that nobody wanted to the end: its input and what came of it; and where the model is not
+/// known to stop once nobody listens, at least what the whole was expected to.
+fn likely_cost(reach: &Reach, outcome: &Outcome, forecast: Forecast, at: Timestamp) -> Option<Usd> {
+    let pricing = reach.endpoint.pricing.as_ref()?;
+    let came = Tokens::new(outcome.streamed.tokens.unwrap_or(0));
+    let part = pricing.of_text(forecast.input?, Tokens::ZERO, came, at)?;
+    match reach.provider.quirks.bills_on_cancel {
+        CancelBilling::None => Some(Usd::ZERO),
+        CancelBilling::Partial => Some(part),
+        CancelBilling::Unknown | CancelBilling::Full => Some(forecast.expected?.max(part)),
     }
 }
 

@@ -85,9 +85,9 @@ impl Dispatcher<'_> {
         Ok(held)
     }
 
-    /// Replaces what was set aside by what was spent. Where nobody knows what that is, it counts as spent.
+    /// Replaces what was set aside by what was spent, or likely was. Where nobody knows what that is, it counts as spent.
     pub(super) fn release(&self, held: Held, report: &AttemptReport) -> Result<(), StoreError> {
-        let Some(spent) = report.spent() else { return Ok(()) };
+        let Some(spent) = report.spent().or(report.likely) else { return Ok(()) };
         held.into_iter().map(|number| self.store.settle(number, spent)).fold(Ok(()), Result::and)
     }
 }

@@ -158,6 +158,8 @@ pub struct Plan<'a> {
     pub idle: Option<Duration>,
     /// The whole request; `None` is no limit.
     pub total: Option<Duration>,
+    /// Attempts that were made for this request before, at other models.
+    pub before: usize,
     /// Whether nothing reaches the observer before the answer is whole, so that a break may still fail over.
     pub hold: bool,
     /// Whether an answer that breaks off in the middle is gone on with by an endpoint that can.
@@ -181,6 +183,7 @@ pub struct Plan<'a> {
 impl Plan<'_> {
     /// Whether one more attempt may be made where so many were: a request always has its first and one elsewhere.
     fn may_go_on(&self, made: usize, now: Timestamp) -> bool {
+        let made = self.before + made;
         let Some(shared) = self.retries else { return true };
         let mut budget = shared.lock().unwrap_or_else(PoisonError::into_inner);
         if made == 0 {
@@ -204,6 +207,9 @@ impl Dispatcher<'_> {
         let could_resume =
             |id: &EndpointId| plan.resume && common.reach(id).is_some_and(|reach| could_go_on(reach, common.asked(id)));
         let mut failover = Failover::new(plan.decision, plan.route_limits).resuming(could_resume);
+        if !plan.request.stream {
+            failover = failover.whole(plan.decision);
+        }
         let mut teller = Teller::new(observer, plan.resume, plan.resume && plan.hold);
         let mut obstacle = Obstacle::Closed;
         let mut unresumed = false;
@@ -225,7 +231,7 @@ impl Dispatcher<'_> {
                         break Some(GiveUp::Final);
                     }
                 }
-                Step::Try { endpoint, first_token, again, resume, .. } => {
+                Step::Try { endpoint, first_token, patience, again, resume, .. } => {
                     if !self.may_try(plan, &endpoint, first_token) && failover.pass_over() {
                         continue;
                     }
@@ -266,7 +272,7 @@ impl Dispatcher<'_> {
                         }
                     }
                     waited = Duration::ZERO;
-                    let once = common.once(reach, first_token, forecast, &mut teller);
+                    let once = common.once(reach, (first_token, patience), forecast, &mut teller);
                     let chain = Chain {
                         failover: &mut failover,
                         attempts: &mut attempts,

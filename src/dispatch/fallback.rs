@@ -81,6 +81,12 @@ impl Fallen {
         self.steps.is_empty()
     }
 
+    /// How many attempts there were at the models before.
+    #[must_use]
+    pub const fn attempts(&self) -> usize {
+        self.attempts.len()
+    }
+
     /// How long the models before took.
     #[must_use]
     pub const fn elapsed(&self) -> Duration {

@@ -168,7 +168,8 @@ impl Dispatcher<'_> {
     ) -> Option<Ready<'a>> {
         let reach = common.reach(&hedge.second)?;
         let mut ahead = failover.clone();
-        let Some(Step::Try { first_token, .. }) = ahead.beside(&hedge.second, common.elapsed()) else { return None };
+        let step = ahead.beside(&hedge.second, common.elapsed());
+        let Some(Step::Try { first_token, patience, .. }) = step else { return None };
         let (slow, endpoint, after) = (hedge.first.clone(), hedge.second.clone(), hedge.after);
         let forecast = forecast(common.plan.decision, &endpoint);
         let held = match self.hold(common.plan, &endpoint, forecast.bound) {
@@ -180,7 +181,7 @@ impl Dispatcher<'_> {
         };
         *failover = ahead;
         observer.notice(Notice::Hedging { slow, endpoint, after, bound: hedge.bound });
-        Some(Ready { once: common.once(reach, first_token, forecast, observer), held })
+        Some(Ready { once: common.once(reach, (first_token, patience), forecast, observer), held })
     }
 
     /// Makes an attempt, and beside it the one that `second` makes ready where no token has come in time. The second value

@@ -26,7 +26,7 @@ mod weigh;
 
 use jiff::Timestamp;
 
-pub use attempt::{AttemptReport, Forecast, Marks, Once};
+pub use attempt::{Forecast, Marks, Once};
 pub use budget::{OverBudget, Purse};
 pub use chat::{Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
@@ -35,7 +35,7 @@ pub use lenient::softened;
 pub use owned::{Line, Owned, group};
 pub use reach::{Reach, Sandboxed, Simulated};
 pub use record::{RecordedResponse, Recording};
-pub use report::ChatReport;
+pub use report::{AttemptReport, ChatReport};
 pub use resume::{Joint, Obstacle, Seam};
 pub use session::Talk;
 pub use turn::{Prepared, Turn, limits};

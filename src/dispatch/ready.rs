@@ -49,7 +49,7 @@ impl<'a> Common<'a> {
     pub(super) fn once<'c>(
         &'c self,
         reach: &'c Reach,
-        first_token: Option<Duration>,
+        (first_token, patience): (Option<Duration>, Duration),
         forecast: Forecast,
         observer: &mut dyn Observer,
     ) -> Once<'c> {
@@ -59,8 +59,9 @@ impl<'a> Common<'a> {
             observer.notice(Notice::Dropped { endpoint: endpoint.clone(), hints: hints.clone() });
         }
         let limits = Limits {
-            // An answer that is not streamed has no first token to wait for.
-            first_token: first_token.filter(|_| plan.request.stream),
+            first_token,
+            patience: Some(patience),
+            // An answer that is not streamed is silent until it is there.
             idle: plan.idle.filter(|_| plan.request.stream),
             total: plan.total.map(|total| total.saturating_sub(self.elapsed())),
         };

@@ -2,8 +2,88 @@
 
 use std::time::Duration;
 
-use super::{AttemptReport, OverBudget, Seam};
+use jiff::Timestamp;
+
+use super::{Forecast, OverBudget, Seam};
+use crate::catalog::price::{Cost, CostError};
+use crate::catalog::{EndpointId, ModelId, Protocol};
+use crate::observe::{CostState, Fault};
 use crate::routing::GiveUp;
+use crate::units::{Tokens, Usd};
+use crate::upstream::Adaptation;
+use crate::upstream::auth::AuthError;
+use crate::upstream::exchange::Outcome;
+
+/// One attempt, as it is reported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptReport {
+    /// Which endpoint.
+    pub endpoint: EndpointId,
+    /// Of which model.
+    pub model: ModelId,
+    /// The dialect that was spoken; `None` where this version has none for it.
+    pub protocol: Option<Protocol>,
+    /// The variable that held the key, if one was used.
+    pub key_source: Option<String>,
+    /// The last characters of the key.
+    pub key_ending: Option<String>,
+    /// What to do where it is rejected, for credentials that are obtained.
+    pub key_cure: Option<&'static str>,
+    /// The host that was called.
+    pub host: String,
+    /// When it began.
+    pub at: Timestamp,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Why its credential could not be obtained or carried, where that is why nothing was sent.
+    pub unsigned: Option<AuthError>,
+    /// What was changed in the request for this endpoint, because it refused it as it was, now or earlier.
+    pub adapted: Vec<Adaptation>,
+    /// Whose fault it was that no response came; `None` where one came, or where nothing was sent.
+    pub fault: Option<Fault>,
+    /// Its bill, or why there is none.
+    pub cost: Option<Result<Cost, CostError>>,
+    /// What is known of its cost.
+    pub cost_state: CostState,
+    /// What it likely cost where the caller has stopped it, which nobody tells: for budgets, and never shown as a cost.
+    pub likely: Option<Usd>,
+    /// What the decision made of it.
+    pub forecast: Forecast,
+}
+
+impl AttemptReport {
+    /// What it cost, exactly: the provider's own bill where it sends one, else by the price sheet.
+    #[must_use]
+    pub fn charged(&self) -> Option<Usd> {
+        self.outcome.billed.or(self.by_sheet())
+    }
+
+    pub(super) fn by_sheet(&self) -> Option<Usd> {
+        match (&self.cost, self.cost_state) {
+            (Some(Ok(cost)), CostState::Exact) => Some(cost.total),
+            _ => None,
+        }
+    }
+
+    /// The tokens that it took, in and out: as reported, else of an answer that began, its input by the estimate and what
+    /// came of it. `None` where nobody knows.
+    #[must_use]
+    pub fn taken(&self) -> Option<Tokens> {
+        if let Some(usage) = &self.outcome.usage {
+            return Some(usage.input.unwrap_or_default() + usage.output.unwrap_or_default());
+        }
+        if self.cost_state == CostState::None {
+            return Some(Tokens::ZERO);
+        }
+        Some(self.forecast.input? + Tokens::new(self.outcome.streamed.tokens?))
+    }
+
+    /// What it cost: nothing where it cannot have been billed, `None` where nobody knows.
+    #[must_use]
+    pub fn spent(&self) -> Option<Usd> {
+        self.charged().or((self.cost_state == CostState::None).then_some(Usd::ZERO))
+    }
+}
 
 /// What a chat came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +121,16 @@ impl ChatReport {
         let attempt = self.attempts.get(at);
         attempt.is_some_and(|attempt| attempt.outcome.class.is_success())
             || self.seams.iter().any(|seam| seam.attempt == at)
+    }
+
+    /// What the answers cost that came, exactly: the one that is told, its parts, and one that another model's was preferred
+    /// to. `None` where that is not known of each. What failed may be billed, too: its own attempt tells.
+    #[must_use]
+    pub fn cost(&self) -> Option<Usd> {
+        let came = self.attempts.iter().enumerate().filter(|(at, _)| self.is_part(*at)).map(|(_, attempt)| attempt);
+        let mut came = came.map(AttemptReport::charged).peekable();
+        came.peek()?;
+        came.sum()
     }
 
     /// The same report with earlier attempts before its own.

@@ -78,12 +78,10 @@ async fn begin(
 }
 
 /// The whole answer, once it is there.
-async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answer {
-    let mut run = Run::start(worker, begun.decided);
-    served.begun(&run.decided);
+async fn at_once(worker: &Rc<Worker>, begun: Begun, served: Served) -> Answer {
+    let mut run = Run::start(worker, begun.decided, served);
     let report = run.ended().await;
     let decided = Rc::clone(&run.decided);
-    served.chat(&decided, &report);
     let mut response = match report.answered() {
         Some(answered) => {
             let ended = ended(&run, &report, answered, begun.metadata);
@@ -100,42 +98,41 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, mut served: Served) -> Answe
     };
     set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
     identify(&mut response, &decided);
-    served.status(response.status());
+    run.status(response.status());
     response
 }
 
 /// The answer as it comes.
-async fn stream(worker: &Rc<Worker>, held: Held, begun: Begun, mut served: Served) -> Answer {
-    let mut run = Run::start(worker, begun.decided);
-    served.begun(&run.decided);
+async fn stream(worker: &Rc<Worker>, held: Held, begun: Begun, served: Served) -> Answer {
+    let mut run = Run::start(worker, begun.decided, served);
     // Whoever does not begin in time has not failed yet: comments keep the stream open.
     let quiet = worker.gateway.config.quiet;
     let report = timeout(quiet, run.begun()).await.unwrap_or(None);
     let decided = Rc::clone(&run.decided);
     if let Some(report) = report.as_ref().filter(|report| report.answered().is_none() && !run.has_events()) {
-        served.chat(&decided, report);
         let mut response = failure(begun.dialect, &decided, report);
         set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
         identify(&mut response, &decided);
-        served.status(response.status());
+        run.status(response.status());
         return response;
     }
     let (id, model) = (decided.hex(), decided.request.model.as_str());
     let stream = begun.voice.stream(&id, decided.created(), model);
-    let (attempts, provider) = run.so_far();
     // Of whom has said nothing yet somebody else may still take the place.
-    let dropped = if run.has_events() { run.dropped_now() } else { Vec::new() };
-    served.status(StatusCode::OK);
-    let answering = Answering::new((run, report), stream, (begun.metadata, quiet), (held, served));
+    let known = run.has_events().then(|| (run.so_far(), run.dropped_now()));
+    run.status(StatusCode::OK);
+    let answering = Answering::new((run, report), stream, (begun.metadata, quiet), held);
     let mut response = Response::new(Reply::Stream(Box::new(answering)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // What nginx is told, lest it gather events.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    set(&mut response, PROVIDER, &provider);
-    set(&mut response, ATTEMPTS, &attempts.to_string());
-    say_dropped(&dropped, &mut response);
+    if let Some(((attempts, provider), dropped)) = known {
+        set(&mut response, PROVIDER, &provider);
+        set(&mut response, ATTEMPTS, &attempts.to_string());
+        say_dropped(&dropped, &mut response);
+    }
     identify(&mut response, &decided);
     response
 }

@@ -10,9 +10,9 @@ use super::guard::Token;
 use super::limit::Bucket;
 use super::problem::Problem;
 use crate::catalog::{ModelId, ProviderId};
-use crate::dispatch::{ChatReport, Purse};
+use crate::dispatch::{AttemptReport, ChatReport, Purse};
 use crate::observe::ErrorClass;
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 
 /// What one client may do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,13 +95,18 @@ impl Client {
     /// # Errors
     /// It has had its share of this minute.
     pub(super) fn take(&self, tokens: u64, now: Timestamp) -> Result<(), Problem> {
-        for (bucket, amount, what) in [(&self.requests, 1, "requests"), (&self.tokens, tokens, "tokens")] {
-            let Some(mut bucket) = bucket.as_ref().map(|one| one.lock().unwrap_or_else(PoisonError::into_inner)) else {
-                continue;
-            };
-            if let Err(wait) = bucket.take(amount, now) {
-                return Err(self.too_fast(bucket.most(), what, wait));
-            }
+        let locked =
+            |bucket| Option::map(bucket, |one: &Mutex<Bucket>| one.lock().unwrap_or_else(PoisonError::into_inner));
+        let (mut requests, mut left) = (locked(self.requests.as_ref()), locked(self.tokens.as_ref()));
+        if let Some(bucket) = &mut requests {
+            bucket.take(1, now).map_err(|wait| self.too_fast(bucket.most(), "requests", wait))?;
+        }
+        if let Some(bucket) = &mut left
+            && let Err(wait) = bucket.take(tokens, now)
+        {
+            // What is not sent is no request of the minute.
+            requests.iter_mut().for_each(|bucket| bucket.correct(1, 0));
+            return Err(self.too_fast(bucket.most(), "tokens", wait));
         }
         Ok(())
     }
@@ -121,13 +126,12 @@ impl Client {
 
     /// A chat that was expected to take so many tokens has ended.
     pub(super) fn ended(&self, expected: u64, report: &ChatReport) {
-        let used = report.attempts.iter().filter_map(|attempt| attempt.outcome.usage.as_ref());
-        let used: Vec<u64> = used
-            .map(|usage| usage.input.unwrap_or_default().count() + usage.output.unwrap_or_default().count())
-            .collect();
-        // Where nobody has said what was used, what was expected stands, unless nobody was asked.
-        if let Some(bucket) = self.tokens.as_ref().filter(|_| !used.is_empty() || report.attempts.is_empty()) {
-            bucket.lock().unwrap_or_else(PoisonError::into_inner).correct(expected, used.iter().sum());
+        let taken: Vec<Option<Tokens>> = report.attempts.iter().map(AttemptReport::taken).collect();
+        let known: u64 = taken.iter().flatten().map(|taken| taken.count()).sum();
+        // Where nobody knows what an attempt took, what was expected stands.
+        let used = if taken.contains(&None) { known.max(expected) } else { known };
+        if let Some(bucket) = &self.tokens {
+            bucket.lock().unwrap_or_else(PoisonError::into_inner).correct(expected, used);
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::observe::Source;
 use crate::routing::{Constraints, Decision, Input, decision_hex};
 use crate::units::Usd;
 
+/// The most models that one request may be for, one after the other.
+const MODELS: usize = 16;
+
 /// A chat that is decided and not yet sent.
 #[derive(Debug)]
 pub(super) struct Decided {
@@ -54,6 +57,26 @@ pub(super) struct Link {
     on: Vec<FallbackClass>,
 }
 
+impl Link {
+    /// A model that was named.
+    ///
+    /// # Errors
+    /// There is none of that name, or it may not be asked.
+    fn new(
+        gateway: &Gateway,
+        client: Option<&Arc<Client>>,
+        next: &Next,
+        (wishes, seed): (&Wishes, u64),
+    ) -> Result<Self, Problem> {
+        let placed = |problem: Problem| Problem { param: Some(next.at.clone()), ..problem };
+        let resolved =
+            resolve(&gateway.owned.catalog, &next.model).map_err(|error| placed(Problem::no_model(&error)))?;
+        client.map_or(Ok(()), |client| client.may_ask(&resolved.model)).map_err(placed)?;
+        let constraints = wishes.of_model(&resolved, seed)?;
+        Ok(Self { resolved, constraints, on: next.on.clone() })
+    }
+}
+
 /// Everything that is asked for: the model, those that may come after it, and what holds for all.
 #[derive(Debug)]
 pub(super) struct Asking {
@@ -78,23 +101,29 @@ impl Asking {
     ) -> Result<Self, Problem> {
         let wishes = Rc::new(Wishes::of(&gateway.config, client, options)?);
         let first = Next { model: model.to_owned(), at: "model".to_owned(), on: Vec::new() };
+        if let Some(next) = wishes.chain.get(MODELS - 1) {
+            let message =
+                format!("{}: {} models are named, and at most {MODELS} are asked", next.at, wishes.chain.len() + 1);
+            return Err(Problem::invalid(&message).fix("name fewer"));
+        }
         let mut links: Vec<Link> = Vec::with_capacity(1 + wishes.chain.len());
         for next in [&first].into_iter().chain(&wishes.chain) {
-            let placed = |problem: Problem| Problem { param: Some(next.at.clone()), ..problem };
-            let resolved =
-                resolve(&gateway.owned.catalog, &next.model).map_err(|error| placed(Problem::no_model(&error)))?;
-            client.map_or(Ok(()), |client| client.may_ask(&resolved.model)).map_err(placed)?;
-            let constraints = wishes.of_model(&resolved, seed)?;
-            let known = |link: &Link| link.resolved == resolved && link.on == next.on;
+            let link = match Link::new(gateway, client, next, (&wishes, seed)) {
+                Ok(link) => link,
+                // What the gateway itself would go on to and this client may not ask is none of its requests' business.
+                Err(_) if wishes.falls_back_by_itself && *next != first => continue,
+                Err(problem) => return Err(problem),
+            };
+            let known = |known: &Link| known.resolved == link.resolved && known.on == link.on;
             if !links.iter().any(known) {
-                links.push(Link { resolved, constraints, on: next.on.clone() });
+                links.push(link);
             }
         }
         Ok(Self { wishes, links, seed })
     }
 
     /// Puts the model first whose best provider is the cheapest for this request; those that nobody can be asked for last.
-    pub(super) fn sort(&mut self, total: impl Fn(&Link) -> Option<Usd>) {
+    pub(super) fn sort(&mut self, mut total: impl FnMut(&Link) -> Option<Usd>) {
         if self.wishes.cheapest {
             self.links.sort_by_cached_key(|link| total(link).map_or((true, Usd::ZERO), |total| (false, total)));
         }
@@ -132,13 +161,15 @@ impl Decided {
         let model = request.model.as_str().to_owned();
         let mut asking = Asking::new(gateway, client, (&model, options), seed)?;
         let wishes = Rc::clone(&asking.wishes);
+        let mut request = request;
         asking.sort(|link| {
-            let (routed, _) = route(gateway, link, &of_model(&request, link), (&wishes, seed));
+            request.model.clone_from(&link.resolved.model);
+            let (routed, _) = route(gateway, link, &request, (&wishes, seed));
             Some(routed.decision.chosen()?.score.total())
         });
         let Asking { mut links, .. } = asking;
         let first = links.remove(0);
-        let decided = Self::decide(gateway, &first, &request, (wishes, seed), (links, Fallen::default()));
+        let decided = Self::decide(gateway, &first, request, (wishes, seed), (links, Fallen::default()));
         if decided.decision.chosen().is_some() {
             return Ok(decided);
         }
@@ -149,11 +180,11 @@ impl Decided {
     fn decide(
         gateway: &Gateway,
         link: &Link,
-        request: &ChatRequest,
+        request: ChatRequest,
         (wishes, seed): (Rc<Wishes>, u64),
         (rest, fallen): (Vec<Link>, Fallen),
     ) -> Self {
-        let request = of_model(request, link);
+        let request = ChatRequest { model: link.resolved.model.clone(), ..request };
         let (routed, (reaches, talk)) = route(gateway, link, &request, (&wishes, seed));
         let Routed { decision, input, .. } = routed;
         let input = RefCell::new(Some(input));
@@ -170,7 +201,7 @@ impl Decided {
             let link = rest.remove(at);
             fallen.step((from, link.resolved.model.clone()), class, report);
             let taken = (std::mem::take(&mut rest), std::mem::take(&mut fallen));
-            let next = Self::decide(gateway, &link, &self.request, (Rc::clone(&self.wishes), self.seed), taken);
+            let next = Self::decide(gateway, &link, self.request.clone(), (Rc::clone(&self.wishes), self.seed), taken);
             if next.decision.chosen().is_some() {
                 return Some(next);
             }
@@ -204,6 +235,7 @@ impl Decided {
             route_limits: limits(&self.decision, &self.reaches, self.wishes.first_token),
             idle: gateway.config.idle,
             total: self.wishes.total.map(|total| total.saturating_sub(self.fallen.elapsed())),
+            before: self.fallen.attempts(),
             // What is not streamed reaches nobody before it is whole.
             hold: !self.request.stream,
             resume: false,

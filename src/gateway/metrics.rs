@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::served::Line;
+use super::served::{Asked, Line};
 use crate::dispatch::AttemptReport;
 use crate::store::ObservationStore;
 use crate::units::{Tokens, Usd};
@@ -106,13 +106,13 @@ impl Inner {
         histogram.sum += value;
     }
 
-    fn attempt(&mut self, model: &str, attempt: &AttemptReport) {
+    fn attempt(&mut self, attempt: &AttemptReport) {
         let outcome = &attempt.outcome;
         let provider = attempt.endpoint.provider.as_str();
         let of = format!(
             "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"{}\",gen_ai_request_model=\"{}\"",
             escaped(provider),
-            escaped(model)
+            escaped(attempt.model.as_str())
         );
         let failed = !outcome.class.is_success();
         let error = if failed { format!(",error_type=\"{}\"", outcome.class.name()) } else { String::new() };
@@ -172,14 +172,14 @@ impl Metrics {
             let labels = format!("{name},http_response_status_code=\"{}\"", line.status);
             *inner.clients.entry(labels).or_default() += 1;
         }
-        if let Some((model, _, attempts)) = &line.chat {
+        if let Some(attempts) = line.chat.as_ref().map(Asked::attempts) {
             let spent: Usd = attempts.iter().filter_map(AttemptReport::charged).sum();
             if let Some(name) = name.filter(|_| spent > Usd::ZERO) {
                 *inner.spent.entry(name).or_default() += spent;
             }
             inner.failovers += u64::from(attempts.windows(2).any(|pair| pair[0].endpoint != pair[1].endpoint));
             for attempt in attempts {
-                inner.attempt(model, attempt);
+                inner.attempt(attempt);
             }
         }
     }

@@ -19,6 +19,7 @@ mod intake;
 mod limit;
 mod metrics;
 mod models;
+mod outlet;
 pub(crate) mod problem;
 mod reply;
 mod routes;
@@ -45,7 +46,7 @@ use flights::Flights;
 pub use guard::Token;
 use metrics::Metrics;
 pub use problem::Problem;
-pub use served::Line as LogLine;
+pub use served::{Asked, Line as LogLine};
 pub use server::{Renewal, Serving, serve};
 
 /// How a gateway behaves.
@@ -64,6 +65,8 @@ pub struct Config {
     pub at_once: usize,
     /// How long a request's head, and then its body, may take to arrive.
     pub arrival: Duration,
+    /// How long a client may read nothing of an answer that waits for it.
+    pub reading: Duration,
     /// How long the head of a stream waits for the first token, so that a failure before it has a status of its own; and
     /// how long a stream is silent before a comment says that somebody is still there.
     pub quiet: Duration,
@@ -109,6 +112,7 @@ impl Default for Config {
             bodies: 1024 * 1024 * 1024,
             at_once: 1024,
             arrival: Duration::from_secs(30),
+            reading: Duration::from_secs(60),
             quiet: Duration::from_secs(10),
             constraints: Constraints::default(),
             policy: Policy::default(),

@@ -25,6 +25,8 @@ pub struct Problem {
     pub param: Option<String>,
     /// The class of the last attempt, where one was made.
     pub class: Option<ErrorClass>,
+    /// Whose it is, where the class alone does not tell.
+    pub owner: Option<&'static str>,
     /// What to do about it.
     pub fix: Option<String>,
     /// How long to wait before asking again.
@@ -44,6 +46,7 @@ impl Problem {
             message: message.into(),
             param: None,
             class: None,
+            owner: None,
             fix: None,
             retry_after: None,
             previous: Vec::new(),
@@ -60,11 +63,12 @@ impl Problem {
     /// Whose it is: `provider`, `your key`, `your request`, `your network`, `openmux`.
     #[must_use]
     pub fn owner(&self) -> &'static str {
-        match self.class {
-            Some(class) => class.owner(),
-            None if self.status.is_server_error() => "openmux",
-            None if self.status == StatusCode::UNAUTHORIZED => "your key",
-            None => "your request",
+        match (self.owner, self.class) {
+            (Some(owner), _) => owner,
+            (_, Some(class)) => class.owner(),
+            _ if self.status.is_server_error() => "openmux",
+            _ if self.status == StatusCode::UNAUTHORIZED => "your key",
+            _ => "your request",
         }
     }
 
@@ -186,7 +190,7 @@ impl Problem {
         if let Some(over) = report.over_budget.as_ref().filter(|_| report.attempts.is_empty()) {
             return Self::over_budget(over);
         }
-        let Some(last) = report.failed() else { return Self::unroutable(decision, model) };
+        let Some(last) = report.failed() else { return Self::unasked(report, decision, model) };
         let class = last.outcome.class;
         let (status, code, word, fix) = words(class);
         let provider = &last.endpoint.provider;
@@ -202,13 +206,38 @@ impl Problem {
             Some(GiveUp::Storm) => {
                 "ask again in a moment: too many requests fail at once for each to be tried elsewhere"
             }
+            _ if last.outcome.is_impatient() => "ask again with a longer timeout, or with none",
             _ => fix,
         };
         Self {
             class: Some(class),
+            owner: Some(last.outcome.owner()),
             retry_after: asked,
             previous: attempts(report),
             ..Self::new(status, code, message).fix(fix)
+        }
+    }
+
+    /// Nobody was asked.
+    fn unasked(report: &ChatReport, decision: &Decision, model: &ModelId) -> Self {
+        match report.gave_up.filter(|_| decision.chosen().is_some()) {
+            Some(GiveUp::Storm) => {
+                let message = "nobody was asked: too many requests fail at once for each to be tried";
+                let storm = Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_failures", message);
+                Self { owner: Some("provider"), retry_after: Some(Duration::from_secs(1)), ..storm }
+                    .fix("ask again in a moment")
+            }
+            Some(GiveUp::Deadline) => {
+                let message = "nobody was asked: the time that the request allows was over";
+                let over = Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline", message);
+                Self { owner: Some("your request"), ..over }.fix("ask again with a longer timeout, or with none")
+            }
+            Some(_) => {
+                let message = "nobody was asked: the request was stopped before";
+                let stopped = Self::new(StatusCode::GATEWAY_TIMEOUT, ErrorClass::Aborted.name(), message);
+                Self { class: Some(ErrorClass::Aborted), ..stopped }.fix("ask again")
+            }
+            None => Self::unroutable(decision, model),
         }
     }
 

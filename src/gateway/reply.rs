@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use super::codec::{Dialect, Stream};
 use super::count::Held;
 use super::problem::Problem;
 use super::run::{Run, ended};
-use super::served::Served;
 use crate::dispatch::ChatReport;
 
 /// The body of a response.
@@ -69,13 +69,11 @@ pub(super) struct Answering {
     /// How it is put.
     stream: Box<dyn Stream>,
     /// Its report, where it had ended before the first byte went out.
-    report: Option<ChatReport>,
+    report: Option<Arc<ChatReport>>,
     /// Whether the client asked how it was routed.
     metadata: bool,
     /// Its place among those that are served at once; given back with it.
     _held: Held,
-    /// What is noted of it when it ends.
-    served: Served,
     /// When nobody has said anything for too long.
     quiet: Pin<Box<Sleep>>,
     /// How long that is.
@@ -93,14 +91,19 @@ impl std::fmt::Debug for Answering {
 impl Answering {
     /// An answer that begins with what the chat has said so far.
     pub(super) fn new(
-        (run, report): (Run, Option<ChatReport>),
+        (run, report): (Run, Option<Arc<ChatReport>>),
         stream: Box<dyn Stream>,
         (metadata, alive): (bool, Duration),
-        (_held, served): (Held, Served),
+        held: Held,
     ) -> Self {
         let sent = Instant::now();
         let quiet = Box::pin(sleep_until(sent + alive));
-        Self { run, stream, report, metadata, _held, served, quiet, alive, sent, over: false }
+        Self { run, stream, report, metadata, _held: held, quiet, alive, sent, over: false }
+    }
+
+    /// When all of it has to have been read: the chat's own time is over then.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.run.decided.wishes.total.and_then(|total| Instant::now().checked_add(total))
     }
 
     /// The next piece of it; `None` at its end.
@@ -136,7 +139,6 @@ impl Answering {
 
     fn close(&mut self, report: &ChatReport, out: &mut String) {
         let decided = &self.run.decided;
-        self.served.chat(decided, report);
         match report.answered() {
             Some(answered) => self.stream.end(&ended(&self.run, report, answered, self.metadata), out),
             None => {

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use serde_json::Value;
@@ -15,6 +16,7 @@ use super::codec::Ended;
 use super::decided::Decided;
 use super::flights::Flight;
 use super::problem;
+use super::served::Served;
 use crate::catalog::{EndpointId, Origin};
 use crate::chat::ChatEvent;
 use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer};
@@ -24,6 +26,8 @@ use crate::routing::Kept;
 #[derive(Debug, Default)]
 struct Told {
     events: RefCell<VecDeque<ChatEvent>>,
+    /// Whether any of it was taken.
+    taken: Cell<bool>,
     attempts: Cell<usize>,
     /// Who is asked now.
     trying: RefCell<Option<EndpointId>>,
@@ -72,8 +76,8 @@ impl Observer for Teller {
     }
 }
 
-/// A chat that somebody still has to see to its end.
-pub(super) type Orphan = Pin<Box<dyn Future<Output = ChatReport>>>;
+/// A chat that somebody still has to see to its end, so that it is noted as it ended.
+pub(super) type Orphan = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A chat under way.
 pub(super) struct Run {
@@ -83,9 +87,11 @@ pub(super) struct Run {
     moved: bool,
     told: Rc<Told>,
     /// `None` once it has ended.
-    chat: Option<Orphan>,
+    chat: Option<Pin<Box<dyn Future<Output = ChatReport>>>>,
     stop: watch::Sender<bool>,
     orphans: mpsc::UnboundedSender<Orphan>,
+    /// What is noted of its request; `None` once somebody else sees to that.
+    served: Option<Served>,
 }
 
 impl std::fmt::Debug for Run {
@@ -96,32 +102,44 @@ impl std::fmt::Debug for Run {
 
 impl Run {
     /// Begins; nothing happens before it is polled.
-    pub(super) fn start(worker: &Rc<Worker>, decided: Decided) -> Self {
+    pub(super) fn start(worker: &Rc<Worker>, decided: Decided, mut served: Served) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (decided, told) = (Rc::new(decided), Rc::new(Told::default()));
+        served.begun(&decided);
         let chat = chat(Rc::clone(worker), Rc::clone(&decided), Rc::clone(&told), stopped);
-        Self { decided, moved: false, told, chat: Some(Box::pin(chat)), stop, orphans: worker.orphans.clone() }
+        let (chat, served, orphans) = (Some(Box::pin(chat) as Pin<Box<_>>), Some(served), worker.orphans.clone());
+        Self { decided, moved: false, told, chat, stop, orphans, served }
     }
 
-    /// Goes on; the report where it has ended. Is not to be called after that.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<ChatReport> {
+    /// The status that is sent.
+    pub(super) fn status(&mut self, status: http::StatusCode) {
+        if let Some(served) = &mut self.served {
+            served.status(status);
+        }
+    }
+
+    /// Goes on; the report where it has ended, which is noted. Is not to be called after that.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Arc<ChatReport>> {
         let Some(chat) = &mut self.chat else { return Poll::Pending };
         let polled = chat.as_mut().poll(context);
         if let Some(decided) = self.told.moved.take() {
             (self.decided, self.moved) = (decided, true);
         }
-        let report = std::task::ready!(polled);
+        let report = Arc::new(std::task::ready!(polled));
         self.chat = None;
+        if let Some(served) = &mut self.served {
+            served.chat(&self.decided, &report);
+        }
         Poll::Ready(report)
     }
 
     /// Goes on until it has ended.
-    pub(super) async fn ended(&mut self) -> ChatReport {
+    pub(super) async fn ended(&mut self) -> Arc<ChatReport> {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
     /// Goes on until something of the answer is there, or it has ended without.
-    pub(super) async fn begun(&mut self) -> Option<ChatReport> {
+    pub(super) async fn begun(&mut self) -> Option<Arc<ChatReport>> {
         std::future::poll_fn(|context| match self.poll(context) {
             Poll::Ready(report) => Poll::Ready(Some(report)),
             Poll::Pending if self.has_events() => Poll::Ready(None),
@@ -142,7 +160,9 @@ impl Run {
 
     /// The events that nobody has taken yet.
     pub(super) fn take(&self) -> VecDeque<ChatEvent> {
-        std::mem::take(&mut *self.told.events.borrow_mut())
+        let events = std::mem::take(&mut *self.told.events.borrow_mut());
+        self.told.taken.set(self.told.taken.get() || !events.is_empty());
+        events
     }
 
     /// How often somebody was asked so far, and who is asked now.
@@ -169,12 +189,16 @@ impl Run {
 }
 
 impl Drop for Run {
-    /// A client went away: the attempt is stopped, and recorded.
+    /// A client went away: the attempt is stopped, recorded, and noted with what it came to.
     fn drop(&mut self) {
-        if let Some(chat) = self.chat.take() {
-            let _ = self.stop.send(true);
-            let _ = self.orphans.send(chat);
-        }
+        let (Some(chat), Some(mut served)) = (self.chat.take(), self.served.take()) else { return };
+        let _ = self.stop.send(true);
+        let (told, decided) = (Rc::clone(&self.told), Rc::clone(&self.decided));
+        let orphan = async move {
+            let report = Arc::new(chat.await);
+            served.chat(&told.moved.take().unwrap_or(decided), &report);
+        };
+        let _ = self.orphans.send(Box::pin(orphan));
     }
 }
 
@@ -188,7 +212,7 @@ async fn chat(
     loop {
         let report = one(&worker, &decided, &told, stopped.clone()).await;
         let silent = !told.events.borrow().iter().any(|event| matches!(event, ChatEvent::Text(_)));
-        let held = !decided.request.stream;
+        let held = !decided.request.stream || !told.taken.get();
         let over = *stopped.borrow() || decided.is_out_of_time(&report);
         let class = report.ended_in(held, silent && held).filter(|_| !over);
         let next = class.and_then(|class| decided.next(&worker.gateway, class, Some(&report)));
@@ -230,7 +254,7 @@ pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, me
         provider: provider.as_str().to_owned(),
         finish: answered.outcome.finish.clone(),
         usage: answered.outcome.usage.clone(),
-        cost: answered.charged(),
+        cost: report.cost(),
         dropped: run.dropped(&answered.endpoint),
         metadata: metadata.then(|| routing(decided, report)),
     }

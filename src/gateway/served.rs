@@ -41,8 +41,27 @@ pub struct Line {
     pub status: u16,
     /// From its head to the last byte of its answer.
     pub took: Duration,
-    /// Of a chat: the model that was asked for, the decision's id, and every attempt.
-    pub chat: Option<(String, String, Vec<AttemptReport>)>,
+    /// What was asked, where it was a chat.
+    pub chat: Option<Asked>,
+}
+
+/// What is noted of one chat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// The model that was asked last.
+    pub model: String,
+    /// The id of its decision.
+    pub decision: String,
+    /// What it came to; `None` while it is under way.
+    pub report: Option<Arc<ChatReport>>,
+}
+
+impl Asked {
+    /// Every attempt, in order.
+    #[must_use]
+    pub fn attempts(&self) -> &[AttemptReport] {
+        self.report.as_ref().map_or(&[], |report| &report.attempts)
+    }
 }
 
 impl Served {
@@ -76,16 +95,17 @@ impl Served {
 
     /// The answer begins; where nothing follows, the client went away.
     pub(super) fn begun(&mut self, decided: &Decided) {
-        self.line.chat = Some((decided.request.model.as_str().to_owned(), decided.hex(), Vec::new()));
+        let model = decided.request.model.as_str().to_owned();
+        self.line.chat = Some(Asked { model, decision: decided.hex(), report: None });
     }
 
     /// The chat has ended.
-    pub(super) fn chat(&mut self, decided: &Decided, report: &ChatReport) {
+    pub(super) fn chat(&mut self, decided: &Decided, report: &Arc<ChatReport>) {
         if let Some(client) = &self.client {
             client.ended(decided.wishes.taken.get(), report);
         }
         let model = decided.request.model.as_str().to_owned();
-        self.line.chat = Some((model, decided.hex(), report.attempts.clone()));
+        self.line.chat = Some(Asked { model, decision: decided.hex(), report: Some(Arc::clone(report)) });
     }
 }
 
@@ -118,9 +138,10 @@ impl Line {
         if let Some(client) = &self.client {
             put("client", client.as_str().into());
         }
-        if let Some((model, decision, attempts)) = &self.chat {
-            put("model", model.as_str().into());
-            put("decision_id", decision.as_str().into());
+        if let Some(asked) = &self.chat {
+            let attempts = asked.attempts();
+            put("model", asked.model.as_str().into());
+            put("decision_id", asked.decision.as_str().into());
             put("attempts", attempts.len().into());
             if attempts.is_empty() {
                 put("class", ErrorClass::Aborted.name().into());
@@ -133,7 +154,8 @@ impl Line {
                     |count: Option<crate::units::Tokens>| count.map_or(Value::Null, |count| count.count().into());
                 put("input_tokens", count(usage.and_then(|usage| usage.input)));
                 put("output_tokens", count(usage.and_then(|usage| usage.output)));
-                put("cost_usd", last.charged().map_or(Value::Null, |cost| literal(&cost.exact())));
+                let cost = asked.report.as_ref().and_then(|report| report.cost());
+                put("cost_usd", cost.map_or(Value::Null, |cost| literal(&cost.exact())));
             }
         }
         object.into()

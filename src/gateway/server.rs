@@ -19,6 +19,8 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
 use super::count::{Counter, Permit};
+use super::outlet::{Due, Outlet};
+use super::reply::Reply;
 use super::{Config, Gateway, Worker, routes};
 use crate::dispatch::Owned;
 
@@ -27,6 +29,8 @@ const HEAD_BYTES: usize = 64 * 1024;
 const HEADERS: usize = 100;
 /// The most connections at once.
 const CONNECTIONS: usize = 4096;
+/// What is stopped may take so long to be recorded.
+const LAST: Duration = Duration::from_secs(2);
 
 /// A gateway that listens.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ pub struct Serving {
     listener: TcpListener,
     threads: Vec<Thread>,
     drain: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     gateways: watch::Sender<Arc<Gateway>>,
 }
 
@@ -68,10 +73,10 @@ pub fn serve(gateway: Gateway, listener: std::net::TcpListener, threads: usize) 
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let addr = listener.local_addr()?;
-    let (drain, draining) = watch::channel(false);
-    let start = |number| thread(&current, &draining, number);
+    let ((drain, draining), (stop, stopping)) = (watch::channel(false), watch::channel(false));
+    let start = |number| thread(&current, (&draining, &stopping), number);
     let threads = (0..threads.max(1)).map(start).collect::<io::Result<_>>()?;
-    Ok(Serving { addr, listener, threads, drain, gateways })
+    Ok(Serving { addr, listener, threads, drain, stop, gateways })
 }
 
 impl Serving {
@@ -81,15 +86,15 @@ impl Serving {
         Renewal(self.gateways.clone())
     }
 
-    /// Answers until `stop` is ready, then takes nothing more in and waits until what is under way has ended, for `grace`
-    /// at most. True where all of it has.
-    pub async fn run(self, stop: impl Future<Output = ()>, grace: Duration) -> bool {
-        let Self { listener, threads, drain, .. } = self;
+    /// Answers until `over` is ready, then takes nothing more in and waits until what is under way has ended, for `grace`
+    /// at most, or until `hurry` is ready. True where all of it has; else what was left was stopped, and recorded.
+    pub async fn run(self, over: impl Future<Output = ()>, hurry: impl Future<Output = ()>, grace: Duration) -> bool {
+        let Self { listener, threads, drain, stop, .. } = self;
         {
-            let mut stop = pin!(stop);
+            let mut over = pin!(over);
             let mut accepting = pin!(accept(&listener, &threads));
             tokio::select! {
-                () = &mut stop => {}
+                () = &mut over => {}
                 () = &mut accepting => {}
             }
         }
@@ -107,7 +112,15 @@ impl Serving {
                 let _ = handle.join();
             }
         };
-        timeout(grace, all).await.is_ok()
+        let (mut all, hurry) = (pin!(all), pin!(timeout(grace, hurry)));
+        tokio::select! {
+            () = &mut all => return true,
+            _ = hurry => {}
+        }
+        stop.send_replace(true);
+        // Whoever is not done by then is stuck.
+        let _ = timeout(LAST, all).await;
+        false
     }
 }
 
@@ -155,14 +168,14 @@ impl Desk {
 
 fn thread(
     gateways: &watch::Receiver<Arc<Gateway>>,
-    draining: &watch::Receiver<bool>,
+    (draining, stopping): (&watch::Receiver<bool>, &watch::Receiver<bool>),
     number: usize,
 ) -> io::Result<Thread> {
     let line = gateways.borrow().owned.line().map_err(|error| io::Error::other(error.0))?;
     let (sockets, taken) = mpsc::unbounded_channel();
     let (end, ended) = oneshot::channel();
     let open = Arc::new(Counter::default());
-    let (mut gateways, draining) = (gateways.clone(), draining.clone());
+    let (mut gateways, draining, stopping) = (gateways.clone(), draining.clone(), stopping.clone());
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
@@ -171,7 +184,7 @@ fn thread(
                 let gateway = Arc::clone(&gateways.borrow_and_update());
                 let worker = RefCell::new(Rc::new(Worker { gateway, line: Rc::new(line), orphans, draining }));
                 let desk = Rc::new(Desk { worker, gateways: RefCell::new(gateways) });
-                LocalSet::new().block_on(&runtime, work(desk, taken, left));
+                LocalSet::new().block_on(&runtime, work((desk, stopping), taken, left));
             }
             Err(error) => tracing::error!(%error, "a thread has no runtime"),
         }
@@ -183,7 +196,7 @@ fn thread(
 
 /// Answers on every connection that is handed over; ends with the last of them, once no more can come.
 async fn work(
-    desk: Rc<Desk>,
+    (desk, stopping): (Rc<Desk>, watch::Receiver<bool>),
     mut sockets: mpsc::UnboundedReceiver<(std::net::TcpStream, Permit)>,
     mut orphans: mpsc::UnboundedReceiver<super::run::Orphan>,
 ) {
@@ -193,16 +206,16 @@ async fn work(
         tokio::select! {
             socket = sockets.recv(), if more => match socket {
                 Some((socket, permit)) => {
-                    let desk = Rc::clone(&desk);
+                    let (desk, stopping) = (Rc::clone(&desk), stopping.clone());
                     tasks.spawn_local(async move {
-                        connection(desk, socket).await;
+                        connection((desk, stopping), socket).await;
                         drop(permit);
                     });
                 }
                 None => more = false,
             },
             Some(orphan) = orphans.recv() => {
-                tasks.spawn_local(async move { drop(orphan.await) });
+                tasks.spawn_local(orphan);
             }
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                 if let Err(error) = ended {
@@ -212,13 +225,13 @@ async fn work(
         }
         // What the last connection left behind is seen to its end, too.
         while let Ok(orphan) = orphans.try_recv() {
-            tasks.spawn_local(async move { drop(orphan.await) });
+            tasks.spawn_local(orphan);
         }
     }
 }
 
 /// Answers the requests of one connection.
-async fn connection(desk: Rc<Desk>, socket: std::net::TcpStream) {
+async fn connection((desk, mut stopping): (Rc<Desk>, watch::Receiver<bool>), socket: std::net::TcpStream) {
     // Without nodelay the first small chunk of a stream waits 40 ms for the peer's delayed acknowledgement.
     let socket = socket.set_nodelay(true).and_then(|()| TcpStream::from_std(socket));
     let socket = match socket {
@@ -228,13 +241,23 @@ async fn connection(desk: Rc<Desk>, socket: std::net::TcpStream) {
             return;
         }
     };
-    let (mut draining, arrival) = {
+    let (mut draining, arrival, patience) = {
         let worker = desk.worker();
-        (worker.draining.clone(), worker.gateway.config.arrival)
+        let config = &worker.gateway.config;
+        (worker.draining.clone(), config.arrival, config.reading)
     };
+    let due = Due::default();
+    let socket = Outlet::new(socket, patience, Rc::clone(&due));
     let service = service_fn(move |request| {
-        let worker = desk.worker();
-        async move { Ok::<_, Infallible>(routes::answer(worker, request).await) }
+        let (worker, due) = (desk.worker(), Rc::clone(&due));
+        async move {
+            let answer = routes::answer(worker, request).await;
+            due.set(match answer.body() {
+                Reply::Stream(answering) => answering.due(),
+                Reply::Whole(_) => None,
+            });
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(arrival).max_buf_size(HEAD_BYTES).max_headers(HEADERS);
@@ -243,7 +266,11 @@ async fn connection(desk: Rc<Desk>, socket: std::net::TcpStream) {
         ended = served.as_mut() => ended,
         _ = draining.wait_for(|draining| *draining) => {
             served.as_mut().graceful_shutdown();
-            served.await
+            tokio::select! {
+                ended = served.as_mut() => ended,
+                // What is under way goes with it, and is recorded as stopped.
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
         }
     };
     if let Err(error) = ended {

@@ -35,6 +35,8 @@ pub(super) struct Wishes {
     pub first_token: Option<Option<Duration>>,
     /// The models to go on to.
     pub chain: Vec<Next>,
+    /// Whether those are the gateway's own, and not the request's.
+    pub falls_back_by_itself: bool,
     /// Whether the cheapest of all models, as this request is decided, goes first.
     pub cheapest: bool,
     /// What is not done, though it was asked for.
@@ -99,7 +101,8 @@ impl Wishes {
         };
         let asked = options.special.into_iter().chain(options.chain.get().cloned().unwrap_or_default());
         let mut chain: Vec<Next> = asked.collect();
-        if chain.is_empty() && options.chain.get().is_none() {
+        let falls_back_by_itself = chain.is_empty() && options.chain.get().is_none();
+        if falls_back_by_itself {
             chain.extend(own());
         }
         Ok(Self {
@@ -114,6 +117,7 @@ impl Wishes {
                 None => config.first_token,
             },
             chain: if options.no_chain { Vec::new() } else { chain },
+            falls_back_by_itself,
             cheapest: options.cheapest,
             warnings: options.warnings,
             client: client.cloned(),

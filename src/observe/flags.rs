@@ -7,7 +7,7 @@ use std::ops::BitOr;
 pub struct Flags(u16);
 
 /// Every mark and its word.
-const WORDS: [(Flags, &str); 13] = [
+const WORDS: [(Flags, &str); 14] = [
     (Flags::REUSED, "reused"),
     (Flags::WARMUP, "warmup"),
     (Flags::SUSPENDED, "suspended"),
@@ -21,6 +21,7 @@ const WORDS: [(Flags, &str); 13] = [
     (Flags::LOADING, "loading"),
     (Flags::HEDGED, "hedged"),
     (Flags::SPARED, "cancelled"),
+    (Flags::IMPATIENT, "impatient"),
 ];
 
 impl Flags {
@@ -52,6 +53,8 @@ impl Flags {
     pub const HEDGED: Self = Self(1 << 11);
     /// It was cancelled because the other of the two began to answer: how long it would have taken is not known.
     pub const SPARED: Self = Self(1 << 12);
+    /// The caller's own limit fired before the endpoint had had the time that the decision gives it: nobody's failure.
+    pub const IMPATIENT: Self = Self(1 << 13);
 
     /// The marks of either.
     #[must_use]

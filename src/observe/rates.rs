@@ -220,10 +220,15 @@ impl Pace {
         self.timings.ttft.filter(|_| !cached && !self.flags.has(BLIND | Flags::SPARED))
     }
 
-    /// The class where it is counted: a failure that may as well be the network's is nobody's.
+    /// The class where it is counted: a failure that may as well be the network's is nobody's, and so is a wait that the
+    /// caller would not wait for.
     #[must_use]
     pub fn counted_class(&self) -> ErrorClass {
-        if self.flags.has(Flags::UNCONFIRMED) { ErrorClass::LocalNetwork } else { self.class }
+        match self.class {
+            ErrorClass::ProviderTimeout if self.flags.has(Flags::IMPATIENT) => ErrorClass::Aborted,
+            _ if self.flags.has(Flags::UNCONFIRMED) => ErrorClass::LocalNetwork,
+            class => class,
+        }
     }
 
     /// Tokens after the first read and the time that they took, where that is a sample of the speed.

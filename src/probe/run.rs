@@ -294,6 +294,7 @@ fn limits(endpoint: &Endpoint) -> Limits {
         first_token: Some(Duration::from_secs(if plan::thinks(endpoint) { 120 } else { 30 })),
         idle: Some(Duration::from_secs(30)),
         total: Some(Duration::from_secs(120)),
+        patience: None,
     }
 }
 

@@ -4,9 +4,15 @@
 use std::time::Duration;
 
 use super::Decision;
+use super::score::{f64_of, seconds};
 use crate::catalog::EndpointId;
 use crate::observe::{ErrorClass, Failover as Next};
 use crate::units::Tokens;
+
+/// An answer of no limit that comes in one piece is taken to be this long, in tokens.
+const LONG: Tokens = Tokens::new(8192);
+/// Tokens a second that nobody is slower than for long.
+const SLOW: f64 = 20.0;
 
 /// The limits of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub enum Step {
         endpoint: EndpointId,
         /// How long it may take to its first token; `None` is no limit.
         first_token: Option<Duration>,
+        /// How long it may take before that is held against it.
+        patience: Duration,
         /// Whether it was tried before in this request.
         again: bool,
         /// Whether it is to go on with what was said before the break; else it begins anew.
@@ -139,6 +147,20 @@ impl Failover {
         self
     }
 
+    /// The same for an answer that comes in one piece: nothing of it is there before all of it is. Each endpoint may take
+    /// what it may take to a first token, and then as long as the longest answer that is asked for takes at half of its
+    /// speed, or at 20 tokens a second; time for a first token at all of them together there is none.
+    #[must_use]
+    pub fn whole(mut self, decision: &Decision) -> Self {
+        let most = decision.request.max_output.unwrap_or(LONG);
+        for (link, ranked) in self.chain.iter_mut().zip(&decision.ranked) {
+            let speed = (ranked.expectation.tokens_per_s.value / 2.0).clamp(1.0, SLOW);
+            link.first_token += seconds(f64_of(most) / speed);
+        }
+        self.limits.first_token = None;
+        self
+    }
+
     /// What to do, `elapsed` after the request began.
     pub fn next(&mut self, elapsed: Duration) -> Step {
         if self.stopped || self.committed {
@@ -204,7 +226,7 @@ impl Failover {
             (Some(own), Some(left)) => Some(own.min(left)),
             (own, left) => own.or(left),
         };
-        Step::Try { index, endpoint: link.endpoint.clone(), first_token, again, resume }
+        Step::Try { index, endpoint: link.endpoint.clone(), first_token, patience: link.first_token, again, resume }
     }
 
     /// The current attempt is not made, because somebody else is trying the endpoint after its cool-down. False where no

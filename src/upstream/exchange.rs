@@ -31,6 +31,8 @@ pub struct Limits {
     pub idle: Option<Duration>,
     /// From the start to the end.
     pub total: Option<Duration>,
+    /// How long it may be waited for before a limit that fires is held against the endpoint; `None` is from the start on.
+    pub patience: Option<Duration>,
 }
 
 /// Which of our limits fired.
@@ -112,6 +114,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether a limit of the caller's own ended it, before the endpoint had had its time.
+    #[must_use]
+    pub const fn is_impatient(&self) -> bool {
+        self.flags.has(Flags::IMPATIENT)
+    }
+
+    /// Whose its failure is, in a word.
+    #[must_use]
+    pub const fn owner(&self) -> &'static str {
+        if self.is_impatient() { "your request" } else { self.class.owner() }
+    }
+
     /// What the rates of the attempt follow from.
     #[must_use]
     pub fn pace(&self, source: Source) -> Pace {

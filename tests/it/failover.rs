@@ -161,10 +161,11 @@ fn play(scenario: &Scenario, through: Spectacles) -> Result<Vec<(Duration, Event
             log.iter().rev().find_map(|(_, event)| if let Event::Tried { .. } = event { Some(*event) } else { None });
         let failed = matches!(log.last(), Some((_, Event::Failed { class, .. })) if class.failover() == (Next::Next { retry_same: true }));
         let step = match (machine.next((through.elapsed)(at)), last) {
-            (Step::Try { endpoint, first_token, resume, .. }, Some(Event::Tried { index, again: false, .. }))
-                if through.stubborn && failed =>
-            {
-                Step::Try { index, endpoint, first_token, again: true, resume }
+            (
+                Step::Try { endpoint, first_token, patience, resume, .. },
+                Some(Event::Tried { index, again: false, .. }),
+            ) if through.stubborn && failed => {
+                Step::Try { index, endpoint, first_token, patience, again: true, resume }
             }
             (Step::Wait(_), _) if through.impatient => Step::GiveUp(GiveUp::Exhausted),
             (step, _) => step,
@@ -362,6 +363,34 @@ fn failover_keeps_its_laws() {
     if let Err(why) = tried(PLAIN, 4000) {
         panic!("{why}");
     }
+}
+
+#[test]
+fn an_answer_in_one_piece_has_its_time_and_not_that_of_all_first_tokens() {
+    let limits = Limits {
+        max_attempts: 2,
+        retries: 0,
+        first_token: Some(Duration::from_secs(9)),
+        max_wait: Duration::from_secs(1),
+    };
+    let scenario = Scenario { contexts: vec![None, None], limits, fates: Vec::new(), seed: 1, can: None, held: false };
+    let decision = decision(&scenario);
+    let own = decision.ranked[0].first_token_limit;
+    let streamed = Failover::new(&decision, limits).next(Duration::ZERO);
+    assert!(
+        matches!(streamed, Step::Try { first_token: Some(limit), patience, .. } if limit == own && patience == own)
+    );
+    // What has no limit is taken for 8,192 tokens, and nobody is slower than 20 a second for long.
+    let mut whole = Failover::new(&decision, limits).whole(&decision);
+    let most = own + Duration::from_millis(409_600);
+    let first = whole.next(Duration::ZERO);
+    assert!(matches!(first, Step::Try { first_token: Some(limit), patience, .. } if limit == most && patience == most));
+    whole.failed(ErrorClass::ProviderTimeout, None, most);
+    let second = whole.next(Duration::from_secs(600));
+    assert!(
+        matches!(second, Step::Try { index: 1, first_token: None, patience, .. } if patience == most),
+        "{second:?}"
+    );
 }
 
 #[test]

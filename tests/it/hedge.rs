@@ -147,6 +147,7 @@ async fn chat(servers: &[Server], case: Case) -> Told {
         route_limits: Limits { max_attempts: 4, retries: 0, first_token: None, max_wait: Duration::ZERO },
         idle: None,
         total: None,
+        before: 0,
         hold: case.hold,
         group: [1; 16],
         // Nobody looks whether this machine is busy. It is, and then what was seen would not be learned from.

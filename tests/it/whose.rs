@@ -142,6 +142,7 @@ async fn chat_among(
         route_limits: limits,
         idle: Some(Duration::from_secs(30)),
         total: Some(Duration::from_secs(300)),
+        before: 0,
         hold: false,
         resume: false,
         group: [1; 16],

@@ -36,7 +36,7 @@ pub struct ModelsList {
     /// Made by one of these.
     #[arg(long, value_name = "V,V", value_delimiter = ',', help_heading = "Filter")]
     pub vendor: Vec<String>,
-    /// Served by one of these.
+    /// Served by one of these; prices, limits and abilities are theirs then.
     #[arg(long, value_name = "P,P", value_delimiter = ',', help_heading = "Filter")]
     pub provider: Vec<String>,
     /// Calls tools.
@@ -75,7 +75,8 @@ pub struct ModelsList {
     /// Also retired models and other kinds (embedding, image, ...).
     #[arg(long, help_heading = "Filter")]
     pub all: bool,
-    /// Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input.
+    /// Add the price of one such call: 8000/1000, or 8000/1000/7000 with cached input; `--sort cheapest` orders by the
+    /// least that anybody takes.
     #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape, help_heading = "Show")]
     pub tokens: Option<Shape>,
     /// Layout.

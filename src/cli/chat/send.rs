@@ -60,6 +60,7 @@ impl Session<'_> {
             route_limits: self.limits,
             idle: self.idle,
             total: self.total,
+            before: 0,
             hold: self.hold,
             resume: self.resume,
             group: group(),

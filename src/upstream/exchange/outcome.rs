@@ -1,6 +1,7 @@
 //! From how an attempt stopped to its class.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
@@ -63,7 +64,8 @@ impl Attempt {
             .with_if(Flags::BURST, Tally::is_burst(&streamed))
             .with_if(Flags::CENSORED, limit.is_some() && self.first_token.is_none())
             .with_if(Flags::LOADING, error.as_ref().is_some_and(classify::is_loading))
-            .with_if(Flags::ABORTED, class == ErrorClass::Aborted);
+            .with_if(Flags::ABORTED, class == ErrorClass::Aborted)
+            .with_if(Flags::IMPATIENT, limit.is_some_and(|fired| self.is_impatient(fired)));
         tracing::debug!(class = class.name(), events = self.tally.events(), reads = self.tally.reads(), "end");
         Outcome {
             class,
@@ -117,6 +119,16 @@ impl Attempt {
             Limit::FirstToken if unsent => (ErrorClass::Unreachable, Some(WireErrorKind::ConnectTimeout)),
             Limit::Connect => (ErrorClass::Unreachable, Some(WireErrorKind::ConnectTimeout)),
             Limit::FirstToken | Limit::Idle | Limit::Total => (ErrorClass::ProviderTimeout, None),
+        }
+    }
+
+    /// Whether a limit of the caller's fired that says nothing of the endpoint: before it had its time, or while it answered.
+    fn is_impatient(&self, (fired, waited): (Limit, Duration)) -> bool {
+        let Some(patience) = self.limits.patience else { return false };
+        match fired {
+            Limit::Connect | Limit::Idle => false,
+            Limit::Total if self.first_token.is_some() => true,
+            Limit::FirstToken | Limit::Total => waited < patience,
         }
     }
 

@@ -138,6 +138,13 @@ fn who_asks_of_a_provider_gets_its_prices() {
     };
     assert_eq!(list(""), "openai/gpt-oss-120b\t0.15\tgroq\n");
     assert_eq!((list("--max-price 0.01"), list("--max-price 0.15")), (String::new(), list("")));
+    // Who takes least is told beside it, never at a price of nothing.
+    let at_all =
+        at_noon("models list openai/gpt-oss-120b --tokens 1000/1000 --fields cheapest,cheapest_provider -o csv");
+    let (cost, provider) = at_all.stdout.lines().nth(1).and_then(|line| line.split_once(',')).unwrap();
+    assert!(cost.parse::<f64>().unwrap() > 0.0 && provider != "groq" && !provider.is_empty(), "{}", at_all.snapshot());
+    let groq = "models list gpt-oss-120b --provider groq --tokens 1000/1000 --fields cheapest,cheapest_provider";
+    assert_eq!(at_noon(groq).stdout, "0.00075\tgroq\n");
     // Without one the cheapest stands for it, which is another.
     let all = at_noon("models list openai/gpt-oss-120b --fields id,input,price_provider").stdout;
     assert!(!all.contains("groq"), "{all}");

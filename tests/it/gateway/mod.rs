@@ -4,6 +4,7 @@ mod asked;
 mod chat;
 mod command;
 mod dialects;
+mod ended;
 mod fallback;
 mod law;
 mod lookups;
@@ -55,6 +56,7 @@ struct World {
     log: Arc<Mutex<Vec<Value>>>,
     folder: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
+    hurry: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<bool>>,
 }
 
@@ -100,15 +102,16 @@ impl World {
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
+        let ((stop, stopped), (hurry, hurried)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let serving = serve(Gateway::new(owned, config), listener, 2).unwrap();
-                serving.run(async { drop(stopped.await) }, Duration::from_secs(20)).await
+                let hurried = async { hurried.await.unwrap_or(std::future::pending().await) };
+                serving.run(async { drop(stopped.await) }, hurried, Duration::from_secs(20)).await
             })
         });
-        Self { addr, servers: Vec::new(), log, folder, stop: Some(stop), thread: Some(thread) }
+        Self { addr, servers: Vec::new(), log, folder, stop: Some(stop), hurry: Some(hurry), thread: Some(thread) }
     }
 
     /// Asks for a chat.
@@ -146,6 +149,18 @@ impl World {
     fn end(mut self) -> (Vec<Observation>, Vec<Value>) {
         drop(self.stop.take());
         assert!(self.thread.take().unwrap().join().unwrap(), "it was drained");
+        self.seen()
+    }
+
+    /// The same, without waiting for what is under way.
+    fn hurry(mut self) -> (Vec<Observation>, Vec<Value>) {
+        drop(self.stop.take());
+        self.hurry.take().unwrap().send(()).unwrap();
+        assert!(!self.thread.take().unwrap().join().unwrap(), "something was left");
+        self.seen()
+    }
+
+    fn seen(&self) -> (Vec<Observation>, Vec<Value>) {
         let store = Sqlite::open_existing(&self.folder.path().join("obs.db")).unwrap().unwrap();
         let attempts = store.attempts(jiff::Timestamp::MIN, jiff::Timestamp::MAX).unwrap();
         (attempts, std::mem::take(&mut *self.log.lock().unwrap()))

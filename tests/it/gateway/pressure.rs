@@ -136,6 +136,27 @@ fn a_client_that_reads_slowly_slows_the_provider_down() {
 }
 
 #[test]
+fn a_client_that_reads_nothing_is_not_waited_for() {
+    for by_silence in [true, false] {
+        let talker = Talker::start();
+        let short = Duration::from_millis(300);
+        let world = World::at(vec![(talker.base_url.clone(), "tiny")], "openai-chat", |config| {
+            let half = if by_silence { &mut config.reading } else { config.total.get_or_insert_default() };
+            *half = short;
+        });
+        let reader = client(&world);
+        // Nobody reads and nobody leaves: the connection ends all the same, and with it the attempt.
+        let told: Vec<Told> = talker.told.iter().collect();
+        assert_eq!(told.last(), Some(&Told::Left), "{told:?}");
+        talker.thread.join().unwrap();
+        let (attempts, log) = world.end();
+        assert_eq!(attempts.iter().map(|seen| seen.counted_class()).collect::<Vec<_>>(), [ErrorClass::Aborted]);
+        assert_eq!((&log[0]["attempts"], &log[0]["provider"]), (&1.into(), &"alpha".into()), "{log:?}");
+        drop(reader);
+    }
+}
+
+#[test]
 fn a_client_that_reads_slowly_and_goes_away_ends_the_attempt_which_is_recorded() {
     let talker = Talker::start();
     let world = World::at(vec![(talker.base_url.clone(), "tiny")], "openai-chat", |_| {});

@@ -6,7 +6,7 @@ use std::time::Duration;
 use openmux::catalog::Protocol;
 use openmux::chat::{ChatEvent, ChatRequest, Message, Role};
 use openmux::dispatch::Reach;
-use openmux::observe::{ErrorClass, Phase, WireErrorKind};
+use openmux::observe::{ErrorClass, Phase, Source, WireErrorKind};
 use openmux::upstream::exchange::{Limit, Limits, Outcome, exchange};
 use openmux::upstream::transport::Transport;
 use openmux::upstream::{Call, adapter};
@@ -20,6 +20,7 @@ const LIMITS: Limits = Limits {
     first_token: Some(Duration::from_secs(20)),
     idle: Some(Duration::from_secs(7)),
     total: Some(Duration::from_secs(300)),
+    patience: None,
 };
 
 /// What a server does with a connection.
@@ -100,6 +101,30 @@ fn every_phase_has_its_class_and_ends_by_its_limit() {
         let outcome = played(scheme, deed, limits);
         let fired = outcome.limit.map(|(limit, waited)| (limit, waited.as_secs()));
         assert_eq!((outcome.class, outcome.phase, fired, outcome.wire), expected, "{scheme} {deed:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn what_the_caller_would_not_wait_for_is_nobodys_failure() {
+    let patient = |seconds: u64| Limits { patience: Some(Duration::from_secs(seconds)), ..LIMITS };
+    let brief = |seconds: u64| Limits { total: Some(Duration::from_secs(6)), idle: None, ..patient(seconds) };
+    let rows = [
+        (Deed::Say(HEAD), patient(20), false),
+        (Deed::Say(HEAD), patient(21), true),
+        (Deed::Say(HEAD), brief(6), false),
+        (Deed::Say(HEAD), brief(7), true),
+        // What has begun in time, and only is not done.
+        (Deed::Say(TOKENS), brief(6), true),
+        // It fell silent.
+        (Deed::Say(TOKENS), patient(20), false),
+    ];
+    for (deed, limits, impatient) in rows {
+        let outcome = played("http", deed, limits);
+        let counted = if impatient { ErrorClass::Aborted } else { ErrorClass::ProviderTimeout };
+        let owner = if impatient { "your request" } else { "provider" };
+        assert_eq!(outcome.class, ErrorClass::ProviderTimeout);
+        assert_eq!(outcome.pace(Source::Chat).counted_class(), counted, "{deed:?} {limits:?}");
+        assert_eq!(outcome.owner(), owner, "{deed:?} {limits:?}");
     }
 }
 
