@@ -164,7 +164,7 @@ mod tests {
             assert_eq!(asked(&config, &headers), expected.map_err(str::to_owned), "{host} {origin:?}");
         }
         let image =
-            |site, more: &[_]| asked(&config, &[&[("host", "localhost"), ("sec-fetch-site", site)], more].concat());
+            |site, more: &[_]| asked(&config, &[&[("host", "localhost"), ("sec-fetch-site", site)][..], more].concat());
         assert_eq!(image("cross-site", &[]), Err("wrong_origin".to_owned()));
         for site in ["none", "same-origin", "same-site"] {
             assert_eq!(image(site, &[]), Ok(()), "{site}");

@@ -65,7 +65,7 @@ fn values(text: &[u8]) -> usize {
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => quoted = !quoted,
-            b'\\' if quoted => drop(bytes.next()),
+            b'\\' if quoted => _ = bytes.next(),
             b',' | b'[' | b'{' if !quoted => count += 1,
             _ => {}
         }
