@@ -1,5 +1,7 @@
 //! What is not negotiable, and what is traded.
 
+use std::time::Duration;
+
 use super::super::args::{Ask, Choice};
 use super::super::config::{Profile, under};
 use super::super::contract::Exit;
