@@ -57,6 +57,34 @@ pub struct Media {
     pub source: MediaSource,
     /// Its file name, where it has one.
     pub name: Option<String>,
+    /// How closely an image is to be looked at, where somebody says so.
+    pub detail: Option<Detail>,
+}
+
+/// How closely an image is looked at, which some providers charge for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// A small copy of it.
+    Low,
+    /// All of it, in tiles.
+    High,
+    /// As it is.
+    Original,
+}
+
+impl Detail {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Low, Self::High, Self::Original];
+
+    /// OpenAI's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::High => "high",
+            Self::Original => "original",
+        }
+    }
 }
 
 /// A call of a tool, by the model.

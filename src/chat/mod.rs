@@ -2,12 +2,16 @@
 //!
 //! Every protocol is translated to and from these types in `upstream`; nothing here knows a wire format.
 
+mod cache;
 mod message;
 mod wishes;
 
 use crate::catalog::ModelId;
 pub use crate::catalog::{Origin, Usage};
-pub use message::{Media, MediaKind, MediaSource, Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult};
+pub use cache::{CacheMark, CachePlace};
+pub use message::{
+    Detail, Media, MediaKind, MediaSource, Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult,
+};
 pub use wishes::{AnswerSchema, Effort, Native, Tool, ToolChoice};
 
 /// What is asked of a model, whoever serves it.
@@ -41,6 +45,8 @@ pub struct ChatRequest {
     /// Whether the stable beginning of the conversation is to be kept in the provider's prompt cache, where the
     /// protocol wants that marked; elsewhere it is kept anyway.
     pub cache: bool,
+    /// Where exactly that is, where somebody says so; then `cache` says nothing.
+    pub marks: Vec<CacheMark>,
     /// Further parameters of the provider's own API, sent as they are (`--set KEY=JSON`).
     pub extra: serde_json::Map<String, serde_json::Value>,
     /// Parameters that a client set in its own dialect, for endpoints that speak it.
@@ -111,7 +117,8 @@ pub enum ChatEvent {
     /// What the provider wants back when this turn is sent again: the signature of its reasoning, or of a tool call.
     /// Opaque, not token-bearing.
     Signature {
-        /// The tool call of the answer that it belongs to; `None` is the reasoning before it.
+        /// The tool call of the answer that it belongs to, which it goes before where its provider says both at once; `None`
+        /// is the reasoning before it.
         index: Option<u32>,
         /// The provider's own characters.
         signature: String,
@@ -147,6 +154,7 @@ impl ChatRequest {
             schema: None,
             effort: None,
             cache: false,
+            marks: Vec::new(),
             extra: serde_json::Map::new(),
             native: Vec::new(),
             stream: true,

@@ -78,6 +78,8 @@ pub enum Effort {
     Xhigh,
     /// As much as it can.
     Max,
+    /// As the model likes, but it should.
+    On,
     /// At most so many tokens.
     Budget(u64),
 }
@@ -93,11 +95,11 @@ impl std::fmt::Display for Effort {
 }
 
 impl Effort {
-    /// Every level that has a word.
+    /// Every level that can be asked for by a word.
     pub const WORDS: [Self; 7] =
         [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
 
-    /// The word of a level, as in `--effort` and in the catalog; `None` for a budget.
+    /// The word of a level, as in `--effort` and in the catalog, or `on`; `None` for a budget.
     #[must_use]
     pub const fn word(self) -> Option<&'static str> {
         Some(match self {
@@ -108,6 +110,7 @@ impl Effort {
             Self::High => "high",
             Self::Xhigh => "xhigh",
             Self::Max => "max",
+            Self::On => "on",
             Self::Budget(_) => return None,
         })
     }
@@ -121,7 +124,7 @@ impl Effort {
             Self::Budget(tokens) => return tokens,
             Self::Minimal => 10,
             Self::Low => 20,
-            Self::Medium => 50,
+            Self::Medium | Self::On => 50,
             Self::High => 80,
             Self::Xhigh | Self::Max => 95,
         };

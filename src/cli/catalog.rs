@@ -94,10 +94,6 @@ fn as_json(settings: &Settings) -> Result<bool, CliError> {
     match settings.format {
         None | Some(Format::Text | Format::Table) => Ok(false),
         Some(Format::Json) => Ok(true),
-        Some(other) => {
-            let name = clap::ValueEnum::to_possible_value(&other);
-            let name = name.map_or_else(String::new, |value| value.get_name().to_owned());
-            Err(CliError::usage(format!("this command has no format \"{name}\"")).fact("formats", "text json"))
-        }
+        Some(other) => Err(CliError::no_format(other, &["text", "json"])),
     }
 }

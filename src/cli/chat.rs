@@ -33,10 +33,11 @@ use shape::Shaped;
 /// # Errors
 /// The system gives none.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::new(Exit::Config, "runtime", "cannot start").fact("reason", error.to_string()))
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        CliError::new(Exit::Config, "runtime", "cannot wait for the network")
+            .fact("reason", error.to_string())
+            .fix("allow more open files: ulimit -n 1024")
+    })
 }
 
 /// Waits for Ctrl-C or SIGTERM, and says which exit code it means. From the call on, not from the first wait, neither
@@ -69,9 +70,16 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
     let format = match settings.format {
         None | Some(Format::Text | Format::Table) => Format::Text,
         Some(format @ (Format::Json | Format::Jsonl)) => format,
-        Some(_) => return Err(CliError::no_format("chat", &["text", "json", "jsonl"])),
+        Some(other) => return Err(CliError::no_format(other, &["text", "json", "jsonl"])),
     };
-    let args = &ChatArgs { ask: prompt::ask(settings, &args.ask)?, ..args.clone() };
+    let defaults = &settings.config.defaults;
+    let args = &ChatArgs {
+        ask: prompt::ask(settings, &args.ask)?,
+        resume: args.resume || defaults.resume.unwrap_or_default() && !args.no_resume && !args.no_stream,
+        usage: args.usage || defaults.usage.unwrap_or_default() && !args.no_usage,
+        no_usage: args.no_usage || defaults.usage == Some(false) && !args.usage,
+        ..args.clone()
+    };
     let (catalog, _) = settings.catalog()?;
     let name = prompt::model_name(settings, args.ask.model.as_ref())?;
     let resolved = facts::model(&catalog, &name)?;

@@ -26,6 +26,9 @@ const SANDBOX_MODEL: &str = "anthropic/claude-sonnet-5";
 /// Longer than anybody waits.
 const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// Which of them says what to do.
+const FIX: usize = 6;
+
 const COLUMNS: [Column; 11] = [
     Column::new("provider", "id", "PROVIDER", Show::Plain, 0),
     Column::new("status", "", "STATUS", Show::Plain, 0),
@@ -294,6 +297,8 @@ fn listed(places: &[String]) -> String {
 fn show(offline: &Offline<'_>, format: Format, args: &ProvidersCheck, rows: Vec<Row>) -> Outcome {
     let (all, failing) = (rows.len(), rows.iter().find(|row| row.failed.is_some()));
     let failing = failing.and_then(|row| row.cells.first()).map(Cell::bare).unwrap_or_default();
+    let fix = rows.iter().filter(|row| row.failed.is_some()).find_map(|row| row.cells.get(FIX).map(Cell::bare));
+    let fix = fix.filter(|fix| !fix.is_empty()).unwrap_or_else(|| "try again later".to_owned());
     let failed: Vec<Exit> = rows.iter().filter_map(|row| row.failed).collect();
     let mut sheet = Sheet {
         schema: "providers.check/1",
@@ -315,7 +320,7 @@ fn show(offline: &Offline<'_>, format: Format, args: &ProvidersCheck, rows: Vec<
         (1, _) => format!("{failing} did not pass the check"),
         (failed, all) => format!("{failed} of {all} providers did not pass the check"),
     };
-    Err(CliError::new(exit, "check", message))
+    Err(CliError::new(exit, "check", message).fix(fix))
 }
 
 /// The table with what is wrong, and what to do, below each row.
@@ -331,7 +336,7 @@ fn explained(settings: &Settings, sheet: &Sheet, table: &str) -> String {
         if let Some(Cell::Text(message)) = row.get(5) {
             wrap(message, room).iter().for_each(|line| text += &format!("{INDENT}{line}\n"));
         }
-        if let Some(Cell::Text(fix)) = row.get(6) {
+        if let Some(Cell::Text(fix)) = row.get(FIX) {
             for (at, line) in wrap(fix, room.saturating_sub(5)).iter().enumerate() {
                 let label = if at == 0 { style.dim("fix:") } else { "    ".to_owned() };
                 text += &format!("{INDENT}{label} {line}\n");

@@ -95,7 +95,7 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
             Suppose::All,
         )
         .decision;
-    let view = View::read(&offline, &args.window.window, args.unit, tokens.input, format);
+    let view = View::read(&offline, &args.window, args.unit, tokens.input, format);
     let mut sheet = sheet(&reaches, &decision, args, &call, &view);
     let assumed = !view.is_empty() && mark_assumed(&mut sheet);
     let sort = column_names(&args.list.sort);

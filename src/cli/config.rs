@@ -36,7 +36,6 @@ mod trust;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::contract::Exit;
 use super::error::CliError;
 use crate::catalog::file::{self, Overlay, OverlayError, Reader, Source, suggestion};
 use crate::catalog::{Catalog, ProviderId};
@@ -303,7 +302,7 @@ fn dollars(table: &Reader<'_, '_>, key: &str) -> Result<Option<Usd>, OverlayErro
 
 /// The file is broken.
 pub(crate) fn broken(error: &OverlayError) -> CliError {
-    CliError::new(Exit::Config, "file", error.to_string())
+    CliError::in_file("file", error)
 }
 
 #[cfg(test)]

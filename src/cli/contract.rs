@@ -163,7 +163,7 @@ impl Setting {
 }
 
 /// Every setting, in the order in which it is shown.
-pub const SETTINGS: [Setting; 29] = [
+pub const SETTINGS: [Setting; 34] = [
     Setting::of_call("model", Some("OPENMUX_MODEL"), None),
     Setting::of_call("profile", Some("OPENMUX_PROFILE"), None),
     Setting::of_call("output", Some("OPENMUX_OUTPUT"), Some("table, in a pipe tsv")),
@@ -173,6 +173,11 @@ pub const SETTINGS: [Setting; 29] = [
     Setting::of_call("first_token_timeout", None, Some("60s, hidden reasoning 180s")),
     Setting::of_call("idle_timeout", None, Some("30s")),
     Setting::of_call("retries", None, Some("2")),
+    Setting::of_call("hedge", None, Some("false")),
+    Setting::of_call("resume", None, Some("false")),
+    Setting::of_call("usage", None, Some("on a terminal")),
+    Setting::of_call("unit", None, Some("tok/s")),
+    Setting::of_call("window", None, Some("72h")),
     Setting::of_choice("provider", Some("OPENMUX_PROVIDER"), None),
     Setting::of_choice("order", None, None),
     Setting::of_choice("only", None, None),

@@ -2,11 +2,16 @@
 
 use serde_json::{Map, Value};
 
+use super::args::Format;
 use super::contract::Exit;
 use super::render::text::{Style, visible_lines, width, wrap};
+use crate::catalog::file::OverlayError;
 pub(crate) use crate::gateway::codec::json::nearest;
 
-/// A failure that ends the command.
+/// What to do about a bug.
+pub(crate) const REPORT: &str = "report it with the command you ran, without keys";
+
+/// A failure that ends the command. There is none without something that mends it: [`Wrong::fix`] makes one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CliError {
     /// The exit code.
@@ -18,28 +23,82 @@ pub(crate) struct CliError {
     /// Facts: a key and a value each; a value may have several lines.
     pub facts: Vec<(String, String)>,
     /// One runnable command or one thing to do.
-    pub fix: Option<String>,
+    pub fix: String,
     /// Further members of the JSON form.
     pub extra: Map<String, Value>,
 }
 
+/// What went wrong; an error once it is said what mends it.
+#[derive(Debug, Clone)]
+#[must_use]
+pub(crate) struct Wrong(CliError);
+
+impl Wrong {
+    /// Adds a fact.
+    pub(crate) fn fact(self, key: &str, value: impl Into<String>) -> Self {
+        Self(self.0.fact(key, value))
+    }
+
+    /// Adds a member of the JSON form.
+    pub(crate) fn with(self, key: &str, value: impl Into<Value>) -> Self {
+        Self(self.0.with(key, value))
+    }
+
+    /// Adds which of the known names was probably meant, if one is near.
+    pub(crate) fn near(self, typed: &str, known: &[&str]) -> Self {
+        match nearest(typed, known) {
+            Some(near) => self.fact("did you mean", near),
+            None => self,
+        }
+    }
+
+    /// The same with all of them, one of which mends it; `key` is the word for them.
+    pub(crate) fn one_of(self, typed: &str, known: &[&str], key: &str) -> CliError {
+        let fix = match nearest(typed, known) {
+            Some(near) => format!("write {near} in place of {typed}"),
+            None => format!("write one of these {key} in place of {typed}"),
+        };
+        self.near(typed, known).fact(key, known.join(" ")).fix(fix)
+    }
+
+    /// Says what mends it: one runnable command or one thing to do.
+    pub(crate) fn fix(self, fix: impl Into<String>) -> CliError {
+        CliError { fix: fix.into(), ..self.0 }
+    }
+}
+
 impl CliError {
     /// A failure of this exit code; `detail` follows its name in the JSON code.
-    pub(crate) fn new(exit: Exit, detail: &str, message: impl Into<String>) -> Self {
+    #[expect(clippy::new_ret_no_self, reason = "it is an error once it has a fix")]
+    pub(crate) fn new(exit: Exit, detail: &str, message: impl Into<String>) -> Wrong {
         let code = if detail.is_empty() { exit.name().to_owned() } else { format!("{}.{detail}", exit.name()) };
-        Self { exit, code, message: message.into(), facts: Vec::new(), fix: None, extra: Map::new() }
+        let (message, facts, fix, extra) = (message.into(), Vec::new(), String::new(), Map::new());
+        Wrong(Self { exit, code, message, facts, fix, extra })
     }
 
     /// The command line cannot be understood.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Wrong {
         Self::new(Exit::Usage, "", message)
     }
 
     /// The command has no such format.
-    pub(crate) fn no_format(command: &str, formats: &[&str]) -> Self {
-        Self::usage(format!("{command} has no such format"))
+    pub(crate) fn no_format(format: Format, formats: &[&str]) -> Self {
+        let name = clap::ValueEnum::to_possible_value(&format);
+        let name = name.as_ref().map_or("", |value| value.get_name());
+        Self::usage(format!("this command has no format \"{name}\""))
             .fact("formats", formats.join(" "))
             .fix("leave out -o, or unset OPENMUX_OUTPUT; -o json is there everywhere")
+    }
+
+    /// A file of the user's has something wrong in it, of which the place is told.
+    pub(crate) fn in_file(detail: &str, error: &OverlayError) -> Self {
+        let fix = format!("correct line {} of {}", error.line, error.file);
+        Self::new(Exit::Config, detail, error.to_string()).fix(fix)
+    }
+
+    /// What cannot happen has happened.
+    pub(crate) fn bug(detail: &str, message: impl Into<String>) -> Self {
+        Self::new(Exit::Bug, detail, message).fix(REPORT)
     }
 
     /// What was measured cannot be read.
@@ -62,9 +121,9 @@ impl CliError {
         self
     }
 
-    /// Sets the fix.
+    /// The same with another fix.
     pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = Some(fix.into());
+        self.fix = fix.into();
         self
     }
 
@@ -83,7 +142,7 @@ impl CliError {
         {
             *first = format!("{}{rest}", style.red("error:"));
         }
-        let fix = self.fix.clone().map(|fix| ("fix:".to_owned(), fix));
+        let fix = Some(("fix:".to_owned(), self.fix.clone()));
         let keys = self.facts.iter().map(|(key, _)| width(key));
         let pad = keys.max().unwrap_or(4).max(4) + 2;
         for (key, value) in self.facts.iter().cloned().chain(fix) {
@@ -109,9 +168,7 @@ impl CliError {
             error.insert(key.replace(' ', "_"), value.as_str().into());
         }
         error.extend(self.extra.clone());
-        if let Some(fix) = &self.fix {
-            error.insert("fix".to_owned(), fix.as_str().into());
-        }
+        error.insert("fix".to_owned(), self.fix.as_str().into());
         let mut document = Map::new();
         document.insert("error".to_owned(), error.into());
         format!("{}\n", Value::Object(document))
@@ -137,7 +194,8 @@ mod tests {
             "{\"error\":{\"code\":\"auth.no_key\",\"exit\":4,\"message\":\"no key for openai\",\
              \"looked_in\":\"OPENAI_API_KEY (not set)\",\"fix\":\"export OPENAI_API_KEY=...\"}}\n"
         );
-        let long = CliError::usage("a sentence that is much longer than forty columns of text can hold");
+        let long = CliError::usage("a sentence that is much longer than forty columns of text can hold")
+            .fix("say it in fewer words");
         assert!(long.human(Style::default(), 40).lines().all(|line| width(line) <= 40));
     }
 }

@@ -28,9 +28,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     let format = match settings.format {
         None | Some(Format::Table | Format::Wide | Format::Text) => Format::Table,
         Some(Format::Json | Format::Jsonl) => Format::Json,
-        Some(_) => {
-            return Err(CliError::no_format("route explain", &["table", "wide", "json"]));
-        }
+        Some(other) => return Err(CliError::no_format(other, &["table", "wide", "json"])),
     };
     let args = &RouteExplain { ask: prompt::ask(settings, &args.ask)?, ..args.clone() };
     let offline = Offline::open(settings, args.at.at)?.deciding();

@@ -76,7 +76,9 @@ fn unresolved(catalog: &Catalog, error: &ResolveError, typed: &str) -> CliError 
             } else {
                 error.fact("providers", first_of(&providers.iter().map(ToString::to_string).collect::<Vec<_>>(), 12))
             };
-            if variants.is_empty() { error } else { error.fact("variants", variants.join(" ")) }
+            let error = if variants.is_empty() { error } else { error.fact("variants", variants.join(" ")) };
+            let model = typed.rsplit_once(':').map_or(typed, |(model, _)| model);
+            error.fix(format!("openmux models show {model} --all"))
         }
     }
 }

@@ -5,8 +5,6 @@ mod config;
 mod dialects;
 mod failures;
 
-use std::ffi::OsString;
-
 use clap::CommandFactory;
 use serde_json::Value;
 
@@ -352,12 +350,11 @@ fn every_schema() -> Result<String, CliError> {
 fn schema(name: &str) -> Result<Value, CliError> {
     schemas::schema(name).map_err(|lacking| {
         if let Some(lacking) = lacking {
-            return CliError::new(Exit::Bug, "contract", lacking);
+            return CliError::bug("contract", lacking);
         }
         let documents = schemas::documents();
         let names: Vec<&str> = documents.iter().map(|(name, _)| *name).collect();
-        let error = CliError::usage(format!("there is no document \"{name}\""));
-        let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
+        let error = CliError::usage(format!("there is no document \"{name}\"")).near(name, &names);
         error.fact("documents", names.join(" ")).fix("openmux help output")
     })
 }
@@ -371,28 +368,10 @@ fn unknown_topic(name: &str) -> CliError {
     let topics = topics();
     let names: Vec<&str> =
         topics.iter().map(|(topic, _)| *topic).chain(command.get_subcommands().map(clap::Command::get_name)).collect();
-    let error = CliError::usage(format!("there is no command or topic \"{name}\""));
-    let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
-    error.fact("topics", topics.iter().map(|(topic, _)| *topic).collect::<Vec<_>>().join(" "))
-}
-
-/// A usage error that deserves more than clap's words.
-pub(crate) fn better_usage(kind: clap::error::ErrorKind, typed: &[OsString]) -> Option<CliError> {
-    use clap::error::ErrorKind;
-    let words: Vec<&str> = typed.iter().skip(1).filter_map(|word| word.to_str()).collect();
-    if kind == ErrorKind::UnknownArgument
-        && words.iter().any(|word| *word == "-k" || word.starts_with("--api-key") || word.starts_with("--key"))
-    {
-        return Some(
-            CliError::usage("a key is never given on the command line, where every process can see it")
-                .fix("export ANTHROPIC_API_KEY=...   (openmux providers list -o wide names each variable)"),
-        );
-    }
-    let first = words.iter().find(|word| !word.starts_with('-'))?;
-    if kind == ErrorKind::InvalidSubcommand && first.contains(' ') {
-        return Some(CliError::usage("a prompt needs a command in front of it").fix("openmux chat -m MODEL \"...\""));
-    }
-    None
+    let error = CliError::usage(format!("there is no command or topic \"{name}\"")).near(name, &names);
+    let topics = topics.iter().map(|(topic, _)| *topic).collect::<Vec<_>>().join(" ");
+    let fix = nearest(name, &names).map_or("openmux help".to_owned(), |near| format!("openmux help {near}"));
+    error.fact("topics", topics).fix(fix)
 }
 
 #[cfg(test)]

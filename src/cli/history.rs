@@ -59,12 +59,12 @@ pub(crate) fn history(settings: &Settings, args: &ProvidersHistory) -> Outcome {
     let drawn = matches!(format, Format::Table | Format::Wide) && settings.out_is_terminal;
     let picture = if drawn { seen.picture(since, offline.now, settings) } else { String::new() };
     let asked = Stratum::plain(args.tokens.map_or(Tokens::new(1_000), |shape| shape.input));
-    let mut columns = COLUMNS.to_vec();
-    for column in columns.iter_mut().filter(|column| column.name == "decode_tps_p50" && args.unit == Unit::PerMinute) {
+    let (unit, mut columns) = (settings.unit(args.unit), COLUMNS.to_vec());
+    for column in columns.iter_mut().filter(|column| column.name == "decode_tps_p50" && unit == Unit::PerMinute) {
         column.header = "TOK/MIN";
     }
     let (hourly, whole_from) = (seen.spans.values().any(|span| span.hourly), seen.whole_from);
-    let rows = seen.spans.into_iter().map(|(key, span)| span.row(key, &asked, args.unit)).collect();
+    let rows = seen.spans.into_iter().map(|(key, span)| span.row(key, &asked, unit)).collect();
     let mut sheet =
         Sheet { schema: "providers.history/1", command: "providers history", columns, rows, marked: Vec::new() };
     let sort = column_names(&args.list.sort);

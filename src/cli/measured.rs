@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::args::{Format, Since, Unit};
+use super::args::{Format, Since, Unit, Window};
 use super::offline::Offline;
 use super::render::sheet::{Cell, Column, ELSEWHERE, Mark, Show};
 use super::render::text::{self, bars};
@@ -63,8 +63,15 @@ pub(crate) struct View {
 impl View {
     /// Reads what was measured since `window`; nothing where it cannot be read. `input` is the size of the call that is asked
     /// about. Bars are for people at a terminal.
-    pub(crate) fn read(offline: &Offline<'_>, window: &Since, unit: Unit, input: Tokens, format: Format) -> Self {
-        let since = begins(window, offline.now);
+    pub(crate) fn read(
+        offline: &Offline<'_>,
+        window: &Window,
+        unit: Option<Unit>,
+        input: Tokens,
+        format: Format,
+    ) -> Self {
+        let (window, unit) = (offline.settings.window(window), offline.settings.unit(unit));
+        let since = begins(&window, offline.now);
         let drawn = offline.settings.out_is_terminal && matches!(format, Format::Table | Format::Wide);
         Self {
             all: offline.store.measured(since).unwrap_or_default(),
@@ -73,7 +80,7 @@ impl View {
             since,
             now: offline.now,
             bars: drawn.then_some(offline.settings.unicode),
-            window: match window {
+            window: match &window {
                 Since::Ago(_) => text::age(span(since, offline.now)),
                 Since::Day(day) => format!("time since {day}"),
             },

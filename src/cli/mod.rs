@@ -38,6 +38,7 @@ mod settings;
 mod show;
 mod simulate;
 mod tokens;
+mod unparsed;
 mod usage;
 mod writer;
 
@@ -49,7 +50,6 @@ use clap::{CommandFactory, FromArgMatches};
 use args::{Catalog, Cli, Command, Models, Providers, Route};
 use contract::Exit;
 use error::CliError;
-use out::Reader;
 use settings::Settings;
 
 /// The clap command, for the generators of completions and man pages.
@@ -73,8 +73,9 @@ pub fn main(typed: Vec<OsString>) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         out::talk(&format!(
-            "error: this is a bug in openmux {} (at {place})\n  fix:  report it with the command you ran, without keys\n",
-            env!("CARGO_PKG_VERSION")
+            "error: this is a bug in openmux {} (at {place})\n  fix:  {}\n",
+            env!("CARGO_PKG_VERSION"),
+            error::REPORT
         ));
     }));
     let exit = std::panic::catch_unwind(|| run(typed)).unwrap_or(Exit::Bug);
@@ -82,13 +83,14 @@ pub fn main(typed: Vec<OsString>) -> ExitCode {
 }
 
 fn run(typed: Vec<OsString>) -> Exit {
-    if let Some(fits) = complete::asked(&typed) {
-        return finish_data(out::data(&fits));
-    }
     let (out_style, err_style, width) = settings::before_parsing(&typed);
-    let json = wants_json(&typed);
+    let json = unparsed::wants_json(&typed);
+    let ended = |outcome: Outcome| outcome.unwrap_or_else(|error| fail(&error, json, err_style, width));
+    if let Some(fits) = complete::asked(&typed) {
+        return ended(print(&fits));
+    }
     if typed.len() <= 1 {
-        return finish_data(out::data(&help::short(out_style)));
+        return ended(print(&help::short(out_style)));
     }
     let choice = |style: render::text::Style| {
         if style.on { clap::ColorChoice::Always } else { clap::ColorChoice::Never }
@@ -97,7 +99,7 @@ fn run(typed: Vec<OsString>) -> Exit {
     let parsed = command.try_get_matches_from(&typed).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return unparsed(&error, &typed, json, out_style, err_style, width),
+        Err(error) => return ended(unparsed::end(&error, &typed, out_style, err_style)),
     };
     let (settings, warnings) = match Settings::resolve(&cli.global) {
         Ok(resolved) => resolved,
@@ -184,14 +186,9 @@ fn print(text: &str) -> Outcome {
 
 /// stdout cannot be written, and not because its reader is gone: a full disk.
 fn unwritable(error: &std::io::Error) -> CliError {
-    CliError::new(Exit::Config, "stdout", "cannot write to stdout").fact("reason", settings::reason(error))
-}
-
-fn finish_data(written: std::io::Result<Reader>) -> Exit {
-    match written {
-        Ok(_) => Exit::Ok,
-        Err(error) => fail(&unwritable(&error), false, render::text::Style::default(), 80),
-    }
+    CliError::new(Exit::Config, "stdout", "cannot write to stdout")
+        .fact("reason", settings::reason(error))
+        .fix("make room where the output goes, or send it elsewhere")
 }
 
 fn fail(error: &CliError, json: bool, style: render::text::Style, width: usize) -> Exit {
@@ -229,49 +226,6 @@ fn footer(settings: &Settings, format: args::Format, text: &str) {
     if table && settings.err_is_terminal && settings.out_is_terminal && !settings.quiet {
         for line in render::text::wrap(&render::text::visible(text), settings.width.clamp(40, 100)) {
             out::talk(&format!("{}\n", settings.err.dim(&line)));
-        }
-    }
-}
-
-/// Whether the command line asks for JSON, as far as that can be told before it is parsed.
-fn wants_json(typed: &[OsString]) -> bool {
-    let words: Vec<&str> = typed.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--").collect();
-    let pair = |pair: &[&str]| matches!(pair, ["-o" | "--output", "json" | "jsonl"]);
-    let one = ["--json", "-ojson", "-ojsonl", "--output=json", "--output=jsonl", "-o=json", "-o=jsonl"];
-    words.iter().any(|word| one.contains(word)) || words.windows(2).any(pair)
-}
-
-/// Help, the version, or a usage error.
-fn unparsed(
-    error: &clap::Error,
-    typed: &[OsString],
-    json: bool,
-    out_style: render::text::Style,
-    err_style: render::text::Style,
-    width: usize,
-) -> Exit {
-    use clap::error::ErrorKind;
-    let text = |style: render::text::Style| {
-        let rendered = error.render();
-        render::text::trim_ends(&if style.on { rendered.ansi().to_string() } else { rendered.to_string() })
-    };
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => finish_data(out::data(&text(out_style))),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            out::talk(&text(err_style));
-            Exit::Usage
-        }
-        kind => {
-            if let Some(better) = help::better_usage(kind, typed) {
-                return fail(&better, json, err_style, width);
-            }
-            if json {
-                let message = text(render::text::Style::default());
-                let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                return fail(&CliError::usage(first), true, err_style, width);
-            }
-            out::talk(&text(err_style));
-            Exit::Usage
         }
     }
 }

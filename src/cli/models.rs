@@ -55,7 +55,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let offline = Offline::open(settings, args.at.at)?;
     let now = offline.now;
     let input = args.tokens.map_or(Tokens::new(1_000), |shape| shape.input);
-    let measured = View::read(&offline, &args.window.window, args.unit, input, format);
+    let measured = View::read(&offline, &args.window, args.unit, input, format);
     let callable = args.callable.then(|| callable(settings, &offline.catalog));
     let filter = Filter { args, callable, now, unmetered: unmetered(&offline.catalog, args), last: Default::default() };
     let (mut rows, mut shown) = (Vec::new(), Vec::new());

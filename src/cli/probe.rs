@@ -16,7 +16,7 @@ use super::contract::Exit;
 use super::error::CliError;
 use super::offline::Offline;
 use super::render::money::dollars;
-use super::render::text::listed;
+use super::render::text::{listed, wrap};
 use super::settings::{self, Settings};
 use super::{Outcome, check, note, out, sandbox, warn};
 use crate::dispatch::{Dispatcher, Wire};
@@ -51,8 +51,10 @@ pub(crate) fn probe(settings: &Settings, args: &ProvidersProbe) -> Outcome {
             .fix("leave out --offline, see the cost with --dry-run, or try it with --sandbox"));
     }
     if args.parallel.is_some() && args.kind != Kind::Burst {
-        return Err(CliError::usage("--parallel is for --kind burst; the other kinds make one call at a time"));
+        return Err(CliError::usage("--parallel is for --kind burst; the other kinds make one call at a time")
+            .fix("leave out --parallel, or add --kind burst"));
     }
+    let args = &ProvidersProbe { unit: Some(settings.unit(args.unit)), ..args.clone() };
     let offline = Offline::open(settings, None)?;
     match measured(offline, args)? {
         (offline, Measured::Nothing(found, rounds)) => {
@@ -150,7 +152,7 @@ async fn asked(offline: &Offline<'_>, args: &ProvidersProbe, wanted: &Wanted) ->
     };
     let bound = times(rounds, found.parallel, found.targets.iter().map(|target| target.bound).sum());
     if !settings.quiet || args.dry_run {
-        out::talk(&format!("{}\n", announced(&found, rounds, bound)));
+        out::talk(&announced(&found, rounds, bound, settings.width));
     }
     if args.dry_run {
         return Ok(Measured::Nothing(found, rounds));
@@ -255,7 +257,8 @@ fn times(rounds: u32, parallel: u32, one: Usd) -> Usd {
     (0..u64::from(rounds) * u64::from(parallel)).map(|_| one).sum()
 }
 
-fn announced(found: &Found, rounds: u32, bound: Usd) -> String {
+/// What is about to be asked, and what that can cost, in lines of so many columns.
+fn announced(found: &Found, rounds: u32, bound: Usd, columns: usize) -> String {
     let names: Vec<String> = found.targets.iter().map(|target| target.endpoint.id.provider.to_string()).collect();
     let plural = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     // Without a price there is nothing to expect, and the sum of the others would be taken for all of it.
@@ -271,7 +274,8 @@ fn announced(found: &Found, rounds: u32, bound: Usd) -> String {
         format!(", beside what {} without a price may cost", plural(found.unpriced, "endpoint"))
     };
     let expected = expected.unwrap_or_default();
-    format!("{rounds} x {endpoints}{at_once} ({names}): at most {}{expected}{beyond}", dollars(bound))
+    let told = format!("{rounds} x {endpoints}{at_once} ({names}): at most {}{expected}{beyond}", dollars(bound));
+    wrap(&told, columns.max(40)).iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// A seed that no other run has, so that no prompt was ever sent before.

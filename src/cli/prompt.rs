@@ -26,7 +26,7 @@ pub(crate) use schema::{Checker, Verdict};
 /// The error of a whole file.
 fn in_file(path: &Path, wrong: &str) -> CliError {
     let name = if path.as_os_str() == "-" { "stdin".into() } else { path.display().to_string() };
-    CliError::usage(format!("{name}: {wrong}"))
+    CliError::usage(format!("{name}: {wrong}")).fix(format!("correct that in {name}"))
 }
 
 /// The model that was asked for: the flag, `OPENMUX_MODEL`, the configuration.
@@ -105,7 +105,7 @@ pub(crate) fn wishes(
 ) -> Result<ChatRequest, CliError> {
     let (tools, tool_choice) = tools::read(ask)?;
     if ask.stop.iter().any(String::is_empty) {
-        return Err(CliError::usage("--stop is empty"));
+        return Err(CliError::usage("--stop is empty").fix("leave it out, or --stop TEXT"));
     }
     let mut extra = extra(ask)?;
     Ok(ChatRequest {
@@ -197,7 +197,8 @@ fn lift<T>(
     read: impl FnOnce(&Value) -> Result<T, &'static str>,
 ) -> Result<Option<T>, CliError> {
     let Some(value) = extra.shift_remove(key) else { return Ok(None) };
-    read(&value).map(Some).map_err(|what| CliError::usage(format!("--set {key} is not {what}")))
+    let fix = if key == "stop" { "--stop TEXT".to_owned() } else { format!("--set {key}=1, or leave it out") };
+    read(&value).map(Some).map_err(|what| CliError::usage(format!("--set {key} is not {what}")).fix(fix))
 }
 
 fn number(value: &Value) -> Result<serde_json::Number, &'static str> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::args::ProvidersList;
-use super::error::{CliError, nearest};
+use super::error::CliError;
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
@@ -91,11 +91,7 @@ fn kinds(typed: &[String]) -> Result<Vec<ProviderKind>, CliError> {
     for name in typed {
         let known = if name == "official" { Some(ProviderKind::Lab) } else { ProviderKind::parse(name) };
         let names = ProviderKind::ALL.map(ProviderKind::name);
-        let error = || {
-            let error = CliError::usage(format!("there is no kind \"{name}\""));
-            let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
-            error.fact("kinds", names.join(" "))
-        };
+        let error = || CliError::usage(format!("there is no kind \"{name}\"")).one_of(name, &names, "kinds");
         kinds.push(known.ok_or_else(error)?);
     }
     Ok(kinds)

@@ -39,6 +39,7 @@ impl Recorder {
         make(folder, true).map_err(|error| {
             CliError::new(Exit::Config, "record", format!("cannot make the folder {}", folder.display()))
                 .fact("reason", reason(&error))
+                .fix("--record with a folder that you may write to")
         })?;
         Ok(Self { folder: folder.to_owned(), simulated, count: 0 })
     }

@@ -23,9 +23,7 @@ pub(crate) fn replay(settings: &Settings, args: &RouteReplay) -> Outcome {
     let format = match settings.format {
         None | Some(Format::Table | Format::Wide | Format::Text) => Format::Table,
         Some(Format::Json | Format::Jsonl) => Format::Json,
-        Some(_) => {
-            return Err(CliError::no_format("route replay", &["table", "wide", "json"]));
-        }
+        Some(other) => return Err(CliError::no_format(other, &["table", "wide", "json"])),
     };
     let (store, warning) = settings.store_to_read();
     if let Some(text) = warning {
@@ -112,7 +110,9 @@ fn find(settings: &Settings, store: &dyn ObservationStore, typed: Option<&str>) 
             .fix("an id as `openmux chat -v` or `-o json` (decision_id) prints it, or its beginning"));
     }
     let mut found = store.decision(&prefix).map_err(|error| {
-        CliError::new(Exit::Config, "decision", "the decision cannot be read").fact("reason", error.to_string())
+        CliError::new(Exit::Config, "decision", "the decision cannot be read")
+            .fact("reason", error.to_string())
+            .fix("openmux route explain decides anew; `openmux config path` says where what was kept is")
     })?;
     if found.len() > 1 {
         let ids: Vec<String> = found.iter().map(|kept| decision_hex(&kept.id)).collect();

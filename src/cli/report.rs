@@ -70,6 +70,7 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
         Rejection::Quantization { .. } | Rejection::Region { .. } | Rejection::NotStated { .. } => {
             CliError::new(Exit::Refused, first.code(), format!("no provider of {model} is as you require"))
                 .fact(provider.as_str(), reason(first, provider))
+                .fix(format!("openmux route explain {model} --all"))
         }
         Rejection::ContextTooSmall { needed, limit } | Rejection::InputTooLong { needed, limit } => {
             CliError::new(Exit::Rejected, "too_large", format!("the prompt is too long for {model}"))
@@ -112,9 +113,10 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
         other => {
             CliError::new(Exit::NotFound, "no_provider", format!("no provider of {model} can be used by this version"))
                 .fact(provider.as_str(), reason(other, provider))
+                .fix(format!("openmux route explain {model} --all"))
         }
     };
-    error.fix_if_none(format!("openmux route explain {model} --all")).with("model", model.as_str())
+    error.with("model", model.as_str())
 }
 
 /// Whether it could not be called whatever the request were: what is wrong with the request is told of those that could.
@@ -434,12 +436,4 @@ fn tried(report: &ChatReport) -> String {
         .iter()
         .map(|attempt| format!("{} ({})", attempt.endpoint.provider, attempt.outcome.class.name()));
     format!("{}, in {}", each.collect::<Vec<_>>().join(", "), duration(report.elapsed))
-}
-
-impl CliError {
-    /// Sets the fix where there is none yet.
-    fn fix_if_none(mut self, fix: String) -> Self {
-        self.fix.get_or_insert(fix);
-        self
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args::SandboxArgs;
 use super::contract::Exit;
-use super::error::{CliError, nearest};
+use super::error::CliError;
 use super::settings::{self, Settings, read_text};
 use super::{Outcome, facts, out, print};
 use crate::catalog::resolve::Resolved;
@@ -31,13 +31,12 @@ pub(crate) fn scenario(name: &str) -> Result<Scenario, CliError> {
     let path = Path::new(name);
     if path.extension().is_some_and(|extension| extension == "toml") {
         let text = read_text(path)?;
-        return Scenario::parse(name, &text)
-            .map_err(|error| CliError::new(Exit::Config, "scenario", error.to_string()));
+        return Scenario::parse(name, &text).map_err(|error| {
+            CliError::new(Exit::Config, "scenario", error.to_string()).fix(format!("correct {name}"))
+        });
     }
     let names: Vec<&str> = Scenario::names().collect();
-    let error = CliError::usage(format!("there is no sandbox scenario \"{name}\""));
-    let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
-    Err(error.fact("scenarios", format!("{}, or a .toml file", names.join(" "))))
+    Err(CliError::usage(format!("there is no sandbox scenario \"{name}\"")).one_of(name, &names, "scenarios"))
 }
 
 /// What of this can be simulated: protocols that the client speaks, with credentials that it has.
@@ -151,7 +150,8 @@ pub(crate) async fn start(
             Exit::NotFound,
             "sandbox",
             format!("the sandbox can simulate no provider of {}", model.model),
-        ));
+        )
+        .fix(format!("another model; openmux models show {} --all says who serves it", model.model)));
     }
     listen(settings, stage.scenario, providers, stage.port).await
 }
@@ -168,7 +168,9 @@ pub(crate) async fn listen(
 ) -> Result<(Running, Sandboxed), CliError> {
     let scenario = scenario(scenario_name)?;
     let failed = |reason: String| {
-        CliError::new(Exit::Config, "sandbox", format!("cannot listen on 127.0.0.1:{port}")).fact("reason", reason)
+        CliError::new(Exit::Config, "sandbox", format!("cannot listen on 127.0.0.1:{port}"))
+            .fact("reason", reason)
+            .fix("--port with another number, or 0 for a free one")
     };
     let clock = Some(Arc::new(settings::now) as crate::sandbox::Clock);
     let running =

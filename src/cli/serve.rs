@@ -153,11 +153,16 @@ fn store(settings: &Settings, budgeted: bool) -> Result<Opened, CliError> {
     }
     match settings.store_behind() {
         Ok((store, note)) => Ok((store, note, None)),
-        Err(reason) if budgeted => {
-            Err(CliError::new(Exit::Config, "store", "budgets cannot be kept").fact("reason", reason))
-        }
+        Err(reason) if budgeted => Err(unkept(reason)),
         Err(reason) => Ok((Box::new(Memory::new()), Some(format!("nothing is recorded: {reason}")), Some(reason))),
     }
+}
+
+/// Money is counted in the store alone.
+fn unkept(reason: String) -> CliError {
+    CliError::new(Exit::Config, "store", "budgets cannot be kept")
+        .fact("reason", reason)
+        .fix("make the folder of obs.db writable, or set OPENMUX_DATA_DIR to one that is")
 }
 
 /// The Redis that other gateways share with this one; `None` where there is none, and in the sandbox.
@@ -188,7 +193,9 @@ fn share(
         Told::Alone(text) => say(true, text),
     };
     let setup = Setup { address, process: group(), now: settings::now, say: Box::new(say) };
-    let failed = |error: crate::store::StoreError| CliError::new(Exit::Config, "store", error.to_string());
+    let failed = |error: crate::store::StoreError| {
+        CliError::new(Exit::Config, "store", error.to_string()).fix("see --state, or leave it out")
+    };
     Ok(Box::new(Shared::start(store, setup).map_err(failed)?))
 }
 

@@ -19,7 +19,7 @@ pub(crate) use catalog::stored;
 use super::args::{self, Color, Format, Global};
 use super::clouds;
 use super::config::{self, Config};
-use super::contract::{ENVIRONMENT, Exit};
+use super::contract::ENVIRONMENT;
 use super::day;
 use super::error::{CliError, nearest};
 use super::render::json::Envelope;
@@ -254,10 +254,7 @@ impl Settings {
     pub(crate) fn list_format(&self) -> Result<Format, CliError> {
         match self.format.or(self.listed) {
             Some(format @ (Format::Text | Format::Github | Format::Junit)) => {
-                let name = clap::ValueEnum::to_possible_value(&format)
-                    .map_or_else(String::new, |value| value.get_name().to_owned());
-                Err(CliError::usage(format!("this command has no format \"{name}\""))
-                    .fact("formats", LIST_FORMATS.join(" ")))
+                Err(CliError::no_format(format, &LIST_FORMATS))
             }
             Some(format) => Ok(format),
             None if self.out_is_terminal => Ok(Format::Table),
@@ -306,6 +303,17 @@ impl Settings {
             return Ok(typed);
         }
         Ok(self.fallback(variable, read)?.or(configured))
+    }
+
+    /// The unit of throughput: the flag, the configuration, a second.
+    pub(crate) fn unit(&self, typed: Option<args::Unit>) -> args::Unit {
+        typed.or(self.config.defaults.unit).unwrap_or(args::Unit::PerSecond)
+    }
+
+    /// How far back measured figures reach: the flag, the configuration, three days.
+    pub(crate) fn window(&self, typed: &args::Window) -> args::Since {
+        let said = typed.window.as_ref().or(self.config.defaults.window.as_ref());
+        said.cloned().unwrap_or(args::Since::Ago(72 * 3600))
     }
 
     /// The total time limit: the flag, `OPENMUX_TIMEOUT`, the configuration, ten minutes.
@@ -399,7 +407,7 @@ pub(crate) fn note_age(settings: &Settings, catalog: &Catalog, now: Timestamp) {
 }
 
 fn broken_overlay(error: crate::catalog::file::OverlayError) -> CliError {
-    CliError::new(Exit::Config, "overlay", error.to_string())
+    CliError::in_file("overlay", &error)
 }
 
 /// Our own variable, then `XDG_*` on every system where it is set, then the system's place; all with `openmux` below

@@ -68,11 +68,13 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     let offline = Offline::open(settings, args.at.at)?;
     let resolved = facts::model(&offline.catalog, &args.model)?;
     let reaches = reaches(&offline.dispatcher(None, None), &resolved, args.all);
-    let missing =
-        || CliError::new(super::contract::Exit::NotFound, "model", format!("no model is called \"{}\"", args.model));
+    let missing = || {
+        CliError::new(super::contract::Exit::NotFound, "model", format!("no model is called \"{}\"", args.model))
+            .fix("openmux models list")
+    };
     let model = offline.catalog.model(&resolved.model).ok_or_else(missing)?;
     let input = args.tokens.map_or(crate::units::Tokens::new(1_000), |shape| shape.input);
-    let measured = View::read(&offline, &args.window.window, args.unit, input, format);
+    let measured = View::read(&offline, &args.window, args.unit, input, format);
     let mut sheet = sheet(&reaches, args, &measured, offline.now);
     let sort = column_names(&args.list.sort);
     // A document holds the rows of the list, and more of each.
@@ -149,8 +151,8 @@ fn reaches(dispatcher: &Dispatcher<'_>, resolved: &Resolved, all: bool) -> Vec<R
 /// Rows, a line each, as objects; `whole` adds what only a document has room for, the price sheet first of all.
 fn endpoints(lines: &str, reaches: &[Reach], whole: bool) -> Result<Vec<Value>, CliError> {
     let read = |line: &str| {
-        let mut object: Map<String, Value> = serde_json::from_str(line)
-            .map_err(|error| CliError::new(super::contract::Exit::Bug, "row", error.to_string()))?;
+        let mut object: Map<String, Value> =
+            serde_json::from_str(line).map_err(|error| CliError::bug("row", error.to_string()))?;
         let is = |key: &str, value: &str| object.get(key).is_some_and(|known| known == value);
         let reach = reaches.iter().find(|reach| {
             is("provider", reach.provider.id.as_str()) && is("upstream_model", &reach.endpoint.id.upstream_model)

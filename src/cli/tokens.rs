@@ -53,7 +53,7 @@ pub(crate) fn read(settings: &Settings, catalog: &Catalog, path: &Path) -> Resul
     let file = |name: &str| read_text(&folder(path).join(name)).map_err(|error| error.message);
     let known = Known { catalog, variable: &variable, file: &file };
     let clients = parse(&path.display().to_string(), &text, &known);
-    clients.map_err(|error| CliError::new(Exit::Config, "tokens", error.to_string()))
+    clients.map_err(|error| CliError::in_file("tokens", &error))
 }
 
 /// The files that it has tokens from, as far as it can be read.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::args::{Format, Since, UsageArgs};
 use super::contract::Exit;
-use super::error::{CliError, nearest};
+use super::error::CliError;
 use super::offline::{Offline, column_names};
 use super::render::money::dollars;
 use super::render::sheet::{Cell, Column, Sheet, Show};
@@ -180,11 +180,8 @@ fn unknown(total: &Line) -> String {
 fn keys(typed: &[String]) -> Result<Vec<By>, CliError> {
     let names = By::ALL.map(By::name);
     let key = |name: &String| {
-        By::parse(name).ok_or_else(|| {
-            let error = CliError::usage(format!("usage is not summed by \"{name}\""));
-            let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
-            error.fact("keys", names.join(" "))
-        })
+        let error = || CliError::usage(format!("usage is not summed by \"{name}\"")).one_of(name, &names, "keys");
+        By::parse(name).ok_or_else(error)
     };
     typed.iter().map(key).collect()
 }
@@ -193,7 +190,8 @@ fn sources(typed: &[String]) -> Result<Vec<Source>, CliError> {
     let all = [Source::Chat, Source::Probe, Source::Gateway];
     let source = |name: &String| {
         all.into_iter().find(|source| source.name() == name).ok_or_else(|| {
-            CliError::usage(format!("there is no source \"{name}\"")).fact("sources", all.map(Source::name).join(" "))
+            let names = all.map(Source::name);
+            CliError::usage(format!("there is no source \"{name}\"")).one_of(name, &names, "sources")
         })
     };
     typed.iter().map(source).collect()

@@ -180,6 +180,7 @@ impl Dispatcher<'_> {
                 }
             }
         }
+        outcome.usage.iter_mut().for_each(|usage| date_writes(reach, request, usage));
         let cost = outcome.usage.as_ref().and_then(|usage| bill(reach, usage, at));
         let cost_state = if unsigned.is_some() { CostState::None } else { cost_state(&outcome, cost.as_ref()) };
         let forecast = once.marks.forecast;
@@ -344,6 +345,16 @@ fn redact(outcome: &mut Outcome, secret: &Secret) {
         error.message = secret.redact(&error.message);
         clean(&mut error.code);
         clean(&mut error.request_id);
+    }
+}
+
+/// Where a provider does not say for how long it keeps what it wrote to its cache, it is an hour if all that it was told to
+/// keep is.
+fn date_writes(reach: &Reach, request: &ChatRequest, usage: &mut Usage) {
+    let hours = !request.marks.is_empty() && request.marks.iter().all(|mark| mark.hour);
+    let told = || !reach.untold(request).iter().any(|name| name.starts_with("cache_control"));
+    if hours && usage.cache_write_1h.is_none() && told() {
+        usage.cache_write_1h = usage.cache_write;
     }
 }
 

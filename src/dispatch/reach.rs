@@ -12,7 +12,7 @@ use crate::chat::ChatRequest;
 use crate::routing::Constraints;
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Lazy, Vars, address, find_key, is_overridden};
-use crate::upstream::{BUILT, Call, adapter, lacks};
+use crate::upstream::{BUILT, Call, adapter, lacks, untold};
 
 /// The simulated providers of a sandboxed command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -78,6 +78,14 @@ impl Reach {
         let Some(protocol) = self.protocol else { return Vec::new() };
         let (endpoint, provider, base_url) = (&self.endpoint, &self.provider, self.base_url.as_str());
         lacks(protocol, &Call { endpoint, provider, base_url, request })
+    }
+
+    /// What of a request it is not told, though it answers all the same.
+    #[must_use]
+    pub fn untold(&self, request: &ChatRequest) -> Vec<&'static str> {
+        let (endpoint, provider, base_url) = (&self.endpoint, &self.provider, self.base_url.as_str());
+        let call = Call { endpoint, provider, base_url, request };
+        self.protocol.map_or_else(Vec::new, |protocol| untold(protocol, &call))
     }
 
     /// Whether it is known to go on with the answer that a request ends in ([`ChatRequest::continues`]).

@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn media(kind: MediaKind, source: MediaSource) -> Part {
-        Part::Media(Media { kind, mime: String::new(), source, name: None })
+        Part::Media(Media { kind, mime: String::new(), source, name: None, detail: None })
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl Client {
         self.allowance.day_usd.is_some() || self.allowance.month_usd.is_some()
     }
 
+    /// Whether there is a model or a provider that it may not ask.
+    pub(super) const fn is_narrowed(&self) -> bool {
+        !self.allowance.models.is_empty() || !self.allowance.providers.is_empty()
+    }
+
     /// Its budgets.
     pub(super) fn purses(&self) -> Vec<Purse> {
         let Allowance { day_usd, month_usd, .. } = self.allowance;

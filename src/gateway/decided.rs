@@ -39,6 +39,8 @@ pub(super) struct Decided {
     pub id: [u8; 16],
     /// What came before this model.
     pub fallen: Fallen,
+    /// The decision for the model that was asked last before this one.
+    pub after: Option<[u8; 16]>,
     /// What holds for every model.
     pub wishes: Rc<Wishes>,
     seed: u64,
@@ -169,7 +171,7 @@ impl Decided {
         });
         let Asking { mut links, .. } = asking;
         let first = links.remove(0);
-        let decided = Self::decide(gateway, &first, request, (wishes, seed), (links, Fallen::default()));
+        let decided = Self::decide(gateway, &first, request, (wishes, seed), (links, Fallen::default(), None));
         if decided.decision.chosen().is_some() {
             return Ok(decided);
         }
@@ -182,13 +184,14 @@ impl Decided {
         link: &Link,
         request: ChatRequest,
         (wishes, seed): (Rc<Wishes>, u64),
-        (rest, fallen): (Vec<Link>, Fallen),
+        (rest, fallen, after): (Vec<Link>, Fallen, Option<[u8; 16]>),
     ) -> Self {
         let request = ChatRequest { model: link.resolved.model.clone(), ..request };
         let (routed, (reaches, talk)) = route(gateway, link, &request, (&wishes, seed));
         let Routed { decision, input, .. } = routed;
         let input = RefCell::new(Some(input));
-        Self { request, reaches, decision, input, talk, id: group(), fallen, wishes, seed, rest: RefCell::new(rest) }
+        let rest = RefCell::new(rest);
+        Self { request, reaches, decision, input, talk, id: group(), fallen, after, wishes, seed, rest }
     }
 
     /// The next model that somebody can be asked for, where the failure of this one leads to one.
@@ -200,7 +203,9 @@ impl Decided {
             let at = rest.iter().position(|link| agreed(&link.on, class))?;
             let link = rest.remove(at);
             fallen.step((from, link.resolved.model.clone()), class, report);
-            let taken = (std::mem::take(&mut rest), std::mem::take(&mut fallen));
+            // One that nobody was asked for was not kept.
+            let after = if self.decision.chosen().is_some() { Some(self.id) } else { self.after };
+            let taken = (std::mem::take(&mut rest), std::mem::take(&mut fallen), after);
             let next = Self::decide(gateway, &link, self.request.clone(), (Rc::clone(&self.wishes), self.seed), taken);
             if next.decision.chosen().is_some() {
                 return Some(next);

@@ -68,18 +68,19 @@ fn read(text: &str) -> Option<[u64; 3]> {
     }
 }
 
-/// Of the body of a chat.
+/// Of the body of a chat, in the dialect that the query names, else in the one that it looks like.
 ///
 /// # Errors
 /// The body is no chat, or there is no such model.
 pub(super) fn body(
     gateway: &Gateway,
     client: Option<&Arc<Client>>,
-    headers: &HeaderMap,
+    (headers, pairs): (&HeaderMap, &[(String, String)]),
     mut body: Map<String, Value>,
 ) -> Result<Value, Problem> {
+    let dialect = dialect(headers, pairs, &body)?;
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
-    let asked = Dialect::OpenaiChat.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
+    let asked = dialect.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
     let seed = gateway.owned.store.peek_seed().unwrap_or(0);
     let asking = Asking::new(gateway, client, (&asked.model, options), seed)?;
     let (total, first_token) = (asking.wishes.total, asking.wishes.first_token);
@@ -90,6 +91,33 @@ pub(super) fn body(
         document.insert("limits".to_owned(), limits);
     }
     Ok(document)
+}
+
+/// The dialect of a body: `dialect=` of the query says it. Else Anthropic's clients name their version in a header, and only
+/// Responses has an `input` in place of messages.
+fn dialect(headers: &HeaderMap, pairs: &[(String, String)], body: &Map<String, Value>) -> Result<Dialect, Problem> {
+    const WORDS: [(&str, Dialect); 3] = [
+        ("chat", Dialect::OpenaiChat),
+        ("responses", Dialect::OpenaiResponses),
+        ("messages", Dialect::AnthropicMessages),
+    ];
+    if let Some((other, _)) = pairs.iter().find(|(name, _)| name != "dialect") {
+        return Err(Problem::invalid(&format!("{other}: beside a body only dialect can be asked with")));
+    }
+    if let Some((_, word)) = pairs.last() {
+        let known = WORDS.into_iter().find(|(known, _)| known == word).map(|(_, dialect)| dialect);
+        return known.ok_or_else(|| {
+            let shown: String = word.chars().take(80).collect();
+            Problem::invalid(&format!("dialect: {shown:?} is none of chat, responses, messages"))
+        });
+    }
+    Ok(if headers.contains_key("anthropic-version") {
+        Dialect::AnthropicMessages
+    } else if body.contains_key("input") && !body.contains_key("messages") {
+        Dialect::OpenaiResponses
+    } else {
+        Dialect::OpenaiChat
+    })
 }
 
 /// What routing needs to know of the chat, or of a call of a stated shape.

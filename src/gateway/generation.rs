@@ -11,10 +11,13 @@ use super::codec::{Dialect, literal};
 use super::problem::{Problem, millis};
 use crate::observe::Observation;
 use crate::routing::{Kept, decision_hex};
+use crate::store::ObservationStore;
 use crate::units::{Tokens, Usd};
 
 /// No request takes longer than this.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// More models than any request names.
+const LONGEST_CHAIN: usize = 64;
 
 /// What is kept of an answer; `id` is its own (`chatcmpl-...`) or its decision's. A client with a name has only its own.
 ///
@@ -32,8 +35,15 @@ pub(super) fn one(gateway: &Gateway, client: Option<&Client>, id: &str) -> Resul
     let is_own = |kept: &Kept| client.is_none_or(|client| kept.client.as_ref() == Some(&client.name));
     let Some(kept) = found.into_iter().find(is_own) else { return Err(none()) };
     let at = kept.input.now;
-    let own = store.of_request(kept.id, at, at + LONGEST).map_err(|error| unreadable(error.to_string()))?;
-    let last = own.last();
+    let before = before(store.as_ref(), &kept);
+    // Of all models of a chain, in the order in which they were asked.
+    let mut own: Vec<(&str, Observation)> = Vec::new();
+    for one in before.iter().chain([&kept]) {
+        let (model, from) = (one.input.request.model.as_str(), one.input.now);
+        let seen = store.of_request(one.id, from, from + LONGEST).map_err(|error| unreadable(error.to_string()))?;
+        own.extend(seen.into_iter().map(|seen| (model, seen)));
+    }
+    let last = own.last().map(|(_, seen)| seen).filter(|seen| seen.group == kept.id);
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
@@ -57,7 +67,9 @@ pub(super) fn one(gateway: &Gateway, client: Option<&Client>, id: &str) -> Resul
     put("expected_cost", usd(last.and_then(|seen| seen.asked.expected)));
     put("latency", time(last.and_then(|seen| seen.timings.ttft)));
     put("generation_time", time(last.and_then(|seen| seen.timings.e2e)));
-    put("provider_responses", own.iter().map(attempt).collect::<Vec<_>>().into());
+    let models = before.iter().chain([&kept]).map(|one| one.input.request.model.as_str());
+    put("models", models.collect::<Vec<_>>().into());
+    put("provider_responses", own.iter().map(|(model, seen)| attempt(model, seen)).collect::<Vec<_>>().into());
     let order = kept.order.iter().map(
         |placed| serde_json::json!({ "provider": placed.endpoint.provider.as_str(), "total_usd": usd(placed.total) }),
     );
@@ -65,8 +77,24 @@ pub(super) fn one(gateway: &Gateway, client: Option<&Client>, id: &str) -> Resul
     Ok(Value::from(Map::from_iter([("data".to_owned(), object.into())])))
 }
 
-fn attempt(seen: &Observation) -> Value {
+/// The decisions for the models of a chain that were asked before, the first one first; none where they are gone.
+fn before(store: &dyn ObservationStore, kept: &Kept) -> Vec<Kept> {
+    let mut before: Vec<Kept> = Vec::new();
+    let mut after = kept.after;
+    while let Some(id) = after.filter(|_| before.len() < LONGEST_CHAIN) {
+        let Some(one) = store.decision(&decision_hex(&id)).ok().and_then(|found| found.into_iter().next()) else {
+            break;
+        };
+        after = one.after;
+        before.push(one);
+    }
+    before.reverse();
+    before
+}
+
+fn attempt(model: &str, seen: &Observation) -> Value {
     let mut object = Map::new();
+    object.insert("model".to_owned(), model.into());
     object.insert("provider_name".to_owned(), seen.endpoint.provider.as_str().into());
     object.insert("upstream_model".to_owned(), seen.endpoint.upstream_model.as_str().into());
     object.insert("status".to_owned(), seen.http_status.map_or(Value::Null, Value::from));

@@ -1,5 +1,5 @@
 //! `GET /metrics`: counts and times since the start, in Prometheus's text form, by the names of OpenTelemetry's conventions
-//! for generative models (a dot is an underscore, and the unit comes last).
+//! for generative models, version 0.1.0 (a dot is an underscore, the unit comes last, and a count ends in `_total`).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::served::{Asked, Line};
+use crate::catalog::Usage;
 use crate::dispatch::AttemptReport;
 use crate::store::ObservationStore;
 use crate::units::{Tokens, Usd};
 
 /// The bounds that the conventions advise.
 const SECONDS: [f64; 14] = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
-const FIRST: [f64; 16] = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 const EACH: [f64; 13] = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
 const TOKENS: [f64; 14] = [
     1.0,
@@ -43,22 +43,38 @@ struct Kind {
 }
 
 const DURATION: Kind = Kind {
-    name: "gen_ai_client_operation_duration_seconds",
+    name: "gen_ai_client_inference_duration_seconds",
     help: "How long one attempt at a provider took.",
     bounds: &SECONDS,
 };
 const FIRST_CHUNK: Kind = Kind {
-    name: "gen_ai_client_operation_time_to_first_chunk_seconds",
+    name: "gen_ai_client_inference_time_to_first_chunk_seconds",
     help: "From the connection being up to the first token of a stream.",
-    bounds: &FIRST,
+    bounds: &SECONDS,
 };
 const PER_CHUNK: Kind = Kind {
-    name: "gen_ai_client_operation_time_per_output_chunk_seconds",
+    name: "gen_ai_client_inference_time_per_output_chunk_seconds",
     help: "From one chunk of a stream to the next, on average over the stream.",
     bounds: &EACH,
 };
-const USAGE: Kind =
-    Kind { name: "gen_ai_client_token_usage", help: "Tokens that were used, as reported.", bounds: &TOKENS };
+const INPUT: Kind = Kind {
+    name: "gen_ai_client_inference_operation_input_tokens",
+    help: "Tokens that one attempt read, as reported.",
+    bounds: &TOKENS,
+};
+const OUTPUT: Kind = Kind {
+    name: "gen_ai_client_inference_operation_output_tokens",
+    help: "Tokens that one attempt wrote, as reported.",
+    bounds: &TOKENS,
+};
+/// What tokens were, by the end of the count's name.
+const USED: [(&str, &str); 5] = [
+    ("input_tokens", "Tokens read, as reported; also those from a cache."),
+    ("output_tokens", "Tokens written, as reported; also those of reasoning."),
+    ("cache_read_input_tokens", "Of the tokens read, those from the provider's cache."),
+    ("cache_write_input_tokens", "Of the tokens read, those written to the provider's cache."),
+    ("reasoning_output_tokens", "Of the tokens written, those of reasoning."),
+];
 const SERVED: Kind = Kind {
     name: "http_server_request_duration_seconds",
     help: "From a request's head to the last byte of its answer.",
@@ -80,6 +96,8 @@ type Labels = String;
 struct Inner {
     histograms: BTreeMap<&'static str, BTreeMap<Labels, Histogram>>,
     attempts: BTreeMap<Labels, u64>,
+    /// Tokens, by what they were.
+    used: BTreeMap<&'static str, BTreeMap<Labels, u64>>,
     cost: BTreeMap<Labels, Usd>,
     /// Chats and other requests of clients with names, and what they cost.
     clients: BTreeMap<Labels, u64>,
@@ -111,7 +129,7 @@ impl Inner {
         let provider = attempt.endpoint.provider.as_str();
         let of = format!(
             "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"{}\",gen_ai_request_model=\"{}\"",
-            escaped(provider),
+            escaped(known_as(provider)),
             escaped(attempt.model.as_str())
         );
         let failed = !outcome.class.is_success();
@@ -128,12 +146,17 @@ impl Inner {
         if let (Some(decode), true) = (seconds(outcome.timings.decode), outcome.events > 1) {
             self.sample(&PER_CHUNK, &of, decode / f64::from(outcome.events - 1));
         }
-        let usage = outcome.usage.as_ref();
-        let counts = [("input", usage.and_then(|usage| usage.input)), ("output", usage.and_then(|usage| usage.output))];
-        for (kind, tokens) in counts {
-            if let Some(tokens) = tokens {
-                self.sample(&USAGE, &format!("{of},gen_ai_token_type=\"{kind}\""), float(tokens));
+        if let Some(usage) = &outcome.usage {
+            let Usage { input, output, cache_read, cache_write, reasoning, .. } = usage;
+            for ((name, _), tokens) in USED.into_iter().zip([input, output, cache_read, cache_write, reasoning]) {
+                if let Some(tokens) = tokens {
+                    // Nobody says of all tokens whether they are text.
+                    let labels = format!("{of},gen_ai_token_modality=\"unknown\"");
+                    *self.used.entry(name).or_default().entry(labels).or_default() += tokens.count();
+                }
             }
+            input.iter().for_each(|tokens| self.sample(&INPUT, &of, float(*tokens)));
+            output.iter().for_each(|tokens| self.sample(&OUTPUT, &of, float(*tokens)));
         }
         match attempt.charged() {
             Some(cost) => *self.cost.entry(of).or_default() += cost,
@@ -141,6 +164,21 @@ impl Inner {
             None => {}
         }
     }
+}
+
+/// The conventions' name of a provider, where they have one.
+fn known_as(provider: &str) -> &str {
+    const NAMES: [(&str, &str); 8] = [
+        ("amazon-bedrock", "aws.bedrock"),
+        ("azure", "azure.ai.openai"),
+        ("google", "gcp.gemini"),
+        ("google-vertex", "gcp.vertex_ai"),
+        ("mistral", "mistral_ai"),
+        ("moonshotai", "moonshot_ai"),
+        ("watsonx", "ibm.watsonx.ai"),
+        ("xai", "x_ai"),
+    ];
+    NAMES.into_iter().find(|(ours, _)| *ours == provider).map_or(provider, |(_, theirs)| theirs)
 }
 
 /// Counts of tokens lie far below what a float holds exactly.
@@ -197,7 +235,7 @@ impl Metrics {
     pub(super) fn text(&self, under_way: usize, store: &dyn ObservationStore) -> String {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
-        for kind in [SERVED, DURATION, FIRST_CHUNK, PER_CHUNK, USAGE] {
+        for kind in [SERVED, DURATION, FIRST_CHUNK, PER_CHUNK, INPUT, OUTPUT] {
             let Kind { name, help, bounds } = kind;
             let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} histogram\n");
             for (labels, histogram) in inner.histograms.get(name).into_iter().flatten() {
@@ -216,6 +254,11 @@ impl Metrics {
                 let _ = writeln!(out, "{name}{labels} {value}");
             }
         };
+        for (name, help) in USED {
+            let used = inner.used.get(name).into_iter().flatten();
+            let rows = used.map(|(labels, count)| (labels.clone(), count.to_string())).collect();
+            counter(&format!("gen_ai_client_inference_usage_{name}_total"), help, rows);
+        }
         let attempts = inner.attempts.iter().map(|(labels, count)| (labels.clone(), count.to_string())).collect();
         counter("openmux_attempts_total", "Attempts at providers, by how they ended.", attempts);
         let cost = inner.cost.iter().map(|(labels, cost)| (labels.clone(), cost.exact())).collect();
@@ -247,5 +290,35 @@ impl Metrics {
             );
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, ProviderId};
+
+    #[test]
+    fn providers_have_the_names_of_the_conventions() {
+        let catalog = Catalog::builtin();
+        for (ours, theirs) in [
+            ("amazon-bedrock", "aws.bedrock"),
+            ("azure", "azure.ai.openai"),
+            ("google", "gcp.gemini"),
+            ("google-vertex", "gcp.vertex_ai"),
+            ("mistral", "mistral_ai"),
+            ("moonshotai", "moonshot_ai"),
+            ("watsonx", "ibm.watsonx.ai"),
+            ("xai", "x_ai"),
+            ("anthropic", "anthropic"),
+            ("cohere", "cohere"),
+            ("deepseek", "deepseek"),
+            ("groq", "groq"),
+            ("openai", "openai"),
+            ("perplexity", "perplexity"),
+        ] {
+            assert!(catalog.provider(&ProviderId::new(ours)).is_some(), "{ours}");
+            assert_eq!(known_as(ours), theirs);
+        }
     }
 }

@@ -7,11 +7,14 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::Gateway;
+use super::client::Client;
 use super::codec::prices::{pricing, pricings};
 use super::problem::{Problem, millis};
 use crate::catalog::price::Item;
 use crate::catalog::resolve::resolve;
-use crate::catalog::{Capability, Catalog, Endpoint, Modality, ModelKind, ModelLine, Protocol, ProviderId, Status};
+use crate::catalog::{
+    Capability, Catalog, Endpoint, Modality, ModelId, ModelKind, ModelLine, Protocol, ProviderId, Status,
+};
 use crate::observe::{Measured, Percentile, Stratum};
 use crate::units::Tokens;
 
@@ -19,21 +22,26 @@ use crate::units::Tokens;
 const HALF_HOUR: Duration = Duration::from_secs(30 * 60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Every chat model that some provider with a key serves, as one document.
-pub(super) fn list(gateway: &Gateway) -> Value {
+/// Every chat model that some provider with a key serves, of those that the gateway and the client's token allow, as one
+/// document.
+pub(super) fn list(gateway: &Gateway, client: Option<&Client>) -> Value {
     let catalog = &gateway.owned.catalog;
     let dispatcher = gateway.owned.dispatcher();
     let now = (dispatcher.now)();
     // Whether it can be called is the provider's (its key, its address), in the endpoint's dialects and region.
     let mut callable: BTreeMap<(ProviderId, Vec<Protocol>, Option<String>), bool> = BTreeMap::new();
     let mut rows = Vec::new();
-    for line in catalog.models().filter(|line| line.is(ModelKind::Chat)) {
+    let may_ask = |line: &ModelLine<'_>| client.is_none_or(|client| client.may_ask(&ModelId::new(line.id())).is_ok());
+    for line in catalog.models().filter(|line| line.is(ModelKind::Chat) && may_ask(line)) {
         let mut offers = Vec::new();
         for offer in line.endpoints().filter(|offer| offer.kind() == ModelKind::Chat && offer.is_plain()) {
             if offer.status_at(now) == Status::Retired {
                 continue;
             }
             let endpoint = offer.endpoint();
+            if !may_use(gateway, client, &endpoint.id.provider) {
+                continue;
+            }
             let kind = (endpoint.id.provider.clone(), endpoint.protocols().collect(), endpoint.region.clone());
             let usable = *callable.entry(kind).or_insert_with(|| dispatcher.is_callable(endpoint.clone()));
             if usable {
@@ -47,24 +55,40 @@ pub(super) fn list(gateway: &Gateway) -> Value {
     json!({ "object": "list", "data": rows })
 }
 
+/// Whether a provider may be used at all, by the gateway's configuration and by the client's token.
+fn may_use(gateway: &Gateway, client: Option<&Client>, provider: &ProviderId) -> bool {
+    let among = |allowed: &[ProviderId]| allowed.is_empty() || allowed.contains(provider);
+    let constraints = &gateway.config.constraints;
+    among(&constraints.only)
+        && !constraints.ignore.contains(provider)
+        && client.is_none_or(|client| among(&client.allowance.providers))
+}
+
 /// One model.
 ///
 /// # Errors
-/// There is none of that name.
-pub(super) fn one(gateway: &Gateway, name: &str) -> Result<Value, Problem> {
-    let (line, offers) = found(gateway, name)?;
+/// There is none of that name, or the client may not ask it.
+pub(super) fn one(gateway: &Gateway, client: Option<&Client>, name: &str) -> Result<Value, Problem> {
+    let (line, offers) = found(gateway, client, name)?;
     Ok(row(&line, &offers))
 }
 
-/// A model and its plain endpoints.
-fn found<'a>(gateway: &'a Gateway, name: &str) -> Result<(ModelLine<'a>, Vec<Endpoint>), Problem> {
+/// A model and its plain endpoints, of providers that may be used.
+fn found<'a>(
+    gateway: &'a Gateway,
+    client: Option<&Client>,
+    name: &str,
+) -> Result<(ModelLine<'a>, Vec<Endpoint>), Problem> {
     let (catalog, now) = (&gateway.owned.catalog, (gateway.owned.dispatcher().now)());
     let resolved = resolve(catalog, name).map_err(|error| Problem::no_model(&error))?;
     let missing =
         || Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", format!("no model is called \"{name}\""));
     let line = catalog.model_line(resolved.model.as_str()).ok_or_else(missing)?;
+    client.map_or(Ok(()), |client| client.may_ask(&resolved.model))?;
     let offers = catalog.endpoints_for(&resolved.model);
-    let plain = |offer: &Endpoint| offer.kind == ModelKind::Chat && offer.is_plain();
+    let plain = |offer: &Endpoint| {
+        offer.kind == ModelKind::Chat && offer.is_plain() && may_use(gateway, client, &offer.id.provider)
+    };
     Ok((line, offers.into_iter().filter(plain).map(|offer| offer.at(now)).collect()))
 }
 
@@ -143,9 +167,9 @@ fn released(day: &str) -> Value {
 /// The endpoints of a model, in OpenRouter's shape, with what was measured here.
 ///
 /// # Errors
-/// There is no such model.
-pub(super) fn endpoints(gateway: &Gateway, name: &str) -> Result<Value, Problem> {
-    let (line, offers) = found(gateway, name)?;
+/// There is no such model, or the client may not ask it.
+pub(super) fn endpoints(gateway: &Gateway, client: Option<&Client>, name: &str) -> Result<Value, Problem> {
+    let (line, offers) = found(gateway, client, name)?;
     let now = (gateway.owned.now)();
     let measured = |within: Duration| gateway.owned.store.measured(now - within).unwrap_or_default();
     let (lately, today) = (measured(HALF_HOUR), measured(DAY));

@@ -81,7 +81,8 @@ impl Problem {
     pub(crate) fn invalid(wrong: &str) -> Self {
         let wrong = wrong.trim_start_matches('.');
         let place = wrong.split_once(": ").map(|(place, _)| place).filter(|place| !place.contains(' '));
-        Self { param: place.map(str::to_owned), ..Self::new(StatusCode::BAD_REQUEST, "invalid_request", wrong) }
+        let problem = Self::new(StatusCode::BAD_REQUEST, "invalid_request", wrong);
+        Self { param: place.map(str::to_owned), fix: cure(wrong), ..problem }
     }
 
     /// An option that is not understood, or cannot be honoured.
@@ -402,4 +403,16 @@ fn words(class: ErrorClass) -> (StatusCode, &'static str, &'static str, &'static
         }
         _ => (StatusCode::BAD_GATEWAY, code, "failed", LATER),
     }
+}
+/// What to do about a request that cannot be read, where what is wrong does not say so by itself.
+fn cure(wrong: &str) -> Option<String> {
+    const BOTH: [&str; 3] = ["says something else", "says the same", "say the same thing twice"];
+    const ALONE: [&str; 4] = ["cannot send it", "cannot be asked for", "can be asked for", "can be given"];
+    if let Some((_, name)) = wrong.rsplit_once("; did you mean ") {
+        return Some(format!("write {name}, or leave it out"));
+    }
+    if BOTH.iter().any(|words| wrong.contains(words)) {
+        return Some("leave one of the two out".to_owned());
+    }
+    ALONE.iter().any(|words| wrong.contains(words)).then(|| "leave it out".to_owned())
 }

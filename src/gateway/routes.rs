@@ -180,20 +180,20 @@ async fn looked_up(
             };
             return Ok(whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text));
         }
-        Place::Models => return models_document(gateway).await,
-        Place::Model(name) => aside(move || models::one(&gateway, &name)).await?,
-        Place::Endpoints(name) => aside(move || models::endpoints(&gateway, &name)).await?,
+        Place::Models => return models_document(gateway, client).await,
+        Place::Model(name) => aside(move || models::one(&gateway, client.as_deref(), &name)).await?,
+        Place::Endpoints(name) => aside(move || models::endpoints(&gateway, client.as_deref(), &name)).await?,
         Place::Count => {
             let (head, body) = request.into_parts();
             let (_held, body) = intake::object(&gateway, &head.headers, body).await?;
-            return count_tokens::answer(&gateway, &head.headers, &body);
+            return count_tokens::answer(&gateway, client.as_ref(), &head.headers, body);
         }
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();
             let (held, body) = intake::object(&gateway, &head.headers, body).await?;
             aside(move || {
                 let _held = held;
-                explain::body(&gateway, client.as_ref(), &head.headers, body)
+                explain::body(&gateway, client.as_ref(), (&head.headers, &query), body)
             })
             .await?
         }
@@ -215,14 +215,16 @@ fn broken() -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "bug", "this is a bug in openmux").fix("please report it")
 }
 
-async fn models_document(gateway: Arc<Gateway>) -> Result<Answer, Problem> {
-    let known = gateway.models.get().cloned();
+/// The list of models: the same for all who may ask everything.
+async fn models_document(gateway: Arc<Gateway>, client: Option<Arc<Client>>) -> Result<Answer, Problem> {
+    let client = client.filter(|client| client.is_narrowed());
+    let known = gateway.models.get().filter(|_| client.is_none()).cloned();
     let document = match known {
         Some(document) => document,
         None => {
             let made = move || {
-                let make = || Bytes::from(models::list(&gateway).to_string());
-                gateway.models.get_or_init(make).clone()
+                let make = || Bytes::from(models::list(&gateway, client.as_deref()).to_string());
+                if client.is_some() { make() } else { gateway.models.get_or_init(make).clone() }
             };
             spawn_blocking(made).await.map_err(|_| broken())?
         }

@@ -18,7 +18,7 @@ use super::flights::Flight;
 use super::problem;
 use super::served::Served;
 use crate::catalog::{EndpointId, Origin};
-use crate::chat::ChatEvent;
+use crate::chat::{ChatEvent, Native};
 use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer};
 use crate::routing::Kept;
 
@@ -180,11 +180,13 @@ impl Run {
     fn dropped(&self, endpoint: &EndpointId) -> Vec<String> {
         let told = self.told.dropped.borrow();
         let hints = told.iter().rev().find(|(id, _)| id == endpoint).map(|(_, hints)| hints.as_slice());
-        let protocol = self.decided.reaches.iter().find(|reach| reach.endpoint.id == *endpoint);
-        let protocol = protocol.and_then(|reach| reach.protocol);
-        let native = self.decided.request.native.iter();
-        let foreign = native.filter(|native| !protocol.is_some_and(|protocol| native.is_of(protocol)));
-        hints.unwrap_or_default().iter().copied().chain(foreign.map(|native| native.name)).map(str::to_owned).collect()
+        let reach = self.decided.reaches.iter().find(|reach| reach.endpoint.id == *endpoint);
+        let request = &self.decided.request;
+        let is_told =
+            |native: &&Native| reach.and_then(|reach| reach.protocol).is_some_and(|spoken| native.is_of(spoken));
+        let foreign = request.native.iter().filter(|native| !is_told(native)).map(|native| native.name);
+        let untold = reach.map_or_else(Vec::new, |reach| reach.untold(request));
+        hints.unwrap_or_default().iter().copied().chain(foreign).chain(untold).map(str::to_owned).collect()
     }
 }
 
@@ -234,8 +236,11 @@ async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch
     let plan = decided.plan(&worker.gateway);
     let report = dispatcher.chat(&plan, worker.line.wire(), stopped, &mut teller).await;
     let client = || decided.wishes.client.as_ref().map(|client| client.name.clone());
-    let kept =
-        decided.input.take().map(|input| Kept { client: client(), ..Kept::new(decided.id, input, &decided.decision) });
+    let kept = decided.input.take().map(|input| Kept {
+        client: client(),
+        after: decided.after,
+        ..Kept::new(decided.id, input, &decided.decision)
+    });
     if let Some(Err(error)) = kept.map(|kept| dispatcher.store.keep_decision(&kept)) {
         teller.notice(Notice::NotKept(error.to_string()));
     }

@@ -81,13 +81,22 @@ pub struct Kept {
     pub order: Vec<Placed>,
     /// The name of the client of a gateway that asked, where it has one.
     pub client: Option<String>,
+    /// The decision for the model that was asked before, where this one is the next of a chain.
+    pub after: Option<[u8; 16]>,
 }
 
 impl Kept {
     /// What is to be kept of a decision of this version.
     #[must_use]
     pub fn new(id: [u8; 16], input: Input, decision: &Decision) -> Self {
-        Self { id, version: env!("CARGO_PKG_VERSION").to_owned(), input, order: placed(decision), client: None }
+        Self {
+            id,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            input,
+            order: placed(decision),
+            client: None,
+            after: None,
+        }
     }
 
     /// Whether a decision has the order and the sums that this one had.

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
-use crate::routing::{Candidate, Input, Kept, Placed};
+use super::words::sixteen;
+use crate::routing::{Candidate, Input, Kept, Placed, decision_hex};
 use crate::units::Usd;
 use facts::Fact;
 use live::Live;
@@ -50,6 +51,9 @@ struct Row {
     order: Vec<(usize, Option<i64>)>,
     #[serde(skip_serializing_if = "is_plain")]
     client: Option<String>,
+    /// The id of the decision before, as it is printed.
+    #[serde(skip_serializing_if = "is_plain")]
+    after: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize, Default)]
@@ -64,7 +68,7 @@ struct Sheet {
 /// # Errors
 /// It cannot be written as JSON, which does not happen.
 pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
-    let Kept { id: _, version, input, order, client } = kept;
+    let Kept { id: _, version, input, order, client, after } = kept;
     let Input { request, candidates, policy, now, seed } = input;
     let failed = |error: serde_json::Error| StoreError(error.to_string());
     let sheet = Sheet { policy: Trade::of(policy), candidates: candidates.iter().map(Fact::of).collect() };
@@ -84,6 +88,7 @@ pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
         live: live.collect(),
         order: order.iter().filter_map(place).collect(),
         client: client.clone(),
+        after: after.as_ref().map(decision_hex),
     };
     Ok(Encoded { hash, sheet, row: serde_json::to_string(&row).map_err(failed)? })
 }
@@ -113,9 +118,11 @@ pub(super) fn decode(
     };
     let order = row.order.into_iter().map(place).collect::<Result<Vec<_>, StoreError>>()?;
     let client = row.client;
+    let after = row.after.map(|hex| sixteen(&hex).ok_or_else(|| not_known("decision", &hex))).transpose()?;
     let request = row.request.value()?;
     let (policy, now) = (sheet.policy.value()?, parsed("moment", &row.at)?);
-    Ok(Kept { id, version: row.by, input: Input { request, candidates, policy, now, seed: row.seed }, order, client })
+    let input = Input { request, candidates, policy, now, seed: row.seed };
+    Ok(Kept { id, version: row.by, input, order, client, after })
 }
 
 /// A float that reads back to the bit.

@@ -4,6 +4,7 @@
 //! A streamed answer is an AWS event stream; it ends with `messageStop`, and what was used comes after that.
 
 mod answer;
+mod marks;
 mod request;
 mod turns;
 mod vendor;
@@ -59,6 +60,12 @@ impl Adapter for BedrockConverse {
     fn classify(&self, _call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError {
         classify::aws(head, body)
     }
+}
+
+/// What of the marks of the prompt cache in a request a model is not told.
+pub(super) fn untold(call: &Call<'_>) -> Option<&'static str> {
+    let model = &call.endpoint.model;
+    marks::untold(&call.request.marks, vendor::vendor(model), model)
 }
 
 /// The path below the base URL, with the model's id or ARN as one segment of it.

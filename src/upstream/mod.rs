@@ -193,6 +193,21 @@ pub fn lacks(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
     adapter.lacks(call).into_iter().chain(foreign).chain(begun).collect()
 }
 
+/// What of a request is not said in this dialect, to this endpoint, though an answer is the same: marks of the prompt cache,
+/// where it keeps what it keeps by itself, and how closely images are looked at.
+#[must_use]
+pub fn untold(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
+    let marks = match protocol {
+        _ if call.request.marks.is_empty() => None,
+        Protocol::AnthropicMessages | Protocol::VertexAnthropic => None,
+        Protocol::BedrockConverse => bedrock::untold(call),
+        _ => Some("cache_control"),
+    };
+    let says_detail = matches!(protocol, Protocol::OpenaiChat | Protocol::OpenaiResponses);
+    let detail = call.request.media().any(|media| media.detail.is_some()) && !says_detail;
+    marks.into_iter().chain(detail.then_some("detail")).collect()
+}
+
 /// Whether the answer that a request goes on with can be handed over in this dialect, to this endpoint.
 #[must_use]
 pub fn continues(protocol: Protocol, call: &Call<'_>) -> bool {

@@ -12,7 +12,7 @@ pub enum Steer {
     Off,
     /// It is switched on, without a degree.
     On,
-    /// It is set to a level; never [`Effort::Budget`].
+    /// It is set to a level; never [`Effort::Budget`] or [`Effort::On`].
     Level(Effort),
     /// It may take so many tokens.
     Budget(u64),
@@ -52,6 +52,13 @@ impl Ways {
         ways
     }
 
+    /// The level that is taken where none is named: medium, or the next above it, or the next below.
+    fn usual(&self) -> Option<Effort> {
+        let (below, above) = Effort::WORDS.split_at(Effort::WORDS.iter().position(|level| *level == Effort::Medium)?);
+        let below = below.iter().rev().filter(|level| **level != Effort::None);
+        above.iter().chain(below).find(|level| self.levels.contains(level)).copied()
+    }
+
     /// Whether nothing at all is known.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
@@ -79,6 +86,9 @@ pub fn steer(endpoint: &Endpoint, wish: Option<Effort>, limit: Option<u64>) -> R
             None if ways.is_unknown() => Ok(Steer::Budget(tokens)),
             _ => Err("this reasoning budget"),
         },
+        Effort::On if ways.toggle => Ok(Steer::On),
+        Effort::On if !ways.levels.is_empty() => ways.usual().map(Steer::Level).ok_or("reasoning effort"),
+        Effort::On => steer(endpoint, Some(Effort::Medium), limit),
         level if ways.levels.contains(&level) => Ok(Steer::Level(level)),
         level => match ways.budget {
             Some((least, most)) if ways.levels.is_empty() => {
@@ -124,6 +134,23 @@ mod tests {
         assert_eq!(steer(&budget, Some(Effort::None), None), Err("reasoning switched off"));
         assert_eq!(steer(&budget, Some(Effort::Medium), Some(10_000)), Ok(Steer::Budget(5_000)));
         assert_eq!(steer(&budget, Some(Effort::Budget(512)), None), Err("this reasoning budget"));
+    }
+
+    #[test]
+    fn thinking_as_the_model_likes_is_said_in_its_own_way() {
+        let on = |options: &[&str]| steer(&endpoint(options), Some(Effort::On), Some(10_000));
+        assert_eq!(on(&["toggle", "effort:low|high"]), Ok(Steer::On));
+        for (levels, usual) in [
+            ("effort:low|medium|high", Effort::Medium),
+            ("effort:none|low|high|max", Effort::High),
+            ("effort:minimal|low", Effort::Low),
+        ] {
+            assert_eq!(on(&[levels]), Ok(Steer::Level(usual)), "{levels}");
+        }
+        assert_eq!(on(&["budget:1024-4000"]), Ok(Steer::Budget(4_000)));
+        for none in [&[][..], &["effort:none"]] {
+            assert_eq!(on(none), Err("reasoning effort"));
+        }
     }
 
     #[test]

@@ -160,6 +160,7 @@ pub(crate) fn world(case: &Case) -> World {
             schema: call.get("schema").map(|schema| AnswerSchema { name: "answer".to_owned(), schema: schema.clone() }),
             effort: call.get("effort").map(effort),
             cache: call["cache"].as_bool().unwrap_or(false),
+            marks: Vec::new(),
             native: Vec::new(),
             extra: call["extra"].as_object().cloned().unwrap_or_default(),
             continues: call["continues"].as_bool().unwrap_or(false),
@@ -248,6 +249,7 @@ fn part(value: &Value) -> Part {
             mime: string(&media["mime"]).unwrap(),
             source,
             name: string(&media["name"]),
+            detail: None,
         });
     }
     if let Some(call) = value.get("call") {

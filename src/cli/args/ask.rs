@@ -75,8 +75,11 @@ pub struct Ask {
     pub stdin_timeout: Limit,
     /// Where no token has come in the time that the decision says, ask a second provider as well: the first to begin
     /// answers, the other is cancelled. It can cost twice as much; `route explain --hedge` says when and how much.
-    #[arg(long, help_heading = "Choice of provider")]
+    #[arg(long, conflicts_with = "no_hedge", help_heading = "Choice of provider")]
     pub hedge: bool,
+    /// Do not, whatever the configuration says.
+    #[arg(long, help_heading = "Choice of provider")]
+    pub no_hedge: bool,
     /// Go on to these models, in this order, where every provider of the one before has failed or none can be used.
     #[arg(long, value_name = "MODEL,MODEL", value_delimiter = ',', help_heading = "Choice of provider")]
     pub fallback: Vec<String>,
@@ -228,8 +231,11 @@ pub struct ChatArgs {
     pub strict: bool,
     /// Where the answer breaks off in the middle, let a provider that takes its beginning go on with it; the seam is told on
     /// stderr, and in JSON.
-    #[arg(long, conflicts_with = "no_stream", help_heading = "Answer")]
+    #[arg(long, conflicts_with_all = ["no_stream", "no_resume"], help_heading = "Answer")]
     pub resume: bool,
+    /// Do not, whatever the configuration says.
+    #[arg(long, help_heading = "Answer")]
+    pub no_resume: bool,
     /// Print the model's reasoning on stderr, where it streams any.
     #[arg(long, help_heading = "Answer")]
     pub show_reasoning: bool,

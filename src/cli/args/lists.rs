@@ -82,9 +82,9 @@ pub struct ModelsList {
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
-    /// Unit of throughput.
-    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s", help_heading = "Show")]
-    pub unit: Unit,
+    /// Unit of throughput [default: tok/s].
+    #[arg(long, value_enum, value_name = "UNIT", help_heading = "Show")]
+    pub unit: Option<Unit>,
     /// How far back measured figures reach.
     #[command(flatten)]
     pub window: Window,
@@ -96,9 +96,9 @@ pub struct ModelsList {
 /// How far back measured figures reach.
 #[derive(Debug, Clone, Args)]
 pub struct Window {
-    /// Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01.
-    #[arg(long, value_name = "SPAN|DATE", value_parser = span, default_value = "72h", help_heading = "Show")]
-    pub window: Since,
+    /// Measured figures are of this long, or of the time since this day: 72h, 30d, 2026-11-01 [default: 72h].
+    #[arg(long, value_name = "SPAN|DATE", value_parser = span, help_heading = "Show")]
+    pub window: Option<Since>,
 }
 
 /// The moment that an offline answer is for.
@@ -130,9 +130,9 @@ pub struct ModelsShow {
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
-    /// Unit of throughput.
-    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
-    pub unit: Unit,
+    /// Unit of throughput [default: tok/s].
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub unit: Option<Unit>,
     /// How far back measured figures reach.
     #[command(flatten)]
     pub window: Window,
@@ -217,9 +217,9 @@ pub struct ProvidersCompare {
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
-    /// Unit of throughput.
-    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
-    pub unit: Unit,
+    /// Unit of throughput [default: tok/s].
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub unit: Option<Unit>,
     /// How far back measured figures reach.
     #[command(flatten)]
     pub window: Window,

@@ -65,9 +65,9 @@ pub struct ProvidersHistory {
     /// Times are those of calls of this size, or of the nearest size there is [default: 1000/400].
     #[arg(long, value_name = "IN/OUT[/CACHED]", value_parser = shape)]
     pub tokens: Option<Shape>,
-    /// Unit of throughput.
-    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
-    pub unit: super::Unit,
+    /// Unit of throughput [default: tok/s].
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub unit: Option<super::Unit>,
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,

@@ -68,9 +68,9 @@ pub struct ProvidersProbe {
     /// Layout.
     #[command(flatten)]
     pub list: ListArgs,
-    /// Unit of throughput.
-    #[arg(long, value_enum, value_name = "UNIT", default_value = "tok/s")]
-    pub unit: Unit,
+    /// Unit of throughput [default: tok/s].
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub unit: Option<Unit>,
 }
 
 /// A second at least: nobody is asked more often.

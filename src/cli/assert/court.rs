@@ -12,7 +12,7 @@ use super::offer::{Offer, cheapest, offers, speaker, successor};
 use super::row::{Finding, Row, Verdict};
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, EndpointId, Status};
-use crate::cli::args::{Shape, Since};
+use crate::cli::args::{Shape, Since, Window};
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
 use crate::cli::offline::Offline;
@@ -32,7 +32,7 @@ type Seen = Result<BTreeMap<EndpointId, Measured>, String>;
 pub(super) struct Court<'a> {
     offline: &'a Offline<'a>,
     dispatcher: Dispatcher<'a>,
-    window: &'a Since,
+    window: Since,
     /// Why a model could not be probed, by its name.
     pub(super) unprobed: BTreeMap<String, CliError>,
     seen: RefCell<BTreeMap<i64, std::rc::Rc<Seen>>>,
@@ -49,8 +49,8 @@ struct Asked<'a> {
 
 impl<'a> Court<'a> {
     /// Measured figures reach back as far as `window` says where an assertion has no word of its own.
-    pub(super) fn new(offline: &'a Offline<'a>, window: &'a Since) -> Self {
-        let dispatcher = offline.dispatcher(None, None);
+    pub(super) fn new(offline: &'a Offline<'a>, window: &Window) -> Self {
+        let (dispatcher, window) = (offline.dispatcher(None, None), offline.settings.window(window));
         Self { offline, dispatcher, window, unprobed: BTreeMap::new(), seen: RefCell::default() }
     }
 
@@ -73,10 +73,10 @@ impl<'a> Court<'a> {
     pub(super) fn judge(&self, check: &Check) -> Vec<Row> {
         match &check.of {
             Of::Model { typed, providers, shape, window } => {
-                let window = window.as_ref().unwrap_or(self.window);
+                let window = window.as_ref().unwrap_or(&self.window);
                 self.model(check, typed, providers, *shape, window)
             }
-            Of::Provider { typed, window } => self.provider(check, typed, window.as_ref().unwrap_or(self.window)),
+            Of::Provider { typed, window } => self.provider(check, typed, window.as_ref().unwrap_or(&self.window)),
             Of::Catalog => check.claims.iter().map(|(claim, place)| self.age(claim, place.as_ref())).collect(),
         }
     }
@@ -233,7 +233,7 @@ impl<'a> Court<'a> {
         if let Some(error) = self.unprobed.get(&name) {
             let why = format!("{}; the probe: {}", finding.why, error.message);
             let verdict = Verdict::Unknown(error.exit);
-            return Finding { why, verdict, ..finding }.fix(error.fix.clone());
+            return Finding { why, verdict, ..finding }.fix(Some(error.fix.clone()));
         }
         finding.fix(Some(format!("openmux providers probe {name} {}", id.provider)))
     }
@@ -337,7 +337,7 @@ pub(super) fn near(error: &CliError) -> Option<String> {
     let fact =
         |key: &str| error.facts.iter().find(|(known, _)| known == key).map(|(_, value)| value.replace('\n', ", "));
     let meant = fact("did you mean").map(|names| format!("did you mean {names}?"));
-    meant.or_else(|| fact("could be").map(|names| format!("say which: {names}"))).or_else(|| error.fix.clone())
+    meant.or_else(|| fact("could be").map(|names| format!("say which: {names}"))).or_else(|| Some(error.fix.clone()))
 }
 
 /// The providers that are asked about: the pinned one, else those that are named.

@@ -248,6 +248,7 @@ pub(super) fn write(path: &Path, catalog: &str, offers: &[Locked]) -> Result<(),
     let failed = |error: std::io::Error| {
         CliError::new(Exit::Config, "lock", format!("cannot write {}", path.display()))
             .fact("reason", settings::reason(&error))
+            .fix("--lock with a file in a folder that you may write to")
     };
     settings::write_whole(path, text(catalog, offers).as_bytes(), false).map_err(failed)
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub(crate) use row::{Row, Tally, Verdict};
 
-use super::args::{CheckArgs, Format, ListArgs, ProvidersProbe, Unit};
+use super::args::{CheckArgs, Format, ListArgs, ProvidersProbe};
 use super::contract::Exit;
 use super::error::CliError;
 use super::offline::Offline;
@@ -77,7 +77,7 @@ pub(crate) fn check(settings: &Settings, args: &CheckArgs) -> Outcome {
         offline.store = store;
         offline = offline.warned(warning);
     }
-    let mut court = Court::new(&offline, &args.window.window);
+    let mut court = Court::new(&offline, &args.window);
     court.unprobed = unprobed;
     let mut rows: Vec<Row> = checks.iter().flat_map(|check| court.judge(check)).collect();
     if let Some(path) = &args.lock {
@@ -109,7 +109,7 @@ fn probed(
     checks: &[Check],
 ) -> Result<Result<BTreeMap<String, CliError>, Exit>, CliError> {
     let settings = offline.settings;
-    let court = Court::new(offline, &args.window.window);
+    let court = Court::new(offline, &args.window);
     let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for check in checks.iter().filter(|check| check.claims.iter().any(|(claim, _)| claim.is_measured())) {
         let Of::Model { typed, providers, .. } = &check.of else { continue };
@@ -161,7 +161,7 @@ fn asked(model: &str, providers: Vec<String>, rounds: Option<u32>, left: Usd) ->
         allow_unpriced: false,
         dry_run: false,
         list: plain(),
-        unit: Unit::PerSecond,
+        unit: None,
     }
 }
 
@@ -214,9 +214,14 @@ fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
     let settings = offline.settings;
     // Of nothing at all nobody can say that it holds.
     if rows.is_empty() {
-        return Err(CliError::new(Exit::NotFound, "check_unknown", "nothing was checked"));
+        return Err(CliError::new(Exit::NotFound, "check_unknown", "nothing was checked")
+            .fix("openmux check MODEL, or a file that names models: openmux help check"));
     }
     let (exit, tally) = (row::exit(&rows), Tally::of(&rows));
+    let fix = rows
+        .iter()
+        .filter(|row| row.verdict != Verdict::Ok)
+        .find_map(|row| Some(format!("{}: {}", row.subject, row.fix.as_ref()?)));
     let page = matches!(format, Format::Table | Format::Wide);
     match format {
         Format::Table | Format::Wide => print(&verdict::page(&rows, settings.width, settings.out))?,
@@ -239,7 +244,8 @@ fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
         return Ok(exit);
     }
     let detail = if exit == Exit::Negative { "check" } else { "check_unknown" };
-    Err(CliError::new(exit, detail, tally.told()))
+    let fix = fix.unwrap_or_else(|| "change what is wrong, or what is asserted of it: openmux help check".to_owned());
+    Err(CliError::new(exit, detail, tally.told()).fix(fix))
 }
 
 /// What the answers are about, each once.

@@ -12,7 +12,7 @@ use crate::catalog::is_loopback;
 use crate::cli::args::CatalogUpdate;
 use crate::cli::chat::runtime;
 use crate::cli::contract::Exit;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Wrong};
 use crate::cli::prompt::fetch::{join, parse, shown};
 use crate::cli::render::text::duration;
 use crate::cli::settings::{Settings, read_regular};
@@ -108,9 +108,8 @@ impl Source {
             let message = format!("not fetched: with --sandbox nothing leaves this machine, and {} does", shown(uri));
             return Err(CliError::new(Exit::Refused, "sandbox", message).fix("leave out --sandbox"));
         }
-        let transport = Transport::new(&settings.transport(Some(CONNECT))?).map_err(|error| {
-            CliError::new(Exit::Config, "transport", "cannot make an HTTP client").fact("reason", error.0)
-        })?;
+        let transport =
+            Transport::new(&settings.transport(Some(CONNECT))?).map_err(|error| CliError::no_client(error.0))?;
         let runtime = runtime()?;
         // A mark is of one address; what is not kept of an address could tell two apart.
         let etag = etag.filter(|_| uri.query().is_none());
@@ -140,7 +139,10 @@ pub(crate) fn shown_source(text: &str) -> String {
 
 /// A list that lies in a file; it is of the day on which the file was written.
 fn file(path: &str) -> Result<Got, CliError> {
-    let too_large = || CliError::usage(format!("{path} is larger than {} MB", MOST >> 20));
+    let too_large = || {
+        CliError::usage(format!("{path} is larger than {} MB", MOST >> 20))
+            .fix("no list is that large: --from with another file")
+    };
     let bytes = read_regular(Path::new(path), MOST)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST) {
         return Err(too_large());
@@ -244,7 +246,7 @@ fn unreachable(uri: &Uri, error: &WireError) -> CliError {
 }
 
 /// A failure between this machine and the list, which is no provider's.
-fn local(exit: Exit, uri: &Uri, message: String) -> CliError {
+fn local(exit: Exit, uri: &Uri, message: String) -> Wrong {
     let class = ErrorClass::LocalNetwork;
     let owner = class.owner();
     CliError::new(exit, "catalog", message).with("class", class.name()).with("owner", owner).with("url", shown(uri))

@@ -26,8 +26,10 @@ pub(crate) fn key(settings: &Settings, args: &CatalogKey) -> Outcome {
     let json = super::as_json(settings)?;
     let is_new = std::fs::symlink_metadata(&args.file).is_err();
     let key = if is_new {
-        let key = SigningKey::generate()
-            .ok_or_else(|| CliError::new(Exit::Config, "random", "this system gives no random numbers"))?;
+        let key = SigningKey::generate().ok_or_else(|| {
+            CliError::new(Exit::Config, "random", "this system gives no random numbers")
+                .fix("make the key on another machine")
+        })?;
         write_whole(&args.file, key.text().as_bytes(), true).map_err(|error| unwritable(&args.file, &error))?;
         note(settings, &format!("{} is new: keep it to yourself, and a copy of it safe", args.file.display()));
         key
@@ -55,7 +57,8 @@ pub(crate) fn release(settings: &Settings, args: &CatalogRelease) -> Outcome {
     let now = settings::now();
     let serial = match args.serial {
         Some(serial) => serial,
-        None => u64::try_from(now.as_second()).map_err(|_| CliError::usage("the clock stands before 1970"))?,
+        None => u64::try_from(now.as_second())
+            .map_err(|_| CliError::usage("the clock stands before 1970").fix("set the clock"))?,
     };
     let (whole, offers) = complete(&catalog);
     let about = About {
@@ -94,8 +97,7 @@ pub(crate) fn release(settings: &Settings, args: &CatalogRelease) -> Outcome {
 /// What of a release nobody takes over, in sentences: a release says what is offered, never where a key goes.
 fn not_taken(catalog: &Catalog, text: &str) -> Result<Vec<String>, CliError> {
     let stored = Stored::parse(text.as_bytes().to_vec()).map_err(|error| {
-        CliError::new(Exit::Bug, "catalog", "the catalog that was made cannot be read")
-            .fact("reason", error.to_string())
+        CliError::bug("catalog", "the catalog that was made cannot be read").fact("reason", error.to_string())
     })?;
     let (_, list) = adopt(&stored);
     let left: Vec<_> = list.refused.iter().chain(&list.reduced).collect();
@@ -155,5 +157,7 @@ fn open_to_others(_path: &Path) -> Option<u32> {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> CliError {
-    CliError::new(Exit::Config, "file", format!("cannot write {}", path.display())).fact("reason", reason(error))
+    CliError::new(Exit::Config, "file", format!("cannot write {}", path.display()))
+        .fact("reason", reason(error))
+        .fix("give the path of a file in a folder that you may write to")
 }

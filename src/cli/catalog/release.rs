@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::catalog::Signed;
 use crate::catalog::release::{PublicKey, Release, ReleaseError};
 use crate::cli::contract::Exit;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Wrong};
 use crate::cli::settings::{Settings, read_text, reason, write_whole};
 
 /// How far ahead of this machine's clock a publisher's may be.
@@ -56,7 +56,7 @@ pub(super) fn unsigned(trusted: &[(String, PublicKey)], shown: &str) -> CliError
         .fix("the address of a release; this one nevertheless: openmux catalog update --allow unsigned")
 }
 
-fn not_taken(class: &str, owner: &str, message: String) -> CliError {
+fn not_taken(class: &str, owner: &str, message: String) -> Wrong {
     CliError::new(Exit::Refused, "signature", message).with("class", class).with("owner", owner)
 }
 

@@ -125,13 +125,13 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     older(&about, source)?;
     let text = merged.text(&about);
     let written = Stored::parse(text.clone().into_bytes()).map_err(|error| {
-        CliError::new(Exit::Bug, "catalog", "the catalog that was made cannot be read")
-            .fact("reason", error.to_string())
+        CliError::bug("catalog", "the catalog that was made cannot be read").fact("reason", error.to_string())
     })?;
     let after = Catalog::updated(Arc::new(written));
     settings.laid_over(after.clone()).map_err(|error| CliError {
         message: format!("what you have of your own does not fit the new catalog: {}", error.message),
-        ..error.fix("change it, then openmux catalog update")
+        fix: format!("{}, then openmux catalog update", error.fix),
+        ..error
     })?;
     let changes = compare(&before, &after);
     if !args.dry_run {

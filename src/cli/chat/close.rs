@@ -114,7 +114,8 @@ impl Asked<'_> {
             }
             ErrorClass::OkTruncated => warn(self.settings, &format!("{cut} (with --strict this is exit 10)")),
             ErrorClass::OkNoAnswer if strict => {
-                return Err(CliError::new(Exit::Incomplete, "no_answer", no_answer));
+                return Err(CliError::new(Exit::Incomplete, "no_answer", no_answer)
+                    .fix("--max-tokens with a larger number, or --effort low"));
             }
             ErrorClass::OkNoAnswer => warn(self.settings, &format!("{no_answer} (with --strict this is exit 10)")),
             ErrorClass::OkFiltered => return Err(report::filtered(attempt)),

@@ -11,7 +11,7 @@ use clap::ValueEnum as _;
 
 use super::Profile;
 use crate::catalog::file::{OverlayError, Reader};
-use crate::cli::args::{Format, Limit, duration};
+use crate::cli::args::{Format, Limit, Since, Unit, duration, span};
 use crate::cli::contract::SETTINGS;
 use crate::cli::settings::LIST_FORMATS;
 
@@ -36,6 +36,16 @@ pub(crate) struct Defaults {
     pub(crate) idle_timeout: Option<Limit>,
     /// `--retries`.
     pub(crate) retries: Option<u32>,
+    /// `--hedge`.
+    pub(crate) hedge: Option<bool>,
+    /// `--resume`.
+    pub(crate) resume: Option<bool>,
+    /// `--usage`, and where it is `false`, `--no-usage`.
+    pub(crate) usage: Option<bool>,
+    /// `--unit`.
+    pub(crate) unit: Option<Unit>,
+    /// `--window`.
+    pub(crate) window: Option<Since>,
     /// What a profile says, too.
     pub(crate) choice: Profile,
 }
@@ -70,6 +80,12 @@ impl Defaults {
             first_token_timeout: limit("first_token_timeout")?,
             idle_timeout: limit("idle_timeout")?,
             retries,
+            hedge: table.flag("hedge")?,
+            resume: table.flag("resume")?,
+            usage: table.flag("usage")?,
+            unit: table
+                .parsed("unit", |name| Unit::from_str(name, false).map_err(|_| "is not tok/s or tok/min".into()))?,
+            window: table.parsed("window", span)?,
             choice,
         })
     }
@@ -86,6 +102,11 @@ impl Defaults {
             first_token_timeout: self.first_token_timeout.or(below.first_token_timeout),
             idle_timeout: self.idle_timeout.or(below.idle_timeout),
             retries: self.retries.or(below.retries),
+            hedge: self.hedge.or(below.hedge),
+            resume: self.resume.or(below.resume),
+            usage: self.usage.or(below.usage),
+            unit: self.unit.or(below.unit),
+            window: self.window.or(below.window),
             choice: self.choice.over(&below.choice),
         }
     }

@@ -109,12 +109,12 @@ pub(super) fn text(path: &Path, must_be: bool) -> Result<Option<(String, String)
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_be => return Ok(None),
         Ok(about) if !about.is_file() => {
             let message = format!("{} is not a plain file", path.display());
-            return Err(CliError::new(Exit::Config, "file", message));
+            return Err(CliError::new(Exit::Config, "file", message).fix("put a file there, or --config FILE"));
         }
         _ => {}
     }
     let text = read_text(path).map_err(|error| match error.exit {
-        Exit::Usage => CliError::new(Exit::Config, "file", error.message),
+        Exit::Usage => CliError { exit: Exit::Config, code: "config.file".to_owned(), ..error },
         _ => error,
     })?;
     Ok(Some((path.display().to_string(), text)))

@@ -5,7 +5,7 @@ use crate::catalog::resolve::taken;
 use crate::cli::args::{ConfigShow, Format};
 use crate::cli::catalog::{SOURCE, USUAL, shown_source};
 use crate::cli::contract::{Exit, SETTINGS};
-use crate::cli::error::{CliError, nearest};
+use crate::cli::error::CliError;
 use crate::cli::prompt;
 use crate::cli::render::sheet::{Cell, Column, Sheet, Show};
 use crate::cli::render::text::{cut_middle, width};
@@ -77,8 +77,7 @@ fn unknown_key(wanted: &str, all: &[Held]) -> CliError {
     let names: Vec<String> = all.iter().map(bare).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let error = CliError::new(Exit::NotFound, "key", format!("no setting is called \"{wanted}\""));
-    let error = nearest(wanted, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
-    error.fix("openmux config show")
+    error.near(wanted, &names).fix("openmux config show")
 }
 
 /// Everything that holds, in order: the settings, what else the files say, keys of the environment.

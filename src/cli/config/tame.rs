@@ -59,6 +59,15 @@ pub(super) fn tame(mut config: Config, overlay: &Overlay, own: &Config) -> (Conf
     if own.defaults.offline == Some(true) && config.defaults.offline.take() == Some(false) {
         refused.push("defaults.offline".to_owned());
     }
+    let dearer = [
+        ("defaults.hedge", &mut config.defaults.hedge, own.defaults.hedge),
+        ("defaults.resume", &mut config.defaults.resume, own.defaults.resume),
+    ];
+    for (path, theirs, own) in dearer {
+        if own != Some(true) && theirs.take_if(|wanted| *wanted).is_some() {
+            refused.push(path.to_owned());
+        }
+    }
     let covers = |entry: &Entry| refused.iter().find(|path| is_at(&entry.key, path)).cloned();
     let mut told: Vec<(String, usize)> = Vec::new();
     for entry in &config.entries {

@@ -52,7 +52,7 @@ impl Trusted {
     pub(super) fn add(&mut self, path: &Path, text: &str) -> Result<(), CliError> {
         let path = place(path);
         if path.contains('\n') {
-            return Err(CliError::usage("a path with a line break in it cannot be trusted"));
+            return Err(CliError::usage("a path with a line break in it cannot be trusted").fix("rename the folder"));
         }
         self.files.retain(|(known, _)| *known != path);
         self.files.push((path, hash(text)));
@@ -80,6 +80,7 @@ impl Trusted {
         let failed = |error: std::io::Error| {
             CliError::new(Exit::Config, "trust", format!("cannot write {}", self.list.display()))
                 .fact("reason", reason(&error))
+                .fix("make it writable, or set OPENMUX_CONFIG_DIR to a folder that is")
         };
         let folder = self.list.parent().unwrap_or(&self.list);
         std::fs::create_dir_all(folder).map_err(failed)?;

@@ -6,7 +6,8 @@ use crate::gateway::codec::options::rows;
 const BEFORE: &str = "\
 Options of hosted gateways that `openmux serve` takes in the body of a
 request, in every dialect, and in POST /v1/route/explain, which shows
-what they come to. What cannot be honoured is refused (400, with the
+what they come to (?dialect=chat, responses or messages says which API
+the body is of). What cannot be honoured is refused (400, with the
 place and a fix) where it is not negotiable, and else a warning:
 x-openmux-warning. Two options that contradict each other are refused,
 and both are named; so is a member that is none of these. A request

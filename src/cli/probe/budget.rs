@@ -57,7 +57,8 @@ impl Budget {
             .with("cap_usd", exact(caps.day))
             .fix("wait until tomorrow (UTC), max_day_usd under [probe] in config.toml, or --yes")),
             Err(error) => Err(CliError::new(Exit::Config, "store", "not sent: its cost cannot be set aside")
-                .fact("reason", error.to_string())),
+                .fact("reason", error.to_string())
+                .fix("make the folder of obs.db writable (`openmux config path` says where it is)")),
         }
     }
 

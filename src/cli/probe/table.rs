@@ -86,7 +86,7 @@ pub(super) fn print(
             "ttft_p90_ms" if tails => 5,
             _ => column.rank,
         };
-        if args.unit == Unit::PerMinute {
+        if args.unit == Some(Unit::PerMinute) {
             column.header = match column.name {
                 "decode_tps_p50" => "TOK/MIN",
                 "decode_tps" => "TOK/MIN OF EACH",
@@ -218,18 +218,18 @@ fn figure(value: Option<f64>, places: usize) -> Cell {
 }
 
 /// A speed for people in the unit that they asked for; programs read tokens per second, as the field's name says.
-fn in_unit(unit: Unit, cell: Cell, speed: Option<f64>) -> Cell {
+fn in_unit(unit: Option<Unit>, cell: Cell, speed: Option<f64>) -> Cell {
     match (unit, speed) {
-        (Unit::PerMinute, Some(speed)) => cell.told(format!("{:.0}", speed * 60.0)),
+        (Some(Unit::PerMinute), Some(speed)) => cell.told(format!("{:.0}", speed * 60.0)),
         _ => cell,
     }
 }
 
-fn each_speed(unit: Unit, speeds: &[f64]) -> Cell {
+fn each_speed(unit: Option<Unit>, speeds: &[f64]) -> Cell {
     if speeds.is_empty() {
         return Cell::Unknown;
     }
-    let factor = if unit == Unit::PerMinute { 60.0 } else { 1.0 };
+    let factor = if unit == Some(Unit::PerMinute) { 60.0 } else { 1.0 };
     let words: Vec<String> = speeds.iter().map(|speed| format!("{:.0}", speed * factor)).collect();
     Cell::List(speeds.iter().map(|speed| Cell::Figure(*speed, 1)).collect()).told(words.join(" "))
 }
@@ -283,13 +283,13 @@ mod tests {
 
     #[test]
     fn people_choose_the_unit_and_programs_read_tokens_per_second() {
-        let cell = in_unit(Unit::PerMinute, figure(Some(74.96), 1), Some(74.96));
+        let cell = in_unit(Some(Unit::PerMinute), figure(Some(74.96), 1), Some(74.96));
         assert_eq!(
             (Column::new("", "", "", Show::Number, 0).human(&cell).as_str(), cell.bare().as_str()),
             ("4498", "75.0")
         );
-        assert_eq!(each_speed(Unit::PerMinute, &[74.96, 60.0]).bare(), "75.0,60.0");
-        assert_eq!(in_unit(Unit::PerMinute, Cell::Unknown, None), Cell::Unknown);
+        assert_eq!(each_speed(Some(Unit::PerMinute), &[74.96, 60.0]).bare(), "75.0,60.0");
+        assert_eq!(in_unit(Some(Unit::PerMinute), Cell::Unknown, None), Cell::Unknown);
     }
 
     #[test]

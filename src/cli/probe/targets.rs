@@ -159,7 +159,11 @@ pub(super) fn find(
         let message = format!("nobody can be asked a probe of kind {}", args.kind.name());
         let exit =
             if found.left_out.iter().any(|why| why.contains("of today")) { Exit::Refused } else { Exit::NotFound };
-        return Err(CliError::new(exit, "no_provider", message).fact("because", found.left_out.join("\n")));
+        let fix = match exit {
+            Exit::Refused => "wait until tomorrow (UTC), or --yes",
+            _ => "another --kind, or another model or provider",
+        };
+        return Err(CliError::new(exit, "no_provider", message).fact("because", found.left_out.join("\n")).fix(fix));
     }
     Ok(found)
 }
@@ -199,9 +203,8 @@ fn nobody(dispatcher: &Dispatcher<'_>, wanted: &Wanted, model: &Resolved, reache
         None => {
             let error = report::unroutable(&routed.decision, &model.model);
             let keyless = "try it without a key: openmux --sandbox ";
-            let fix = error.fix.as_ref().map(|fix| {
-                fix.replace(&format!("{keyless}chat ..."), &format!("{keyless}providers probe {}", model.model))
-            });
+            let probe = format!("{keyless}providers probe {}", model.model);
+            let fix = error.fix.replace(&format!("{keyless}chat ..."), &probe);
             CliError { fix, ..error }
         }
         Some(first) => CliError::new(Exit::Auth, "no_key", format!("no provider of {} has a key", model.model))

@@ -51,7 +51,8 @@ pub(super) fn part(shown: &str, name: &str, bytes: Vec<u8>) -> Result<Part, CliE
         return Err(too_large(shown));
     }
     if bytes.is_empty() {
-        return Err(CliError::usage(format!("{shown} is empty: there is nothing to attach")));
+        return Err(CliError::usage(format!("{shown} is empty: there is nothing to attach"))
+            .fix("attach a file with something in it, or leave out -a"));
     }
     match sniff(&bytes) {
         Sniffed::Media(kind, mime) => Ok(Part::Media(Media {
@@ -59,6 +60,7 @@ pub(super) fn part(shown: &str, name: &str, bytes: Vec<u8>) -> Result<Part, CliE
             mime: mime.to_owned(),
             source: MediaSource::Bytes(Bytes::from(bytes)),
             name: (!name.is_empty()).then(|| name.to_owned()),
+            detail: None,
         })),
         Sniffed::Text(text) => Ok(Part::Text(named(name, text))),
         Sniffed::Other(found) => Err(CliError::usage(format!("{shown} cannot go along: it is {found}"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::args::{Ask, Choice};
 use super::super::config::{Profile, under};
 use super::super::contract::Exit;
-use super::super::error::{CliError, nearest};
+use super::super::error::CliError;
 use super::super::settings::Settings;
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, ModelId, ProviderId};
@@ -21,8 +21,7 @@ pub(crate) fn profile<'a>(settings: &'a Settings, typed: Option<&str>) -> Result
         return Ok(Some(profile));
     }
     let names = settings.config.profile_names();
-    let error = CliError::new(Exit::NotFound, "profile", format!("no profile is called \"{name}\""));
-    let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
+    let error = CliError::new(Exit::NotFound, "profile", format!("no profile is called \"{name}\"")).near(name, &names);
     let error = if names.is_empty() { error } else { error.fact("profiles", names.join(" ")) };
     Err(error.fix(format!("write [profiles.{name}] into config.toml (`openmux config path` says where it is)")))
 }
@@ -62,13 +61,15 @@ pub(crate) fn choice(settings: &Settings, typed: &Choice) -> Result<Choice, CliE
     Ok(under(typed, &configured(settings, typed)?.choice))
 }
 
-/// The same of everything that is asked: also the models to go on to.
+/// The same of everything that is asked: also the models to go on to, and whether a second provider is asked beside a slow
+/// one.
 ///
 /// # Errors
 /// As [`choice`].
 pub(crate) fn ask(settings: &Settings, typed: &Ask) -> Result<Ask, CliError> {
     let own = configured(settings, &typed.choice)?;
     let mut ask = Ask { choice: under(&typed.choice, &own.choice), ..typed.clone() };
+    ask.hedge |= settings.config.defaults.hedge.unwrap_or_default() && !ask.no_hedge;
     if ask.fallback.is_empty() {
         ask.fallback = own.fallback;
     }
@@ -185,8 +186,7 @@ pub(crate) fn provider(catalog: &Catalog, name: &str) -> Result<ProviderId, CliE
     let providers = catalog.providers();
     let names: Vec<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
     let error = CliError::new(Exit::NotFound, "provider", format!("no provider is called \"{name}\""));
-    let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
-    Err(error.fix("openmux providers list"))
+    Err(error.near(name, &names).fix("openmux providers list"))
 }
 
 /// What is traded: `--prefer`, `--time-value`, else balanced.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Uri, header};
 
 use super::super::contract::Exit;
-use super::super::error::CliError;
+use super::super::error::{CliError, Wrong};
 use super::super::render::text::duration;
 use super::super::settings::Settings;
 use super::attach::too_large;
@@ -19,6 +19,8 @@ use crate::upstream::transport::{Transport, WireError};
 const LIMIT: Duration = Duration::from_secs(30);
 /// The most redirects that are followed.
 const REDIRECTS: usize = 5;
+/// What mends nearly everything here.
+const YOURSELF: &str = "fetch it yourself, and attach the file";
 
 /// A file from the network.
 pub(super) struct Fetched {
@@ -55,8 +57,7 @@ pub(super) fn get(settings: &Settings, url: &str, most: u64) -> Result<Fetched, 
     let fetched = runtime.block_on(async { tokio::time::timeout(LIMIT, follow(&transport, uri.clone(), most)).await });
     runtime.shutdown_background();
     let (last, bytes) = fetched.map_err(|_| {
-        local(Exit::Timeout, &uri, format!("{} was not fetched within {}", shown(&uri), duration(LIMIT)))
-            .fix("fetch it yourself, and attach the file")
+        local(Exit::Timeout, &uri, format!("{} was not fetched within {}", shown(&uri), duration(LIMIT))).fix(YOURSELF)
     })??;
     let name = last.path().rsplit('/').next().unwrap_or_default().to_owned();
     Ok(Fetched { shown: shown(&last), name, bytes })
@@ -81,7 +82,8 @@ async fn follow(transport: &Transport, first: Uri, most: u64) -> Result<(Uri, Ve
             let exit = if matches!(status.as_u16(), 404 | 410) { Exit::NotFound } else { Exit::Unavailable };
             return Err(local(exit, &uri, format!("{} cannot be fetched", shown(&uri)))
                 .fact("status", status.as_u16().to_string())
-                .with("http_status", status.as_u16()));
+                .with("http_status", status.as_u16())
+                .fix(YOURSELF));
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = incoming.chunk().await.map_err(|error| unreachable(&uri, &error))? {
@@ -92,7 +94,8 @@ async fn follow(transport: &Transport, first: Uri, most: u64) -> Result<(Uri, Ve
         }
         return Ok((uri, bytes));
     }
-    Err(local(Exit::Unavailable, &first, format!("{} redirects more than {REDIRECTS} times", shown(&first))))
+    Err(local(Exit::Unavailable, &first, format!("{} redirects more than {REDIRECTS} times", shown(&first)))
+        .fix(YOURSELF))
 }
 
 /// An http address without a user name in it.
@@ -101,15 +104,15 @@ async fn follow(transport: &Transport, first: Uri, most: u64) -> Result<(Uri, Ve
 /// It is none.
 pub(in crate::cli) fn parse(url: &str) -> Result<Uri, CliError> {
     let bad = |why: &str| CliError::usage(format!("\"{}\" {why}", url.split(['?', '#']).next().unwrap_or_default()));
+    let whole = "a whole address: https://HOST/PATH";
     let uri: Uri = url.parse().map_err(|_| bad("is not an address").fix("write other characters as %XX"))?;
-    let authority = uri.authority().ok_or_else(|| bad("is not an address"))?;
+    let authority = uri.authority().ok_or_else(|| bad("is not an address").fix(whole))?;
     if authority.as_str().contains('@') {
         // Not shown: what stands before the @ is a password.
-        return Err(CliError::usage("an address with a user name or password in it is not fetched")
-            .fix("fetch it yourself, and attach the file"));
+        return Err(CliError::usage("an address with a user name or password in it is not fetched").fix(YOURSELF));
     }
     if !matches!(uri.scheme_str(), Some("http" | "https")) || authority.host().is_empty() {
-        return Err(bad("is not an http address"));
+        return Err(bad("is not an http address").fix(whole));
     }
     Ok(uri)
 }
@@ -117,8 +120,9 @@ pub(in crate::cli) fn parse(url: &str) -> Result<Uri, CliError> {
 /// Where a redirect leads: an http address again, and from the outside never into this machine or its own network, since
 /// what is there would be shown to a provider.
 fn redirected(from: &Uri, location: &str) -> Result<Uri, CliError> {
-    let refused =
-        |why: &str| local(Exit::Unavailable, from, format!("{} redirects {why}, which is not followed", shown(from)));
+    let refused = |why: &str| {
+        local(Exit::Unavailable, from, format!("{} redirects {why}, which is not followed", shown(from))).fix(YOURSELF)
+    };
     let to = parse(&join(from, location)).map_err(|_| refused("to what is no http address"))?;
     if is_inside(&to) && !is_inside(from) {
         return Err(refused("into a private network"));
@@ -167,11 +171,13 @@ pub(in crate::cli) fn shown(uri: &Uri) -> String {
 }
 
 fn unreachable(uri: &Uri, error: &WireError) -> CliError {
-    local(Exit::Unavailable, uri, format!("{} cannot be fetched", shown(uri))).fact("reason", error.message.clone())
+    local(Exit::Unavailable, uri, format!("{} cannot be fetched", shown(uri)))
+        .fact("reason", error.message.clone())
+        .fix(YOURSELF)
 }
 
 /// A failure between this machine and the file, which is no provider's.
-fn local(exit: Exit, uri: &Uri, message: String) -> CliError {
+fn local(exit: Exit, uri: &Uri, message: String) -> Wrong {
     let class = ErrorClass::LocalNetwork;
     CliError::new(exit, "attachment", message)
         .with("class", class.name())

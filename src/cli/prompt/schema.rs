@@ -19,7 +19,7 @@ use crate::gateway::codec::json::parse;
 pub(super) fn read(typed: &str) -> Result<AnswerSchema, CliError> {
     let inline = typed.trim_start().starts_with('{');
     let bad = |wrong: String| match inline {
-        true => CliError::usage(format!("--schema: {wrong}")),
+        true => no_schema(&wrong),
         false => in_file(Path::new(typed), &wrong),
     };
     let text = if inline { typed.to_owned() } else { read_text(Path::new(typed))? };
@@ -29,6 +29,10 @@ pub(super) fn read(typed: &str) -> Result<AnswerSchema, CliError> {
     }
     compile(&schema).map_err(|wrong| bad(placed(wrong)))?;
     Ok(AnswerSchema { name: name(&schema), schema })
+}
+
+fn no_schema(wrong: &str) -> CliError {
+    CliError::usage(format!("--schema: {wrong}")).fix("--schema with a JSON Schema, or a file that holds one")
 }
 
 fn placed((place, why): (String, String)) -> String {
@@ -86,7 +90,7 @@ impl Checker {
     /// # Errors
     /// The schema is none; [`read`] has seen to that.
     pub(crate) fn new(schema: &AnswerSchema) -> Result<Self, CliError> {
-        compile(&schema.schema).map(Self).map_err(|wrong| CliError::usage(format!("--schema: {}", placed(wrong))))
+        compile(&schema.schema).map(Self).map_err(|wrong| no_schema(&placed(wrong)))
     }
 
     /// What an answer is.

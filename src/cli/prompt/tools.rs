@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::super::args::Ask;
-use super::super::error::{CliError, nearest};
+use super::super::error::CliError;
 use super::super::settings::read_text;
 use super::in_file;
 use super::schema::compiles;
@@ -32,8 +32,10 @@ pub(super) fn read(ask: &Ask) -> Result<(Vec<Tool>, Option<ToolChoice>), CliErro
     {
         let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
         let error = CliError::usage(format!("--tool-choice: no tool is called \"{name}\""));
-        let error = nearest(name, &names).map_or(error.clone(), |near| error.fact("did you mean", near));
-        return Err(error.fact("tools", names.join(" ")));
+        return Err(match names.is_empty() {
+            true => error.fix("--tool FILE with its definition"),
+            false => error.one_of(name, &names, "tools"),
+        });
     }
     Ok((tools, ask.tool_choice.clone()))
 }

@@ -159,11 +159,7 @@ impl Sheet {
             return Ok(at);
         }
         let names: Vec<&str> = self.columns.iter().map(|c| if c.short.is_empty() { c.name } else { c.short }).collect();
-        let mut error = CliError::usage(format!("{} has no field \"{name}\"", self.command));
-        if let Some(near) = crate::cli::error::nearest(name, &names) {
-            error = error.fact("did you mean", near);
-        }
-        Err(error.fact("fields", names.join(" ")))
+        Err(CliError::usage(format!("{} has no field \"{name}\"", self.command)).one_of(name, &names, "fields"))
     }
 
     /// Sorts by columns; unknown values come last in both directions, and equal rows keep their order.

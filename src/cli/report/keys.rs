@@ -50,8 +50,5 @@ pub(super) fn no_credential(provider: &str, source: &str, error: &AuthError) -> 
         AuthError::Unreachable { .. } => CliError::new(Exit::Unavailable, "no_credential", nothing()),
         AuthError::TimedOut { .. } => CliError::new(Exit::Timeout, "no_credential", nothing()),
     };
-    match error.fix() {
-        Some(fix) => told.fix(fix),
-        None => told,
-    }
+    told.fix(error.fix().unwrap_or_else(|| "use another provider: openmux providers list".to_owned()))
 }

@@ -60,7 +60,7 @@ impl Kept {
         let clients = clients(settings, args, &catalog)?;
         let budgeted = day_cap.is_some() || clients.iter().any(|client| client.is_budgeted());
         if let Some(reason) = self.forgetful.as_ref().filter(|_| budgeted) {
-            return Err(CliError::new(Exit::Config, "store", "budgets cannot be kept").fact("reason", reason.clone()));
+            return Err(super::unkept(reason.clone()));
         }
         let Standing { constraints, policy, first_token, idle, region, fallback, fallback_on } =
             prompt::standing(settings, &catalog, args.profile.as_ref())?;
@@ -112,7 +112,8 @@ impl Kept {
         let (owned, config) = self.with(&settings, (catalog.loaded(), overlays))?;
         let open = config.token.is_none() && config.clients.is_empty() && !self.args.listen.ip().is_loopback();
         if open {
-            return Err(CliError::new(Exit::Refused, "token", "beyond this machine it listens with a token alone"));
+            return Err(CliError::new(Exit::Refused, "token", "beyond this machine it listens with a token alone")
+                .fix("put the token back where it was"));
         }
         *in_use = tables;
         Ok((owned, config, cautions))

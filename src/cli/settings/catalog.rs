@@ -94,7 +94,9 @@ impl Settings {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => {
                 let message = format!("cannot read the folder {}", folder.display());
-                return Err(CliError::new(Exit::Config, "overlay", message).fact("reason", reason(&error)));
+                return Err(CliError::new(Exit::Config, "overlay", message)
+                    .fact("reason", reason(&error))
+                    .fix("make it readable, or move it away"));
             }
         };
         let mut files: Vec<PathBuf> = listed

@@ -13,12 +13,16 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CliError> {
 
 /// A file cannot be read, or there is none.
 fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
-    let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Config };
+    let (exit, fix) = match error.kind() {
+        std::io::ErrorKind::NotFound => (Exit::NotFound, "give the path of a file that is there"),
+        std::io::ErrorKind::IsADirectory => (Exit::Config, "give the path of a file in it"),
+        _ => (Exit::Config, "make it readable to you"),
+    };
     let told = |name: &str| CliError::new(exit, "file", format!("cannot read {name}")).fact("reason", reason(error));
     match path.to_str() {
         Some("") => told("\"\"").fix("name a file"),
         Some("-") => told("-").fix("/dev/stdin is standard input, ./- a file of that name"),
-        _ => told(&path.display().to_string()),
+        _ => told(&path.display().to_string()).fix(fix),
     }
 }
 
@@ -31,8 +35,8 @@ pub(crate) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, CliError> 
     let about = std::fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
         let kind = if about.is_dir() { "a folder" } else { "a pipe or a device" };
-        let error = CliError::usage(format!("{} is {kind}, not a file", path.display()));
-        return Err(if about.is_dir() { error } else { error.fix("pipe it into stdin, as -a -") });
+        let fix = if about.is_dir() { "give the path of a file in it" } else { "pipe it into stdin, as -a -" };
+        return Err(CliError::usage(format!("{} is {kind}, not a file", path.display())).fix(fix));
     }
     // One byte more than is allowed tells a file that is too large, or grows.
     let mut bytes = Vec::new();
@@ -56,10 +60,11 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
     let about = std::fs::metadata(path);
     let is_ours = ["/dev/", "/proc/"].into_iter().any(|folder| path.starts_with(folder));
     if !is_ours && about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
-        return Err(CliError::usage(format!("{} is a pipe or a device, not a file", path.display())));
+        return Err(CliError::usage(format!("{} is a pipe or a device, not a file", path.display()))
+            .fix("give a plain file, or <(command)"));
     }
     String::from_utf8(read_file(path)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display()))
+        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display())).fix("iconv -t UTF-8 makes it so")
     })
 }

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::json::{Wrong, needed, object, only};
-use crate::chat::{Media, MediaKind, MediaSource, Part};
+use super::json::{Wrong, needed, object, only, text};
+use crate::chat::{Detail, Media, MediaKind, MediaSource, Part};
 
 /// The most bytes of one file: more than any provider takes of an image or a PDF in a request.
 pub(crate) const MOST: u64 = 20_000_000;
@@ -75,12 +75,25 @@ pub(crate) fn located(place: &str, wanted: Option<MediaKind>, name: Option<Strin
         let address: http::Uri = place.parse().map_err(|_| format!("{at}: not an address"))?;
         let kind = wanted.unwrap_or(MediaKind::Pdf);
         let mime = mime_of(address.path(), kind).to_owned();
-        return Ok(Part::Media(Media { kind, mime, source: MediaSource::Url(place.to_owned()), name }));
+        return Ok(Part::Media(Media { kind, mime, source: MediaSource::Url(place.to_owned()), name, detail: None }));
     }
     if wanted == Some(MediaKind::Image) {
         return Err(format!("{at}: neither a data: URL nor an http address"));
     }
     decoded(place, wanted, name, at)
+}
+
+/// An image that is to be looked at as closely as `detail` beside it says.
+///
+/// # Errors
+/// There is no such word; `at` is the place of the object that holds it.
+pub(crate) fn looked_at(part: Part, fields: &Map<String, Value>, at: &str) -> Result<Part, Wrong> {
+    let word = text(fields, "detail", at)?.filter(|word| *word != "auto");
+    let Part::Media(media) = part else { return Ok(part) };
+    let known = |word: &str| Detail::ALL.into_iter().find(|detail| detail.word() == word);
+    let detail = word
+        .map(|word| known(word).ok_or_else(|| format!("{at}.detail: \"{word}\" is none of auto, low, high, original")));
+    Ok(Part::Media(Media { detail: detail.transpose()?, ..media }))
 }
 
 /// The type of what lies elsewhere, by its ending; nobody has looked at the bytes.
@@ -103,9 +116,13 @@ fn decoded(data: &str, wanted: Option<MediaKind>, name: Option<String>, at: &str
         return Err(format!("{at}: more than {MOST} bytes"));
     }
     match sniff(&bytes) {
-        Sniffed::Media(kind, mime) if wanted.is_none_or(|wanted| wanted == kind) => {
-            Ok(Part::Media(Media { kind, mime: mime.to_owned(), source: MediaSource::Bytes(Bytes::from(bytes)), name }))
-        }
+        Sniffed::Media(kind, mime) if wanted.is_none_or(|wanted| wanted == kind) => Ok(Part::Media(Media {
+            kind,
+            mime: mime.to_owned(),
+            source: MediaSource::Bytes(Bytes::from(bytes)),
+            name,
+            detail: None,
+        })),
         Sniffed::Media(_, mime) => Err(format!("{at}: its bytes are {mime}")),
         Sniffed::Text(_) => Err(format!("{at}: its bytes are text")),
         Sniffed::Other(found) => Err(format!("{at}: it is {found}")),

@@ -2,12 +2,14 @@
 
 pub(crate) mod answer;
 pub mod anthropic;
+pub(crate) mod cache;
 pub(crate) mod json;
 pub(crate) mod media;
 pub mod openai;
 pub mod options;
 pub mod prices;
 pub mod responses;
+pub(crate) mod signed;
 
 use http::HeaderMap;
 use serde_json::{Map, Value};

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::chat::{
-    ChatRequest, Media, MediaKind, MediaSource, Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult,
+    CachePlace, ChatRequest, Media, MediaKind, MediaSource, Message, Part, REDACTED_THINKING, Role, ToolCall,
+    ToolResult,
 };
 
 /// Image types that the API takes.
@@ -39,8 +40,14 @@ pub(super) fn content(mut blocks: Vec<Value>) -> Value {
 
 /// All instructions, in order.
 pub(super) fn system(request: &ChatRequest) -> Vec<Value> {
-    let messages = request.messages.iter().filter(|message| is_instruction(message));
-    messages.flat_map(|message| &message.parts).filter_map(Part::as_text).filter(|t| !t.is_empty()).map(text).collect()
+    let mut blocks = Vec::new();
+    for (message, said) in request.messages.iter().enumerate().filter(|(_, message)| is_instruction(message)) {
+        for (part, said) in said.parts.iter().enumerate() {
+            blocks.extend(said.as_text().filter(|said| !said.is_empty()).map(text));
+            mark_last(&mut blocks, request.mark_at(CachePlace::Part { message, part, within: None }));
+        }
+    }
+    blocks
 }
 
 /// The turns of user and assistant.
@@ -49,15 +56,20 @@ pub(super) fn system(request: &ChatRequest) -> Vec<Value> {
 /// A turn cannot be put into blocks: the name of what cannot.
 pub(super) fn turns(request: &ChatRequest) -> Result<Vec<Turn>, &'static str> {
     let mut turns: Vec<Turn> = Vec::new();
-    for message in &request.messages {
+    for (number, message) in request.messages.iter().enumerate() {
         let role = match message.role {
             Role::System | Role::Developer => continue,
             Role::User => "user",
             Role::Assistant => "assistant",
         };
         let mut blocks = Vec::new();
-        for part in &message.parts {
-            blocks.extend(block(part, message.role)?);
+        for (at, part) in message.parts.iter().enumerate() {
+            let place = |within| CachePlace::Part { message: number, part: at, within };
+            blocks.extend(match part {
+                Part::ToolResult(result) => Some(tool_result(result, |piece| request.mark_at(place(Some(piece))))?),
+                part => block(part, message.role)?,
+            });
+            mark_last(&mut blocks, request.mark_at(place(None)));
         }
         match turns.last_mut() {
             _ if blocks.is_empty() => {}
@@ -103,20 +115,39 @@ fn out_of_place(role: Role, part: &Part) -> Option<&'static str> {
     })
 }
 
-/// Puts a mark of the prompt cache on a block or a tool.
-pub(super) fn mark(block: &mut Value) {
+/// Puts a mark of the prompt cache on a block or a tool that has none.
+pub(super) fn mark(block: &mut Value, hour: bool) {
     if let Value::Object(block) = block {
-        block.insert("cache_control".into(), json!({ "type": "ephemeral" }));
+        let mark = if hour { json!({ "type": "ephemeral", "ttl": "1h" }) } else { json!({ "type": "ephemeral" }) };
+        block.entry("cache_control").or_insert(mark);
     }
 }
 
-/// Marks the end of what will not change: the last block before the newest turn of the user. Thoughts cannot carry a
-/// mark.
+/// Marks the last of some blocks that can carry a mark, where one is to be there; `hour` as in [`ChatRequest::mark_at`]. A
+/// piece that says nothing is no block, and what was said before it is marked.
+fn mark_last(blocks: &mut [Value], hour: Option<bool>) {
+    let last = blocks.iter_mut().rev().find(|block| !is_thought(block));
+    if let (Some(block), Some(hour)) = (last, hour) {
+        mark(block, hour);
+    }
+}
+
+/// Thoughts cannot carry a mark.
+fn is_thought(block: &Value) -> bool {
+    matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"))
+}
+
+/// Marks the end of everything.
+pub(super) fn mark_end(turns: &mut [Turn], hour: bool) {
+    let blocks = turns.iter_mut().rev().flat_map(|turn| turn.blocks.iter_mut().rev());
+    blocks.filter(|block| !is_thought(block)).take(1).for_each(|block| mark(block, hour));
+}
+
+/// Marks the end of what will not change: the last block before the newest turn of the user.
 pub(super) fn mark_history(turns: &mut [Turn]) {
     let mut older = turns.iter_mut().rev().skip_while(|turn| turn.role != "user").skip(1);
     let Some(last) = older.next() else { return };
-    let thought = |block: &Value| matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"));
-    last.blocks.iter_mut().rev().find(|block| !thought(block)).into_iter().for_each(mark);
+    mark_last(&mut last.blocks, Some(false));
 }
 
 fn is_instruction(message: &Message) -> bool {
@@ -135,7 +166,7 @@ fn block(part: &Part, role: Role) -> Result<Option<Value>, &'static str> {
         Part::Text(said) => Some(text(said)),
         Part::Media(media) => Some(file(media)),
         Part::ToolCall(call) => Some(tool_use(call)?),
-        Part::ToolResult(result) => Some(tool_result(result)?),
+        Part::ToolResult(result) => Some(tool_result(result, |_| None)?),
         Part::Reasoning { text, signature } => signature.as_deref().map(|signature| thought(text, signature)),
     })
 }
@@ -183,10 +214,12 @@ fn id(id: &str) -> String {
     id.chars().map(|sign| if sign.is_ascii_alphanumeric() || sign == '-' { sign } else { '_' }).collect()
 }
 
-fn tool_result(result: &ToolResult) -> Result<Value, &'static str> {
+/// A tool's result; `mark` says which of its pieces are marked.
+fn tool_result(result: &ToolResult, mark: impl Fn(usize) -> Option<bool>) -> Result<Value, &'static str> {
     let mut said = Vec::new();
-    for part in &result.content {
+    for (number, part) in result.content.iter().enumerate() {
         said.extend(block(part, Role::User)?);
+        mark_last(&mut said, mark(number));
     }
     let mut block = Map::new();
     block.insert("type".into(), "tool_result".into());

@@ -199,10 +199,10 @@ impl Answer {
                     _ => String::new(),
                 };
                 let (id, name) = (Some(tool.id), Some(tool.name));
-                out.push(ChatEvent::ToolCall { index: self.calls, id, name, arguments });
                 if let Some(signature) = tool.signature {
                     out.push(ChatEvent::Signature { index: Some(self.calls), signature });
                 }
+                out.push(ChatEvent::ToolCall { index: self.calls, id, name, arguments });
                 call = Some(self.calls);
                 self.calls = self.calls.saturating_add(1);
             }

@@ -8,7 +8,7 @@ use super::super::{Call, EncodeError};
 use super::think::{Thinking, thinking};
 use super::{blocks, schema};
 use crate::catalog::{Capability, Prefill, Protocol};
-use crate::chat::{ChatRequest, Tool, ToolChoice};
+use crate::chat::{CachePlace, ChatRequest, Tool, ToolChoice};
 use crate::units::Tokens;
 
 /// Parameters that are the call's own; `extra` does not override them.
@@ -70,11 +70,15 @@ pub(super) fn body(call: &Call<'_>) -> Result<Map<String, Value>, EncodeError> {
     let mut system = blocks::system(request);
     let mut turns = blocks::turns(request).map_err(EncodeError::Inexpressible)?;
     let mut tools: Vec<Value> = request.tools.iter().map(tool).collect();
-    if request.cache {
-        tools.last_mut().into_iter().for_each(blocks::mark);
-        system.last_mut().into_iter().for_each(blocks::mark);
+    if request.cache && request.marks.is_empty() {
+        tools.last_mut().into_iter().for_each(|tool| blocks::mark(tool, false));
+        system.last_mut().into_iter().for_each(|block| blocks::mark(block, false));
         blocks::mark_history(&mut turns);
     }
+    for (number, tool) in tools.iter_mut().enumerate() {
+        request.mark_at(CachePlace::Tool(number)).into_iter().for_each(|hour| blocks::mark(tool, hour));
+    }
+    request.mark_at(CachePlace::End).into_iter().for_each(|hour| blocks::mark_end(&mut turns, hour));
     if !system.is_empty() {
         body.insert("system".into(), blocks::content(system));
     }

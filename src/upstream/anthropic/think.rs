@@ -43,7 +43,7 @@ pub(super) fn thinking(call: &Call<'_>, limit: Option<u64>) -> Result<Thinking, 
         Steer::Level(level) => {
             let effort = match level {
                 Effort::Low | Effort::Medium | Effort::High | Effort::Xhigh | Effort::Max => level.word(),
-                Effort::None | Effort::Minimal | Effort::Budget(_) => return Err(NO_SUCH_EFFORT),
+                Effort::None | Effort::Minimal | Effort::On | Effort::Budget(_) => return Err(NO_SUCH_EFFORT),
             };
             // Models that know the level `max` decide themselves how long they think. The older ones, and those who
             // imitate them, want a number as well.

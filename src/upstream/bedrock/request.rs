@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Number, Value, json};
 
+use super::marks::Marks;
 use super::turns::{Turns, text_block};
 use super::vendor::{Vendor, vendor};
 use crate::catalog::{Capability, Prefill};
-use crate::chat::{Message, Part, Role, ToolChoice};
+use crate::chat::{CachePlace, Message, Part, Role, ToolChoice};
 use crate::units::Tokens;
 use crate::upstream::Call;
 use crate::upstream::steer::{Steer, steer};
@@ -50,7 +51,7 @@ impl Draft {
     pub(super) fn of(call: &Call<'_>) -> Self {
         let request = call.request;
         let vendor = vendor(&call.endpoint.model);
-        let marks = request.cache && vendor.marks;
+        let marks = Marks::of(call, vendor);
         let mut draft = Self::default();
         let turns = Turns::of(&request.messages, marks);
         draft.body.insert("messages".into(), turns.values.into());
@@ -91,17 +92,25 @@ impl Draft {
         }
     }
 
-    fn system(&mut self, messages: &[Message], marks: bool) {
-        let instructions = messages.iter().filter(|message| matches!(message.role, Role::System | Role::Developer));
-        let parts: Vec<&Part> = instructions.flat_map(|message| &message.parts).collect();
-        if parts.iter().any(|part| part.as_text().is_none()) {
-            self.lack("anything but text in instructions");
+    fn system(&mut self, messages: &[Message], marks: Marks<'_>) {
+        let is_instruction = |message: &Message| matches!(message.role, Role::System | Role::Developer);
+        let mut blocks: Vec<Value> = Vec::new();
+        for (number, message) in messages.iter().enumerate().filter(|(_, message)| is_instruction(message)) {
+            for (at, part) in message.parts.iter().enumerate() {
+                match part.as_text() {
+                    Some(text) => blocks.extend(text_block(text)),
+                    None => self.lack("anything but text in instructions"),
+                }
+                marks.put(
+                    &mut blocks,
+                    |place| matches!(place, CachePlace::Part { message, part, .. } if (message, part) == (number, at)),
+                );
+            }
         }
-        let mut blocks: Vec<Value> = parts.into_iter().filter_map(Part::as_text).filter_map(text_block).collect();
         if blocks.is_empty() {
             return;
         }
-        blocks.extend(marks.then(cache_point));
+        marks.put_usual(&mut blocks);
         self.body.insert("system".into(), blocks.into());
     }
 
@@ -130,7 +139,7 @@ impl Draft {
         }
     }
 
-    fn tools(&mut self, call: &Call<'_>, marks: bool) {
+    fn tools(&mut self, call: &Call<'_>, marks: Marks<'_>) {
         let request = call.request;
         let parts = || request.messages.iter().flat_map(|message| &message.parts);
         let in_history = parts().any(|part| matches!(part, Part::ToolCall(_) | Part::ToolResult(_)));
@@ -161,8 +170,12 @@ impl Draft {
             }
             json!({ "toolSpec": spec })
         };
-        let mut tools: Vec<Value> = request.tools.iter().map(spec).collect();
-        tools.extend(marks.then(cache_point));
+        let mut tools: Vec<Value> = Vec::new();
+        for (number, tool) in request.tools.iter().enumerate() {
+            tools.push(spec(tool));
+            marks.put(&mut tools, |place| place == CachePlace::Tool(number));
+        }
+        marks.put_usual(&mut tools);
         let mut config = Map::from_iter([("tools".to_owned(), Value::from(tools))]);
         let choice = match &request.tool_choice {
             None | Some(ToolChoice::None) => None,
@@ -191,11 +204,6 @@ impl Draft {
             self.body.insert(MODEL_FIELDS.into(), fields.into());
         }
     }
-}
-
-/// The mark after which the prompt up to here is kept in the cache.
-pub(super) fn cache_point() -> Value {
-    json!({ "cachePoint": { "type": "default" } })
 }
 
 fn exceeds_one(value: &Number) -> bool {

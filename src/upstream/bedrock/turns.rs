@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::request::cache_point;
-use crate::chat::{Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
+use super::marks::Marks;
+use crate::chat::{CachePlace, Media, MediaKind, MediaSource, Message, Part, Role, ToolCall, ToolResult};
 
 /// What marks reasoning that the provider keeps to itself among the signatures: its base64 follows. No signature holds a
 /// colon.
@@ -28,18 +28,25 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// Messages of one role in a row become one turn. With `marks` the last turn before the newest one of the user ends
-    /// in a cache point.
-    pub(super) fn of(messages: &[Message], marks: bool) -> Self {
+    /// Messages of one role in a row become one turn. A result of a tool has no place for a cache point, so that one within
+    /// stands behind it. Where it is up to us, the last turn before the newest one of the user ends in one.
+    pub(super) fn of(messages: &[Message], marks: Marks<'_>) -> Self {
         let mut turns = Self::default();
         let mut spoken: Vec<(&str, Vec<Value>)> = Vec::new();
-        for message in messages {
+        for (number, message) in messages.iter().enumerate() {
             let role = match message.role {
                 Role::System | Role::Developer => continue,
                 Role::User => "user",
                 Role::Assistant => "assistant",
             };
-            let blocks: Vec<Value> = message.parts.iter().filter_map(|part| turns.block(role, part)).collect();
+            let mut blocks: Vec<Value> = Vec::new();
+            for (at, part) in message.parts.iter().enumerate() {
+                blocks.extend(turns.block(role, part));
+                marks.put(
+                    &mut blocks,
+                    |place| matches!(place, CachePlace::Part { message, part, .. } if (message, part) == (number, at)),
+                );
+            }
             match spoken.last_mut() {
                 Some((last, content)) if *last == role => content.extend(blocks),
                 _ if blocks.is_empty() => {}
@@ -54,8 +61,11 @@ impl Turns {
             }
         }
         let newest = spoken.iter().rposition(|(role, _)| *role == "user");
-        if let Some(before) = newest.and_then(|newest| newest.checked_sub(1)).filter(|_| marks) {
-            spoken[before].1.push(cache_point());
+        if let Some(before) = newest.and_then(|newest| newest.checked_sub(1)) {
+            marks.put_usual(&mut spoken[before].1);
+        }
+        if let Some((_, last)) = spoken.last_mut() {
+            marks.put(last, |place| place == CachePlace::End);
         }
         turns.values = spoken.into_iter().map(|(role, content)| json!({ "role": role, "content": content })).collect();
         turns

@@ -93,6 +93,14 @@ pub(super) fn vendor(model: &ModelId) -> Vendor {
 }
 
 impl Vendor {
+    /// Whether a cache point can be for an hour: of Claude since 4.5. Of those of whom nothing is known the caller knows.
+    pub(super) fn keeps_hours(self, model: &ModelId) -> bool {
+        let slug = model.slug();
+        let older =
+            slug.starts_with("claude-3") || ["claude-opus-4", "claude-opus-4.1", "claude-sonnet-4"].contains(&slug);
+        self.marks && !older
+    }
+
     /// The fields of `additionalModelRequestFields` that a wish for hard thinking becomes.
     ///
     /// # Errors

@@ -202,15 +202,16 @@ impl Answer {
             let is_thought = piece.thought.unwrap_or(false);
             out.push(if is_thought { ChatEvent::Reasoning(text) } else { ChatEvent::Text(text) });
         }
-        let index = piece.function_call.map(|call| self.call(call, out)).transpose()?;
+        // A call's comes before the call.
         if let Some(signature) = piece.thought_signature.filter(|signature| !signature.is_empty()) {
+            let index = piece.function_call.as_ref().map(|_| self.calls);
             out.push(ChatEvent::Signature { index, signature });
         }
-        Ok(())
+        piece.function_call.map_or(Ok(()), |call| self.call(call, out))
     }
 
-    /// A call of a tool comes whole; which one of the answer it is.
-    fn call(&mut self, call: FunctionCall, out: &mut Vec<ChatEvent>) -> Result<u32, DecodeError> {
+    /// A call of a tool comes whole.
+    fn call(&mut self, call: FunctionCall, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         if call.partial_args.is_some() || call.will_continue == Some(true) {
             let problem = "a tool call comes in pieces: streamFunctionCallArguments cannot be read";
             return Err(DecodeError::Corrupt(problem.to_owned()));
@@ -224,7 +225,7 @@ impl Answer {
         let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(|| invented_id(ordinal));
         let arguments = Value::Object(call.args.unwrap_or_default()).to_string();
         out.push(ChatEvent::ToolCall { index, id: Some(id), name: Some(call.name), arguments });
-        Ok(index)
+        Ok(())
     }
 
     fn tell_usage(&mut self, out: &mut Vec<ChatEvent>) {

@@ -67,7 +67,11 @@ fn content(part: &Part) -> Option<Value> {
 
 fn media_part(media: &Media) -> Value {
     match media.kind {
-        MediaKind::Image => json!({ "type": "image_url", "image_url": { "url": address(media) } }),
+        MediaKind::Image => {
+            let mut image = Map::from_iter([("url".to_owned(), address(media).into())]);
+            image.extend(media.detail.map(|detail| ("detail".to_owned(), detail.word().into())));
+            json!({ "type": "image_url", "image_url": image })
+        }
         MediaKind::Pdf => {
             json!({ "type": "file", "file": { "filename": file_name(media), "file_data": address(media) } })
         }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::catalog::Quirks;
-use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part, Role, ToolResult};
+use crate::chat::{ChatRequest, Detail, Media, MediaKind, MediaSource, Message, Part, Role, ToolResult};
 use crate::upstream::openai::{address, arguments, file_name, misplaced, result_text, role};
 
 /// What of a conversation the dialect cannot carry.
@@ -55,7 +55,9 @@ fn input_text(text: &str) -> Value {
 
 fn media_part(media: &Media) -> Value {
     match (media.kind, &media.source) {
-        (MediaKind::Image, _) => json!({ "type": "input_image", "image_url": address(media), "detail": "auto" }),
+        (MediaKind::Image, _) => json!({
+            "type": "input_image", "image_url": address(media), "detail": media.detail.map_or("auto", Detail::word),
+        }),
         (MediaKind::Pdf, MediaSource::Url(url)) => json!({ "type": "input_file", "file_url": url }),
         (MediaKind::Pdf, MediaSource::Bytes(_)) => {
             json!({ "type": "input_file", "filename": file_name(media), "file_data": address(media) })

@@ -122,6 +122,7 @@ fn what_cannot_go_along_is_said_before_anything_is_sent() {
 
     --- stderr
     error: config is a folder, not a file
+      fix:  give the path of a file in it
     ");
     let missing = refused(|world| world.chat(["-a", "none.png"]).run());
     insta::assert_snapshot!(missing.snapshot(), @r"
@@ -131,6 +132,7 @@ fn what_cannot_go_along_is_said_before_anything_is_sent() {
     --- stderr
     error: cannot read none.png
       reason  No such file or directory
+      fix:    give the path of a file that is there
     ");
     let empty = refused(|world| world.chat(["-a", "-"]).run());
     insta::assert_snapshot!(empty.snapshot(), @r"
@@ -139,6 +141,7 @@ fn what_cannot_go_along_is_said_before_anything_is_sent() {
 
     --- stderr
     error: stdin is empty: there is nothing to attach
+      fix:  attach a file with something in it, or leave out -a
     ");
     let twice = refused(|world| world.chat(["-a", "-", "-"]).run());
     insta::assert_snapshot!(twice.snapshot(), @r"
@@ -208,6 +211,7 @@ fn an_address_that_gives_nothing_is_no_provider_s_failure() {
     --- stderr
     error: http://127.0.0.1:PORT/a.png cannot be fetched
       status  404
+      fix:    fetch it yourself, and attach the file
     ");
     let failed = refused(|world| world.chat(["-a", &url, "-o", "json"]).run());
     let error = super::error_line(&failed);
@@ -227,6 +231,7 @@ fn an_address_that_leads_in_circles_or_sends_too_much_is_given_up() {
 
     --- stderr
     error: http://127.0.0.1:PORT/a.png redirects more than 5 times
+      fix:  fetch it yourself, and attach the file
     ");
     assert_eq!(circle.hits(), 6);
     let away = Server::start(vec![Script::body(302, "text/plain", "").header("location", "file:///etc/passwd")]);
@@ -239,6 +244,7 @@ fn an_address_that_leads_in_circles_or_sends_too_much_is_given_up() {
     --- stderr
     error: http://127.0.0.1:PORT/a.png redirects to what is no http address, which
     is not followed
+      fix:  fetch it yourself, and attach the file
     ");
     let big = Server::start(vec![Script::body(200, "image/png", vec![b'a'; 20_000_001])]);
     let url = format!("{}/a.png", big.base_url());

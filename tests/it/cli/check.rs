@@ -59,6 +59,7 @@ fn every_provider_with_a_key_is_checked() {
 
     --- stderr
     error: beta did not pass the check
+      fix:  export BETA_KEY=... with a valid key
     ");
     assert_eq!(world.hits(), [2, 1, 2]);
     let requests = world.servers[0].requests();
@@ -154,6 +155,7 @@ fn nobody_listening_is_told_apart_from_an_outage() {
 
     --- stderr
     error: openai did not pass the check
+      fix:  start the server there
     ");
 }
 
@@ -215,6 +217,7 @@ fn what_is_missing_is_said_without_asking() {
 
     --- stderr
     error: 2 of 2 providers did not pass the check
+      fix:  export MISTRAL_API_KEY=...
     ");
     insta::assert_snapshot!(home.openmux(["providers", "check"]).run().snapshot(), @r"
     exit: 4

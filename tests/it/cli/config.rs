@@ -240,6 +240,49 @@ fn defaults_are_what_flags_would_be() {
 }
 
 #[test]
+fn defaults_of_how_it_is_asked_and_shown_are_what_flags_would_be() {
+    let good = || Server::repeating(answer(Protocol::OpenaiChat));
+    let world = World::openai(vec![good(), good()]);
+    world.home.write("config/catalog.d/zz.toml", BILLING);
+    let hedge = |more: &[&str]| {
+        let args = ["route", "explain", "-m", "acme/tiny", "-o", "json", "hi"];
+        let output = world.openmux(args.into_iter().chain(more.iter().copied())).run();
+        serde_json::from_str::<Value>(&output.stdout).unwrap()["hedge"]["planned"].clone()
+    };
+    let line = |more: &[&str]| world.chat(more.iter().copied()).run().stderr.contains("acme/tiny at ");
+    let listed =
+        || world.openmux(["providers", "compare", "acme/tiny", "-o", "wide"]).env("COLUMNS", "400").run().stdout;
+    assert_eq!((hedge(&[]), line(&[])), (Value::Null, false));
+    assert!(listed().contains(" TOK/S"), "{}", listed());
+    world.home.write(OWN, "[defaults]\nhedge = true\nusage = true\nunit = \"tok/min\"\nwindow = \"30d\"\n");
+    assert_eq!((hedge(&[]), hedge(&["--no-hedge"])), (true.into(), Value::Null));
+    assert_eq!((line(&[]), line(&["--no-usage"])), (true, false));
+    assert!(listed().contains(" TOK/MIN"), "{}", listed());
+    for (key, value, place) in
+        [("hedge", "true", 2), ("usage", "true", 3), ("unit", "tok/min", 4), ("window", "30d", 5)]
+    {
+        let key = format!("defaults.{key}");
+        assert_eq!(held(&world.home, &key), (value.into(), format!("config.toml:{place}")));
+    }
+    assert_eq!(held(&world.home, "defaults.resume").0, "false");
+    // A project's file may not make calls dearer by itself; how something is shown is its own affair.
+    world.home.write(OWN, "");
+    world.home.write(PROJECT, "[defaults]\nhedge = true\nresume = true\nunit = \"tok/min\"\n");
+    assert_eq!(hedge(&[]), Value::Null);
+    let told = world.openmux(["config", "show"]).env("COLUMNS", "300").run();
+    assert!(
+        told.stderr.contains("left out: defaults.hedge (line 2), defaults.resume (line 3);"),
+        "{}",
+        told.snapshot()
+    );
+    assert!(listed().contains(" TOK/MIN"), "{}", listed());
+}
+
+/// What is billed of an answer that is cancelled, without which nobody is hedged.
+const BILLING: &str = "[provider.alpha]\nkind = \"host\"\nbills_on_cancel = \"none\"\n\
+    [provider.beta]\nkind = \"host\"\nbills_on_cancel = \"none\"\n";
+
+#[test]
 fn tables_have_the_columns_that_were_chosen_and_scripts_see_no_difference() {
     let chosen = home("[columns]\nmodels_list = [\"context\", \"id\"]\n", "");
     let plain = Home::new();

@@ -103,6 +103,7 @@ fn a_broken_overlay_is_an_error_that_names_its_place() {
 
     --- stderr
     error: $TMP/config/catalog.d/mine.toml:5: endpoint[0].price.inptu: unknown key; did you mean "input"?
+      fix:  correct line 5 of $TMP/config/catalog.d/mine.toml
     "#);
     home.write("config/catalog.d/mine.toml", "[provider.\n");
     assert_eq!(home.openmux(["models", "list"]).run().code, Some(5));

@@ -178,6 +178,7 @@ fn a_broken_configuration_is_an_error_that_names_its_place() {
 
     --- stderr
     error: $TMP/config/config.toml:2: providers.openai.key_cdm: unknown key; did you mean "key_cmd"?
+      fix:  correct line 2 of $TMP/config/config.toml
     "#);
     insta::assert_snapshot!(said("\n[providers.antropic]\nkey_file = \"k\"\n", &list).snapshot(), @r#"
     exit: 5
@@ -185,6 +186,7 @@ fn a_broken_configuration_is_an_error_that_names_its_place() {
 
     --- stderr
     error: $TMP/config/config.toml:2: providers.antropic: no provider is called "antropic"; did you mean "anthropic"?
+      fix:  correct line 2 of $TMP/config/config.toml
     "#);
     let output = said("[providers.openai\n", &["models", "list", "-o", "json"]);
     assert_eq!((output.code, error_line(&output)["code"].as_str()), (Some(5), Some("config.file")));

@@ -300,6 +300,7 @@ fn caps_are_in_the_configuration() {
     error: nobody can be asked a probe of kind ping
       because  alpha is left out: it had its 2 calls of today (max_probes_per_day
                under [probe] in config.toml, or --yes)
+      fix:     wait until tomorrow (UTC), or --yes
     ");
     assert_eq!(none.code, Some(11));
     assert_eq!(posts(&world), [2]);

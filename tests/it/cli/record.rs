@@ -97,6 +97,7 @@ fn where_nothing_can_be_kept_nothing_is_sent() {
     --- stderr
     error: cannot make the folder rec
       reason  File exists
+      fix:    --record with a folder that you may write to
     ");
     let output = world.chat(["--record", "r", "--dry-run"]).run();
     assert_eq!(output.code, Some(2), "{}", output.snapshot());

@@ -378,3 +378,17 @@ fn the_sandbox_shows_it() {
     assert_eq!(output.code, Some(10));
     assert!(output.stderr.contains("note: not resumed: none of "), "{}", output.snapshot());
 }
+
+#[test]
+fn the_configuration_can_wish_for_it() {
+    let asked = |flag: &str| {
+        let spoken = Protocol::OpenaiChat;
+        let world = plain(spoken, vec![vec![cut(spoken, &["Hello"])], vec![rest(spoken, &[", you."])]]);
+        world.home.write("config/config.toml", "[defaults]\nresume = true\n");
+        let output = world.chat(["-q"].into_iter().chain(flag.split_terminator(' '))).run();
+        (output.code, output.stdout, world.hits())
+    };
+    assert_eq!(asked(""), (Some(0), "Hello, you.\n".to_owned(), vec![1, 1]));
+    let (code, said, hits) = asked("--no-resume");
+    assert_eq!((code, said.trim_end(), hits), (Some(10), "Hello", vec![1, 0]));
+}

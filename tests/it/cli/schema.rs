@@ -167,6 +167,7 @@ fn a_schema_that_is_none_is_not_sent() {
     --- stderr
     error: s.json: .type: "objekt" is not valid under any of the schemas listed in
     the 'anyOf' keyword
+      fix:  correct that in s.json
     "#);
     let elsewhere = r#"{"$ref": "https://example.com/schema.json"}"#;
     insta::assert_snapshot!(world.chat(["--schema", elsewhere]).run().snapshot(), @r"
@@ -176,5 +177,6 @@ fn a_schema_that_is_none_is_not_sent() {
     --- stderr
     error: --schema: it refers to https://example.com/schema.json; only references
     within it are followed
+      fix:  --schema with a JSON Schema, or a file that holds one
     ");
 }

@@ -88,6 +88,7 @@ fn a_stdout_that_is_full_is_a_failure() {
     --- stderr
     error: cannot write to stdout
       reason  No space left on device
+      fix:    make room where the output goes, or send it elsewhere
     ");
     for args in [&["--help"][..], &["--version"], &["help", "check"], &[]] {
         let output = Home::new().shell(full, args.iter().copied()).run();

@@ -162,6 +162,7 @@ fn what_is_wrong_with_a_tool_is_placed() {
 
     --- stderr
     error: b.json: there are two tools called "weather"
+      fix:  correct that in b.json
     "#);
     let chosen = refused(&[("a.json", TOOL)], &["--tool", "a.json", "--tool-choice", "wether"]);
     insta::assert_snapshot!(chosen.snapshot(), @r#"
@@ -172,6 +173,7 @@ fn what_is_wrong_with_a_tool_is_placed() {
     error: --tool-choice: no tool is called "wether"
       did you mean  weather
       tools         weather
+      fix:          write weather in place of wether
     "#);
     let broken = refused(&[("a.json", r#"[{"name": "a", "parameters": {"type": "objekt"}}]"#)], &["--tool", "a.json"]);
     insta::assert_snapshot!(broken.snapshot(), @r#"
@@ -180,6 +182,7 @@ fn what_is_wrong_with_a_tool_is_placed() {
 
     --- stderr
     error: a.json: [0].parameters.type: arguments are always an "object"
+      fix:  correct that in a.json
     "#);
     let alone = refused(&[], &["--tool-choice", "auto"]);
     assert_eq!(alone.code, Some(2), "{}", alone.snapshot());
@@ -204,6 +207,7 @@ fn what_is_wrong_with_a_conversation_is_placed() {
     --- stderr
     error: t.json: [0].content[0].image_url.url: neither a data: URL nor an http
     address
+      fix:  correct that in t.json
     ");
     let talk = r#"[{"role": "tool", "tool_call_id": "c1", "content": "rain"}]"#;
     insta::assert_snapshot!(refused(&[("t.json", talk)], &["--messages", "t.json"]).snapshot(), @r#"
@@ -213,5 +217,6 @@ fn what_is_wrong_with_a_conversation_is_placed() {
     --- stderr
     error: t.json: [0].tool_call_id: "c1" is no call of an assistant's message
     before it
+      fix:  correct that in t.json
     "#);
 }

@@ -49,6 +49,7 @@ fn names_that_mean_nothing_get_suggestions() {
                  anthropic anyapi azure azure-cognitive-services claude-platform-aws
                  cloudflare-ai-gateway cortecs and 43 more
       variants   batch free thinking
+      fix:       openmux models show claude-haiku-4.5 --all
     "#);
     insta::assert_snapshot!(page("chat -m gpt-4o --provider opnai hi"), @r#"
     exit: 3
@@ -95,6 +96,7 @@ fn mistakes_of_the_command_line_are_exit_2() {
               last_failure samples decode_samples cut_off ttft_p50_at_least unit
               status retires open_weights knowledge kinds floating cheapest
               cheapest_provider
+      fix:    write one of these fields in place of nope
     "#);
     insta::assert_snapshot!(page("models list --sort nope"), @r#"
     exit: 2
@@ -109,6 +111,7 @@ fn mistakes_of_the_command_line_are_exit_2() {
               last_failure samples decode_samples cut_off ttft_p50_at_least unit
               status retires open_weights knowledge kinds floating cheapest
               cheapest_provider
+      fix:    write one of these fields in place of nope
     "#);
     insta::assert_snapshot!(page("models list -o text"), @r#"
     exit: 2
@@ -117,6 +120,7 @@ fn mistakes_of_the_command_line_are_exit_2() {
     --- stderr
     error: this command has no format "text"
       formats  table wide json jsonl csv tsv md ids
+      fix:     leave out -o, or unset OPENMUX_OUTPUT; -o json is there everywhere
     "#);
     insta::assert_snapshot!(page("models list --bogus"), @r"
     exit: 2
@@ -124,21 +128,18 @@ fn mistakes_of_the_command_line_are_exit_2() {
 
     --- stderr
     error: unexpected argument '--bogus' found
-
-      tip: to pass '--bogus' as a value, use '-- --bogus'
-
-    Usage: openmux models list [OPTIONS] [WORDS]...
-
-    For more information, try '--help'.
+      tip    to pass '--bogus' as a value, use '-- --bogus'
+      usage  openmux models list [OPTIONS] [WORDS]...
+      fix:   openmux models list --help
     ");
     insta::assert_snapshot!(page("models list --min-context many"), @r"
     exit: 2
     --- stdout
 
     --- stderr
-    error: invalid value 'many' for '--min-context <N>': not a number of tokens, such as 8000, 200k or 1m
-
-    For more information, try '--help'.
+    error: invalid value 'many' for '--min-context <N>': not a number of tokens,
+    such as 8000, 200k or 1m
+      fix:  openmux models list --help
     ");
     insta::assert_snapshot!(page("models lsit"), @r"
     exit: 2
@@ -146,12 +147,9 @@ fn mistakes_of_the_command_line_are_exit_2() {
 
     --- stderr
     error: unrecognized subcommand 'lsit'
-
-      tip: a similar subcommand exists: 'list'
-
-    Usage: openmux models [OPTIONS] <COMMAND>
-
-    For more information, try '--help'.
+      did you mean  list
+      usage         openmux models [OPTIONS] <COMMAND>
+      fix:          write list in place of lsit
     ");
     insta::assert_snapshot!(page("chat --api-key sk-1 hi"), @r"
     exit: 2
@@ -175,9 +173,9 @@ fn mistakes_of_the_command_line_are_exit_2() {
     --- stdout
 
     --- stderr
-    error: invalid value 'soon' for '--timeout <TIME>': not a time such as TIME, 2m or TIME
-
-    For more information, try '--help'.
+    error: invalid value 'soon' for '--timeout <TIME>': not a time such as TIME, 2m
+    or TIME
+      fix:  openmux chat --help
     ");
     insta::assert_snapshot!(page("--sandbox=clam chat -m claude-haiku-4.5 hi"), @r#"
     exit: 2
@@ -186,14 +184,15 @@ fn mistakes_of_the_command_line_are_exit_2() {
     --- stderr
     error: there is no sandbox scenario "clam"
       did you mean  calm
-      scenarios     calm outage rate-limit slow mid-stream, or a .toml file
+      scenarios     calm outage rate-limit slow mid-stream
+      fix:          write calm in place of clam
     "#);
     insta::assert_snapshot!(page("models list --bogus -o json"), @r#"
     exit: 2
     --- stdout
 
     --- stderr
-    {"error":{"code":"usage","exit":2,"message":"unexpected argument '--bogus' found"}}
+    {"error":{"code":"usage","exit":2,"message":"unexpected argument '--bogus' found","tip":"to pass '--bogus' as a value, use '-- --bogus'","usage":"openmux models list [OPTIONS] [WORDS]...","fix":"openmux models list --help"}}
     "#);
 }
 
@@ -254,6 +253,7 @@ fn a_command_without_its_subcommand_shows_the_way() {
     error: there is no command or topic "nope"
       topics  output exit-codes environment config routing messages failures check
               dialects
+      fix:    openmux help
     "#);
     insta::assert_snapshot!(page("help exit-codes"), @r#"
     exit: 0

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use openmux::catalog::{Capability, Catalog, Endpoint, EndpointId, ModelId, Protocol, ProviderId};
 use openmux::chat::{
-    AnswerSchema, ChatRequest, Effort, Media, MediaKind, MediaSource, Message, Native, Part, Role, Tool, ToolCall,
-    ToolChoice, ToolResult,
+    AnswerSchema, CacheMark, CachePlace, ChatRequest, Effort, Media, MediaKind, MediaSource, Message, Native, Part,
+    Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use openmux::gateway::codec::Dialect;
 use openmux::units::Tokens;
@@ -13,6 +13,7 @@ use openmux::upstream::{Call, adapter};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Number, Value, json};
 
@@ -69,7 +70,7 @@ fn words() -> impl Strategy<Value = String> {
 
 fn media() -> impl Strategy<Value = Part> {
     let of = |kind, mime: &str, source, name: Option<&str>| {
-        Part::Media(Media { kind, mime: mime.to_owned(), source, name: name.map(str::to_owned) })
+        Part::Media(Media { kind, mime: mime.to_owned(), source, name: name.map(str::to_owned), detail: None })
     };
     prop_oneof![
         Just(of(MediaKind::Image, "image/png", MediaSource::Bytes(Bytes::from_static(&PNG)), None)),
@@ -133,13 +134,13 @@ fn number(text: &'static str) -> Option<Number> {
 fn requests(tongue: Tongue) -> impl Strategy<Value = ChatRequest> {
     let turns = (option::of(vec(words(), 1..3)), said(), vec(turn(tongue), 0..3));
     let wishes = (tools(tongue), 0..5_u8, any::<bool>(), any::<bool>(), 0..6_u8);
-    (turns, wishes, any::<[bool; 5]>()).prop_map(move |((system, first, turns), wishes, flags)| {
+    let marked = vec((any::<Index>(), any::<bool>()), 0..4);
+    (turns, wishes, any::<[bool; 4]>(), marked).prop_map(move |((system, first, turns), wishes, flags, marked)| {
         let (tools, choice, parallel, shaped, effort) = wishes;
-        let [stream, samples, stops, marks, cache] = flags;
+        let [stream, samples, stops, marks] = flags;
         let most = if tongue.caches { 2 } else { 1 };
         let system =
             system.map(|texts| Message::of(Role::System, texts.into_iter().take(most).map(Part::Text).collect()));
-        let has_system = system.is_some();
         let mut messages: Vec<Message> = system.into_iter().collect();
         messages.push(Message::of(Role::User, first));
         messages.extend(turns.into_iter().flatten());
@@ -173,13 +174,37 @@ fn requests(tongue: Tongue) -> impl Strategy<Value = ChatRequest> {
             schema: json!({ "type": "object", "properties": { "a": { "type": "string" } }, "required": ["a"],
                             "additionalProperties": false }),
         });
-        request.cache = cache && tongue.caches && has_system;
+        if tongue.caches {
+            request.marks = cached(&request, &marked);
+        }
         if marks {
             let value = json!({ "user_id": "u-1" });
             request.native.push(Native { protocols: tongue.natives, name: "metadata", value, hint: true });
         }
         request
     })
+}
+
+/// Some of the places of a request that can be marked, in the order in which they are read.
+fn cached(request: &ChatRequest, marked: &[(Index, bool)]) -> Vec<CacheMark> {
+    let mut places = Vec::new();
+    for (message, said) in request.messages.iter().enumerate() {
+        for (part, said) in said.parts.iter().enumerate().filter(|(_, part)| !matches!(part, Part::Reasoning { .. })) {
+            places.push(CachePlace::Part { message, part, within: None });
+            let Part::ToolResult(result) = said else { continue };
+            places.extend((0..result.content.len()).map(|piece| CachePlace::Part {
+                message,
+                part,
+                within: Some(piece),
+            }));
+        }
+    }
+    places.extend((0..request.tools.len()).map(CachePlace::Tool));
+    let mut chosen: Vec<(usize, bool)> =
+        marked.iter().map(|(index, hour)| (index.index(places.len()), *hour)).collect();
+    chosen.sort_unstable();
+    chosen.dedup_by_key(|(at, _)| *at);
+    chosen.into_iter().map(|(at, hour)| CacheMark { place: places[at], hour }).collect()
 }
 
 /// The request as it is sent, and as it is read.
@@ -226,5 +251,20 @@ fn the_law_sees_what_is_lost() {
         },
     ] {
         ALL.iter().for_each(|tongue| assert!(tried(*tongue, lost).is_err(), "what was lost went unnoticed"));
+    }
+    let hours = |mut request: ChatRequest| {
+        request.marks.iter_mut().for_each(|mark| mark.hour = false);
+        request
+    };
+    let within = |mut request: ChatRequest| {
+        for mark in &mut request.marks {
+            if let CachePlace::Part { within, .. } = &mut mark.place {
+                *within = None;
+            }
+        }
+        request
+    };
+    for lost in [hours as fn(ChatRequest) -> ChatRequest, within] {
+        assert!(tried(MESSAGES, lost).is_err(), "what was lost of a mark went unnoticed");
     }
 }

@@ -19,13 +19,15 @@ enum Effect {
     Refused(&'static str),
     /// The answer has this header.
     Answers(&'static str, &'static str),
+    /// The body of the answer has this, and not that.
+    Says(&'static str, &'static str),
     /// The stream ends with what was used.
     Counts,
     /// Two requests begin with different providers.
     Rotates,
 }
 
-use Effect::{Answers, Counts, Decides, Refused, Rotates, Warns};
+use Effect::{Answers, Counts, Decides, Refused, Rotates, Says, Warns};
 
 const SONNET: &str = "anthropic/claude-sonnet-5";
 const ORDER: (&str, &str) = ("/request/constraints/order", r#"["amazon-bedrock","anthropic"]"#);
@@ -120,6 +122,20 @@ const EFFECTS: &[(&str, &str, Effect)] = &[
     ),
     ("OpenRouter", "x-session-id (header)", Decides(SESSION)),
     ("OpenRouter", "prompt_cache_key", Decides(SESSION)),
+    ("OpenRouter", "reasoning: {effort} or {max_tokens}", Says("\"reasoning_details\":[{", "reasoning_content")),
+    ("OpenRouter", "reasoning: {enabled: true}", Says("\"reasoning\":\"", "reasoning_content")),
+    (
+        "OpenRouter",
+        "reasoning: {exclude: true}, include_reasoning: false",
+        Says("\"reasoning_tokens\":", "\"reasoning"),
+    ),
+    ("OpenRouter", "include_reasoning: true", Says("\"reasoning_details\":[{", "reasoning_content")),
+    ("OpenRouter", "reasoning: {effort, max_tokens}", Refused("reasoning.max_tokens")),
+    (
+        "OpenRouter",
+        "cache_control (of a part, a message, a tool, the request)",
+        Answers("x-openmux-dropped", "cache_control"),
+    ),
     ("OpenRouter", "user", Answers("x-openmux-dropped", "user")),
     ("ZenMux", "provider.routing {type: \"order\", providers}", Decides(&[ORDER, ONLY])),
     ("ZenMux", "provider.routing {type: \"priority\", primary_factor: \"latency\"}", Decides(&[TTFT])),
@@ -252,6 +268,12 @@ fn held(served: &Served, example: &str, effect: &Effect) {
         Answers(header, value) => {
             let answer = sent(served, CHAT, example);
             assert_eq!((answer.status, answer.header(header)), (200, *value), "{example}: {answer:?}");
+        }
+        Says(there, gone) => {
+            let answer = sent(served, CHAT, example);
+            assert_eq!(answer.status, 200, "{example}: {answer:?}");
+            let message = answer.json()["choices"][0]["message"].to_string();
+            assert!(answer.body.contains(there) && !message.contains(gone), "{example}: {answer:?}");
         }
         Counts => {
             let answer = sent(served, CHAT, example);

@@ -56,6 +56,34 @@ fn the_next_model_answers_and_is_named() {
 }
 
 #[test]
+fn what_became_of_the_answer_tells_the_attempts_at_every_model() {
+    let servers = vec![
+        (Server::start(vec![overloaded()]), "tiny"),
+        (Server::start(vec![wire::openai_error(500, "server_error", None, "Broken")]), "small"),
+        (Server::start(vec![good()]), "spare"),
+    ];
+    let world = World::serving(servers, "openai-chat", |_| {});
+    // Of the model in the middle nobody may be asked: it leads on, and nothing is kept of it.
+    let chain = ["acme/small", "anthropic/claude-haiku-4.5", "acme/spare"];
+    let answer = world.chat(&asked(json!({ "models": chain })));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let id = answer.json()["id"].as_str().unwrap().to_owned();
+    let told = world.get(&format!("/v1/generation/{id}")).json();
+    let data = &told["data"];
+    assert_eq!((&data["model"], &data["class"]), (&"acme/spare".into(), &"ok".into()));
+    assert_eq!(data["models"], json!(["acme/tiny", "acme/small", "acme/spare"]));
+    let attempts = data["provider_responses"].as_array().unwrap().iter();
+    let attempts: Vec<Value> = attempts.map(|one| json!([one["model"], one["provider_name"], one["class"]])).collect();
+    let expected = json!([
+        ["acme/tiny", "alpha", "overloaded"],
+        ["acme/small", "beta", "provider_fault"],
+        ["acme/spare", "gamma", "ok"]
+    ]);
+    assert_eq!(Value::from(attempts), expected);
+    assert_eq!(data["total_cost"], answer.json()["usage"]["cost"]);
+}
+
+#[test]
 fn a_stream_is_the_next_models_from_its_first_chunk() {
     let spare = || vec![wire::openai_stream(&["Hello"], None)];
     let world = chained(overloaded(), spare(), |_| {});

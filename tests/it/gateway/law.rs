@@ -5,6 +5,7 @@ use openmux::catalog::{Endpoint, EndpointId, ModelId, Protocol, Provider, Provid
 use openmux::chat::{ChatEvent, ChatRequest, Finish, Message, Role};
 use openmux::gateway::codec::anthropic::stream::Messages;
 use openmux::gateway::codec::openai::chunk::Completions;
+use openmux::gateway::codec::openai::thoughts::Telling;
 use openmux::gateway::codec::responses::whole::Responses;
 use openmux::gateway::codec::{Dialect, Ended, Voice};
 use openmux::units::{Tokens, Usd};
@@ -125,8 +126,10 @@ const CHAT: Spoken = Spoken {
     bills: true,
     // The finish is said before usage and `[DONE]`; a reader that takes it at its word has all of the answer.
     end: "\"finish_reason\":\"",
-    stream: |said| streamed(&Completions { include_usage: true }, said),
-    whole: |said| Completions { include_usage: true }.whole(&said.events, &said.ended).to_string(),
+    stream: |said| streamed(&Completions { include_usage: true, telling: Telling::Content }, said),
+    whole: |said| {
+        Completions { include_usage: true, telling: Telling::Content }.whole(&said.events, &said.ended).to_string()
+    },
 };
 
 const MESSAGES: Spoken = Spoken {

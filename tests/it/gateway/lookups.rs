@@ -1,5 +1,8 @@
 //! What can be looked up: models and their prices, decisions, what became of an answer, and counts.
 
+use openmux::gateway::{Config, Explained};
+use openmux::routing::{Question, decide};
+use openmux::units::Tokens;
 use serde_json::{Value, json};
 
 use super::super::support::server::Server;
@@ -106,6 +109,96 @@ fn what_became_of_an_answer_can_be_asked_by_its_id() {
     }
 }
 
+/// The same question in each dialect, by its word.
+fn spoken(more: Value) -> [(&'static str, Value); 3] {
+    let with = |mut body: Value| {
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let said = json!([{ "role": "user", "content": "Tell me a tale." }]);
+    [
+        ("chat", with(json!({ "model": "acme/tiny", "messages": said, "max_completion_tokens": 50 }))),
+        ("responses", with(json!({ "model": "acme/tiny", "input": "Tell me a tale.", "max_output_tokens": 50 }))),
+        ("messages", with(json!({ "model": "acme/tiny", "messages": said, "max_tokens": 50, "system": "" }))),
+    ]
+}
+
+#[test]
+fn a_body_of_any_dialect_is_explained() {
+    let explains = |config: &mut Config| {
+        let told = |explained: &Explained<'_>| {
+            let Question { request, candidates, policy, now, seed } = *explained.question;
+            let decision = decide(request, candidates, policy, now, seed);
+            let first = decision.chosen().map(|first| first.endpoint.provider.to_string());
+            json!({ "input": request.input.count(), "most": request.max_output.map(Tokens::count), "first": first })
+        };
+        config.explain = Some(Box::new(told));
+    };
+    let world = World::with(vec![Server::start(vec![]), Server::start(vec![])], "openai-chat", explains);
+    let explain = |query: &str, body: &Value, headers: &[(&str, &str)]| {
+        world.post(&format!("/v1/route/explain{query}"), &body.to_string(), headers)
+    };
+    let limits = json!({ "total_s": 600.0, "first_token_s": null });
+    let expected = json!({ "input": 8, "most": 50, "first": "beta", "limits": limits });
+    for (word, body) in spoken(json!({ "provider": { "only": ["beta"] } })) {
+        let told = explain(&format!("?dialect={word}"), &body, &[]);
+        assert_eq!((told.status, told.json()), (200, expected.clone()), "{word}: {told:?}");
+        for (other, _) in spoken(json!({})).into_iter().filter(|(other, _)| *other != word) {
+            let refused = explain(&format!("?dialect={other}"), &body, &[]);
+            assert_eq!(refused.status, 400, "{word} is not {other}: {refused:?}");
+        }
+    }
+    // Where nobody says so, it is what the body or its headers look like.
+    let [(_, chat), (_, responses), (_, messages)] = spoken(json!({ "provider": { "only": ["beta"] } }));
+    for (body, headers) in
+        [(&chat, &[][..]), (&responses, &[]), (&messages, &[("anthropic-version", "2023-06-01")][..])]
+    {
+        assert_eq!(explain("", body, headers).json(), expected, "{body}");
+    }
+    let refused = explain("", &messages, &[]);
+    assert_eq!((refused.status, refused.error("param")), (400, "system".into()), "{refused:?}");
+    for (query, param) in [("?dialect=gemini", "dialect"), ("?model=acme/tiny", "model")] {
+        let refused = explain(query, &chat, &[]);
+        assert_eq!((refused.status, refused.error("param")), (400, param.into()), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_count_is_the_same_whatever_is_said_about_routing() {
+    let world = World::new(vec![Server::start(vec![]), Server::start(vec![])]);
+    let [_, _, (_, plain)] = spoken(json!({}));
+    let count = |more: Value| {
+        let mut body = plain.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.post("/v1/messages/count_tokens", &body.to_string(), &[])
+    };
+    let plain = count(json!({}));
+    assert_eq!((plain.status, plain.header("x-openmux-estimated")), (200, "input_tokens"), "{plain:?}");
+    for more in [
+        json!({ "provider": { "only": ["beta"], "sort": "price" } }),
+        json!({ "models": ["acme/tiny:beta"], "session_id": "agent-7" }),
+        json!({ "model": "acme/tiny:nitro", "fallbacks": ["acme/tiny:alpha"] }),
+    ] {
+        let counted = count(more);
+        assert_eq!((counted.status, &counted.body), (200, &plain.body), "{counted:?}");
+    }
+    // What a chat is refused for is refused here.
+    for (more, status) in [
+        (json!({ "models": ["acme/none"] }), 404),
+        (json!({ "model": "acme/none" }), 404),
+        (json!({ "provider": { "only": ["nobody"] } }), 400),
+        (json!({ "provider": { "colour": "red" } }), 400),
+        (json!({ "model": "acme/tiny:alpha", "provider": { "only": ["beta"] } }), 400),
+    ] {
+        let refused = count(more.clone());
+        assert_eq!((refused.status, &refused.json()["type"]), (status, &"error".into()), "{more}: {refused:?}");
+        let mut body = spoken(json!({}))[2].1.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let chat = world.post("/v1/messages", &body.to_string(), &[]);
+        assert_eq!((chat.status, chat.error("message")), (status, refused.error("message")), "{more}");
+    }
+}
+
 #[test]
 fn everything_is_counted_by_the_names_of_the_conventions() {
     let overloaded = wire::openai_error(503, "server_error", None, "Overloaded");
@@ -116,9 +209,10 @@ fn everything_is_counted_by_the_names_of_the_conventions() {
     let text = world.get("/metrics").body;
     let of = "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"beta\",gen_ai_request_model=\"acme/tiny\"";
     for line in [
-        format!("gen_ai_client_token_usage_sum{{{of},gen_ai_token_type=\"input\"}} 7"),
-        format!("gen_ai_client_operation_duration_seconds_count{{{of}}} 1"),
-        format!("gen_ai_client_operation_time_to_first_chunk_seconds_count{{{of}}} 1"),
+        format!("gen_ai_client_inference_usage_input_tokens_total{{{of},gen_ai_token_modality=\"unknown\"}} 7"),
+        format!("gen_ai_client_inference_operation_output_tokens_sum{{{of}}} 3"),
+        format!("gen_ai_client_inference_duration_seconds_count{{{of}}} 1"),
+        format!("gen_ai_client_inference_time_to_first_chunk_seconds_count{{{of}}} 1"),
         "openmux_attempts_total{provider=\"alpha\",class=\"overloaded\"} 1".to_owned(),
         "openmux_failovers_total 1".to_owned(),
         format!("openmux_cost_usd_total{{{of}}} 0.000273"),

@@ -1,6 +1,8 @@
 //! The gateway over real HTTP: in this process before scripted providers, and as the command before simulated ones.
 
 mod asked;
+mod cached;
+mod carried;
 mod chat;
 mod command;
 mod dialects;
@@ -10,10 +12,12 @@ mod law;
 mod lookups;
 mod messages;
 mod pressure;
+mod reasoning;
 mod renew;
 mod responses;
 mod sdk;
 mod shared;
+mod signed;
 mod soak;
 mod stream;
 mod through;
@@ -81,7 +85,19 @@ impl World {
 
     /// Before providers at these addresses, each with the model that it serves.
     fn at(places: Vec<(String, &str)>, protocol: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let overlay = serving(places, protocol);
+        Self::of(serving(places, protocol), change)
+    }
+
+    /// Before providers of another protocol, of which more is known than usually.
+    fn priced(servers: Vec<Server>, protocol: &str, more: impl FnOnce(String) -> String) -> Self {
+        let places: Vec<(String, &str)> = servers.iter().map(|server| (server.base_url(), "tiny")).collect();
+        let mut world = Self::of(more(serving(places, protocol)), |_| {});
+        world.servers = servers;
+        world
+    }
+
+    /// Before the providers of an overlay.
+    fn of(overlay: String, change: impl FnOnce(&mut Config)) -> Self {
         let overlay = Overlay::parse("private.toml", &overlay).unwrap();
         let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
@@ -107,7 +123,11 @@ impl World {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let serving = serve(Gateway::new(owned, config), listener, 2).unwrap();
-                let hurried = async { hurried.await.unwrap_or(std::future::pending().await) };
+                let hurried = async {
+                    if hurried.await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                };
                 serving.run(async { drop(stopped.await) }, hurried, Duration::from_secs(20)).await
             })
         });

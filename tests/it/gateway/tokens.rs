@@ -152,6 +152,47 @@ fn a_client_asks_what_it_may() {
 }
 
 #[test]
+fn what_is_listed_is_what_the_token_may_ask() {
+    let look = |world: &World, token: &str, path: &str| {
+        super::ask(world.addr, "GET", path, b"", &[("authorization", &format!("Bearer {token}"))])
+    };
+    let listed = |world: &World, token: &str| {
+        let rows = look(world, token, "/v1/models").json()["data"].clone();
+        let row = |row: &Value| (row["id"].as_str().unwrap().to_owned(), row["providers"].to_string());
+        // Who runs on this machine needs no key.
+        let is_ours = |(id, _): &(String, String)| token != BOB || id.starts_with("acme/");
+        rows.as_array().unwrap().iter().map(row).filter(is_ours).collect::<Vec<_>>()
+    };
+    let all = [("acme/tiny".to_owned(), r#"["alpha","beta"]"#.to_owned())];
+    let one_provider = world(Allowance { providers: vec![ProviderId::new("beta")], ..Allowance::default() });
+    for _ in 0..2 {
+        assert_eq!(listed(&one_provider, BOB), all, "nobody gets another's list");
+        assert_eq!(listed(&one_provider, ALICE), [("acme/tiny".to_owned(), r#"["beta"]"#.to_owned())]);
+    }
+    let (model, endpoints) = ("/v1/models/acme/tiny", "/v1/models/acme/tiny/endpoints");
+    assert_eq!(look(&one_provider, ALICE, model).json()["priced_by"], "beta");
+    assert_eq!(look(&one_provider, BOB, model).json()["priced_by"], "alpha");
+    let tags = |token| look(&one_provider, token, endpoints).json()["data"]["endpoints"].as_array().unwrap().len();
+    assert_eq!((tags(ALICE), tags(BOB)), (1, 2));
+    let other_model = world(Allowance { models: vec![ModelId::new("openai/gpt-5")], ..Allowance::default() });
+    assert_eq!((listed(&other_model, ALICE), listed(&other_model, BOB)), (Vec::new(), all.to_vec()));
+    for path in [model, endpoints] {
+        let refused = look(&other_model, ALICE, path);
+        assert_eq!((refused.status, refused.error("code")), (403, "model_not_allowed".into()), "{refused:?}");
+        assert_eq!(look(&other_model, BOB, path).status, 200);
+    }
+    // What the gateway itself leaves out nobody sees.
+    let answer = || Server::repeating(wire::openai_whole("Hello.", (7, 3)));
+    let narrowed = World::with(vec![answer(), answer()], "openai-chat", |config| {
+        config.constraints.ignore = vec![ProviderId::new("alpha")];
+    });
+    let rows = narrowed.get("/v1/models").json()["data"].clone();
+    let tiny = rows.as_array().unwrap().iter().find(|row| row["id"] == "acme/tiny").unwrap();
+    assert_eq!(tiny["providers"], json!(["beta"]));
+    assert_eq!(narrowed.get(model).json()["providers"], json!(["beta"]));
+}
+
+#[test]
 fn the_name_is_told_and_the_token_is_not() {
     let world = world(Allowance { requests_per_minute: Some(1), ..Allowance::default() });
     let answer = ask(&world, ALICE, json!({}));

@@ -240,7 +240,8 @@ impl Running {
     }
 
     /// Waits for its end. Panics with what it had printed where that takes too long, where a secret of the test's came
-    /// out (on stdout, on stderr or in a file that the test did not write), and where JSON is not what its schema says.
+    /// out (on stdout, on stderr or in a file that the test did not write), where JSON is not what its schema says, and
+    /// where an error does not say what mends it.
     pub(crate) fn wait(mut self) -> Output {
         let mut waited = Duration::ZERO;
         let status = loop {
@@ -269,6 +270,7 @@ impl Running {
         let outputs = [("stdout", stdout.as_bytes()), ("stderr", stderr.as_bytes())];
         self.canaries.assert_unseen(&self.home, &outputs, &self.what);
         schemas::assert_kept(&self.args, &stdout, &stderr);
+        assert!(mended(&stderr), "an error without a fix: {}\n{stderr}", self.what);
         Output { stdout, stderr: without_age(&stderr), code: status.code(), home: self.home.clone() }
     }
 }
@@ -309,6 +311,13 @@ impl Output {
 /// A text without what differs from run to run: ports and durations.
 pub(crate) fn stable(text: &str) -> String {
     durations(&ports(text))
+}
+
+/// Whether an error among these lines, for people or for programs, says what mends it.
+fn mended(stderr: &str) -> bool {
+    let is_error = |line: &str| line.starts_with("error:") || line.starts_with('\x1b') && line.contains("merror:");
+    let mut objects = stderr.lines().filter(|line| line.starts_with("{\"error\":"));
+    (!stderr.lines().any(is_error) || stderr.contains("fix:")) && objects.all(|line| line.contains("\"fix\":\""))
 }
 
 /// Reads a pipe to its end beside everything else, so that a command never waits for its reader.

@@ -4,13 +4,14 @@ use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::super::Asked;
+use super::super::cache::mark;
 use super::super::json::{Wrong, count, flag, list, needed, number, object, only, set, text};
-use super::super::openai::ask::level;
+use super::super::openai::reasoning::level;
 use super::super::openai::tools::{chosen, is_named};
 use super::blocks::Reading;
 use super::stream::Messages;
 use crate::catalog::{ModelId, Protocol};
-use crate::chat::{AnswerSchema, ChatRequest, Effort, Message, Native, Role, Tool, ToolChoice};
+use crate::chat::{AnswerSchema, CachePlace, ChatRequest, Effort, Message, Native, Role, Tool, ToolChoice};
 
 /// Parameters that have a place in the canonical form.
 const OWN: [&str; 15] = [
@@ -59,22 +60,19 @@ pub fn read(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, Str
     only(body, "", &known)?;
     let model = needed(body, "model", "")?.to_owned();
     let mut reading = Reading::default();
-    reading.mark(body, "")?;
     let mut messages = system(body, &mut reading)?;
     let said = list(body, "messages", "")?;
     if said.is_empty() {
         return Err("messages: missing".to_owned());
     }
     for (at, message) in said.iter().enumerate() {
-        messages.push(reading.message(message, &format!("messages[{at}]"))?);
+        messages.push(reading.message(message, messages.len(), &format!("messages[{at}]"))?);
     }
+    mark(body, "", CachePlace::End, &mut reading.marks)?;
     let tools = tools(list(body, "tools", "")?, &mut reading)?;
     let (tool_choice, parallel_tools) = choice(body, &tools)?;
     let mut native = natives(headers, body)?;
     let thinking = thinking(body, &mut native)?;
-    if reading.hour {
-        native.push(Native { protocols: &[], name: "cache_control.ttl", value: "1h".into(), hint: true });
-    }
     let continues = messages.last().is_some_and(|last| last.role == Role::Assistant);
     let request = ChatRequest {
         max_tokens: count(body, "max_tokens")?,
@@ -86,7 +84,7 @@ pub fn read(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, Str
         parallel_tools,
         schema: schema(body)?,
         effort: thinking.effort,
-        cache: reading.cache,
+        marks: reading.marks,
         native,
         stream: flag(body, "stream", "")?.unwrap_or(false),
         continues,
@@ -99,16 +97,18 @@ pub fn read(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, Str
 fn system(body: &Map<String, Value>, reading: &mut Reading) -> Result<Vec<Message>, Wrong> {
     let parts = match set(body, "system") {
         None => return Ok(Vec::new()),
-        Some(content) => reading.texts(content, "system")?,
+        Some(content) => reading.texts(content, 0, "system")?,
     };
     Ok(if parts.is_empty() { Vec::new() } else { vec![Message::of(Role::System, parts)] })
 }
 
 fn tools(items: &[Value], reading: &mut Reading) -> Result<Vec<Tool>, Wrong> {
     let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
-    for (at, item) in items.iter().enumerate() {
-        let at = format!("tools[{at}]");
-        let tool = tool(object(item, &at)?, &at, reading)?;
+    for (number, item) in items.iter().enumerate() {
+        let at = format!("tools[{number}]");
+        let fields = object(item, &at)?;
+        mark(fields, &at, CachePlace::Tool(number), &mut reading.marks)?;
+        let tool = tool(fields, &at)?;
         if tools.iter().any(|known| known.name == tool.name) {
             return Err(format!("{at}: there are two tools called \"{}\"", tool.name));
         }
@@ -117,7 +117,7 @@ fn tools(items: &[Value], reading: &mut Reading) -> Result<Vec<Tool>, Wrong> {
     Ok(tools)
 }
 
-fn tool(fields: &Map<String, Value>, at: &str, reading: &mut Reading) -> Result<Tool, Wrong> {
+fn tool(fields: &Map<String, Value>, at: &str) -> Result<Tool, Wrong> {
     const KNOWN: [&str; 9] = [
         "type",
         "name",
@@ -142,7 +142,6 @@ fn tool(fields: &Map<String, Value>, at: &str, reading: &mut Reading) -> Result<
     if callers.iter().any(|caller| caller != "direct") {
         return Err(format!("{at}.allowed_callers: only \"direct\" can be asked for"));
     }
-    reading.mark(fields, at)?;
     let name = needed(fields, "name", at)?;
     if !is_named(name, LONGEST_NAME) {
         return Err(format!("{at}.name: \"{name}\" is not 1 to {LONGEST_NAME} of A-Z a-z 0-9 _ -"));

@@ -4,42 +4,24 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::super::cache::mark;
 use super::super::json::{Wrong, flag, list, needed, object, only, set, text};
 use super::super::media::source;
-use crate::chat::{Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult};
+use super::super::signed::parted;
+use crate::chat::{CacheMark, CachePlace, Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult};
 
 /// What is noted while a request is read.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// Whether something is to be kept in the prompt cache.
-    pub(super) cache: bool,
-    /// Whether for an hour.
-    pub(super) hour: bool,
+    /// What is to be kept in the prompt cache.
+    pub(super) marks: Vec<CacheMark>,
     /// Which tool each call named, for the results that name the call alone.
     calls: BTreeMap<String, String>,
 }
 
 impl Reading {
-    /// Takes in the mark of the prompt cache of a block, a tool, or the whole request.
-    pub(super) fn mark(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        let at = format!("{at}.cache_control");
-        let Some(mark) = set(fields, "cache_control") else { return Ok(()) };
-        let mark = object(mark, &at)?;
-        only(mark, &at, &["type", "ttl"])?;
-        match needed(mark, "type", &at)? {
-            "ephemeral" => self.cache = true,
-            other => return Err(format!("{at}.type: \"{other}\" is not \"ephemeral\"")),
-        }
-        match text(mark, "ttl", &at)? {
-            None | Some("5m") => {}
-            Some("1h") => self.hour = true,
-            Some(other) => return Err(format!("{at}.ttl: \"{other}\" is neither 5m nor 1h")),
-        }
-        Ok(())
-    }
-
-    /// One turn.
-    pub(super) fn message(&mut self, value: &Value, at: &str) -> Result<Message, Wrong> {
+    /// One turn, the message of that number.
+    pub(super) fn message(&mut self, value: &Value, number: usize, at: &str) -> Result<Message, Wrong> {
         let fields = object(value, at)?;
         only(fields, at, &["role", "content"])?;
         let role = match needed(fields, "role", at)? {
@@ -51,8 +33,8 @@ impl Reading {
         let at = format!("{at}.content");
         let content = fields.get("content").ok_or_else(|| format!("{at}: missing"))?;
         let parts = match role {
-            Role::System | Role::Developer => self.texts(content, &at)?,
-            Role::User | Role::Assistant => self.content(content, role, &at)?,
+            Role::System | Role::Developer => self.texts(content, number, &at)?,
+            Role::User | Role::Assistant => self.content(content, role, (number, None), &at)?,
         };
         if parts.is_empty() {
             return Err(format!("{at}: empty"));
@@ -60,28 +42,39 @@ impl Reading {
         Ok(Message::of(role, parts))
     }
 
-    /// A text, or blocks of it.
-    pub(super) fn texts(&mut self, content: &Value, at: &str) -> Result<Vec<Part>, Wrong> {
-        let parts = self.content(content, Role::System, at)?;
+    /// A text, or blocks of it, in the message of that number.
+    pub(super) fn texts(&mut self, content: &Value, number: usize, at: &str) -> Result<Vec<Part>, Wrong> {
+        let parts = self.content(content, Role::System, (number, None), at)?;
         let is_text = parts.iter().all(|part| part.as_text().is_some());
         is_text.then_some(parts).ok_or_else(|| format!("{at}: only text, where instructions are given"))
     }
 
-    fn content(&mut self, content: &Value, role: Role, at: &str) -> Result<Vec<Part>, Wrong> {
+    /// What a message holds, or in it the tool's result of that number.
+    fn content(
+        &mut self,
+        content: &Value,
+        role: Role,
+        (message, result): (usize, Option<usize>),
+        at: &str,
+    ) -> Result<Vec<Part>, Wrong> {
         match content {
             Value::String(text) if text.is_empty() => Ok(Vec::new()),
             Value::String(text) => Ok(vec![Part::Text(text.clone())]),
             Value::Array(blocks) => {
-                let blocks = blocks.iter().enumerate();
-                blocks.map(|(index, block)| self.block(block, role, &format!("{at}[{index}]"))).collect()
+                let read = |(index, block): (usize, &Value)| {
+                    let (part, within) = result.map_or((index, None), |result| (result, Some(index)));
+                    let at = format!("{at}[{index}]");
+                    mark(object(block, &at)?, &at, CachePlace::Part { message, part, within }, &mut self.marks)?;
+                    self.block(block, role, (message, part), &at)
+                };
+                blocks.iter().enumerate().map(read).collect()
             }
             _ => Err(format!("{at}: neither text nor an array of blocks")),
         }
     }
 
-    fn block(&mut self, value: &Value, role: Role, at: &str) -> Result<Part, Wrong> {
+    fn block(&mut self, value: &Value, role: Role, place: (usize, usize), at: &str) -> Result<Part, Wrong> {
         let fields = object(value, at)?;
-        self.mark(fields, at)?;
         match (needed(fields, "type", at)?, role) {
             ("text", _) => {
                 only(fields, at, &["type", "text", "cache_control"])?;
@@ -93,16 +86,16 @@ impl Reading {
                 source("image", fields.get("source").unwrap_or(&Value::Null), None, &format!("{at}.source"))
             }
             ("document", Role::User) => document(fields, at),
-            ("tool_result", Role::User) => self.tool_result(fields, at),
+            ("tool_result", Role::User) => self.tool_result(fields, place, at),
             ("tool_use", Role::Assistant) => self.tool_use(fields, at),
             ("thinking", Role::Assistant) => {
-                only(fields, at, &["type", "thinking", "signature", "cache_control"])?;
+                only(fields, at, &["type", "thinking", "signature"])?;
                 let thought = text(fields, "thinking", at)?.unwrap_or_default().to_owned();
                 let signature = text(fields, "signature", at)?.filter(|signature| !signature.is_empty());
                 Ok(Part::Reasoning { text: thought, signature: signature.map(str::to_owned) })
             }
             ("redacted_thinking", Role::Assistant) => {
-                only(fields, at, &["type", "data", "cache_control"])?;
+                only(fields, at, &["type", "data"])?;
                 let signature = format!("{REDACTED_THINKING}{}", needed(fields, "data", at)?);
                 Ok(Part::Reasoning { text: String::new(), signature: Some(signature) })
             }
@@ -127,22 +120,28 @@ impl Reading {
             None => "{}".to_owned(),
             Some(input) => Value::from(object(input, &format!("{at}.input"))?.clone()).to_string(),
         };
-        let (id, name) = (needed(fields, "id", at)?, needed(fields, "name", at)?);
+        let (id, within) = parted(needed(fields, "id", at)?);
+        let name = needed(fields, "name", at)?;
         self.calls.insert(id.to_owned(), name.to_owned());
-        let signature = text(fields, "signature", at)?.map(str::to_owned);
+        let signature = text(fields, "signature", at)?.map(str::to_owned).or(within);
         Ok(Part::ToolCall(ToolCall { id: id.to_owned(), name: name.to_owned(), arguments: input, signature }))
     }
 
-    fn tool_result(&mut self, fields: &Map<String, Value>, at: &str) -> Result<Part, Wrong> {
+    fn tool_result(
+        &mut self,
+        fields: &Map<String, Value>,
+        (message, part): (usize, usize),
+        at: &str,
+    ) -> Result<Part, Wrong> {
         only(fields, at, &["type", "tool_use_id", "content", "is_error", "cache_control"])?;
-        let id = needed(fields, "tool_use_id", at)?;
+        let (id, _) = parted(needed(fields, "tool_use_id", at)?);
         let Some(name) = self.calls.get(id).cloned() else {
             return Err(format!("{at}.tool_use_id: \"{id}\" is no tool_use of a turn before it"));
         };
         let place = format!("{at}.content");
         let content = match set(fields, "content") {
             None => Vec::new(),
-            Some(content) => self.content(content, Role::User, &place)?,
+            Some(content) => self.content(content, Role::User, (message, Some(part)), &place)?,
         };
         if content.iter().any(|part| matches!(part, Part::ToolResult(_))) {
             return Err(format!("{place}: a result within a result"));

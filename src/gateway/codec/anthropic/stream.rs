@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::super::answer::call_id;
+use super::super::signed::signed;
 use super::super::{Dialect, Ended, Stream, Voice, quoted};
 use super::whole::{counts, error, message, stop, usage};
 use crate::catalog::Usage;
@@ -48,6 +49,8 @@ pub struct Blocks {
     calls: Vec<usize>,
     /// By number of the call: its block.
     places: BTreeMap<u32, usize>,
+    /// By number of the call: what it is signed with, until it begins.
+    signatures: BTreeMap<u32, String>,
 }
 
 /// A block that is open.
@@ -71,6 +74,7 @@ impl Blocks {
             open: None,
             calls: Vec::new(),
             places: BTreeMap::new(),
+            signatures: BTreeMap::new(),
         }
     }
 
@@ -152,6 +156,7 @@ impl Blocks {
             self.close(out);
         }
         let id = id.map_or_else(|| call_id(number), str::to_owned);
+        let id = signed(&id, self.signatures.remove(&number).as_deref()).into_owned();
         let (id, name) = (quoted(&id), quoted(name.unwrap_or_default()));
         let index = self.start(&format!("\"tool_use\",\"id\":{id},\"name\":{name},\"input\":{{}}"), out);
         self.places.insert(number, index);
@@ -199,10 +204,10 @@ impl Stream for Blocks {
             }
             ChatEvent::Signature { index: None, signature } => self.signature(signature, out),
             // Of no use to Anthropic's own models; others want it back with the call.
-            ChatEvent::Signature { index: Some(number), signature } => {
-                let index = self.call(*number, None, None, out);
-                delta(index, "signature_delta", "signature", signature, out);
-            }
+            ChatEvent::Signature { index: Some(number), signature } => match self.places.get(number) {
+                Some(index) => delta(*index, "signature_delta", "signature", signature, out),
+                None => drop(self.signatures.insert(*number, signature.clone())),
+            },
         }
     }
 

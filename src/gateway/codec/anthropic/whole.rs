@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Piece, arguments};
+use super::super::signed::signed;
 use super::super::{Dialect, Ended, details, literal};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
@@ -41,12 +42,8 @@ fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
             json!({ "type": "thinking", "thinking": text, "signature": signature.unwrap_or_default() })
         }
         Piece::Call(call) => {
-            let input = arguments(&call.arguments);
-            let mut block = json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input });
-            if let (Some(signature), Value::Object(block)) = (call.signature, &mut block) {
-                block.insert("signature".to_owned(), signature.into());
-            }
-            block
+            let id = signed(&call.id, call.signature.as_deref());
+            json!({ "type": "tool_use", "id": id, "name": call.name, "input": arguments(&call.arguments) })
         }
     })
 }

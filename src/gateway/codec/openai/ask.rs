@@ -5,13 +5,15 @@ use serde_json::{Map, Value, json};
 use super::super::Asked;
 use super::super::json::{Wrong, count, flag, list, needed, number, object, only, set, text};
 use super::chunk::Completions;
+use super::marks;
 use super::messages::messages;
+use super::reasoning::{self, Wish};
 use super::tools::{chosen, is_name, tools};
 use crate::catalog::{ModelId, Protocol};
-use crate::chat::{AnswerSchema, ChatRequest, Effort, Native, Tool, ToolChoice};
+use crate::chat::{AnswerSchema, ChatRequest, Native, Tool, ToolChoice};
 
 /// Parameters that have a place in the canonical form.
-const OWN: [&str; 16] = [
+const OWN: [&str; 23] = [
     "model",
     "messages",
     "stream",
@@ -28,17 +30,25 @@ const OWN: [&str; 16] = [
     "parallel_tool_calls",
     "response_format",
     "reasoning_effort",
+    "reasoning",
+    "include_reasoning",
+    "cache_control",
+    "logprobs",
+    "modalities",
+    "functions",
+    "function_call",
 ];
 
 /// Parameters that have none and go on untouched, each with whether an answer is the same without it. What changes the
-/// shape of an answer (`logprobs`, `modalities`) or its price (`service_tier`, `web_search_options`) is not among them.
-const NATIVE: [(&str, bool); 13] = [
+/// shape of an answer (`logprobs`, `modalities`) or its price (another `service_tier`, `web_search_options`) is not among them.
+const NATIVE: [(&str, bool); 14] = [
     ("user", true),
     ("metadata", true),
     ("store", true),
     ("safety_identifier", true),
     ("prompt_cache_key", true),
     ("prompt_cache_retention", true),
+    ("service_tier", true),
     ("frequency_penalty", false),
     ("presence_penalty", false),
     ("logit_bias", false),
@@ -66,10 +76,10 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
         None | Some(Value::Null) => return Err("messages: missing".to_owned()),
         Some(_) => return Err("messages: not an array".to_owned()),
     };
-    if body.get("n").is_some_and(|n| !n.is_null() && n.as_u64() != Some(1)) {
-        return Err("n: only one answer can be asked for".to_owned());
-    }
-    let tools = tools(list(body, "tools", "")?)?;
+    passed_over(body)?;
+    let tools = tools(&marks::bare(list(body, "tools", "")?))?;
+    let marks = marks::of(body, &messages)?;
+    let Wish { effort, telling } = reasoning::read(body)?;
     let request = ChatRequest {
         max_tokens: limit(body)?,
         temperature: number(body, "temperature")?,
@@ -83,7 +93,8 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
         tools,
         parallel_tools: flag(body, "parallel_tool_calls", "").map_err(placed)?,
         schema: schema(body)?,
-        effort: effort(body)?,
+        effort,
+        marks,
         native: NATIVE
             .into_iter()
             .filter_map(|(name, hint)| {
@@ -94,8 +105,36 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
         stream: flag(body, "stream", "").map_err(placed)?.unwrap_or(false),
         ..ChatRequest::new(ModelId::new(model.clone()), messages)
     };
-    let voice = Completions { include_usage: include_usage(body, request.stream)? };
+    let voice = Completions { include_usage: include_usage(body, request.stream)?, telling };
     Ok(Asked { model, request, voice: Box::new(voice) })
+}
+
+/// What says nothing here, as long as it says nothing else.
+fn passed_over(body: &Map<String, Value>) -> Result<(), Wrong> {
+    if set(body, "n").is_some_and(|n| n.as_u64() != Some(1)) {
+        return Err("n: only one answer can be asked for".to_owned());
+    }
+    if set(body, "logprobs").is_some_and(|wanted| *wanted != Value::Bool(false)) {
+        return Err("logprobs: this version cannot send it".to_owned());
+    }
+    if let Some(other) = list(body, "modalities", "").map_err(placed)?.iter().find(|kind| **kind != "text") {
+        return Err(format!("modalities: {other} cannot be asked for, only \"text\""));
+    }
+    for (name, instead) in [("functions", "tools"), ("function_call", "tool_choice")] {
+        if set(body, name).is_some_and(|value| *value != json!([])) {
+            return Err(format!("{name}: OpenAI has put {instead} in its place, and so do we"));
+        }
+    }
+    tier(body)
+}
+
+/// # Errors
+/// It names a tier that has a price of its own.
+pub(crate) fn tier(body: &Map<String, Value>) -> Result<(), Wrong> {
+    match text(body, "service_tier", "").map_err(placed)? {
+        None | Some("auto" | "default") => Ok(()),
+        Some(other) => Err(format!("service_tier: \"{other}\" has another price, only \"default\" can be asked for")),
+    }
 }
 
 /// At the root there is nothing before the dot.
@@ -184,21 +223,6 @@ pub(crate) fn schema_of(wrapped: &Map<String, Value>, known: &[&str], at: &str) 
     Ok(AnswerSchema { name: name.to_owned(), schema })
 }
 
-fn effort(body: &Map<String, Value>) -> Result<Option<Effort>, Wrong> {
-    let word = text(body, "reasoning_effort", "").map_err(placed)?;
-    word.map(|word| level(word, "reasoning_effort")).transpose()
-}
-
-/// A level of effort by its word.
-///
-/// # Errors
-/// There is none of that word; `at` is its place.
-pub(crate) fn level(word: &str, at: &str) -> Result<Effort, Wrong> {
-    let known = Effort::WORDS.into_iter().find(|effort| effort.word() == Some(word));
-    let words = || Effort::WORDS.into_iter().filter_map(Effort::word).collect::<Vec<_>>().join(", ");
-    known.ok_or_else(|| format!("{at}: \"{word}\" is none of {}", words()))
-}
-
 fn include_usage(body: &Map<String, Value>, stream: bool) -> Result<bool, Wrong> {
     let Some(options) = set(body, "stream_options") else { return Ok(false) };
     if !stream {
@@ -213,6 +237,7 @@ fn include_usage(body: &Map<String, Value>, stream: bool) -> Result<bool, Wrong>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Effort;
 
     fn asked(json: &str) -> Result<Asked, String> {
         let Value::Object(body) = serde_json::from_str(json).unwrap() else { panic!("{json}") };
@@ -235,7 +260,7 @@ mod tests {
         );
         let Asked { model, request, voice } = all.unwrap();
         assert_eq!((model.as_str(), request.stream), ("a/b", true));
-        assert_eq!(format!("{voice:?}"), "Completions { include_usage: true }");
+        assert_eq!(format!("{voice:?}"), "Completions { include_usage: true, telling: Content }");
         assert_eq!((request.max_tokens, request.seed, request.effort), (Some(7), Some(-3), Some(Effort::Low)));
         assert_eq!(request.temperature.unwrap().to_string(), "0.70", "the literal itself");
         assert_eq!((request.stop, request.parallel_tools), (vec!["END".to_owned()], Some(false)));
@@ -243,6 +268,9 @@ mod tests {
         assert_eq!(request.schema.unwrap().name, "s");
         let native: Vec<_> = request.native.iter().map(|native| (native.name, native.hint)).collect();
         assert_eq!(native, [("user", true), ("top_k", false)]);
+        let plain =
+            with(r#""logprobs":false,"modalities":["text"],"service_tier":"auto","functions":[],"n":null"#).unwrap();
+        assert_eq!(plain.request.native.iter().map(|native| native.name).collect::<Vec<_>>(), ["service_tier"]);
         let plain = with(r#""stop":["a","b"],"response_format":{"type":"json_object"},"max_tokens":5"#).unwrap();
         assert_eq!((plain.request.stop.len(), plain.request.max_tokens, plain.request.stream), (2, Some(5), false));
         assert_eq!(plain.request.schema.unwrap().schema, json!({ "type": "object" }));
@@ -251,7 +279,18 @@ mod tests {
     #[test]
     fn mistakes_are_placed_and_nothing_is_dropped() {
         for (members, wrong) in [
-            (r#""logprobs":true"#, ".logprobs: this version cannot send it"),
+            (r#""logprobs":true"#, "logprobs: this version cannot send it"),
+            (r#""modalities":["text","audio"]"#, "modalities: \"audio\" cannot be asked for, only \"text\""),
+            (r#""functions":[{"name":"w"}]"#, "functions: OpenAI has put tools in its place, and so do we"),
+            (r#""function_call":"auto""#, "function_call: OpenAI has put tool_choice in its place, and so do we"),
+            (
+                r#""service_tier":"priority""#,
+                "service_tier: \"priority\" has another price, only \"default\" can be asked for",
+            ),
+            (
+                r#""tools":[{"type":"custom","name":"w","format":{"type":"text"}}]"#,
+                "tools[0].type: a \"custom\" tool without input_schema cannot be given",
+            ),
             (r#""temprature":1"#, ".temprature: this version cannot send it; did you mean temperature"),
             (r#""n":2"#, "n: only one answer can be asked for"),
             (r#""stream":"yes""#, "stream: neither true nor false"),

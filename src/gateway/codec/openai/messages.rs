@@ -7,8 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::super::cache::CONTROL;
 use super::super::json::{Wrong, flag, needed, object, only, parse, text};
-use super::super::media::{located, source};
+use super::super::media::{located, looked_at, source};
+use super::super::signed::parted;
+use super::marks;
+use super::thoughts::{self, Thoughts};
 use super::tools::is_name;
 use crate::catalog::{Protocol, ProviderId};
 use crate::chat::{MediaKind, Message, Origin, Part, Role, ToolCall, ToolResult};
@@ -24,7 +28,20 @@ pub(crate) fn read(document: &str) -> Result<Vec<Message>, Wrong> {
     if items.is_empty() {
         return Err("holds no message".to_owned());
     }
-    messages(&items, "")
+    if let Some(at) = marks::first(&items) {
+        return Err(format!("{at}: this version cannot send it"));
+    }
+    let messages = messages(&items, "")?;
+    // A gateway's client is told who was not told; here it could only be lost.
+    for (number, message) in messages.iter().enumerate() {
+        for (at, part) in message.parts.iter().enumerate() {
+            if let Some(detail) = part.media().find_map(|media| media.detail) {
+                let place = format!("[{number}].content[{at}].image_url.detail");
+                return Err(format!("{place}: \"{}\" cannot be asked for, only \"auto\"", detail.word()));
+            }
+        }
+    }
+    Ok(messages)
 }
 
 /// The messages of a list that stands at `at`.
@@ -49,7 +66,7 @@ fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Res
             return Err(format!("{at}.role: \"{other}\" is none of system, developer, user, assistant, tool"));
         }
     };
-    only(fields, at, &["role", "content"])?;
+    only(fields, at, &["role", "content", CONTROL])?;
     let parts = content(fields, at)?;
     if parts.is_empty() {
         return Err(format!("{at}.content: empty"));
@@ -62,7 +79,7 @@ fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Res
 
 /// The model's own turn: what it thought, what it said, what it called.
 fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 11] = [
         "role",
         "content",
         "reasoning",
@@ -72,13 +89,12 @@ fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String,
         "tool_calls",
         "refusal",
         "origin",
+        // What a reader was shown beside the text; no model is told.
+        "annotations",
+        CONTROL,
     ];
     only(fields, at, &KNOWN)?;
-    // What is there one by one is there in one text too.
-    let mut parts = match details(fields, at)? {
-        Some(thoughts) => thoughts,
-        None => reasoning(fields, at)?,
-    };
+    let Thoughts { mut parts, calls: signatures } = thoughts::read(fields, at)?;
     if !matches!(fields.get("content"), None | Some(Value::Null)) {
         parts.extend(content(fields, at)?);
     }
@@ -89,7 +105,9 @@ fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String,
         None | Some(Value::Null) => {}
         Some(Value::Array(items)) => {
             for (index, item) in items.iter().enumerate() {
-                let call = call(item, &format!("{at}.tool_calls[{index}]"))?;
+                let mut call = call(item, &format!("{at}.tool_calls[{index}]"))?;
+                let signature = || signatures.iter().find(|(id, _)| *id == call.id).map(|(_, signature)| signature);
+                call.signature = call.signature.or_else(|| signature().cloned());
                 let twin = |part: &Part| matches!(part, Part::ToolCall(other) if other.id == call.id);
                 if parts.iter().any(twin) {
                     return Err(format!("{at}.tool_calls[{index}].id: \"{}\" is there twice", call.id));
@@ -107,46 +125,6 @@ fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String,
     Ok(Message { role: Role::Assistant, parts, origin: origin(fields, at)? })
 }
 
-/// What the model thought before it spoke: `reasoning` and its `signature`.
-fn reasoning(fields: &Map<String, Value>, at: &str) -> Result<Vec<Part>, Wrong> {
-    let plain = match (text(fields, "reasoning", at)?, text(fields, "reasoning_content", at)?) {
-        (Some(_), Some(_)) => {
-            return Err(format!("{at}: reasoning and reasoning_content say the same thing twice"));
-        }
-        (one, other) => one.or(other).unwrap_or_default(),
-    };
-    let signature = text(fields, "signature", at)?.filter(|text| !text.is_empty());
-    if plain.is_empty() && signature.is_none() {
-        return Ok(Vec::new());
-    }
-    Ok(vec![Part::Reasoning { text: plain.to_owned(), signature: signature.map(str::to_owned) }])
-}
-
-/// Thoughts one by one, as OpenRouter and our own answers tell them: `reasoning_details`.
-fn details(fields: &Map<String, Value>, at: &str) -> Result<Option<Vec<Part>>, Wrong> {
-    let at = format!("{at}.reasoning_details");
-    let items = match fields.get("reasoning_details") {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::Array(items)) if items.is_empty() => return Ok(None),
-        Some(Value::Array(items)) => items,
-        Some(_) => return Err(format!("{at}: not an array")),
-    };
-    let thought = |(index, item): (usize, &Value)| {
-        let at = format!("{at}[{index}]");
-        let fields = object(item, &at)?;
-        only(fields, &at, &["type", "text", "summary", "data", "signature", "id", "format", "index"])?;
-        let (words, signature) = match needed(fields, "type", &at)? {
-            "reasoning.text" => ("text", "signature"),
-            "reasoning.summary" => ("summary", "signature"),
-            "reasoning.encrypted" => ("text", "data"),
-            other => return Err(format!("{at}.type: \"{other}\" is none of reasoning.text, .summary, .encrypted")),
-        };
-        let signature = text(fields, signature, &at)?.map(str::to_owned);
-        Ok(Part::Reasoning { text: text(fields, words, &at)?.unwrap_or_default().to_owned(), signature })
-    };
-    items.iter().enumerate().map(thought).collect::<Result<_, _>>().map(Some)
-}
-
 /// Who made the turn's signatures: `origin`, as our own answers say it.
 fn origin(fields: &Map<String, Value>, at: &str) -> Result<Option<Origin>, Wrong> {
     let at = format!("{at}.origin");
@@ -160,7 +138,7 @@ fn origin(fields: &Map<String, Value>, at: &str) -> Result<Option<Origin>, Wrong
 
 fn call(value: &Value, at: &str) -> Result<ToolCall, Wrong> {
     let fields = object(value, at)?;
-    only(fields, at, &["id", "type", "index", "function", "signature"])?;
+    only(fields, at, &["id", "type", "index", "function", "signature", "extra_content"])?;
     if let Some(other) = text(fields, "type", at)?.filter(|kind| *kind != "function") {
         return Err(format!("{at}.type: \"{other}\" is not \"function\""));
     }
@@ -172,12 +150,22 @@ fn call(value: &Value, at: &str) -> Result<ToolCall, Wrong> {
         return Err(format!("{inner}.name: \"{name}\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
     }
     let arguments = arguments_of(function, &inner)?;
-    Ok(ToolCall {
-        id: needed(fields, "id", at)?.to_owned(),
-        name: name.to_owned(),
-        arguments,
-        signature: text(fields, "signature", at)?.map(str::to_owned),
-    })
+    let (id, within) = parted(needed(fields, "id", at)?);
+    let signature = text(fields, "signature", at)?.map(str::to_owned).or(google(fields, at)?).or(within);
+    Ok(ToolCall { id: id.to_owned(), name: name.to_owned(), arguments, signature })
+}
+
+/// The signature where Google's own imitation of the dialect has it.
+fn google(fields: &Map<String, Value>, at: &str) -> Result<Option<String>, Wrong> {
+    let Some(extra) = fields.get("extra_content").filter(|value| !value.is_null()) else { return Ok(None) };
+    let at = format!("{at}.extra_content");
+    let extra = object(extra, &at)?;
+    only(extra, &at, &["google"])?;
+    let Some(google) = extra.get("google").filter(|value| !value.is_null()) else { return Ok(None) };
+    let at = format!("{at}.google");
+    let google = object(google, &at)?;
+    only(google, &at, &["thought_signature"])?;
+    Ok(text(google, "thought_signature", &at)?.map(str::to_owned))
 }
 
 /// The arguments of a call: the text of a JSON object, or one.
@@ -200,8 +188,8 @@ pub(crate) fn arguments_of(fields: &Map<String, Value>, at: &str) -> Result<Stri
 
 /// What a tool answered.
 fn tool(fields: &Map<String, Value>, at: &str, calls: &BTreeMap<String, String>) -> Result<Message, Wrong> {
-    only(fields, at, &["role", "tool_call_id", "name", "content", "is_error"])?;
-    let id = needed(fields, "tool_call_id", at)?;
+    only(fields, at, &["role", "tool_call_id", "name", "content", "is_error", CONTROL])?;
+    let (id, _) = parted(needed(fields, "tool_call_id", at)?);
     let Some(called) = calls.get(id) else {
         return Err(format!("{at}.tool_call_id: \"{id}\" is no call of an assistant's message before it"));
     };
@@ -238,20 +226,20 @@ fn part(value: &Value, at: &str) -> Result<Part, Wrong> {
     let fields = object(value, at)?;
     match needed(fields, "type", at)? {
         "text" => {
-            only(fields, at, &["type", "text"])?;
+            only(fields, at, &["type", "text", CONTROL])?;
             let text = text(fields, "text", at)?.ok_or_else(|| format!("{at}.text: missing"))?;
             Ok(Part::Text(text.to_owned()))
         }
         "reasoning" => {
             only(fields, at, &["type", "text", "signature"])?;
-            reasoning_part(fields, at)
+            thoughts::part(fields, at)
         }
         "image_url" => {
-            only(fields, at, &["type", "image_url"])?;
+            only(fields, at, &["type", "image_url", CONTROL])?;
             image_url(fields.get("image_url").unwrap_or(&Value::Null), &format!("{at}.image_url"))
         }
         "file" => {
-            only(fields, at, &["type", "file"])?;
+            only(fields, at, &["type", "file", CONTROL])?;
             let at = format!("{at}.file");
             let file = object(fields.get("file").unwrap_or(&Value::Null), &at)?;
             only(file, &at, &["filename", "file_data"])?;
@@ -259,7 +247,7 @@ fn part(value: &Value, at: &str) -> Result<Part, Wrong> {
             located(needed(file, "file_data", &at)?, None, name, &format!("{at}.file_data"))
         }
         kind @ ("image" | "document") => {
-            only(fields, at, &["type", "source", "title"])?;
+            only(fields, at, &["type", "source", "title", CONTROL])?;
             let name = text(fields, "title", at)?.map(str::to_owned);
             source(kind, fields.get("source").unwrap_or(&Value::Null), name, &format!("{at}.source"))
         }
@@ -267,29 +255,15 @@ fn part(value: &Value, at: &str) -> Result<Part, Wrong> {
     }
 }
 
-fn reasoning_part(fields: &Map<String, Value>, at: &str) -> Result<Part, Wrong> {
-    let plain = text(fields, "text", at)?.unwrap_or_default().to_owned();
-    let signature = text(fields, "signature", at)?.map(str::to_owned);
-    if plain.is_empty() && signature.is_none() {
-        return Err(format!("{at}.text: missing, and no signature either"));
+/// OpenAI's image: an address, or an object with one.
+fn image_url(value: &Value, at: &str) -> Result<Part, Wrong> {
+    if let Value::String(url) = value {
+        return located(url, Some(MediaKind::Image), None, &format!("{at}.url"));
     }
-    Ok(Part::Reasoning { text: plain, signature })
-}
-
-/// OpenAI's image: an address, or an object with one. `detail` other than `auto` is no part of the canonical form.
-pub(crate) fn image_url(value: &Value, at: &str) -> Result<Part, Wrong> {
-    let url = match value {
-        Value::String(url) => url.as_str(),
-        _ => {
-            let fields = object(value, at)?;
-            only(fields, at, &["url", "detail"])?;
-            if let Some(detail) = text(fields, "detail", at)?.filter(|detail| *detail != "auto") {
-                return Err(format!("{at}.detail: \"{detail}\" cannot be asked for, only \"auto\""));
-            }
-            needed(fields, "url", at)?
-        }
-    };
-    located(url, Some(MediaKind::Image), None, &format!("{at}.url"))
+    let fields = object(value, at)?;
+    only(fields, at, &["url", "detail"])?;
+    let image = located(needed(fields, "url", at)?, Some(MediaKind::Image), None, &format!("{at}.url"))?;
+    looked_at(image, fields, at)
 }
 
 #[cfg(test)]

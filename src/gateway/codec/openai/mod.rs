@@ -3,6 +3,9 @@
 
 pub mod ask;
 pub mod chunk;
+mod marks;
 pub(crate) mod messages;
+pub mod reasoning;
+pub mod thoughts;
 pub(crate) mod tools;
 pub mod whole;

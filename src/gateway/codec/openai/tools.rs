@@ -43,7 +43,10 @@ pub(crate) fn chosen(name: &str, tools: &[Tool]) -> Result<ToolChoice, Wrong> {
 pub(crate) fn tool(value: &Value, at: &str, check: Check) -> Result<Tool, Wrong> {
     let outer = object(value, at)?;
     match text(outer, "type", at)? {
-        None | Some("function" | "custom") => {}
+        None | Some("function") => {}
+        // Anthropic's word for a function; OpenAI's for a tool that takes any text.
+        Some("custom") if outer.contains_key("input_schema") => {}
+        Some("custom") => return Err(format!("{at}.type: a \"custom\" tool without input_schema cannot be given")),
         Some(other) => return Err(format!("{at}.type: \"{other}\" is run by a provider; only functions can be given")),
     }
     if let Some(inner) = outer.get("function") {

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::super::answer::Answer;
+use super::super::signed::signed;
 use super::super::{Dialect, Ended, details};
+use super::thoughts::{self, Telling};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
@@ -11,23 +13,19 @@ use crate::units::Tokens;
 
 /// The document of a whole answer.
 #[must_use]
-pub fn completion(events: &[ChatEvent], ended: &Ended) -> Value {
+pub fn completion(events: &[ChatEvent], ended: &Ended, telling: Telling) -> Value {
     let answer = Answer::of(events);
     let mut message = match answer.message(ended.maker.as_ref()) {
         Value::Object(message) => message,
         _ => Map::new(),
     };
-    // Clients expect a text, with what was thought beside it. Several signatures belong to a thought each, so the thoughts
-    // are told one by one as well.
-    if let Some(thoughts) = answer.signed_thoughts() {
-        message.insert("reasoning_details".to_owned(), thoughts);
-    }
+    // Clients expect a text, with what was thought beside it.
     let said = if answer.text.is_empty() { Value::Null } else { answer.text.as_str().into() };
     message.insert("content".to_owned(), said);
     message.insert("refusal".to_owned(), Value::Null);
-    message.shift_remove("reasoning");
-    if !answer.reasoning.is_empty() {
-        message.insert("reasoning_content".to_owned(), answer.reasoning.as_str().into());
+    thoughts::tell(&answer, telling, &mut message);
+    if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
+        calls.iter_mut().filter_map(Value::as_object_mut).for_each(sign);
     }
     let finish = ended.finish.as_ref();
     let mut choice = Map::new();
@@ -48,6 +46,14 @@ pub fn completion(events: &[ChatEvent], ended: &Ended) -> Value {
         document.insert("openmux".to_owned(), metadata.clone());
     }
     document.into()
+}
+
+/// Puts a call's signature into its id.
+fn sign(call: &mut Map<String, Value>) {
+    let signature = call.shift_remove("signature");
+    let id = call.get("id").and_then(Value::as_str).unwrap_or_default();
+    let id = signed(id, signature.as_ref().and_then(Value::as_str)).into_owned();
+    call.insert("id".to_owned(), id.into());
 }
 
 /// OpenAI's word. It has none for what this version does not know; the provider's own stands beside it.

@@ -44,6 +44,37 @@ pub(super) const OPENROUTER: &[Row] = &[
         example: r#""prompt_cache_key":"agent-7""#,
     },
     Row {
+        option: "reasoning: {effort} or {max_tokens}",
+        becomes: "--effort; the answer tells its thoughts in reasoning and reasoning_details",
+        example: r#""max_tokens":4000,"reasoning":{"effort":"high"}"#,
+    },
+    Row {
+        option: "reasoning: {enabled: true}",
+        becomes: "thinking as the model likes; false is --effort none",
+        example: r#""max_tokens":4000,"reasoning":{"enabled":true}"#,
+    },
+    Row {
+        option: "reasoning: {exclude: true}, include_reasoning: false",
+        becomes: "the answer does not tell its thoughts",
+        example: r#""max_tokens":4000,"reasoning":{"effort":"high","exclude":true}"#,
+    },
+    Row {
+        option: "include_reasoning: true",
+        becomes: "thoughts in reasoning and reasoning_details, in place of reasoning_content",
+        example: r#""max_tokens":4000,"reasoning_effort":"high","include_reasoning":true"#,
+    },
+    Row {
+        option: "reasoning: {effort, max_tokens}",
+        becomes: "refused: one of the two; so is what else contradicts itself, or reasoning_effort",
+        example: r#""reasoning":{"effort":"high","max_tokens":2000}"#,
+    },
+    Row {
+        option: "cache_control (of a part, a message, a tool, the request)",
+        becomes: "kept where it is, and for as long, at providers of Anthropic's API and at Bedrock; elsewhere \
+                  x-openmux-dropped names it",
+        example: r#""model":"openai/gpt-5","cache_control":{"type":"ephemeral","ttl":"1h"}"#,
+    },
+    Row {
         option: "user",
         becomes: "goes on to OpenAI's dialects; elsewhere x-openmux-dropped names it",
         example: r#""model":"anthropic/claude-sonnet-5:anthropic","user":"u-1""#,

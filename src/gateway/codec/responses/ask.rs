@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::Asked;
 use super::super::json::{Wrong, count, flag, list, needed, number, object, only, set, text};
-use super::super::openai::ask::{level, schema_of};
+use super::super::openai::ask::{schema_of, tier};
+use super::super::openai::reasoning;
 use super::super::openai::tools::{chosen, tools};
 use super::items::messages;
 use super::whole::Responses;
@@ -69,7 +70,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
     let known = OWN.into_iter().chain(stored).chain(NATIVE.into_iter().map(|(name, _)| name)).collect::<Vec<_>>();
     only(body, "", &known)?;
     let model = needed(body, "model", "")?.to_owned();
-    let messages = messages(body)?;
+    let (messages, phased) = messages(body)?;
     let offered = list(body, "tools", "")?;
     let tools = tools(offered)?;
     passed_over(body)?;
@@ -77,6 +78,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
         .into_iter()
         .filter_map(|(name, protocols)| Some(Native { protocols, name, value: set(body, name)?.clone(), hint: true }))
         .collect();
+    native.extend(phased.then(|| Native { protocols: &[], name: "phase", value: Value::Null, hint: true }));
     let (schema, verbosity) = format(body)?;
     native.extend(verbosity.map(|word| Native {
         protocols: HERE,
@@ -114,12 +116,7 @@ fn passed_over(body: &Map<String, Value>) -> Result<(), Wrong> {
             return Err(format!("truncation: \"{other}\" cannot be asked for; no part of an input is left out"));
         }
     }
-    match text(body, "service_tier", "")? {
-        None | Some("auto" | "default") => {}
-        Some(other) => {
-            return Err(format!("service_tier: \"{other}\" has another price, only \"default\" can be asked for"));
-        }
-    }
+    tier(body)?;
     if let Some(options) = set(body, "stream_options") {
         only(object(options, "stream_options")?, "stream_options", &["include_obfuscation"])?;
     }
@@ -168,16 +165,14 @@ fn format(body: &Map<String, Value>) -> Result<(Option<AnswerSchema>, Option<Str
 /// How hard to think. A summary of what was thought comes with it anyway.
 fn effort(body: &Map<String, Value>) -> Result<Option<Effort>, Wrong> {
     let Some(value) = set(body, "reasoning") else { return Ok(None) };
-    let fields = object(value, "reasoning")?;
-    only(fields, "reasoning", &["effort", "summary", "generate_summary"])?;
+    let at = "reasoning";
+    let fields = object(value, at)?;
+    // `max_tokens` and `enabled` are OpenRouter's.
+    only(fields, at, &["effort", "summary", "generate_summary", "max_tokens", "enabled"])?;
     for name in ["summary", "generate_summary"] {
-        match text(fields, name, "reasoning")? {
-            None | Some("auto" | "concise" | "detailed") => {}
-            Some(other) => return Err(format!("reasoning.{name}: \"{other}\" is none of auto, concise, detailed")),
-        }
+        reasoning::summary(fields, name, at)?;
     }
-    let word = text(fields, "effort", "reasoning")?;
-    word.map(|word| level(word, "reasoning.effort")).transpose()
+    reasoning::effort(fields, at)
 }
 
 /// What a response repeats of its request.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::super::json::{Wrong, list, needed, object, only, set, text};
-use super::super::media::located;
+use super::super::media::{located, looked_at};
 use super::super::openai::messages::arguments_of;
+use super::super::signed::parted;
 use crate::chat::{MediaKind, Message, Part, Role, ToolCall, ToolResult};
 
-/// The messages of a request.
-pub(super) fn messages(body: &Map<String, Value>) -> Result<Vec<Message>, Wrong> {
+/// The messages of a request, and whether one says which stage of an answer it was (`phase`), which nobody can be told.
+pub(super) fn messages(body: &Map<String, Value>) -> Result<(Vec<Message>, bool), Wrong> {
     let mut reading = Reading::default();
     if let Some(instructions) = text(body, "instructions", "")?.filter(|text| !text.is_empty()) {
         reading.messages.push(Message::text(Role::System, instructions));
@@ -25,7 +26,7 @@ pub(super) fn messages(body: &Map<String, Value>) -> Result<Vec<Message>, Wrong>
         None | Some(Value::String(_) | Value::Array(_)) => return Err("input: missing".to_owned()),
         Some(_) => return Err("input: neither text nor an array of items".to_owned()),
     }
-    Ok(reading.messages)
+    Ok((reading.messages, reading.phased))
 }
 
 /// The conversation as far as it has been read.
@@ -34,6 +35,7 @@ struct Reading {
     messages: Vec<Message>,
     /// Which tool each call named, for the results that name the call alone.
     calls: BTreeMap<String, String>,
+    phased: bool,
 }
 
 impl Reading {
@@ -60,6 +62,7 @@ impl Reading {
             "developer" => Role::Developer,
             other => return Err(format!("{at}.role: \"{other}\" is none of user, assistant, system, developer")),
         };
+        self.phased |= text(fields, "phase", at)?.is_some();
         let place = format!("{at}.content");
         let parts = content(fields.get("content").unwrap_or(&Value::Null), role, &place)?;
         if role == Role::Assistant {
@@ -84,9 +87,10 @@ impl Reading {
 
     fn call(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
         only(fields, at, &["type", "id", "call_id", "name", "arguments", "status", "signature"])?;
-        let (id, name) = (needed(fields, "call_id", at)?, needed(fields, "name", at)?);
+        let (id, within) = parted(needed(fields, "call_id", at)?);
+        let name = needed(fields, "name", at)?;
         let arguments = arguments_of(fields, at)?;
-        let signature = text(fields, "signature", at)?.map(str::to_owned);
+        let signature = text(fields, "signature", at)?.map(str::to_owned).or(within);
         self.calls.insert(id.to_owned(), name.to_owned());
         self.said(vec![Part::ToolCall(ToolCall { id: id.to_owned(), name: name.to_owned(), arguments, signature })]);
         Ok(())
@@ -94,7 +98,7 @@ impl Reading {
 
     fn output(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
         only(fields, at, &["type", "id", "call_id", "output", "status"])?;
-        let id = needed(fields, "call_id", at)?;
+        let (id, _) = parted(needed(fields, "call_id", at)?);
         let Some(name) = self.calls.get(id).cloned() else {
             return Err(format!("{at}.call_id: \"{id}\" is no function_call before it"));
         };
@@ -167,10 +171,8 @@ fn part(value: &Value, role: Role, at: &str) -> Result<Part, Wrong> {
         }
         ("input_image", Role::User) => {
             only(fields, at, &["type", "image_url", "detail"])?;
-            if let Some(detail) = text(fields, "detail", at)?.filter(|detail| *detail != "auto") {
-                return Err(format!("{at}.detail: \"{detail}\" cannot be asked for, only \"auto\""));
-            }
-            located(needed(fields, "image_url", at)?, Some(MediaKind::Image), None, &format!("{at}.image_url"))
+            let url = needed(fields, "image_url", at)?;
+            looked_at(located(url, Some(MediaKind::Image), None, &format!("{at}.image_url"))?, fields, at)
         }
         ("input_file", Role::User) => {
             only(fields, at, &["type", "filename", "file_data", "file_url"])?;

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::super::answer::{Call, call_id};
-use super::super::{Ended, Stream};
+use super::super::signed::signed;
+use super::super::{Ended, Stream, quote};
 use super::whole::{Document, function_call, item_id, message, summary_part, text_part, thought};
 use crate::chat::{ChatEvent, REDACTED_THINKING};
 use crate::gateway::problem::Problem;
@@ -28,6 +29,8 @@ pub struct Items {
     /// The calls by their number, and those of them that are open.
     calls: BTreeMap<u32, (usize, Call)>,
     calling: Vec<u32>,
+    /// What calls are signed with that have not begun.
+    signatures: BTreeMap<u32, String>,
 }
 
 /// An item that is open, and what it holds.
@@ -52,6 +55,7 @@ impl Items {
             open: None,
             calls: BTreeMap::new(),
             calling: Vec::new(),
+            signatures: BTreeMap::new(),
         }
     }
 
@@ -69,6 +73,23 @@ impl Items {
         }
         self.sequence += 1;
         let _ = write!(out, "event: {kind}\ndata: {}\n\n", Value::from(event));
+    }
+
+    /// A piece of an item, by far the most frequent event: written straight. `place` and `rest` are members before and after
+    /// the piece.
+    fn piece(
+        &mut self,
+        (kind, place, rest): (&str, &str, &str),
+        (item, index): (&str, usize),
+        piece: &str,
+        out: &mut String,
+    ) {
+        let (sequence, decision) = (self.sequence, &self.decision);
+        self.sequence += 1;
+        let _ = write!(out, "event: {kind}\ndata: {{\"type\":\"{kind}\",\"sequence_number\":{sequence},");
+        let _ = write!(out, "\"item_id\":\"{item}_{decision}_{index}\",\"output_index\":{index},{place}\"delta\":");
+        quote(piece, out);
+        let _ = write!(out, "{rest}}}\n\n");
     }
 
     fn begin(&mut self, out: &mut String) {
@@ -144,10 +165,8 @@ impl Items {
         }
         if let Some(Open::Text(index, text)) = &mut self.open {
             text.push_str(piece);
-            let index = *index;
-            let delta = json!({ "item_id": item_id("msg", &self.decision, index), "output_index": index,
-                                "content_index": 0, "delta": piece, "logprobs": [] });
-            self.tell("response.output_text.delta", delta, out);
+            let at = ("msg", *index);
+            self.piece(("response.output_text.delta", "\"content_index\":0,", ",\"logprobs\":[]"), at, piece, out);
         }
     }
 
@@ -166,13 +185,14 @@ impl Items {
             let is_first = text.is_empty();
             text.push_str(piece);
             let index = *index;
-            let id = item_id("rs", &self.decision, index);
-            let at = json!({ "item_id": id, "output_index": index, "summary_index": 0 });
             if is_first {
+                let id = item_id("rs", &self.decision, index);
+                let at = json!({ "item_id": id, "output_index": index, "summary_index": 0 });
                 let part = json!({ "part": summary_part("") });
                 self.tell("response.reasoning_summary_part.added", with(&at, part), out);
             }
-            self.tell("response.reasoning_summary_text.delta", with(&at, json!({ "delta": piece })), out);
+            let kind = ("response.reasoning_summary_text.delta", "\"summary_index\":0,", "");
+            self.piece(kind, ("rs", index), piece, out);
         }
     }
 
@@ -184,6 +204,7 @@ impl Items {
             self.close(None, out);
         }
         let id = id.map_or_else(|| call_id(number), str::to_owned);
+        let id = signed(&id, self.signatures.remove(&number).as_deref()).into_owned();
         let call = Call { id, name: name.unwrap_or_default().to_owned(), ..Call::default() };
         let begun = |decision: &str, index| {
             json!({ "id": item_id("fc", decision, index), "type": "function_call", "status": "in_progress",
@@ -218,10 +239,8 @@ impl Stream for Items {
                 self.call(*index, id.as_deref(), name.as_deref(), out);
                 let Some((at, call)) = self.calls.get_mut(index).filter(|_| !arguments.is_empty()) else { return };
                 call.arguments.push_str(arguments);
-                let at = *at;
-                let delta = json!({ "item_id": item_id("fc", &self.decision, at), "output_index": at,
-                                    "delta": arguments });
-                self.tell("response.function_call_arguments.delta", delta, out);
+                let at = ("fc", *at);
+                self.piece(("response.function_call_arguments.delta", "", ""), at, arguments, out);
             }
             ChatEvent::Signature { index: None, signature } => {
                 if signature.starts_with(REDACTED_THINKING) {
@@ -231,12 +250,10 @@ impl Stream for Items {
                 self.thought(out);
                 self.close(Some(signature), out);
             }
-            ChatEvent::Signature { index: Some(number), signature } => {
-                self.call(*number, None, None, out);
-                if let Some((_, call)) = self.calls.get_mut(number) {
-                    call.signature.get_or_insert_default().push_str(signature);
-                }
-            }
+            ChatEvent::Signature { index: Some(number), signature } => match self.calls.get_mut(number) {
+                Some((_, call)) => call.signature.get_or_insert_default().push_str(signature),
+                None => drop(self.signatures.insert(*number, signature.clone())),
+            },
         }
     }
 

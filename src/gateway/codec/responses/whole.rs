@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Call, Piece};
 use super::super::openai::whole::usage as chat_usage;
+use super::super::signed::signed;
 use super::super::{Dialect, Ended, Stream, Voice, details};
 use super::stream::Items;
 use crate::chat::{ChatEvent, Finish};
@@ -23,7 +24,10 @@ impl Voice for Responses {
         let output = pieces.map(|(index, piece)| match piece {
             Piece::Text(text) => message(&ended.id, index, text),
             Piece::Thought(text, signature) => thought(&ended.id, index, text, signature),
-            Piece::Call(call) => function_call(&ended.id, index, &call),
+            Piece::Call(call) => {
+                let id = signed(&call.id, call.signature.as_deref()).into_owned();
+                function_call(&ended.id, index, &Call { id, signature: None, ..call })
+            }
         });
         let output = output.collect();
         let document = Document { echo: &self.echo, decision: &ended.id, created: ended.created, model: &ended.model };
@@ -128,7 +132,7 @@ pub(super) fn summary_part(text: &str) -> Value {
     json!({ "type": "summary_text", "text": text })
 }
 
-/// A call of a tool.
+/// A call of a tool; what it is signed with is in its id, where that was known in time.
 pub(super) fn function_call(decision: &str, index: usize, call: &Call) -> Value {
     let arguments = if call.arguments.trim().is_empty() { "{}" } else { &call.arguments };
     let mut item = json!({

@@ -118,6 +118,7 @@ fn every_format_says_the_same() {
 
     --- stderr
     error: 11 checks: 4 ok, 6 no, 1 unknown
+      fix:  acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50
     "#);
     insta::assert_snapshot!(told("jsonl"), @r#"
     exit: 1
@@ -135,7 +136,7 @@ fn every_format_says_the_same() {
     {"verdict":"no","subject":"openai","provider":"openai","assertion":"has_key","wanted":true,"found":false,"message":"has a key: no, looked in OPENAI_API_KEY","fix":"export OPENAI_API_KEY=...","file":"mixed,100%.toml","line":21,"code":null}
 
     --- stderr
-    {"error":{"code":"negative.check","exit":1,"message":"11 checks: 4 ok, 6 no, 1 unknown"}}
+    {"error":{"code":"negative.check","exit":1,"message":"11 checks: 4 ok, 6 no, 1 unknown","fix":"acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50"}}
     "#);
     insta::assert_snapshot!(told("tsv"), @r#"
     exit: 1
@@ -154,6 +155,7 @@ fn every_format_says_the_same() {
 
     --- stderr
     error: 11 checks: 4 ok, 6 no, 1 unknown
+      fix:  acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50
     "#);
     insta::assert_snapshot!(told("csv"), @r#"
     exit: 1
@@ -173,6 +175,7 @@ fn every_format_says_the_same() {
 
     --- stderr
     error: 11 checks: 4 ok, 6 no, 1 unknown
+      fix:  acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50
     "#);
     insta::assert_snapshot!(told("md"), @r#"
     exit: 1
@@ -193,6 +196,7 @@ fn every_format_says_the_same() {
 
     --- stderr
     error: 11 checks: 4 ok, 6 no, 1 unknown
+      fix:  acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50
     "#);
     let document: Value = serde_json::from_str(&run(&home, "--file mixed,100%.toml -o json").stdout).unwrap();
     assert_eq!(document["schema"], "check/1");

@@ -95,6 +95,7 @@ fn the_status_says_what_is_in_use() {
     --- stderr
     error: this command has no format "csv"
       formats  text json
+      fix:     leave out -o, or unset OPENMUX_OUTPUT; -o json is there everywhere
     "#);
 }
 
@@ -188,6 +189,7 @@ fn differences_are_a_list_in_any_format() {
     error: cannot read nowhere.json
       reason    No such file or directory
       catalogs  embedded, current, previous, overlaid, or a file
+      fix:      give the path of a file that is there
     ");
     home.write("bad.json", "{\"data\": []}");
     insta::assert_snapshot!(diff(&["bad.json", "current"]), @r"

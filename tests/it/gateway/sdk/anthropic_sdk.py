@@ -6,6 +6,7 @@ import anthropic
 from pydantic import BaseModel
 
 MODEL = "anthropic/claude-sonnet-5"
+GEMINI = "google/gemini-3.5-flash:google"
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = {
     "name": "weather",
@@ -35,21 +36,36 @@ def streamed(client):
     assert message.stop_reason == "end_turn" and message.usage.input_tokens > 0 < message.usage.output_tokens, message
 
 
-def tools(client):
+def tools(client, model=MODEL, signed=False):
     asked = [{"role": "user", "content": "What is the weather in Oslo?"}]
     for streams in (False, True):
         if streams:
-            with client.messages.stream(model=MODEL, max_tokens=200, messages=asked, tools=[WEATHER]) as stream:
+            with client.messages.stream(model=model, max_tokens=200, messages=asked, tools=[WEATHER]) as stream:
                 message = stream.get_final_message()
         else:
-            message = client.messages.create(model=MODEL, max_tokens=200, messages=asked, tools=[WEATHER])
+            message = client.messages.create(model=model, max_tokens=200, messages=asked, tools=[WEATHER])
         assert message.stop_reason == "tool_use", message
         call = message.content[-1]
         assert call.type == "tool_use" and call.name == "weather" and isinstance(call.input["city"], str), message
+        assert ("__signed__" in call.id) == signed, call
         result = {"type": "tool_result", "tool_use_id": call.id, "content": "rain"}
         goes_on = [*asked, {"role": "assistant", "content": message.content}, {"role": "user", "content": [result]}]
-        message = client.messages.create(model=MODEL, max_tokens=200, messages=goes_on, tools=[WEATHER])
+        message = client.messages.create(model=model, max_tokens=200, messages=goes_on, tools=[WEATHER])
         assert message.content[-1].type in ("text", "tool_use"), message
+
+
+def tools_of_gemini(client):
+    tools(client, GEMINI, signed=True)
+
+
+def cached(client):
+    kept = {"type": "ephemeral", "ttl": "1h"}
+    system = [{"type": "text", "text": "Be brief. " * 500, "cache_control": kept}]
+    usages = []
+    for _ in range(2):
+        message = client.messages.create(model=f"{MODEL}:anthropic", max_tokens=200, system=system, messages=HELLO)
+        usages.append(message.usage)
+    assert usages[0].cache_creation_input_tokens > 0 < usages[1].cache_read_input_tokens, usages
 
 
 def structured(client):
@@ -103,6 +119,8 @@ def broken(client):
 def counted(client):
     counted = client.messages.count_tokens(model=MODEL, messages=HELLO)
     assert counted.input_tokens > 0, counted
+    routed = client.messages.count_tokens(model=MODEL, messages=HELLO, extra_body={"provider": {"only": ["anthropic"]}})
+    assert routed.input_tokens == counted.input_tokens, routed
 
 
 def main(address, breaking):
@@ -111,7 +129,7 @@ def main(address, breaking):
     zenmux = anthropic.Anthropic(base_url=f"http://{address}/api/anthropic", api_key="any", max_retries=0)
     for client in (by_key, below_api, zenmux):
         whole(client)
-    for step in (streamed, tools, structured, thinking, errors, cancelled, counted):
+    for step in (streamed, tools, tools_of_gemini, structured, thinking, cached, errors, cancelled, counted):
         step(by_key)
         print("ok", step.__name__)
     broken(anthropic.Anthropic(base_url=f"http://{breaking}", api_key="any", max_retries=0))

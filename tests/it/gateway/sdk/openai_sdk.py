@@ -7,6 +7,7 @@ import openai
 from pydantic import BaseModel
 
 MODEL = "anthropic/claude-sonnet-4"
+GEMINI = "google/gemini-3.5-flash:google"
 HELLO = [{"role": "user", "content": "Hello!"}]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 FUNCTION = {"name": "weather", "description": "Tells the weather.", "parameters": SCHEMA}
@@ -35,8 +36,8 @@ def chat_streamed(client):
     assert text.startswith("[sandbox]") and usage.completion_tokens > 0, (text, usage)
 
 
-def chat_tools(client):
-    asked = {"model": MODEL, "messages": HELLO, "tools": [{"type": "function", "function": FUNCTION}]}
+def chat_tools(client, model=MODEL, signed=False):
+    asked = {"model": model, "messages": HELLO, "tools": [{"type": "function", "function": FUNCTION}]}
     response = client.chat.completions.create(**asked)
     with client.chat.completions.stream(**asked) as stream:
         final = stream.get_final_completion()
@@ -44,6 +45,7 @@ def chat_tools(client):
         assert told.choices[0].finish_reason == "tool_calls", told
         call = told.choices[0].message.tool_calls[0]
         assert call.function.name == "weather" and "city" in json.loads(call.function.arguments), told
+        assert ("__signed__" in call.id) == signed, call
         result = {"role": "tool", "tool_call_id": call.id, "content": "rain"}
         goes_on = [*HELLO, told.choices[0].message.to_dict(), result]
         assert client.chat.completions.create(**{**asked, "messages": goes_on}).choices[0].finish_reason
@@ -77,19 +79,41 @@ def responses_streamed(client):
     assert cut.status == "incomplete" and cut.incomplete_details.reason == "max_output_tokens", cut
 
 
-def responses_tools(client):
+def responses_tools(client, model=MODEL, signed=False):
     tools = [{"type": "function", **FUNCTION, "strict": False}]
-    response = client.responses.create(model=MODEL, input="Hello!", tools=tools)
-    with client.responses.stream(model=MODEL, input="Hello!", tools=tools) as stream:
+    response = client.responses.create(model=model, input="Hello!", tools=tools)
+    with client.responses.stream(model=model, input="Hello!", tools=tools) as stream:
         for _ in stream:
             pass
         final = stream.get_final_response()
     for told in (response, final):
         call = told.output[-1]
         assert call.type == "function_call" and "city" in json.loads(call.arguments), told
+        assert ("__signed__" in call.call_id) == signed, call
         result = {"type": "function_call_output", "call_id": call.call_id, "output": "rain"}
         goes_on = [{"role": "user", "content": "Hello!"}, *told.output, result]
-        assert client.responses.create(model=MODEL, input=goes_on, tools=tools).status == "completed"
+        assert client.responses.create(model=model, input=goes_on, tools=tools).status == "completed"
+
+
+def tools_of_gemini(client):
+    chat_tools(client, GEMINI, signed=True)
+    responses_tools(client, GEMINI, signed=True)
+
+
+def reasoning(client):
+    """As OpenRouter's clients ask for thoughts, hear of them, and send them back."""
+    asked = {"model": "anthropic/claude-sonnet-5:anthropic", "messages": HELLO, "max_tokens": 4000}
+    wish = {"reasoning": {"effort": "low"}}
+    told = client.chat.completions.create(**asked, extra_body=wish).choices[0].message
+    assert told.reasoning and told.reasoning_details[0]["signature"], told
+    goes_on = [*HELLO, told.to_dict(), {"role": "user", "content": "Go on."}]
+    client.chat.completions.create(**{**asked, "messages": goes_on}, extra_body=wish)
+    thoughts = ""
+    for chunk in client.chat.completions.create(**asked, extra_body=wish, stream=True):
+        thoughts += "".join(getattr(choice.delta, "reasoning", None) or "" for choice in chunk.choices)
+    assert thoughts, thoughts
+    hidden = client.chat.completions.create(**asked, extra_body={"reasoning": {"effort": "low", "exclude": True}})
+    assert not hasattr(hidden.choices[0].message, "reasoning_details"), hidden
 
 
 def responses_structured(client):
@@ -155,6 +179,8 @@ def main(address, breaking):
         responses_streamed,
         responses_tools,
         responses_structured,
+        tools_of_gemini,
+        reasoning,
         errors,
         cancelled,
         models,
