@@ -281,7 +281,7 @@ impl Metrics {
         let mut gauge = |name: &str, help: &str, value: usize| {
             let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
         };
-        gauge("openmux_requests_under_way", "Chats under way.", under_way);
+        gauge("openmux_requests_under_way", "Chats under way, and counts of tokens and explanations.", under_way);
         if let Some(sharing) = &sharing {
             gauge(
                 "openmux_sharing_up",

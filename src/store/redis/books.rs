@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_a_machine_used_before_a_restart_is_told_to_a_redis_that_forgets() {
         let (mut server, mut before, mut after) = (Server::default(), Purse::new(10), Purse::new(80));
-        let mut tell = |server: &mut Server, who, purse: &mut Purse, owed| {
+        let tell = |server: &mut Server, who, purse: &mut Purse, owed| {
             purse.owe(owed);
             while purse.is_behind() {
                 let addition = purse.add(None);

@@ -192,10 +192,10 @@ fn a_rotated_token_of_a_client_is_read_again() {
     drop(home.write("secrets/alice", "first-token-0123456789\n"));
     let mut served = Served::start(home, &["--sandbox", "--tokens", &tokens.display().to_string()]);
     let (first, second) = ("first-token-0123456789", "second-token-0123456789");
-    assert_eq!(served.chat(json!({ "model": "claude-opus-5" }), first).status, 200);
+    assert_eq!(served.chat(json!({ "model": "claude-sonnet-5" }), first).status, 200);
     drop(served.home.write("secrets/alice", &format!("{second}\n")));
     drop(served.until_said(AGAIN));
-    let status = |token| served.chat(json!({ "model": "claude-opus-5" }), token).status;
+    let status = |token| served.chat(json!({ "model": "claude-sonnet-5" }), token).status;
     assert_eq!((status(first), status(second)), (401, 200));
     served.end();
 }
