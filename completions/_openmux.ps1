@@ -42,7 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('catalog', 'catalog', [CompletionResultType]::ParameterValue, 'Fetch newer prices and models; what is in use, since when, and what changed')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Assert facts about models, providers and the catalog, for CI. Works offline')
             [CompletionResult]::new('chat', 'chat', [CompletionResultType]::ParameterValue, 'Send one prompt, stream the answer')
-            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'A local gateway that clients of OpenAI use unchanged, until Ctrl-C')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'A local gateway that clients of OpenAI and Anthropic use unchanged, until Ctrl-C')
             [CompletionResult]::new('usage', 'usage', [CompletionResultType]::ParameterValue, 'What was spent, by day, model, provider or source. Works offline')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'What is configured, and where each value is from; whom of a project''s files to trust')
             [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run simulated providers on this machine until Ctrl-C')

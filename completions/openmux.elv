@@ -39,7 +39,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand catalog 'Fetch newer prices and models; what is in use, since when, and what changed'
             cand check 'Assert facts about models, providers and the catalog, for CI. Works offline'
             cand chat 'Send one prompt, stream the answer'
-            cand serve 'A local gateway that clients of OpenAI use unchanged, until Ctrl-C'
+            cand serve 'A local gateway that clients of OpenAI and Anthropic use unchanged, until Ctrl-C'
             cand usage 'What was spent, by day, model, provider or source. Works offline'
             cand config 'What is configured, and where each value is from; whom of a project''s files to trust'
             cand sandbox 'Run simulated providers on this machine until Ctrl-C'

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A list says what is offered, at what price. It never says where a key goes: the addresses and variables of a known
-//! provider stay as they are, and those of a new one are taken only where they can be its own alone ([`Listing::read`]).
+//! provider stay as they are, and a new one is not called until the user says where it is ([`Listing::read`]).
 
 mod document;
 mod entry;
@@ -18,7 +18,7 @@ mod provider;
 mod rules;
 mod signed;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -27,7 +27,7 @@ pub use self::merge::{Merged, merge};
 pub use self::rules::{Rule, Tripped, tripped};
 pub use self::signed::{adopt, complete};
 use super::file::checks;
-use super::{Catalog, Provider, ProviderId};
+use super::{Catalog, EndpointId, Protocol, Provider, ProviderId};
 
 /// Providers that the list calls otherwise.
 const CALLED: &[(&str, &str)] = &[("google-vertex-anthropic", "google-vertex")];
@@ -46,8 +46,12 @@ pub struct Refusal {
 pub struct Listing {
     /// Providers that the embedded tables lack.
     pub providers: Vec<Provider>,
+    /// The dialects that they say they are spoken to in.
+    pub(crate) spoken: BTreeMap<ProviderId, Protocol>,
     /// What is offered.
     pub entries: Vec<Entry>,
+    /// What is listed and cannot be read: an entry by its wire id, or all of a provider.
+    pub(crate) unread: BTreeSet<(ProviderId, Option<String>)>,
     /// What is not taken over.
     pub refused: Vec<Refusal>,
     /// What is taken over in part, and what of it is not.
@@ -62,6 +66,9 @@ pub enum ListingError {
     /// It is not JSON.
     #[error("it is not JSON: {0}")]
     NotJson(String),
+    /// It is the beginning of JSON.
+    #[error("it is cut off")]
+    CutOff,
     /// It is JSON of another shape.
     #[error("it is not a list of providers with their models, in the form of models.dev")]
     Shape,
@@ -77,7 +84,10 @@ impl Listing {
     /// # Errors
     /// The document is no such list.
     pub fn read(bytes: &[u8]) -> Result<Self, ListingError> {
-        let (document, twice) = document::parse(bytes).map_err(|error| ListingError::NotJson(error.to_string()))?;
+        let (document, twice) = document::parse(bytes).map_err(|error| match error.is_eof() {
+            true => ListingError::CutOff,
+            false => ListingError::NotJson(error.to_string()),
+        })?;
         let Value::Object(document) = document else { return Err(ListingError::Shape) };
         let twice: BTreeSet<Vec<String>> = twice.into_iter().collect();
         let mut list = Self { listed: document.len(), ..Self::default() };
@@ -120,12 +130,14 @@ impl Listing {
         };
         if let Some(why) = why {
             self.refused.push(Refusal::new(name, why));
+            self.unread.insert((ProviderId::new(called), None));
             return;
         }
         let id = ProviderId::new(called);
         let provider = known.provider(&id).unwrap_or_else(|| {
-            let (provider, left_out) = provider::new(called, record, taken);
-            self.reduced.extend(left_out.into_iter().map(|why| Refusal::new(name, why)));
+            let (provider, spoken, told) = provider::new(called, record, taken);
+            self.spoken.extend(spoken.map(|spoken| (id.clone(), spoken)));
+            self.reduced.extend(told.into_iter().map(|why| Refusal::new(name, why)));
             self.providers.push(provider.clone());
             provider
         });
@@ -136,16 +148,29 @@ impl Listing {
             let read = if is_twice { Err("has a name that is there twice".to_owned()) } else { Ok(()) };
             match read.and_then(|()| Entry::read(&provider, wire_id, model)) {
                 Ok(entry) => self.entries.push(entry),
-                Err(why) => self.refused.push(Refusal::new(&what, why)),
+                Err(why) => {
+                    self.refused.push(Refusal::new(&what, why));
+                    self.unread.insert((id.clone(), Some(wire_id.clone())));
+                }
             }
         }
     }
 }
 
+impl Listing {
+    /// Whether an offer is listed, but cannot be read.
+    fn is_unread(&self, id: &EndpointId) -> bool {
+        let of = |wire_id| self.unread.contains(&(id.provider.clone(), wire_id));
+        !self.unread.is_empty() && (of(None) || of(Some(id.upstream_model.clone())))
+    }
+}
+
 impl Refusal {
     fn new(what: &str, why: impl Into<String>) -> Self {
-        let shown: String = what.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect();
-        let cut = if shown.len() < what.len() && what.chars().count() > 80 { "..." } else { "" };
-        Self { what: shown + cut, why: why.into() }
+        let shown = |text: &str, most: usize| {
+            let cut = if text.chars().count() > most { "..." } else { "" };
+            text.chars().take(most).map(|c| if checks::is_hidden(c) { '?' } else { c }).chain(cut.chars()).collect()
+        };
+        Self { what: shown(what, 80), why: shown(&why.into(), 400) }
     }
 }

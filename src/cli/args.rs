@@ -163,7 +163,7 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Send one prompt, stream the answer.
     Chat(Box<ChatArgs>),
-    /// A local gateway that clients of OpenAI use unchanged, until Ctrl-C.
+    /// A local gateway that clients of OpenAI and Anthropic use unchanged, until Ctrl-C.
     Serve(ServeArgs),
     /// What was spent, by day, model, provider or source. Works offline.
     Usage(UsageArgs),

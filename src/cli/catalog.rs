@@ -51,11 +51,12 @@ pub(crate) fn rollback(settings: &Settings, args: &CatalogRollback) -> Outcome {
     let json = as_json(settings)?;
     let _lock = files.lock()?;
     let was = settings.tables().generated().to_owned();
-    let nothing = !files.current.exists();
-    if args.embedded {
-        files.forget()?
+    let nothing = if args.embedded {
+        let nothing = !files.current.exists();
+        files.forget()?;
+        nothing
     } else {
-        files.back()?
+        !files.back()?
     };
     let now = settings.tables();
     let kind = if now.update().is_some() { "an update" } else { "the one in the program" };

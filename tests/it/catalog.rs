@@ -354,6 +354,8 @@ fn what_is_wrong_with_an_overlay_is_told_with_its_place() {
         said("[[endpoint]]\nprovider = \"openai\"\nid = \"nothing\"\nhide = true"),
         said("[[endpoint]]\nprovider = \"openai\"\nid = \"nothing\""),
         said("[[endpoint]]\nprovider = \"openai\"\nid = \"a?b\""),
+        inside("region = \"eu;id\""),
+        outside("name = \"a\\u202eb\""),
         said("[[endpoint]]\nprovider = \"openai\"\nid = \"x\"\nmodel = \"GPT\""),
         said("endpoint = 3"),
         said("a = ["),
@@ -385,7 +387,9 @@ fn what_is_wrong_with_an_overlay_is_told_with_its_place() {
     3: provider.p.base_url: keys must not travel in the clear: http:// is for this machine alone, use https://
     4: endpoint[0].hide: there is no endpoint "nothing" at openai to hide
     1: endpoint[0].model: is missing: "nothing" at openai is a new endpoint
-    3: endpoint[0].id: "a?b" cannot be a wire id: no spaces, commas, "..", "?", "#", "%" or "\"
+    3: endpoint[0].id: "a?b" cannot be a wire id: letters, digits and . _ - / : @ ~ +, no "..", and no "-" at its beginning
+    8: endpoint[0].region: "eu;id" cannot be a word here: letters, digits and . _ - / : @ ~ +, no "..", and no "-" at its beginning
+    4: provider.p.name: has a sign in it that cannot be seen
     4: endpoint[0].model: "GPT" is not a model id: author/slug in lower case, as in "anthropic/claude-sonnet-5"
     1: endpoint: should be an array of tables, not a number
     1: unclosed array, expected `]`

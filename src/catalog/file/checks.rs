@@ -2,11 +2,14 @@
 
 /// What is wrong with a base URL, if anything. It may hold `{VARIABLE}`s, or begin with one.
 pub(crate) fn base_url(url: &str) -> Result<(), &'static str> {
-    if url.contains(|c: char| c.is_whitespace() || is_hidden(c)) {
+    if url.contains(char::is_whitespace) {
         return Err("an address has no spaces in it");
     }
     if url.contains(['?', '#']) {
         return Err("a base URL has no query and no fragment");
+    }
+    if !url.bytes().all(|byte| is_plain(byte) || matches!(byte, b'[' | b']' | b'{' | b'}' | b'%' | b'=' | b',')) {
+        return Err("an address is of letters, digits and . _ - / : @ ~ + = , %, others as %XX or xn--");
     }
     if url.contains("/chat/completions") || url.ends_with("/messages") {
         return Err("give the base URL, without the path of the call");
@@ -63,12 +66,18 @@ pub(crate) fn is_model_id(text: &str) -> bool {
     text.split_once('/').is_some_and(|(author, slug)| is_slug(author) && is_slug(slug))
 }
 
-/// Whether the text is safe on the wire as a model id: one line, and no change of path where it stands in a URL.
+/// Whether the text is safe as a model id, on the wire and on a terminal: one word that looks like nothing else, changes no
+/// path where it stands in a URL, and is no flag and no code where it stands in a shell.
 pub(crate) fn is_wire_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= LONGEST
         && !text.contains("..")
-        && !text.contains(|c: char| c.is_whitespace() || is_hidden(c) || matches!(c, '?' | '#' | '%' | ',' | '\\'))
+        && !text.starts_with('-')
+        && text.bytes().all(is_plain)
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b':' | b'@' | b'~' | b'+')
 }
 
 /// Whether a sign is without a glyph, or reorders a line: it can make a terminal show what is not there.
@@ -76,6 +85,11 @@ pub(crate) fn is_hidden(sign: char) -> bool {
     sign.is_control()
         || matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(sign, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A name for people as it may be shown: its beginning, without what cannot be seen.
+pub(crate) fn shown_name(text: &str) -> String {
+    text.chars().filter(|sign| !is_hidden(*sign)).take(100).collect()
 }
 
 /// Whether the text is `YYYY-MM-DD`, or with `partial` also `YYYY-MM` or `YYYY`.
@@ -113,6 +127,10 @@ mod tests {
             "ftp://a",
             "https://a.example/v1?x=1",
             "https://a.example/v1/chat/completions",
+            "https://a.example/\u{202e}v1",
+            "https://\u{430}.example/v1",
+            "https://a.example/$(id)",
+            "https://a.example/a;b",
         ] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
@@ -124,6 +142,24 @@ mod tests {
         assert!(is_model_id("z-ai/glm-4.6") && !is_model_id("glm-4.6") && !is_model_id("a/b/c") && !is_model_id("A/b"));
         assert!(!is_model_id("a/..") && !is_slug("") && is_wire_id("~x/y:z@1") && !is_wire_id("a/../b"));
         assert!(is_wire_id(&"a".repeat(200)) && !is_wire_id(&"a".repeat(201)) && !is_slug(&"a".repeat(201)));
+        for bad in [
+            "",
+            "-rf",
+            "$(id)",
+            "a;b",
+            "a'b",
+            "a b",
+            "a\u{200b}",
+            "a\u{202e}b",
+            "a\u{85}b",
+            "caf\u{e9}",
+            "<b>",
+            "a|b",
+            "a*",
+        ] {
+            assert!(!is_wire_id(bad), "{bad:?}");
+        }
+        assert_eq!(shown_name("E\u{1b}[31mvil \u{202e}\u{200b}\u{9b}\u{2028}1 é 模型"), "E[31mvil 1 é 模型");
         assert!(is_date("2026-10-14", false) && is_date("2026-10", true) && !is_date("2026-10", false));
         assert!(!is_date("2026-13-01", false) && !is_date("2026-1-1", false));
     }

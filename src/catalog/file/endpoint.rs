@@ -10,6 +10,9 @@ use super::{OverlayError, checks};
 use crate::catalog::{Capability, Endpoint, EndpointId, Modality, ModelId, Protocol, Provider, ProviderId, Status};
 use crate::units::Tokens;
 
+/// What a model's id on the wire is made of, as the end of a sentence.
+const WIRE_ID: &str = "letters, digits and . _ - / : @ ~ +, no \"..\", and no \"-\" at its beginning";
+
 const KEYS: [&str; 19] = [
     "provider",
     "model",
@@ -66,9 +69,7 @@ impl EndpointPatch {
         let provider = required("provider", "who serves it?")?;
         let id = required("id", "the model's id on the provider's wire")?;
         if !checks::is_wire_id(&id) {
-            let message =
-                format!("\"{id}\" cannot be a wire id: no spaces, commas, \"..\", \"?\", \"#\", \"%\" or \"\\\"");
-            return Err(table.error("id", message));
+            return Err(table.error("id", format!("\"{id}\" cannot be a wire id: {}", WIRE_ID)));
         }
         let sunset = table.text("sunset")?;
         if sunset.as_ref().is_some_and(|day| !checks::is_date(day, false)) {
@@ -77,6 +78,8 @@ impl EndpointPatch {
         let modalities = Modality::ALL.map(Modality::name);
         let features = Capability::ALL.map(Capability::name);
         let statuses = Status::ALL.map(Status::name);
+        let variant = table.list("variant")?;
+        let variant = variant.map(|words| words.into_iter().map(|word| plain(table, "variant", word)).collect());
         let patch = Self {
             id: EndpointId { provider: ProviderId::new(provider), upstream_model: id },
             model: read_model(table, "model")?,
@@ -89,9 +92,9 @@ impl EndpointPatch {
             input: table.words("input", &modalities, Modality::parse)?,
             output: table.words("output", &modalities, Modality::parse)?,
             features: table.words("features", &features, Capability::parse)?,
-            region: table.text("region")?,
-            quant: table.text("quant")?,
-            variant: table.list("variant")?,
+            region: table.text("region")?.map(|word| plain(table, "region", word)).transpose()?,
+            quant: table.text("quant")?.map(|word| plain(table, "quant", word)).transpose()?,
+            variant: variant.transpose()?,
             status: table.word("status", &statuses, Status::parse)?,
             sunset,
             protocol: read_protocol(table)?,
@@ -198,6 +201,14 @@ fn replace<T: Clone>(field: &mut T, value: Option<&T>) {
     if let Some(value) = value {
         field.clone_from(value);
     }
+}
+
+/// A word of the same signs as an id.
+fn plain(table: &Reader<'_, '_>, key: &str, word: String) -> Result<String, OverlayError> {
+    if checks::is_wire_id(&word) {
+        return Ok(word);
+    }
+    Err(table.error(key, format!("\"{word}\" cannot be a word here: {}", WIRE_ID)))
 }
 
 fn read_model(table: &Reader<'_, '_>, key: &str) -> Result<Option<ModelId>, OverlayError> {

@@ -56,12 +56,16 @@ impl ProviderPatch {
             return Err(table.error("key_env", message));
         }
         let kinds = ProviderKind::ALL.map(ProviderKind::name);
+        let name = table.text("name")?;
+        if name.as_ref().is_some_and(|name| name.contains(checks::is_hidden)) {
+            return Err(table.error("name", "has a sign in it that cannot be seen"));
+        }
         Ok(Self {
             id: ProviderId::new(id),
             base_url: read_base_url(table)?,
             key_env,
             protocol: read_protocol(table)?,
-            name: table.text("name")?,
+            name,
             kind: table.word("kind", &kinds, ProviderKind::parse)?,
             headers: read_headers(table)?,
             auth: table.word("auth", &["bearer", "none", "header:NAME"], |text| {

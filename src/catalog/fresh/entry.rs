@@ -94,7 +94,7 @@ impl Entry {
         let is_field = |field: &&str| field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         Ok(Self {
             pricing: pricing.filter(|sheet| confirmed(sheet, provider, wire_id)),
-            name: text("name").map(|name| name.chars().filter(|c| !c.is_control()).take(100).collect()),
+            name: text("name").map(checks::shown_name),
             context: limit("context")?,
             max_input: limit("input")?,
             max_output: limit("output")?,

@@ -2,6 +2,7 @@
 //! for the first time is a new endpoint, of a known model or of a new one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::names::Names;
 use super::{Entry, Listing};
@@ -36,7 +37,7 @@ pub(super) fn spelt(spellings: &BTreeMap<&str, &str>) -> String {
 }
 
 /// Lays a list over the embedded tables. `before` is what the same source listed the last time: what it lists no more is
-/// marked as unlisted, and stays so until it is listed again.
+/// marked as unlisted, and stays so until it is listed again; what it lists and cannot be read stays as it was.
 #[must_use]
 pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
     let embedded = Catalog::builtin();
@@ -54,7 +55,7 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
             all.insert(endpoint.id.clone(), endpoint);
         }
     }
-    let siblings = Siblings::of(all.values());
+    let siblings = Siblings::of(all.values(), list);
     let providers: BTreeMap<&ProviderId, &Provider> = list.providers.iter().map(|one| (&one.id, one)).collect();
     let mut seen: BTreeMap<EndpointId, bool> = BTreeMap::new();
     let mut spelt_so: BTreeMap<String, BTreeSet<ModelId>> = BTreeMap::new();
@@ -78,8 +79,20 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
         }
         seen.insert(id, true);
     }
-    for (provider, id, _) in before.into_iter().flat_map(Stored::seen) {
+    let mut kept: Vec<Provider> = Vec::new();
+    for (model, endpoint, provider) in before.map(|before| unread(list, before)).unwrap_or_default() {
+        if embedded.provider(&provider.id).is_none() && !providers.contains_key(&provider.id) {
+            kept.push(provider);
+        }
+        models.entry(model.id.as_str().to_owned()).or_insert(model);
+        all.insert(endpoint.id.clone(), endpoint);
+    }
+    for (provider, id, last) in before.into_iter().flat_map(Stored::seen) {
         let id = EndpointId { provider: ProviderId::new(provider), upstream_model: id.to_owned() };
+        if list.is_unread(&id) {
+            seen.entry(id).or_insert(last);
+            continue;
+        }
         if let (false, Some(gone)) = (seen.contains_key(&id), all.get_mut(&id)) {
             if !matches!(gone.status, Status::Retired | Status::Deprecated) {
                 gone.status = Status::Unlisted;
@@ -98,18 +111,40 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
     models.sort_by(|a, b| a.id.cmp(&b.id));
     let mut endpoints: Vec<Endpoint> = all.into_values().collect();
     endpoints.sort_by(|a, b| (&a.model, &a.id).cmp(&(&b.model, &b.id)));
-    let mut added: Vec<&Provider> = list.providers.iter().collect();
+    let mut added: Vec<&Provider> = list.providers.iter().chain(&kept).collect();
     added.sort_by(|a, b| a.id.cmp(&b.id));
     added.dedup_by(|a, b| a.id == b.id);
     let providers = added.into_iter().map(|provider| provider_line(provider) + "\n").collect();
     Merged { tables: write(&models, &endpoints, &seen), providers, spellings }
 }
 
-/// How a provider is spoken to about models of one author: what most of its endpoints have.
-struct Siblings(BTreeMap<(ProviderId, String), (Option<Protocol>, Option<Protocol>)>);
+/// What a list has and cannot be read, as the same source had it the last time.
+fn unread(list: &Listing, before: &Stored) -> Vec<(Model, Endpoint, Provider)> {
+    if list.unread.is_empty() || before.about().date.as_str() < Catalog::embedded() {
+        return Vec::new();
+    }
+    let was = Catalog::updated(Arc::new(before.clone()));
+    let mut found = Vec::new();
+    for line in was.models() {
+        for endpoint in line.endpoints() {
+            let id = EndpointId {
+                provider: ProviderId::new(endpoint.provider()),
+                upstream_model: endpoint.wire_id().to_owned(),
+            };
+            let is_meant = list.is_unread(&id) && !list.entries.iter().any(|entry| entry.id == id);
+            if let Some(provider) = was.provider(&id.provider).filter(|_| is_meant) {
+                found.push((line.model(), endpoint.endpoint(), provider));
+            }
+        }
+    }
+    found
+}
 
-impl Siblings {
-    fn of<'e>(all: impl Iterator<Item = &'e Endpoint>) -> Self {
+/// How a provider is spoken to about models of one author: what most of its endpoints have; and how a new one is.
+struct Siblings<'l>(BTreeMap<(ProviderId, String), (Option<Protocol>, Option<Protocol>)>, &'l Listing);
+
+impl<'l> Siblings<'l> {
+    fn of<'e>(all: impl Iterator<Item = &'e Endpoint>, list: &'l Listing) -> Self {
         type Votes = BTreeMap<(Option<Protocol>, Option<Protocol>), usize>;
         let mut counted: BTreeMap<(ProviderId, String), Votes> = BTreeMap::new();
         for endpoint in all.filter(|endpoint| endpoint.base_url.is_none()) {
@@ -119,12 +154,13 @@ impl Siblings {
             }
         }
         let most = |votes: Votes| votes.into_iter().max_by_key(|(_, count)| *count).map(|(way, _)| way);
-        Self(counted.into_iter().filter_map(|(key, votes)| Some((key, most(votes)?))).collect())
+        Self(counted.into_iter().filter_map(|(key, votes)| Some((key, most(votes)?))).collect(), list)
     }
 
     fn way(&self, provider: &Provider, author: &str) -> (Option<Protocol>, Option<Protocol>) {
         let of = |author: &str| self.0.get(&(provider.id.clone(), author.to_owned())).copied();
-        let first = || (provider.protocols.first().map(|spoken| spoken.protocol), None);
+        let stated = || self.1.spoken.get(&provider.id).copied();
+        let first = || (provider.protocols.first().map(|spoken| spoken.protocol).or_else(stated), None);
         of(author).or_else(|| of("")).unwrap_or_else(first)
     }
 }
@@ -154,22 +190,19 @@ impl Entry {
             (Status::Deprecated, None) => Status::Deprecated,
             (_, None) => Status::Active,
         };
-        if let Some(stated) = &self.pricing {
-            let settled = known.dispute.is_some_and(|dispute| within(&dispute, stated));
-            match known.pricing.as_ref() {
-                Some(price) if settled || agrees(price, stated) => {}
-                _ => {
-                    // Fees stay as they were; batch and off-peak rates were rates of the old price.
-                    let fees = known.pricing.take().map(|sheet| sheet.fees).unwrap_or_default();
-                    known.pricing = Some(Pricing { fees, ..stated.clone() });
-                    known.dispute = None;
-                }
-            }
+        if let Some(stated) =
+            self.pricing.as_ref().filter(|stated| !known.pricing.as_ref().is_some_and(|sheet| agrees(sheet, stated)))
+        {
+            // Fees stay as they were; batch and off-peak rates were rates of the old price.
+            let fees = known.pricing.take().map(|sheet| sheet.fees).unwrap_or_default();
+            known.pricing = Some(Pricing { fees, ..stated.clone() });
+            // A list is newer than what was disputed about; where it takes a side, there still are two.
+            known.dispute = known.dispute.filter(|dispute| within(dispute, stated));
         }
     }
 
     /// A new endpoint.
-    fn endpoint(&self, model: ModelId, provider: &Provider, siblings: &Siblings) -> Endpoint {
+    fn endpoint(&self, model: ModelId, provider: &Provider, siblings: &Siblings<'_>) -> Endpoint {
         let (protocol, alternate) = siblings.way(provider, model.author());
         let capabilities = self.said.iter().filter(|(_, can)| **can).map(|(capability, _)| *capability);
         Endpoint {
@@ -233,7 +266,7 @@ impl Entry {
     }
 }
 
-/// Whether what is stated was known when a disputed price was settled.
+/// Whether what is stated lies between what was disputed about.
 fn within(dispute: &Dispute, stated: &Pricing) -> bool {
     let inside = |item, (low, high)| stated.base(item).is_some_and(|price| low <= price && price <= high);
     inside(Item::Input, dispute.input) && inside(Item::Output, dispute.output)
@@ -311,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_that_was_disputed_is_settled_until_somebody_says_something_new() {
+    fn a_list_settles_what_a_disputed_price_is_and_not_that_it_is_disputed() {
         let catalog = Catalog::builtin();
         let disputed = catalog
             .models()
@@ -331,8 +364,33 @@ mod tests {
             catalog.endpoints_for(&ModelId::new(model)).into_iter().find(|e| e.id == disputed.id).unwrap()
         };
         let known = of(merged(&list(&dispute.input.1.exact(), &dispute.output.1.exact()), None));
-        assert_eq!((known.pricing, known.dispute), (disputed.pricing.clone(), disputed.dispute));
+        let bases =
+            |sheet: &Option<Pricing>| [Item::Input, Item::Output].map(|item| sheet.as_ref().unwrap().base(item));
+        assert_eq!(bases(&known.pricing), [Some(dispute.input.1), Some(dispute.output.1)]);
+        assert_eq!(known.dispute, disputed.dispute);
+        let low = of(merged(&list(&dispute.input.0.exact(), &dispute.output.0.exact()), None));
+        assert_ne!(bases(&low.pricing), bases(&known.pricing), "whichever was chosen, the other is taken");
         let new = of(merged(&list("777", "888"), None));
         assert_eq!((new.pricing.unwrap().base(Item::Input).unwrap().exact(), new.dispute), ("777".to_owned(), None));
+    }
+
+    #[test]
+    fn what_is_listed_and_cannot_be_read_stays_as_it_was() {
+        let list = |sonnet: &str, novel: &str| {
+            format!(
+                r#"{{"anthropic":{{"models":{{"claude-sonnet-5":{{"cost":{sonnet}}},"claude-haiku-4-5":{{}}}}}},
+                "novel":{{"id":"{novel}","models":{{"first":{{"cost":{{"input":3,"output":4}}}}}}}}}}"#
+            )
+        };
+        let first = merged(&list(r#"{"input":7,"output":8}"#, "novel"), None);
+        let second = merged(&list(r#"{"input":-1,"output":8}"#, "other"), Some(&first));
+        for (model, provider) in [("anthropic/claude-sonnet-5", "anthropic"), ("novel/first", "novel")] {
+            let (was, is) = (find(&first, model, provider), find(&second, model, provider));
+            assert_eq!((is.status, &is), (Status::Active, &was));
+        }
+        let novel = Catalog::updated(std::sync::Arc::new(second.clone())).provider(&ProviderId::new("novel"));
+        assert!(novel.is_some());
+        let third = merged(&list(r#"{"input":-1,"output":8}"#, "other"), Some(&second));
+        assert_eq!(find(&third, "novel/first", "novel"), find(&first, "novel/first", "novel"), "however often");
     }
 }

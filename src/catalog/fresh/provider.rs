@@ -1,15 +1,14 @@
-//! A provider that the embedded tables lack. Its list may not choose which key it is sent: a variable is taken where it
-//! has the provider's own name and nobody else uses it, and an address where it is filled from such variables alone.
+//! A provider that the embedded tables lack. Whoever writes a list may call a provider like anybody whose key lies in the
+//! environment, so that nothing of it is called until the user says where it is and which key it takes: what it says itself
+//! is told, and not taken. Of a release, which somebody answers for, a variable is taken where it has the provider's own name
+//! and nobody else uses it, and an address where it is filled from such variables alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::checks;
-use crate::catalog::file::default_auth;
-use crate::catalog::{
-    Catalog, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol, Quirks,
-};
+use crate::catalog::{Catalog, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, Quirks};
 
 /// The packages that speak to a provider, and the dialect that each speaks.
 const SPOKEN: &[(&str, Protocol)] = &[
@@ -20,6 +19,10 @@ const SPOKEN: &[(&str, Protocol)] = &[
     ("@openrouter/ai-sdk-provider", Protocol::OpenaiChat),
 ];
 
+/// The first words of variables that are no provider's of models, whatever it is called.
+const OTHERS: [&str; 14] =
+    ["AWS", "AZURE", "CARGO", "CI", "DOCKER", "GCP", "GH", "GIT", "GITHUB", "GITLAB", "GOOGLE", "NPM", "PYPI", "SSH"];
+
 /// The variables that known providers use.
 pub(super) struct Taken(BTreeSet<String>);
 
@@ -28,55 +31,63 @@ impl Taken {
         Self(known.providers().into_iter().flat_map(|provider| provider.env.into_values().flatten()).collect())
     }
 
-    /// Whether a variable can be this provider's own: `FOO_API_KEY` of `foo`.
+    /// Whether a variable can be this provider's own, `FOO_API_KEY` of `foo`: its name is the variable's first words.
     fn is_own(&self, variable: &str, provider: &str) -> bool {
         let bare =
             |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
-        checks::is_env_name(variable) && !self.0.contains(variable) && bare(variable).starts_with(&bare(provider))
+        let mut begins = variable.match_indices('_').filter_map(|(at, _)| variable.get(..at));
+        let is_named = begins.any(|begin| bare(begin) == bare(provider));
+        let first = variable.split('_').next().unwrap_or_default();
+        checks::is_env_name(variable) && !self.0.contains(variable) && is_named && !OTHERS.contains(&first)
     }
 }
 
-/// The provider, and what of its record is not taken.
-pub(super) fn new(id: &str, record: &Value, taken: &Taken) -> (Provider, Vec<String>) {
+/// The provider without an address and without a variable, the dialect that it is spoken to in, and what it says of itself.
+pub(super) fn new(id: &str, record: &Value, taken: &Taken) -> (Provider, Option<Protocol>, Vec<String>) {
     let text = |key: &str| record.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let plain = |text: &str| text.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
-    let mut left_out = Vec::new();
+    let mut told = Vec::new();
     let stated = record.get("env").and_then(Value::as_array);
     let stated: Vec<&str> = stated.into_iter().flatten().filter_map(Value::as_str).collect();
     let (own, foreign): (Vec<&str>, Vec<&str>) = stated.into_iter().partition(|name| taken.is_own(name, id));
-    if !foreign.is_empty() {
-        let names: Vec<String> = foreign.iter().map(|name| plain(name)).collect();
-        left_out.push(format!("may not ask for {}: an overlay can name its key_env", names.join(", ")));
-    }
-    let keys: Vec<String> = own.iter().filter(|name| is_key(name)).map(|name| (*name).to_owned()).collect();
     let spoken = text("npm").map(|npm| SPOKEN.iter().find(|(known, _)| *known == npm).map(|&(_, spoken)| spoken));
-    let address = text("api").map(|api| api.replace("${", "{").trim_end_matches('/').to_owned());
-    let protocols = match (spoken.unwrap_or(Some(Protocol::OpenaiChat)), address) {
-        (Some(protocol), Some(base_url)) => match usable(&base_url, id, taken) {
-            Ok(()) => vec![ProviderProtocol { protocol, base_url, auth: default_auth(protocol) }],
-            Err(why) => {
-                left_out.push(format!("has an address that is not taken: {why}"));
-                Vec::new()
-            }
-        },
-        _ => Vec::new(),
-    };
-    let env = if keys.is_empty() { BTreeMap::new() } else { BTreeMap::from([("key".to_owned(), keys)]) };
+    let spoken = spoken.unwrap_or(Some(Protocol::OpenaiChat));
+    let mut says = Vec::new();
+    says.extend(spoken.map(|protocol| format!("protocol = \"{}\"", protocol.name())));
+    if let Some(url) = text("api").map(|api| api.replace("${", "{").trim_end_matches('/').to_owned()) {
+        match usable(&url, id, taken) {
+            Ok(()) => says.push(format!("base_url = \"{url}\"")),
+            Err(why) => told.push(format!("has an address that is not taken: {why}")),
+        }
+    }
+    if let Some(key) = own.iter().find(|name| is_key(name)) {
+        says.push(format!("key_env = \"{key}\""));
+    }
+    if !foreign.is_empty() {
+        let names: Vec<String> = foreign.iter().map(|name| checks::shown_name(name)).collect();
+        told.push(format!("may not ask for {}", names.join(", ")));
+    }
+    let says = says.join(", ");
+    told.insert(
+        0,
+        format!(
+            "is new, and not called until [provider.{id}] of an overlay says where and with which key; it says {says}"
+        ),
+    );
     let provider = Provider {
         id: ProviderId::new(id),
-        name: text("name").map_or_else(|| id.to_owned(), plain),
+        name: text("name").map_or_else(|| id.to_owned(), checks::shown_name),
         kind: ProviderKind::guessed(id),
-        protocols,
-        env,
+        protocols: Vec::new(),
+        env: BTreeMap::new(),
         headers: BTreeMap::new(),
         models_url: None,
-        doc: text("doc").filter(|doc| checks::base_url(doc).is_ok()).map(plain),
+        doc: text("doc").filter(|doc| checks::base_url(doc).is_ok()).map(checks::shown_name),
         output_limit: OutputLimitField::MaxTokens,
         hides_reasoning: false,
         tiers_inclusive: false,
         quirks: Quirks::default(),
     };
-    (provider, left_out)
+    (provider, spoken, told)
 }
 
 /// A provider that a release describes, and what of it is not taken: it may ask for its own variables alone, and be reached
@@ -128,39 +139,44 @@ fn usable(url: &str, id: &str, taken: &Taken) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn read(record: &str) -> (Provider, Vec<String>) {
+    fn read(id: &str, record: &str) -> Vec<String> {
         let taken = Taken::new(&Catalog::builtin());
-        new("foo-bar", &serde_json::from_str(record).unwrap(), &taken)
+        let (provider, spoken, told) = new(id, &serde_json::from_str(record).unwrap(), &taken);
+        assert!(provider.protocols.is_empty() && provider.env.is_empty() && provider.models_url.is_none(), "{record}");
+        assert_eq!(spoken, Some(Protocol::OpenaiChat));
+        told
     }
 
     #[test]
-    fn what_is_its_own_is_taken() {
-        let (provider, left_out) = read(
+    fn what_a_new_provider_says_is_told_and_not_taken() {
+        let told = read(
+            "foo-bar",
             r#"{"name":"Foo","npm":"@ai-sdk/openai-compatible","api":"https://${FOO_BAR_ACCOUNT}.foo.example/v1/",
                 "env":["FOO_BAR_ACCOUNT","FOO_BAR_API_KEY"],"doc":"https://foo.example/docs"}"#,
         );
-        assert_eq!(left_out, [""; 0]);
-        assert_eq!(provider.env_names("key"), ["FOO_BAR_API_KEY"]);
-        assert_eq!(provider.protocols[0].base_url, "https://{FOO_BAR_ACCOUNT}.foo.example/v1");
+        insta::assert_snapshot!(told.join("\n"), @r#"is new, and not called until [provider.foo-bar] of an overlay says where and with which key; it says protocol = "openai-chat", base_url = "https://{FOO_BAR_ACCOUNT}.foo.example/v1", key_env = "FOO_BAR_API_KEY""#);
     }
 
     #[test]
-    fn no_key_of_anybody_elses_is_asked_for_or_sent_along() {
-        for (env, api) in [
-            (r#"["OPENAI_API_KEY"]"#, "https://foo.example/v1"),
-            (r#"["GITHUB_TOKEN"]"#, "https://foo.example/v1"),
-            (r#"["HOME"]"#, "https://foo.example/v1"),
-            ("[]", "https://foo.example/{OPENAI_API_KEY}"),
-            ("[]", "https://{FOO_BAR_API_KEY}.foo.example"),
-            ("[]", "{HOME}"),
-            ("[]", "http://127.0.0.1:11434/v1"),
-            ("[]", "http://foo.example/v1"),
-            ("[]", "https://user:pass@foo.example/v1"),
+    fn no_key_of_anybody_elses_is_even_named() {
+        for (id, env, api) in [
+            ("foo-bar", r#"["OPENAI_API_KEY"]"#, "https://foo.example/v1"),
+            ("foo-bar", r#"["GITHUB_TOKEN"]"#, "https://foo.example/v1"),
+            ("foo-bar", r#"["HOME"]"#, "https://foo.example/v1"),
+            ("foo-bar", "[]", "https://foo.example/{OPENAI_API_KEY}"),
+            ("foo-bar", "[]", "https://{FOO_BAR_API_KEY}.foo.example"),
+            ("foo-bar", "[]", "{HOME}"),
+            ("foo-bar", "[]", "http://127.0.0.1:11434/v1"),
+            ("foo-bar", "[]", "http://foo.example/v1"),
+            ("foo-bar", "[]", "https://user:pass@foo.example/v1"),
+            ("n", r#"["NPM_TOKEN"]"#, "https://foo.example/v1"),
+            ("npm", r#"["NPM_TOKEN"]"#, "https://foo.example/v1"),
+            ("p", r#"["PYPI_TOKEN"]"#, "https://foo.example/v1"),
+            ("aws", r#"["AWS_SECRET_ACCESS_KEY"]"#, "https://foo.example/v1"),
         ] {
-            let (provider, left_out) = read(&format!(r#"{{"api":"{api}","env":{env}}}"#));
-            assert_eq!(left_out.len(), 1, "{env} {api}: {left_out:?}");
-            assert!(provider.env.is_empty(), "{env}");
-            assert_eq!(provider.protocols.is_empty(), env == "[]", "{api}");
+            let told = read(id, &format!(r#"{{"api":"{api}","env":{env}}}"#));
+            assert_eq!(told.len(), 2, "{env} {api}: {told:?}");
+            assert!(!told[0].contains("key_env") && told[0].contains("base_url") == (env != "[]"), "{told:?}");
         }
     }
 }

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_signature_moves_nobodys_key() {
         let catalog = overlaid(
-            "[provider.openai]\nbase_url = \"https://evil.example/v1\"\n\n[provider.acme]\nprotocol = \"openai-chat\"\n\
+            "[provider.openai]\nprotocol = \"openai-chat\"\nbase_url = \"https://evil.example/v1\"\n\n[provider.acme]\nprotocol = \"openai-chat\"\n\
              base_url = \"https://llm.acme.example/v1\"\nkey_env = \"OPENAI_API_KEY\"\n\n[[endpoint]]\nprovider = \"acme\"\n\
              model = \"acme/house\"\nid = \"house\"\n\n[[endpoint]]\nprovider = \"anthropic\"\nid = \"claude-sonnet-5\"\n\
              base_url = \"https://evil.example/v1\"\nprotocol = \"anthropic-messages\"\n\n\
@@ -166,7 +166,11 @@ mod tests {
             .chain(&list.reduced)
             .map(|refused| format!("{} {}", refused.what, refused.why))
             .collect();
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        groq:dear has an absurd price of input
+        anthropic:claude-sonnet-5 has an address that its provider does not have
+        acme may not ask for OPENAI_API_KEY: an overlay can name its key_env
+        ");
         let back = Catalog::updated(Arc::new(stored(&merged)));
         let text = format!("{:?}", back.providers()) + &merged.tables.endpoints;
         assert!(!text.contains("evil.example"));

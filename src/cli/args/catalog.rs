@@ -12,14 +12,16 @@ use super::values::{Limit, duration};
 #[command(after_help = "A list that looks broken is refused as a whole (exit 11), and what is in use stays:\n  \
     fewer     a fifth fewer offers than the same source had the last time\n  \
     vanished  a model maker or a cloud that it had is gone\n  \
-    prices    more than one price in twenty moved more than fourfold\n  \
+    prices    more than one price in twenty moved more than fourfold, or most of a provider's more than\n            \
+              twofold\n  \
     entries   more than one entry in twenty cannot be meant\n  \
     schema    hardly anything has a price any more\n  \
     unsigned  you trust keys ([catalog] trusted_keys in config.toml), and none of them signed it\n  \
-    older     a release of an older serial than one that was here\n\
+    older     a list of a day before the update in use; a release of an older serial than one before\n\
     --allow takes it over nevertheless. A list or a release never says where a key goes: addresses and\n\
-    key variables of known providers stay as they are. Where [catalog] url says where from, --from and\n\
-    OPENMUX_CATALOG_URL go before it.\n\n\
+    key variables of known providers stay as they are, and a provider that only a list knows is not called\n\
+    until [provider.ID] in catalog.d/*.toml says where it is and which key it takes. A file is of the day on\n\
+    which it was written. Where [catalog] url says where from, --from and OPENMUX_CATALOG_URL go before it.\n\n\
     Examples\n  \
     openmux catalog update\n  \
     openmux catalog update --dry-run\n  \
@@ -93,9 +95,13 @@ pub struct CatalogDiff {
 
 /// `openmux catalog rollback`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples\n  \
+#[command(
+    after_help = "Goes back to what was in use before the last update: an earlier one, or the one in the program. The two\n\
+    change places, so that a second rollback is back at the update. One that cannot be read is not gone back to.\n\n\
+    Examples\n  \
     openmux catalog rollback\n  \
-    openmux catalog rollback --embedded")]
+    openmux catalog rollback --embedded"
+)]
 pub struct CatalogRollback {
     /// To the one in the program; also forgets the one before.
     #[arg(long)]

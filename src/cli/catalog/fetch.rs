@@ -70,7 +70,7 @@ impl Source {
             return Ok(Self::File(text.to_owned()));
         }
         let uri = parse(text).map_err(|error| error.fix("--from https://... or --from FILE"))?;
-        if uri.scheme_str() == Some("http") && !is_loopback(text) {
+        if uri.scheme_str() == Some("http") && !is_loopback(&uri.to_string()) {
             return Err(CliError::usage(format!("{} can be changed on its way", shown(&uri)))
                 .fix("use https://; http:// is for this machine alone"));
         }
@@ -143,6 +143,9 @@ fn file(path: &str) -> Result<Got, CliError> {
         CliError::usage(format!("{path} is larger than {} MB", MOST >> 20))
             .fix("no list is that large: --from with another file")
     };
+    if ["", "-", "/dev/stdin"].contains(&path) {
+        return Err(CliError::usage("a catalog comes from an address or a file, not from stdin").fix("--from URL|FILE"));
+    }
     let bytes = read_regular(Path::new(path), MOST)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST) {
         return Err(too_large());
@@ -205,7 +208,9 @@ fn moved(uri: &Uri, status: StatusCode, location: Option<&str>) -> CliError {
     match to {
         Some(to) => {
             let to = shown(&to);
-            error.fact("to", to.clone()).fix(format!("openmux catalog update --from {to}, if you trust it"))
+            // Whoever answers chose these words: they are one argument and no command.
+            let quoted = format!("'{}'", to.replace('\'', "%27"));
+            error.fact("to", to).fix(format!("if you trust it: openmux catalog update --from {quoted}"))
         }
         None => error.fix("another address: --from URL"),
     }
@@ -237,6 +242,12 @@ fn broken(uri: &Uri, read: usize, error: &WireError) -> CliError {
     local(Exit::Unavailable, uri, format!("{} broke off after {read} bytes", shown(uri)))
         .fact("reason", error.message.clone())
         .fix("try again")
+}
+
+/// What came is the beginning of a list: a connection that ends says no more where no length was announced.
+pub(super) fn cut_off(uri: &Uri, read: usize) -> CliError {
+    let message = if read == 0 { "gave nothing".to_owned() } else { format!("broke off after {read} bytes") };
+    local(Exit::Unavailable, uri, format!("{} {message}", shown(uri))).fix("try again")
 }
 
 fn unreachable(uri: &Uri, error: &WireError) -> CliError {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
-use crate::cli::settings::{Settings, reason};
+use crate::cli::settings::{Settings, reason, stored};
 
 /// Where they are.
 #[derive(Debug)]
@@ -16,6 +16,15 @@ pub(super) struct Files {
     pub(super) current: PathBuf,
     /// What was before.
     pub(super) previous: PathBuf,
+}
+
+/// What becomes of the one before, where another is put in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// It is the previous one from then on.
+    Current,
+    /// The previous one stays what it is.
+    Nothing,
 }
 
 impl Files {
@@ -49,35 +58,63 @@ impl Files {
         }
     }
 
-    /// Puts a new catalog in the place of the current one, which is kept where `keep` says so. At every moment there is a
-    /// whole one under the name.
+    /// Puts a new catalog in the place of the current one. At every moment there is a whole one under the name.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub(super) fn replace(&self, text: &str, keep: bool) -> Result<(), CliError> {
+    /// It cannot be written; what is half-written is removed.
+    pub(super) fn replace(&self, text: &str, keep: Keep) -> Result<(), CliError> {
         let new = self.folder.join("catalog.new");
         let written = File::create(&new).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         });
-        written.map_err(|error| self.failed(&error))?;
-        if keep && self.current.exists() {
-            // A second name for the same file, then that name in the place of the old one.
-            let second = self.folder.join("catalog.old");
-            let _ = std::fs::remove_file(&second);
-            let linked = std::fs::hard_link(&self.current, &second);
-            linked.or_else(|_| std::fs::copy(&self.current, &second).map(|_| ())).map_err(|e| self.failed(&e))?;
-            self.rename(&second, &self.previous)?;
+        if let Err(error) = written {
+            let _ = std::fs::remove_file(&new);
+            return Err(self.failed(&error));
+        }
+        match keep {
+            Keep::Nothing => {}
+            Keep::Current if self.current.exists() => {
+                let second = self.second()?;
+                self.rename(&second, &self.previous)?;
+            }
+            // The one in the program was in use: that is what a rollback goes back to.
+            Keep::Current => self.remove(&self.previous)?,
         }
         self.rename(&new, &self.current)
     }
 
-    /// The previous one in the place of the current one; without a previous one the embedded one is in use again.
+    /// The previous one and the current one change places; the one in the program stands for a file that is not there. Nothing
+    /// is lost: a second time is back again. Whether there was anything to change.
     ///
     /// # Errors
-    /// The files cannot be moved.
-    pub(super) fn back(&self) -> Result<(), CliError> {
-        if self.previous.exists() { self.rename(&self.previous, &self.current) } else { self.remove(&self.current) }
+    /// The previous one cannot be used, or the files cannot be moved; the current one stays then.
+    pub(super) fn back(&self) -> Result<bool, CliError> {
+        let unusable = |why: String| {
+            CliError::new(Exit::Config, "catalog", format!("{} cannot be used: {why}", self.previous.display()))
+                .fix("openmux catalog rollback --embedded")
+        };
+        let previous = stored(&self.previous).map_err(unusable)?.is_some();
+        match (self.current.exists(), previous) {
+            (false, false) => return Ok(false),
+            (false, true) => self.rename(&self.previous, &self.current)?,
+            (true, false) => self.rename(&self.current, &self.previous)?,
+            (true, true) => {
+                let second = self.second()?;
+                self.rename(&self.previous, &self.current)?;
+                self.rename(&second, &self.previous)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// A second name for the current file.
+    fn second(&self) -> Result<PathBuf, CliError> {
+        let second = self.folder.join("catalog.old");
+        let _ = std::fs::remove_file(&second);
+        let linked = std::fs::hard_link(&self.current, &second);
+        linked.or_else(|_| std::fs::copy(&self.current, &second).map(|_| ())).map_err(|error| self.failed(&error))?;
+        Ok(second)
     }
 
     /// Neither is there any more.
@@ -106,8 +143,14 @@ impl Files {
     }
 
     fn failed(&self, error: &std::io::Error) -> CliError {
+        let fix = match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                "make room there, or set OPENMUX_CACHE_DIR"
+            }
+            _ => "make it writable, or set OPENMUX_CACHE_DIR",
+        };
         CliError::new(Exit::Config, "catalog", format!("cannot write in {}", self.folder.display()))
             .fact("reason", reason(error))
-            .fix("make it writable, or set OPENMUX_CACHE_DIR")
+            .fix(fix)
     }
 }

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use super::changes;
 use super::fetch::{Got, Source};
-use super::files::Files;
+use super::files::{Files, Keep};
 use super::release::{self, Seen};
 use crate::catalog::diff::{Change, changes as compare};
-use crate::catalog::fresh::{Listing, Refusal, Rule, Tripped, adopt, merge, tripped};
+use crate::catalog::fresh::{Listing, ListingError, Refusal, Rule, Tripped, adopt, merge, tripped};
 use crate::catalog::release::Release;
 use crate::catalog::{About, Catalog, Signed, Stored};
 use crate::cli::args::{AllowedRule, CatalogUpdate, Format};
@@ -53,7 +53,8 @@ pub(crate) fn update(settings: &Settings, args: &CatalogUpdate) -> Outcome {
         let named = done.refused.iter().take(if settings.verbose > 0 { left } else { NAMED });
         let named: Vec<String> = named.map(|refused| format!("{} {}", refused.what, refused.why)).collect();
         let more = if named.len() < left { format!("; {} more (-v)", left - named.len()) } else { String::new() };
-        format!("{left} entries are left out or in part: {}{more}", named.join("; "))
+        let entries = if left == 1 { "1 entry is" } else { &format!("{left} entries are") };
+        format!("{entries} left out or in part: {}{more}", named.join("; "))
     });
     if let Some(text) = &warning {
         warn(settings, text);
@@ -79,7 +80,8 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         None => unsigned_too,
     };
     let marked = same.filter(is_good).filter(|_| before.update().is_some());
-    let etag = marked.and_then(|stored| stored.about().etag.as_deref());
+    // A dry run shows what is in the list, whether it is new or not.
+    let etag = marked.filter(|_| !args.dry_run).and_then(|stored| stored.about().etag.as_deref());
     let now = settings::now();
     let (bytes, etag, made) = match source.get(settings, etag, args.timeout.0)? {
         Got::List { bytes, etag, made } => (bytes, etag, made),
@@ -87,7 +89,10 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
             if let (Some(stored), false) = (same, args.dry_run) {
                 let about = stored.about();
                 let date = if about.signed.is_some() { about.date.clone() } else { day(made, now) };
-                files.replace(&stored.with_about(&About { date, fetched: now.to_string(), ..about.clone() }), false)?;
+                files.replace(
+                    &stored.with_about(&About { date, fetched: now.to_string(), ..about.clone() }),
+                    Keep::Nothing,
+                )?;
             }
             let after = if args.dry_run { before.clone() } else { settings.tables() };
             return Ok(Done { outcome: "newest", before, after, changes: Vec::new(), refused: Vec::new() });
@@ -122,7 +127,7 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         priced: list.priced(),
         signed,
     };
-    older(&about, source)?;
+    older(&about, source, &before, args.allow.contains(&AllowedRule::Older))?;
     let text = merged.text(&about);
     let written = Stored::parse(text.clone().into_bytes()).map_err(|error| {
         CliError::bug("catalog", "the catalog that was made cannot be read").fact("reason", error.to_string())
@@ -135,7 +140,9 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     })?;
     let changes = compare(&before, &after);
     if !args.dry_run {
-        files.replace(&text, !changes.is_empty())?;
+        // A file that cannot be used is nothing to go back to.
+        let usable = stored.is_some() || !files.current.exists();
+        files.replace(&text, if usable && !changes.is_empty() { Keep::Current } else { Keep::Nothing })?;
         if let Some(signed) = &about.signed {
             seen.keep(signed, &bytes)?;
         }
@@ -145,7 +152,7 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         (false, true) => "newest",
         (false, false) => "updated",
     };
-    let refused = [list.refused, list.reduced].concat();
+    let refused = [list.reduced, list.refused].concat();
     Ok(Done { outcome, before, after, changes, refused })
 }
 
@@ -163,16 +170,26 @@ fn read(bytes: &[u8], source: &Source) -> Result<Listing, CliError> {
             .fix("a network that wants a log-in answers like this; else give another address: --from URL"));
     }
     Listing::read(bytes).map_err(|error| {
+        if let (ListingError::CutOff, Source::Url(uri)) = (&error, source) {
+            return super::fetch::cut_off(uri, bytes.len());
+        }
         CliError::new(Exit::Config, "catalog", format!("{shown} is no catalog"))
             .fact("reason", error.to_string())
             .fix("another source: --from URL|FILE")
     })
 }
 
-/// An older list than the embedded tables would be passed over: it is not written at all.
-fn older(about: &About, source: &Source) -> Result<(), CliError> {
+/// An older list than the embedded tables would be passed over: it is not written at all. One that is older than the update
+/// in use is written where that is allowed; the order of releases is their serial.
+fn older(about: &About, source: &Source, before: &Catalog, allowed: bool) -> Result<(), CliError> {
     if about.date.as_str() >= Catalog::embedded() {
-        return Ok(());
+        let (day, in_use) = (&about.date, before.generated());
+        if allowed || about.signed.is_some() || day.as_str() >= in_use {
+            return Ok(());
+        }
+        let message = format!("{} is of {day}, before the update of {in_use} that is in use", source.shown());
+        return Err(CliError::new(Exit::Refused, "older", message)
+            .fix("look at it; if it is right: openmux catalog update --allow older"));
     }
     let message = format!("{} is of {}, before the catalog in the program", source.shown(), about.date);
     Err(CliError::new(Exit::Refused, "older", message)

@@ -213,13 +213,10 @@ fn there_is_a_way_back() {
     --- stderr
     ");
     assert_eq!(held(&home), lists[0]);
-    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback"]).run()), @r"
-    exit: 0
-    --- stdout
-    Catalog TODAY -> 2026-11-24 (the one in the program)
-
-    --- stderr
-    ");
+    // A step that is run twice loses nothing: the two change places.
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), lists[1]);
+    assert_eq!(home.openmux(["catalog", "rollback", "--embedded"]).run().code, Some(0));
     assert_eq!(held(&home), None);
     insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback", "-o", "json"]).run()), @r#"
     exit: 0
@@ -229,8 +226,46 @@ fn there_is_a_way_back() {
     --- stderr
     "#);
     let (home, _server) = updated();
-    assert_eq!(home.openmux(["catalog", "rollback", "--embedded"]).run().code, Some(0));
+    let first = held(&home);
+    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback"]).run()), @r"
+    exit: 0
+    --- stdout
+    Catalog TODAY -> 2026-11-24 (the one in the program)
+
+    --- stderr
+    ");
     assert_eq!(held(&home), None);
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), first, "before the first update the one in the program was in use");
+    // What was in use before an update is what a rollback goes back to, whatever was there earlier.
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(update(&home, &Server::start(vec![answer(&moved())]), &[]).run().code, Some(0));
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), None);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_gone_back_to() {
+    let (home, _server) = updated();
+    let good = held(&home);
+    home.write("cache/catalog.previous.txt", "junk");
+    insta::assert_snapshot!(page(&home.openmux(["catalog", "rollback"]).run()), @r"
+    exit: 5
+    --- stdout
+
+    --- stderr
+    error: $TMP/cache/catalog.previous.txt cannot be used: it is not one
+    of openmux's
+      fix:  openmux catalog rollback --embedded
+    ");
+    assert_eq!(held(&home), good);
+    // Nor is it kept as what was before.
+    let server = Server::start(vec![answer(&list()), answer(&moved())]);
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+    home.write("cache/catalog.txt", "junk");
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), good, "the last that was good");
 }
 
 #[test]
@@ -247,10 +282,60 @@ fn a_new_provider_cannot_ask_for_anybody_elses_key() {
     let server = Server::start(vec![answer(&evil)]);
     let output = update(&home, &server, &[]).run();
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
-    insta::assert_snapshot!(output.stderr, @"warning: 2 entries are left out or in part: cheapest may not ask for OPENAI_API_KEY: an overlay can name its key_env; cheapest has an address that is not taken: OPENAI_API_KEY is no part of its address");
+    insta::assert_snapshot!(output.stderr, @r#"warning: 3 entries are left out or in part: cheapest is new, and not called until [provider.cheapest] of an overlay says where and with which key; it says protocol = "openai-chat"; cheapest has an address that is not taken: OPENAI_API_KEY is no part of its address; cheapest may not ask for OPENAI_API_KEY"#);
     let shown = home.openmux(["providers", "list", "-o", "json"]).run();
     assert!(!shown.stdout.contains("cheapest.example"), "no key is sent there");
     let explained = home.openmux(["route", "explain", "gpt-5", "-o", "json"]).env("OPENAI_API_KEY", "sk-012345").run();
     let document: Value = serde_json::from_str(&explained.stdout).unwrap();
     assert_eq!(document["chosen"], "openai", "{}", explained.snapshot());
+}
+
+#[test]
+fn a_new_provider_is_sent_nothing_until_the_user_says_where_it_is() {
+    let home = Home::new();
+    let mut evil = list();
+    evil["stripe"] = json!({
+        "id": "stripe", "env": ["STRIPE_API_KEY"], "api": "https://evil.example/v1",
+        "models": {"gpt-5": {"id": "gpt-5", "cost": {"input": 0.001, "output": 0.001}}},
+    });
+    let server = Server::start(vec![answer(&evil)]);
+    let output = update(&home, &server, &[]).run();
+    insta::assert_snapshot!(output.stderr, @r#"warning: 1 entry is left out or in part: stripe is new, and not called until [provider.stripe] of an overlay says where and with which key; it says protocol = "openai-chat", base_url = "https://evil.example/v1", key_env = "STRIPE_API_KEY""#);
+    let explain = || {
+        let run = home.openmux(["route", "explain", "gpt-5:stripe", "-o", "json"]).env("STRIPE_API_KEY", "sk_live_1");
+        run.run()
+    };
+    let document: Value = serde_json::from_str(&explain().stdout).unwrap();
+    assert_eq!(document["chosen"], Value::Null, "a secret of that name is not theirs");
+    assert!(!home.openmux(["providers", "list", "-o", "json"]).run().stdout.contains("evil.example"));
+    home.write(
+        "config/catalog.d/stripe.toml",
+        "[provider.stripe]\nprotocol = \"openai-chat\"\nbase_url = \"https://good.example/v1\"\nkey_env = \"STRIPE_API_KEY\"\n",
+    );
+    let explained = explain();
+    let document: Value = serde_json::from_str(&explained.stdout).unwrap();
+    assert_eq!(document["chosen"], "stripe", "{}", explained.snapshot());
+}
+
+#[test]
+fn an_older_list_does_not_replace_a_newer_one_by_itself() {
+    let home = Home::new();
+    let dated = |list: &Value, day: &str| answer(list).header("last-modified", day);
+    let server = Server::start(vec![
+        dated(&moved(), "Sat, 28 Nov 2026 10:00:00 GMT"),
+        dated(&list(), "Wed, 25 Nov 2026 10:00:00 GMT"),
+        dated(&list(), "Wed, 25 Nov 2026 10:00:00 GMT"),
+    ]);
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+    insta::assert_snapshot!(page(&update(&home, &server, &[]).run()), @r"
+    exit: 11
+    --- stdout
+
+    --- stderr
+    error: http://127.0.0.1:PORT/api.json is of 2026-11-25, before the update of
+    2026-11-28 that is in use
+      in use  the catalog of 2026-11-28 stays (an update)
+      fix:    look at it; if it is right: openmux catalog update --allow older
+    ");
+    assert_eq!(update(&home, &server, &["--allow", "older"]).run().code, Some(0));
 }

@@ -134,10 +134,21 @@ fn entries_that_cannot_be_meant_are_left_out_and_named() {
     let home = Home::new();
     let mut hostile = list();
     let models = hostile["openai"]["models"].as_object_mut().unwrap();
-    for id in ["../../etc/passwd", "a%2Fb", "\u{1b}[31m\tred", &"x".repeat(5000)] {
+    let ids = ["../../etc/passwd", "a%2Fb", "\u{1b}[31m\tred", &"x".repeat(5000), "-rf", "$(id)", "a\u{85}\u{202e}b"];
+    for id in ids.into_iter().chain(["gpt-5\u{200b}"]) {
         models.insert(id.to_owned(), json!({"id": id, "cost": {"input": 1, "output": 1}}));
     }
     models.insert("gpt-other".to_owned(), json!({"id": "gpt-5"}));
+    models.insert(
+        "gpt-named".to_owned(),
+        json!({"name": "Seen\u{202e}\u{200b}\u{9b}31m", "limit": {"context": "\u{202e}"}}),
+    );
+    models.insert(
+        "gpt-shown".to_owned(),
+        json!({"name": "Seen\u{202e}\u{200b}\u{9b}31m", "cost": {"input": 1, "output": 1}}),
+    );
+    hostile["zqzq"] =
+        json!({"name": "Zq\u{202e}", "doc": "https://z.example/\u{202e}", "models": {"a": {"name": "\u{2066}"}}});
     hostile["../zqzq"] = json!({"id": "../zqzq", "models": {"a": {}}});
     let twice = hostile.to_string().replacen(
         "\"gpt-5\":{",
@@ -145,16 +156,18 @@ fn entries_that_cannot_be_meant_are_left_out_and_named() {
         1,
     );
     let server = Server::start(vec![Script::body(200, "application/json", twice)]);
-    let output = update(&home, &server, &["-v"]).run();
+    let output = update(&home, &server, &["-v", "--allow", "entries"]).run();
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
-    insta::assert_snapshot!(output.stderr, @"warning: 7 entries are left out or in part: openai:gpt-5 has a name that is there twice; openai:../../etc/passwd is no id that can be sent; openai:a%2Fb is no id that can be sent; openai:?[31m?red is no id that can be sent; openai:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx... is no id that can be sent; openai:gpt-other states another id than the one it is listed by; ../zqzq is no provider id");
-    for id in ["passwd", "2fb", "31m", "xxxx", "zqzq"] {
-        assert_eq!(
-            home.openmux(["models", "list", id, "--all", "-o", "json"]).run().stdout.matches(id).count(),
-            0,
-            "{id}"
-        );
+    insta::assert_snapshot!(output.stderr, @r#"warning: 13 entries are left out or in part: zqzq is new, and not called until [provider.zqzq] of an overlay says where and with which key; it says protocol = "openai-chat"; openai:gpt-5 has a name that is there twice; openai:../../etc/passwd is no id that can be sent; openai:a%2Fb is no id that can be sent; openai:?[31m?red is no id that can be sent; openai:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx... is no id that can be sent; openai:-rf is no id that can be sent; openai:$(id) is no id that can be sent; openai:a??b is no id that can be sent; openai:gpt-5? is no id that can be sent; openai:gpt-other states another id than the one it is listed by; openai:gpt-named limit.context is no count of tokens: "?"; ../zqzq is no provider id"#);
+    let listed = [["models", "list", "--all", "-o", "json"], ["providers", "list", "-o", "json", "-q"]];
+    let listed = listed.map(|args| home.openmux(args).run().stdout);
+    let shown = listed.concat();
+    for id in ["passwd", "2fb", "[31m", "xxxx", "../zqzq", "$(id)", "\"-rf"] {
+        assert!(!shown.contains(id), "{id}");
     }
+    assert!(shown.contains("\"Seen31m\"") && shown.contains("\"Zq\""));
+    let hidden = |sign: char| matches!(sign, '\u{7f}'..='\u{9f}' | '\u{200b}'..='\u{202e}' | '\u{2066}');
+    assert!(!shown.contains(|sign| sign != '\u{2013}' && hidden(sign)) && !shown.contains("\\u20"));
 }
 
 #[test]
