@@ -43,7 +43,7 @@ impl Problem {
         Self {
             status,
             code: code.to_owned(),
-            message: message.into(),
+            message: short(message.into()),
             param: None,
             class: None,
             owner: None,
@@ -82,7 +82,7 @@ impl Problem {
         let wrong = wrong.trim_start_matches('.');
         let place = wrong.split_once(": ").map(|(place, _)| place).filter(|place| !place.contains(' '));
         let problem = Self::new(StatusCode::BAD_REQUEST, "invalid_request", wrong);
-        Self { param: place.map(str::to_owned), fix: cure(wrong), ..problem }
+        Self { param: place.map(|place| short(place.to_owned())), fix: cure(wrong), ..problem }
     }
 
     /// An option that is not understood, or cannot be honoured.
@@ -338,6 +338,18 @@ pub(super) fn attempts(report: &ChatReport) -> Vec<Value> {
 pub(crate) fn millis(time: Duration) -> String {
     let micros = time.as_micros();
     format!("{}.{:03}", micros / 1000, micros % 1000)
+}
+
+/// A text in which a client may have written anything, and any amount of it: its beginning and its end.
+fn short(text: String) -> String {
+    const BEGINNING: usize = 700;
+    const END: usize = 300;
+    let Some((cut, _)) = text.char_indices().nth(BEGINNING) else { return text };
+    let (beginning, rest) = text.split_at(cut);
+    match rest.char_indices().rev().nth(END) {
+        Some((last, _)) if last > 0 => format!("{beginning} ... {}", &rest[last..]),
+        _ => text,
+    }
 }
 
 /// What a failure of a class is here: its status, its code, what the provider did, and what to do.

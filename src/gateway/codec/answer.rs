@@ -137,19 +137,12 @@ impl Answer {
         self.blocks.iter().any(signed) || self.calls.iter().any(|call| call.signature.is_some())
     }
 
-    /// The thoughts one by one, as OpenRouter's `reasoning_details`, where there are several and one of them is signed: in
-    /// one text nobody could tell which signature belongs to which.
+    /// The thoughts one by one, where they are to be told apart.
     pub(crate) fn signed_thoughts(&self) -> Option<Value> {
-        let thoughts = self.pieces().filter_map(|piece| match piece {
+        apart(self.pieces().filter_map(|piece| match piece {
             Piece::Thought(text, signature) => Some((text, signature)),
-            _ => None,
-        });
-        let thoughts: Vec<_> = thoughts.collect();
-        if thoughts.len() < 2 || thoughts.iter().all(|(_, signature)| signature.is_none()) {
-            return None;
-        }
-        let detail = |(index, (text, signature)): (usize, (&str, Option<&str>))| serde_json::json!({ "type": "reasoning.text", "text": text, "signature": signature, "index": index });
-        Some(thoughts.into_iter().enumerate().map(detail).collect::<Vec<_>>().into())
+            Piece::Text(_) | Piece::Call(_) => None,
+        }))
     }
 
     /// Whether the model wants tools called.
@@ -206,12 +199,26 @@ impl Answer {
             object.insert("tool_calls".to_owned(), calls.into());
         }
         if let Some(maker) = maker.filter(|_| self.is_signed()) {
-            let origin = [("provider", maker.provider.as_str()), ("protocol", maker.protocol.name())];
-            let origin = origin.map(|(key, word)| (key.to_owned(), Value::from(word)));
-            object.insert("origin".to_owned(), Map::from_iter(origin).into());
+            object.insert("origin".to_owned(), origin(maker));
         }
         object.into()
     }
+}
+
+/// Thoughts with their signatures, as OpenRouter's `reasoning_details`, where there are several and one of them is signed: in
+/// one text nobody could tell which signature belongs to which.
+pub(crate) fn apart<'a>(thoughts: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Option<Value> {
+    let thoughts: Vec<_> = thoughts.collect();
+    if thoughts.len() < 2 || thoughts.iter().all(|(_, signature)| signature.is_none()) {
+        return None;
+    }
+    let detail = |(index, (text, signature)): (usize, (&str, Option<&str>))| serde_json::json!({ "type": "reasoning.text", "text": text, "signature": signature, "index": index });
+    Some(thoughts.into_iter().enumerate().map(detail).collect::<Vec<_>>().into())
+}
+
+/// Who made the signatures of a turn, as it stands beside them.
+pub(crate) fn origin(maker: &Origin) -> Value {
+    serde_json::json!({ "provider": maker.provider.as_str(), "protocol": maker.protocol.name() })
 }
 
 fn is_reasoning(block: &Block) -> bool {

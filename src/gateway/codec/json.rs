@@ -7,6 +7,10 @@ pub(crate) type Wrong = String;
 
 /// The name nearest to what was typed, where one is near.
 pub(crate) fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    // Looking at a long text takes long, and no name is long.
+    if typed.len() > 80 {
+        return None;
+    }
     let scored = names.iter().map(|name| (strsim::jaro_winkler(typed, name), *name));
     scored.filter(|(near, _)| *near > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
@@ -69,6 +73,15 @@ pub(crate) fn count(object: &Map<String, Value>, key: &str) -> Result<Option<u64
         Some(Some(count)) if count > 0 => Ok(Some(count)),
         Some(_) => Err(format!("{key}: not a whole number above 0")),
     }
+}
+
+/// The most tools of a request, and the most calls of a turn: far more than any provider takes.
+const MOST: usize = 4096;
+
+/// A list that is not longer than anybody needs.
+pub(crate) fn few(items: &[Value], at: &str) -> Result<(), Wrong> {
+    let count = items.len();
+    (count <= MOST).then_some(()).ok_or_else(|| format!("{at}: {count} are more than the {MOST} that are taken"))
 }
 
 /// A member that is a list.

@@ -10,6 +10,7 @@ pub mod options;
 pub mod prices;
 pub mod responses;
 pub(crate) mod signed;
+mod turn;
 
 use http::HeaderMap;
 use serde_json::{Map, Value};

@@ -16,6 +16,8 @@ pub(super) struct Answer {
     family: ErrorFamily,
     output_excludes_reasoning: bool,
     started: bool,
+    /// Whether thoughts were told in plain words.
+    thought: bool,
     /// Held back until the end, because usage comes after it.
     finish: Option<(Finish, String)>,
     usage: Option<Usage>,
@@ -105,6 +107,7 @@ impl Answer {
             family: quirks.errors,
             output_excludes_reasoning: quirks.output_excludes_reasoning,
             started: false,
+            thought: false,
             finish: None,
             usage: None,
             billed: None,
@@ -149,8 +152,9 @@ impl Answer {
                 return Err(failed(self.family, &json!({ "error": error }).to_string()));
             }
             // A last piece may come with the finish reason.
+            let ends = choice.finish_reason.as_ref().is_some_and(|reason| !reason.is_empty());
             for delta in [choice.delta, choice.message].into_iter().flatten() {
-                self.delta(delta, out)?;
+                self.delta(delta, ends, out)?;
             }
             self.note_finish(choice.finish_reason, choice.native_finish_reason);
             reported = reported.or(choice.usage);
@@ -187,11 +191,16 @@ impl Answer {
         }
     }
 
-    fn delta(&mut self, delta: Delta, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
+    fn delta(&mut self, delta: Delta, ends: bool, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         // Some send the same thought under two names.
         let thoughts = [delta.reasoning_content, delta.reasoning, delta.reasoning_text].into_iter().flatten();
         match thoughts.into_iter().find(|thought| !thought.is_empty()) {
-            Some(thought) => out.push(ChatEvent::Reasoning(thought)),
+            Some(thought) => {
+                self.thought = true;
+                out.push(ChatEvent::Reasoning(thought));
+            }
+            // At the end they are told once more, one by one, with what signs each.
+            None if self.thought && ends => {}
             None => delta.reasoning_details.iter().flatten().for_each(|detail| push_thought(detail, out)),
         }
         match delta.content {

@@ -1,6 +1,7 @@
 //! The law of the codecs: what the gateway writes in a dialect, `upstream` reads back as the same events, streamed or whole;
 //! and what is cut off anywhere never ends.
 
+use super::grammar::kept;
 use openmux::catalog::{Endpoint, EndpointId, ModelId, Protocol, Provider, ProviderId, Usage};
 use openmux::chat::{ChatEvent, ChatRequest, Finish, Message, Role};
 use openmux::gateway::codec::anthropic::stream::Messages;
@@ -179,6 +180,39 @@ fn expected(spoken: &Spoken, said: &Said) -> Vec<ChatEvent> {
     [started].into_iter().chain(rest).chain(usage).chain(billed).chain([finished]).collect()
 }
 
+/// Its clients can take a stream at its word, however the pieces of what is said lie between one another.
+fn in_order(spoken: &Spoken, said: &Said) -> Result<(), String> {
+    let calls = sum(&said.events).calls;
+    for said in [said.clone(), upset(said)] {
+        let stream = (spoken.stream)(&said);
+        kept(spoken.dialect, &stream).map_err(|wrong| format!("{wrong} in {stream}"))?;
+        let (read, end) = read_stream(spoken.protocol, &stream);
+        let text = said.events.iter().filter_map(|event| match event {
+            ChatEvent::Text(piece) => Some(piece.as_str()),
+            _ => None,
+        });
+        let read = sum(&read);
+        if end.is_err() || read.calls != calls || read.text != text.collect::<String>() {
+            return Err(format!("{end:?}: {read:#?} in {stream}"));
+        }
+    }
+    Ok(())
+}
+
+/// The same, but the name of a call comes after its id, and a word is said between any two pieces of a call.
+fn upset(said: &Said) -> Said {
+    let events = said.events.iter().flat_map(|event| match event {
+        ChatEvent::ToolCall { index, id, name: Some(name), arguments } => {
+            let (index, arguments, name) = (*index, arguments.clone(), Some(name.clone()));
+            let first = ChatEvent::ToolCall { index, id: id.clone(), name: None, arguments: String::new() };
+            vec![first, ChatEvent::ToolCall { index, id: None, name, arguments }]
+        }
+        ChatEvent::ToolCall { .. } => vec![ChatEvent::Text("\n".to_owned()), event.clone()],
+        event => vec![event.clone()],
+    });
+    Said { events: events.collect(), ended: said.ended.clone() }
+}
+
 fn streamed(voice: &dyn Voice, said: &Said) -> String {
     let mut stream = voice.stream(&said.ended.id, said.ended.created, &said.ended.model);
     let mut out = String::new();
@@ -261,11 +295,11 @@ pub(super) fn sum(events: &[ChatEvent]) -> Sum {
         match event {
             ChatEvent::Text(piece) => sum.text.push_str(piece),
             ChatEvent::Reasoning(piece) => sum.thought.push_str(piece),
-            ChatEvent::ToolCall { name: Some(name), arguments, .. } => {
-                sum.calls.push((name.clone(), arguments.clone()));
-            }
-            ChatEvent::ToolCall { index, arguments, .. } => {
-                sum.calls[usize::try_from(*index).unwrap()].1.push_str(arguments);
+            ChatEvent::ToolCall { index, name, arguments, .. } => {
+                let at = usize::try_from(*index).unwrap();
+                sum.calls.resize(sum.calls.len().max(at + 1), <(String, String)>::default());
+                sum.calls[at].0.push_str(name.as_deref().unwrap_or_default());
+                sum.calls[at].1.push_str(arguments);
             }
             ChatEvent::Signature { signature, .. } => sum.signatures.push(signature.clone()),
             ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => sum.tail.push(event.clone()),
@@ -316,6 +350,11 @@ fn a_whole_answer_says_the_same_as_a_stream() {
 }
 
 #[test]
+fn a_stream_can_be_taken_at_its_word() {
+    ALL.iter().for_each(|spoken| tried(in_order, spoken).unwrap());
+}
+
+#[test]
 fn the_laws_see_planted_bugs() {
     let with = |spoken: Spoken, stream: fn(&Said) -> String| Spoken { stream, ..spoken };
     for bug in [
@@ -340,6 +379,15 @@ fn the_laws_see_planted_bugs() {
         with(RESPONSES, |said| (RESPONSES.stream)(said).replace("response.in_progress", "response.completed")),
     ] {
         assert!(tried(no_end_before_the_end, &bug).is_err(), "a planted bug of {:?} went unnoticed", bug.dialect);
+    }
+    for bug in [
+        with(CHAT, |said| {
+            (CHAT.stream)(said).replace("\"type\":\"function\",\"function\":{\"name\"", "\"function\":{\"nom\"")
+        }),
+        with(MESSAGES, |said| (MESSAGES.stream)(said).replacen("content_block_stop", "content_block_end", 2)),
+        with(RESPONSES, |said| (RESPONSES.stream)(said).replace("\"arguments\":\"{", "\"arguments\":\"{ ")),
+    ] {
+        assert!(tried(in_order, &bug).is_err(), "a planted bug of {:?} went unnoticed", bug.dialect);
     }
     let whole = |said: &Said| (MESSAGES.whole)(said).replace("\"signature\"", "\"seal\"");
     assert!(tried(the_same_whole, &Spoken { whole, ..MESSAGES }).is_err(), "a planted bug went unnoticed");

@@ -110,21 +110,29 @@ fn a_stream_tells_them_piece_by_piece() {
     let piece = |text: &str| json!({ "reasoning": text, "reasoning_details": [{ "type": "reasoning.text", "text": text, "index": 0 }] });
     let signed = json!({ "type": "reasoning.text", "text": "", "signature": "c2ln", "index": 0 });
     let hidden = json!({ "type": "reasoning.encrypted", "data": "redacted_thinking:aGlk", "index": 1 });
+    // Signatures are of use to their maker alone, who is named at the end, as in a whole answer.
+    let origin = json!({ "provider": "alpha", "protocol": "anthropic-messages" });
     let expected = json!([
         piece("H"),
         piece("m."),
         { "reasoning_details": [signed] },
         { "reasoning_details": [hidden] },
         { "content": "Hello." },
+        { "origin": origin },
     ]);
     assert_eq!(deltas(json!({ "reasoning": {} })), expected);
-    assert_eq!(deltas(json!({ "reasoning": { "exclude": true } })), json!([{ "content": "Hello." }]));
+    let hidden = json!([{ "content": "Hello." }, { "origin": origin }]);
+    assert_eq!(deltas(json!({ "reasoning": { "exclude": true } })), hidden);
     let plain = json!([
         { "reasoning_content": "H" },
         { "reasoning_content": "m." },
         { "signature": "c2ln" },
         { "signature": "redacted_thinking:aGlk" },
         { "content": "Hello." },
+        { "reasoning_details": [
+            { "type": "reasoning.text", "text": "Hm.", "signature": "c2ln", "index": 0 },
+            { "type": "reasoning.text", "text": "", "signature": "redacted_thinking:aGlk", "index": 1 },
+          ], "origin": origin },
     ]);
     assert_eq!(deltas(json!({})), plain);
 }

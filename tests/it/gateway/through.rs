@@ -6,6 +6,7 @@ use openmux::chat::{ChatEvent, Finish};
 use openmux::upstream::BUILT;
 use serde_json::{Value, json};
 
+use super::grammar::kept;
 use super::law::{ALL, Spoken, Sum, read_stream, read_whole, sum};
 use super::{Response, World};
 use crate::fixtures::{self, Case, outcome};
@@ -82,6 +83,9 @@ fn goes_through(case: &Case, spoken: &Spoken, answer: &Response, events: &[ChatE
     } else {
         read_whole(spoken.protocol, &answer.body)
     };
+    if case.stream {
+        kept(spoken.dialect, &answer.body).unwrap_or_else(|wrong| panic!("{place}: {wrong}"));
+    }
     assert!(end.is_ok(), "{place}: {end:?}: {answer:?}");
     assert_eq!(common(spoken, &read), common(spoken, events), "{place}: {}", answer.body);
 }

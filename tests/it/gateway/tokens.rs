@@ -255,6 +255,7 @@ fn the_file_is_read_whole_or_not_at_all() {
     --- stderr
     error: $TMP/tokens.toml:4: token[0].day_used: unknown key; did you
     mean "day_usd"?
+      fix:  correct line 4 of $TMP/tokens.toml
     "#);
     let gone = serve(&home.path().join("none.toml"));
     assert!(gone.code == Some(5) && gone.stderr.contains("cannot read"), "{}", gone.snapshot());

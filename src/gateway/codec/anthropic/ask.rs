@@ -1,11 +1,13 @@
 //! Reads a request of Anthropic Messages. What this version cannot send is refused by its name, never dropped.
 
+use std::collections::HashSet;
+
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::super::Asked;
 use super::super::cache::mark;
-use super::super::json::{Wrong, count, flag, list, needed, number, object, only, set, text};
+use super::super::json::{Wrong, count, few, flag, list, needed, number, object, only, set, text};
 use super::super::openai::reasoning::level;
 use super::super::openai::tools::{chosen, is_named};
 use super::blocks::Reading;
@@ -103,13 +105,15 @@ fn system(body: &Map<String, Value>, reading: &mut Reading) -> Result<Vec<Messag
 }
 
 fn tools(items: &[Value], reading: &mut Reading) -> Result<Vec<Tool>, Wrong> {
+    few(items, "tools")?;
+    let mut names = HashSet::new();
     let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
     for (number, item) in items.iter().enumerate() {
         let at = format!("tools[{number}]");
         let fields = object(item, &at)?;
         mark(fields, &at, CachePlace::Tool(number), &mut reading.marks)?;
         let tool = tool(fields, &at)?;
-        if tools.iter().any(|known| known.name == tool.name) {
+        if !names.insert(tool.name.clone()) {
             return Err(format!("{at}: there are two tools called \"{}\"", tool.name));
         }
         tools.push(tool);

@@ -1,13 +1,11 @@
 //! A streamed message as Anthropic writes it: named events, a block after the other, and `message_stop` after a whole answer
 //! alone.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::super::answer::call_id;
-use super::super::signed::signed;
+use super::super::turn::{Kind, Start, Step, Turn};
 use super::super::{Dialect, Ended, Stream, Voice, quoted};
 use super::whole::{counts, error, message, stop, usage};
 use crate::catalog::Usage;
@@ -41,23 +39,7 @@ pub struct Blocks {
     begun: bool,
     /// What is known to be used before the first block.
     usage: Usage,
-    /// How many blocks have begun.
-    count: usize,
-    /// The block that what is said next may belong to; calls of tools stay open beside one another.
-    open: Option<Open>,
-    /// The blocks of the calls that are open.
-    calls: Vec<usize>,
-    /// By number of the call: its block.
-    places: BTreeMap<u32, usize>,
-    /// By number of the call: what it is signed with, until it begins.
-    signatures: BTreeMap<u32, String>,
-}
-
-/// A block that is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Open {
-    Text(usize),
-    Thought(usize),
+    turn: Turn,
 }
 
 impl Blocks {
@@ -70,21 +52,16 @@ impl Blocks {
             hides_thoughts,
             begun: false,
             usage: Usage::default(),
-            count: 0,
-            open: None,
-            calls: Vec::new(),
-            places: BTreeMap::new(),
-            signatures: BTreeMap::new(),
+            turn: Turn::default(),
         }
     }
 
-    /// The message begins. Counts only grow, and clients want numbers: what nobody has counted yet is 0 so far.
+    /// The message begins, and nothing of it was written so far. What was read of the request may be told later.
     fn begin(&mut self, out: &mut String) {
         if std::mem::replace(&mut self.begun, true) {
             return;
         }
         let so_far = Usage { output: Some(Tokens::ZERO), ..self.usage.clone() };
-        let input = so_far.input.or(Some(Tokens::ZERO));
         let message = json!({
             "id": Dialect::AnthropicMessages.answer_id(&self.decision),
             "type": "message",
@@ -93,75 +70,50 @@ impl Blocks {
             "content": [],
             "stop_reason": null,
             "stop_sequence": null,
-            "usage": counts(&Usage { input, ..so_far }),
+            "usage": counts(&so_far),
         });
         event("message_start", &format!("\"message\":{message}"), out);
     }
 
-    /// Begins a block, whose members follow its type.
-    fn start(&mut self, block: &str, out: &mut String) -> usize {
+    /// What happens to a block.
+    fn step(&mut self, step: Step<'_>, out: &mut String) {
+        match step {
+            Step::Begins(at, start) => self.start(at, start, out),
+            Step::Grows(at, Kind::Text, piece) => delta(at, "text_delta", "text", piece, out),
+            Step::Grows(at, Kind::Thought, piece) => delta(at, "thinking_delta", "thinking", piece, out),
+            Step::Grows(at, Kind::Call(_), piece) => delta(at, "input_json_delta", "partial_json", piece, out),
+            // A call's is of no use to Anthropic's own models; others want it back.
+            Step::Signed(at, _, signature) => delta(at, "signature_delta", "signature", signature, out),
+            Step::Ends(at, _) => event("content_block_stop", &format!("\"index\":{at}"), out),
+        }
+    }
+
+    fn start(&mut self, at: usize, start: Start<'_>, out: &mut String) {
         self.begin(out);
-        let index = self.count;
-        self.count += 1;
-        event("content_block_start", &format!("\"index\":{index},\"content_block\":{{\"type\":{block}}}"), out);
-        index
-    }
-
-    /// Ends what is open: what follows is another block.
-    fn close(&mut self, out: &mut String) {
-        let said = self.open.take().map(|(Open::Text(index) | Open::Thought(index))| index);
-        for index in said.into_iter().chain(std::mem::take(&mut self.calls)) {
-            event("content_block_stop", &format!("\"index\":{index}"), out);
+        let block = match start {
+            Start::Text => "\"text\",\"text\":\"\"".to_owned(),
+            Start::Thought => "\"thinking\",\"thinking\":\"\",\"signature\":\"\"".to_owned(),
+            Start::Sealed(signature) => {
+                let data = signature.strip_prefix(REDACTED_THINKING).unwrap_or(signature);
+                format!("\"redacted_thinking\",\"data\":{}", quoted(data))
+            }
+            Start::Call { id, name, .. } => {
+                format!("\"tool_use\",\"id\":{},\"name\":{},\"input\":{{}}", quoted(id), quoted(name))
+            }
+        };
+        event("content_block_start", &format!("\"index\":{at},\"content_block\":{{\"type\":{block}}}"), out);
+        if let Start::Call { arguments, .. } = start
+            && !arguments.is_empty()
+        {
+            delta(at, "input_json_delta", "partial_json", arguments, out);
         }
     }
 
-    fn text(&mut self, out: &mut String) -> usize {
-        if let Some(Open::Text(index)) = self.open {
-            return index;
-        }
-        self.close(out);
-        let index = self.start("\"text\",\"text\":\"\"", out);
-        self.open = Some(Open::Text(index));
-        index
-    }
-
-    fn thought(&mut self, out: &mut String) -> usize {
-        if let Some(Open::Thought(index)) = self.open {
-            return index;
-        }
-        self.close(out);
-        let index = self.start("\"thinking\",\"thinking\":\"\",\"signature\":\"\"", out);
-        self.open = Some(Open::Thought(index));
-        index
-    }
-
-    /// A signature ends its thought.
-    fn signature(&mut self, signature: &str, out: &mut String) {
-        if let Some(data) = signature.strip_prefix(REDACTED_THINKING) {
-            self.close(out);
-            let index = self.start(&format!("\"redacted_thinking\",\"data\":{}", quoted(data)), out);
-            self.open = Some(Open::Thought(index));
-        } else {
-            let index = self.thought(out);
-            delta(index, "signature_delta", "signature", signature, out);
-        }
-        self.close(out);
-    }
-
-    fn call(&mut self, number: u32, id: Option<&str>, name: Option<&str>, out: &mut String) -> usize {
-        if let Some(index) = self.places.get(&number) {
-            return *index;
-        }
-        if self.open.is_some() {
-            self.close(out);
-        }
-        let id = id.map_or_else(|| call_id(number), str::to_owned);
-        let id = signed(&id, self.signatures.remove(&number).as_deref()).into_owned();
-        let (id, name) = (quoted(&id), quoted(name.unwrap_or_default()));
-        let index = self.start(&format!("\"tool_use\",\"id\":{id},\"name\":{name},\"input\":{{}}"), out);
-        self.places.insert(number, index);
-        self.calls.push(index);
-        index
+    /// Hands on what an event does to blocks.
+    fn turn(&mut self, take: impl FnOnce(&mut Turn, &mut dyn FnMut(Step<'_>)), out: &mut String) {
+        let mut turn = std::mem::take(&mut self.turn);
+        take(&mut turn, &mut |step| self.step(step, out));
+        self.turn = turn;
     }
 }
 
@@ -185,35 +137,15 @@ impl Stream for Blocks {
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         match event {
-            ChatEvent::Started { .. } | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
             ChatEvent::Usage(usage) => self.usage = usage.clone(),
-            ChatEvent::Text(text) => {
-                let index = self.text(out);
-                delta(index, "text_delta", "text", text, out);
-            }
             ChatEvent::Reasoning(_) if self.hides_thoughts => {}
-            ChatEvent::Reasoning(text) => {
-                let index = self.thought(out);
-                delta(index, "thinking_delta", "thinking", text, out);
-            }
-            ChatEvent::ToolCall { index, id, name, arguments } => {
-                let index = self.call(*index, id.as_deref(), name.as_deref(), out);
-                if !arguments.is_empty() {
-                    delta(index, "input_json_delta", "partial_json", arguments, out);
-                }
-            }
-            ChatEvent::Signature { index: None, signature } => self.signature(signature, out),
-            // Of no use to Anthropic's own models; others want it back with the call.
-            ChatEvent::Signature { index: Some(number), signature } => match self.places.get(number) {
-                Some(index) => delta(*index, "signature_delta", "signature", signature, out),
-                None => drop(self.signatures.insert(*number, signature.clone())),
-            },
+            event => self.turn(|turn, tell| turn.event(event, tell), out),
         }
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {
         self.begin(out);
-        self.close(out);
+        self.turn(|turn, tell| turn.end(tell), out);
         let mut members = Map::new();
         members.insert("delta".to_owned(), Map::from_iter(stop(ended)).into());
         members.insert("usage".to_owned(), usage(ended).into());

@@ -1,16 +1,15 @@
 //! A streamed answer as OpenAI writes it: server-sent events with a chunk each, and `[DONE]` after a whole answer alone.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::super::answer::call_id;
-use super::super::signed::signed;
+use super::super::answer::{apart, origin};
+use super::super::turn::{Kind, Start, Step, Turn};
 use super::super::{Dialect, Ended, Stream, Voice, quoted};
 use super::thoughts::{Telling, detail};
 use super::whole::{completion, error, finish_reason, usage};
-use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
+use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
 
 /// How a request's answer is put.
@@ -44,13 +43,11 @@ pub struct Chunks {
     head: String,
     voice: Completions,
     begun: bool,
-    /// The thought that is open: its place, and whether it has words.
-    thought: Option<(usize, bool)>,
-    /// How many thoughts have begun.
-    thoughts: usize,
-    /// The calls that have begun, and what those are signed with that have not.
-    calls: BTreeSet<u32>,
-    signatures: BTreeMap<u32, String>,
+    /// The thoughts so far, with what signs them.
+    thoughts: Vec<(String, Option<String>)>,
+    /// Whether anything is signed.
+    is_signed: bool,
+    turn: Turn,
 }
 
 impl Chunks {
@@ -61,48 +58,72 @@ impl Chunks {
             head: head(id, created, model),
             voice,
             begun: false,
-            thought: None,
-            thoughts: 0,
-            calls: BTreeSet::new(),
-            signatures: BTreeMap::new(),
+            thoughts: Vec::new(),
+            is_signed: false,
+            turn: Turn::default(),
         }
     }
 
-    /// The place of the thought that is open, or of a new one; and whether it had words before these.
-    fn thought(&mut self, has_words: bool) -> (usize, bool) {
-        let (index, had_words) = self.thought.unwrap_or((self.thoughts, false));
-        self.thoughts = self.thoughts.max(index + 1);
-        self.thought = Some((index, had_words || has_words));
-        (index, had_words)
+    /// What happens to a block of the turn.
+    fn step(&mut self, step: Step<'_>, out: &mut String) {
+        let delta = match step {
+            Step::Begins(_, Start::Thought) => {
+                self.thoughts.push(<(String, Option<String>)>::default());
+                None
+            }
+            Step::Begins(_, Start::Sealed(signature)) => {
+                self.thoughts.push(<(String, Option<String>)>::default());
+                self.sign(signature)
+            }
+            Step::Begins(_, Start::Call { number, id, name, arguments }) => {
+                let (id, name, arguments) = (quoted(id), quoted(name), quoted(arguments));
+                let function = format!("{{\"name\":{name},\"arguments\":{arguments}}}");
+                Some(called(number, &format!("\"id\":{id},\"type\":\"function\",\"function\":{function}")))
+            }
+            Step::Grows(_, Kind::Text, piece) => Some(format!("\"content\":{}", quoted(piece))),
+            Step::Grows(_, Kind::Thought, piece) => self.think(piece),
+            Step::Grows(_, Kind::Call(number), piece) => {
+                Some(called(number, &format!("\"function\":{{\"arguments\":{}}}", quoted(piece))))
+            }
+            Step::Signed(_, Kind::Call(number), signature) => {
+                Some(called(number, &format!("\"signature\":{}", quoted(signature))))
+            }
+            Step::Signed(_, _, signature) => self.sign(signature),
+            Step::Begins(_, Start::Text) | Step::Ends(..) => None,
+        };
+        if let Some(delta) = delta {
+            self.chunk(&delta, None, &[], out);
+        }
     }
 
     /// A piece of a thought, as it is told; `None` where it is not.
-    fn think(&mut self, text: &str) -> Option<String> {
-        let text = quoted(text);
+    fn think(&mut self, piece: &str) -> Option<String> {
+        let index = self.thoughts.len().saturating_sub(1);
+        if let Some((words, _)) = self.thoughts.last_mut() {
+            words.push_str(piece);
+        }
+        let piece = quoted(piece);
         match self.voice.telling {
-            Telling::Content => Some(format!("\"reasoning_content\":{text}")),
+            Telling::Content => Some(format!("\"reasoning_content\":{piece}")),
             Telling::Details => {
-                let (index, _) = self.thought(true);
-                let detail = format!("{{\"type\":\"reasoning.text\",\"text\":{text},\"index\":{index}}}");
-                Some(format!("\"reasoning\":{text},\"reasoning_details\":[{detail}]"))
+                let detail = format!("{{\"type\":\"reasoning.text\",\"text\":{piece},\"index\":{index}}}");
+                Some(format!("\"reasoning\":{piece},\"reasoning_details\":[{detail}]"))
             }
             Telling::Nothing => None,
         }
     }
 
-    /// What signs a thought, and ends it.
+    /// What signs the last thought.
     fn sign(&mut self, signature: &str) -> Option<String> {
+        let index = self.thoughts.len().saturating_sub(1);
+        let (words, signed) = self.thoughts.last_mut()?;
+        *signed = Some(signature.to_owned());
         match self.voice.telling {
             Telling::Content => Some(format!("\"signature\":{}", quoted(signature))),
             Telling::Details => {
-                if signature.starts_with(REDACTED_THINKING) {
-                    self.thought = None;
-                }
-                let (index, had_words) = self.thought(false);
-                self.thought = None;
-                let detail = match had_words {
-                    true => json!({ "type": "reasoning.text", "text": "", "signature": signature, "index": index }),
-                    false => detail(index, "", Some(signature)),
+                let detail = match words.is_empty() {
+                    false => json!({ "type": "reasoning.text", "text": "", "signature": signature, "index": index }),
+                    true => detail(index, "", Some(signature)),
                 };
                 Some(format!("\"reasoning_details\":[{detail}]"))
             }
@@ -110,20 +131,24 @@ impl Chunks {
         }
     }
 
-    /// A piece of a call. What it is signed with is in its id.
-    fn call(&mut self, index: u32, id: Option<&str>, name: Option<&str>, arguments: &str) -> String {
-        let mut call = format!("\"tool_calls\":[{{\"index\":{index}");
-        if let Some(name) = name {
-            // Some providers give none; a result has to name it.
-            let id = id.map_or_else(|| call_id(index), str::to_owned);
-            let id = quoted(&signed(&id, self.signatures.remove(&index).as_deref()));
-            self.calls.insert(index);
-            let _ = write!(call, ",\"id\":{id},\"type\":\"function\",\"function\":{{\"name\":{},", quoted(name));
-        } else {
-            call.push_str(",\"function\":{");
+    /// What is known at the end alone: who signed, and which signature is which thought's where there are several.
+    fn last(&self, ended: &Ended) -> String {
+        let mut members = Map::new();
+        if self.voice.telling == Telling::Content {
+            let thoughts = self.thoughts.iter().map(|(words, signature)| (words.as_str(), signature.as_deref()));
+            members.extend(apart(thoughts).map(|details| ("reasoning_details".to_owned(), details)));
         }
-        let _ = write!(call, "\"arguments\":{}}}}}]", quoted(arguments));
-        call
+        let maker = ended.maker.as_ref().filter(|_| self.is_signed);
+        members.extend(maker.map(|maker| ("origin".to_owned(), origin(maker))));
+        let members = Value::from(members).to_string();
+        members.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_owned()
+    }
+
+    /// Hands on what an event does to the turn.
+    fn turn(&mut self, take: impl FnOnce(&mut Turn, &mut dyn FnMut(Step<'_>)), out: &mut String) {
+        let mut turn = std::mem::take(&mut self.turn);
+        take(&mut turn, &mut |step| self.step(step, out));
+        self.turn = turn;
     }
 
     /// A chunk with this delta, whose braces are left out.
@@ -152,6 +177,11 @@ impl Chunks {
     }
 }
 
+/// A piece of a call of a tool.
+fn called(number: u32, members: &str) -> String {
+    format!("\"tool_calls\":[{{\"index\":{number},{members}}}]")
+}
+
 /// What every chunk begins with, up to its choices.
 fn head(id: &str, created: i64, model: &str) -> String {
     format!(
@@ -167,32 +197,14 @@ impl Stream for Chunks {
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
-        let delta = match event {
-            ChatEvent::Text(text) => {
-                self.thought = None;
-                Some(format!("\"content\":{}", quoted(text)))
-            }
-            ChatEvent::Reasoning(text) => self.think(text),
-            ChatEvent::ToolCall { index, id, name, arguments } => {
-                self.thought = None;
-                Some(self.call(*index, id.as_deref(), name.as_deref(), arguments))
-            }
-            ChatEvent::Signature { index: None, signature } => self.sign(signature),
-            ChatEvent::Signature { index: Some(index), signature } if self.calls.contains(index) => {
-                Some(format!("\"tool_calls\":[{{\"index\":{index},\"signature\":{}}}]", quoted(signature)))
-            }
-            ChatEvent::Signature { index: Some(index), signature } => {
-                self.signatures.insert(*index, signature.clone());
-                None
-            }
-            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => None,
-        };
-        let Some(delta) = delta else { return };
-        self.chunk(&delta, None, &[], out);
+        self.is_signed |= matches!(event, ChatEvent::Signature { .. });
+        self.turn(|turn, tell| turn.event(event, tell), out);
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {
-        self.chunk("", ended.finish.as_ref(), &ended.dropped, out);
+        self.turn(|turn, tell| turn.end(tell), out);
+        let last = self.last(ended);
+        self.chunk(&last, ended.finish.as_ref(), &ended.dropped, out);
         if self.voice.include_usage || ended.metadata.is_some() {
             out.push_str(&self.head);
             let _ = write!(out, "],\"provider\":{}", quoted(&ended.provider));

@@ -3,12 +3,12 @@
 //!
 //! `help messages` and the man page describe the form; the command line and the gateway write the model's turn in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use super::super::cache::CONTROL;
-use super::super::json::{Wrong, flag, needed, object, only, parse, text};
+use super::super::json::{Wrong, few, flag, needed, object, only, parse, text};
 use super::super::media::{located, looked_at, source};
 use super::super::signed::parted;
 use super::marks;
@@ -104,12 +104,12 @@ fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String,
     match fields.get("tool_calls") {
         None | Some(Value::Null) => {}
         Some(Value::Array(items)) => {
+            few(items, &format!("{at}.tool_calls"))?;
+            let mut ids = HashSet::new();
             for (index, item) in items.iter().enumerate() {
                 let mut call = call(item, &format!("{at}.tool_calls[{index}]"))?;
-                let signature = || signatures.iter().find(|(id, _)| *id == call.id).map(|(_, signature)| signature);
-                call.signature = call.signature.or_else(|| signature().cloned());
-                let twin = |part: &Part| matches!(part, Part::ToolCall(other) if other.id == call.id);
-                if parts.iter().any(twin) {
+                call.signature = call.signature.or_else(|| signatures.get(&call.id).cloned());
+                if !ids.insert(call.id.clone()) {
                     return Err(format!("{at}.tool_calls[{index}].id: \"{}\" is there twice", call.id));
                 }
                 // Some providers count their calls from 0 in each turn: the last of an id is meant.

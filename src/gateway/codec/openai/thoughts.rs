@@ -1,6 +1,8 @@
 //! What a model thought, in the words of those who tell it: `reasoning_content` as DeepSeek and many after it, or `reasoning`
 //! and, one by one, `reasoning_details`, as `OpenRouter` does.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Piece};
@@ -29,7 +31,7 @@ pub(super) struct Thoughts {
     /// The thoughts.
     pub(super) parts: Vec<Part>,
     /// What calls of tools are signed with, by their ids.
-    pub(super) calls: Vec<(String, String)>,
+    pub(super) calls: HashMap<String, String>,
 }
 
 /// The thoughts of a turn: `reasoning_details`, else `reasoning` with its `signature`; what is there one by one is there in
@@ -60,9 +62,9 @@ fn details(fields: &Map<String, Value>, at: &str) -> Result<Thoughts, Wrong> {
         Some(Value::Array(items)) => items,
         Some(_) => return Err(format!("{at}: not an array")),
     };
-    let calls: Vec<&str> = match fields.get("tool_calls") {
+    let calls: HashSet<&str> = match fields.get("tool_calls") {
         Some(Value::Array(calls)) => calls.iter().filter_map(|call| call.get("id")?.as_str()).collect(),
-        _ => Vec::new(),
+        _ => HashSet::new(),
     };
     let mut thoughts = Thoughts::default();
     for (index, item) in items.iter().enumerate() {
@@ -79,7 +81,9 @@ fn details(fields: &Map<String, Value>, at: &str) -> Result<Thoughts, Wrong> {
         let seal = text(fields, signature, &at)?.filter(|seal| !seal.is_empty());
         let call = text(fields, "id", &at)?.filter(|id| calls.contains(id));
         match (signature, seal, call) {
-            ("data", Some(seal), Some(call)) => thoughts.calls.push((parted(call).0.to_owned(), seal.to_owned())),
+            ("data", Some(seal), Some(call)) => {
+                thoughts.calls.entry(parted(call).0.to_owned()).or_insert_with(|| seal.to_owned());
+            }
             ("data", Some(seal), None) => {
                 let redacted = text(fields, "format", &at)? == Some(ANTHROPIC) && !seal.starts_with(REDACTED_THINKING);
                 let seal = if redacted { format!("{REDACTED_THINKING}{seal}") } else { seal.to_owned() };

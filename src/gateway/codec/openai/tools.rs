@@ -1,8 +1,10 @@
 //! Tool definitions in the forms in which people have them: OpenAI's two, Anthropic's, or a plain object.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
-use super::super::json::{Wrong, flag, needed, object, only, text};
+use super::super::json::{Wrong, few, flag, needed, object, only, text};
 use crate::chat::{Tool, ToolChoice};
 
 /// Checks a schema: the place in it (empty at its root) and why, where it is none.
@@ -13,11 +15,13 @@ pub(crate) type Check = fn(&Value) -> Result<(), (String, String)>;
 /// # Errors
 /// One is none, or two have one name.
 pub(crate) fn tools(items: &[Value]) -> Result<Vec<Tool>, Wrong> {
+    few(items, "tools")?;
+    let mut names = HashSet::new();
     let mut tools: Vec<Tool> = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
         // Whether it is a schema the provider says: compiling one takes longer than everything else here.
         let tool = tool(item, &format!("tools[{at}]"), |_| Ok(()))?;
-        if tools.iter().any(|known| known.name == tool.name) {
+        if !names.insert(tool.name.clone()) {
             return Err(format!("tools[{at}]: there are two tools called \"{}\"", tool.name));
         }
         tools.push(tool);

@@ -153,7 +153,11 @@ fn format(body: &Map<String, Value>) -> Result<(Option<AnswerSchema>, Option<Str
     let Some(format) = set(fields, "format") else { return Ok((None, verbosity)) };
     let at = "text.format";
     let fields = object(format, at)?;
-    let schema = match needed(fields, "type", at)? {
+    let kind = needed(fields, "type", at)?;
+    if kind != "json_schema" {
+        only(fields, at, &["type"])?;
+    }
+    let schema = match kind {
         "text" => None,
         "json_object" => Some(AnswerSchema { name: "answer".to_owned(), schema: json!({ "type": "object" }) }),
         "json_schema" => Some(schema_of(fields, &["type", "name", "schema", "strict", "description"], at)?),

@@ -107,9 +107,10 @@ impl Reading {
             Some(output) => content(output, Role::User, &format!("{at}.output"))?,
         };
         let result = ToolResult { call_id: id.to_owned(), name: Some(name), content, is_error: false };
+        // Results are among themselves.
         let is_result = |part: &Part| matches!(part, Part::ToolResult(_));
         match self.messages.last_mut() {
-            Some(last) if last.role == Role::User && last.parts.iter().all(is_result) => {
+            Some(last) if last.role == Role::User && last.parts.first().is_some_and(is_result) => {
                 last.parts.push(Part::ToolResult(result));
             }
             _ => self.messages.push(Message::of(Role::User, vec![Part::ToolResult(result)])),
@@ -177,7 +178,11 @@ fn part(value: &Value, role: Role, at: &str) -> Result<Part, Wrong> {
         ("input_file", Role::User) => {
             only(fields, at, &["type", "filename", "file_data", "file_url"])?;
             let name = text(fields, "filename", at)?.map(str::to_owned);
-            let key = if set(fields, "file_url").is_some() { "file_url" } else { "file_data" };
+            let key = match (set(fields, "file_url"), set(fields, "file_data")) {
+                (Some(_), Some(_)) => return Err(format!("{at}: file_url and file_data say the same thing twice")),
+                (Some(_), None) => "file_url",
+                (None, _) => "file_data",
+            };
             located(needed(fields, key, at)?, Some(MediaKind::Pdf), name, &format!("{at}.{key}"))
         }
         (other, role) => {

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::super::answer::{Call, call_id};
-use super::super::signed::signed;
+use super::super::answer::Call;
+use super::super::turn::{Kind, Start, Step, Turn};
 use super::super::{Ended, Stream, quote};
 use super::whole::{Document, function_call, item_id, message, summary_part, text_part, thought};
-use crate::chat::{ChatEvent, REDACTED_THINKING};
+use crate::chat::ChatEvent;
 use crate::gateway::problem::Problem;
 
 /// One stream.
@@ -24,20 +24,18 @@ pub struct Items {
     sequence: u64,
     /// The items, in the order in which they began; null until they are done.
     output: Vec<Value>,
-    /// The item that what is said next may belong to; calls of tools stay open beside one another.
-    open: Option<Open>,
-    /// The calls by their number, and those of them that are open.
-    calls: BTreeMap<u32, (usize, Call)>,
-    calling: Vec<u32>,
-    /// What calls are signed with that have not begun.
-    signatures: BTreeMap<u32, String>,
+    turn: Turn,
+    /// What is in the items that are open, by their places.
+    open: BTreeMap<usize, Open>,
 }
 
-/// An item that is open, and what it holds.
+/// What is in an item that is open.
 #[derive(Debug)]
 enum Open {
-    Text(usize, String),
-    Thought(usize, String),
+    Text(String),
+    /// A thought, with what its maker wants back.
+    Thought(String, Option<String>),
+    Call(Call),
 }
 
 impl Items {
@@ -52,10 +50,8 @@ impl Items {
             begun: false,
             sequence: 0,
             output: Vec::new(),
-            open: None,
-            calls: BTreeMap::new(),
-            calling: Vec::new(),
-            signatures: BTreeMap::new(),
+            turn: Turn::default(),
+            open: BTreeMap::new(),
         }
     }
 
@@ -101,118 +97,121 @@ impl Items {
         self.tell("response.in_progress", json!({ "response": response }), out);
     }
 
-    /// Begins an item.
-    fn start(&mut self, item: impl FnOnce(&str, usize) -> Value, out: &mut String) -> usize {
-        self.begin(out);
-        let index = self.output.len();
-        self.output.push(Value::Null);
-        let item = item(&self.decision, index);
-        self.tell("response.output_item.added", json!({ "output_index": index, "item": item }), out);
-        index
-    }
-
-    fn done(&mut self, index: usize, item: Value, out: &mut String) {
-        self.output[index] = item.clone();
-        self.tell("response.output_item.done", json!({ "output_index": index, "item": item }), out);
-    }
-
-    /// Ends what is open: what follows is another item. A thought takes its signature along.
-    fn close(&mut self, signature: Option<&str>, out: &mut String) {
-        match self.open.take() {
-            None => {}
-            Some(Open::Text(index, text)) => {
-                let id = item_id("msg", &self.decision, index);
-                let at = json!({ "item_id": id, "output_index": index, "content_index": 0 });
-                self.tell("response.output_text.done", with(&at, json!({ "text": text, "logprobs": [] })), out);
-                self.tell("response.content_part.done", with(&at, json!({ "part": text_part(&text) })), out);
-                self.done(index, message(&self.decision, index, &text), out);
-            }
-            Some(Open::Thought(index, text)) => {
-                if !text.is_empty() {
-                    let id = item_id("rs", &self.decision, index);
-                    let at = json!({ "item_id": id, "output_index": index, "summary_index": 0 });
-                    self.tell("response.reasoning_summary_text.done", with(&at, json!({ "text": text })), out);
-                    let part = json!({ "part": summary_part(&text) });
-                    self.tell("response.reasoning_summary_part.done", with(&at, part), out);
+    /// What happens to an item.
+    fn step(&mut self, step: Step<'_>, out: &mut String) {
+        match step {
+            Step::Begins(at, start) => self.start(at, start, out),
+            Step::Grows(at, _, piece) => self.grow(at, piece, out),
+            Step::Signed(at, kind, signature) => match (self.open.get_mut(&at), kind) {
+                (Some(Open::Thought(_, signed)), _) => *signed = Some(signature.to_owned()),
+                (Some(Open::Call(call)), Kind::Call(_)) => {
+                    call.signature.get_or_insert_default().push_str(signature);
                 }
-                self.done(index, thought(&self.decision, index, &text, signature), out);
+                _ => {}
+            },
+            Step::Ends(at, _) => self.end_of(at, out),
+        }
+    }
+
+    fn start(&mut self, at: usize, start: Start<'_>, out: &mut String) {
+        self.begin(out);
+        self.output.push(Value::Null);
+        let decision = &self.decision;
+        let (open, item) = match start {
+            Start::Text => {
+                let item = json!({ "id": item_id("msg", decision, at), "type": "message", "status": "in_progress",
+                                   "role": "assistant", "content": [] });
+                (Open::Text(String::new()), item)
             }
-        }
-        for number in std::mem::take(&mut self.calling) {
-            let Some((index, call)) = self.calls.get(&number).cloned() else { continue };
-            let item = function_call(&self.decision, index, &call);
-            let at = json!({ "item_id": item["id"], "output_index": index });
-            let all = json!({ "name": call.name, "arguments": item["arguments"] });
-            self.tell("response.function_call_arguments.done", with(&at, all), out);
-            self.done(index, item, out);
-        }
-    }
-
-    fn text(&mut self, piece: &str, out: &mut String) {
-        if !matches!(self.open, Some(Open::Text(..))) {
-            self.close(None, out);
-            let index = self.start(
-                |decision, index| {
-                    json!({ "id": item_id("msg", decision, index), "type": "message", "status": "in_progress",
-                            "role": "assistant", "content": [] })
-                },
-                out,
-            );
-            let at = json!({ "item_id": item_id("msg", &self.decision, index), "output_index": index });
-            let part = json!({ "content_index": 0, "part": text_part("") });
-            self.tell("response.content_part.added", with(&at, part), out);
-            self.open = Some(Open::Text(index, String::new()));
-        }
-        if let Some(Open::Text(index, text)) = &mut self.open {
-            text.push_str(piece);
-            let at = ("msg", *index);
-            self.piece(("response.output_text.delta", "\"content_index\":0,", ",\"logprobs\":[]"), at, piece, out);
-        }
-    }
-
-    /// The thought that is open, or a new one.
-    fn thought(&mut self, out: &mut String) {
-        if !matches!(self.open, Some(Open::Thought(..))) {
-            self.close(None, out);
-            let index = self.start(|decision, index| thought(decision, index, "", None), out);
-            self.open = Some(Open::Thought(index, String::new()));
-        }
-    }
-
-    fn think(&mut self, piece: &str, out: &mut String) {
-        self.thought(out);
-        if let Some(Open::Thought(index, text)) = &mut self.open {
-            let is_first = text.is_empty();
-            text.push_str(piece);
-            let index = *index;
-            if is_first {
-                let id = item_id("rs", &self.decision, index);
-                let at = json!({ "item_id": id, "output_index": index, "summary_index": 0 });
-                let part = json!({ "part": summary_part("") });
-                self.tell("response.reasoning_summary_part.added", with(&at, part), out);
+            Start::Thought => (Open::Thought(String::new(), None), thought(decision, at, "", None)),
+            Start::Sealed(signature) => {
+                (Open::Thought(String::new(), Some(signature.to_owned())), thought(decision, at, "", None))
             }
-            let kind = ("response.reasoning_summary_text.delta", "\"summary_index\":0,", "");
-            self.piece(kind, ("rs", index), piece, out);
-        }
-    }
-
-    fn call(&mut self, number: u32, id: Option<&str>, name: Option<&str>, out: &mut String) {
-        if self.calls.contains_key(&number) {
-            return;
-        }
-        if self.open.is_some() {
-            self.close(None, out);
-        }
-        let id = id.map_or_else(|| call_id(number), str::to_owned);
-        let id = signed(&id, self.signatures.remove(&number).as_deref()).into_owned();
-        let call = Call { id, name: name.unwrap_or_default().to_owned(), ..Call::default() };
-        let begun = |decision: &str, index| {
-            json!({ "id": item_id("fc", decision, index), "type": "function_call", "status": "in_progress",
-                    "call_id": call.id, "name": call.name, "arguments": "" })
+            Start::Call { id, name, .. } => {
+                let call = Call { id: id.to_owned(), name: name.to_owned(), ..Call::default() };
+                let item = json!({ "id": item_id("fc", decision, at), "type": "function_call",
+                                   "status": "in_progress", "call_id": id, "name": name, "arguments": "" });
+                (Open::Call(call), item)
+            }
         };
-        let index = self.start(begun, out);
-        self.calls.insert(number, (index, call));
-        self.calling.push(number);
+        self.open.insert(at, open);
+        self.tell("response.output_item.added", json!({ "output_index": at, "item": item }), out);
+        match start {
+            Start::Text => {
+                let place = json!({ "item_id": item_id("msg", &self.decision, at), "output_index": at });
+                let part = json!({ "content_index": 0, "part": text_part("") });
+                self.tell("response.content_part.added", with(&place, part), out);
+            }
+            Start::Call { arguments, .. } if !arguments.is_empty() => self.grow(at, arguments, out),
+            Start::Thought | Start::Sealed(_) | Start::Call { .. } => {}
+        }
+    }
+
+    fn grow(&mut self, at: usize, piece: &str, out: &mut String) {
+        match self.open.get_mut(&at) {
+            None => {}
+            Some(Open::Text(text)) => {
+                text.push_str(piece);
+                let kind = ("response.output_text.delta", "\"content_index\":0,", ",\"logprobs\":[]");
+                self.piece(kind, ("msg", at), piece, out);
+            }
+            Some(Open::Thought(text, _)) => {
+                let is_first = text.is_empty();
+                text.push_str(piece);
+                if is_first {
+                    let id = item_id("rs", &self.decision, at);
+                    let place = json!({ "item_id": id, "output_index": at, "summary_index": 0 });
+                    let part = json!({ "part": summary_part("") });
+                    self.tell("response.reasoning_summary_part.added", with(&place, part), out);
+                }
+                let kind = ("response.reasoning_summary_text.delta", "\"summary_index\":0,", "");
+                self.piece(kind, ("rs", at), piece, out);
+            }
+            Some(Open::Call(call)) => {
+                call.arguments.push_str(piece);
+                self.piece(("response.function_call_arguments.delta", "", ""), ("fc", at), piece, out);
+            }
+        }
+    }
+
+    /// An item is done.
+    fn end_of(&mut self, at: usize, out: &mut String) {
+        let item = match self.open.remove(&at) {
+            None => return,
+            Some(Open::Text(text)) => {
+                let id = item_id("msg", &self.decision, at);
+                let place = json!({ "item_id": id, "output_index": at, "content_index": 0 });
+                self.tell("response.output_text.done", with(&place, json!({ "text": text, "logprobs": [] })), out);
+                self.tell("response.content_part.done", with(&place, json!({ "part": text_part(&text) })), out);
+                message(&self.decision, at, &text)
+            }
+            Some(Open::Thought(text, signature)) => {
+                if !text.is_empty() {
+                    let id = item_id("rs", &self.decision, at);
+                    let place = json!({ "item_id": id, "output_index": at, "summary_index": 0 });
+                    self.tell("response.reasoning_summary_text.done", with(&place, json!({ "text": text })), out);
+                    let part = json!({ "part": summary_part(&text) });
+                    self.tell("response.reasoning_summary_part.done", with(&place, part), out);
+                }
+                thought(&self.decision, at, &text, signature.as_deref())
+            }
+            Some(Open::Call(call)) => {
+                let item = function_call(&self.decision, at, &call);
+                let place = json!({ "item_id": item["id"], "output_index": at });
+                let all = json!({ "name": call.name, "arguments": item["arguments"] });
+                self.tell("response.function_call_arguments.done", with(&place, all), out);
+                item
+            }
+        };
+        self.output[at] = item.clone();
+        self.tell("response.output_item.done", json!({ "output_index": at, "item": item }), out);
+    }
+
+    /// Hands on what an event does to items.
+    fn turn(&mut self, take: impl FnOnce(&mut Turn, &mut dyn FnMut(Step<'_>)), out: &mut String) {
+        let mut turn = std::mem::take(&mut self.turn);
+        take(&mut turn, &mut |step| self.step(step, out));
+        self.turn = turn;
     }
 }
 
@@ -231,35 +230,12 @@ impl Stream for Items {
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
-        match event {
-            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
-            ChatEvent::Text(text) => self.text(text, out),
-            ChatEvent::Reasoning(text) => self.think(text, out),
-            ChatEvent::ToolCall { index, id, name, arguments } => {
-                self.call(*index, id.as_deref(), name.as_deref(), out);
-                let Some((at, call)) = self.calls.get_mut(index).filter(|_| !arguments.is_empty()) else { return };
-                call.arguments.push_str(arguments);
-                let at = ("fc", *at);
-                self.piece(("response.function_call_arguments.delta", "", ""), at, arguments, out);
-            }
-            ChatEvent::Signature { index: None, signature } => {
-                if signature.starts_with(REDACTED_THINKING) {
-                    // What nobody may read is a thought of its own.
-                    self.close(None, out);
-                }
-                self.thought(out);
-                self.close(Some(signature), out);
-            }
-            ChatEvent::Signature { index: Some(number), signature } => match self.calls.get_mut(number) {
-                Some((_, call)) => call.signature.get_or_insert_default().push_str(signature),
-                None => drop(self.signatures.insert(*number, signature.clone())),
-            },
-        }
+        self.turn(|turn, tell| turn.event(event, tell), out);
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {
         self.begin(out);
-        self.close(None, out);
+        self.turn(|turn, tell| turn.end(tell), out);
         let output = std::mem::take(&mut self.output);
         let response = self.document().ended(output, ended);
         let kind = if response["status"] == "incomplete" { "response.incomplete" } else { "response.completed" };
