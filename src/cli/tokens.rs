@@ -12,7 +12,7 @@
 //! providers = ["anthropic"]               # none is all
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::contract::Exit;
@@ -50,11 +50,25 @@ const NAME: usize = 64;
 pub(crate) fn read(settings: &Settings, catalog: &Catalog, path: &Path) -> Result<Vec<Arc<Client>>, CliError> {
     let text = read_text(path).map_err(|error| CliError { exit: Exit::Config, ..error })?;
     let variable = |name: &str| settings.keys.vars.plain(name).map(str::to_owned);
-    let folder = path.parent().unwrap_or(path);
-    let file = |name: &str| read_text(&folder.join(name)).map_err(|error| error.message);
+    let file = |name: &str| read_text(&folder(path).join(name)).map_err(|error| error.message);
     let known = Known { catalog, variable: &variable, file: &file };
     let clients = parse(&path.display().to_string(), &text, &known);
     clients.map_err(|error| CliError::in_file("tokens", &error))
+}
+
+/// The files that it has tokens from, as far as it can be read.
+pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
+    let Ok(text) = read_text(path) else { return Vec::new() };
+    let source = Source { file: path.display().to_string().into(), text: &text };
+    let Ok(document) = source.document() else { return Vec::new() };
+    let named = |table: Reader<'_, '_>| table.text("token_file").ok().flatten();
+    let tables = Reader::root(&source, document.get_ref()).tables("token").unwrap_or_default();
+    tables.into_iter().filter_map(named).map(|name| folder(path).join(name)).collect()
+}
+
+/// Where what is named in it lies.
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
 }
 
 /// What is looked up for a file.

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -10,7 +9,7 @@ use tokio::time::timeout;
 
 use super::client::Client;
 use super::codec::{Dialect, Voice, options};
-use super::count::Permit;
+use super::count::Held;
 use super::decided::Decided;
 use super::problem::Problem;
 use super::reply::{Answer, Answering, Reply, json, refusal, set};
@@ -42,8 +41,8 @@ pub(super) async fn answer(
 ) -> Answer {
     let (head, body) = request.into_parts();
     match begin(&worker, served.client(), dialect, &head.headers, body).await {
-        Ok((permit, begun)) if begun.decided.request.stream => stream(&worker, permit, begun, served).await,
-        Ok((_permit, begun)) => at_once(&worker, begun, served).await,
+        Ok((held, begun)) if begun.decided.request.stream => stream(&worker, held, begun, served).await,
+        Ok((_held, begun)) => at_once(&worker, begun, served).await,
         Err(problem) => {
             served.status(problem.status);
             refusal(dialect, &problem, None)
@@ -65,14 +64,9 @@ async fn begin(
     dialect: Dialect,
     headers: &HeaderMap,
     body: Incoming,
-) -> Result<(Permit, Begun), Problem> {
+) -> Result<(Held, Begun), Problem> {
     let gateway = &worker.gateway;
-    let Some(permit) = gateway.under_way.take(gateway.config.at_once) else {
-        let message = format!("{} requests are under way, and no more are taken", gateway.config.at_once);
-        let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
-        return Err(Problem { retry_after: Some(Duration::from_secs(1)), ..busy });
-    };
-    let mut body = intake::object(&gateway.config, headers, body).await?;
+    let (held, mut body) = intake::object(gateway, headers, body).await?;
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
     let mut asked = dialect.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
     if options.include_usage {
@@ -80,7 +74,7 @@ async fn begin(
     }
     let decided = Decided::new(gateway, client, asked.request, options)?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
-    Ok((permit, Begun { decided, dialect, voice: asked.voice, metadata }))
+    Ok((held, Begun { decided, dialect, voice: asked.voice, metadata }))
 }
 
 /// The whole answer, once it is there.
@@ -114,7 +108,7 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, served: Served) -> Answer {
 }
 
 /// The answer as it comes.
-async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, served: Served) -> Answer {
+async fn stream(worker: &Rc<Worker>, held: Held, begun: Begun, served: Served) -> Answer {
     let mut run = Run::start(worker, begun.decided, served);
     // Whoever does not begin in time has not failed yet: comments keep the stream open.
     let quiet = worker.gateway.config.quiet;
@@ -132,7 +126,7 @@ async fn stream(worker: &Rc<Worker>, permit: Permit, begun: Begun, served: Serve
     // Of whom has said nothing yet somebody else may still take the place.
     let known = run.has_events().then(|| (run.so_far(), run.dropped_now()));
     run.status(StatusCode::OK);
-    let answering = Answering::new((run, report), stream, (begun.metadata, quiet), permit);
+    let answering = Answering::new((run, report), stream, (begun.metadata, quiet), held);
     let mut response = Response::new(Reply::Stream(Box::new(answering)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

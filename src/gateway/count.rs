@@ -1,4 +1,4 @@
-//! How many connections are open, and how many requests are served, at once.
+//! How many connections are open, how many requests are served at once, and how much room their bodies take.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,17 +7,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicUsize);
 
-/// A place among them, until it is dropped.
+/// So many places among them, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<Counter>);
+pub(super) struct Permit(Arc<Counter>, usize);
+
+/// What a request with a body takes up while it is served.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// Its place among those that are served at once.
+    pub _place: Permit,
+    /// The bytes of its body, and of what it is read into.
+    pub _bytes: Permit,
+}
 
 impl Counter {
     /// A place, where fewer than `most` are taken.
     pub(super) fn take(self: &Arc<Self>, most: usize) -> Option<Permit> {
         // The permit gives it back at once where there was none.
-        let before = self.0.fetch_add(1, Ordering::SeqCst);
-        let permit = Permit(Arc::clone(self));
-        (before < most).then_some(permit)
+        let mut permit = self.none();
+        permit.grow(1, most).then_some(permit)
+    }
+
+    /// No place yet.
+    pub(super) fn none(self: &Arc<Self>) -> Permit {
+        Permit(Arc::clone(self), 0)
     }
 
     /// How many are taken.
@@ -26,9 +39,18 @@ impl Counter {
     }
 }
 
+impl Permit {
+    /// So many places more; false where not `most` were left, and then it is to be dropped.
+    pub(super) fn grow(&mut self, by: usize, most: usize) -> bool {
+        let before = self.0.0.fetch_add(by, Ordering::SeqCst);
+        self.1 += by;
+        before + by <= most
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.fetch_sub(self.1, Ordering::SeqCst);
     }
 }
 
@@ -45,5 +67,9 @@ mod tests {
         assert_eq!(counter.taken(), 2);
         drop(first);
         assert!(counter.take(2).is_some());
+        let mut room = counter.none();
+        assert!(room.grow(7, 8) && !room.grow(1, 8) && counter.taken() == 9);
+        drop(room);
+        assert_eq!(counter.taken(), 1);
     }
 }

@@ -21,8 +21,6 @@ use crate::units::Usd;
 
 /// The most models that one request may be for, one after the other.
 const MODELS: usize = 16;
-/// The longest silence within an answer.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A chat that is decided and not yet sent.
 #[derive(Debug)]
@@ -235,13 +233,12 @@ impl Decided {
 
     /// How it is carried out.
     pub(super) fn plan<'a>(&'a self, gateway: &'a Gateway) -> Plan<'a> {
-        let first_token = self.wishes.first_token.map(Some);
         Plan {
             request: &self.request,
             reaches: &self.reaches,
             decision: &self.decision,
-            route_limits: limits(&self.decision, &self.reaches, first_token),
-            idle: Some(IDLE),
+            route_limits: limits(&self.decision, &self.reaches, self.wishes.first_token),
+            idle: gateway.config.idle,
             total: self.wishes.total.map(|total| total.saturating_sub(self.fallen.elapsed())),
             before: self.fallen.attempts(),
             // What is not streamed reaches nobody before it is whole.

@@ -89,7 +89,7 @@ pub(super) fn body(
     let mut document = told(gateway, asking, &asked.request, None)?;
     if let Some(document) = document.as_object_mut() {
         let time = |time: Option<Duration>| time.map_or(Value::Null, |time| time.as_secs_f64().into());
-        let limits = serde_json::json!({ "total_s": time(total), "first_token_s": time(first_token) });
+        let limits = serde_json::json!({ "total_s": time(total), "first_token_s": time(first_token.flatten()) });
         document.insert("limits".to_owned(), limits);
     }
     Ok(document)

@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::Gateway;
+use super::client::Client;
 use super::codec::{Dialect, literal};
 use super::problem::{Problem, millis};
 use crate::observe::{Flags, Observation};
@@ -18,11 +19,11 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// More models than any request names.
 const LONGEST_CHAIN: usize = 64;
 
-/// What is kept of an answer; `id` is its own (`chatcmpl-...`) or its decision's.
+/// What is kept of an answer; `id` is its own (`chatcmpl-...`) or its decision's. A client with a name has only its own.
 ///
 /// # Errors
-/// There is none of that id, or what is kept of it cannot be read.
-pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
+/// There is none of that id that is whoever's that asks, or what is kept of it cannot be read.
+pub(super) fn one(gateway: &Gateway, client: Option<&Client>, id: &str) -> Result<Value, Problem> {
     let hex = Dialect::decision_id(id).to_ascii_lowercase();
     let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "no answer of that id is kept");
     if hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -31,7 +32,8 @@ pub(super) fn one(gateway: &Gateway, id: &str) -> Result<Value, Problem> {
     let unreadable = |error: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store", error);
     let store = &gateway.owned.store;
     let found = store.decision(&hex).map_err(|error| unreadable(error.to_string()))?;
-    let Some(kept) = found.into_iter().next() else { return Err(none()) };
+    let is_own = |kept: &Kept| client.is_none_or(|client| kept.client.as_ref() == Some(&client.name));
+    let Some(kept) = found.into_iter().find(is_own) else { return Err(none()) };
     let at = kept.input.now;
     let before = before(store.as_ref(), &kept);
     // Of all models of a chain, in the order in which they were asked.

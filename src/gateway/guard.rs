@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::Config;
@@ -48,6 +48,9 @@ impl std::fmt::Debug for Token {
     }
 }
 
+/// Where a browser says from which site a page asks; no page can change it.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Whether a request may be answered, and whose it is where that has a name.
 ///
 /// # Errors
@@ -69,6 +72,14 @@ pub(super) fn admit(config: &Config, headers: &HeaderMap) -> Result<Option<Arc<C
             return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_origin", message));
         }
     }
+    // What a page of another site asks for without an `Origin`: an image, a form that leads here.
+    if text(SITE).is_some_and(|site| site.eq_ignore_ascii_case("cross-site")) && !headers.contains_key(header::ORIGIN) {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "wrong_origin",
+            "pages of other sites may not call this gateway",
+        ));
+    }
     if is_open {
         return Ok(None);
     }
@@ -77,18 +88,26 @@ pub(super) fn admit(config: &Config, headers: &HeaderMap) -> Result<Option<Arc<C
         scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
     });
     // Anthropic's older clients carry it there.
-    let shown = bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()));
-    let Some(shown) = shown else { return Err(unauthorized("the gateway wants a token: Authorization: Bearer ...")) };
-    let shown = Token(Sha256::digest(shown.as_bytes()).into());
+    let key = headers.get("x-api-key").and_then(|value| value.to_str().ok());
+    let mut shown = bearer.into_iter().chain(key).peekable();
+    if shown.peek().is_none() {
+        return Err(unauthorized("the gateway wants a token: Authorization: Bearer ..."));
+    }
+    // A client that is set up for two gateways may show the token of the other one, too.
+    let mut known = shown.filter_map(|shown| known(config, &Token(Sha256::digest(shown.as_bytes()).into())));
+    known.next().ok_or_else(|| unauthorized("the gateway does not know this token"))
+}
+
+/// Whose a token is; without a name where it is the gateway's own, and `None` where it is nobody's.
+fn known(config: &Config, shown: &Token) -> Option<Option<Arc<Client>>> {
     // All of them are compared, whichever it is.
-    let mut known = config.token.as_ref().is_some_and(|token| token.is(&shown));
-    let mut whose = None;
+    let mut whose = config.token.as_ref().filter(|token| token.is(shown)).map(|_| None);
     for client in &config.clients {
-        if client.token().is(&shown) {
-            (known, whose) = (true, Some(Arc::clone(client)));
+        if client.token().is(shown) {
+            whose = Some(Some(Arc::clone(client)));
         }
     }
-    if known { Ok(whose) } else { Err(unauthorized("the gateway does not know this token")) }
+    whose
 }
 
 fn unauthorized(message: &str) -> Problem {
@@ -144,6 +163,13 @@ mod tests {
             headers.extend(origin.map(|origin| ("origin", origin)));
             assert_eq!(asked(&config, &headers), expected.map_err(str::to_owned), "{host} {origin:?}");
         }
+        let image =
+            |site, more: &[_]| asked(&config, &[&[("host", "localhost"), ("sec-fetch-site", site)][..], more].concat());
+        assert_eq!(image("cross-site", &[]), Err("wrong_origin".to_owned()));
+        for site in ["none", "same-origin", "same-site"] {
+            assert_eq!(image(site, &[]), Ok(()), "{site}");
+        }
+        assert_eq!(image("cross-site", &[("origin", "http://127.0.0.1:3000")]), Ok(()), "a page of this machine");
     }
 
     #[test]
@@ -156,6 +182,10 @@ mod tests {
         for (name, value) in [("authorization", "Bearer secre"), ("authorization", "Basic secret"), ("x-api-key", "")] {
             assert_eq!(with(name, value), Err("invalid_api_key".to_owned()), "{name}: {value}");
         }
+        let both = |first, second| asked(&config, &[("authorization", first), ("x-api-key", second)]);
+        assert_eq!(both("Bearer other", "secret"), Ok(()), "one that is wrong hides none that is right");
+        assert_eq!(both("Basic secret", "secret"), Ok(()));
+        assert_eq!(both("Bearer other", "another"), Err("invalid_api_key".to_owned()));
         assert!(!format!("{:?}", config.token).contains("secret"));
         assert!(Token::new(" \n").is_none());
     }

@@ -1,6 +1,7 @@
-//! Reads the body of a request, so far and no further.
+//! Takes the body of a request in: so far and no further, and no more of them at once than there is room for.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use http::{HeaderMap, StatusCode, header};
@@ -8,31 +9,48 @@ use hyper::body::{Body, Incoming};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::Config;
+use super::count::{Held, Permit};
 use super::problem::Problem;
+use super::{Config, Gateway};
 
 /// How much of a body that is too large is taken off the wire, as a multiple of what is allowed: a client that writes on
 /// does not read why it was refused.
 const PATIENCE: usize = 8;
 
-/// The JSON object in a body.
+/// The most values in a body, more than the longest conversation has.
+const VALUES: usize = 250_000;
+/// What a value takes up once it is read, in bytes; beside what is written in it.
+const VALUE: usize = 128;
+
+/// The JSON object in a body, and what it holds while it is served.
 ///
 /// # Errors
-/// It is too large, too slow, or no JSON object.
+/// It is too large, too slow, or no JSON object; or too many requests are under way.
 pub(super) async fn object(
-    config: &Config,
+    gateway: &Gateway,
     headers: &HeaderMap,
     body: Incoming,
-) -> Result<Map<String, Value>, Problem> {
-    let bytes = match timeout(config.arrival, read(config.largest_body, headers, body)).await {
+) -> Result<(Held, Map<String, Value>), Problem> {
+    let config = &gateway.config;
+    let place = gateway
+        .under_way
+        .take(config.at_once)
+        .ok_or_else(|| busy(format!("{} requests are under way, and no more are taken", config.at_once)))?;
+    let mut room = gateway.bodies.none();
+    let bytes = match timeout(config.arrival, read(config, headers, body, &mut room)).await {
         Ok(read) => read?,
         Err(_) => {
             let message = format!("the body did not arrive within {} s", config.arrival.as_secs());
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message));
         }
     };
+    let values = values(&bytes);
+    if values > VALUES {
+        return Err(too_large(format!("the body holds more than {VALUES} values")));
+    }
+    grow(&mut room, values * VALUE, config)?;
     match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(body)) => Ok(body),
+        Ok(Value::Object(body)) => Ok((Held { _place: place, _bytes: room }, body)),
         Ok(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_json", "the body is not a JSON object")),
         Err(error) => {
             let message = format!("the body is not JSON: {error}");
@@ -41,11 +59,42 @@ pub(super) async fn object(
     }
 }
 
-async fn read(most: usize, headers: &HeaderMap, mut body: Incoming) -> Result<BytesMut, Problem> {
-    let too_large = || {
-        let message = format!("the body is larger than {most} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
-    };
+/// At most how many values a JSON text holds: what opens, and what goes on.
+fn values(text: &[u8]) -> usize {
+    let (mut count, mut quoted, mut bytes) = (1, false, text.iter());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\\' if quoted => _ = bytes.next(),
+            b',' | b'[' | b'{' if !quoted => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+fn too_large(message: String) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+}
+
+fn busy(message: String) -> Problem {
+    let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
+    Problem { retry_after: Some(Duration::from_secs(1)), ..busy }
+}
+
+fn grow(room: &mut Permit, by: usize, config: &Config) -> Result<(), Problem> {
+    let full = || busy(format!("the requests under way take up {} bytes, and no more are taken", config.bodies));
+    room.grow(by, config.bodies).then_some(()).ok_or_else(full)
+}
+
+async fn read(
+    config: &Config,
+    headers: &HeaderMap,
+    mut body: Incoming,
+    room: &mut Permit,
+) -> Result<BytesMut, Problem> {
+    let most = config.largest_body;
+    let too_large = || too_large(format!("the body is larger than {most} bytes"));
     let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // A client that asks first sends nothing where it is refused.
     if said.is_some_and(|said| said > most) && headers.contains_key(header::EXPECT) {
@@ -61,10 +110,23 @@ async fn read(most: usize, headers: &HeaderMap, mut body: Incoming) -> Result<By
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         length = length.saturating_add(data.len());
         if length <= most {
+            grow(room, data.len(), config)?;
             bytes.extend_from_slice(&data);
         } else if length > most.saturating_mul(PATIENCE) {
             return Err(too_large());
         }
     }
     if length > most { Err(too_large()) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_where_they_are_none_of_a_string() {
+        for (text, count) in [("{}", 2), (r#"{"a":1,"b":[2,3]}"#, 5), (r#"["[,{","\",[","\\",1]"#, 5), (r#""\""#, 1)] {
+            assert_eq!(values(text.as_bytes()), count, "{text}");
+        }
+    }
 }

@@ -228,6 +228,15 @@ impl Metrics {
         }
     }
 
+    /// What is one client's own.
+    pub(super) fn of(&self, client: &str, store: &dyn ObservationStore) -> String {
+        let own = format!("{{client=\"{}\"", escaped(client));
+        let is_own = |line: &&str| line.starts_with("# ") || line.contains(&own);
+        let text = self.text(0, store);
+        let lines = text.lines().filter(|line| line.contains("openmux_client_")).filter(is_own);
+        lines.map(|line| line.to_owned() + "\n").collect()
+    }
+
     /// Everything, with how many requests are under way, and how sharing with other machines goes.
     pub(super) fn text(&self, under_way: usize, store: &dyn ObservationStore) -> String {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -280,7 +289,7 @@ impl Metrics {
         let mut gauge = |name: &str, help: &str, value: usize| {
             let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
         };
-        gauge("openmux_requests_under_way", "Chats under way.", under_way);
+        gauge("openmux_requests_under_way", "Chats under way, and counts of tokens and explanations.", under_way);
         if let Some(sharing) = &sharing {
             gauge(
                 "openmux_sharing_up",

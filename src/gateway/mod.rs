@@ -60,6 +60,8 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// The largest body of a request, in bytes.
     pub largest_body: usize,
+    /// The most bytes that the bodies of all requests take up together, with what they are read into.
+    pub bodies: usize,
     /// The most requests at once.
     pub at_once: usize,
     /// How long a request's head, and then its body, may take to arrive.
@@ -84,6 +86,10 @@ pub struct Config {
     pub hedge: Wished,
     /// How long one chat may take; `None` is no limit.
     pub total: Option<Duration>,
+    /// How long all attempts may take to a first token; without a value what the decision says, and `Some(None)` is no limit.
+    pub first_token: Option<Option<Duration>>,
+    /// The longest silence within an answer; `None` is no limit.
+    pub idle: Option<Duration>,
     /// The most that all requests of a day (UTC) may cost together.
     pub day_cap: Option<Usd>,
     /// Takes what is noted of each request.
@@ -108,6 +114,7 @@ impl Default for Config {
             clients: Vec::new(),
             hosts: Vec::new(),
             largest_body: 32 * 1024 * 1024,
+            bodies: 1024 * 1024 * 1024,
             at_once: 1024,
             arrival: Duration::from_secs(30),
             reading: Duration::from_secs(60),
@@ -119,6 +126,8 @@ impl Default for Config {
             resume: Wished::Asked,
             hedge: Wished::Never,
             total: Some(Duration::from_secs(600)),
+            first_token: None,
+            idle: Some(Duration::from_secs(30)),
             day_cap: None,
             log: Box::new(|_| {}),
             explain: None,
@@ -132,6 +141,8 @@ pub struct Gateway {
     owned: Owned,
     config: Config,
     under_way: Arc<Counter>,
+    /// The bytes of their bodies.
+    bodies: Arc<Counter>,
     flights: Arc<Flights>,
     /// Chats since the start, and those of which two providers were asked at once.
     hedges: Arc<Mutex<Hedging>>,
@@ -148,6 +159,7 @@ impl Gateway {
             owned,
             config,
             under_way: Arc::default(),
+            bodies: Arc::default(),
             flights: Arc::default(),
             hedges: Arc::default(),
             metrics: Arc::default(),
@@ -169,6 +181,7 @@ impl Gateway {
         }
         Self {
             under_way: Arc::clone(&self.under_way),
+            bodies: Arc::clone(&self.bodies),
             flights: Arc::clone(&self.flights),
             hedges: Arc::clone(&self.hedges),
             metrics: Arc::clone(&self.metrics),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::codec::{Dialect, Stream};
-use super::count::Permit;
+use super::count::Held;
 use super::problem::Problem;
 use super::run::{Run, Said, ended};
 use crate::dispatch::ChatReport;
@@ -49,6 +49,9 @@ pub(super) fn refusal(dialect: Dialect, problem: &Problem, id: Option<&str>) -> 
     if let Some(seconds) = problem.retry_seconds() {
         set(&mut response, header::RETRY_AFTER, &seconds.to_string());
     }
+    if problem.status == StatusCode::UNAUTHORIZED {
+        set(&mut response, header::WWW_AUTHENTICATE, "Bearer");
+    }
     response
 }
 
@@ -70,7 +73,7 @@ pub(super) struct Answering {
     /// Whether the client asked how it was routed.
     metadata: bool,
     /// Its place among those that are served at once; given back with it.
-    _permit: Permit,
+    _held: Held,
     /// When nobody has said anything for too long.
     quiet: Pin<Box<Sleep>>,
     /// How long that is.
@@ -91,11 +94,11 @@ impl Answering {
         (run, report): (Run, Option<Arc<ChatReport>>),
         stream: Box<dyn Stream>,
         (metadata, alive): (bool, Duration),
-        permit: Permit,
+        held: Held,
     ) -> Self {
         let sent = Instant::now();
         let quiet = Box::pin(sleep_until(sent + alive));
-        Self { run, stream, report, metadata, _permit: permit, quiet, alive, sent, over: false }
+        Self { run, stream, report, metadata, _held: held, quiet, alive, sent, over: false }
     }
 
     /// When all of it has to have been read: the chat's own time is over then.

@@ -172,7 +172,12 @@ async fn looked_up(
         Place::Health => return Ok(lives(worker, true)),
         Place::Ready => return Ok(lives(worker, !*worker.draining.borrow())),
         Place::Metrics => {
-            let text = gateway.metrics.text(gateway.under_way.taken(), gateway.owned.store.as_ref());
+            let store = gateway.owned.store.as_ref();
+            let text = match &client {
+                // What others ask, and what that costs, is no business of theirs.
+                Some(client) => gateway.metrics.of(&client.name, store),
+                None => gateway.metrics.text(gateway.under_way.taken(), store),
+            };
             return Ok(whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text));
         }
         Place::Models => return models_document(gateway, client).await,
@@ -180,18 +185,22 @@ async fn looked_up(
         Place::Endpoints(name) => aside(move || models::endpoints(&gateway, client.as_deref(), &name)).await?,
         Place::Count => {
             let (head, body) = request.into_parts();
-            let body = intake::object(&gateway.config, &head.headers, body).await?;
+            let (_held, body) = intake::object(&gateway, &head.headers, body).await?;
             return count_tokens::answer(&gateway, client.as_ref(), &head.headers, body);
         }
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();
-            let body = intake::object(&gateway.config, &head.headers, body).await?;
-            aside(move || explain::body(&gateway, client.as_ref(), (&head.headers, &query), body)).await?
+            let (held, body) = intake::object(&gateway, &head.headers, body).await?;
+            aside(move || {
+                let _held = held;
+                explain::body(&gateway, client.as_ref(), (&head.headers, &query), body)
+            })
+            .await?
         }
         Place::Explain => aside(move || explain::query(&gateway, client.as_ref(), &query)).await?,
         Place::Generation(id) => {
             let asked = id.or_else(|| query.into_iter().find(|(name, _)| name == "id").map(|(_, id)| id));
-            aside(move || generation::one(&gateway, &asked.unwrap_or_default())).await?
+            aside(move || generation::one(&gateway, client.as_deref(), &asked.unwrap_or_default())).await?
         }
     };
     Ok(json(StatusCode::OK, &told))

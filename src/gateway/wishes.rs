@@ -58,8 +58,8 @@ pub(super) struct Wishes {
     pub session: Option<String>,
     /// How long the whole request may take; `None` is no limit.
     pub total: Option<Duration>,
-    /// How long all attempts may take to a first token, where the client says so.
-    pub first_token: Option<Duration>,
+    /// How long all attempts may take to a first token, where the gateway or the client says so.
+    pub first_token: Option<Option<Duration>>,
     /// The models to go on to.
     pub chain: Vec<Next>,
     /// Whether a stream that breaks off is gone on with.
@@ -119,7 +119,7 @@ impl Wishes {
         }
         constraints.lenient = options.lenient.get().copied().unwrap_or(constraints.lenient);
         let mut policy = options.prefer.get().map_or_else(|| config.policy.clone(), |preset| Policy::preset(*preset));
-        policy.retries = options.retries.get().copied().unwrap_or(policy.retries);
+        policy.retries = options.retries.get().copied().unwrap_or(config.policy.retries);
         if options.first_alone.get() == Some(&true) {
             policy.max_attempts = 1;
         }
@@ -152,7 +152,10 @@ impl Wishes {
             policy,
             session: options.session.get().cloned(),
             total: lower(config.total, options.total.get().copied()),
-            first_token: options.first_token.get().copied(),
+            first_token: match options.first_token.get() {
+                Some(asked) => Some(lower(config.first_token.flatten(), Some(*asked))),
+                None => config.first_token,
+            },
             chain: if options.no_chain { Vec::new() } else { chain },
             resume,
             hedge,

@@ -1,5 +1,7 @@
 //! What is not negotiable, and what is traded.
 
+use std::time::Duration;
+
 use super::super::args::{Ask, Choice};
 use super::super::config::{Profile, under};
 use super::super::contract::Exit;
@@ -135,6 +137,10 @@ pub(crate) struct Standing {
     pub(crate) constraints: Constraints,
     /// What is traded.
     pub(crate) policy: Policy,
+    /// How long all attempts may take to a first token, where that is configured.
+    pub(crate) first_token: Option<Option<Duration>>,
+    /// The longest silence within an answer.
+    pub(crate) idle: Option<Duration>,
     /// The region that is preferred.
     pub(crate) region: Option<String>,
     /// The models to go on to.
@@ -156,9 +162,12 @@ pub(crate) fn standing(settings: &Settings, catalog: &Catalog, named: Option<&St
         super::super::facts::model(catalog, model)?;
     }
     let region = choice.region.as_ref().map(|region| region.name.clone());
+    let policy = policy(&choice);
     Ok(Standing {
         constraints: constraints(settings, catalog, &any, &choice)?,
-        policy: policy(&choice),
+        policy: Policy { retries: settings.config.defaults.retries.unwrap_or(policy.retries), ..policy },
+        first_token: settings.config.defaults.first_token_timeout.map(|limit| limit.0),
+        idle: settings.idle_timeout(None),
         region: region.or_else(|| settings.region().map(str::to_owned)),
         fallback,
         fallback_on,

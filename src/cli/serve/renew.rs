@@ -14,7 +14,7 @@ use super::super::contract::Exit;
 use super::super::error::CliError;
 use super::super::prompt::{self, Standing};
 use super::super::settings::{self, Settings};
-use super::super::{note, warn};
+use super::super::{note, tokens, warn};
 use super::log::Log;
 use super::{clients, explainer, token};
 use crate::catalog::Catalog;
@@ -62,7 +62,7 @@ impl Kept {
         if let Some(reason) = self.forgetful.as_ref().filter(|_| budgeted) {
             return Err(super::unkept(reason.clone()));
         }
-        let Standing { constraints, policy, region, fallback, fallback_on } =
+        let Standing { constraints, policy, first_token, idle, region, fallback, fallback_on } =
             prompt::standing(settings, &catalog, args.profile.as_ref())?;
         let (resume, hedge) = settings.config.serve();
         let config = Config {
@@ -77,6 +77,8 @@ impl Kept {
             resume,
             hedge,
             total: settings.total_timeout(args.timeout)?,
+            first_token,
+            idle,
             day_cap,
             log: match &self.log {
                 Some(log) => Box::new(log.taker()),
@@ -127,6 +129,7 @@ impl Kept {
         files.extend(self.settings.overlay_files().unwrap_or_default());
         files.extend(self.settings.update_file());
         files.extend(self.args.token_file.clone().into_iter().chain(self.args.tokens.clone()));
+        files.extend(self.args.tokens.as_deref().map(tokens::files).unwrap_or_default());
         let stamp = |path: PathBuf| {
             let about = std::fs::metadata(&path).ok();
             let written = about.as_ref().and_then(|about| about.modified().ok());

@@ -60,11 +60,12 @@ pub(super) type Answer = (i64, i64, i64);
 /// What this process knows of one budget.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Purse {
-    /// What this machine had used before this process told anybody.
+    /// What this machine had used before this process told anybody. It goes along with every addition, and counts where
+    /// nobody of this machine is known: at first, and when Redis has forgotten everything.
     opening: i64,
     /// What Redis has not been told.
     owed: i64,
-    /// What Redis has been told by this process.
+    /// What Redis has been told by this process, beside that.
     told: i64,
     /// The number of the last addition.
     number: u64,
@@ -127,7 +128,7 @@ impl Purse {
     }
 
     /// Its answer.
-    pub(super) fn answered(&mut self, addition: Addition, (verdict, used, first): Answer) -> Became {
+    pub(super) fn answered(&mut self, addition: Addition, (verdict, used, _): Answer) -> Became {
         self.doubt = None;
         match verdict {
             // Redis has forgotten what it was told.
@@ -139,10 +140,8 @@ impl Purse {
             _ => {}
         }
         self.answered = true;
-        let opening = if first == 1 { addition.opening } else { 0 };
-        self.opening = 0;
         self.owed = self.owed.saturating_sub(addition.owed);
-        self.told = self.told.saturating_add(addition.owed).saturating_add(opening);
+        self.told = self.told.saturating_add(addition.owed);
         match (verdict, addition.wish) {
             (0, _) => Became::Exceeded(used),
             (_, wish) => {
@@ -152,7 +151,8 @@ impl Purse {
         }
     }
 
-    /// All of it is to be told again.
+    /// All of it is to be told again. Of two processes of one machine that live at once the later one's opening may hold what
+    /// the earlier one tells again, too: that is counted twice, for this day, rather than not at all.
     const fn forgotten(&mut self) {
         self.owe(self.told);
         (self.told, self.answered) = (0, false);
@@ -203,15 +203,17 @@ mod tests {
     }
 
     impl Server {
+        /// Of two machines: each has one process after the other.
         fn add(&mut self, who: usize, addition: Addition) -> Answer {
+            let machine = who % 2;
             match self.last.get(&who) {
                 Some((number, ..)) if *number >= addition.number => return (-1, 0, 0),
                 None if addition.again => return (-2, 0, 0),
                 _ => {}
             }
-            let first = i64::from(!self.machines.contains(&who));
+            let first = i64::from(!self.machines.contains(&machine));
             if first == 1 {
-                self.machines.push(who);
+                self.machines.push(machine);
                 self.used += addition.opening;
             }
             self.used += addition.owed;
@@ -255,6 +257,27 @@ mod tests {
                 purse.owe(bound);
             }
         }
+    }
+
+    #[test]
+    fn what_a_machine_used_before_a_restart_is_told_to_a_redis_that_forgets() {
+        let (mut server, mut before, mut after) = (Server::default(), Purse::new(10), Purse::new(80));
+        let tell = |server: &mut Server, who, purse: &mut Purse, owed| {
+            purse.owe(owed);
+            while purse.is_behind() {
+                let addition = purse.add(None);
+                let answer = server.add(who, addition);
+                purse.answered(addition, answer);
+            }
+            server.used
+        };
+        assert_eq!(tell(&mut server, 0, &mut before, 70), 80);
+        assert_eq!(tell(&mut server, 2, &mut after, 5), 85, "the same machine's next process");
+        for _ in 0..2 {
+            server = Server::default();
+            assert_eq!(tell(&mut server, 2, &mut after, 1) - after.told, 80);
+        }
+        assert_eq!(server.used, 87);
     }
 
     proptest! {

@@ -34,7 +34,7 @@ const BACKLOG: usize = 1_024;
 const WAITING: usize = 8_192;
 /// How long making a connection may take, and one exchange that no request waits for.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// An idle line is asked whether it lives as often as this.
+/// A line is asked as often as this whether it lives, and whether all still go by one salt.
 const BEAT: Duration = Duration::from_secs(1);
 /// Before the line is tried again: at first, and at most.
 const SOON: Duration = Duration::from_millis(100);
@@ -223,6 +223,8 @@ struct Teller {
     ever: bool,
     pause: Duration,
     due: Instant,
+    /// When the line is asked again whether it lives.
+    beat: Instant,
     beats: u32,
     over: bool,
 }
@@ -235,23 +237,22 @@ fn clock() -> Instant {
 impl Teller {
     fn new(state: Arc<State>, say: Box<dyn Fn(&Told) + Send>) -> Self {
         let (books, backlog) = (Books::default(), VecDeque::new());
-        let (line, said, due) = (None, None, clock());
-        Self { state, say, line, books, backlog, said, ever: false, pause: SOON, due, beats: 0, over: false }
+        let (line, said, due, beat) = (None, None, clock(), clock());
+        Self { state, say, line, books, backlog, said, ever: false, pause: SOON, due, beat, beats: 0, over: false }
     }
 
     fn run(&mut self, jobs: &Receiver<Job>) {
         self.connect();
         loop {
-            let wait = if self.line.is_some() { BEAT } else { self.due.saturating_duration_since(clock()) };
-            let mut idle = false;
-            match jobs.recv_timeout(wait) {
+            let due = if self.line.is_some() { self.beat } else { self.due };
+            match jobs.recv_timeout(due.saturating_duration_since(clock())) {
                 Ok(job) => {
                     self.take(job);
                     while let Ok(job) = jobs.try_recv() {
                         self.take(job);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => idle = true,
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => self.over = true,
             }
             if self.state.slow.swap(false, Ordering::SeqCst) {
@@ -260,7 +261,10 @@ impl Teller {
             if self.line.is_none() && clock() >= self.due {
                 self.connect();
             }
-            self.flush(idle);
+            if self.line.is_some() && clock() >= self.beat {
+                self.beat();
+            }
+            self.flush();
             if self.over {
                 return;
             }
@@ -323,9 +327,7 @@ impl Teller {
         let Some(own) = self.state.known.upgrade().map(|known| hex(&known.salt())) else { return };
         let opened = self.state.client.get_connection_with_timeout(PATIENCE).and_then(|mut line| {
             patient(&line)?;
-            let name = format!("{PREFIX}salt");
-            let _: Value = cmd("SET").arg(&name).arg(own).arg("NX").query(&mut line)?;
-            let salt: String = cmd("GET").arg(&name).query(&mut line)?;
+            let salt = salt(&mut line, &own)?;
             line.set_read_timeout(Some(ASK))?;
             let _: Value = cmd("PING").query(&mut line)?;
             line.set_read_timeout(Some(PATIENCE))?;
@@ -335,17 +337,13 @@ impl Teller {
             Ok(opened) => opened,
             Err(error) => return self.fell(&reason(&error)),
         };
-        let take = |salt| self.state.known.upgrade().map_or(Ok(false), |known| known.take_salt(salt));
-        match bytes(&salt).map(take) {
-            // What was seen under another salt says nothing to anybody.
-            Some(Ok(true)) => self.backlog.clear(),
-            Some(Ok(false)) => {}
-            Some(Err(error)) => return self.fell(&format!("its salt cannot be kept: {error}")),
-            None => return self.fell("what it holds is not openmux's"),
-        }
         self.line = Some(line);
+        self.beat = clock() + BEAT;
+        if !self.agree(&salt) {
+            return;
+        }
         self.state.slow.store(false, Ordering::SeqCst);
-        self.flush(false);
+        self.flush();
         if self.line.is_none() {
             return;
         }
@@ -362,8 +360,34 @@ impl Teller {
         }
     }
 
+    /// The line lives, and a Redis that has forgotten everything knows the salt again: whoever comes new shares it.
+    fn beat(&mut self) {
+        self.beat = clock() + BEAT;
+        let Some(own) = self.state.known.upgrade().map(|known| hex(&known.salt())) else { return };
+        let Some(salt) = self.with(|line| salt(line, &own)) else { return };
+        if self.agree(&salt) {
+            self.beats += 1;
+            if self.beats >= STEADY {
+                self.pause = SOON;
+            }
+        }
+    }
+
+    /// Goes by the salt that all share; where that cannot be, the line is down.
+    fn agree(&mut self, salt: &str) -> bool {
+        let take = |salt| self.state.known.upgrade().map_or(Ok(false), |known| known.take_salt(salt));
+        match bytes(salt).map(take) {
+            // What was seen under another salt says nothing to anybody.
+            Some(Ok(true)) => self.backlog.clear(),
+            Some(Ok(false)) => {}
+            Some(Err(error)) => self.fell(&format!("its salt cannot be kept: {error}")),
+            None => self.fell("what it holds is not openmux's"),
+        }
+        self.line.is_some()
+    }
+
     /// Tells what waits, and what is owed.
-    fn flush(&mut self, idle: bool) {
+    fn flush(&mut self) {
         if self.line.is_none() {
             return;
         }
@@ -384,13 +408,15 @@ impl Teller {
                 self.backlog.clear();
                 self.state.told.fetch_add(count, Ordering::Relaxed);
             }
-        } else if idle && self.with(|line| cmd("PING").query::<Value>(line)).is_some() {
-            self.beats += 1;
-            if self.beats >= STEADY {
-                self.pause = SOON;
-            }
         }
     }
+}
+
+/// The salt that all share: this machine's where there is none.
+fn salt(line: &mut Connection, own: &str) -> RedisResult<String> {
+    let name = format!("{PREFIX}salt");
+    let _: Value = cmd("SET").arg(&name).arg(own).arg("NX").query(line)?;
+    cmd("GET").arg(&name).query(line)
 }
 
 /// No exchange is waited for without end.

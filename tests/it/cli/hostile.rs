@@ -67,10 +67,20 @@ fn names_of_a_catalog_cannot_steer_the_terminal() {
 #[test]
 fn what_is_completed_is_one_word_of_the_shell() {
     let home = Home::new();
-    let text = "[provider.alpha]\nname = \"Alpha\\n$(touch ran)\"\nprotocol = \"openai-chat\"\n\
-        base_url = \"http://127.0.0.1:1/v1\"\n\n[[endpoint]]\nprovider = \"alpha\"\nmodel = \"acme/tiny\"\n\
-        id = \"tiny\"\nvariant = [\"$(touch ran)\", \"a;touch ran\", \"fine\"]\n";
-    home.write("config/catalog.d/a.toml", text);
+    let overlay = |name: &str, variant: &str| {
+        let text = format!(
+            "[provider.alpha]\nname = \"{name}\"\nprotocol = \"openai-chat\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\n\
+             [[endpoint]]\nprovider = \"alpha\"\nmodel = \"acme/tiny\"\nid = \"tiny\"\nvariant = [\"{variant}\"]\n"
+        );
+        home.write("config/catalog.d/a.toml", &text);
+    };
+    // What is more than a word, or cannot be seen, is not read.
+    for (name, variant) in [("Alpha", "$(touch ran)"), ("Alpha", "a;touch ran"), ("Alpha\\n$(touch ran)", "fine")] {
+        overlay(name, variant);
+        let refused = home.openmux(["models", "list"]).run();
+        assert_eq!(refused.code, Some(5), "{name} {variant}: {}", refused.snapshot());
+    }
+    overlay("Alpha $(touch ran)", "fine");
     let fits = |shell: &str, words: &[&str]| {
         let args = ["completions", shell, "--"].into_iter().chain(words.iter().copied());
         home.openmux(args).run().stdout
@@ -78,7 +88,7 @@ fn what_is_completed_is_one_word_of_the_shell() {
     let line = "openmux chat -m acme/tiny:";
     assert_eq!(fits("bash", &[line, "26", " \t\n\"'@><=;|&(:"]), "alpha\nfine\n");
     assert_eq!(fits("fish", &["chat", "-m", "acme/tiny:"]), "acme/tiny:alpha\nacme/tiny:fine\n");
-    assert_eq!(fits("fish", &["chat", "--provider", "alpha"]), "alpha\tAlpha\u{240a}$(touch ran)\n");
+    assert_eq!(fits("fish", &["chat", "--provider", "alpha"]), "alpha\tAlpha $(touch ran)\n");
     // A profile is called nothing else from the beginning.
     home.write("config/config.toml", "[profiles.\"$(touch ran)\"]\nregion = \"eu\"\n");
     let refused = home.openmux(["models", "list"]).run();

@@ -6,6 +6,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+use openmux::store::ObservationStore as _;
+use openmux::store::sqlite::Sqlite;
 use serde_json::{Value, json};
 
 use super::super::support::command::{Home, Running};
@@ -56,8 +59,14 @@ impl Served {
     }
 
     fn end(self) {
+        drop(self.stopped());
+    }
+
+    /// Its files, once it has ended.
+    fn stopped(self) -> Home {
         self.running.signal("TERM");
         assert_eq!(self.running.wait().code, Some(143));
+        self.home
     }
 }
 
@@ -122,6 +131,29 @@ fn a_hangup_reads_everything_again_and_what_is_under_way_ends_as_it_began() {
     served.end();
 }
 
+/// As `chat` takes them, too: `[defaults]` says the limits of an attempt.
+#[test]
+fn limits_of_the_configuration_hold_for_every_attempt() {
+    let events = wire::openai_events(&["Hello"], None);
+    let texts = events.iter().position(|event| event.contains("Hello")).unwrap();
+    let stalled = Script::stream(vec![Step::bytes(events[..=texts].concat()), Step::HangForever]);
+    let silent = Script::raw(vec![Step::HangForever]);
+    let busy = wire::openai_error(500, "server_error", None, "broken");
+    for (script, code) in [(stalled, "limit:idle"), (silent, "limit:first_token"), (busy, "server_error")] {
+        let server = Server::repeating(script);
+        let home = Home::new();
+        drop(home.write("config/catalog.d/private.toml", &overlay(&server, &[("tiny", "1")])));
+        let limits = "retries = 0\ntimeout = \"2500ms\"\nfirst_token_timeout = \"300ms\"\nidle_timeout = \"300ms\"\n";
+        drop(home.write("config/config.toml", &format!("[defaults]\n{limits}")));
+        let served = Served::start(home, &[]);
+        let told = served.chat(json!({ "stream": true, "provider": { "sort": "price" } }), "any");
+        let home = served.stopped();
+        let store = Sqlite::open_existing(&home.path().join("data/obs.db")).unwrap().expect("there is a store");
+        let seen = store.attempts(Timestamp::UNIX_EPOCH, Timestamp::MAX).unwrap();
+        assert_eq!(seen.iter().map(|seen| seen.code.as_deref()).collect::<Vec<_>>(), [Some(code)], "{told:?}");
+    }
+}
+
 /// Without a signal: it looks at its files.
 #[test]
 fn a_file_that_changes_is_read_again() {
@@ -149,6 +181,22 @@ fn a_file_that_changes_is_read_again() {
     let said = served.until_said("stays as it was");
     assert!(said.contains("no profile is called \"p\""), "{said}");
     assert_eq!(served.chat(json!({}), second).error("code"), "above_max_cost", "what was forbidden still is");
+    served.end();
+}
+
+/// A token that is rotated in a file of its own, which only the file of clients names.
+#[test]
+fn a_rotated_token_of_a_client_is_read_again() {
+    let home = Home::new();
+    let tokens = home.write("tokens.toml", "[[token]]\nname = \"alice\"\ntoken_file = \"secrets/alice\"\n");
+    drop(home.write("secrets/alice", "first-token-0123456789\n"));
+    let mut served = Served::start(home, &["--sandbox", "--tokens", &tokens.display().to_string()]);
+    let (first, second) = ("first-token-0123456789", "second-token-0123456789");
+    assert_eq!(served.chat(json!({ "model": "claude-sonnet-5" }), first).status, 200);
+    drop(served.home.write("secrets/alice", &format!("{second}\n")));
+    drop(served.until_said(AGAIN));
+    let status = |token| served.chat(json!({ "model": "claude-sonnet-5" }), token).status;
+    assert_eq!((status(first), status(second)), (401, 200));
     served.end();
 }
 

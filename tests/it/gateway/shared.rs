@@ -291,6 +291,25 @@ fn a_redis_that_is_killed_fails_nothing_and_is_shared_again_when_it_is_back() {
 }
 
 /// It takes connections in, and says nothing: from the start, and in the middle.
+/// Its salt is told again by whoever knows it, before a machine that comes new can bring its own.
+#[test]
+fn a_redis_that_is_emptied_under_its_lines_knows_the_same_salt_again() {
+    let Some(redis) = Redis::start() else { return };
+    let servers = vec![Server::repeating(answer())];
+    let machine = Machine::start(&servers, &redis.url(), "");
+    machine.wait_sharing();
+    let salt = || {
+        let dump = redis.dump();
+        let (_, rest) = dump.split_once("openmux:1:salt string\n")?;
+        rest.lines().next().map(str::to_owned)
+    };
+    let first = salt().unwrap();
+    redis.forget();
+    machine.wait("the salt", |_| salt().is_some());
+    assert_eq!(salt().unwrap(), first);
+    drop(machine.end());
+}
+
 #[test]
 fn a_redis_that_hangs_fails_nothing() {
     let servers = vec![Server::repeating(answer())];

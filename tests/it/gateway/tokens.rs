@@ -11,6 +11,8 @@ use super::super::support::server::{Script, Server, Step};
 use super::super::support::wire;
 use super::{Response, World, hello};
 
+/// The gateway's own token.
+const OWN: &str = "own-token-0123456789";
 /// The tokens of two clients.
 const ALICE: &str = "alice-token-0123456789";
 const BOB: &str = "bob-token-0123456789";
@@ -22,6 +24,7 @@ fn world(allowance: Allowance) -> World {
         let client = |name: &str, token, allowance| {
             Arc::new(Client::new(name.to_owned(), Token::new(token).unwrap(), allowance))
         };
+        config.token = Token::new(OWN);
         config.clients = vec![client("alice", ALICE, allowance), client("bob", BOB, Allowance::default())];
     })
 }
@@ -31,8 +34,8 @@ fn ask(world: &World, token: &str, more: Value) -> Response {
     world.post("/v1/chat/completions", &hello(more).to_string(), &[("authorization", &header)])
 }
 
-fn get(world: &World, path: &str) -> Response {
-    super::ask(world.addr, "GET", path, b"", &[("authorization", &format!("Bearer {BOB}"))])
+fn get(world: &World, token: &str, path: &str) -> Response {
+    super::ask(world.addr, "GET", path, b"", &[("authorization", &format!("Bearer {token}"))])
 }
 
 #[test]
@@ -51,7 +54,8 @@ fn so_many_requests_a_minute_and_then_a_wait() {
     assert_eq!(ask(&world, BOB, json!({})).status, 200, "others have their own");
     assert_eq!(world.servers[0].hits(), 3);
     for token in ["", "alice-token", "alice-token-01234567890"] {
-        assert_eq!(ask(&world, token, json!({})).status, 401);
+        let refused = ask(&world, token, json!({}));
+        assert_eq!((refused.status, refused.header("www-authenticate")), (401, "Bearer"));
     }
 }
 
@@ -212,9 +216,9 @@ fn the_name_is_told_and_the_token_is_not() {
     let answer = ask(&world, ALICE, json!({}));
     assert_eq!(ask(&world, ALICE, json!({})).status, 429);
     let id = answer.header("x-openmux-decision-id");
-    let kept = get(&world, &format!("/v1/generation/{id}"));
+    let kept = get(&world, OWN, &format!("/v1/generation/{id}"));
     assert_eq!(kept.json()["data"]["client"], "alice", "{kept:?}");
-    let metrics = get(&world, "/metrics").body;
+    let metrics = get(&world, OWN, "/metrics").body;
     for line in [
         "openmux_client_requests_total{client=\"alice\",http_response_status_code=\"200\"} 1",
         "openmux_client_requests_total{client=\"alice\",http_response_status_code=\"429\"} 1",
@@ -223,9 +227,29 @@ fn the_name_is_told_and_the_token_is_not() {
         assert!(metrics.lines().any(|other| other == line), "{line} in {metrics}");
     }
     let log = world.log.lock().unwrap().clone();
-    let clients: Vec<&Value> = log.iter().map(|line| &line["client"]).collect();
-    assert_eq!(clients, ["alice", "alice", "bob", "bob"]);
+    let clients: Vec<Value> = log.iter().map(|line| line["client"].clone()).collect();
+    assert_eq!(clients, ["alice".into(), "alice".into(), Value::Null, Value::Null]);
     assert!(!format!("{log:?}{metrics}{kept:?}").contains("token-0123456789"));
+}
+
+#[test]
+fn a_client_sees_what_is_its_own() {
+    let world = world(Allowance::default());
+    let id = ask(&world, ALICE, json!({})).header("x-openmux-decision-id").to_owned();
+    assert_eq!(ask(&world, BOB, json!({})).status, 200);
+    let status = |token| get(&world, token, &format!("/v1/generation/{id}")).status;
+    assert_eq!([ALICE, BOB, OWN].map(status), [200, 404, 200]);
+    insta::assert_snapshot!(get(&world, BOB, "/metrics").body, @r#"
+    # HELP openmux_client_requests_total Requests of clients with names.
+    # TYPE openmux_client_requests_total counter
+    openmux_client_requests_total{client="bob",http_response_status_code="200"} 1
+    openmux_client_requests_total{client="bob",http_response_status_code="404"} 1
+    # HELP openmux_client_cost_usd_total What their chats cost, exact, where it is known.
+    # TYPE openmux_client_cost_usd_total counter
+    openmux_client_cost_usd_total{client="bob"} 0.000013
+    "#);
+    let all = get(&world, OWN, "/metrics").body;
+    assert!(all.contains("client=\"alice\"") && all.contains("openmux_attempts_total{"), "{all}");
 }
 
 #[test]

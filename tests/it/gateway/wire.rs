@@ -110,6 +110,29 @@ fn a_token_is_asked_for_where_one_is_set() {
 #[test]
 fn more_requests_than_are_allowed_are_told_to_come_back() {
     let world = World::with(vec![], "openai-chat", |config| config.at_once = 0);
-    let answer = world.chat(&hello(json!({})));
-    assert_eq!((answer.status, answer.error("code"), answer.header("retry-after")), (503, "busy".into(), "1"));
+    for path in ["/v1/chat/completions", "/v1/messages/count_tokens", "/v1/route/explain"] {
+        let answer = world.post(path, &hello(json!({})).to_string(), &[]);
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{path}: {answer:?}");
+    }
+    assert_eq!(world.chat(&hello(json!({}))).error("code"), "busy");
+}
+
+/// A short text can be read into very many values.
+#[test]
+fn the_values_of_a_body_and_the_room_for_all_of_them_have_bounds() {
+    let body = |count: usize| format!(r#"{{"model":"acme/tiny","messages":[0{}]}}"#, ",0".repeat(count));
+    let refused = |world: &World, count| {
+        let answer = world.post("/v1/chat/completions", &body(count), &[]);
+        (answer.status, answer.error("code"))
+    };
+    let world = World::new(vec![]);
+    assert_eq!(refused(&world, 250_000), (413, "body_too_large".into()));
+    assert_eq!(refused(&world, 240_000), (400, "invalid_request".into()), "it was read");
+    let world = World::with(vec![], "openai-chat", |config| config.bodies = 10_000);
+    assert_eq!(refused(&world, 100), (503, "busy".into()));
+    for _ in 0..10 {
+        assert_eq!(refused(&world, 10), (400, "invalid_request".into()), "what is served is given back");
+    }
+    let long = json!({ "messages": "x".repeat(20_000) }).to_string();
+    assert_eq!(world.post("/v1/chat/completions", &long, &[]).status, 503);
 }

@@ -110,6 +110,12 @@ impl Redis {
         assert!(kill.expect("a shell can be run").success(), "SIG{name} was sent");
     }
 
+    /// Empties it, while all lines stay up.
+    pub(crate) fn forget(&self) {
+        let flushed = Command::new("redis-cli").args(["-p", &self.port.to_string(), "FLUSHALL"]).output();
+        assert!(flushed.expect("redis-cli can be run").status.success(), "it is empty");
+    }
+
     /// Where it is.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/3", self.port)
