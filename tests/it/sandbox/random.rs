@@ -9,7 +9,8 @@ const RANDOM: &str = "stall_ms = 1\nfault_after_tokens = 2\n[default.random]\non
 
 /// What the sandbox says over HTTP.
 async fn told(sandbox: &Running) -> Value {
-    client().get(format!("http://{}/", sandbox.addr)).send().await.unwrap().json().await.unwrap()
+    let told = client().get(format!("http://{}/", sandbox.addr)).send().await.unwrap();
+    serde_json::from_str(&told.text().await.unwrap()).unwrap()
 }
 
 /// What twenty requests at a provider met.
