@@ -168,18 +168,20 @@ impl Inner {
     }
 }
 
+/// Providers that the conventions call otherwise.
+const NAMES: [(&str, &str); 8] = [
+    ("amazon-bedrock", "aws.bedrock"),
+    ("azure", "azure.ai.openai"),
+    ("google", "gcp.gemini"),
+    ("google-vertex", "gcp.vertex_ai"),
+    ("mistral", "mistral_ai"),
+    ("moonshotai", "moonshot_ai"),
+    ("watsonx", "ibm.watsonx.ai"),
+    ("xai", "x_ai"),
+];
+
 /// The conventions' name of a provider, where they have one.
 fn known_as(provider: &str) -> &str {
-    const NAMES: [(&str, &str); 8] = [
-        ("amazon-bedrock", "aws.bedrock"),
-        ("azure", "azure.ai.openai"),
-        ("google", "gcp.gemini"),
-        ("google-vertex", "gcp.vertex_ai"),
-        ("mistral", "mistral_ai"),
-        ("moonshotai", "moonshot_ai"),
-        ("watsonx", "ibm.watsonx.ai"),
-        ("xai", "x_ai"),
-    ];
     NAMES.into_iter().find(|(ours, _)| *ours == provider).map_or(provider, |(_, theirs)| theirs)
 }
 
@@ -309,22 +311,8 @@ mod tests {
     #[test]
     fn providers_have_the_names_of_the_conventions() {
         let catalog = Catalog::builtin();
-        for (ours, theirs) in [
-            ("amazon-bedrock", "aws.bedrock"),
-            ("azure", "azure.ai.openai"),
-            ("google", "gcp.gemini"),
-            ("google-vertex", "gcp.vertex_ai"),
-            ("mistral", "mistral_ai"),
-            ("moonshotai", "moonshot_ai"),
-            ("watsonx", "ibm.watsonx.ai"),
-            ("xai", "x_ai"),
-            ("anthropic", "anthropic"),
-            ("cohere", "cohere"),
-            ("deepseek", "deepseek"),
-            ("groq", "groq"),
-            ("openai", "openai"),
-            ("perplexity", "perplexity"),
-        ] {
+        let alike = ["anthropic", "cohere", "deepseek", "groq", "openai", "perplexity"].map(|name| (name, name));
+        for (ours, theirs) in NAMES.into_iter().chain(alike) {
             assert!(catalog.provider(&ProviderId::new(ours)).is_some(), "{ours}");
             assert_eq!(known_as(ours), theirs);
         }

@@ -11,8 +11,9 @@ use std::io::Write as _;
 use openmux::cli::contract::{ENVIRONMENT, Exit};
 
 use crate::generated::{held, top};
-use crate::support::command::{Home, stable};
+use crate::support::command::Home;
 use crate::support::examples;
+use crate::support::stable::stable;
 
 #[test]
 fn what_it_shows_is_what_the_program_prints() {

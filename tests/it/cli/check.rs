@@ -3,8 +3,9 @@
 use openmux::catalog::Protocol;
 use serde_json::json;
 
-use super::super::support::command::{Home, Output, Run, stable};
+use super::super::support::command::{Home, Output, Run};
 use super::super::support::server::{Script, Server, Step};
+use super::super::support::stable::stable;
 use super::super::support::wire;
 use super::{World, error_line};
 

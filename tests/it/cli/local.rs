@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::super::support::command::{Home, Run, stable};
+use super::super::support::command::{Home, Run};
 use super::super::support::server::{Script, Server, Step};
+use super::super::support::stable::stable;
 use super::super::support::wire;
 
 /// Every provider that the catalog puts on this machine, moved away from where something may really run.

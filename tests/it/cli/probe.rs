@@ -8,8 +8,9 @@ use openmux::store::{ObservationStore, Reservation};
 use openmux::units::Usd;
 use serde_json::{Value, json};
 
-use super::super::support::command::{Home, Output, Run, stable};
+use super::super::support::command::{Home, Output, Run};
 use super::super::support::server::{Script, Server, Step};
+use super::super::support::stable::stable;
 use super::super::support::wire;
 use super::{World, error_line};
 

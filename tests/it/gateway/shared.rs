@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::support::command::{Home, Output, Running, stable};
+use super::super::support::command::{Home, Output, Running};
 use super::super::support::gate::Gate;
 use super::super::support::overlay::{NAMES, key_variable, overlay};
 use super::super::support::redis::{PASSWORD, Redis};
 use super::super::support::server::{Script, Server, Step, closed_port};
+use super::super::support::stable::stable;
 use super::super::support::wire;
 use super::{Response, ask, hello};
 

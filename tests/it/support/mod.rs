@@ -13,5 +13,6 @@ pub(crate) mod redis;
 pub(crate) mod schemas;
 mod script;
 pub(crate) mod server;
+pub(crate) mod stable;
 pub(crate) mod tls;
 pub(crate) mod wire;

@@ -3,8 +3,8 @@
 use openmux::catalog::Protocol;
 use serde_json::{Value, json};
 
-use super::super::super::support::command::stable;
 use super::super::super::support::server::{Script, Server, Step};
+use super::super::super::support::stable::stable;
 use super::super::super::support::wire;
 use super::super::{BOTH, World, answer, error_line};
 use super::{cut, plain, rest};
