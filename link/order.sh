@@ -40,6 +40,22 @@ traced --sandbox chat -m "$model" "Hello!" -o json
 vars=(COMPLETE=bash _CLAP_COMPLETE_INDEX=3 COMP_LINE="openmux chat -m anthropic/cl" COMP_POINT=28)
 traced -- openmux chat -m anthropic/cl
 
+# An overlay is read as well.
+mkdir -p "$work/home/.config/openmux/catalog.d"
+cat >"$work/home/.config/openmux/catalog.d/mine.toml" <<END
+[provider.mine]
+protocol = "openai-chat"
+base_url = "http://127.0.0.1:18792/deepseek/v1"
+auth = "none"
+
+[[endpoint]]
+provider = "mine"
+model = "mine/model"
+id = "$other"
+context = 128000
+price = { input = "1.00", output = "1.00" }
+END
+
 # The gateway, between clients of every dialect and simulated providers.
 "$binary" sandbox -q --port 18791 >"$work/sandbox" &
 group=serve vars=(MIMALLOC_PURGE_DELAY=10 ANTHROPIC_BASE_URL=http://127.0.0.1:18791/anthropic ANTHROPIC_API_KEY=openmux-sandbox)
