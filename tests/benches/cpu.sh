@@ -88,7 +88,7 @@ table() {
     row 5 completions bash -- "openmux models list --fields id,ttft" 35 :=@
     row 30 models list --all -o table
     row 20 models list --all -o json
-    row 20 models list --all -o tsv
+    row 15 models list --all -o tsv
 }
 
 empty=$(cost "$(type -P true)")
