@@ -88,6 +88,9 @@ pub enum MoneyError {
 
 /// Parses a non-negative decimal within the bounds of this module; scientific notation is accepted.
 fn parse_money(text: &str, decimals: u32) -> Result<Decimal, MoneyError> {
+    if let Some(value) = parse_short(text, decimals) {
+        return Ok(value);
+    }
     let text = text.trim();
     let parsed = if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) };
     let value = parsed.map_err(|_| MoneyError::NotDecimal(text.to_owned()))?.normalize();
@@ -98,6 +101,33 @@ fn parse_money(text: &str, decimals: u32) -> Result<Decimal, MoneyError> {
         return Err(MoneyError::OutOfRange(text.to_owned()));
     }
     Ok(value)
+}
+
+/// What nearly every price is: digits around at most one point, few enough for a word. The same value as the long way
+/// gives; `None` leaves it to that. A listing reads ten thousand prices.
+fn parse_short(text: &str, decimals: u32) -> Option<Decimal> {
+    let bytes = text.as_bytes();
+    let ends_in_digits = bytes.first()?.is_ascii_digit() && bytes.last()?.is_ascii_digit();
+    if !ends_in_digits || bytes.len() > 18 {
+        return None;
+    }
+    let (mut digits, mut scale, mut pointed) = (0_i64, 0, false);
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => {
+                digits = digits * 10 + i64::from(byte - b'0');
+                scale += u32::from(pointed);
+            }
+            b'.' if !pointed => pointed = true,
+            _ => return None,
+        }
+    }
+    while scale > 0 && digits % 10 == 0 {
+        digits /= 10;
+        scale -= 1;
+    }
+    let in_range = scale <= decimals && digits < 1_000_000_i64.checked_mul(10_i64.checked_pow(scale)?)?;
+    in_range.then(|| Decimal::new(digits, scale))
 }
 
 /// The exact decimal, without exponent and without trailing zeros.
@@ -355,6 +385,33 @@ mod tests {
         assert!(matches!("3 USD".parse::<UsdPerMtok>(), Err(MoneyError::NotDecimal(_))));
         assert_eq!("1.25e-06".parse::<Usd>().unwrap().exact(), "0.00000125");
         assert_eq!("3.00".parse::<UsdPerMtok>().unwrap().exact(), "3");
+    }
+
+    #[test]
+    fn a_short_price_is_what_the_long_way_makes_of_it() {
+        let texts =
+            ["0", "0.0", "00.10", "3", "3.00", "0.075", "12.5000", "999999", "999999.99999999", "0.000000000001"];
+        let odd = [
+            "",
+            ".",
+            ".5",
+            "5.",
+            "1.2.3",
+            "1000000",
+            "999999.999999999999",
+            "0.0000000000001",
+            "1_0",
+            "-1",
+            "+1",
+            "1e2",
+        ];
+        for text in texts.into_iter().chain(odd) {
+            // A space goes the long way.
+            let (short, long) = (text.parse::<UsdPerMtok>(), format!(" {text}").parse::<UsdPerMtok>());
+            let parts = |price: UsdPerMtok| (price.0.mantissa(), price.0.scale());
+            assert_eq!(short.clone().map(parts), long.map(parts), "{text}");
+            assert!(odd.contains(&text) || parse_short(text, 12).is_some_and(|value| short == Ok(UsdPerMtok(value))));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod assert;
 mod catalog;
 mod config;
 mod help;
+mod later;
 mod lists;
 mod measured;
 mod probe;
@@ -24,6 +25,8 @@ pub use catalog::{
 };
 pub use config::{Config, ConfigPath, ConfigShow, ConfigTrust};
 pub use help::{CompletionsArgs, HelpArgs, Shell};
+pub use later::Later;
+pub(crate) use later::command;
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
@@ -160,76 +163,76 @@ pub enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Catalog(Catalog),
     /// Assert facts about models, providers and the catalog, for CI. Works offline.
-    Check(Box<CheckArgs>),
+    Check(Later<CheckArgs>),
     /// Send one prompt, stream the answer.
-    Chat(Box<ChatArgs>),
+    Chat(Later<ChatArgs>),
     /// A local gateway that clients of OpenAI and Anthropic use unchanged, until Ctrl-C.
-    Serve(ServeArgs),
+    Serve(Later<ServeArgs>),
     /// What was spent, by day, model, provider or source. Works offline.
-    Usage(UsageArgs),
+    Usage(Later<UsageArgs>),
     /// What is configured, and where each value is from; whom of a project's files to trust.
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
     /// Run simulated providers on this machine until Ctrl-C.
-    Sandbox(SandboxArgs),
+    Sandbox(Later<SandboxArgs>),
     /// Completion for your shell: bash, zsh or fish.
-    Completions(CompletionsArgs),
+    Completions(Later<CompletionsArgs>),
     /// Help on a command or a topic: output, exit-codes, environment, config, routing, messages, failures, check, dialects.
-    Help(HelpArgs),
+    Help(Later<HelpArgs>),
 }
 
 /// `openmux models`.
 #[derive(Debug, Subcommand)]
 pub enum Models {
     /// Find models by price, context and abilities. Works offline.
-    List(Box<ModelsList>),
+    List(Later<ModelsList>),
     /// Everything known about one model, provider by provider. Works offline.
-    Show(ModelsShow),
+    Show(Later<ModelsShow>),
 }
 
 /// `openmux providers`.
 #[derive(Debug, Subcommand)]
 pub enum Providers {
     /// Every provider: kind, key, models, address. Works offline.
-    List(ProvidersList),
+    List(Later<ProvidersList>),
     /// Whether providers answer and take their keys; spends nothing.
-    Check(ProvidersCheck),
+    Check(Later<ProvidersCheck>),
     /// How fast providers answer now, measured by calls of its own; their cost is bounded and said first.
-    Probe(Box<ProvidersProbe>),
+    Probe(Later<ProvidersProbe>),
     /// Who serves a model, at what price, how fast; best first. Works offline.
-    Compare(ProvidersCompare),
+    Compare(Later<ProvidersCompare>),
     /// How a provider or a model did, by hour or day, as this machine saw it. Works offline.
-    History(ProvidersHistory),
+    History(Later<ProvidersHistory>),
 }
 
 /// `openmux route`.
 #[derive(Debug, Subcommand)]
 pub enum Route {
     /// Which provider a call would use, and why, before anything is sent. Works offline.
-    Explain(Box<RouteExplain>),
+    Explain(Later<RouteExplain>),
     /// Make a decision of the past again, or see what another policy would have chosen. Works offline.
-    Replay(RouteReplay),
+    Replay(Later<RouteReplay>),
     /// What your calls would have cost and taken under other policies. Works offline.
-    Simulate(RouteSimulate),
+    Simulate(Later<RouteSimulate>),
 }
 
 /// `openmux catalog`.
 #[derive(Debug, Subcommand)]
 pub enum Catalog {
     /// Fetch a newer catalog, check it, and use it from then on. Nothing else ever fetches one.
-    Update(CatalogUpdate),
+    Update(Later<CatalogUpdate>),
     /// Which catalog is in use, how old it is, and where its files are. Works offline.
-    Status(CatalogStatus),
+    Status(Later<CatalogStatus>),
     /// What differs between two catalogs. Works offline.
-    Diff(CatalogDiff),
+    Diff(Later<CatalogDiff>),
     /// Go back to the catalog before the last update, or to the one in the program. Works offline.
-    Rollback(CatalogRollback),
+    Rollback(Later<CatalogRollback>),
     /// Where the updated catalog is. Works offline.
     Path,
     /// The public key of a signing key, which is made where there is none: for whoever publishes a catalog. Works offline.
-    Key(CatalogKey),
+    Key(Later<CatalogKey>),
     /// Write a catalog for others, signed: a mirror of your own, with your prices. Works offline.
-    Release(CatalogRelease),
+    Release(Later<CatalogRelease>),
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ mod values;
 
 use std::ffi::OsString;
 
-use clap::{Arg, CommandFactory};
+use clap::Arg;
 
-use super::args::{Cli, CompletionsArgs, Shell};
+use super::args::{CompletionsArgs, Shell, command};
 use super::render::text::visible;
 use super::{Outcome, print};
 use crate::catalog::file::checks::is_hidden;
@@ -74,12 +74,15 @@ fn lines(wanted: &Wanted, line: impl Fn(&str, &str) -> String) -> String {
 /// Whether a shell takes this for one word as it stands. bash puts what is completed into the line without quotes, and names
 /// come from files and lists of others, too: what could be more than a word there is not offered.
 fn is_one_word(word: &str) -> bool {
-    !word.contains(|c: char| c.is_whitespace() || is_hidden(c) || "$`\"'\\;&|<>(){}[]*?!#^".contains(c))
+    // Nearly all are no more than this, and a TAB may offer thousands.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':');
+    word.bytes().all(is_plain)
+        || !word.contains(|c: char| c.is_whitespace() || is_hidden(c) || "$`\"'\\;&|<>(){}[]*?!#^".contains(c))
 }
 
 /// What fits at the cursor; `before` begins with the program's name.
 fn fitting(before: &[String], current: &str) -> Wanted {
-    let root = Cli::command();
+    let root = command(before);
     let (mut command, mut path) = (&root, Vec::new());
     let (mut place, mut waiting, mut escaped) = (0_usize, None, false);
     for word in before.iter().skip(1) {

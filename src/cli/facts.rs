@@ -92,23 +92,28 @@ pub(crate) const LEGEND: &str = "t tools, v vision, r reasoning, p PDF, s JSON s
 
 /// The abilities of an endpoint, by name; absence means that no source says so.
 pub(crate) fn abilities(can: &BTreeSet<Capability>, takes: &BTreeSet<Modality>) -> Vec<&'static str> {
-    let mut names = Vec::new();
+    named_abilities(|capability| can.contains(&capability), |modality| takes.contains(&modality))
+}
+
+/// The same for whoever has them otherwise than as sets.
+pub(crate) fn named_abilities(can: impl Fn(Capability) -> bool, takes: impl Fn(Modality) -> bool) -> Vec<&'static str> {
+    let mut names = Vec::with_capacity(11);
     let mut add = |yes: bool, name| {
         if yes {
             names.push(name);
         }
     };
-    add(can.contains(&Capability::Tools), "tools");
-    add(takes.contains(&Modality::Image), "vision");
-    add(can.contains(&Capability::Reasoning), "reasoning");
-    add(takes.contains(&Modality::Pdf), "pdf");
-    add(can.contains(&Capability::Structured), "structured");
-    add(takes.contains(&Modality::Audio), "audio");
-    add(takes.contains(&Modality::Video), "video");
-    add(can.contains(&Capability::Cache), "cache");
-    add(can.contains(&Capability::ParallelTools), "parallel_tools");
-    add(can.contains(&Capability::WebSearch), "web_search");
-    add(can.contains(&Capability::ComputerUse), "computer_use");
+    add(can(Capability::Tools), "tools");
+    add(takes(Modality::Image), "vision");
+    add(can(Capability::Reasoning), "reasoning");
+    add(takes(Modality::Pdf), "pdf");
+    add(can(Capability::Structured), "structured");
+    add(takes(Modality::Audio), "audio");
+    add(takes(Modality::Video), "video");
+    add(can(Capability::Cache), "cache");
+    add(can(Capability::ParallelTools), "parallel_tools");
+    add(can(Capability::WebSearch), "web_search");
+    add(can(Capability::ComputerUse), "computer_use");
     names
 }
 

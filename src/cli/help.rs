@@ -5,10 +5,9 @@ mod config;
 mod dialects;
 mod failures;
 
-use clap::CommandFactory;
 use serde_json::Value;
 
-use super::args::{Cli, Format, HelpArgs};
+use super::args::{Format, HelpArgs, command};
 use super::contract::{ENVIRONMENT, Exit, FILES, PROVIDER_ENVIRONMENT, schemas};
 use super::error::{CliError, nearest};
 use super::render::text::{Style, trim_ends, wrap};
@@ -309,7 +308,7 @@ pub(crate) fn help(settings: &Settings, args: &HelpArgs) -> Outcome {
             _ => print(&text),
         };
     }
-    let mut command = Cli::command();
+    let mut command = command(&args.topic);
     command.build();
     let mut found = &mut command;
     for word in &args.topic {
@@ -364,7 +363,7 @@ fn pretty(value: &Value) -> String {
 }
 
 fn unknown_topic(name: &str) -> CliError {
-    let command = Cli::command();
+    let command = command::<&str>(&[]);
     let topics = topics();
     let names: Vec<&str> =
         topics.iter().map(|(topic, _)| *topic).chain(command.get_subcommands().map(clap::Command::get_name)).collect();

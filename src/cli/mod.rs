@@ -95,7 +95,8 @@ fn run(typed: Vec<OsString>) -> Exit {
     let choice = |style: render::text::Style| {
         if style.on { clap::ColorChoice::Always } else { clap::ColorChoice::Never }
     };
-    let command = Cli::command().color(choice(out_style)).term_width(width.min(100));
+    let words: Vec<_> = typed.iter().map(|word| word.to_string_lossy()).collect();
+    let command = args::command(&words).color(choice(out_style)).term_width(width.min(100));
     let parsed = command.try_get_matches_from(&typed).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 
 use super::args::{Format, ModelsList, Shape};
+use super::contract::Exit;
+use super::error::CliError;
 use super::measured::{self, View};
 use super::offline::Offline;
 use super::render::sheet::{Cell, Column, Sheet, Show};
@@ -58,16 +60,21 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let measured = View::read(&offline, &args.window, args.unit, input, format);
     let callable = args.callable.then(|| callable(settings, &offline.catalog));
     let filter = Filter { args, callable, now, unmetered: unmetered(&offline.catalog, args), last: Default::default() };
-    let (mut rows, mut shown) = (Vec::new(), Vec::new());
+    if let Some(outcome) = at_once(&offline, &filter, &measured, format)? {
+        return Ok(outcome);
+    }
+    let (mut rows, mut shown, mut plain) = (Vec::new(), Vec::new(), Vec::new());
     for line in offline.catalog.models() {
-        if let Some(found) = filter.keep(&line) {
+        if let Some(found) = filter.keep(&line, &mut plain) {
             if !measured.is_empty() {
                 shown.push(found.own.as_ref().map(id));
             }
-            rows.push(row(&found, args.tokens, &measured, now));
+            let mut cells = Vec::with_capacity(COLUMNS);
+            row(&found, args.tokens, &measured, now, &mut cells);
+            rows.push(cells);
         }
     }
-    let mut columns = [&BEFORE[..], &measured::COLUMNS, &AFTER].concat();
+    let Sheet { mut columns, .. } = sheet();
     measured.tune(&mut columns, shown.iter().flatten(), (5, 10));
     let marked = measured.marks(&columns, shown.iter().map(Option::as_ref));
     if args.tokens.is_some() {
@@ -75,7 +82,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
             column.rank = 2;
         }
     }
-    let mut sheet = Sheet { schema: "models.list/1", command: "models list", columns, rows, marked };
+    let mut sheet = Sheet { columns, rows, marked, ..sheet() };
     let sort: Vec<String> = args.list.sort.iter().map(|name| price_alias(name, args.tokens.is_some())).collect();
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
@@ -102,6 +109,47 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     offline.close(&printed.text, format, &legend, &printed.hidden)
 }
 
+/// How many columns there are.
+const COLUMNS: usize = BEFORE.len() + measured::COLUMNS.len() + AFTER.len();
+
+/// The list, empty.
+fn sheet() -> Sheet {
+    let columns = [&BEFORE[..], &measured::COLUMNS, &AFTER].concat();
+    Sheet { schema: "models.list/1", command: "models list", columns, rows: Vec::new(), marked: Vec::new() }
+}
+
+/// Prints the list while its models are found, where programs read it and nothing was measured that rows would have to be
+/// marked for; `None` where all must be found first.
+fn at_once(
+    offline: &Offline<'_>,
+    filter: &Filter<'_>,
+    measured: &View,
+    format: Format,
+) -> Result<Option<Exit>, CliError> {
+    let (sheet, args) = (sheet(), filter.args);
+    if !measured.is_empty() {
+        return Ok(None);
+    }
+    let Some(mut running) = offline.running(&sheet, format, &args.list)? else { return Ok(None) };
+    let (mut cells, mut plain) = (Vec::with_capacity(COLUMNS), Vec::new());
+    for line in offline.catalog.models() {
+        if let Some(found) = filter.keep(&line, &mut plain) {
+            cells.clear();
+            row(&found, args.tokens, measured, offline.now, &mut cells);
+            running.row(&cells)?;
+            if running.gone {
+                return Ok(Some(Exit::Ok));
+            }
+        }
+    }
+    let none = running.count == 0;
+    let exit = print(&running.end())?;
+    if none {
+        note(offline.settings, &format!("no model matches{}{}", described(args), beyond(&offline.catalog, filter)));
+    }
+    Ok(Some(exit))
+}
+
 /// `price` sorts by the input price unless a call is priced; `output-price` and `released` are taken as well.
 fn price_alias(name: &str, per_call: bool) -> String {
     match name {
@@ -119,7 +167,8 @@ fn beyond(catalog: &Catalog, filter: &Filter<'_>) -> String {
     let args = ModelsList { all: true, ..filter.args.clone() };
     let (callable, unmetered) = (filter.callable.clone(), Vec::new());
     let all = Filter { args: &args, callable, now: filter.now, unmetered, last: Default::default() };
-    match catalog.models().filter(|line| all.keep(line).is_some()).count() {
+    let mut plain = Vec::new();
+    match catalog.models().filter(|line| all.keep(line, &mut plain).is_some()).count() {
         0 => String::new(),
         1 => "; with --all one does: no chat model, or retired".to_owned(),
         count => format!("; with --all {count} do: no chat models, or retired"),
@@ -184,7 +233,9 @@ struct Kept<'a> {
 /// What the endpoints of a model add up to.
 #[derive(Default)]
 struct Tally<'a> {
-    providers: Vec<&'a str>,
+    /// How many living providers there are, and the last of them: endpoints come sorted by provider.
+    providers: u64,
+    last: Option<&'a str>,
     served: bool,
     callable: bool,
     living: bool,
@@ -193,7 +244,8 @@ struct Tally<'a> {
 }
 
 impl Filter<'_> {
-    fn keep<'a>(&self, line: &ModelLine<'a>) -> Option<Kept<'a>> {
+    /// The model, if it passes; `plain` is room for its plain offers.
+    fn keep<'a>(&self, line: &ModelLine<'a>, plain: &mut Vec<EndpointLine<'a>>) -> Option<Kept<'a>> {
         let args = self.args;
         let id = line.id();
         let named = |word: &String| {
@@ -207,7 +259,7 @@ impl Filter<'_> {
         }
         let mut tally =
             Tally { served: args.provider.is_empty(), callable: self.callable.is_none(), ..Tally::default() };
-        let mut plain = Vec::new();
+        plain.clear();
         for endpoint in line.endpoints() {
             self.count(&endpoint, &mut tally);
             if endpoint.is_plain() {
@@ -222,17 +274,17 @@ impl Filter<'_> {
         if !args.provider.is_empty() {
             plain.retain(|endpoint| self.is_wanted(endpoint.provider()));
         }
-        let own = speaker(&plain, self.own_provider(author), self.now);
+        let own = speaker(plain, self.own_provider(author), self.now);
         let status = match own.as_ref().map(|endpoint| endpoint.status_at(self.now)) {
             Some(Status::Retired) if tally.living => Status::Active,
             Some(status) => status,
             None => Status::Unlisted,
         };
-        let providers = u64::try_from(tally.providers.len()).unwrap_or(0);
+        let providers = tally.providers;
         if !self.able(line, own.as_ref(), tally.free) {
             return None;
         }
-        let cheapest = args.tokens.and_then(|shape| self.cheapest(line, &plain, shape));
+        let cheapest = args.tokens.and_then(|shape| self.cheapest(line, plain, shape));
         Some(Kept { line: *line, own, status, providers, cheapest })
     }
 
@@ -276,8 +328,8 @@ impl Filter<'_> {
         }
         tally.served |= (living || self.args.all) && self.is_wanted(provider);
         tally.callable |= self.callable.as_ref().is_some_and(|known| known.iter().any(|id| id.as_str() == provider));
-        if living && !tally.providers.contains(&provider) {
-            tally.providers.push(provider);
+        if living && tally.last != Some(provider) {
+            (tally.providers, tally.last) = (tally.providers + 1, Some(provider));
         }
     }
 
@@ -322,17 +374,18 @@ fn id(endpoint: &EndpointLine<'_>) -> EndpointId {
     EndpointId { provider: ProviderId::new(endpoint.provider()), upstream_model: endpoint.wire_id().to_owned() }
 }
 
-fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -> Vec<Cell> {
+/// The cells of a model, added to others.
+fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp, cells: &mut Vec<Cell>) {
     let line = &kept.line;
     let own = kept.own.as_ref();
     let price = |item| own.and_then(|endpoint| endpoint.price(item)?.parse::<UsdPerMtok>().ok());
-    let rate = |item| Cell::money(price(item).map(UsdPerMtok::decimal));
+    let rate = |price: Option<UsdPerMtok>| Cell::money(price.map(UsdPerMtok::decimal));
     let count = |tokens: Option<Tokens>| Cell::count(tokens.map(Tokens::count));
     let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(&endpoint.endpoint(), shape, now));
-    let prices = price(Item::Input).zip(price(Item::Output));
+    let (input, output) = (price(Item::Input), price(Item::Output));
+    let prices = input.zip(output);
     let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
-    let (can, takes) = own.map(EndpointLine::abilities).unwrap_or_default();
-    let mut cells = Vec::with_capacity(BEFORE.len() + measured::COLUMNS.len() + AFTER.len());
+    let abilities = own.map(|own| facts::named_abilities(|it| own.can(it), |it| own.takes(it))).unwrap_or_default();
     cells.extend([
         Cell::Text(line.id().to_owned()),
         Cell::Text(line.name().to_owned()),
@@ -340,19 +393,19 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -
         Cell::text(line.released()),
         count(own.and_then(EndpointLine::context).or(line.context())),
         count(own.and_then(EndpointLine::max_output).or(line.max_output())),
-        rate(Item::Input),
-        rate(Item::Output),
-        rate(Item::CacheRead),
-        rate(Item::CacheWrite),
+        rate(input),
+        rate(output),
+        rate(price(Item::CacheRead)),
+        rate(price(Item::CacheWrite)),
         Cell::money(call.map(|amount| amount.decimal())),
         Cell::text(own.filter(|_| prices.is_some()).map(EndpointLine::provider)),
         Cell::text(billing),
-        Cell::words(facts::abilities(&can, &takes)),
+        Cell::words(abilities),
         Cell::Count(kept.providers),
     ]);
     match own.filter(|_| !measured.is_empty()) {
         Some(endpoint) => cells.extend(measured.cells(&id(endpoint))),
-        None => cells.resize(cells.len() + measured::COLUMNS.len(), Cell::Unknown),
+        None => cells.extend(std::iter::repeat_with(Cell::default).take(measured::COLUMNS.len())),
     }
     cells.extend([
         Cell::Text(kept.status.name().to_owned()),
@@ -364,5 +417,4 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp) -
         Cell::money(kept.cheapest.map(|(cost, _)| cost.decimal())),
         Cell::text(kept.cheapest.map(|(_, provider)| provider)),
     ]);
-    cells
 }

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use super::args::{Format, ListArgs};
 use super::contract::Exit;
 use super::error::CliError;
+use super::out::{self, Reader};
 use super::render::json::Envelope;
-use super::render::sheet::{Printed, Printing, Sheet};
+use super::render::rows::Rows;
+use super::render::sheet::{Cell, Printed, Printing, Sheet};
 use super::settings::{self, Settings};
-use super::{Outcome, footer, print, warn};
+use super::{Outcome, footer, print, unwritable, warn};
 use crate::catalog::Catalog;
 use crate::dispatch::{Dispatcher, Sandboxed};
 use crate::store::ObservationStore;
@@ -93,6 +95,35 @@ impl<'a> Offline<'a> {
         self.settings.envelope(&self.catalog, self.overlays, self.now, &self.warnings)
     }
 
+    /// A list whose rows can be printed while they are found: nothing about it is to be known first. `None` where all rows
+    /// must be there.
+    ///
+    /// # Errors
+    /// A field does not exist.
+    pub(crate) fn running<'s>(
+        &'s self,
+        sheet: &'s Sheet,
+        format: Format,
+        list: &'s ListArgs,
+    ) -> Result<Option<Running<'s>>, CliError> {
+        if !list.sort.is_empty() || list.reverse || list.limit.is_some() {
+            return Ok(None);
+        }
+        let printing = Printing {
+            format,
+            fields: &list.fields,
+            width: self.settings.width,
+            style: self.settings.out,
+            envelope: self.envelope(),
+        };
+        let begun = |rows: Rows<'s>| {
+            let mut text = String::with_capacity(PIECE + PIECE / 2);
+            rows.open(&mut text);
+            Running { rows, text, count: 0, gone: false }
+        };
+        Ok(Rows::of(sheet, &printing)?.map(begun))
+    }
+
     /// Sorts and cuts a list as its options say, and lays it out; the second value is how many rows there were.
     ///
     /// # Errors
@@ -145,6 +176,42 @@ impl<'a> Offline<'a> {
             &format!("{legend} Catalog {}, {age} {days} old.{hidden}", self.catalog.generated()),
         );
         Ok(outcome)
+    }
+}
+
+/// How much of a running list is written at once, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// A list that is printed while its rows are found.
+pub(crate) struct Running<'s> {
+    rows: Rows<'s>,
+    /// What is not written yet.
+    text: String,
+    /// How many rows there were.
+    pub count: usize,
+    /// Whether nobody reads any more.
+    pub gone: bool,
+}
+
+impl Running<'_> {
+    /// One more row.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub(crate) fn row(&mut self, row: &[Cell]) -> Result<(), CliError> {
+        self.rows.row(row, self.count, None, &mut self.text);
+        self.count += 1;
+        if self.text.len() >= PIECE {
+            self.gone |= out::data(&self.text).map_err(|error| unwritable(&error))? == Reader::Gone;
+            self.text.clear();
+        }
+        Ok(())
+    }
+
+    /// What is left to be written.
+    pub(crate) fn end(mut self) -> String {
+        self.rows.close(&mut self.text);
+        self.text
     }
 }
 

@@ -197,7 +197,7 @@ pub(crate) fn differences(columns: &[Column], rows: &[Vec<Cell>], author: usize)
         for &at in &compared {
             let (own, other) = (&rows[author][at], &row[at]);
             let lettered = |cell: &Cell| columns[at].human(cell);
-            let unknown = |cell: &Cell| *cell == Cell::Unknown || *cell == Cell::Words(Vec::new());
+            let unknown = |cell: &Cell| *cell == Cell::Unknown || *cell == Cell::Words(Box::default());
             if !unknown(own) && !unknown(other) && lettered(own) != lettered(other) {
                 marked.push(Mark { row: number, column: at, sign: '*' });
             }

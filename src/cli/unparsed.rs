@@ -2,10 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::args::Cli;
+use super::args::command;
 use super::contract::Exit;
 use super::error::CliError;
 use super::render::text::{Style, trim_ends};
@@ -105,7 +104,7 @@ fn word(value: &ContextValue) -> Option<String> {
 
 /// The commands that were typed, each with a space behind it.
 fn path(typed: &[OsString]) -> String {
-    let mut command = Cli::command();
+    let mut command = command::<&str>(&[]);
     let mut path = String::new();
     for word in typed.iter().skip(1).filter_map(|word| word.to_str()) {
         let Some(below) = command.find_subcommand(word).cloned() else { continue };

@@ -78,13 +78,17 @@ table() {
     row 10 models show anthropic/claude-sonnet-5 -o table
     row 10 route explain anthropic/claude-sonnet-5
     row 10 providers compare anthropic/claude-sonnet-5 -o table
-    # One TAB: every id, the providers of one model, a column.
+    # Unknown, with what it is spelt like.
+    row 25 models show anthropic/claude-sonet-5
+    # One TAB: the ids of one author, every id, a bare name, the providers of one model, a column.
     row 5 completions bash -- "openmux chat -m anthropic/" 26 :=@
+    row 5 completions bash -- "openmux chat -m " 16 :=@
+    row 5 completions bash -- "openmux chat -m cl" 18 :=@
     row 5 completions bash -- "openmux chat -m anthropic/claude-sonnet-5:" 42 :=@
     row 5 completions bash -- "openmux models list --fields id,ttft" 35 :=@
     row 30 models list --all -o table
     row 20 models list --all -o json
-    row 20 models list --all -o tsv
+    row 15 models list --all -o tsv
 }
 
 empty=$(cost "$(type -P true)")

@@ -78,7 +78,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("mimalloc", &["main.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
-    ("comfy_table", &["cli/"]),
     // Whether an updated catalog is as it was written.
     ("crc32fast", &["catalog/builtin/stored.rs"]),
     ("anyhow", &["cli/"]),

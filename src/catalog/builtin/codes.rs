@@ -7,6 +7,8 @@
 //! (`b.i=1.5`), or with a context tier (`i>200000=6`, `i>=128000=6`). `z.i=0.15` is an off-peak rate and
 //! `z=600-0@12345,0-0@67` the off-peak spans: first minute, end minute, ISO weekdays.
 
+use crate::catalog::price::Item;
+
 /// Columns of `models.tsv`.
 pub(super) mod model {
     /// `author/slug`.
@@ -91,7 +93,7 @@ pub(super) mod endpoint {
     pub(in super::super) const SEEN: usize = 26;
 }
 
-/// A list of names and their codes.
+/// A list of names and their codes, in the order of the values that they are of.
 pub(super) type Codes = [(&'static str, &'static str)];
 
 /// Model kinds.
@@ -148,19 +150,19 @@ pub(super) const CAPABILITIES: &Codes = &[
 /// Price keys that are items billed by the token.
 pub(super) const ITEMS: &Codes = &[
     ("input", "i"),
-    ("output", "o"),
     ("cache_read", "r"),
     ("cache_write", "w"),
     ("cache_write_1h", "W"),
-    ("reasoning", "t"),
     ("input_audio", "ia"),
-    ("output_audio", "oa"),
     ("input_image_tokens", "ii"),
-    ("output_image_tokens", "oi"),
     ("input_video_tokens", "iv"),
-    ("output_video_tokens", "ov"),
     ("cache_audio_read", "ra"),
     ("cache_image_read", "ri"),
+    ("output", "o"),
+    ("reasoning", "t"),
+    ("output_audio", "oa"),
+    ("output_image_tokens", "oi"),
+    ("output_video_tokens", "ov"),
     ("citation", "c"),
 ];
 
@@ -181,7 +183,37 @@ pub(super) const SERVICES: &Codes = &[("batch", "b"), ("flex", "f"), ("priority"
 /// The prefix of off-peak rates, and alone the key of the off-peak spans.
 pub(super) const OFF_PEAK: &str = "z";
 
+/// The value behind a code.
+pub(super) fn value<T: Copy>(codes: &Codes, all: &[T], code: &str) -> Option<T> {
+    codes.iter().position(|(_, known)| *known == code).and_then(|at| all.get(at).copied())
+}
+
+/// The code of an item, by its number.
+pub(super) fn item(item: Item) -> &'static str {
+    ITEMS.get(item as usize).map_or("", |&(_, code)| code)
+}
+
 /// The code of a name.
 pub(super) fn code(codes: &Codes, name: &str) -> Option<&'static str> {
     codes.iter().find(|(known, _)| *known == name).map(|&(_, code)| code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Capability, Modality, ModelKind, Status};
+
+    #[test]
+    fn codes_stand_in_the_order_of_their_values() {
+        let names = |codes: &Codes| codes.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        assert_eq!(names(KINDS), ModelKind::ALL.map(ModelKind::name));
+        assert_eq!(names(STATUSES), Status::ALL.map(Status::name));
+        assert_eq!(names(CAPABILITIES), Capability::ALL.map(Capability::name));
+        assert_eq!(names(MODALITIES), Modality::ALL.map(Modality::name));
+        assert_eq!(names(ITEMS), Item::ALL.map(Item::key));
+        assert!(Item::ALL.into_iter().enumerate().all(|(at, item)| item as usize == at));
+        for letters in [KINDS, CAPABILITIES, MODALITIES] {
+            assert!(letters.iter().all(|(_, code)| code.len() == 1), "has() looks for one letter");
+        }
+    }
 }

@@ -32,9 +32,18 @@ pub(super) fn parse_model(line: &str) -> Model {
 
 /// Start and end of the model's block in `endpoints.tsv`.
 pub(super) fn block(line: &str) -> Option<std::ops::Range<usize>> {
-    let offset: usize = column(line, model::OFFSET).parse().ok()?;
-    let length: usize = column(line, model::LENGTH).parse().ok()?;
+    range(column(line, model::OFFSET), column(line, model::LENGTH))
+}
+
+/// The same from what its columns say.
+pub(super) fn range(offset: &str, length: &str) -> Option<std::ops::Range<usize>> {
+    let (offset, length): (usize, usize) = (offset.parse().ok()?, length.parse().ok()?);
     Some(offset..offset.checked_add(length)?)
+}
+
+/// The model's block itself.
+pub(super) fn block_of<'t>(endpoints: &'t str, line: &str) -> &'t str {
+    block(line).and_then(|range| endpoints.get(range)).unwrap_or_default()
 }
 
 /// A whole line of `endpoints.tsv`.
@@ -77,7 +86,7 @@ pub(super) fn parse_endpoint(model: &str, line: &str) -> Endpoint {
 
 /// The kind behind a code.
 pub(super) fn kind(code: &str) -> ModelKind {
-    table::name(codes::KINDS, code).and_then(ModelKind::parse).unwrap_or(ModelKind::Chat)
+    codes::value(codes::KINDS, &ModelKind::ALL, code).unwrap_or(ModelKind::Chat)
 }
 
 /// Yes, no, or unknown where nothing is said.
@@ -87,7 +96,7 @@ pub(super) fn flag(text: &str) -> Option<bool> {
 
 /// The kinds behind a row of codes.
 pub(super) fn kinds(text: &str) -> Vec<ModelKind> {
-    text.split_terminator("").filter(|code| !code.is_empty()).map(kind).collect()
+    text.char_indices().filter_map(|(at, letter)| text.get(at..at + letter.len_utf8())).map(kind).collect()
 }
 
 /// The status behind a code.
@@ -95,7 +104,7 @@ pub(super) fn status(code: &str) -> Status {
     if code.is_empty() {
         return Status::Active;
     }
-    table::name(codes::STATUSES, code).and_then(Status::parse).unwrap_or(Status::Active)
+    codes::value(codes::STATUSES, &Status::ALL, code).unwrap_or(Status::Active)
 }
 
 /// A count of tokens; `None` where the column is empty.
@@ -103,9 +112,9 @@ pub(super) fn tokens(text: &str) -> Option<Tokens> {
     text.parse().ok().map(Tokens::new)
 }
 
-/// Whether a row of codes has the code of this name.
-pub(super) fn has(text: &str, codes: &Codes, name: &str) -> bool {
-    codes::code(codes, name).is_some_and(|code| text.contains(code))
+/// Whether a row of codes, a letter each, has the code of the value of this number.
+pub(super) fn has(text: &str, codes: &Codes, number: usize) -> bool {
+    codes.get(number).is_some_and(|(_, code)| text.bytes().any(|letter| code.as_bytes() == [letter]))
 }
 
 fn protocol(code: &str) -> Option<Protocol> {

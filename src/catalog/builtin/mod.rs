@@ -15,11 +15,12 @@ mod stored;
 mod table;
 mod view;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub use self::encode::{Written, provider_line, write};
 use self::layer::Layer;
 pub use self::stored::{About, Signed, Stored, StoredError};
+use self::table::{Cells, Rows};
 pub use self::view::{EndpointLine, ModelLine};
 use self::view::{EndpointSource, ModelSource};
 use super::file::{self, Overlay, OverlayError};
@@ -40,10 +41,13 @@ impl Tables {
         self.0.as_ref().map_or(MODELS, |stored| stored.models())
     }
 
+    fn endpoints(&self) -> &str {
+        self.0.as_ref().map_or(ENDPOINTS, |stored| stored.endpoints())
+    }
+
     /// The endpoint lines of a line of `models`.
     fn block(&self, model_line: &str) -> &str {
-        let endpoints = self.0.as_ref().map_or(ENDPOINTS, |stored| stored.endpoints());
-        lines::block(model_line).and_then(|range| endpoints.get(range)).unwrap_or_default()
+        lines::block_of(self.endpoints(), model_line)
     }
 
     fn model_line(&self, id: &str) -> Option<&str> {
@@ -163,7 +167,7 @@ impl Catalog {
     pub fn model_line(&self, id: &str) -> Option<ModelLine<'_>> {
         let source = match self.layer.models.get(id) {
             Some(record) => ModelSource::Record(record),
-            None => ModelSource::Line(self.tables.model_line(id)?),
+            None => ModelSource::Line(Cells::new(self.tables.model_line(id)?)),
         };
         Some(self.with_endpoints(id, source))
     }
@@ -193,11 +197,11 @@ impl Catalog {
 
     /// Every model, sorted by id, with its endpoints; fields are read when they are asked for.
     pub fn models(&self) -> impl Iterator<Item = ModelLine<'_>> {
-        let mut below = self.tables.models().lines().peekable();
+        let mut below = Rows(self.tables.models()).peekable();
         let mut added = self.layer.models.iter().peekable();
         std::iter::from_fn(move || {
             let added_first = match (below.peek(), added.peek()) {
-                (Some(line), Some((id, _))) => id.as_str() < table::first_column(line),
+                (Some(cells), Some((id, _))) => id.as_str() < cells.column(codes::model::ID),
                 (None, _) => true,
                 (_, None) => false,
             };
@@ -205,9 +209,19 @@ impl Catalog {
                 let (id, record) = added.next()?;
                 return Some(self.with_endpoints(id, ModelSource::Record(record)));
             }
-            let line = below.next()?;
-            Some(self.with_endpoints(table::first_column(line), ModelSource::Line(line)))
+            let cells = below.next()?;
+            Some(self.with_endpoints(cells.column(codes::model::ID), ModelSource::Line(cells)))
         })
+    }
+
+    /// What begins so (lower case) and means a model, in no order: ids, then published spellings.
+    pub fn names_beginning<'a>(&'a self, typed: &'a str) -> impl Iterator<Item = &'a str> {
+        let key = table::first_column;
+        let ids = table::beginning(self.tables.models(), typed, key).map(key);
+        let added = self.layer.models.keys().map(String::as_str).filter(move |id| id.starts_with(typed));
+        let tables = [self.tables.further_spellings(), ALIASES];
+        let spellings = tables.into_iter().flat_map(move |table| table::beginning(table, typed, key)).map(key);
+        ids.chain(added).chain(spellings)
     }
 
     /// The canonical id behind a published spelling (lower case), which is not itself an id.
@@ -256,7 +270,7 @@ impl Catalog {
     fn with_endpoints<'a>(&'a self, id: &str, source: ModelSource<'a>) -> ModelLine<'a> {
         let endpoints = match (self.layer.endpoints.get(id), source) {
             (Some(records), _) => EndpointSource::Records(records),
-            (None, ModelSource::Line(line)) => EndpointSource::Block(self.tables.block(line)),
+            (None, ModelSource::Line(_)) => EndpointSource::Table(self.tables.endpoints()),
             (None, ModelSource::Record(_)) => EndpointSource::Records(&[]),
         };
         ModelLine { source, endpoints }
@@ -267,9 +281,12 @@ fn provider_key(line: &str) -> &str {
     line.strip_prefix("{\"id\":\"").and_then(|rest| rest.split('"').next()).unwrap_or_default()
 }
 
+/// The ids of the embedded providers, found once: a listing asks for the one of every author.
+static IDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| PROVIDERS.lines().map(provider_key).collect());
+
 /// The id of an embedded provider, as it lies in the table.
 fn builtin_provider_id(id: &str) -> Option<&'static str> {
-    table::find(PROVIDERS, id, provider_key).map(provider_key)
+    IDS.binary_search(&id).ok().and_then(|at| IDS.get(at).copied())
 }
 
 #[cfg(test)]

@@ -7,7 +7,15 @@ use crate::units::{Tokens, UsdPerMtok};
 
 /// The entry of this code, as the decimal stands in the table.
 pub(super) fn raw<'t>(sheet: &'t str, code: &str) -> Option<&'t str> {
-    sheet.split(';').find_map(|entry| entry.strip_prefix(code)?.strip_prefix('='))
+    let mut rest = sheet;
+    loop {
+        let end = rest.bytes().position(|byte| byte == b';');
+        let entry = rest.get(..end.unwrap_or(rest.len()))?;
+        if let Some(value) = entry.strip_prefix(code).and_then(|entry| entry.strip_prefix('=')) {
+            return Some(value);
+        }
+        rest = rest.get(end? + 1..)?;
+    }
 }
 
 /// The whole price sheet; `None` where the column is empty.

@@ -1,11 +1,10 @@
 //! Cheap views for listings: every model and endpoint, with fields read only when they are asked for.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use super::codes::{self, endpoint, model};
 use super::layer::Placed;
-use super::table::{Cells, column, filled, first_column};
+use super::table::{Cells, Rows, filled};
 use super::{lines, sheet};
 use crate::catalog::price::Item;
 use crate::catalog::{Capability, Endpoint, Modality, Model, ModelId, ModelKind, Status};
@@ -21,15 +20,15 @@ pub struct ModelLine<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ModelSource<'a> {
     /// A line of `models.tsv`.
-    Line(&'a str),
+    Line(Cells<'a>),
     /// A model that overlays brought in.
     Record(&'a Model),
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum EndpointSource<'a> {
-    /// A block of `endpoints.tsv`.
-    Block(&'a str),
+    /// The whole of `endpoints.tsv`: the model's line says where its block is.
+    Table(&'a str),
     /// The whole list of a model that overlays touch.
     Records(&'a [Placed]),
 }
@@ -38,8 +37,8 @@ impl<'a> ModelLine<'a> {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &'a str {
-        match self.source {
-            ModelSource::Line(line) => first_column(line),
+        match &self.source {
+            ModelSource::Line(cells) => cells.column(model::ID),
             ModelSource::Record(record) => record.id.as_str(),
         }
     }
@@ -47,10 +46,10 @@ impl<'a> ModelLine<'a> {
     /// Its name for people.
     #[must_use]
     pub fn name(&self) -> &'a str {
-        match self.source {
-            ModelSource::Line(line) => {
-                let id = first_column(line);
-                filled(column(line, model::NAME)).unwrap_or(id.split_once('/').map_or(id, |(_, slug)| slug))
+        match &self.source {
+            ModelSource::Line(cells) => {
+                let id = cells.column(model::ID);
+                filled(cells.column(model::NAME)).unwrap_or(id.split_once('/').map_or(id, |(_, slug)| slug))
             }
             ModelSource::Record(record) => &record.name,
         }
@@ -59,8 +58,8 @@ impl<'a> ModelLine<'a> {
     /// Whether it is of this kind, among others.
     #[must_use]
     pub fn is(&self, kind: ModelKind) -> bool {
-        match self.source {
-            ModelSource::Line(line) => lines::has(column(line, model::KINDS), codes::KINDS, kind.name()),
+        match &self.source {
+            ModelSource::Line(cells) => lines::has(cells.column(model::KINDS), codes::KINDS, kind as usize),
             ModelSource::Record(record) => record.kinds.contains(&kind),
         }
     }
@@ -68,8 +67,8 @@ impl<'a> ModelLine<'a> {
     /// The day, month or year in which it came out.
     #[must_use]
     pub fn released(&self) -> Option<&'a str> {
-        match self.source {
-            ModelSource::Line(line) => filled(column(line, model::RELEASED)),
+        match &self.source {
+            ModelSource::Line(cells) => filled(cells.column(model::RELEASED)),
             ModelSource::Record(record) => record.released.as_deref(),
         }
     }
@@ -77,8 +76,8 @@ impl<'a> ModelLine<'a> {
     /// The largest context window that a trusted source states, in tokens.
     #[must_use]
     pub fn context(&self) -> Option<Tokens> {
-        match self.source {
-            ModelSource::Line(line) => lines::tokens(column(line, model::CONTEXT)),
+        match &self.source {
+            ModelSource::Line(cells) => lines::tokens(cells.column(model::CONTEXT)),
             ModelSource::Record(record) => record.context,
         }
     }
@@ -92,8 +91,8 @@ impl<'a> ModelLine<'a> {
     /// The largest answer that a trusted source states, in tokens.
     #[must_use]
     pub fn max_output(&self) -> Option<Tokens> {
-        match self.source {
-            ModelSource::Line(line) => lines::tokens(column(line, model::MAX_OUTPUT)),
+        match &self.source {
+            ModelSource::Line(cells) => lines::tokens(cells.column(model::MAX_OUTPUT)),
             ModelSource::Record(record) => record.max_output,
         }
     }
@@ -101,8 +100,8 @@ impl<'a> ModelLine<'a> {
     /// The day, month or year that its knowledge ends with.
     #[must_use]
     pub fn knowledge(&self) -> Option<&'a str> {
-        match self.source {
-            ModelSource::Line(line) => filled(column(line, model::KNOWLEDGE)),
+        match &self.source {
+            ModelSource::Line(cells) => filled(cells.column(model::KNOWLEDGE)),
             ModelSource::Record(record) => record.knowledge.as_deref(),
         }
     }
@@ -110,8 +109,8 @@ impl<'a> ModelLine<'a> {
     /// Whether its weights are published, where that is said.
     #[must_use]
     pub fn open_weights(&self) -> Option<bool> {
-        match self.source {
-            ModelSource::Line(line) => lines::flag(column(line, model::OPEN_WEIGHTS)),
+        match &self.source {
+            ModelSource::Line(cells) => lines::flag(cells.column(model::OPEN_WEIGHTS)),
             ModelSource::Record(record) => record.open_weights,
         }
     }
@@ -119,8 +118,8 @@ impl<'a> ModelLine<'a> {
     /// Whether its id names whatever is newest.
     #[must_use]
     pub fn floating(&self) -> bool {
-        match self.source {
-            ModelSource::Line(line) => column(line, model::FLOATING) == "1",
+        match &self.source {
+            ModelSource::Line(cells) => cells.column(model::FLOATING) == "1",
             ModelSource::Record(record) => record.floating,
         }
     }
@@ -128,8 +127,8 @@ impl<'a> ModelLine<'a> {
     /// What it is for.
     #[must_use]
     pub fn kinds(&self) -> Cow<'a, [ModelKind]> {
-        match self.source {
-            ModelSource::Line(line) => Cow::Owned(lines::kinds(column(line, model::KINDS))),
+        match &self.source {
+            ModelSource::Line(cells) => Cow::Owned(lines::kinds(cells.column(model::KINDS))),
             ModelSource::Record(record) => Cow::Borrowed(&record.kinds),
         }
     }
@@ -137,20 +136,24 @@ impl<'a> ModelLine<'a> {
     /// Everything about it.
     #[must_use]
     pub fn model(&self) -> Model {
-        match self.source {
-            ModelSource::Line(line) => lines::parse_model(line),
-            ModelSource::Record(record) => record.clone(),
+        match &self.source {
+            ModelSource::Line(cells) => lines::parse_model(cells.line()),
+            ModelSource::Record(record) => (*record).clone(),
         }
     }
 
     /// Its endpoints, sorted by provider and wire id; hidden ones are left out.
     pub fn endpoints(&self) -> impl Iterator<Item = EndpointLine<'a>> + use<'a> {
-        let (block, records): (&'a str, &'a [Placed]) = match self.endpoints {
-            EndpointSource::Block(block) => (block, &[]),
-            EndpointSource::Records(records) => ("", records),
+        let (block, records): (&'a str, &'a [Placed]) = match (self.endpoints, &self.source) {
+            (EndpointSource::Table(table), ModelSource::Line(cells)) => {
+                let (offset, length) = (cells.column(model::OFFSET), cells.column(model::LENGTH));
+                (lines::range(offset, length).and_then(|range| table.get(range)).unwrap_or_default(), &[])
+            }
+            (EndpointSource::Table(_), ModelSource::Record(_)) => ("", &[]),
+            (EndpointSource::Records(records), _) => ("", records),
         };
         let model = self.id();
-        let embedded = block.lines().map(move |line| EndpointLine(Source::Line { model, cells: Cells::new(line) }));
+        let embedded = Rows(block).map(move |cells| EndpointLine(Source::Line { model, cells }));
         let laid_over = records.iter().filter(|placed| !placed.hidden);
         embedded.chain(laid_over.map(|placed| EndpointLine(Source::Record(&placed.endpoint))))
     }
@@ -223,8 +226,7 @@ impl<'a> EndpointLine<'a> {
     pub fn price(&self, item: Item) -> Option<Cow<'a, str>> {
         match &self.0 {
             Source::Line { cells, .. } => {
-                let code = codes::code(codes::ITEMS, item.key())?;
-                sheet::raw(cells.column(endpoint::PRICE), code).map(Cow::Borrowed)
+                sheet::raw(cells.column(endpoint::PRICE), codes::item(item)).map(Cow::Borrowed)
             }
             Source::Record(record) => Some(Cow::Owned(record.pricing.as_ref()?.base(item)?.exact())),
         }
@@ -248,27 +250,12 @@ impl<'a> EndpointLine<'a> {
         }
     }
 
-    /// Everything that sources say it can and cannot do, and what it takes.
-    #[must_use]
-    pub fn abilities(&self) -> (BTreeSet<Capability>, BTreeSet<Modality>) {
-        match &self.0 {
-            Source::Line { cells, .. } => {
-                let (can, takes) = (cells.column(endpoint::CAPABILITIES), cells.column(endpoint::INPUT));
-                (
-                    lines::set(can, codes::CAPABILITIES, Capability::parse),
-                    lines::set(takes, codes::MODALITIES, Modality::parse),
-                )
-            }
-            Source::Record(record) => (record.capabilities.clone(), record.input.clone()),
-        }
-    }
-
     /// Whether some source says that it can.
     #[must_use]
     pub fn can(&self, capability: Capability) -> bool {
         match &self.0 {
             Source::Line { cells, .. } => {
-                lines::has(cells.column(endpoint::CAPABILITIES), codes::CAPABILITIES, capability.name())
+                lines::has(cells.column(endpoint::CAPABILITIES), codes::CAPABILITIES, capability as usize)
             }
             Source::Record(record) => record.can(capability),
         }
@@ -278,7 +265,9 @@ impl<'a> EndpointLine<'a> {
     #[must_use]
     pub fn takes(&self, modality: Modality) -> bool {
         match &self.0 {
-            Source::Line { cells, .. } => lines::has(cells.column(endpoint::INPUT), codes::MODALITIES, modality.name()),
+            Source::Line { cells, .. } => {
+                lines::has(cells.column(endpoint::INPUT), codes::MODALITIES, modality as usize)
+            }
             Source::Record(record) => record.input.contains(&modality),
         }
     }
@@ -288,7 +277,7 @@ impl<'a> EndpointLine<'a> {
     pub fn gives(&self, modality: Modality) -> bool {
         match &self.0 {
             Source::Line { cells, .. } => {
-                lines::has(cells.column(endpoint::OUTPUT), codes::MODALITIES, modality.name())
+                lines::has(cells.column(endpoint::OUTPUT), codes::MODALITIES, modality as usize)
             }
             Source::Record(record) => record.output.contains(&modality),
         }

@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::ListArgs;
+use super::{Later, ListArgs};
 
 /// `openmux config`.
 #[derive(Debug, Subcommand)]
 pub enum Config {
     /// What holds, and where each value is from: a flag, a variable, a line of a file, the program. Works offline.
-    Show(ConfigShow),
+    Show(Later<ConfigShow>),
     /// Which files are looked at, and which of them are there. Works offline.
-    Path(ConfigPath),
+    Path(Later<ConfigPath>),
     /// Trust this project's .openmux.toml as it is now: then it may also run commands, name keys and addresses, and raise
     /// limits.
-    Trust(ConfigTrust),
+    Trust(Later<ConfigTrust>),
 }
 
 /// `openmux config show`.

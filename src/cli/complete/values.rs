@@ -1,10 +1,11 @@
 //! What fits as the value of an option or an argument: models, providers, profiles, columns, words of ours, files.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use clap::Arg;
 
-use super::super::args::Global;
+use super::super::args::{Global, command};
 use super::super::contract::{SETTINGS, schemas};
 use super::super::help;
 use super::super::settings::Settings;
@@ -133,7 +134,7 @@ fn aliases() -> Vec<(String, String)> {
 }
 
 fn topics() -> Vec<(String, String)> {
-    let commands = <super::Cli as clap::CommandFactory>::command();
+    let commands = command::<&str>(&[]);
     let commands =
         commands.get_subcommands().map(|command| (command.get_name().to_owned(), super::about(command.get_about())));
     let mut all: Vec<_> = commands.chain(help::topics().into_iter().map(|(topic, _)| owned((topic, "")))).collect();
@@ -160,25 +161,18 @@ fn vendors(catalog: &Catalog) -> Vec<(String, String)> {
 /// variants. In the case in which they are being typed.
 fn models(catalog: &Catalog, typed: &str) -> Vec<(String, String)> {
     let lower = typed.to_lowercase();
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    let mut slugs: Vec<&str> = Vec::new();
-    let by_slug = !lower.is_empty() && !lower.contains('/');
-    let ids: Vec<String> = catalog.models().map(|line| line.id().to_owned()).collect();
-    for id in &ids {
-        if id.starts_with(&lower) {
-            names.insert(id.clone());
-        }
-        if let Some((_, slug)) = id.split_once('/').filter(|(_, slug)| by_slug && slug.starts_with(&lower)) {
-            slugs.push(slug);
-        }
+    let mut names: BTreeSet<Cow<'_, str>> = BTreeSet::new();
+    if lower.is_empty() {
+        names.extend(catalog.models().map(|line| Cow::Borrowed(line.id())));
+    } else {
+        names.extend(catalog.names_beginning(&lower).map(Cow::Borrowed));
     }
-    slugs.sort_unstable();
-    let once = slugs.chunk_by(|a, b| a == b).filter(|same| same.len() == 1).map(|same| same[0].to_owned());
-    names.extend(once);
-    if !lower.is_empty() {
-        names.extend(
-            catalog.aliases().map(|(spelling, _)| spelling).filter(|one| one.starts_with(&lower)).map(str::to_owned),
-        );
+    if !lower.is_empty() && !lower.contains('/') {
+        let all = catalog.models().filter_map(|line| Some(line.id().split_once('/')?.1));
+        let mut slugs: Vec<&str> = all.filter(|slug| slug.starts_with(&lower)).collect();
+        slugs.sort_unstable();
+        let once = slugs.chunk_by(|a, b| a == b).filter(|same| same.len() == 1).flatten();
+        names.extend(once.map(|slug| Cow::Borrowed(*slug)));
     }
     if let Some((name, suffix)) = lower.rsplit_once(':')
         && let Ok(found) = resolve(catalog, name)
@@ -187,11 +181,11 @@ fn models(catalog: &Catalog, typed: &str) -> Vec<(String, String)> {
             suffixes(catalog, &found.model)
                 .into_iter()
                 .filter(|one| one.starts_with(suffix))
-                .map(|one| format!("{name}:{one}")),
+                .map(|one| Cow::Owned(format!("{name}:{one}"))),
         );
     }
     // Lower case has as many bytes as what was typed wherever a name fits.
-    let as_typed = |name: String| name.get(lower.len()..).map(|rest| (format!("{typed}{rest}"), String::new()));
+    let as_typed = |name: Cow<'_, str>| name.get(lower.len()..).map(|rest| (format!("{typed}{rest}"), String::new()));
     names.into_iter().filter_map(as_typed).collect()
 }
 

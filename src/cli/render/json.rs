@@ -22,12 +22,18 @@ pub(crate) struct Envelope<'a> {
 /// The document: `{"schema": ..., "catalog": ..., "warnings": [...], "data": ...}`, on one line; `data` writes JSON
 /// straight into it, since there may be megabytes.
 pub(crate) fn document(schema: &str, envelope: &Envelope<'_>, data: impl FnOnce(&mut String)) -> String {
+    let mut out = opening(schema, envelope);
+    data(&mut out);
+    out.push_str("}\n");
+    out
+}
+
+/// The document up to its data.
+pub(super) fn opening(schema: &str, envelope: &Envelope<'_>) -> String {
     let mut out = Value::Object(head(schema, envelope)).to_string();
     // The object goes on.
     out.pop();
     out.push_str(",\"data\":");
-    data(&mut out);
-    out.push_str("}\n");
     out
 }
 

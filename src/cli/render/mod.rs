@@ -13,6 +13,7 @@ pub(crate) mod money;
 pub(crate) mod pace;
 pub(crate) mod reason;
 pub(crate) mod request;
+pub(crate) mod rows;
 pub(crate) mod sheet;
 pub(crate) mod table;
 pub(crate) mod text;

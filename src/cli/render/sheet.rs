@@ -2,6 +2,7 @@
 
 pub(crate) use super::cell::Cell;
 use super::cell::{compare, letters};
+use super::rows::Rows;
 use super::{json, money, table, text};
 use crate::cli::args::Format;
 use crate::cli::error::CliError;
@@ -70,7 +71,7 @@ impl Column {
     /// A cell for people.
     pub(crate) fn human(&self, cell: &Cell) -> String {
         match (cell, self.show) {
-            (Cell::Told(_, words), _) => text::visible(words).into_owned(),
+            (Cell::Told(told), _) => text::visible(&told.1).into_owned(),
             (Cell::Unknown, Show::Mark | Show::Near) => String::new(),
             (Cell::Unknown, _) => "-".to_owned(),
             (Cell::Count(count), Show::Tokens) => text::short_count(*count),
@@ -196,27 +197,50 @@ impl Sheet {
     /// # Errors
     /// A chosen field is no column.
     pub(crate) fn print(&self, printing: &Printing<'_>) -> Result<Printed, CliError> {
-        let mut chosen = Vec::new();
-        for name in printing.fields {
-            chosen.push(self.position(name)?);
+        if let Some(rows) = Rows::of(self, printing)? {
+            return Ok(Printed { text: self.written(&rows), hidden: Vec::new() });
         }
-        let all: Vec<usize> = (0..self.columns.len()).collect();
-        let every = if chosen.is_empty() { &all } else { &chosen };
-        let plain = |text| Printed { text, hidden: Vec::new() };
+        let chosen = self.named(printing)?;
         Ok(match printing.format {
-            Format::Table | Format::Wide | Format::Text | Format::Github | Format::Junit => {
-                self.table(printing, &chosen)
-            }
-            Format::Json => plain(self.json(every, &printing.envelope)),
-            Format::Jsonl => plain(self.jsonl(every)),
-            Format::Csv => plain(self.csv(every)),
-            Format::Tsv => plain(self.tsv(every)),
-            Format::Md => plain(self.markdown(&self.in_table(&chosen, 9))),
-            Format::Ids => {
-                let ids = self.rows.iter().map(|row| row.first().map(Cell::bare).unwrap_or_default() + "\n");
-                plain(ids.collect())
-            }
+            Format::Md => Printed { text: self.markdown(&self.in_table(&chosen, 9)), hidden: Vec::new() },
+            _ => self.table(printing, &chosen),
         })
+    }
+
+    /// The columns that were asked for by name.
+    fn named(&self, printing: &Printing<'_>) -> Result<Vec<usize>, CliError> {
+        printing.fields.iter().map(|name| self.position(name)).collect()
+    }
+
+    /// The same, all where none was.
+    ///
+    /// # Errors
+    /// A name is no column.
+    pub(super) fn chosen(&self, printing: &Printing<'_>) -> Result<Vec<usize>, CliError> {
+        let named = self.named(printing)?;
+        Ok(if named.is_empty() { (0..self.columns.len()).collect() } else { named })
+    }
+
+    /// Every row. After the first ones room is made for as much again of each that is left: megabytes that move each time
+    /// they grow are paid for twice.
+    fn written(&self, rows: &Rows<'_>) -> String {
+        const FIRST: usize = 64;
+        let mut out = String::new();
+        rows.open(&mut out);
+        let tells = self.marked.iter().any(|mark| mark.sign != ELSEWHERE);
+        for (number, row) in self.rows.iter().enumerate() {
+            if number == FIRST {
+                let left = self.rows.len() - FIRST;
+                out.reserve(out.len() / FIRST * (left + left / 8));
+            }
+            let differing = tells.then(|| {
+                let differing = self.marked.iter().filter(|mark| mark.row == number && mark.sign == '*');
+                Cell::words(differing.map(|mark| self.columns[mark.column].name))
+            });
+            rows.row(row, number, differing.as_ref(), &mut out);
+        }
+        rows.close(&mut out);
+        out
     }
 
     /// The columns of a table: the chosen ones, else all up to a rank.
@@ -239,79 +263,6 @@ impl Sheet {
         let mut text = self.columns[column].human(&self.rows[row][column]);
         text.extend(self.marked.iter().filter(|mark| (mark.row, mark.column) == (row, column)).map(|mark| mark.sign));
         text
-    }
-
-    /// One row as a JSON object, written straight into the text: a list may have thousands.
-    fn object(&self, row: usize, columns: &[usize], out: &mut String) {
-        out.push('{');
-        for (place, &at) in columns.iter().enumerate() {
-            if place > 0 {
-                out.push(',');
-            }
-            out.push('"');
-            out.push_str(self.columns[at].name);
-            out.push_str("\":");
-            self.rows[row][at].json(out);
-        }
-        if self.marked.iter().any(|mark| mark.sign != ELSEWHERE) {
-            let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
-            let differs = Cell::words(differing.map(|mark| self.columns[mark.column].name));
-            out.push_str(if columns.is_empty() { "\"differs\":" } else { ",\"differs\":" });
-            differs.json(out);
-        }
-        out.push('}');
-    }
-
-    fn json(&self, columns: &[usize], envelope: &json::Envelope<'_>) -> String {
-        json::document(self.schema, envelope, |out| {
-            out.push('[');
-            for row in 0..self.rows.len() {
-                if row > 0 {
-                    out.push(',');
-                }
-                self.object(row, columns, out);
-            }
-            out.push(']');
-        })
-    }
-
-    fn jsonl(&self, columns: &[usize]) -> String {
-        let mut out = String::new();
-        for row in 0..self.rows.len() {
-            self.object(row, columns, &mut out);
-            out.push('\n');
-        }
-        out
-    }
-
-    fn csv(&self, columns: &[usize]) -> String {
-        let quoted = |text: &str| {
-            if text.contains(['"', ',', '\n', '\r']) {
-                format!("\"{}\"", text.replace('"', "\"\""))
-            } else {
-                text.to_owned()
-            }
-        };
-        let header = columns.iter().map(|&at| self.columns[at].name.to_owned()).collect::<Vec<_>>().join(",");
-        let rows = self
-            .rows
-            .iter()
-            .map(|row| columns.iter().map(|&at| quoted(&row[at].bare())).collect::<Vec<_>>().join(",") + "\r\n");
-        std::iter::once(header + "\r\n").chain(rows).collect()
-    }
-
-    fn tsv(&self, columns: &[usize]) -> String {
-        let mut out = String::new();
-        for row in &self.rows {
-            for (place, &at) in columns.iter().enumerate() {
-                if place > 0 {
-                    out.push('\t');
-                }
-                row[at].write_bare(&mut out);
-            }
-            out.push('\n');
-        }
-        out
     }
 
     fn markdown(&self, columns: &[usize]) -> String {

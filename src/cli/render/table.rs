@@ -1,7 +1,4 @@
-//! Tables for people: no borders, two spaces between columns, dropped columns before cut ids. The only file that names
-//! comfy-table.
-
-use comfy_table::{CellAlignment, Table, presets};
+//! Tables for people: no borders, two spaces between columns, dropped columns before cut ids.
 
 use super::sheet::{Printed, Sheet};
 use super::text::{Style, cut_middle, width};
@@ -13,18 +10,43 @@ const MINOR: u8 = 6;
 /// Nine of ten ids are no wider.
 const ID_WISH: usize = 44;
 
-/// A column that may be shown: its cells for people, from top to bottom.
+/// A column that may be shown: its cells for people, from top to bottom, in one text.
 struct Laid {
     at: usize,
-    cells: Vec<String>,
+    text: String,
+    /// Where each cell ends in the text, and how wide it is.
+    cells: Vec<(usize, usize)>,
     width: usize,
 }
 
 impl Laid {
     fn new(sheet: &Sheet, at: usize) -> Self {
-        let cells: Vec<String> = (0..sheet.rows.len()).map(|row| sheet.shown(row, at)).collect();
-        let widest = cells.iter().map(|cell| width(cell)).max().unwrap_or(0);
-        Self { at, cells, width: widest.max(width(sheet.columns[at].header)) }
+        let header = width(sheet.columns[at].header);
+        Self::of((0..sheet.rows.len()).map(|row| sheet.shown(row, at)), at, header)
+    }
+
+    fn of(shown: impl ExactSizeIterator<Item = String>, at: usize, header: usize) -> Self {
+        let mut laid = Self { at, text: String::new(), cells: Vec::with_capacity(shown.len()), width: header };
+        for cell in shown {
+            let wide = width(&cell);
+            laid.text += &cell;
+            laid.cells.push((laid.text.len(), wide));
+            laid.width = laid.width.max(wide);
+        }
+        laid
+    }
+
+    /// A cell, and how wide it is.
+    fn cell(&self, row: usize) -> (&str, usize) {
+        let start = row.checked_sub(1).map_or(0, |before| self.cells[before].0);
+        let (end, wide) = self.cells[row];
+        (&self.text[start..end], wide)
+    }
+
+    /// The same with the middle cut out of whatever is wider.
+    fn cut(&self, room: usize, header: usize) -> Self {
+        let cells = (0..self.cells.len()).map(|row| cut_middle(self.cell(row).0, room));
+        Self::of(cells, self.at, header)
     }
 }
 
@@ -49,33 +71,41 @@ pub(crate) fn render(sheet: &Sheet, columns: &[usize], fits: usize, style: Style
     }
     let Some(first) = columns.first() else { return Printed { text: String::new(), hidden } };
     let room = fits.saturating_sub(needed(&columns, 0)).max(ID_FLOOR.min(first.width));
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(columns.iter().map(|column| sheet.columns[column.at].header));
+    let header = |column: &Laid| sheet.columns[column.at].header;
+    if first.width > room {
+        columns[0] = first.cut(room, width(header(first)));
+    }
+    let right: Vec<bool> = columns.iter().map(|column| sheet.columns[column.at].is_right()).collect();
+    let line = |text: &mut String, cell: &dyn Fn(&Laid) -> (&str, usize)| {
+        for (column, right) in columns.iter().zip(&right) {
+            let (cell, wide) = cell(column);
+            let spaces = column.width.saturating_sub(wide);
+            let (before, after) = if *right { (spaces, 2) } else { (0, spaces + 2) };
+            spaced(text, before);
+            text.push_str(cell);
+            spaced(text, after);
+        }
+        text.truncate(text.trim_end_matches(' ').len());
+    };
+    let mut headers = String::new();
+    line(&mut headers, &|column| (header(column), width(header(column))));
+    let wide: usize = columns.iter().map(|column| column.width + 2).sum();
+    let mut text = String::with_capacity((sheet.rows.len() + 1) * (wide + 1) + 16);
+    text += &style.dim(&headers);
+    text.push('\n');
     for row in 0..sheet.rows.len() {
-        table.add_row(columns.iter_mut().enumerate().map(|(place, column)| {
-            let cell = std::mem::take(&mut column.cells[row]);
-            if place == 0 { cut_middle(&cell, room) } else { cell }
-        }));
-    }
-    for (place, laid) in columns.iter().enumerate() {
-        if let Some(column) = table.column_mut(place) {
-            column.set_padding((0, 2));
-            if sheet.columns[laid.at].is_right() {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    let mut text = String::new();
-    for (number, line) in table.lines().enumerate() {
-        let line = line.trim_end();
-        if number == 0 {
-            text += &style.dim(line);
-        } else {
-            text += line;
-        }
+        line(&mut text, &|column| column.cell(row));
         text.push('\n');
     }
     hidden.reverse();
     Printed { text, hidden }
+}
+
+fn spaced(text: &mut String, mut count: usize) {
+    const SPACES: &str = "                                ";
+    while count > 0 {
+        let some = count.min(SPACES.len());
+        text.push_str(&SPACES[..some]);
+        count -= some;
+    }
 }

@@ -171,6 +171,21 @@ pub(crate) fn wrap(text: &str, most: usize) -> Vec<String> {
 
 /// Whether a text is one line already, with single spaces only.
 pub(crate) fn is_one_line(text: &str) -> bool {
+    let mut last = b' ';
+    for byte in text.bytes() {
+        match byte {
+            b'!'..=b'~' => {}
+            b' ' if last != b' ' => {}
+            b' ' | 0..0x20 | 0x7f => return false,
+            // Few texts have more than ASCII in them.
+            _ => return is_one_line_of_any(text),
+        }
+        last = byte;
+    }
+    text.is_empty() || last != b' '
+}
+
+fn is_one_line_of_any(text: &str) -> bool {
     !text.contains(char::is_control) && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
 }
 
@@ -271,6 +286,14 @@ mod tests {
         assert_eq!(visible_lines("a\u{85}\nb\u{2028}c"), "a\u{fffd}\nb\u{fffd}c");
         assert_eq!(visible("日本 é – „ö“ 👍"), "日本 é – „ö“ 👍");
         assert_eq!(one_line("a\u{9b}b\u{85}c"), "a b c", "C1 is no part of a line of data either");
+    }
+
+    #[test]
+    fn one_line_has_single_spaces_inside() {
+        let lines = ["", "a", "a b", "é b", "a é"];
+        let none = [" ", " a", "a ", "a  b", "a\tb", "a\n", "a\x7f", "é  b", " é", "é ", "a\u{85}b"];
+        assert!(lines.into_iter().all(is_one_line) && !none.into_iter().any(is_one_line));
+        assert!(lines.into_iter().all(is_one_line_of_any) && !none.into_iter().any(is_one_line_of_any));
     }
 
     #[test]

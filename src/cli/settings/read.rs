@@ -38,8 +38,10 @@ pub(crate) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, CliError> 
         let fix = if about.is_dir() { "give the path of a file in it" } else { "pipe it into stdin, as -a -" };
         return Err(CliError::usage(format!("{} is {kind}, not a file", path.display())).fix(fix));
     }
-    // One byte more than is allowed tells a file that is too large, or grows.
-    let mut bytes = Vec::new();
+    // One byte more than is allowed tells a file that is too large, or grows. Room for all of it at once: a megabyte that
+    // moves each time it grows is paid for twice, page by page.
+    let room = about.len().min(most).saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
     let file = std::fs::File::open(path).map_err(failed)?;
     std::io::Read::read_to_end(&mut std::io::Read::take(file, most + 1), &mut bytes).map_err(failed)?;
     Ok(bytes)
