@@ -18,7 +18,8 @@ What clients of Messages insist on: input_tokens and output_tokens are
 numbers, before a provider has told them by estimate (usage.estimated
 names which); a context_management that only clears thoughts and
 results of tools is left undone where a provider does not know it
-(x-openmux-dropped names it). Clients of Anthropic (anthropic-version,
+(x-openmux-dropped names it), and so is an effort (output_config) where
+nothing is said of thinking. Clients of Anthropic (anthropic-version,
 x-api-key) get its list at /v1/models, in pages.
 
 A chain of models: the next one is asked where nobody is left for the

@@ -286,7 +286,6 @@ fn what_others_have_no_words_for_is_said_or_refused() {
     assert_eq!((answer.status, answer.header("x-openmux-dropped")), (200, "metadata, cache_control"), "{answer:?}");
     for (more, code, named) in [
         (json!({ "top_k": 5 }), "unsupported", "top_k"),
-        (json!({ "output_config": { "effort": "low" } }), "unsupported", "output_config"),
         (json!({ "speed": "fast" }), "invalid_request", "speed"),
         (json!({ "mcp_servers": [{ "url": "https://example.com" }] }), "invalid_request", "mcp_servers"),
         (json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search" }] }), "invalid_request", "tools[0]"),

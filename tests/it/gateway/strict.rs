@@ -69,6 +69,9 @@ fn what_clears_a_long_conversation_may_be_left_undone_and_is_named() {
     assert_eq!((answer.status, answer.header("x-openmux-dropped")), (200, "context_management"), "{answer:?}");
     let refused = message(&world, json!({ "context_management": sums_up }));
     assert_eq!((refused.status, refused.error("code")), (400, "unsupported".into()), "{refused:?}");
+    // Claude Code's agents say how much is to be said, and nothing of thinking.
+    let answer = message(&world, json!({ "output_config": { "effort": "low" } }));
+    assert_eq!((answer.status, answer.header("x-openmux-dropped")), (200, "output_config"), "{answer:?}");
     let server = Server::repeating(wire::anthropic_whole("Hello.", (7, 3)));
     let world = World::with(vec![server], "anthropic-messages", |_| {});
     for context in [clears, sums_up] {

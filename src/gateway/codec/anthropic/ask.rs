@@ -181,7 +181,8 @@ struct Thinking {
     is_hidden: bool,
 }
 
-/// An effort without a word about thinking switches none on; only this dialect can say so.
+/// An effort without a word about thinking switches none on, so it is none of another dialect's: it says how many words to
+/// make, and an answer is one without it.
 fn thinking(body: &Map<String, Value>, native: &mut Vec<Native>) -> Result<Thinking, Wrong> {
     let effort = match set(body, "output_config") {
         None => None,
@@ -199,7 +200,7 @@ fn thinking(body: &Map<String, Value>, native: &mut Vec<Native>) -> Result<Think
     let Some(value) = set(body, at) else {
         if let Some(effort) = effort {
             level(effort, "output_config.effort")?;
-            untouched("output_config", config(effort), false);
+            untouched("output_config", config(effort), true);
         }
         return Ok(Thinking::default());
     };
