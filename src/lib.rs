@@ -61,7 +61,7 @@
 //! | what a clock that ran ahead has left behind | `observe/clock.rs` |
 //! | which attempts may be compared; what is left of old ones; what was spent | `observe/{stratum,hourly,ledger}.rs` |
 //! | which price sheet a cost was computed with | `catalog/price/version.rs` |
-//! | the budget of a day | `dispatch/budget.rs`, `store/sqlite/ledger.rs` |
+//! | the budget of a day; what may take long at the store, which no other request waits for | `dispatch/budget.rs`, `store/sqlite/ledger.rs`; `dispatch/clerk.rs` |
 //! | why an endpoint may not be used | `routing/filter.rs` |
 //! | a term of the score | `routing/score.rs` |
 //! | a constant of the decision | `routing/policy.rs` |

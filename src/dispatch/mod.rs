@@ -7,6 +7,7 @@ mod attempt;
 mod budget;
 mod chat;
 mod check;
+mod clerk;
 mod control;
 mod doubt;
 mod fallback;
@@ -31,6 +32,7 @@ pub use budget::{OverBudget, Purse};
 pub use chat::{Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
 pub use fallback::{Fall, FallbackClass, Fallen, agreed};
+pub use clerk::Clerk;
 pub use lenient::softened;
 pub use owned::{Line, Owned, group};
 pub use reach::{Reach, Sandboxed, Simulated};
@@ -66,6 +68,8 @@ pub struct Dispatcher<'a> {
     /// The region that is preferred where a provider has several.
     pub region: Option<&'a str>,
 }
+    /// Who does at the store what may take long; `None` where it is done in place.
+    pub clerk: Option<&'a Clerk>,
 
 /// Which keys a decision supposes that are not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

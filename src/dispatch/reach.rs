@@ -369,8 +369,15 @@ mod tests {
         let vars = Vars::new(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let keys = Keyring { vars, ..Keyring::default() };
         let now = || jiff::Timestamp::UNIX_EPOCH;
-        let dispatcher =
-            Dispatcher { catalog: &catalog, store: &store, keys: &keys, now: &now, sandbox: None, region: None };
+        let dispatcher = Dispatcher {
+            catalog: &catalog,
+            store: &store,
+            keys: &keys,
+            now: &now,
+            sandbox: None,
+            region: None,
+            clerk: None,
+        };
         let mut asked = ChatRequest::new(model.clone(), vec![Message::text(Role::User, "hi")]);
         change(&mut asked);
         let reaches = dispatcher.reach_for(&model, None, false, Some(&asked));
@@ -416,6 +423,7 @@ mod tests {
         };
         let both = [Protocol::OpenaiResponses, Protocol::OpenaiChat];
         assert_eq!(called(&both), "http://127.0.0.1/openai-chat");
+                clerk: None,
         assert_eq!(called(&[Protocol::OpenaiResponses]), "http://127.0.0.1/openai-responses");
         assert_eq!(called(&[]), "");
     }

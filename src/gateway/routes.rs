@@ -186,7 +186,7 @@ async fn looked_up(
         Place::Count => {
             let (head, body) = request.into_parts();
             let (_held, body) = intake::object(&gateway, &head.headers, body).await?;
-            return count_tokens::answer(&gateway, client.as_ref(), &head.headers, body);
+            return count_tokens::answer(&gateway, client.as_ref(), &head.headers, body).await;
         }
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();
