@@ -302,7 +302,9 @@ pub(super) fn sum(events: &[ChatEvent]) -> Sum {
                 sum.calls[at].1.push_str(arguments);
             }
             ChatEvent::Signature { signature, .. } => sum.signatures.push(signature.clone()),
-            ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => sum.tail.push(event.clone()),
+            ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::StopSequence(_) | ChatEvent::Finished { .. } => {
+                sum.tail.push(event.clone())
+            }
             ChatEvent::Started { .. } => {}
         }
     }
