@@ -278,6 +278,7 @@ pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, me
         // Of one request all is known that was reported, of several what can be added up.
         usage: if report.seams.is_empty() { answered.outcome.usage.clone() } else { report.total().usage },
         cost: report.cost(),
+        estimate: report.cost().is_none().then(|| report.total().estimate).flatten(),
         dropped: run.dropped(&answered.endpoint),
         metadata: metadata.then(|| routing(decided, report)),
     }

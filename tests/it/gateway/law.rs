@@ -96,6 +96,7 @@ fn said() -> impl Strategy<Value = Said> {
             maker: None,
             usage: Some(usage),
             cost,
+            estimate: None,
             dropped: Vec::new(),
             metadata: None,
         };

@@ -82,6 +82,9 @@ fn stop_reason(finish: Finish, native: &str) -> &str {
 pub(super) fn usage(ended: &Ended) -> Map<String, Value> {
     let mut object = counts(&ended.usage.clone().unwrap_or_default());
     object.insert("cost".to_owned(), ended.cost.map_or(Value::Null, |cost| literal(&cost.exact())));
+    if let Some(estimate) = ended.estimate {
+        object.insert("cost_estimate".to_owned(), literal(&estimate.exact()));
+    }
     object
 }
 
