@@ -30,6 +30,8 @@ pub struct Allowance {
     pub models: Vec<ModelId>,
     /// The providers that it may use; empty is all.
     pub providers: Vec<ProviderId>,
+    /// Whether it sees everybody's counts, as the gateway's own token does.
+    pub all_metrics: bool,
 }
 
 /// A client with a name.
