@@ -62,6 +62,12 @@ fn a_flood_of_headers_is_refused() {
     }
     let nonsense = world.raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS, and not HTTP\r\n\r\n");
     assert!(nonsense.starts_with("HTTP/1.1 400"), "{nonsense}");
+    // Nobody knows what was asked; that it was refused is noted all the same.
+    let (_, log) = world.end();
+    let mut noted: Vec<_> = log.iter().map(|line| (line["status"].as_u64(), &line["method"], &line["path"])).collect();
+    noted.sort_by_key(|(status, ..)| *status);
+    let nothing = json!("");
+    assert_eq!(noted, [400, 431, 431].map(|status| (Some(status), &nothing, &nothing)), "{log:?}");
 }
 
 #[test]
