@@ -13,6 +13,7 @@ mod doubt;
 mod fallback;
 mod hedge;
 mod lenient;
+mod marked;
 mod owned;
 mod reach;
 mod ready;
@@ -31,8 +32,8 @@ pub use attempt::{Forecast, Marks, Once};
 pub use budget::{OverBudget, Purse};
 pub use chat::{Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
-pub use fallback::{Fall, FallbackClass, Fallen, agreed};
 pub use clerk::Clerk;
+pub use fallback::{Fall, FallbackClass, Fallen, agreed};
 pub use lenient::softened;
 pub use owned::{Line, Owned, group};
 pub use reach::{Reach, Sandboxed, Simulated};
@@ -67,9 +68,9 @@ pub struct Dispatcher<'a> {
     pub sandbox: Option<&'a Sandboxed>,
     /// The region that is preferred where a provider has several.
     pub region: Option<&'a str>,
-}
     /// Who does at the store what may take long; `None` where it is done in place.
     pub clerk: Option<&'a Clerk>,
+}
 
 /// Which keys a decision supposes that are not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,6 +181,7 @@ impl Dispatcher<'_> {
                 outside_sandbox: reach.outside_sandbox,
                 hides_reasoning: reach.hides_reasoning(),
                 bills_on_cancel: reach.provider.bills_on_cancel(),
+                keeps_marks: reach.keeps_marks(),
                 stats: stats.get(&reach.endpoint.id).cloned().unwrap_or_default(),
                 ..Candidate::new(&reach.endpoint, reach.provider.kind)
             })
@@ -210,6 +212,8 @@ pub fn shape(model: &ModelId, input: Tokens, output: Tokens, cached: Tokens, con
         input_estimated: false,
         input_bound: input,
         cached,
+        marked: Tokens::ZERO,
+        marked_1h: Tokens::ZERO,
         expected_output: output,
         output_from: Expected::Stated,
         max_output: None,
