@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use super::count::{Counter, Permit};
 use super::outlet::{Due, Outlet};
+use super::problem::Problem;
 use super::reply::Reply;
 use super::served::Served;
 use super::{Config, Gateway, Worker, routes};
@@ -232,16 +233,17 @@ async fn work(
     }
 }
 
-/// The status of what was refused before its head was read whole, as hyper has answered it; `None` where it answered nothing.
-fn refused(error: &hyper::Error) -> Option<StatusCode> {
+/// What hyper has refused because it could not read its head, as it is noted; `None` where it answered nothing.
+fn refused(error: &hyper::Error) -> Option<Problem> {
     if !error.is_parse() || error.is_parse_version_h2() {
         return None;
     }
-    Some(match error.to_string().as_str() {
-        "URI too long" => StatusCode::URI_TOO_LONG,
-        _ if error.is_parse_too_large() => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        _ => StatusCode::BAD_REQUEST,
-    })
+    let (status, code) = match error.to_string().as_str() {
+        "URI too long" => (StatusCode::URI_TOO_LONG, "uri_too_long"),
+        _ if error.is_parse_too_large() => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
+        _ => (StatusCode::BAD_REQUEST, "bad_request"),
+    };
+    Some(Problem::new(status, code, "the head cannot be read"))
 }
 
 /// Answers the requests of one connection.
@@ -289,10 +291,8 @@ async fn connection((desk, mut stopping): (Rc<Desk>, watch::Receiver<bool>), soc
         }
     };
     if let Err(error) = ended {
-        if let Some(status) = refused(&error) {
-            let worker = desk.worker();
-            let mut served = Served::new(&worker.gateway, "", "");
-            served.status(status);
+        if let Some(problem) = refused(&error) {
+            Served::new(&desk.worker().gateway, "", "").refused(&problem);
         }
         tracing::debug!(%error, "a connection ended");
     }

@@ -14,6 +14,8 @@ pub(super) struct Request {
     input: u64,
     #[serde(skip_serializing_if = "is_plain")]
     estimated: bool,
+    #[serde(skip_serializing_if = "is_plain")]
+    guessed: u64,
     bound: u64,
     #[serde(skip_serializing_if = "is_plain")]
     cached: u64,
@@ -118,6 +120,7 @@ impl Request {
             model,
             input,
             input_estimated,
+            guessed,
             input_bound,
             cached,
             marked,
@@ -141,6 +144,7 @@ impl Request {
             model: model.to_string(),
             input: input.count(),
             estimated: *input_estimated,
+            guessed: guessed.count(),
             bound: input_bound.count(),
             cached: cached.count(),
             marked: (marked.count(), marked_1h.count()),
@@ -170,6 +174,7 @@ impl Request {
             model: ModelId::new(self.model),
             input: Tokens::new(self.input),
             input_estimated: self.estimated,
+            guessed: Tokens::new(self.guessed),
             input_bound: Tokens::new(self.bound),
             cached: Tokens::new(self.cached),
             marked: Tokens::new(self.marked.0),
