@@ -61,7 +61,7 @@
 //! | what a clock that ran ahead has left behind | `observe/clock.rs` |
 //! | which attempts may be compared; what is left of old ones; what was spent | `observe/{stratum,hourly,ledger}.rs` |
 //! | which price sheet a cost was computed with | `catalog/price/version.rs` |
-//! | the budget of a day | `dispatch/budget.rs`, `store/sqlite/ledger.rs` |
+//! | the budget of a day; what may take long at the store, which no other request waits for | `dispatch/budget.rs`, `store/sqlite/ledger.rs`; `dispatch/clerk.rs` |
 //! | why an endpoint may not be used | `routing/filter.rs` |
 //! | a term of the score | `routing/score.rs` |
 //! | a constant of the decision | `routing/policy.rs` |
@@ -93,6 +93,7 @@
 //! | going on with an answer that broke off: who can, the seam | `dispatch/resume.rs`; [`catalog::Prefill`] |
 //! | what such a process owns, and what each of its threads does | `dispatch/owned.rs` |
 //! | what a client's dialect means, and how answers and errors are put in it | `gateway/codec/`, a folder each |
+//! | how much of a chat is to be kept in prompt caches | `dispatch/marked.rs` |
 //! | where a client marks the prompt cache; what signs a tool call, in the call's id | `gateway/codec/{cache,signed}.rs` |
 //! | what other gateways' options mean; what holds for one request of a gateway | `gateway/codec/options/`; `gateway/wishes.rs` |
 //! | who may call the gateway, pages in a browser too; how much, how slowly, how many at once | `gateway/{guard,cross,intake,outlet,count,server}.rs` |

@@ -98,12 +98,12 @@ pub enum CostError {
 }
 
 impl Pricing {
-    /// The most that so many tokens can cost on this sheet: input at the dearest of its plain, cache-write, tier and
-    /// (with `media`) image rates, output at the dearest of its rates, both times the sheet's multiplier, plus the fee of
+    /// The most that so many tokens can cost on this sheet: input at the dearest of its plain, cache-write (with
+    /// `hours` those for an hour, too), tier and (with `media`) image rates, output at the dearest of its rates, both times the sheet's multiplier, plus the fee of
     /// one request; `None` where the price of plain input or output is not known, or where images are billed apiece too:
     /// how many a document holds is not known.
     #[must_use]
-    pub fn worst_case(&self, input: Tokens, output: Tokens, media: bool) -> Option<Usd> {
+    pub fn worst_case(&self, input: Tokens, output: Tokens, (media, hours): (bool, bool)) -> Option<Usd> {
         if media && self.fees.contains_key(&FeeItem::InputImages) {
             return None;
         }
@@ -111,8 +111,10 @@ impl Pricing {
             let rates = items.iter().filter_map(|item| self.rates.get(item));
             rates.map(|rate| rate.dearest(input, output)).max()
         };
-        let plain = [Item::Input, Item::CacheWrite, Item::InputImage];
-        let inputs = dearest(if media { &plain } else { &plain[..2] })?;
+        let further = [(Item::InputImage, media), (Item::CacheWrite1h, hours)];
+        let further = further.into_iter().filter(|(_, counts)| *counts).map(|(item, _)| item);
+        let inputs = [Item::Input, Item::CacheWrite].into_iter().chain(further).collect::<Vec<_>>();
+        let inputs = dearest(&inputs)?;
         let outputs = dearest(&[Item::Output, Item::Reasoning])?;
         self.base(Item::Input)?;
         self.base(Item::Output)?;
@@ -143,6 +145,33 @@ impl Pricing {
             None => amount(plain, input),
         };
         Some(inputs + amount(answer, output) + self.request_fee())
+    }
+
+    /// What writing so many of the `input` tokens to a prompt cache costs beyond reading them, `hour` of them for an hour:
+    /// [`Pricing::cost`] with these counts is [`Pricing::of_text`] and this. `None` where the sheet has no price for it.
+    #[must_use]
+    pub fn of_writing(
+        &self,
+        (input, output): (Tokens, Tokens),
+        (written, hour): (Tokens, Tokens),
+        at: Timestamp,
+    ) -> Option<Usd> {
+        let off_peak = self.off_peak.as_ref().filter(|hours| hours.windows.iter().any(|window| window.contains(at)));
+        let rate = |item: Item| {
+            let cheap = off_peak.and_then(|hours| hours.rates.get(&item)).copied();
+            let rate = self.rates.get(&item)?;
+            Some(cheap.unwrap_or_else(|| rate.at(input, output).0))
+        };
+        let amount = |rate: UsdPerMtok, count: Tokens| (rate * count).times(self.multiplier);
+        let (plain, short) = (rate(Item::Input)?, rate(Item::CacheWrite));
+        // What has no rate of its own is charged as what contains it.
+        let long = rate(Item::CacheWrite1h).or(short);
+        if short.or(long).is_none() {
+            return None;
+        }
+        let hour = hour.min(written);
+        let beyond = |rate: Option<UsdPerMtok>, count| amount(rate.unwrap_or(plain), count) - amount(plain, count);
+        Some(beyond(short, written.saturating_sub(hour)) + beyond(long, hour))
     }
 
     /// The fee of one request, in USD.
@@ -336,6 +365,35 @@ mod tests {
             }
         }
         assert!(seen > 10_000);
+    }
+
+    #[test]
+    fn what_writing_costs_is_what_the_bill_has_more() {
+        let at = "2026-11-24T10:00:00Z".parse::<Timestamp>().unwrap();
+        let catalog = crate::catalog::Catalog::builtin();
+        let sheets = catalog.models().flat_map(|model| model.endpoints().collect::<Vec<_>>());
+        let mut seen = 0;
+        for sheet in sheets.filter_map(|endpoint| endpoint.endpoint().pricing) {
+            for (input, written, hour) in [(1000, 900, 0), (300_001, 299_000, 298_000), (50, 50, 50)] {
+                let (input, written, hour) = (Tokens::new(input), Tokens::new(written), Tokens::new(hour));
+                let output = Tokens::new(7);
+                let Some(more) = sheet.of_writing((input, output), (written, hour), at) else { continue };
+                let usage = Usage {
+                    input: Some(input),
+                    output: Some(output),
+                    cache_write: Some(written),
+                    cache_write_1h: Some(hour),
+                    ..Usage::default()
+                };
+                let Some(plain) = sheet.of_text(input, Tokens::ZERO, output, at) else { continue };
+                let bill = sheet.cost(&usage, at).map(|cost| cost.total);
+                assert_eq!(bill, Ok(plain + more), "{sheet:?}");
+                let most = sheet.worst_case(input, output, (false, hour > Tokens::ZERO));
+                assert!(most >= bill.ok(), "{sheet:?}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 500, "{seen}");
     }
 
     #[test]

@@ -127,6 +127,9 @@ pub enum ChatEvent {
     Usage(Usage),
     /// What the provider says that it bills, in US dollars; kept beside our own figure.
     Billed(crate::units::Usd),
+    /// Which of the request's stop sequences ended the answer, where the provider says so; comes before the end. Not
+    /// token-bearing.
+    StopSequence(String),
     /// The provider's own end of the answer. A decoder never invents it.
     Finished {
         /// The normalised reason.
@@ -179,6 +182,7 @@ impl ChatEvent {
             | Self::Signature { .. }
             | Self::Usage(_)
             | Self::Billed(_)
+            | Self::StopSequence(_)
             | Self::Finished { .. } => false,
         }
     }

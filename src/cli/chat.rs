@@ -123,6 +123,7 @@ pub(crate) fn chat(settings: &Settings, args: &ChatArgs) -> Outcome {
             now: &settings::now,
             sandbox: started.as_ref().map(|(_, simulated)| simulated),
             region,
+            clerk: None,
         };
         let (fallen, rest) = (&std::cell::RefCell::default(), links.as_slice());
         let asked = Asked {

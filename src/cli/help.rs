@@ -196,6 +196,8 @@ serve it:
 
   price   the exact price of the expected request, with tiers, cached
           input and fees
+  write   what writing the prompt cache costs beyond that, where the
+          request says what is to be kept
   wait    what waiting is worth: seconds to the first token, and seconds
           of answer after it
   risk    the odds of a failure times what a failed call costs

@@ -87,6 +87,7 @@ impl<'a> Offline<'a> {
             now: self.clock.as_ref(),
             sandbox,
             region: region.or_else(|| self.settings.region()),
+            clerk: None,
         }
     }
 

@@ -177,6 +177,7 @@ impl Observer for Printer<'_> {
                     ChatEvent::Started { .. }
                     | ChatEvent::Usage(_)
                     | ChatEvent::Billed(_)
+                    | ChatEvent::StopSequence(_)
                     | ChatEvent::Finished { .. } => {}
                 }
             }

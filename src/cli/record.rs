@@ -273,6 +273,7 @@ mod tests {
             now: &|| jiff::Timestamp::UNIX_EPOCH,
             sandbox: None,
             region: None,
+            clerk: None,
         };
         let model = ModelId::new("openai/gpt-4o");
         let reaches = dispatcher.reach(&model, None, false);

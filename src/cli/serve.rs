@@ -20,7 +20,7 @@ use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
 use super::{Outcome, chat, note, out, sandbox, tokens, warn};
 use crate::catalog::Catalog;
-use crate::dispatch::{Sandboxed, group};
+use crate::dispatch::{Clerk, Sandboxed, group};
 use crate::gateway::{Client, Explain, Gateway, Token, serve};
 use crate::sandbox::{Running, SandboxProvider};
 use crate::store::redis::{Address, Setup, Shared, Told};
@@ -63,6 +63,12 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         Some(address) => share(settings, store, address)?,
         None => store,
     };
+    let store: Arc<dyn ObservationStore> = store.into();
+    let clerk = Clerk::new(&store).map(Arc::new).map_err(|error| {
+        CliError::new(Exit::Config, "store", "there is no thread for budgets")
+            .fact("reason", settings::reason(&error))
+            .fix("stop other processes, or allow more threads")
+    })?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let transport = settings.transport(settings.connect_timeout(args.connect_timeout))?;
     let quiet = settings.quiet;
@@ -78,7 +84,8 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
         let kept = Kept {
             settings: settings.clone(),
             args: args.clone(),
-            store: store.into(),
+            store,
+            clerk,
             forgetful,
             retries: Arc::default(),
             sandbox,

@@ -10,6 +10,7 @@
 //! tokens_per_minute = 100000              # read and written
 //! models = ["anthropic/claude-sonnet-5"]  # none is all
 //! providers = ["anthropic"]               # none is all
+//! metrics = true                          # it sees everybody's counts in /metrics
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use crate::gateway::{Allowance, Client, Token};
 use crate::units::{MoneyError, Usd};
 
 /// What a token may say.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "token",
     "token_env",
@@ -37,6 +38,7 @@ const KEYS: [&str; 11] = [
     "tokens_per_minute",
     "models",
     "providers",
+    "metrics",
 ];
 /// Where a token may stand.
 const PLACES: [&str; 4] = ["token", "token_env", "token_file", "sha256"];
@@ -149,6 +151,7 @@ fn one(table: &Reader<'_, '_>, known: &Known<'_>) -> Result<(Client, Token), Ove
         tokens_per_minute: rate("tokens_per_minute")?,
         models,
         providers,
+        all_metrics: table.flag("metrics")?.unwrap_or(false),
     };
     Ok((Client::new(name, token.clone(), allowance), token))
 }
@@ -201,6 +204,7 @@ mod tests {
             "[[token]]\nname = \"a\"\ntoken = \"t\"\nrequests_per_minute = 0",
             "[[token]]\nname = \"a\"\ntoken = \"t\"\nmodels = [\"claude-sonet-5\"]",
             "[[token]]\nname = \"a\"\ntoken = \"t\"\nproviders = [\"antropic\"]",
+            "[[token]]\nname = \"a\"\ntoken = \"t\"\nmetrics = \"all\"",
             "[[token]]\nname = \"a\"\ntoken = \"t\"\n[[token]]\nname = \"a\"\ntoken = \"u\"",
             "[[token]]\nname = \"a\"\ntoken = \"t\"\n[[token]]\nname = \"b\"\ntoken = \"t\"",
         ]
@@ -221,6 +225,7 @@ mod tests {
         t.toml:4: token[0].requests_per_minute: should be a whole number above 0
         t.toml:4: token[0].models: no model is called "claude-sonet-5"; did you mean "anthropic/claude-sonnet-5"?
         t.toml:4: token[0].providers: no provider is called "antropic"; did you mean "anthropic"?
+        t.toml:4: token[0].metrics: should be true or false
         t.toml:5: token[1].name: another token is called "a", too
         t.toml:5: token[1].name: it has the same token as "a"
         "#);
@@ -232,7 +237,7 @@ mod tests {
         let text = format!(
             "[[token]]\nname = \"a\"\ntoken_env = \"SET\"\nday_usd = 0.1\nmonth_usd = \"2.50\"\nrequests_per_minute = 6\n\
              tokens_per_minute = 1000\nmodels = [\"claude-sonnet-5\"]\nproviders = [\"anthropic\"]\n\
-             [[token]]\nname = \"b\"\ntoken_file = \"f\"\n[[token]]\nname = \"c\"\nsha256 = \"{digest}\"\n\
+             metrics = true\n[[token]]\nname = \"b\"\ntoken_file = \"f\"\n[[token]]\nname = \"c\"\nsha256 = \"{digest}\"\n\
              [[token]]\nname = \"d\"\ntoken = \"plain\"\n"
         );
         let clients = parsed(&text).unwrap();
@@ -241,6 +246,7 @@ mod tests {
         assert_eq!(first.month_usd.map(Usd::exact).as_deref(), Some("2.5"));
         assert_eq!((first.requests_per_minute, first.tokens_per_minute), (Some(6), Some(1_000)));
         assert_eq!((first.models[0].as_str(), first.providers[0].as_str()), ("anthropic/claude-sonnet-5", "anthropic"));
+        assert!(first.all_metrics && !clients[1].allowance.all_metrics);
         assert!(clients[0].is_budgeted() && !clients[1].is_budgeted() && clients.len() == 4);
         assert!(Token::of_digest(digest).unwrap().is(&Token::new("test").unwrap()));
         assert!(!format!("{clients:?}").contains("plain"));

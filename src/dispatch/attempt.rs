@@ -187,6 +187,7 @@ impl Dispatcher<'_> {
         let forecast = once.marks.forecast;
         let left = cost_state == CostState::Unknown && outcome.class == ErrorClass::Aborted;
         let likely = left.then(|| likely_cost(reach, &outcome, forecast, at)).flatten();
+        let estimate = (cost_state == CostState::Unknown).then(|| estimated(reach, &outcome, forecast, at)).flatten();
         let (key_source, key_ending, key_cure) = match &reach.found {
             Found::Key { source, secret, .. } => (Some(source.clone()), secret.ending().map(str::to_owned), None),
             Found::Lazy { source, lazy } => (Some(source.clone()), None, Some(lazy.cure())),
@@ -209,6 +210,7 @@ impl Dispatcher<'_> {
             cost,
             cost_state,
             likely,
+            estimate,
             forecast,
         }
     }
@@ -372,6 +374,21 @@ fn bill(reach: &Reach, usage: &Usage, at: Timestamp) -> Option<Result<Cost, Cost
             Some(Ok(Cost { items: Vec::new(), total: Usd::ZERO, inexact: false, notes: Vec::new() }))
         }
         None => None,
+    }
+}
+
+/// What a part of an answer comes to by the sheet: what the provider said that it has read of the request, else its input by
+/// the estimate, and what came of the answer. `None` where nothing came, or the sheet has no price for it.
+fn estimated(reach: &Reach, outcome: &Outcome, forecast: Forecast, at: Timestamp) -> Option<Usd> {
+    let pricing = reach.endpoint.pricing.as_ref()?;
+    let came = Tokens::new(outcome.streamed.tokens.filter(|tokens| *tokens > 0)?);
+    let told = outcome.usage.as_ref().filter(|usage| usage.input.is_some());
+    // What it said of its output before it broke off may be less than what came.
+    let told =
+        told.map(|usage| Usage { output: Some(usage.output.map_or(came, |said| said.max(came))), ..usage.clone() });
+    match told {
+        Some(usage) => pricing.cost(&usage, at).ok().map(|cost| cost.total),
+        None => pricing.of_text(forecast.input?, Tokens::ZERO, came, at),
     }
 }
 

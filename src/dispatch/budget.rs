@@ -3,9 +3,10 @@
 
 use jiff::Timestamp;
 
+use super::clerk::PATIENCE;
 use super::{AttemptReport, Dispatcher, Plan};
 use crate::catalog::EndpointId;
-use crate::store::{Reservation, StoreError};
+use crate::store::{ObservationStore, Reservation, StoreError};
 use crate::units::Usd;
 
 /// A budget of one's own, beside that of all: of a day or of a month (UTC).
@@ -50,45 +51,104 @@ pub struct OverBudget {
     pub reason: Option<String>,
 }
 
+/// What is to be set aside in one budget.
+struct Wish {
+    scope: String,
+    at: Timestamp,
+    cap: Usd,
+    purse: Option<Purse>,
+}
+
+/// An attempt, and the most that it can cost.
+struct Most {
+    endpoint: EndpointId,
+    bound: Option<Usd>,
+}
+
+impl Most {
+    fn over(self, (cap, purse): (Usd, Option<Purse>), used: Option<Usd>, reason: Option<String>) -> OverBudget {
+        OverBudget { endpoint: self.endpoint, bound: self.bound, cap, purse, used, reason }
+    }
+}
+
+/// Sets aside what an attempt can cost in every budget, or in none.
+fn set_aside(store: &dyn ObservationStore, most: Most, wishes: Vec<Wish>) -> Result<Held, OverBudget> {
+    let mut held = Held::new();
+    for Wish { scope, at, cap, purse } in wishes {
+        let (used, reason) = match most.bound {
+            Some(amount) => match store.reserve(&scope, at, amount, cap) {
+                Ok(Reservation::Granted(number)) => {
+                    held.push(number);
+                    continue;
+                }
+                Ok(Reservation::Exceeded(used)) => (Some(used), None),
+                Err(error) => (None, Some(error.to_string())),
+            },
+            None => (store.set_aside(&scope, at).map(|used| used.total()).ok(), None),
+        };
+        // Nothing is sent: what the others have set aside is theirs again.
+        give_back(store, held);
+        return Err(most.over((cap, purse), used, reason));
+    }
+    Ok(held)
+}
+
+fn give_back(store: &dyn ObservationStore, held: Held) {
+    say_lost(settle(store, held, Usd::ZERO));
+}
+
+fn settle(store: &dyn ObservationStore, held: Held, spent: Usd) -> Result<(), StoreError> {
+    held.into_iter().map(|number| store.settle(number, spent)).fold(Ok(()), Result::and)
+}
+
+fn say_lost(settled: Result<(), StoreError>) {
+    if let Err(error) = settled {
+        tracing::warn!(%error, "what was set aside counts as spent");
+    }
+}
+
 impl Dispatcher<'_> {
     /// Sets aside what an attempt can cost, in every budget that it is of; nothing where there is nothing to set aside.
-    pub(super) fn hold(&self, plan: &Plan<'_>, endpoint: &EndpointId, bound: Option<Usd>) -> Result<Held, OverBudget> {
+    pub(super) async fn hold(
+        &self,
+        plan: &Plan<'_>,
+        endpoint: &EndpointId,
+        bound: Option<Usd>,
+    ) -> Result<Held, OverBudget> {
         let now = (self.now)();
-        let all = plan.day_cap.map(|cap| (plan.source.name().to_owned(), now, cap, None));
+        let all = plan.day_cap.map(|cap| Wish { scope: plan.source.name().to_owned(), at: now, cap, purse: None });
         let own = plan.purses.iter().map(|purse| {
             let (scope, at) = purse.place(now);
-            (scope, at, purse.cap, Some(purse.clone()))
+            Wish { scope, at, cap: purse.cap, purse: Some(purse.clone()) }
         });
-        let mut held = Held::new();
-        for (scope, at, cap, purse) in all.into_iter().chain(own) {
-            let over = |used, reason| OverBudget { endpoint: endpoint.clone(), bound, cap, purse, used, reason };
-            let failed = match bound {
-                Some(amount) if amount == Usd::ZERO => continue,
-                Some(amount) => match self.store.reserve(&scope, at, amount, cap) {
-                    Ok(Reservation::Granted(number)) => {
-                        held.push(number);
-                        continue;
-                    }
-                    Ok(Reservation::Exceeded(used)) => over(Some(used), None),
-                    Err(error) => over(None, Some(error.to_string())),
-                },
-                None => over(self.store.set_aside(&scope, at).map(|used| used.total()).ok(), None),
-            };
-            // Nothing is sent: what the others have set aside is theirs again.
-            for number in held {
-                if let Err(error) = self.store.settle(number, Usd::ZERO) {
-                    tracing::warn!(%error, "what was set aside counts as spent");
-                }
-            }
-            return Err(failed);
+        let wishes: Vec<Wish> = all.into_iter().chain(own).filter(|_| bound != Some(Usd::ZERO)).collect();
+        let Some(first) = wishes.first().map(|wish| (wish.cap, wish.purse.clone())) else { return Ok(Held::new()) };
+        let most = || Most { endpoint: endpoint.clone(), bound };
+        let asked = most();
+        let undo = |store: &dyn ObservationStore, held: Result<Held, _>| give_back(store, held.unwrap_or_default());
+        self.at_store(move |store| set_aside(store, asked, wishes), undo).await.unwrap_or_else(|| {
+            let reason = format!("it did not answer within {} s", PATIENCE.as_secs());
+            Err(most().over(first, None, Some(reason)))
+        })
+    }
+
+    /// Gives back what was set aside for an attempt that is not made.
+    pub(super) fn put_back(&self, held: Held) {
+        let later = held.clone();
+        if !held.is_empty() && !self.leave_to_store(move |store| give_back(store, later)) {
+            give_back(self.store, held);
         }
-        Ok(held)
     }
 
     /// Replaces what was set aside by what was spent, or likely was. Where nobody knows what that is, it counts as spent.
+    /// Nobody waits for it where there is a thread for it.
     pub(super) fn release(&self, held: Held, report: &AttemptReport) -> Result<(), StoreError> {
-        let Some(spent) = report.spent().or(report.likely) else { return Ok(()) };
-        held.into_iter().map(|number| self.store.settle(number, spent)).fold(Ok(()), Result::and)
+        let Some(spent) = report.spent().or(report.likely).filter(|_| !held.is_empty()) else { return Ok(()) };
+        let later = held.clone();
+        if self.leave_to_store(move |store| say_lost(settle(store, later, spent))) {
+            return Ok(());
+        }
+        settle(self.store, held, spent)
     }
 }
 

@@ -239,7 +239,7 @@ impl Dispatcher<'_> {
                     }
                 }
                 Step::Try { endpoint, first_token, patience, again, resume, .. } => {
-                    if !self.may_try(plan, &endpoint, first_token) && failover.pass_over() {
+                    if !self.may_try(plan, &endpoint, first_token).await && failover.pass_over() {
                         continue;
                     }
                     if !plan.may_go_on(attempts.len(), (self.now)()) {
@@ -258,7 +258,7 @@ impl Dispatcher<'_> {
                             }
                         },
                     };
-                    let held = match self.hold(plan, &endpoint, forecast.bound) {
+                    let held = match self.hold(plan, &endpoint, forecast.bound).await {
                         Ok(held) => held,
                         Err(over) => {
                             over_budget = Some(over);
@@ -380,14 +380,14 @@ fn forecast_again(plan: &Plan<'_>, reach: &Reach, request: &ChatRequest, before:
 
 impl Dispatcher<'_> {
     /// After a cool-down one trial goes through, of all processes that share a store.
-    fn may_try(&self, plan: &Plan<'_>, endpoint: &EndpointId, first_token: Option<Duration>) -> bool {
+    async fn may_try(&self, plan: &Plan<'_>, endpoint: &EndpointId, first_token: Option<Duration>) -> bool {
         let trial = plan.decision.ranked.iter().any(|ranked| ranked.half_open && ranked.endpoint == *endpoint);
         let reach = plan.reaches.iter().find(|reach| reach.endpoint.id == *endpoint);
         let Some(reach) = reach.filter(|_| trial) else { return true };
         let now = (self.now)();
         let key = reach.state_key(self.store.salt().ok().as_ref());
         let until = now + first_token.unwrap_or(TRIAL).min(TRIAL);
-        self.store.claim_trial(&key, now, until).unwrap_or(true)
+        self.at_store(move |store| store.claim_trial(&key, now, until).unwrap_or(true), |_, _| {}).await.unwrap_or(true)
     }
 }
 

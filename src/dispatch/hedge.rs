@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::budget::Held;
 use super::doubt::Doubts;
 use super::ready::{Common, forecast};
-use super::{AttemptReport, Dispatcher, Notice, Observer, Once, Recording};
+use super::{AttemptReport, Dispatcher, Notice, Observer, Once, Plan, Recording};
 use crate::catalog::EndpointId;
 use crate::chat::ChatEvent;
 use crate::observe::{ErrorClass, Flags, Phase};
@@ -111,6 +111,26 @@ impl Observer for Lane<'_, '_> {
     }
 }
 
+/// A share of what may be hedged, which is given back unless it is kept.
+struct Taken<'a>(Option<&'a Plan<'a>>);
+
+impl<'a> Taken<'a> {
+    /// `None` where there is no share left.
+    fn of(plan: &'a Plan<'a>) -> Option<Self> {
+        (plan.hedges(Hedging::take) != Some(false)).then_some(Self(Some(plan)))
+    }
+
+    const fn keep(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.and_then(|plan| plan.hedges(|shared| shared.hedged -= 1));
+    }
+}
+
 impl Dispatcher<'_> {
     /// The second request that goes with a decision, from the decision and what was hedged of late; none where that cannot
     /// be read.
@@ -138,7 +158,7 @@ impl Dispatcher<'_> {
             let report = Box::pin(self.attempt(&first.once, cancel, observer)).await;
             return (first, report);
         };
-        let second = |observer: &mut dyn Observer| self.second(common, hedge, &mut *failover, observer);
+        let second = (common, &mut *failover);
         let (other, last) = Box::pin(self.side_by_side(first, hedge, second, cancel, observer)).await;
         if let Some(Ended { ready: Ready { once, held }, report, spared }) = other {
             if let Err(error) = self.release(held, &report) {
@@ -159,12 +179,12 @@ impl Dispatcher<'_> {
     }
 
     /// Makes the second attempt ready, like the first but elsewhere, and says so; `None` where it may not be made any more.
-    fn second<'a>(
+    async fn second<'a>(
         &self,
         common: &'a Common<'_>,
         hedge: &Hedge,
         failover: &mut Failover,
-        observer: &mut dyn Observer,
+        race: &Race<'_>,
     ) -> Option<Ready<'a>> {
         let reach = common.reach(&hedge.second)?;
         let mut ahead = failover.clone();
@@ -172,30 +192,34 @@ impl Dispatcher<'_> {
         let Some(Step::Try { first_token, patience, .. }) = step else { return None };
         let (slow, endpoint, after) = (hedge.first.clone(), hedge.second.clone(), hedge.after);
         // Others have hedged since this was planned.
-        if common.plan.hedges(Hedging::take) == Some(false) {
-            return None;
-        }
+        let mut taken = Taken::of(common.plan)?;
         let forecast = forecast(common.plan.decision, &endpoint);
-        let held = match self.hold(common.plan, &endpoint, forecast.bound) {
+        let held = match self.hold(common.plan, &endpoint, forecast.bound).await {
             Ok(held) => held,
             Err(over) => {
-                common.plan.hedges(|shared| shared.hedged -= 1);
-                observer.notice(Notice::NotHedged { slow, after, over });
+                race.notice(Notice::NotHedged { slow, after, over });
                 return None;
             }
         };
+        if race.begun.get().is_some() {
+            // It has begun to answer while the store was asked.
+            self.put_back(held);
+            return None;
+        }
+        taken.keep();
         *failover = ahead;
-        observer.notice(Notice::Hedging { slow, endpoint, after, bound: hedge.bound });
-        Some(Ready { once: common.once(reach, (first_token, patience), forecast, observer), held })
+        race.notice(Notice::Hedging { slow, endpoint, after, bound: hedge.bound });
+        let mut observer = race.observer.borrow_mut();
+        Some(Ready { once: common.once(reach, (first_token, patience), forecast, &mut **observer), held })
     }
 
-    /// Makes an attempt, and beside it the one that `second` makes ready where no token has come in time. The second value
-    /// is the one that began to answer, else the one that ended last.
+    /// Makes an attempt, and beside it another where no token has come in time. The second value is the one that began to
+    /// answer, else the one that ended last.
     async fn side_by_side<'a>(
         &self,
         first: Ready<'a>,
         hedge: &Hedge,
-        second: impl FnOnce(&mut dyn Observer) -> Option<Ready<'a>>,
+        (common, failover): (&'a Common<'_>, &mut Failover),
         mut cancel: watch::Receiver<bool>,
         observer: &mut dyn Observer,
     ) -> (Option<Ended<'a>>, Ended<'a>) {
@@ -218,7 +242,7 @@ impl Dispatcher<'_> {
         let other = async {
             sleep(hedge.after).await;
             let begun = race.begun.get().is_some();
-            let ready = if begun { None } else { second(&mut **race.observer.borrow_mut()) }?;
+            let ready = if begun { None } else { self.second(common, hedge, failover, &race).await }?;
             race.both.set(true);
             let mut lane = Lane { race: &race, lane: 1 };
             let report = Box::pin(self.attempt(&ready.once, race.stops[1].subscribe(), &mut lane)).await;

@@ -7,11 +7,13 @@ mod attempt;
 mod budget;
 mod chat;
 mod check;
+mod clerk;
 mod control;
 mod doubt;
 mod fallback;
 mod hedge;
 mod lenient;
+mod marked;
 mod owned;
 mod reach;
 mod ready;
@@ -30,6 +32,7 @@ pub use attempt::{Forecast, Marks, Once};
 pub use budget::{OverBudget, Purse};
 pub use chat::{Notice, Observer, Plan, Wire};
 pub use check::{Checked, Health};
+pub use clerk::Clerk;
 pub use fallback::{Fall, FallbackClass, Fallen, agreed};
 pub use lenient::softened;
 pub use owned::{Line, Owned, group};
@@ -65,6 +68,8 @@ pub struct Dispatcher<'a> {
     pub sandbox: Option<&'a Sandboxed>,
     /// The region that is preferred where a provider has several.
     pub region: Option<&'a str>,
+    /// Who does at the store what may take long; `None` where it is done in place.
+    pub clerk: Option<&'a Clerk>,
 }
 
 /// Which keys a decision supposes that are not there.
@@ -176,6 +181,7 @@ impl Dispatcher<'_> {
                 outside_sandbox: reach.outside_sandbox,
                 hides_reasoning: reach.hides_reasoning(),
                 bills_on_cancel: reach.provider.bills_on_cancel(),
+                keeps_marks: reach.keeps_marks(),
                 stats: stats.get(&reach.endpoint.id).cloned().unwrap_or_default(),
                 ..Candidate::new(&reach.endpoint, reach.provider.kind)
             })
@@ -207,6 +213,8 @@ pub fn shape(model: &ModelId, input: Tokens, output: Tokens, cached: Tokens, con
         guessed: Tokens::ZERO,
         input_bound: input,
         cached,
+        marked: Tokens::ZERO,
+        marked_1h: Tokens::ZERO,
         expected_output: output,
         output_from: Expected::Stated,
         max_output: None,

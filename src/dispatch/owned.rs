@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
-use super::{Dispatcher, Sandboxed, Wire};
+use super::{Clerk, Dispatcher, Sandboxed, Wire};
 use crate::catalog::Catalog;
 use crate::routing::RetryBudget;
 use crate::store::ObservationStore;
@@ -17,6 +17,8 @@ pub struct Owned {
     pub catalog: Catalog,
     /// What was measured.
     pub store: Arc<dyn ObservationStore>,
+    /// Who does there what may take long.
+    pub clerk: Arc<Clerk>,
     /// A snapshot of the environment, and where else keys come from.
     pub keys: Keyring,
     /// The clock.
@@ -55,6 +57,7 @@ impl Owned {
             now: &self.now,
             sandbox: self.sandbox.as_ref(),
             region: self.region.as_deref(),
+            clerk: Some(&self.clerk),
         }
     }
 

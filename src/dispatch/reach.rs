@@ -12,7 +12,7 @@ use crate::chat::ChatRequest;
 use crate::routing::Constraints;
 use crate::store::StateKey;
 use crate::upstream::auth::{Address, Found, Lazy, Vars, address, find_key, is_overridden};
-use crate::upstream::{BUILT, Call, adapter, lacks, untold};
+use crate::upstream::{BUILT, Call, adapter, keeps_marks, lacks, untold};
 
 /// The simulated providers of a sandboxed command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -86,6 +86,12 @@ impl Reach {
         let (endpoint, provider, base_url) = (&self.endpoint, &self.provider, self.base_url.as_str());
         let call = Call { endpoint, provider, base_url, request };
         self.protocol.map_or_else(Vec::new, |protocol| untold(protocol, &call))
+    }
+
+    /// Whether it is told what to keep in its prompt cache.
+    #[must_use]
+    pub fn keeps_marks(&self) -> bool {
+        self.protocol.is_some_and(|protocol| keeps_marks(protocol, &self.endpoint.model))
     }
 
     /// Whether it is known to go on with the answer that a request ends in ([`ChatRequest::continues`]).
@@ -369,8 +375,15 @@ mod tests {
         let vars = Vars::new(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let keys = Keyring { vars, ..Keyring::default() };
         let now = || jiff::Timestamp::UNIX_EPOCH;
-        let dispatcher =
-            Dispatcher { catalog: &catalog, store: &store, keys: &keys, now: &now, sandbox: None, region: None };
+        let dispatcher = Dispatcher {
+            catalog: &catalog,
+            store: &store,
+            keys: &keys,
+            now: &now,
+            sandbox: None,
+            region: None,
+            clerk: None,
+        };
         let mut asked = ChatRequest::new(model.clone(), vec![Message::text(Role::User, "hi")]);
         change(&mut asked);
         let reaches = dispatcher.reach_for(&model, None, false, Some(&asked));
@@ -410,6 +423,7 @@ mod tests {
                 now: &now,
                 sandbox: Some(&sandbox),
                 region: None,
+                clerk: None,
             };
             let reaches = dispatcher.reach_for(&model, None, false, Some(&asked));
             reaches.into_iter().find(|reach| reach.provider.id.as_str() == "openai").unwrap().base_url

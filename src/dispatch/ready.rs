@@ -84,7 +84,10 @@ pub(super) fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
     let ranked = decision.ranked.iter().find(|ranked| ranked.endpoint == *endpoint);
     Forecast {
         input: Some(decision.request.input),
-        expected: ranked.and_then(|ranked| ranked.score.amount(TermKind::Price)),
+        expected: ranked.and_then(|ranked| {
+            let write = ranked.score.amount(TermKind::Write).unwrap_or_default();
+            Some(ranked.score.amount(TermKind::Price)? + write)
+        }),
         bound: ranked.and_then(|ranked| ranked.bound),
     }
 }

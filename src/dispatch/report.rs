@@ -47,6 +47,9 @@ pub struct AttemptReport {
     pub cost_state: CostState,
     /// What it likely cost where the caller has stopped it, which nobody tells: for budgets, and never shown as a cost.
     pub likely: Option<Usd>,
+    /// What it came to by estimate, where it broke off after something of an answer had come and nobody says what that cost:
+    /// never counted as a cost, and always shown as an estimate.
+    pub estimate: Option<Usd>,
     /// What the decision made of it.
     pub forecast: Forecast,
 }
@@ -114,6 +117,9 @@ pub struct ChatReport {
 pub struct Total {
     /// The exact cost, and who says so; `None` where that of a part is not known.
     pub cost: Option<(Usd, &'static str)>,
+    /// What it came to by estimate, where a part has no cost that is known: the others as they were billed, and that one by
+    /// its input and what came of it. `None` where the cost is known, or no estimate is.
+    pub estimate: Option<Usd>,
     /// Why there is no cost, where a sheet says so.
     pub why: Option<String>,
     /// The cost by the price sheets.
@@ -156,6 +162,8 @@ impl ChatReport {
             let basis = costs[0].1;
             (amount, if costs.iter().all(|(_, other)| *other == basis) { basis } else { "mixed" })
         });
+        let guessed = || counted.iter().map(|attempt| attempt.charged().or(attempt.estimate)).sum::<Option<Usd>>();
+        let estimate = if summed.is_none() && !counted.is_empty() { guessed() } else { None };
         let listed = |attempt: &&AttemptReport| match &attempt.cost {
             Some(Ok(cost)) => Some(cost.total),
             _ => None,
@@ -164,6 +172,7 @@ impl ChatReport {
         let usages: Option<Vec<Usage>> = counted.iter().map(|attempt| self.used(attempt)).collect();
         Total {
             cost: summed,
+            estimate,
             why: counted.iter().find_map(|attempt| match &attempt.cost {
                 Some(Err(error)) => Some(error.to_string()),
                 _ => None,

@@ -1,8 +1,9 @@
 //! From a chat to what routing needs to know of it: lengths, needs and limits; no prompt text.
 
+use super::marked::marked;
 use super::session::makers;
 use super::shape;
-use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part};
+use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part, Tool};
 use crate::routing::{Constraints, Expected, Needs, PRIOR_OUTPUT, RouteRequest};
 use crate::units::Tokens;
 
@@ -18,8 +19,8 @@ const DOCUMENT: u64 = 3_000;
 const PREFACE_BOUND: u64 = 1_024;
 
 /// What a piece of the request weighs.
-#[derive(Debug, Clone, Copy, Default)]
-struct Weight {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weight {
     /// Expected, in quarters of a token, so that a text of four characters is one.
     quarters: u64,
     /// At most, in tokens; `None` is not known.
@@ -28,7 +29,18 @@ struct Weight {
     guessed: u64,
 }
 
+impl Default for Weight {
+    fn default() -> Self {
+        Self::tokens(0, Some(0))
+    }
+}
+
 impl Weight {
+    /// Whole tokens, as expected.
+    pub(super) fn tokens_expected(self) -> Tokens {
+        Tokens::new(self.quarters.div_ceil(4))
+    }
+
     /// Four characters are a token, and a token is at least a byte.
     fn text(text: &str) -> Self {
         Self { quarters: length(text.chars().count()), bound: Some(length(text.len())), guessed: 0 }
@@ -43,7 +55,7 @@ impl Weight {
         Self { guessed: tokens, ..Self::tokens(tokens, None) }
     }
 
-    fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         Self {
             quarters: self.quarters.saturating_add(other.quarters),
             bound: self.bound.zip(other.bound).map(|(one, two)| one.saturating_add(two)),
@@ -68,9 +80,7 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
         weight = weight.plus(message_weight(message));
     }
     for tool in &request.tools {
-        weight = weight.plus(Weight::text(&tool.name)).plus(Weight::text(&tool.parameters.to_string()));
-        weight = weight.plus(Weight::text(tool.description.as_deref().unwrap_or_default()));
-        weight = weight.plus(Weight::tokens(8, Some(64)));
+        weight = weight.plus(tool_weight(tool));
     }
     if let Some(schema) = &request.schema {
         weight = weight.plus(Weight::text(&schema.schema.to_string()));
@@ -78,9 +88,12 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
     let prefaces = u64::from(!request.tools.is_empty()) + u64::from(request.schema.is_some());
     weight = weight.plus(Weight::tokens(0, Some(PREFACE_BOUND * prefaces)));
     let of_kind = |kind: MediaKind| request.media().any(|media| media.kind == kind);
+    let (marked, marked_1h) = marked(request);
     RouteRequest {
-        input: Tokens::new(weight.quarters.div_ceil(4)),
+        input: weight.tokens_expected(),
         input_estimated: true,
+        marked,
+        marked_1h,
         input_bound: weight.bound.map_or(Tokens::MAX, Tokens::new),
         guessed: Tokens::new(weight.guessed),
         expected_output: PRIOR_OUTPUT,
@@ -98,11 +111,18 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
     }
 }
 
-fn message_weight(message: &Message) -> Weight {
+pub(super) fn tool_weight(tool: &Tool) -> Weight {
+    Weight::text(&tool.name)
+        .plus(Weight::text(&tool.parameters.to_string()))
+        .plus(Weight::text(tool.description.as_deref().unwrap_or_default()))
+        .plus(Weight::tokens(8, Some(64)))
+}
+
+pub(super) fn message_weight(message: &Message) -> Weight {
     message.parts.iter().map(part_weight).fold(Weight::tokens(0, Some(0)), Weight::plus)
 }
 
-fn part_weight(part: &Part) -> Weight {
+pub(super) fn part_weight(part: &Part) -> Weight {
     match part {
         Part::Text(text) => Weight::text(text),
         Part::Media(media) => media_weight(media),
@@ -141,7 +161,7 @@ fn length(count: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::catalog::ModelId;
-    use crate::chat::{AnswerSchema, Role, Tool};
+    use crate::chat::{AnswerSchema, Role};
 
     fn weigh(change: impl FnOnce(&mut ChatRequest)) -> (u64, u64) {
         let messages = vec![Message::text(Role::User, "12345678")];

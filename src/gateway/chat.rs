@@ -74,7 +74,7 @@ async fn begin(
     if options.include_usage {
         asked.voice.include_usage();
     }
-    let decided = Decided::new(gateway, served.client(), asked.request, options)?;
+    let decided = Decided::new(gateway, served.client(), asked.request, options).await?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
     Ok((held, Begun { decided, dialect, voice: asked.voice, metadata }))
 }

@@ -10,7 +10,7 @@ use super::guard::Token;
 use super::limit::Bucket;
 use super::problem::Problem;
 use crate::catalog::{ModelId, ProviderId};
-use crate::dispatch::{AttemptReport, ChatReport, Purse};
+use crate::dispatch::{AttemptReport, ChatReport, Owned, Purse};
 use crate::observe::ErrorClass;
 use crate::store::ObservationStore;
 use crate::units::{Tokens, Usd};
@@ -30,6 +30,8 @@ pub struct Allowance {
     pub models: Vec<ModelId>,
     /// The providers that it may use; empty is all.
     pub providers: Vec<ProviderId>,
+    /// Whether it sees everybody's counts, as the gateway's own token does.
+    pub all_metrics: bool,
 }
 
 /// A client with a name.
@@ -101,11 +103,11 @@ impl Client {
     ///
     /// # Errors
     /// It has had its share of this minute.
-    pub(super) fn take(&self, tokens: u64, store: &dyn ObservationStore, now: Timestamp) -> Result<(), Problem> {
-        self.take_one(store, now)?;
-        self.take_of(&self.tokens, "tokens", tokens, (store, now)).inspect_err(|_| {
+    pub(super) async fn take(&self, tokens: u64, owned: &Owned, now: Timestamp) -> Result<(), Problem> {
+        self.take_one(owned, now).await?;
+        self.take_of(&self.tokens, "tokens", tokens, (owned, now)).await.inspect_err(|_| {
             // What is not sent is no request of the minute.
-            self.correct(&self.requests, "requests", (1, 0), store);
+            self.correct(&self.requests, "requests", (1, 0), owned.store.as_ref());
         })
     }
 
@@ -113,23 +115,23 @@ impl Client {
     ///
     /// # Errors
     /// It has had its share of this minute.
-    pub(super) fn take_one(&self, store: &dyn ObservationStore, now: Timestamp) -> Result<(), Problem> {
-        self.take_of(&self.requests, "requests", 1, (store, now))
+    pub(super) async fn take_one(&self, owned: &Owned, now: Timestamp) -> Result<(), Problem> {
+        self.take_of(&self.requests, "requests", 1, (owned, now)).await
     }
 
-    fn take_of(
+    async fn take_of(
         &self,
         bucket: &Option<Mutex<Bucket>>,
         what: &str,
         amount: u64,
-        (store, now): (&dyn ObservationStore, Timestamp),
+        (owned, now): (&Owned, Timestamp),
     ) -> Result<(), Problem> {
         let Some(bucket) = bucket else { return Ok(()) };
         let locked = || bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let most = locked().most();
         locked().take(amount, now).map_err(|wait| self.too_fast(most, what, wait))?;
-        // Nobody waits for the lock while the others are asked.
-        match store.take_minute(&self.shared(what), most.unsigned_abs(), amount) {
+        // Nobody waits for the lock while the others are asked, and no other request for their answer.
+        match owned.clerk.take_minute(self.shared(what), most.unsigned_abs(), amount).await {
             Some(Err(wait)) => {
                 locked().correct(amount, 0);
                 Err(self.too_fast(most, what, wait))

@@ -24,13 +24,15 @@ const ESTIMATED: HeaderName = HeaderName::from_static("x-openmux-estimated");
 ///
 /// # Errors
 /// Whoever asks has had its requests of this minute, the body is no request, or one that a chat would be refused for: there is no such model, or it may not be asked.
-pub(super) fn answer(
+pub(super) async fn answer(
     gateway: &Gateway,
     client: Option<&Arc<Client>>,
     headers: &HeaderMap,
     mut body: Map<String, Value>,
 ) -> Result<Answer, Problem> {
-    client.map_or(Ok(()), |client| client.take_one(gateway.owned.store.as_ref(), (gateway.owned.now)()))?;
+    if let Some(client) = client {
+        client.take_one(&gateway.owned, (gateway.owned.now)()).await?;
+    }
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
     let asked = Dialect::AnthropicMessages.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
     let seed = gateway.owned.store.peek_seed().unwrap_or(0);

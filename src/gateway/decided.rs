@@ -137,7 +137,7 @@ impl Decided {
     ///
     /// # Errors
     /// There is no such model, nobody may be used, or whoever asks has had its share of this minute.
-    pub(super) fn new(
+    pub(super) async fn new(
         gateway: &Gateway,
         client: Option<&Arc<Client>>,
         request: ChatRequest,
@@ -147,7 +147,7 @@ impl Decided {
         if let Some(client) = client {
             let route = &decided.decision.request;
             let tokens = route.known_input().count().saturating_add(route.expected_output.count());
-            client.take(tokens, gateway.owned.store.as_ref(), decided.decision.at)?;
+            client.take(tokens, &gateway.owned, decided.decision.at).await?;
             decided.wishes.taken.set(tokens);
         }
         Ok(decided)

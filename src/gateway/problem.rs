@@ -15,7 +15,7 @@ use crate::catalog::resolve::ResolveError;
 use crate::dispatch::{AttemptReport, ChatReport, OverBudget, Purse};
 use crate::observe::{CostState, ErrorClass};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
-pub(crate) use told::{marks, seam, seam_members};
+pub(crate) use told::{estimate, marks, seam, seam_members};
 
 /// Why a request gets no answer, or only a part of one.
 #[derive(Debug, Clone, PartialEq)]
@@ -335,6 +335,7 @@ pub(super) fn attempts(report: &ChatReport) -> Vec<Value> {
     let one = |seen: &AttemptReport| {
         let mut object = attempt(seen, ms);
         object.insert("ttft_ms".to_owned(), seen.outcome.timings.ttft.map_or(Value::Null, ms));
+        estimate(&mut object, seen.estimate);
         marks(&mut object, seen);
         Value::from(object)
     };

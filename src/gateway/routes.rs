@@ -218,8 +218,8 @@ async fn looked_up(
             let store = gateway.owned.store.as_ref();
             let text = match &client {
                 // What others ask, and what that costs, is no business of theirs.
-                Some(client) => gateway.metrics.of(&client.name, store),
-                None => gateway.metrics.text(gateway.under_way.taken(), store),
+                Some(client) if !client.allowance.all_metrics => gateway.metrics.of(&client.name, store),
+                _ => gateway.metrics.text(gateway.under_way.taken(), store),
             };
             return Ok(whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text));
         }
@@ -235,7 +235,7 @@ async fn looked_up(
         Place::Count => {
             let (head, body) = request.into_parts();
             let (_held, body) = intake::object(&gateway, &head.headers, body).await?;
-            return count_tokens::answer(&gateway, client.as_ref(), &head.headers, body);
+            return count_tokens::answer(&gateway, client.as_ref(), &head.headers, body).await;
         }
         Place::Explain if request.method() == Method::POST => {
             let (head, body) = request.into_parts();

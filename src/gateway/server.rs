@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use http::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,7 +21,9 @@ use tokio::time::{sleep, timeout};
 
 use super::count::{Counter, Permit};
 use super::outlet::{Due, Outlet};
+use super::problem::Problem;
 use super::reply::Reply;
+use super::served::Served;
 use super::{Config, Gateway, Worker, routes};
 use crate::dispatch::Owned;
 
@@ -230,6 +233,19 @@ async fn work(
     }
 }
 
+/// What hyper has refused because it could not read its head, as it is noted; `None` where it answered nothing.
+fn refused(error: &hyper::Error) -> Option<Problem> {
+    if !error.is_parse() || error.is_parse_version_h2() {
+        return None;
+    }
+    let (status, code) = match error.to_string().as_str() {
+        "URI too long" => (StatusCode::URI_TOO_LONG, "uri_too_long"),
+        _ if error.is_parse_too_large() => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
+        _ => (StatusCode::BAD_REQUEST, "bad_request"),
+    };
+    Some(Problem::new(status, code, "the head cannot be read"))
+}
+
 /// Answers the requests of one connection.
 async fn connection((desk, mut stopping): (Rc<Desk>, watch::Receiver<bool>), socket: std::net::TcpStream) {
     // Without nodelay the first small chunk of a stream waits 40 ms for the peer's delayed acknowledgement.
@@ -248,8 +264,9 @@ async fn connection((desk, mut stopping): (Rc<Desk>, watch::Receiver<bool>), soc
     };
     let due = Due::default();
     let socket = Outlet::new(socket, patience, Rc::clone(&due));
+    let of_requests = Rc::clone(&desk);
     let service = service_fn(move |request| {
-        let (worker, due) = (desk.worker(), Rc::clone(&due));
+        let (worker, due) = (of_requests.worker(), Rc::clone(&due));
         async move {
             let answer = routes::answer(worker, request).await;
             due.set(match answer.body() {
@@ -274,6 +291,9 @@ async fn connection((desk, mut stopping): (Rc<Desk>, watch::Receiver<bool>), soc
         }
     };
     if let Err(error) = ended {
+        if let Some(problem) = refused(&error) {
+            Served::new(&desk.worker().gateway, "", "").refused(&problem);
+        }
         tracing::debug!(%error, "a connection ended");
     }
 }

@@ -198,7 +198,7 @@ pub fn input_bound(kind: Kind) -> Tokens {
 #[must_use]
 pub fn bound(kind: Kind, endpoint: &Endpoint, provider: ProviderKind) -> Option<Usd> {
     match &endpoint.pricing {
-        Some(pricing) => pricing.worst_case(input_bound(kind), Tokens::new(kind.cap(endpoint)), false),
+        Some(pricing) => pricing.worst_case(input_bound(kind), Tokens::new(kind.cap(endpoint)), (false, false)),
         None => (provider == ProviderKind::Local).then_some(Usd::ZERO),
     }
 }

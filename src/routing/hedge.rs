@@ -209,5 +209,6 @@ impl Decision {
 fn expected(entry: &Ranked) -> Option<Usd> {
     let price = entry.score.amount(TermKind::Price)?;
     let switch = entry.score.amount(TermKind::Switch).unwrap_or_default();
-    Some(price + switch - entry.expectation.next_turn.unwrap_or_default())
+    let write = entry.score.amount(TermKind::Write).unwrap_or_default();
+    Some(price + write + switch - entry.expectation.next_turn.unwrap_or_default())
 }

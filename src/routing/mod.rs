@@ -83,6 +83,10 @@ pub struct RouteRequest {
     pub input_bound: Tokens,
     /// Of `input`, what any endpoint's prompt cache would serve.
     pub cached: Tokens,
+    /// Of `input`, what providers are told to keep in their prompt caches: all up to there.
+    pub marked: Tokens,
+    /// Of that, what is to be kept for an hour.
+    pub marked_1h: Tokens,
     /// Output tokens that are expected.
     pub expected_output: Tokens,
     /// Where that figure comes from.
@@ -148,6 +152,8 @@ pub struct Candidate<'a> {
     pub hides_reasoning: bool,
     /// What is billed of an answer that is cancelled.
     pub bills_on_cancel: CancelBilling,
+    /// Whether it is told what to keep in its prompt cache.
+    pub keeps_marks: bool,
     /// Requests in flight here, from this process.
     pub in_flight: u32,
     /// What was measured.
@@ -178,6 +184,7 @@ impl<'a> Candidate<'a> {
             outside_sandbox: false,
             hides_reasoning: false,
             bills_on_cancel: CancelBilling::Unknown,
+            keeps_marks: false,
             in_flight: 0,
             stats: EndpointStats::default(),
         }
@@ -198,6 +205,7 @@ impl<'a> Candidate<'a> {
             outside_sandbox: self.outside_sandbox,
             hides_reasoning: self.hides_reasoning,
             bills_on_cancel: self.bills_on_cancel,
+            keeps_marks: self.keeps_marks,
             in_flight: self.in_flight,
             stats: self.stats,
         }
@@ -224,7 +232,8 @@ impl<'a> Candidate<'a> {
             return (self.kind == ProviderKind::Local).then_some(Usd::ZERO);
         };
         let media = request.needs.images || request.needs.pdfs;
-        pricing.worst_case(self.input_bound(request)?, output, media)
+        let hours = request.marked_1h > Tokens::ZERO;
+        pricing.worst_case(self.input_bound(request)?, output, (media, hours))
     }
 
     /// The most input tokens that this request can have here: no endpoint takes more than its window.

@@ -90,6 +90,8 @@ mod tests {
             guessed: Tokens::ZERO,
             input_bound: Tokens::new(4000),
             cached: Tokens::ZERO,
+            marked: Tokens::ZERO,
+            marked_1h: Tokens::ZERO,
             expected_output: Tokens::new(400),
             output_from,
             max_output: max_output.map(Tokens::new),

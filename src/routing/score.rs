@@ -54,6 +54,8 @@ impl Basis {
 pub enum TermKind {
     /// The exact price of the expected request.
     Price,
+    /// What writing the prompt cache costs beyond that, where the request says what is to be kept.
+    Write,
     /// Waiting for the first token and for the answer's length.
     Wait,
     /// The odds of a failure times what a failed attempt costs.
@@ -66,13 +68,20 @@ pub enum TermKind {
 
 impl TermKind {
     /// Every term, in the order in which they are printed.
-    pub const ALL: [Self; 5] = [Self::Price, Self::Wait, Self::Risk, Self::Load, Self::Switch];
+    pub const ALL: [Self; 6] = [Self::Price, Self::Write, Self::Wait, Self::Risk, Self::Load, Self::Switch];
+
+    /// Whether most decisions do without it.
+    #[must_use]
+    pub const fn is_rare(self) -> bool {
+        matches!(self, Self::Write | Self::Switch)
+    }
 
     /// The word in output.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Price => "price",
+            Self::Write => "write",
             Self::Wait => "wait",
             Self::Risk => "risk",
             Self::Load => "load",
@@ -133,6 +142,8 @@ pub struct Expectation {
     pub ttft_p95_s: f64,
     /// Input tokens that no cache is expected to serve.
     pub fresh: Tokens,
+    /// Input tokens that are expected to be written to its prompt cache, and of these for an hour.
+    pub written: (Tokens, Tokens),
     /// Decode speed, tokens per second.
     pub tokens_per_s: Estimate,
     /// The chance that an attempt succeeds, 0 to 1.
@@ -186,6 +197,7 @@ pub(super) fn expect(
         ttft_s: Estimate { value: libm::exp(mean + variance / 2.0), basis: basis(stats.ttft_lasting.weight) },
         ttft_p95_s: libm::exp(mean + 1.645 * libm::sqrt(variance + doubt)),
         fresh,
+        written: written(request, candidate, policy, fresh),
         tokens_per_s: Estimate { value: libm::exp(speed), basis: basis(stats.speed_lasting.weight) },
         availability: Estimate { value: availability.clamp(1e-6, 1.0), basis: basis(stats.lasting.tried()) },
         failure_s: Estimate {
@@ -222,6 +234,9 @@ pub(super) fn score(
         let amount = amount + expectation.next_turn.unwrap_or_default();
         terms.push(Term { kind: TermKind::Price, amount: amount.rounded(), basis: Basis::Catalog });
     }
+    if let Some(amount) = writing(request, candidate, expectation, now) {
+        terms.push(Term { kind: TermKind::Write, amount: amount.rounded(), basis: Basis::Catalog });
+    }
     let first = policy.wait_value * seconds(expectation.ttft_s.value);
     let length = f64_of(expectation.output) / expectation.tokens_per_s.value.max(1e-3);
     let rest = policy.stream_value * seconds(length);
@@ -236,6 +251,31 @@ pub(super) fn score(
         terms.push(Term { kind: TermKind::Switch, amount: amount.rounded(), basis: Basis::Catalog });
     }
     Score { price_known: price.is_some(), terms }
+}
+
+/// What is to be kept and is not in the cache yet: what is read from there stands before it. Too little is not kept.
+fn written(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, fresh: Tokens) -> (Tokens, Tokens) {
+    let least = candidate.endpoint.cache_min.unwrap_or(policy.cache_min);
+    if !candidate.keeps_marks || request.marked < least {
+        return (Tokens::ZERO, Tokens::ZERO);
+    }
+    let read = request.input.saturating_sub(fresh);
+    let beyond = |marked: Tokens| marked.min(request.input).saturating_sub(read);
+    (beyond(request.marked), beyond(request.marked_1h))
+}
+
+/// What that costs beyond reading it; `None` where nothing is to be kept, or its sheet has no price for it.
+fn writing(
+    request: &RouteRequest,
+    candidate: &Candidate<'_>,
+    expectation: &Expectation,
+    now: Timestamp,
+) -> Option<Usd> {
+    if !candidate.keeps_marks || request.marked == Tokens::ZERO {
+        return None;
+    }
+    let pricing = candidate.endpoint.pricing.as_ref()?;
+    pricing.of_writing((request.input, expectation.output), expectation.written, now)
 }
 
 /// The price as if the warmest cache were here, and what it costs more because it is elsewhere.

@@ -75,6 +75,10 @@ pub struct Rates {
     pub output: Option<UsdPerMtok>,
     /// Of input that a cache serves.
     pub cache_read: Option<UsdPerMtok>,
+    /// Of input that is written to a cache.
+    pub cache_write: Option<UsdPerMtok>,
+    /// The same for an hour.
+    pub cache_write_1h: Option<UsdPerMtok>,
 }
 
 /// Why an endpoint does not go first, or that it does.
@@ -242,11 +246,13 @@ impl<'a> Question<'a> {
         let Some(pricing) = candidate.and_then(|candidate| candidate.endpoint.pricing.as_ref()) else {
             return Rates::default();
         };
-        let rate = |item: Item, cached: Tokens| {
+        let rate = |item: Item, cached: Tokens, (written, hour): (Tokens, Tokens)| {
             let usage = Usage {
                 input: Some(self.request.input),
                 output: Some(entry.expectation.output),
                 cache_read: (cached > Tokens::ZERO).then_some(cached),
+                cache_write: (written > Tokens::ZERO).then_some(written),
+                cache_write_1h: (hour > Tokens::ZERO).then_some(hour),
                 ..Usage::default()
             };
             let cost = pricing.cost(&usage, self.now).ok()?;
@@ -254,10 +260,13 @@ impl<'a> Question<'a> {
             line.rate.to_string().parse().ok()
         };
         let cached = self.request.cached.max(self.request.warm_at(&entry.endpoint)).min(self.request.input);
+        let ((written, hour), none) = (entry.expectation.written, (Tokens::ZERO, Tokens::ZERO));
         Rates {
-            input: rate(Item::Input, Tokens::ZERO),
-            output: rate(Item::Output, Tokens::ZERO),
-            cache_read: rate(Item::CacheRead, cached),
+            input: rate(Item::Input, Tokens::ZERO, none),
+            output: rate(Item::Output, Tokens::ZERO, none),
+            cache_read: rate(Item::CacheRead, cached, none),
+            cache_write: rate(Item::CacheWrite, Tokens::ZERO, (written, Tokens::ZERO)),
+            cache_write_1h: rate(Item::CacheWrite1h, Tokens::ZERO, (hour, hour)),
         }
     }
 }

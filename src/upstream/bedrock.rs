@@ -68,6 +68,11 @@ pub(super) fn untold(call: &Call<'_>) -> Option<&'static str> {
     marks::untold(&call.request.marks, vendor::vendor(model), model)
 }
 
+/// Whether a model is told what to keep.
+pub(super) fn keeps_marks(model: &crate::catalog::ModelId) -> bool {
+    vendor::vendor(model).marks
+}
+
 /// The path below the base URL, with the model's id or ARN as one segment of it.
 fn path(id: &str, stream: bool) -> Result<String, EncodeError> {
     let is_unsafe = |sign: char| matches!(sign, '?' | '#' | '%' | '\\') || sign.is_whitespace() || sign.is_control();

@@ -25,7 +25,7 @@ use std::time::Duration;
 pub(crate) use body::shown as shown_url;
 use bytes::Bytes;
 
-use crate::catalog::{Endpoint, OutputLimitField, Protocol, Provider};
+use crate::catalog::{Endpoint, ModelId, OutputLimitField, Protocol, Provider};
 use crate::chat::{ChatEvent, ChatRequest};
 use crate::observe::ErrorClass;
 pub use adapt::Adaptation;
@@ -206,6 +206,16 @@ pub fn untold(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
     let says_detail = matches!(protocol, Protocol::OpenaiChat | Protocol::OpenaiResponses);
     let detail = call.request.media().any(|media| media.detail.is_some()) && !says_detail;
     marks.into_iter().chain(detail.then_some("detail")).collect()
+}
+
+/// Whether what is to be kept in a prompt cache is said in this dialect, to this model.
+#[must_use]
+pub fn keeps_marks(protocol: Protocol, model: &ModelId) -> bool {
+    match protocol {
+        Protocol::AnthropicMessages | Protocol::VertexAnthropic => true,
+        Protocol::BedrockConverse => bedrock::keeps_marks(model),
+        _ => false,
+    }
 }
 
 /// Whether the answer that a request goes on with can be handed over in this dialect, to this endpoint.

@@ -266,7 +266,7 @@ fn folded(case: &Case) -> Folded {
     let mut folded = Folded::default();
     for event in events {
         match event {
-            ChatEvent::Started { .. } | ChatEvent::Billed(_) => {}
+            ChatEvent::Started { .. } | ChatEvent::Billed(_) | ChatEvent::StopSequence(_) => {}
             ChatEvent::Signature { signature, .. } => folded.signatures.push_str(&signature),
             ChatEvent::Text(piece) => folded.text.push_str(&piece),
             ChatEvent::Reasoning(piece) => folded.reasoning.push_str(&piece),

@@ -358,6 +358,7 @@ fn event_line(event: &ChatEvent) -> String {
         }
         ChatEvent::Usage(usage) => usage_line(usage),
         ChatEvent::Billed(amount) => format!("billed {amount}"),
+        ChatEvent::StopSequence(text) => format!("stopped at {text:?}"),
         ChatEvent::Finished { finish, native } => format!("finished {} native={native:?}", finish.name()),
     }
 }

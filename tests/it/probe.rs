@@ -113,6 +113,7 @@ async fn probe(scenario: &str, kind: Kind, rounds: u32, seed: u64) -> Ran {
         now: &now,
         sandbox: Some(&sandboxed),
         region: None,
+        clerk: None,
     };
     let model = ModelId::new(MODEL);
     let all = dispatcher.reach(&model, None, false);

@@ -28,7 +28,8 @@ pub struct ServeArgs {
     /// The file that holds it.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// Clients with names: tokens of their own, budgets, limits a minute, models and providers (TOML; see the README).
+    /// Clients with names: tokens of their own, budgets, limits a minute, models and providers, and who sees all of /metrics
+    /// (TOML; see the README).
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
     /// Shares what it sees, conversations and budgets with other gateways, through a Redis or Valkey: redis://HOST:PORT/DB,

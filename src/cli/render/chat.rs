@@ -50,10 +50,14 @@ pub(crate) fn closing_line(
         }
     }
     let unbilled = unbilled(report);
+    let charges = || match parts_by_estimate(report) {
+        Some(estimate) => format!("about {} for the part of {unbilled} (an estimate)", dollars(estimate)),
+        None => format!("what {unbilled} charges for its part"),
+    };
     parts.push(match total.cost.or(cost(told).filter(|_| !seam.is_empty())) {
         Some((amount, _)) if !unbilled.is_empty() => {
             let mark = if simulated { " at list price" } else { "" };
-            format!("{}{mark} and what {unbilled} charges for its part", dollars(amount))
+            format!("{}{mark} and {}", dollars(amount), charges())
         }
         Some((amount, "provider")) => format!("{} by the provider's bill", dollars(amount)),
         Some((amount, _)) => format!("{}{}", dollars(amount), if simulated { " at list price, not spent" } else { "" }),
@@ -89,6 +93,12 @@ fn unbilled(report: &ChatReport) -> String {
     names.join(" and ")
 }
 
+/// What those parts come to by estimate; `None` where one of them has none.
+fn parts_by_estimate(report: &ChatReport) -> Option<Usd> {
+    let broken = report.seams.iter().filter_map(|seam| report.attempts.get(seam.attempt));
+    broken.filter(|part| cost(part).is_none()).map(|part| part.estimate).sum()
+}
+
 fn seams_json(report: &ChatReport) -> Value {
     report.seams.iter().map(problem::seam).map(Value::Object).collect()
 }
@@ -117,6 +127,7 @@ fn attempt_json(attempt: &AttemptReport, apart: bool) -> Value {
         object.insert("usage".to_owned(), usage_json(attempt.outcome.usage.as_ref()));
         let amount = cost(attempt).map_or(Value::Null, |(amount, _)| literal(&amount.exact()));
         object.insert("cost_usd".to_owned(), amount);
+        problem::estimate(&mut object, attempt.estimate);
     }
     object.insert("timing".to_owned(), timing(attempt));
     problem::marks(&mut object, attempt);
@@ -175,6 +186,9 @@ fn closing_members(object: &mut Map<String, Value>, report: &ChatReport, told: &
     put("usage", usage_json(total.usage.as_ref()));
     put("cost_usd", total.cost.map_or(Value::Null, |(amount, _)| literal(&amount.exact())));
     put("cost_basis", total.cost.map_or(Value::Null, |(_, basis)| basis.into()));
+    if let Some(estimate) = total.estimate {
+        put("cost_estimate_usd", literal(&estimate.exact()));
+    }
     put("list_price_usd", total.list_price.map_or(Value::Null, |amount| literal(&amount.exact())));
     put("ttft_ms", timings.ttft.map_or(Value::Null, millis));
     put("connect_ms", timings.connect.map_or(Value::Null, millis));

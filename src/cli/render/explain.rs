@@ -155,8 +155,7 @@ impl Columns {
         let has = |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).is_some());
         let nonzero =
             |kind: TermKind| ranked.iter().any(|entry| entry.score.amount(kind).unwrap_or_default() != Usd::ZERO);
-        let all: Vec<TermKind> =
-            TermKind::ALL.into_iter().filter(|kind| *kind != TermKind::Switch || has(*kind)).collect();
+        let all: Vec<TermKind> = TermKind::ALL.into_iter().filter(|kind| !kind.is_rare() || has(*kind)).collect();
         let some: Vec<TermKind> = all.iter().copied().filter(|kind| nonzero(*kind)).collect();
         for (terms, places) in [(&all, 6), (&all, 5), (&some, 5), (&some, 4)] {
             let fits = Self { terms: terms.clone(), places, below: false };

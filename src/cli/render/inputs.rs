@@ -43,6 +43,17 @@ pub(super) fn of(kind: TermKind, entry: &Ranked, decision: &Decision, rates: Opt
                 put("continuation", figure(policy.continuation), CONFIG);
             }
         }
+        TermKind::Write => {
+            let (written, hour) = expectation.written;
+            put("marked_tokens", count(request.marked), if request.input_estimated { "prior" } else { REQUEST });
+            put("written_tokens", count(written), if request.input_estimated { "prior" } else { REQUEST });
+            put("written_1h_tokens", count(hour), if request.input_estimated { "prior" } else { REQUEST });
+            if let Some(rates) = rates {
+                put("input_usd_per_mtok", rate(rates.input), CATALOG);
+                put("cache_write_usd_per_mtok", rate(rates.cache_write), CATALOG);
+                put("cache_write_1h_usd_per_mtok", rate(rates.cache_write_1h), CATALOG);
+            }
+        }
         TermKind::Wait => {
             put("output_tokens", count(expectation.output), if request.input_estimated { "prior" } else { REQUEST });
             put("wait_usd_per_s", per_second(policy.wait_value), CONFIG);

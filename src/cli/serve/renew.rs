@@ -18,7 +18,7 @@ use super::super::{note, tokens, warn};
 use super::log::Log;
 use super::{clients, explainer, token};
 use crate::catalog::Catalog;
-use crate::dispatch::{Owned, Sandboxed};
+use crate::dispatch::{Clerk, Owned, Sandboxed};
 use crate::gateway::{Config, Renewal};
 use crate::routing::RetryBudget;
 use crate::store::ObservationStore;
@@ -35,6 +35,8 @@ pub(super) struct Kept {
     pub(super) args: ServeArgs,
     /// Where measurements are kept.
     pub(super) store: Arc<dyn ObservationStore>,
+    /// Who does there what may take long.
+    pub(super) clerk: Arc<Clerk>,
     /// Why they are kept in memory alone, where they are.
     pub(super) forgetful: Option<String>,
     /// The attempts beyond the second that all requests share.
@@ -92,6 +94,7 @@ impl Kept {
             retries: Arc::clone(&self.retries),
             catalog,
             store: Arc::clone(&self.store),
+            clerk: Arc::clone(&self.clerk),
             keys: settings.keys.clone(),
             now: settings::now,
             sandbox: self.sandbox.clone(),

@@ -93,7 +93,11 @@ impl Answer {
                 }
                 _ => self.blocks.push(Block::Reasoning { text: String::new(), signature: Some(signature.clone()) }),
             },
-            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
+            ChatEvent::Started { .. }
+            | ChatEvent::Usage(_)
+            | ChatEvent::Billed(_)
+            | ChatEvent::StopSequence(_)
+            | ChatEvent::Finished { .. } => {}
         }
     }
 

@@ -121,6 +121,8 @@ pub struct Ended {
     pub likely: Likely,
     /// What it cost in USD: the provider's own bill, else by the price sheet; `None` is not known.
     pub cost: Option<Usd>,
+    /// The same by estimate, where a part of the answer has no cost that is known.
+    pub estimate: Option<Usd>,
     /// What of the request the provider was not told, because it does not take it.
     pub dropped: Vec<String>,
     /// How it was routed, where the client asked to be told.

@@ -102,7 +102,11 @@ impl Turn {
                 }
             },
             ChatEvent::Signature { index: None, signature } => self.sign(signature, &mut tell),
-            ChatEvent::Started { .. } | ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => {}
+            ChatEvent::Started { .. }
+            | ChatEvent::Usage(_)
+            | ChatEvent::Billed(_)
+            | ChatEvent::StopSequence(_)
+            | ChatEvent::Finished { .. } => {}
         }
     }
 

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::super::codec::literal;
 use crate::dispatch::{AttemptReport, Seam};
 use crate::observe::Flags;
+use crate::units::Usd;
 
 /// What a second request beside the first makes of an attempt: that it was one of two, and was cancelled.
 pub(crate) fn marks(object: &mut Map<String, Value>, attempt: &AttemptReport) {
@@ -11,6 +13,13 @@ pub(crate) fn marks(object: &mut Map<String, Value>, attempt: &AttemptReport) {
         if attempt.outcome.flags.has(mark) {
             object.insert(word.to_owned(), true.into());
         }
+    }
+}
+
+/// What it came to by estimate, where nobody knows what it cost.
+pub(crate) fn estimate(object: &mut Map<String, Value>, estimate: Option<Usd>) {
+    if let Some(amount) = estimate {
+        object.insert("cost_estimate_usd".to_owned(), literal(&amount.exact()));
     }
 }
 

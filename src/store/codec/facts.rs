@@ -61,6 +61,8 @@ pub(super) struct Fact {
     #[serde(skip_serializing_if = "is_plain")]
     hides_reasoning: bool,
     #[serde(skip_serializing_if = "is_plain")]
+    keeps_marks: bool,
+    #[serde(skip_serializing_if = "is_plain")]
     bills_on_cancel: Option<String>,
 }
 
@@ -95,6 +97,7 @@ impl Fact {
             missing_settings,
             outside_sandbox,
             hides_reasoning,
+            keeps_marks,
             bills_on_cancel,
             in_flight: _,
             stats: _,
@@ -129,6 +132,7 @@ impl Fact {
             missing: missing_settings.clone(),
             outside_sandbox: *outside_sandbox,
             hides_reasoning: *hides_reasoning,
+            keeps_marks: *keeps_marks,
             bills_on_cancel: bills.map(|bills| bills.name().to_owned()),
         }
     }
@@ -170,6 +174,7 @@ impl Fact {
             missing_settings: self.missing,
             outside_sandbox: self.outside_sandbox,
             hides_reasoning: self.hides_reasoning,
+            keeps_marks: self.keeps_marks,
             bills_on_cancel: bills?,
             in_flight: 0,
             stats: EndpointStats::default(),

@@ -19,6 +19,9 @@ pub(super) struct Request {
     bound: u64,
     #[serde(skip_serializing_if = "is_plain")]
     cached: u64,
+    /// What is to be kept in prompt caches, and of that for an hour.
+    #[serde(skip_serializing_if = "is_plain")]
+    marked: (u64, u64),
     expected: u64,
     #[serde(skip_serializing_if = "is_plain")]
     output_from: Source,
@@ -120,6 +123,8 @@ impl Request {
             guessed,
             input_bound,
             cached,
+            marked,
+            marked_1h,
             expected_output,
             output_from,
             max_output,
@@ -142,6 +147,7 @@ impl Request {
             guessed: guessed.count(),
             bound: input_bound.count(),
             cached: cached.count(),
+            marked: (marked.count(), marked_1h.count()),
             expected: expected_output.count(),
             output_from: Source::of(*output_from),
             max_output: max_output.map(Tokens::count),
@@ -171,6 +177,8 @@ impl Request {
             guessed: Tokens::new(self.guessed),
             input_bound: Tokens::new(self.bound),
             cached: Tokens::new(self.cached),
+            marked: Tokens::new(self.marked.0),
+            marked_1h: Tokens::new(self.marked.1),
             expected_output: Tokens::new(self.expected),
             output_from: self.output_from.value(),
             max_output: self.max_output.map(Tokens::new),

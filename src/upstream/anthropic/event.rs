@@ -17,6 +17,7 @@ pub(super) struct Answer {
     family: ErrorFamily,
     counts: Counts,
     stop_reason: Option<String>,
+    stop_sequence: Option<String>,
     /// By index of the block: which tool call of the answer it is, if it is one.
     blocks: BTreeMap<u64, Option<u32>>,
     calls: u32,
@@ -41,6 +42,7 @@ struct Message {
     model: Option<String>,
     content: Option<Vec<Value>>,
     stop_reason: Option<String>,
+    stop_sequence: Option<Value>,
     usage: Option<Value>,
 }
 
@@ -98,11 +100,20 @@ struct MessageDelta {
 #[derive(Debug, Deserialize)]
 struct Stop {
     stop_reason: Option<String>,
+    stop_sequence: Option<Value>,
 }
 
 impl Answer {
     pub(super) fn new(family: ErrorFamily) -> Self {
-        Self { family, counts: Counts::default(), stop_reason: None, blocks: BTreeMap::new(), calls: 0, ended: false }
+        Self {
+            family,
+            counts: Counts::default(),
+            stop_reason: None,
+            stop_sequence: None,
+            blocks: BTreeMap::new(),
+            calls: 0,
+            ended: false,
+        }
     }
 
     /// Whether `message_stop` has been seen.
@@ -131,6 +142,7 @@ impl Answer {
             "message_delta" => self.message_delta(parse(data, "message_delta")?, out),
             "message_stop" => {
                 self.ended = true;
+                out.extend(self.stop_sequence.take().map(ChatEvent::StopSequence));
                 out.push(finished(self.stop_reason.take()));
                 Ok(())
             }
@@ -165,6 +177,7 @@ impl Answer {
         }
         self.used(message.usage, false, out);
         let stop_reason = message.stop_reason.ok_or(DecodeError::Truncated)?;
+        out.extend(text_of(message.stop_sequence).map(ChatEvent::StopSequence));
         out.push(finished(Some(stop_reason)));
         Ok(())
     }
@@ -244,6 +257,7 @@ impl Answer {
 
     fn message_delta(&mut self, delta: MessageDelta, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         self.stop_reason = delta.delta.stop_reason.or(self.stop_reason.take());
+        self.stop_sequence = text_of(delta.delta.stop_sequence).or(self.stop_sequence.take());
         self.used(delta.usage, false, out);
         Ok(())
     }
@@ -274,6 +288,11 @@ fn is_known(name: &str) -> bool {
 fn kind(block: &Value) -> Result<&str, DecodeError> {
     let kind = block.get("type").and_then(Value::as_str);
     kind.ok_or_else(|| DecodeError::Corrupt("a block or a delta has no type".to_owned()))
+}
+
+/// What matters to no answer is none where it is no text.
+fn text_of(value: Option<Value>) -> Option<String> {
+    value?.as_str().map(str::to_owned)
 }
 
 fn signed(signature: String) -> ChatEvent {

@@ -337,7 +337,11 @@ impl Attempt {
                 }
                 self.tool_calls[at].push_str(arguments);
             }
-            ChatEvent::Started { .. } | ChatEvent::Signature { .. } | ChatEvent::Text(_) | ChatEvent::Reasoning(_) => {}
+            ChatEvent::Started { .. }
+            | ChatEvent::Signature { .. }
+            | ChatEvent::Text(_)
+            | ChatEvent::Reasoning(_)
+            | ChatEvent::StopSequence(_) => {}
         }
     }
 

@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
+use super::super::support::command::Home;
 use super::super::support::server::{Script, Server};
 use super::super::support::wire;
+use super::command::serve;
 use super::{Response, World};
 
 const MINUTES: &str = r#"{"type":"ephemeral"}"#;
@@ -197,4 +199,48 @@ fn what_is_kept_for_an_hour_has_its_own_price() {
         let answer = ask(&world, "/v1/messages", &body);
         assert_eq!((answer.status, answer.json()["usage"]["cost"].to_string()), (200, cost.to_owned()), "{answer:?}");
     }
+}
+
+/// What writing the cache costs is a term of its own where a provider is told what to keep, and within the bound.
+#[test]
+fn what_writing_will_cost_is_in_the_decision() {
+    let home = Home::new();
+    let served = serve(&home, "--sandbox", &["-q"]);
+    let entry = |mark: &str, provider: &str| {
+        let mut long = text(&"word ".repeat(4000));
+        if !mark.is_empty() {
+            long = marked(long, mark);
+        }
+        let body = json!({ "model": "anthropic/claude-sonnet-5", "max_tokens": 50,
+                           "messages": [{ "role": "user", "content": [long] }] });
+        let told =
+            super::ask(served.addr, "POST", "/v1/route/explain?dialect=messages", body.to_string().as_bytes(), &[]);
+        let told = told.json();
+        let candidates = told["candidates"].as_array().unwrap();
+        let found = candidates.iter().find(|entry| entry["provider"] == provider);
+        found.unwrap_or_else(|| panic!("{provider} in {told}")).clone()
+    };
+    let term = |entry: &Value| entry["terms"].as_array().unwrap().iter().find(|term| term["kind"] == "write").cloned();
+    let input = |term: &Value, name: &str| {
+        let inputs = term["inputs"].as_array().unwrap();
+        inputs.iter().find(|input| input["name"] == name).and_then(|input| input["value"].as_f64()).unwrap_or_default()
+    };
+    let bound = |entry: &Value| entry["bound_usd"].as_f64().unwrap();
+    let (plain, minutes, hour) = (entry("", "anthropic"), entry(MINUTES, "anthropic"), entry(HOUR, "anthropic"));
+    assert_eq!(term(&plain), None, "{plain}");
+    let (short, long) = (term(&minutes).unwrap(), term(&hour).unwrap());
+    assert_eq!(
+        (input(&short, "written_tokens"), input(&long, "written_1h_tokens")),
+        (5000.0, 5000.0),
+        "{short} {long}"
+    );
+    for (term, rate) in [(&short, "cache_write_usd_per_mtok"), (&long, "cache_write_1h_usd_per_mtok")] {
+        let more = 5000.0 * (input(term, rate) - input(term, "input_usd_per_mtok")) / 1e6;
+        assert!(more > 0.0 && (term["usd"].as_f64().unwrap() - more).abs() < 1e-9, "{term}");
+    }
+    assert!(bound(&plain) <= bound(&minutes) && bound(&minutes) < bound(&hour), "{plain} {minutes} {hour}");
+    // Who is told nothing of it writes nothing that we know of.
+    assert_eq!(term(&entry(HOUR, "openrouter")), None);
+    served.running.signal("TERM");
+    served.running.wait();
 }

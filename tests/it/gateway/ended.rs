@@ -35,6 +35,35 @@ fn begun(world: &World, body: &Value) -> BufReader<TcpStream> {
     reader
 }
 
+/// Which of the texts it ended at, where the provider says so.
+#[test]
+fn the_text_that_ended_an_answer_is_told() {
+    let events = wire::anthropic_events(&["Hello."], (7, 3)).concat();
+    let ended = |text: &str| {
+        text.replace(
+            r#""stop_reason":"end_turn","stop_sequence":null"#,
+            r#""stop_reason":"stop_sequence","stop_sequence":"END""#,
+        )
+    };
+    let streamed = ended(&events);
+    assert_ne!(streamed, events);
+    let whole = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "stop_sequence",
+        "stop_sequence": "END", "usage": { "input_tokens": 7, "output_tokens": 3 },
+        "content": [{ "type": "text", "text": "Hello." }],
+    });
+    let scripts = vec![Script::stream(vec![Step::bytes(streamed)]), Script::json(200, &whole)];
+    let world = World::with(vec![Server::start(scripts)], "anthropic-messages", |_| {});
+    let mut body = hello(json!({ "stop_sequences": ["END", "STOP"], "max_tokens": 50, "stream": true }));
+    let ask = |body: &Value| world.post("/v1/messages", &body.to_string(), &[]);
+    let answer = ask(&body);
+    let told = r#""delta":{"stop_reason":"stop_sequence","stop_sequence":"END","native_stop_reason":"stop_sequence"}"#;
+    assert!(answer.body.contains(told), "{answer:?}");
+    body["stream"] = false.into();
+    let answer = ask(&body).json();
+    assert_eq!((&answer["stop_reason"], &answer["stop_sequence"]), (&json!("stop_sequence"), &json!("END")));
+}
+
 #[test]
 fn a_limit_of_the_clients_own_is_not_held_against_the_provider() {
     for body in [

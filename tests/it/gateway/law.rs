@@ -97,6 +97,7 @@ fn said() -> impl Strategy<Value = Said> {
             usage: Some(usage),
             likely: Likely::default(),
             cost,
+            estimate: None,
             dropped: Vec::new(),
             metadata: None,
         };
@@ -303,7 +304,9 @@ pub(super) fn sum(events: &[ChatEvent]) -> Sum {
                 sum.calls[at].1.push_str(arguments);
             }
             ChatEvent::Signature { signature, .. } => sum.signatures.push(signature.clone()),
-            ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::Finished { .. } => sum.tail.push(event.clone()),
+            ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::StopSequence(_) | ChatEvent::Finished { .. } => {
+                sum.tail.push(event.clone())
+            }
             ChatEvent::Started { .. } => {}
         }
     }

@@ -9,6 +9,7 @@ mod dialects;
 mod ended;
 mod fallback;
 mod grammar;
+mod held;
 mod law;
 mod lookups;
 mod messages;
@@ -38,7 +39,7 @@ use std::time::Duration;
 
 use openmux::catalog::Catalog;
 use openmux::catalog::file::Overlay;
-use openmux::dispatch::Owned;
+use openmux::dispatch::{Clerk, Owned};
 use openmux::gateway::{Config, Gateway, serve};
 use openmux::observe::Observation;
 use openmux::store::sqlite::Sqlite;
@@ -124,14 +125,22 @@ impl World {
 
     /// Before the providers of several, one over the other.
     fn laid(overlays: &[String], change: impl FnOnce(&mut Config)) -> Self {
+        Self::answering(2, overlays, change)
+    }
+
+    /// The same, with so many threads that answer.
+    fn answering(threads: usize, overlays: &[String], change: impl FnOnce(&mut Config)) -> Self {
         let read = |(at, text): (usize, &String)| Overlay::parse(&format!("private-{at}.toml"), text).unwrap();
         let overlays = overlays.iter().enumerate().map(read).collect();
         let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));
         let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn ObservationStore> =
+            Arc::new(Behind::open(&folder.path().join("obs.db"), Box::new(|_| {})).unwrap().0);
         let owned = Owned {
+            clerk: Arc::new(Clerk::new(&store).unwrap()),
             retries: Arc::default(),
             catalog: Catalog::builtin().with_overlays(overlays).unwrap(),
-            store: Arc::new(Behind::open(&folder.path().join("obs.db"), Box::new(|_| {})).unwrap().0),
+            store,
             keys: Keyring { vars: Vars::new(NAMES.iter().map(key)), ..Keyring::default() },
             now,
             sandbox: None,
@@ -149,7 +158,7 @@ impl World {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let serving = serve(Gateway::new(owned, config), listener, 2).unwrap();
+                let serving = serve(Gateway::new(owned, config), listener, threads).unwrap();
                 let hurried = async {
                     if hurried.await.is_err() {
                         std::future::pending::<()>().await;

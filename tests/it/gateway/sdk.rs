@@ -22,6 +22,10 @@ const QUICK: &str = "seed = 1\n[default]\nttft_ms = [1, 3]\ntokens_per_second = 
 /// How those break off who do.
 const BREAK: &str = "fault = \"close-mid-stream\"\nfault_after_tokens = 24\n";
 
+/// Two that break off, before others that do not.
+const SEAMS: &str = "[provider.anthropic]\nfault = \"close-mid-stream\"\nfault_after_tokens = 24\n\
+                     [provider.openrouter]\nfault = \"close-mid-stream\"\nfault_after_tokens = 24\n";
+
 /// The interpreter with the clients; `None` where there is none, which is said.
 fn python() -> Option<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -42,16 +46,16 @@ fn served(home: &Home, name: &str, scenario: &str) -> Served {
     serve(home, &format!("--sandbox={}", file.display()), &["-q"])
 }
 
-/// Runs a client's script against both gateways.
+/// Runs a client's script against the three gateways.
 fn driven(script: &str) {
     let Some(python) = python() else { return };
     let home = Home::new();
-    let (quick, breaking) =
-        (served(&home, "quick.toml", QUICK), served(&home, "breaking.toml", &[QUICK, BREAK].concat()));
+    let served = |name: &str, more: &str| served(&home, name, &[QUICK, more].concat());
+    let gateways = [served("quick.toml", ""), served("breaking.toml", BREAK), served("seams.toml", SEAMS)];
     let script = format!("{}/tests/it/gateway/sdk/{script}", env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python);
     command.env_clear().current_dir(home.path()).arg("-B").arg(script);
-    let ran = command.args([quick.addr.to_string(), breaking.addr.to_string()]).output().unwrap();
+    let ran = command.args(gateways.iter().map(|gateway| gateway.addr.to_string())).output().unwrap();
     let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(ran.status.success(), "{}{}", told(&ran.stdout), told(&ran.stderr));
     assert!(told(&ran.stdout).ends_with("all good\n"), "{}", told(&ran.stdout));

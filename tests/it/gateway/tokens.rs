@@ -252,6 +252,16 @@ fn a_client_sees_what_is_its_own() {
     assert!(all.contains("client=\"alice\"") && all.contains("openmux_attempts_total{"), "{all}");
 }
 
+/// With named clients alone there is no other token to look with.
+#[test]
+fn a_client_that_may_sees_everybodys_counts_and_nobodys_answers() {
+    let world = world(Allowance { all_metrics: true, ..Allowance::default() });
+    let id = ask(&world, BOB, json!({})).header("x-openmux-decision-id").to_owned();
+    let all = get(&world, ALICE, "/metrics").body;
+    assert!(all.contains("client=\"bob\"") && all.contains("openmux_attempts_total{"), "{all}");
+    assert_eq!(get(&world, ALICE, &format!("/v1/generation/{id}")).status, 404);
+}
+
 #[test]
 fn an_unknown_method_is_no_label_of_its_own() {
     let world = World::new(vec![Server::start(Vec::new())]);

@@ -69,6 +69,13 @@ fn a_flood_of_headers_is_refused() {
     let twice = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
     let twice = world.raw(twice.as_bytes());
     assert_eq!((twice.starts_with("HTTP/1.1 400"), in_words(&twice)), (true, "invalid_request".to_owned()), "{twice}");
+    // Nobody knows what was asked; that it was refused is noted all the same.
+    let (_, log) = world.end();
+    let unread = log.iter().filter(|line| line["path"] == "" && line["method"] == "");
+    let mut noted: Vec<_> = unread.map(|line| (line["status"].as_u64().unwrap(), line["code"].clone())).collect();
+    noted.sort_by_key(|(status, _)| *status);
+    let (long, large) = ((414, json!("uri_too_long")), (431, json!("head_too_large")));
+    assert_eq!(noted, [(400, json!("bad_request")), long, large.clone(), large], "{log:?}");
 }
 
 /// The code of a refusal, of which all is there that the others have.

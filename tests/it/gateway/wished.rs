@@ -54,8 +54,11 @@ fn a_stream_that_broke_off_is_gone_on_with_and_the_seam_is_told() {
     let (before, after) = answer.body.split_once(SEAM).unwrap_or_else(|| panic!("no seam: {answer:?}"));
     assert!(before.contains("\"lo\"") && after.contains("\", you\""), "between the two: {answer:?}");
     // What the first part cost nobody knows, and so not what both did; a zero would be a lie.
-    let usage = json!({ "prompt_tokens": null, "completion_tokens": null, "total_tokens": null, "cost": null });
+    let usage = json!({ "prompt_tokens": null, "completion_tokens": null, "total_tokens": null, "cost": null,
+                        "cost_estimate": 0.000324 });
     let told = &last["openmux"];
+    let parts = [&told["attempts"][0]["cost_estimate_usd"], &told["attempts"][1]["cost_estimate_usd"]];
+    assert_eq!(parts, [&json!(0.000009), &Value::Null], "an estimate where there is no bill: {last}");
     assert_eq!((&last["usage"], &last["provider"]), (&usage, &"beta".into()), "{last}");
     let seam = json!({ "provider": "beta", "from": "alpha", "class": "stream_broken", "characters": 5, "bytes": 5 });
     assert_eq!((&told["seams"], told["attempts"].as_array().map(Vec::len)), (&json!([seam]), Some(2)), "{last}");
@@ -72,8 +75,8 @@ fn a_stream_that_broke_off_is_gone_on_with_and_the_seam_is_told() {
     let classes: Vec<ErrorClass> = attempts.iter().map(|seen| seen.class).collect();
     assert_eq!(classes, [ErrorClass::StreamBroken, ErrorClass::Ok]);
     let line = |key: &str| log[0][key].clone();
-    let told = [line("class"), line("attempts"), line("resumed"), line("cost_usd"), line("hedged")];
-    assert_eq!(told, [json!("ok"), json!(2), json!(1), Value::Null, Value::Null], "{log:?}");
+    let told = ["class", "attempts", "resumed", "cost_usd", "cost_estimate_usd", "hedged"].map(line);
+    assert_eq!(told, [json!("ok"), json!(2), json!(1), Value::Null, json!(0.000324), Value::Null], "{log:?}");
 }
 
 #[test]

@@ -162,6 +162,8 @@ fn a_decision_holds_no_prompt() {
         guessed: Tokens { .. },
         input_bound: Tokens { .. },
         cached: Tokens { .. },
+        marked: Tokens { .. },
+        marked_1h: Tokens { .. },
         expected_output: Tokens { .. },
         output_from: Expected::Assumed,
         max_output: None,

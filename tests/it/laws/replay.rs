@@ -64,6 +64,7 @@ fn input(world: &World) -> Input {
         }
         stats.last_success = (next(3) == 0).then_some(at - Duration::from_nanos(17));
         candidate.hides_reasoning = next(6) == 0;
+        candidate.keeps_marks = next(2) == 0;
         candidate.foreign_state = (next(8) == 0).then(|| ProviderId::new("p1"));
         candidate.lacks = if next(8) == 0 { vec!["a word of an adapter"] } else { Vec::new() };
         let Some(sheet) = candidate.endpoint.to_mut().pricing.as_mut() else { continue };

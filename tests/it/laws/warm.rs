@@ -147,7 +147,8 @@ fn continued(decider: Decider<'_>, world: &World) -> Verdict {
             continue;
         }
         let whole = world.request.input + entry.expectation.output;
-        let dearest = spec.endpoint.pricing.as_ref().and_then(|sheet| sheet.worst_case(whole, Tokens::ZERO, false));
+        let dearest =
+            spec.endpoint.pricing.as_ref().and_then(|sheet| sheet.worst_case(whole, Tokens::ZERO, (false, false)));
         ensure(dearest.is_none_or(|most| next <= most), || format!("{}: {next} of {dearest:?}", entry.endpoint))?;
     }
     Ok(())

@@ -181,6 +181,9 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
         guessed: Tokens::new(genes.pick(&[0, 0, input / 3])),
         input_bound: Tokens::new(input * 2),
         cached: Tokens::new(genes.pick(&[0, 400])),
+        // Who is told what to keep, somebody else says.
+        marked: Tokens::new(input / 2),
+        marked_1h: Tokens::new(input / 4),
         expected_output: Tokens::new(genes.pick(&[250, 2000])),
         output_from: Expected::Assumed,
         max_output: genes.pick(&[None, Some(500), Some(5000)]).map(Tokens::new),

@@ -145,6 +145,16 @@ impl Redis {
         assert!(!said.contains('-') || said.contains("\r\n$"), "{said}");
     }
 
+    /// The first name in that database that begins so, and for how many milliseconds it is still kept.
+    pub(crate) fn kept_for(&self, beginning: &str) -> Option<i64> {
+        let script = "for _, k in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do return redis.call('PTTL', k) end";
+        let output = Command::new("redis-cli")
+            .args(["-p", &self.port.to_string(), "-n", "3", "EVAL", script, "0", beginning])
+            .output()
+            .expect("redis-cli can be run");
+        String::from_utf8(output.stdout).expect("UTF-8").trim().parse().ok()
+    }
+
     /// Everything that it holds in that database, as text.
     pub(crate) fn dump(&self) -> String {
         let script = "local out = {} for _, k in ipairs(redis.call('KEYS', '*')) do local t = redis.call('TYPE', k).ok \

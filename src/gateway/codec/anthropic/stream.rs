@@ -39,6 +39,8 @@ pub struct Blocks {
     begun: bool,
     /// What is known to be used before the first block.
     usage: Usage,
+    /// The text that it ended at, where the provider says so.
+    stopped_at: Option<String>,
     /// What the request likely has, where that says nothing of it.
     likely: Likely,
     turn: Turn,
@@ -54,6 +56,7 @@ impl Blocks {
             hides_thoughts,
             begun: false,
             usage: Usage::default(),
+            stopped_at: None,
             likely: Likely::default(),
             turn: Turn::default(),
         }
@@ -140,12 +143,13 @@ impl Stream for Blocks {
 
     fn falls_back(&mut self, decision: &str, _created: i64, model: &str) {
         (self.decision, self.model) = (decision.to_owned(), model.to_owned());
-        self.usage = Usage::default();
+        (self.usage, self.stopped_at) = (Usage::default(), None);
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         match event {
             ChatEvent::Usage(usage) => self.usage = usage.clone(),
+            ChatEvent::StopSequence(text) => self.stopped_at = Some(text.clone()),
             ChatEvent::Reasoning(_) if self.hides_thoughts => {}
             event => self.turn(|turn, tell| turn.event(event, tell), out),
         }
@@ -155,7 +159,7 @@ impl Stream for Blocks {
         self.begin(out);
         self.turn(|turn, tell| turn.end(tell), out);
         let mut members = Map::new();
-        members.insert("delta".to_owned(), Map::from_iter(stop(ended)).into());
+        members.insert("delta".to_owned(), Map::from_iter(stop(ended, self.stopped_at.as_deref())).into());
         members.insert("usage".to_owned(), usage(ended, ended.likely).into());
         members.insert("provider".to_owned(), ended.provider.as_str().into());
         if !ended.dropped.is_empty() {

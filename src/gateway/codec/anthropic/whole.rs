@@ -24,7 +24,11 @@ pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Val
     document.insert("model".to_owned(), ended.model.as_str().into());
     document.insert("provider".to_owned(), ended.provider.as_str().into());
     document.insert("content".to_owned(), blocks.collect());
-    document.extend(stop(ended));
+    let sequence = events.iter().rev().find_map(|event| match event {
+        ChatEvent::StopSequence(text) => Some(text.as_str()),
+        _ => None,
+    });
+    document.extend(stop(ended, sequence));
     document.insert("usage".to_owned(), usage(ended, likely).into());
     if let Some(metadata) = &ended.metadata {
         document.insert("openmux".to_owned(), metadata.clone());
@@ -50,14 +54,14 @@ fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
     })
 }
 
-/// How the answer ended: in Anthropic's word, and in the provider's own. Which of several texts it ended at no provider
-/// tells.
-pub(super) fn stop(ended: &Ended) -> [(String, Value); 3] {
+/// How the answer ended: in Anthropic's word, at which text where the provider says it (Anthropic's own dialect does), and in
+/// the provider's word.
+pub(super) fn stop(ended: &Ended, sequence: Option<&str>) -> [(String, Value); 3] {
     let (reason, native) = match &ended.finish {
         Some((finish, native)) => (stop_reason(*finish, native).into(), native.as_str().into()),
         None => (Value::Null, Value::Null),
     };
-    [("stop_reason", reason), ("stop_sequence", Value::Null), ("native_stop_reason", native)]
+    [("stop_reason", reason), ("stop_sequence", sequence.into()), ("native_stop_reason", native)]
         .map(|(name, value)| (name.to_owned(), value))
 }
 
@@ -89,6 +93,9 @@ fn about(answer: &Answer) -> Tokens {
 pub(super) fn usage(ended: &Ended, likely: Likely) -> Map<String, Value> {
     let mut object = counts(&ended.usage.clone().unwrap_or_default(), likely);
     object.insert("cost".to_owned(), ended.cost.map_or(Value::Null, |cost| literal(&cost.exact())));
+    if let Some(estimate) = ended.estimate {
+        object.insert("cost_estimate".to_owned(), literal(&estimate.exact()));
+    }
     object
 }
 

@@ -1,4 +1,5 @@
-"""The official Anthropic client against the gateways at argv[1], and at argv[2], where answers break off."""
+"""The official Anthropic client against the gateways at argv[1], at argv[2], where answers break off, and at argv[3], where
+they break off at some and others can go on."""
 
 import sys
 
@@ -6,6 +7,8 @@ import anthropic
 from pydantic import BaseModel
 
 MODEL = "anthropic/claude-sonnet-5"
+RESUMABLE = "anthropic/claude-haiku-4.5"
+METADATA = {"x-openmux-metadata": "enabled"}
 GEMINI = "google/gemini-3.5-flash:google"
 HELLO = [{"role": "user", "content": "Hello!"}]
 WEATHER = {
@@ -116,6 +119,31 @@ def broken(client):
         raise AssertionError("half an answer is no answer")
 
 
+def wish(breaks):
+    """Asked first is one that breaks off; who can goes on."""
+    return {"openmux": {"resume": True}, "provider": {"order": [breaks], "only": [breaks, "amazon-bedrock"]}}
+
+
+def is_joined(text, told, breaks):
+    assert text.count("[sandbox]") == 1 and len(text.split()) == 60, text
+    seams = told["seams"]
+    assert [(seam["from"], seam["provider"]) for seam in seams] == [(breaks, "amazon-bedrock")], told
+
+
+def resumed(client):
+    """One whole answer, over a seam that no client stumbles over."""
+    asked = {"extra_body": wish("anthropic"), "extra_headers": METADATA}
+    told = None
+    with client.messages.stream(model=RESUMABLE, max_tokens=200, messages=HELLO, **asked) as stream:
+        text = ""
+        for event in stream:
+            text += event.text if event.type == "text" else ""
+            told = getattr(event, "openmux", None) or told
+        message = stream.get_final_message()
+    assert message.stop_reason == "end_turn" and message.content[0].text == text, message
+    is_joined(text, told, "anthropic")
+
+
 def counted(client):
     counted = client.messages.count_tokens(model=MODEL, messages=HELLO)
     assert counted.input_tokens > 0, counted
@@ -123,7 +151,7 @@ def counted(client):
     assert routed.input_tokens == counted.input_tokens, routed
 
 
-def main(address, breaking):
+def main(address, breaking, seams):
     by_key = anthropic.Anthropic(base_url=f"http://{address}", api_key="any", max_retries=0)
     below_api = anthropic.Anthropic(base_url=f"http://{address}/api", auth_token="any", max_retries=0)
     zenmux = anthropic.Anthropic(base_url=f"http://{address}/api/anthropic", api_key="any", max_retries=0)
@@ -133,6 +161,7 @@ def main(address, breaking):
         step(by_key)
         print("ok", step.__name__)
     broken(anthropic.Anthropic(base_url=f"http://{breaking}", api_key="any", max_retries=0))
+    resumed(anthropic.Anthropic(base_url=f"http://{seams}", api_key="any", max_retries=0))
     print("all good")
 
 

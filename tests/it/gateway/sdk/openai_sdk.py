@@ -1,4 +1,5 @@
-"""The official OpenAI client against the gateways at argv[1], and at argv[2], where answers break off."""
+"""The official OpenAI client against the gateways at argv[1], at argv[2], where answers break off, and at argv[3], where they
+break off at some and others can go on."""
 
 import json
 import sys
@@ -7,6 +8,8 @@ import openai
 from pydantic import BaseModel
 
 MODEL = "anthropic/claude-sonnet-4"
+RESUMABLE = "anthropic/claude-haiku-4.5"
+METADATA = {"x-openmux-metadata": "enabled"}
 GEMINI = "google/gemini-3.5-flash:google"
 HELLO = [{"role": "user", "content": "Hello!"}]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -160,13 +163,42 @@ def broken(client):
     assert last.type == "response.failed" and last.response.error.message, last
 
 
+def wish(breaks):
+    """Asked first is one that breaks off; who can goes on."""
+    return {"openmux": {"resume": True}, "provider": {"order": [breaks], "only": [breaks, "amazon-bedrock"]}}
+
+
+def is_joined(text, told, breaks):
+    assert text.count("[sandbox]") == 1 and len(text.split()) == 60, text
+    seams = told["seams"]
+    assert [(seam["from"], seam["provider"]) for seam in seams] == [(breaks, "amazon-bedrock")], told
+
+
+def resumed(client):
+    """One whole answer, over a seam that no client stumbles over."""
+    text, told, finish = "", None, None
+    asked = {"stream": True, "extra_body": wish("anthropic"), "extra_headers": METADATA}
+    for chunk in client.chat.completions.create(model=RESUMABLE, messages=HELLO, **asked):
+        text += "".join(choice.delta.content or "" for choice in chunk.choices)
+        finish = next((choice.finish_reason for choice in chunk.choices), None) or finish
+        told = getattr(chunk, "openmux", None) or told
+    assert finish == "stop", finish
+    is_joined(text, told, "anthropic")
+    asked = {"extra_body": wish("openrouter"), "extra_headers": METADATA}
+    with client.responses.stream(model=RESUMABLE, input="Hello!", **asked) as stream:
+        text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+        final = stream.get_final_response()
+    assert final.status == "completed" and final.output_text == text, final
+    is_joined(text, final.openmux, "openrouter")
+
+
 def models(client):
     listed = client.models.list().data
     assert any(model.id == "anthropic/claude-sonnet-5" for model in listed), len(listed)
     assert client.models.retrieve("anthropic/claude-sonnet-5").id == "anthropic/claude-sonnet-5"
 
 
-def main(address, breaking):
+def main(address, breaking, seams):
     client = openai.OpenAI(base_url=f"http://{address}/v1", api_key="any", max_retries=0)
     below_api = openai.OpenAI(base_url=f"http://{address}/api/v1", api_key="any", max_retries=0)
     chat(below_api)
@@ -188,6 +220,7 @@ def main(address, breaking):
         step(client)
         print("ok", step.__name__)
     broken(openai.OpenAI(base_url=f"http://{breaking}/v1", api_key="any", max_retries=0))
+    resumed(openai.OpenAI(base_url=f"http://{seams}/v1", api_key="any", max_retries=0))
     print("all good")
 
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::super::support::command::Home;
+use super::super::super::support::overlay::overlay;
 use super::super::super::support::redis::Redis;
 use super::super::super::support::server::Server;
 use super::{Machine, answer, broken, said};
@@ -84,6 +85,61 @@ fn a_redis_is_spoken_to_over_tls_where_it_shows_who_it_is() {
     machine.wait_sharing();
     let (output, _) = machine.end();
     assert!(said(&output).starts_with("note: state is shared through rediss://localhost:"), "{}", output.stderr);
+}
+
+/// A client with a budget and limits a minute.
+fn limited(servers: &[Server], redis: &Redis) -> Machine {
+    let home = Home::new();
+    home.write("config/catalog.d/private.toml", &overlay(servers, "openai-chat"));
+    let tokens =
+        "[[token]]\nname = \"alice\"\ntoken = \"alice-token-0123456789\"\nday_usd = 5\nrequests_per_minute = 60\n";
+    let file = home.write("config/tokens.toml", tokens);
+    Machine::at(home, &redis.url(), &["--tokens", &file.display().to_string()])
+}
+
+/// What counts is let go when nobody uses it any more, and not before its day or minute is over.
+#[test]
+fn budgets_and_limits_are_kept_for_as_long_as_they_hold() {
+    let Some(redis) = Redis::start() else { return };
+    let servers = vec![Server::repeating(answer())];
+    let machine = limited(&servers, &redis);
+    machine.wait_sharing();
+    assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
+    const DAY: i64 = 24 * 3_600_000;
+    let budget = redis.kept_for("openmux:1:budget:client:alice:").unwrap();
+    assert!((32 * DAY..=40 * DAY).contains(&budget), "longer than a month: {budget}");
+    let minute = redis.kept_for("openmux:1:minute:alice:requests:").unwrap();
+    assert!((1..=120_000).contains(&minute), "{minute}");
+    drop(machine.end());
+}
+
+/// Somebody else's values lie where money and requests are counted.
+#[test]
+fn values_of_another_type_where_it_counts_fail_nothing() {
+    let Some(redis) = Redis::start() else { return };
+    let servers = vec![Server::repeating(answer())];
+    // Which names those are, a machine shows.
+    let machine = limited(&servers, &redis);
+    machine.wait_sharing();
+    assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200);
+    let names = ["budget:client:alice:", "minute:alice:requests:"].map(|name| {
+        let held = redis.dump();
+        let line = held.lines().find(|line| line.starts_with(&format!("openmux:1:{name}")));
+        line.unwrap_or_else(|| panic!("{held}")).split(' ').next().unwrap().to_owned()
+    });
+    for (asked, name) in names.iter().enumerate() {
+        machine.wait_sharing();
+        redis.tell(&[b"SET", name.as_bytes(), b"mine"]);
+        assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200, "{name}");
+        assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200, "{name}");
+        redis.tell(&[b"DEL", name.as_bytes()]);
+        machine.wait_sharing();
+        assert_eq!(machine.chat(json!({ "max_tokens": 10 })).status, 200, "{name}");
+        assert_eq!(servers[0].hits(), 1 + 3 * (asked + 1));
+        machine.wait("counting", |_| redis.kept_for(name).is_some());
+    }
+    let (output, _) = machine.end();
+    assert!(said(&output).contains("WRONGTYPE"), "{}", said(&output));
 }
 
 /// Somebody else's value lies at a name of ours: that is said once, and nothing fails for it.
