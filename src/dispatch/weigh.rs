@@ -1,8 +1,10 @@
 //! From a chat to what routing needs to know of it: lengths, needs and limits; no prompt text.
 
+use serde_json::Value;
+
 use super::session::makers;
 use super::shape;
-use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part};
+use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Native, Part};
 use crate::routing::{Constraints, Expected, Needs, PRIOR_OUTPUT, RouteRequest};
 use crate::units::Tokens;
 
@@ -66,6 +68,9 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
     if let Some(schema) = &request.schema {
         weight = weight.plus(Weight::text(&schema.schema.to_string()));
     }
+    for native in &request.native {
+        weight = weight.plus(native_weight(native));
+    }
     let prefaces = u64::from(!request.tools.is_empty()) + u64::from(request.schema.is_some());
     weight = weight.plus(Weight::tokens(0, Some(PREFACE_BOUND * prefaces)));
     let of_kind = |kind: MediaKind| request.media().any(|media| media.kind == kind);
@@ -86,6 +91,17 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
         state: makers(&request.messages),
         ..shape(&request.model, Tokens::ZERO, PRIOR_OUTPUT, Tokens::ZERO, constraints)
     }
+}
+
+/// What only one dialect has of a conversation and its tools; functions are weighed with all others.
+fn native_weight(native: &Native) -> Weight {
+    let items = match native.name {
+        "input" | "tools" => native.value.as_array().map_or(&[][..], Vec::as_slice),
+        _ => &[],
+    };
+    let is_own = |item: &&Value| !matches!(item["type"].as_str(), Some("function" | "namespace"));
+    let weights = items.iter().filter(is_own).map(|item| Weight::text(&item.to_string()));
+    weights.fold(Weight::tokens(0, Some(0)), Weight::plus)
 }
 
 fn message_weight(message: &Message) -> Weight {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::codec::literal;
 use crate::catalog::ModelId;
 use crate::catalog::resolve::ResolveError;
+use crate::chat::SILENCE;
 use crate::dispatch::{AttemptReport, ChatReport, OverBudget, Purse};
 use crate::observe::{CostState, ErrorClass};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
@@ -145,7 +146,11 @@ impl Problem {
             }
             Rejection::Unsupported { parameter } => {
                 let what = format!("none can be told {parameter}");
-                of(StatusCode::BAD_REQUEST, Some(ErrorClass::Unsupported), what, format!("leave out {parameter}"))
+                let fix = match *parameter {
+                    SILENCE => "add a user's message".to_owned(),
+                    parameter => format!("leave out {parameter}"),
+                };
+                of(StatusCode::BAD_REQUEST, Some(ErrorClass::Unsupported), what, fix)
             }
             Rejection::ContextTooSmall { needed, limit } | Rejection::InputTooLong { needed, limit } => {
                 let what = format!("about {needed} tokens are needed, {provider} takes {limit}");

@@ -336,7 +336,12 @@ impl Attempt {
                 }
                 self.tool_calls[at].push_str(arguments);
             }
-            ChatEvent::Started { .. } | ChatEvent::Signature { .. } | ChatEvent::Text(_) | ChatEvent::Reasoning(_) => {}
+            ChatEvent::Started { .. }
+            | ChatEvent::Signature { .. }
+            | ChatEvent::Text(_)
+            | ChatEvent::Refusal(_)
+            | ChatEvent::Item(_)
+            | ChatEvent::Reasoning(_) => {}
         }
     }
 

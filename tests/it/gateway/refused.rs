@@ -83,7 +83,7 @@ fn a_long_mistake_has_a_short_answer() {
     for path in [CHAT, MESSAGES, RESPONSES] {
         let role = json!([{ "role": long.clone(), "content": "hi" }]);
         let list = if path == RESPONSES { "input" } else { "messages" };
-        for more in [json!({ list: role }), json!({ long.clone(): 1 }), json!({ "model": long.clone() })] {
+        for more in [json!({ list: role }), json!({ "model": long.clone() })] {
             let refused = world.post(path, &asked(path, more).to_string(), &[]);
             assert!((400..500).contains(&refused.status), "{path}: {}", refused.status);
             assert!(refused.body.len() < 5000, "{path}: {} bytes", refused.body.len());

@@ -39,6 +39,8 @@ pub struct Blocks {
     begun: bool,
     /// What is known to be used before the first block.
     usage: Usage,
+    /// Whether the model refuses.
+    refuses: bool,
     turn: Turn,
 }
 
@@ -52,6 +54,7 @@ impl Blocks {
             hides_thoughts,
             begun: false,
             usage: Usage::default(),
+            refuses: false,
             turn: Turn::default(),
         }
     }
@@ -79,7 +82,7 @@ impl Blocks {
     fn step(&mut self, step: Step<'_>, out: &mut String) {
         match step {
             Step::Begins(at, start) => self.start(at, start, out),
-            Step::Grows(at, Kind::Text, piece) => delta(at, "text_delta", "text", piece, out),
+            Step::Grows(at, Kind::Text | Kind::Refusal, piece) => delta(at, "text_delta", "text", piece, out),
             Step::Grows(at, Kind::Thought, piece) => delta(at, "thinking_delta", "thinking", piece, out),
             Step::Grows(at, Kind::Call(_), piece) => delta(at, "input_json_delta", "partial_json", piece, out),
             // A call's is of no use to Anthropic's own models; others want it back.
@@ -91,7 +94,7 @@ impl Blocks {
     fn start(&mut self, at: usize, start: Start<'_>, out: &mut String) {
         self.begin(out);
         let block = match start {
-            Start::Text => "\"text\",\"text\":\"\"".to_owned(),
+            Start::Text | Start::Refusal => "\"text\",\"text\":\"\"".to_owned(),
             Start::Thought => "\"thinking\",\"thinking\":\"\",\"signature\":\"\"".to_owned(),
             Start::Sealed(signature) => {
                 let data = signature.strip_prefix(REDACTED_THINKING).unwrap_or(signature);
@@ -136,6 +139,7 @@ impl Stream for Blocks {
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
+        self.refuses |= matches!(event, ChatEvent::Refusal(_));
         match event {
             ChatEvent::Usage(usage) => self.usage = usage.clone(),
             ChatEvent::Reasoning(_) if self.hides_thoughts => {}
@@ -147,7 +151,7 @@ impl Stream for Blocks {
         self.begin(out);
         self.turn(|turn, tell| turn.end(tell), out);
         let mut members = Map::new();
-        members.insert("delta".to_owned(), Map::from_iter(stop(ended)).into());
+        members.insert("delta".to_owned(), Map::from_iter(stop(ended, self.refuses)).into());
         members.insert("usage".to_owned(), usage(ended).into());
         members.insert("provider".to_owned(), ended.provider.as_str().into());
         if !ended.dropped.is_empty() {

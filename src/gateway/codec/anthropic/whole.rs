@@ -22,7 +22,7 @@ pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Val
     document.insert("model".to_owned(), ended.model.as_str().into());
     document.insert("provider".to_owned(), ended.provider.as_str().into());
     document.insert("content".to_owned(), blocks.collect());
-    document.extend(stop(ended));
+    document.extend(stop(ended, !answer.refusal.is_empty()));
     document.insert("usage".to_owned(), usage(ended).into());
     if let Some(metadata) = &ended.metadata {
         document.insert("openmux".to_owned(), metadata.clone());
@@ -32,7 +32,7 @@ pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Val
 
 fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
     Some(match piece {
-        Piece::Text(text) => json!({ "type": "text", "text": text }),
+        Piece::Text(text) | Piece::Refusal(text) => json!({ "type": "text", "text": text }),
         Piece::Thought(_, Some(signature)) if signature.starts_with(REDACTED_THINKING) => {
             json!({ "type": "redacted_thinking", "data": signature.strip_prefix(REDACTED_THINKING) })
         }
@@ -45,13 +45,15 @@ fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
             let id = signed(&call.id, call.signature.as_deref());
             json!({ "type": "tool_use", "id": id, "name": call.name, "input": arguments(&call.arguments) })
         }
+        Piece::Item(_) => return None,
     })
 }
 
 /// How the answer ended: in Anthropic's word, and in the provider's own. Which of several texts it ended at no provider
 /// tells.
-pub(super) fn stop(ended: &Ended) -> [(String, Value); 3] {
+pub(super) fn stop(ended: &Ended, refuses: bool) -> [(String, Value); 3] {
     let (reason, native) = match &ended.finish {
+        Some((Finish::Stop | Finish::Other, native)) if refuses => ("refusal".into(), native.as_str().into()),
         Some((finish, native)) => (stop_reason(*finish, native).into(), native.as_str().into()),
         None => (Value::Null, Value::Null),
     };
