@@ -38,13 +38,15 @@ const OWN: [&str; 15] = [
 /// Parameters that have none and go on untouched, each with whether an answer is the same without it. What changes the
 /// shape of an answer (`container`, `mcp_servers`) or its price (`inference_geo`, the speed `fast`) is not among them;
 /// whatever else there is goes on as well.
-const NATIVE: [(&str, Force); 5] = [
+const NATIVE: [(&str, Force); 4] = [
     ("metadata", Force::Hint),
     ("service_tier", Force::Hint),
     ("user_profile_id", Force::Hint),
     ("top_k", Force::Term),
-    ("context_management", Force::Term),
 ];
+
+/// What is done to a long conversation before it is read.
+const CONTEXT: &str = "context_management";
 
 /// Parameters whose answers nothing here could hand back, or that have a price of their own.
 const REFUSED: [&str; 3] = ["container", "mcp_servers", "inference_geo"];
@@ -81,7 +83,7 @@ pub fn read(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, Str
     let (tool_choice, parallel_tools) = choice(body, &tools)?;
     let mut native = natives(headers, body)?;
     let named = NATIVE.into_iter().map(|(name, _)| name);
-    let rest = others(body, &OWN.into_iter().chain(REFUSED).chain(named).collect::<Vec<_>>());
+    let rest = others(body, &OWN.into_iter().chain(REFUSED).chain([CONTEXT]).chain(named).collect::<Vec<_>>());
     if !rest.is_empty() {
         let (name, value) = (Native::MEMBERS, rest.into());
         native.push(Native { protocols: SPEAKERS, name, value, force: Force::Wish });
@@ -298,6 +300,18 @@ fn natives(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Vec<Native>
     let beta = headers.get_all(BETA).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
     let beta = (!beta.is_empty()).then_some((BETA, beta.into(), Force::Hint));
     let named = NATIVE.into_iter().filter_map(|(name, force)| Some((name, set(body, name)?.clone(), force)));
-    let all = named.chain(beta);
+    let cleared = |value: &Value| if only_clears(value) { Force::Hint } else { Force::Term };
+    let context = set(body, CONTEXT).map(|value| (CONTEXT, value.clone(), cleared(value)));
+    let all = named.chain(context).chain(beta);
     Ok(all.map(|(name, value, force)| Native { protocols: SPEAKERS, name, value, force }).collect())
+}
+
+/// Whether nothing is done to a conversation but that old thoughts and results of tools are left out of it, which makes it
+/// shorter and cheaper and changes nothing that is said: it may be left undone. A summary in its place may not.
+fn only_clears(context: &Value) -> bool {
+    let Some(members) = context.as_object() else { return false };
+    let clears = |edit: &Value| edit["type"].as_str().is_some_and(|kind| kind.starts_with("clear_"));
+    members
+        .iter()
+        .all(|(name, value)| name == "edits" && value.as_array().is_some_and(|edits| edits.iter().all(clears)))
 }
