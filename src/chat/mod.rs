@@ -12,7 +12,7 @@ pub use cache::{CacheMark, CachePlace};
 pub use message::{
     Detail, Media, MediaKind, MediaSource, Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult,
 };
-pub use wishes::{AnswerSchema, Effort, Native, Tool, ToolChoice};
+pub use wishes::{AnswerSchema, Effort, Force, Native, Tool, ToolChoice, flat_name};
 
 /// What is asked of a model, whoever serves it.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,8 @@ pub struct ChatRequest {
     pub extra: serde_json::Map<String, serde_json::Value>,
     /// Parameters that a client set in its own dialect, for endpoints that speak it.
     pub native: Vec<Native>,
+    /// Whether what an answer is poorer without is left out where it cannot be told ([`Force::Wish`]).
+    pub relaxed: bool,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
     /// Whether the last message is the beginning of the answer, which is to be gone on with.
@@ -101,6 +103,8 @@ pub enum ChatEvent {
     },
     /// A piece of the answer; never empty. Token-bearing.
     Text(String),
+    /// A piece of words with which the model refuses, where its dialect tells them apart; never empty. Token-bearing.
+    Refusal(String),
     /// A piece of the model's reasoning, kept apart from the answer; never empty. Token-bearing.
     Reasoning(String),
     /// A piece of a tool call. Token-bearing.
@@ -114,6 +118,9 @@ pub enum ChatEvent {
         /// A piece of the arguments' JSON text; may be empty in the first piece.
         arguments: String,
     },
+    /// An item of an answer of OpenAI Responses that no other dialect has, whole: what a client's own tool without a schema
+    /// is to do, or what a tool that the provider runs has done. Token-bearing.
+    Item(serde_json::Value),
     /// What the provider wants back when this turn is sent again: the signature of its reasoning, or of a tool call.
     /// Opaque, not token-bearing.
     Signature {
@@ -160,9 +167,26 @@ impl ChatRequest {
             marks: Vec::new(),
             extra: serde_json::Map::new(),
             native: Vec::new(),
+            relaxed: false,
             stream: true,
             continues: false,
         }
+    }
+
+    /// Whether something that endpoints of that dialect are not told rules them out.
+    #[must_use]
+    pub fn demands(&self, native: &Native) -> bool {
+        match native.force {
+            Force::Form | Force::Hint => false,
+            Force::Wish => !self.relaxed,
+            Force::Term => true,
+        }
+    }
+
+    /// Whether there is something to leave out where nobody can be told, and it is left out from now on.
+    pub fn relax(&mut self) -> bool {
+        let wishes = self.native.iter().any(|native| native.force == Force::Wish);
+        wishes && !std::mem::replace(&mut self.relaxed, true)
     }
 
     /// Every image and document of the conversation, those in tool results too.
@@ -176,7 +200,8 @@ impl ChatEvent {
     #[must_use]
     pub fn bears_tokens(&self) -> bool {
         match self {
-            Self::Text(text) | Self::Reasoning(text) => !text.is_empty(),
+            Self::Text(text) | Self::Refusal(text) | Self::Reasoning(text) => !text.is_empty(),
+            Self::Item(_) => true,
             Self::ToolCall { name, arguments, .. } => name.is_some() || !arguments.is_empty(),
             Self::Started { .. }
             | Self::Signature { .. }
@@ -190,6 +215,21 @@ impl ChatEvent {
     /// Whether this event carries a part of the answer itself, not of the reasoning before it.
     #[must_use]
     pub fn bears_answer(&self) -> bool {
-        self.bears_tokens() && !matches!(self, Self::Reasoning(_))
+        match self {
+            Self::Reasoning(_) => false,
+            Self::Item(item) => is_call(item),
+            event => event.bears_tokens(),
+        }
     }
+}
+
+/// What only OpenAI's dialects take: instructions alone.
+pub const SILENCE: &str = "a conversation without a user's turn";
+
+/// Whether an item of OpenAI Responses is something that the client is to do.
+#[must_use]
+pub fn is_call(item: &serde_json::Value) -> bool {
+    const CALLS: [&str; 5] =
+        ["custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call", "computer_call"];
+    item.get("type").and_then(serde_json::Value::as_str).is_some_and(|kind| CALLS.contains(&kind))
 }

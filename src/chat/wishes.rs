@@ -1,6 +1,8 @@
 //! What a request may wish for beside an answer: tools, a shape, hard thinking.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
 
 use crate::catalog::Protocol;
 
@@ -44,20 +46,59 @@ pub struct AnswerSchema {
 pub struct Native {
     /// The dialects that have it; none where nobody can be told.
     pub protocols: &'static [Protocol],
-    /// Its name there.
+    /// Its name there; `a.b` is a member of an object.
     pub name: &'static str,
-    /// What it is set to.
+    /// What it is set to; null where its name alone is to be said.
     pub value: Value,
-    /// Whether an answer is the same without it (an account's own mark): an endpoint that does not take it may be used all
-    /// the same.
-    pub hint: bool,
+    /// What an answer is without it.
+    pub force: Force,
+}
+
+/// What an answer is without something that a client set in its own dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// The same: it is the dialect's own form of what others are told in theirs.
+    Form,
+    /// The same (an account's own mark): an endpoint that does not take it may be used, and it is said.
+    Hint,
+    /// Poorer, if anything: endpoints that take it are used where there are any, else it is left out, and said.
+    Wish,
+    /// Another: an endpoint that does not take it is not used.
+    Term,
 }
 
 impl Native {
+    /// The name of all parameters together that nobody here knows: an object of them.
+    pub const MEMBERS: &'static str = "parameters that openmux does not know";
+    /// The name of what stands beside the content of messages and nobody here knows: an object for each message, by its
+    /// number.
+    pub const BESIDE: &'static str = "members of messages that openmux does not know";
+    /// The name of a wish that the arguments of some tools stream as they come: a list of the tools' numbers.
+    pub const EAGER: &'static str = "tools[].eager_input_streaming";
+
     /// Whether endpoints of that dialect are told.
     #[must_use]
     pub fn is_of(&self, protocol: Protocol) -> bool {
         self.protocols.contains(&protocol)
+    }
+
+    /// What is said where it is not told: a few names that a header can hold, whatever a client has called things.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        const MOST: usize = 16;
+        let sign = |sign: char| if sign.is_ascii_graphic() && sign != ',' { sign } else { '?' };
+        let short = |name: &String| name.chars().take(64).map(sign).collect::<String>();
+        let keys = |value: &Value| value.as_object().into_iter().flat_map(Map::keys).map(short).collect::<Vec<_>>();
+        match (self.name, self.force) {
+            (_, Force::Form) => Vec::new(),
+            (Self::MEMBERS, _) => keys(&self.value).into_iter().take(MOST).collect(),
+            (Self::BESIDE, _) => {
+                let each = self.value.as_object().into_iter().flat_map(Map::values).flat_map(keys);
+                let once = each.collect::<BTreeSet<_>>().into_iter().take(MOST);
+                once.map(|name| format!("messages[].{name}")).collect()
+            }
+            (name, _) => vec![name.to_owned()],
+        }
     }
 }
 
@@ -141,5 +182,39 @@ impl Effort {
             Self::Budget(_) => Self::High,
             level => level,
         }
+    }
+}
+
+/// The longest name that every provider takes.
+const LONGEST: usize = 64;
+
+/// The name of a function in a group (`namespace`) of OpenAI Responses, where functions are not grouped: both names, in the
+/// signs and of the length that everybody takes. One that is too long is cut, and ends in what tells it from others.
+#[must_use]
+pub fn flat_name(namespace: &str, name: &str) -> String {
+    let between = if namespace.ends_with("__") { "" } else { "__" };
+    let plain = |sign: char| if sign.is_ascii_alphanumeric() || sign == '_' || sign == '-' { sign } else { '_' };
+    let flat: String = format!("{namespace}{between}{name}").chars().map(plain).collect();
+    if flat.len() <= LONGEST {
+        return flat;
+    }
+    // FNV-1a.
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = [namespace, "/", name].concat().bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+    format!("{}_{hash:016x}", flat.get(..LONGEST - 17).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_a_group_are_names_everywhere() {
+        assert_eq!(flat_name("multi_agent_v1", "spawn_agent"), "multi_agent_v1__spawn_agent");
+        assert_eq!(flat_name("mcp__files__", "read"), "mcp__files__read");
+        assert_eq!(flat_name("a.b", "c d"), "a_b__c_d");
+        let (one, other) = (flat_name(&"n".repeat(60), "one"), flat_name(&"n".repeat(60), "two"));
+        assert_eq!((one.len(), other.len()), (64, 64));
+        assert_ne!(one, other);
     }
 }

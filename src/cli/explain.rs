@@ -43,7 +43,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     let (request, chat) = if shaped && args.ask.messages.is_none() && args.ask.attach.is_empty() {
         let asked = args.tokens.unwrap_or(DEFAULT_SHAPE);
         // Without a prompt; what else is wished for still decides who can do it.
-        let chat = prompt::wishes(&resolved.model, &args.ask, vec![Message::text(Role::User, "")], true)?;
+        let chat = prompt::wishes(&resolved.model, &args.ask, vec![Message::text(Role::User, " ")], true)?;
         let request = RouteRequest {
             max_output: args.ask.max_tokens,
             needs: route_request(&chat, constraints.clone()).needs,

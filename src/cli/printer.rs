@@ -148,7 +148,7 @@ impl Observer for Printer<'_> {
     fn event(&mut self, event: ChatEvent) -> bool {
         self.answer.add(&event);
         match (&event, self.format) {
-            (ChatEvent::Text(text), Format::Text) => {
+            (ChatEvent::Text(text) | ChatEvent::Refusal(text), Format::Text) => {
                 self.ends_with_newline = text.ends_with('\n');
                 self.write(text);
             }
@@ -159,7 +159,9 @@ impl Observer for Printer<'_> {
             (_, Format::Jsonl) => {
                 self.start_line();
                 match &event {
-                    ChatEvent::Text(text) => self.event_line("text", &[("text", text.as_str().into())]),
+                    ChatEvent::Text(text) | ChatEvent::Refusal(text) => {
+                        self.event_line("text", &[("text", text.as_str().into())]);
+                    }
                     ChatEvent::Reasoning(text) => self.event_line("reasoning", &[("text", text.as_str().into())]),
                     ChatEvent::ToolCall { index, id, name, arguments } => self.event_line(
                         "tool_call",
@@ -174,7 +176,8 @@ impl Observer for Printer<'_> {
                         "signature",
                         &[("index", index.map_or(Value::Null, Value::from)), ("signature", signature.as_str().into())],
                     ),
-                    ChatEvent::Started { .. }
+                    ChatEvent::Item(_)
+                    | ChatEvent::Started { .. }
                     | ChatEvent::Usage(_)
                     | ChatEvent::Billed(_)
                     | ChatEvent::StopSequence(_)

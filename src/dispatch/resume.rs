@@ -266,7 +266,8 @@ impl<'a> Teller<'a> {
         }
         match &event {
             ChatEvent::Text(text) => self.said.push_str(text),
-            ChatEvent::ToolCall { .. } => self.called = true,
+            // What refuses, and what only one dialect has, is not gone on with either.
+            ChatEvent::ToolCall { .. } | ChatEvent::Refusal(_) | ChatEvent::Item(_) => self.called = true,
             _ => {}
         }
         if self.hold {

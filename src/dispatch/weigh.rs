@@ -1,9 +1,11 @@
 //! From a chat to what routing needs to know of it: lengths, needs and limits; no prompt text.
 
+use serde_json::Value;
+
 use super::marked::marked;
 use super::session::makers;
 use super::shape;
-use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part, Tool};
+use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Native, Part, Tool};
 use crate::routing::{Constraints, Expected, Needs, PRIOR_OUTPUT, RouteRequest};
 use crate::units::Tokens;
 
@@ -85,6 +87,9 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
     if let Some(schema) = &request.schema {
         weight = weight.plus(Weight::text(&schema.schema.to_string()));
     }
+    for native in &request.native {
+        weight = weight.plus(native_weight(native));
+    }
     let prefaces = u64::from(!request.tools.is_empty()) + u64::from(request.schema.is_some());
     weight = weight.plus(Weight::tokens(0, Some(PREFACE_BOUND * prefaces)));
     let of_kind = |kind: MediaKind| request.media().any(|media| media.kind == kind);
@@ -116,6 +121,17 @@ pub(super) fn tool_weight(tool: &Tool) -> Weight {
         .plus(Weight::text(&tool.parameters.to_string()))
         .plus(Weight::text(tool.description.as_deref().unwrap_or_default()))
         .plus(Weight::tokens(8, Some(64)))
+}
+
+/// What only one dialect has of a conversation and its tools; functions are weighed with all others.
+fn native_weight(native: &Native) -> Weight {
+    let items = match native.name {
+        "input" | "tools" => native.value.as_array().map_or(&[][..], Vec::as_slice),
+        _ => &[],
+    };
+    let is_own = |item: &&Value| !matches!(item["type"].as_str(), Some("function" | "namespace"));
+    let weights = items.iter().filter(is_own).map(|item| Weight::text(&item.to_string()));
+    weights.fold(Weight::tokens(0, Some(0)), Weight::plus)
 }
 
 pub(super) fn message_weight(message: &Message) -> Weight {

@@ -163,10 +163,8 @@ impl Decided {
         let model = request.model.as_str().to_owned();
         let mut asking = Asking::new(gateway, client, (&model, options), seed)?;
         let wishes = Rc::clone(&asking.wishes);
-        let mut request = request;
         asking.sort(|link| {
-            request.model.clone_from(&link.resolved.model);
-            let (routed, _) = route(gateway, link, &request, (&wishes, seed));
+            let (routed, _) = route(gateway, link, &mut of_model(&request, link), (&wishes, seed));
             Some(routed.decision.chosen()?.score.total())
         });
         let Asking { mut links, .. } = asking;
@@ -186,8 +184,8 @@ impl Decided {
         (wishes, seed): (Rc<Wishes>, u64),
         (rest, fallen, after): (Vec<Link>, Fallen, Option<[u8; 16]>),
     ) -> Self {
-        let request = ChatRequest { model: link.resolved.model.clone(), ..request };
-        let (routed, (reaches, talk)) = route(gateway, link, &request, (&wishes, seed));
+        let mut request = ChatRequest { model: link.resolved.model.clone(), relaxed: false, ..request };
+        let (routed, (reaches, talk)) = route(gateway, link, &mut request, (&wishes, seed));
         let Routed { decision, input, .. } = routed;
         let input = RefCell::new(Some(input));
         let rest = RefCell::new(rest);
@@ -265,8 +263,21 @@ pub(super) fn of_model(request: &ChatRequest, link: &Link) -> ChatRequest {
     ChatRequest { model: link.resolved.model.clone(), ..request.clone() }
 }
 
-/// The decision for one model.
+/// The decision for one model. What only some of its providers can be told is left out where none of them can be asked.
 fn route(
+    gateway: &Gateway,
+    link: &Link,
+    request: &mut ChatRequest,
+    (wishes, seed): (&Wishes, u64),
+) -> (Routed, (Vec<Reach>, Option<Talk>)) {
+    let strict = routed(gateway, link, request, (wishes, seed));
+    if strict.0.decision.chosen().is_some() || !request.relax() {
+        return strict;
+    }
+    routed(gateway, link, request, (wishes, seed))
+}
+
+fn routed(
     gateway: &Gateway,
     link: &Link,
     request: &ChatRequest,

@@ -14,7 +14,7 @@ use super::codec::options::{self, Options};
 use super::decided::{Asking, Link, of_model};
 use super::problem::Problem;
 use crate::catalog::ModelId;
-use crate::chat::{ChatRequest, Message, Role};
+use crate::chat::{ChatRequest, Force, Message, Role};
 use crate::dispatch::{Prepared, Suppose, Turn, route_request, shape};
 use crate::routing::{Constraints, Decision, Hedge, Question, RouteRequest, Unhedged};
 use crate::units::Tokens;
@@ -60,7 +60,7 @@ pub(super) fn query(
     let model = model.ok_or_else(|| Problem::invalid("model: missing"))?;
     let asking =
         Asking::new(gateway, client, (model, Options::default()), gateway.owned.store.peek_seed().unwrap_or(0))?;
-    let chat = ChatRequest::new(ModelId::new(model), vec![Message::text(Role::User, "")]);
+    let chat = ChatRequest::new(ModelId::new(model), vec![Message::text(Role::User, " ")]);
     told(gateway, asking, &chat, Some(tokens.map(Tokens::new)))
 }
 
@@ -155,17 +155,28 @@ fn told(
         let turn = Turn { resolved: &link.resolved, chat, policy, session, talks: shaped.is_none(), all: false };
         dispatcher.prepare(turn, asked(chat, link.constraints.clone(), shaped))
     };
+    let decided = |link: &Link, chat: &ChatRequest| {
+        let Prepared { reaches, route, .. } = prepared(link, chat);
+        dispatcher.route(&route, Some(chat), &reaches, policy, seed, suppose).decision
+    };
+    // As a chat would be: without what nobody of the model can be told, where nobody could be asked otherwise.
+    let fitting = |link: &Link| {
+        let mut chat = of_model(chat, link);
+        if chat.native.iter().any(|native| native.force == Force::Wish) && decided(link, &chat).chosen().is_none() {
+            chat.relax();
+        }
+        chat
+    };
     let decision = |link: &Link| {
-        let chat = of_model(chat, link);
-        let Prepared { reaches, route, .. } = prepared(link, &chat);
-        dispatcher.route(&route, Some(&chat), &reaches, policy, seed, suppose).decision
+        let chat = fitting(link);
+        decided(link, &chat)
     };
     asking.sort(|link| Some(decision(link).chosen()?.score.total()));
     let Some((first, rest)) = asking.links.split_first() else {
         let nobody = Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", "no model was named");
         return Err(nobody.fix("name one; GET /v1/models lists them"));
     };
-    let chat = of_model(chat, first);
+    let chat = fitting(first);
     let Prepared { reaches, route, .. } = prepared(first, &chat);
     let mut gathered = dispatcher.gather(&route, Some(&chat), &reaches, policy, suppose);
     gateway.flights.tell(&mut gathered.candidates);

@@ -12,6 +12,7 @@ use self::cure::cure;
 use super::codec::literal;
 use crate::catalog::ModelId;
 use crate::catalog::resolve::ResolveError;
+use crate::chat::SILENCE;
 use crate::dispatch::{AttemptReport, ChatReport, OverBudget, Purse};
 use crate::observe::{CostState, ErrorClass};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
@@ -148,7 +149,11 @@ impl Problem {
             }
             Rejection::Unsupported { parameter } => {
                 let what = format!("none can be told {parameter}");
-                of(StatusCode::BAD_REQUEST, Some(ErrorClass::Unsupported), what, format!("leave out {parameter}"))
+                let fix = match *parameter {
+                    SILENCE => "add a user's message".to_owned(),
+                    parameter => format!("leave out {parameter}"),
+                };
+                of(StatusCode::BAD_REQUEST, Some(ErrorClass::Unsupported), what, fix)
             }
             Rejection::ContextTooSmall { needed, limit } | Rejection::InputTooLong { needed, limit } => {
                 let what = format!("about {needed} tokens are needed, {provider} takes {limit}");

@@ -208,9 +208,10 @@ impl Run {
         let request = &self.decided.request;
         let is_told =
             |native: &&Native| reach.and_then(|reach| reach.protocol).is_some_and(|spoken| native.is_of(spoken));
-        let foreign = request.native.iter().filter(|native| !is_told(native)).map(|native| native.name);
+        let foreign = request.native.iter().filter(|native| !is_told(native)).flat_map(Native::names);
         let untold = reach.map_or_else(Vec::new, |reach| reach.untold(request));
-        hints.unwrap_or_default().iter().copied().chain(foreign).chain(untold).map(str::to_owned).collect()
+        let hints = hints.unwrap_or_default().iter().map(|hint| (*hint).to_owned());
+        hints.chain(foreign).chain(untold.into_iter().map(str::to_owned)).collect()
     }
 }
 
@@ -237,7 +238,8 @@ async fn chat(
 ) -> ChatReport {
     loop {
         let report = one(&worker, &decided, &told, stopped.clone()).await;
-        let silent = !told.events.borrow().iter().any(|said| matches!(said, Said::Event(ChatEvent::Text(_))));
+        let spoke = |said: &Said| matches!(said, Said::Event(ChatEvent::Text(_) | ChatEvent::Refusal(_)));
+        let silent = !told.events.borrow().iter().any(spoke);
         let held = !decided.request.stream || !told.taken.get();
         let over = *stopped.borrow() || decided.is_out_of_time(&report);
         let class = report.ended_in(held, silent && held).filter(|_| !over);

@@ -26,7 +26,7 @@ pub(crate) use body::shown as shown_url;
 use bytes::Bytes;
 
 use crate::catalog::{Endpoint, ModelId, OutputLimitField, Protocol, Provider};
-use crate::chat::{ChatEvent, ChatRequest};
+use crate::chat::{ChatEvent, ChatRequest, Part, Role, SILENCE};
 use crate::observe::ErrorClass;
 pub use adapt::Adaptation;
 use wire::Frame;
@@ -186,15 +186,24 @@ pub fn adapter(protocol: Protocol) -> Option<&'static dyn Adapter> {
 #[must_use]
 pub fn lacks(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
     let Some(adapter) = adapter(protocol) else { return Vec::new() };
-    let foreign = call.request.native.iter().filter(|native| !native.is_of(protocol) && !native.hint);
+    let foreign = call.request.native.iter();
+    let foreign = foreign.filter(|native| !native.is_of(protocol) && call.request.demands(native));
     let foreign = foreign.map(|native| native.name);
     let begun = call.request.continues && !continues(protocol, call);
     let begun = begun.then_some("an answer that is begun");
-    adapter.lacks(call).into_iter().chain(foreign).chain(begun).collect()
+    let takes_silence = matches!(protocol, Protocol::OpenaiChat | Protocol::OpenaiResponses);
+    let silent = (!takes_silence && is_silent(call.request)).then_some(SILENCE);
+    adapter.lacks(call).into_iter().chain(foreign).chain(begun).chain(silent).collect()
+}
+
+/// Whether nobody has said anything but instructions.
+fn is_silent(request: &ChatRequest) -> bool {
+    let turns = request.messages.iter().filter(|message| !matches!(message.role, Role::System | Role::Developer));
+    turns.flat_map(|message| &message.parts).all(|part| part.as_text() == Some(""))
 }
 
 /// What of a request is not said in this dialect, to this endpoint, though an answer is the same: marks of the prompt cache,
-/// where it keeps what it keeps by itself, and how closely images are looked at.
+/// where it keeps what it keeps by itself, how closely images are looked at, and what the model thought in earlier turns.
 #[must_use]
 pub fn untold(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
     let marks = match protocol {
@@ -205,7 +214,24 @@ pub fn untold(protocol: Protocol, call: &Call<'_>) -> Vec<&'static str> {
     };
     let says_detail = matches!(protocol, Protocol::OpenaiChat | Protocol::OpenaiResponses);
     let detail = call.request.media().any(|media| media.detail.is_some()) && !says_detail;
-    marks.into_iter().chain(detail.then_some("detail")).collect()
+    let thoughts = call.request.messages.iter().flat_map(|message| &message.parts).any(|part| match part {
+        Part::Reasoning { text, signature } => is_lost(protocol, call, text, signature.is_some()),
+        _ => false,
+    });
+    marks.into_iter().chain(detail.then_some("detail")).chain(thoughts.then_some("reasoning")).collect()
+}
+
+/// Whether a thought of an earlier turn does not go back. One that is empty says nothing.
+fn is_lost(protocol: Protocol, call: &Call<'_>, thought: &str, is_signed: bool) -> bool {
+    let replays = call.provider.quirks.replays_reasoning;
+    match protocol {
+        Protocol::OpenaiChat => !thought.is_empty() && !replays,
+        Protocol::OpenaiResponses => !thought.is_empty() && !is_signed && !replays,
+        Protocol::AnthropicMessages | Protocol::VertexAnthropic | Protocol::BedrockConverse => {
+            !thought.is_empty() && !is_signed
+        }
+        _ => false,
+    }
 }
 
 /// Whether what is to be kept in a prompt cache is said in this dialect, to this model.

@@ -21,7 +21,7 @@ use super::body::{merge, post};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
 use crate::catalog::{OutputLimitField, Protocol};
-use crate::chat::{ChatEvent, ChatRequest, Tool, ToolChoice};
+use crate::chat::{ChatEvent, ChatRequest, Force, Native, Tool, ToolChoice};
 use chunk::Answer;
 pub(super) use chunk::{finish_of, is_said};
 pub(super) use parts::{address, arguments, file_name, misplaced, once, result_text, role};
@@ -84,9 +84,7 @@ impl Adapter for OpenaiChat {
             body.insert("response_format".into(), json!({ "type": "json_schema", "json_schema": schema }));
         }
         thinking::say(call, &mut body).map_err(EncodeError::Inexpressible)?;
-        for native in request.native.iter().filter(|native| native.is_of(Protocol::OpenaiChat)) {
-            body.entry(native.name).or_insert_with(|| native.value.clone());
-        }
+        untouched(request, Protocol::OpenaiChat, &mut body);
         merge(&mut body, &request.extra, &RESERVED);
         if request.continues {
             prefill::mark(call.provider.quirks.prefill, &mut body);
@@ -126,6 +124,41 @@ impl Adapter for OpenaiChat {
             OutputLimitField::MaxCompletionTokens => (newer, older),
         };
         (is_ours && refuses(error, of, put)).then_some(Adaptation::Instead { of, put })
+    }
+}
+
+/// Lays what a client said in its own dialect into a body: a form of its own in place of ours, a list at the end of ours, all
+/// else where nothing is.
+pub(super) fn untouched(request: &ChatRequest, protocol: Protocol, body: &mut Map<String, Value>) {
+    for native in request.native.iter().filter(|native| native.is_of(protocol) && !native.value.is_null()) {
+        match (native.name, &native.value) {
+            // Those are laid in where messages and items are written.
+            (Native::BESIDE | "input", _) => {}
+            (Native::MEMBERS, Value::Object(members)) => {
+                for (name, value) in members {
+                    body.entry(name.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            (name, value) => match name.split_once('.') {
+                // A member of one of the API's objects.
+                Some((outer, inner)) => {
+                    if let Value::Object(outer) = body.entry(outer).or_insert_with(|| json!({})) {
+                        lay(outer, inner, value, native.force);
+                    }
+                }
+                None => lay(body, name, value, native.force),
+            },
+        }
+    }
+}
+
+fn lay(body: &mut Map<String, Value>, name: &str, value: &Value, force: Force) {
+    match (body.get_mut(name), value) {
+        (Some(Value::Array(known)), Value::Array(more)) if force != Force::Form => known.extend(more.iter().cloned()),
+        (Some(_), _) if force != Force::Form => {}
+        _ => {
+            body.insert(name.to_owned(), value.clone());
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use http::Request;
 use serde_json::{Map, Value, json};
 
 use super::body::{merge, post};
-use super::openai::{calling, is_strict, once, sampling};
+use super::openai::{calling, is_strict, once, sampling, untouched};
 use super::steer::{Steer, Ways, steer};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
@@ -74,19 +74,7 @@ impl Adapter for OpenaiResponses {
         if reasons(call) {
             body.insert("include".into(), json!(["reasoning.encrypted_content"]));
         }
-        for native in request.native.iter().filter(|native| native.is_of(Protocol::OpenaiResponses)) {
-            match native.name.split_once('.') {
-                // A member of one of the API's objects.
-                Some((outer, inner)) => {
-                    if let Value::Object(outer) = body.entry(outer).or_insert_with(|| json!({})) {
-                        outer.entry(inner).or_insert_with(|| native.value.clone());
-                    }
-                }
-                None => {
-                    body.entry(native.name).or_insert_with(|| native.value.clone());
-                }
-            }
-        }
+        untouched(request, Protocol::OpenaiResponses, &mut body);
         merge(&mut body, &request.extra, &RESERVED);
         post(call, "/responses", &body)
     }

@@ -162,6 +162,7 @@ pub(crate) fn world(case: &Case) -> World {
             cache: call["cache"].as_bool().unwrap_or(false),
             marks: Vec::new(),
             native: Vec::new(),
+            relaxed: false,
             extra: call["extra"].as_object().cloned().unwrap_or_default(),
             continues: call["continues"].as_bool().unwrap_or(false),
             stream: if case.request.is_some() { call["stream"].as_bool().unwrap_or(false) } else { case.stream },
@@ -349,6 +350,8 @@ fn event_line(event: &ChatEvent) -> String {
     match event {
         ChatEvent::Started { id, model } => format!("started{}{}", quoted("id", id), quoted("model", model)),
         ChatEvent::Text(text) => format!("text {text:?}"),
+        ChatEvent::Refusal(text) => format!("refusal {text:?}"),
+        ChatEvent::Item(item) => format!("item {item}"),
         ChatEvent::Reasoning(text) => format!("reasoning {text:?}"),
         ChatEvent::ToolCall { index, id, name, arguments } => {
             format!("tool {index}{}{} arguments={arguments:?}", quoted("id", id), quoted("name", name))

@@ -9,7 +9,7 @@ use crate::catalog::{
     Auth, CancelBilling, OutputLimitField, Prefill, Protocol, Provider, ProviderId, ProviderKind, ProviderProtocol,
 };
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "protocol",
     "base_url",
     "key_env",
@@ -19,6 +19,7 @@ const KEYS: [&str; 11] = [
     "auth",
     "output_limit",
     "hides_reasoning",
+    "replays_reasoning",
     "prefill",
     "bills_on_cancel",
 ];
@@ -36,6 +37,7 @@ pub(in super::super) struct ProviderPatch {
     auth: Option<Auth>,
     output_limit: Option<OutputLimitField>,
     hides_reasoning: Option<bool>,
+    replays_reasoning: Option<bool>,
     prefill: Option<Prefill>,
     bills_on_cancel: Option<CancelBilling>,
     place: Place,
@@ -73,6 +75,7 @@ impl ProviderPatch {
             })?,
             output_limit: table.word("output_limit", &["max_tokens", "max_completion_tokens"], output_limit_named)?,
             hides_reasoning: table.flag("hides_reasoning")?,
+            replays_reasoning: table.flag("replays_reasoning")?,
             prefill: table.word("prefill", &Prefill::ALL.map(Prefill::name), Prefill::parse)?,
             bills_on_cancel: table.word(
                 "bills_on_cancel",
@@ -102,6 +105,7 @@ impl ProviderPatch {
         provider.kind = self.kind.unwrap_or(provider.kind);
         provider.output_limit = self.output_limit.unwrap_or(provider.output_limit);
         provider.hides_reasoning = self.hides_reasoning.unwrap_or(provider.hides_reasoning);
+        provider.quirks.replays_reasoning = self.replays_reasoning.unwrap_or(provider.quirks.replays_reasoning);
         if let Some(prefill) = self.prefill {
             provider.quirks.prefill = prefill;
             provider.quirks.prefill_protocol = None;

@@ -150,7 +150,7 @@ fn tell(events: &[ChatEvent], instead: Option<&str>, printer: &mut Printer<'_>) 
     let replaced = instead.is_some();
     for event in events {
         let event = match event {
-            ChatEvent::Text(_) if replaced => match instead.take() {
+            ChatEvent::Text(_) | ChatEvent::Refusal(_) if replaced => match instead.take() {
                 Some(text) => ChatEvent::Text(text),
                 None => continue,
             },

@@ -14,6 +14,16 @@ and both are named; so is a member that is none of these. A request
 narrows what the gateway's own configuration allows, and never widens
 it (403). --flags are those of `openmux chat`.
 
+Parameters, tools and items that one API alone has go on untouched to
+providers that speak it, and these are asked first. Where nobody of a
+model does, what an answer can be without is left out, and
+x-openmux-dropped names it: a search or a picture by the provider, the
+name of whoever speaks, marks of an account, what openmux has never
+heard of. What an answer cannot be without is refused (400): a tool of
+another kind than a function, a predicted text, another sampling.
+Functions in a group (namespace, as Codex has them) are told to
+everybody as GROUP__FUNCTION, and called by their own names again.
+
 What clients of Messages insist on: input_tokens and output_tokens are
 numbers, before a provider has told them by estimate (usage.estimated
 names which); a context_management that only clears thoughts and

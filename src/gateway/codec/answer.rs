@@ -21,12 +21,16 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Block {
     Text(String),
+    /// Words of a refusal.
+    Refusal(String),
     Reasoning {
         text: String,
         signature: Option<String>,
     },
     /// The call of that number.
     Call(usize),
+    /// An item of OpenAI Responses that no other dialect has.
+    Item(Value),
 }
 
 /// A piece of a turn.
@@ -34,17 +38,23 @@ enum Block {
 pub(crate) enum Piece<'a> {
     /// A text.
     Text(&'a str),
+    /// A refusal.
+    Refusal(&'a str),
     /// A thought, with what its maker wants back.
     Thought(&'a str, Option<&'a str>),
     /// A call of a tool.
     Call(Call),
+    /// An item of OpenAI Responses that no other dialect has.
+    Item(&'a Value),
 }
 
 /// What was said, put together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// The answer's text.
+    /// The answer's text, and what it says to refuse.
     pub text: String,
+    /// What it says to refuse, where that was told apart.
+    pub refusal: String,
     /// The reasoning, where it streams.
     pub reasoning: String,
     blocks: Vec<Block>,
@@ -69,6 +79,15 @@ impl Answer {
                     _ => self.blocks.push(Block::Text(text.clone())),
                 }
             }
+            ChatEvent::Refusal(text) => {
+                self.text.push_str(text);
+                self.refusal.push_str(text);
+                match self.blocks.last_mut() {
+                    Some(Block::Refusal(last)) => last.push_str(text),
+                    _ => self.blocks.push(Block::Refusal(text.clone())),
+                }
+            }
+            ChatEvent::Item(item) => self.blocks.push(Block::Item(item.clone())),
             ChatEvent::Reasoning(text) => {
                 self.reasoning.push_str(text);
                 match self.blocks.last_mut() {
@@ -113,7 +132,7 @@ impl Answer {
 
     /// What was said last, whatever was called since.
     fn last_said(&mut self) -> Option<&mut Block> {
-        self.blocks.iter_mut().rev().find(|block| !matches!(block, Block::Call(_)))
+        self.blocks.iter_mut().rev().find(|block| is_said(block))
     }
 
     fn call(&mut self, index: u32) -> &mut Call {
@@ -131,6 +150,8 @@ impl Answer {
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         self.blocks.iter().filter_map(|block| match block {
             Block::Text(text) => Some(Piece::Text(text)),
+            Block::Refusal(text) => Some(Piece::Refusal(text)),
+            Block::Item(item) => Some(Piece::Item(item)),
             Block::Reasoning { text, signature } => Some(Piece::Thought(text, signature.as_deref())),
             Block::Call(at) => self.said_call(*at).map(Piece::Call),
         })
@@ -145,13 +166,19 @@ impl Answer {
     pub(crate) fn signed_thoughts(&self) -> Option<Value> {
         apart(self.pieces().filter_map(|piece| match piece {
             Piece::Thought(text, signature) => Some((text, signature)),
-            Piece::Text(_) | Piece::Call(_) => None,
+            Piece::Text(_) | Piece::Refusal(_) | Piece::Call(_) | Piece::Item(_) => None,
         }))
     }
 
     /// Whether the model wants tools called.
     pub(crate) fn calls_tools(&self) -> bool {
         self.said_calls().next().is_some()
+    }
+
+    /// The text without what refuses; `None` where there is none.
+    pub(crate) fn spoken(&self) -> Option<String> {
+        let text = |block: &Block| if let Block::Text(text) = block { Some(text.clone()) } else { None };
+        Some(self.blocks.iter().filter_map(text).collect::<String>()).filter(|text| !text.is_empty())
     }
 
     /// The calls, each with an id, which some providers do not give.
@@ -183,7 +210,8 @@ impl Answer {
     pub(crate) fn message(&self, maker: Option<&Origin>) -> Value {
         let mut object = Map::new();
         object.insert("role".to_owned(), "assistant".into());
-        let said: Vec<&Block> = self.blocks.iter().filter(|block| !matches!(block, Block::Call(_))).collect();
+        let said: Vec<&Block> =
+            self.blocks.iter().filter(|block| is_said(block) && !matches!(block, Block::Refusal(_))).collect();
         match said.as_slice() {
             [Block::Reasoning { text, signature }, rest @ ..] if !rest.iter().any(|block| is_reasoning(block)) => {
                 object.insert("content".to_owned(), content(rest));
@@ -197,6 +225,9 @@ impl Answer {
             blocks => {
                 object.insert("content".to_owned(), content(blocks));
             }
+        }
+        if !self.refusal.is_empty() {
+            object.insert("refusal".to_owned(), self.refusal.as_str().into());
         }
         let calls: Vec<Value> = self.said_calls().map(call_json).collect();
         if !calls.is_empty() {
@@ -225,6 +256,10 @@ pub(crate) fn origin(maker: &Origin) -> Value {
     serde_json::json!({ "provider": maker.provider.as_str(), "protocol": maker.protocol.name() })
 }
 
+fn is_said(block: &Block) -> bool {
+    !matches!(block, Block::Call(_) | Block::Item(_))
+}
+
 fn is_reasoning(block: &Block) -> bool {
     matches!(block, Block::Reasoning { .. })
 }
@@ -237,7 +272,7 @@ fn content(blocks: &[&Block]) -> Value {
     if !blocks.iter().any(|block| is_reasoning(block)) {
         let text = |block: &&Block| match block {
             Block::Text(text) => text.clone(),
-            Block::Reasoning { .. } | Block::Call(_) => String::new(),
+            _ => String::new(),
         };
         return blocks.iter().map(text).collect::<String>().into();
     }
@@ -245,7 +280,7 @@ fn content(blocks: &[&Block]) -> Value {
         let (kind, text) = match block {
             Block::Text(text) => ("text", text),
             Block::Reasoning { text, .. } => ("reasoning", text),
-            Block::Call(_) => return None,
+            _ => return None,
         };
         let mut object = Map::new();
         object.insert("type".to_owned(), kind.into());

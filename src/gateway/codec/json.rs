@@ -95,6 +95,12 @@ pub(crate) fn list<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> R
     }
 }
 
+/// The members that are none of those. Null says nothing.
+pub(crate) fn others(object: &Map<String, Value>, known: &[&str]) -> Map<String, Value> {
+    let strange = object.iter().filter(|(key, value)| !known.contains(&key.as_str()) && !value.is_null());
+    strange.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// Refuses members that would be dropped. What says nothing (null, an empty list) is no loss; an empty object asks for something
 /// with nothing chosen about it (`web_search_options: {}`).
 pub(crate) fn only(object: &Map<String, Value>, at: &str, known: &[&str]) -> Result<(), Wrong> {

@@ -14,6 +14,8 @@ use crate::chat::{ChatEvent, REDACTED_THINKING};
 pub(super) enum Kind {
     /// What the model says.
     Text,
+    /// What it says to refuse.
+    Refusal,
     /// What it thinks.
     Thought,
     /// The call of a tool of that number.
@@ -25,6 +27,8 @@ pub(super) enum Kind {
 pub(super) enum Start<'a> {
     /// What the model says.
     Text,
+    /// What it says to refuse.
+    Refusal,
     /// What it thinks.
     Thought,
     /// A thought that nobody may read, in full: how it is signed.
@@ -78,6 +82,10 @@ impl Turn {
                 let at = self.open(Kind::Text, &mut tell);
                 tell(Step::Grows(at, Kind::Text, piece));
             }
+            ChatEvent::Refusal(piece) => {
+                let at = self.open(Kind::Refusal, &mut tell);
+                tell(Step::Grows(at, Kind::Refusal, piece));
+            }
             ChatEvent::Reasoning(piece) => {
                 let at = self.open(Kind::Thought, &mut tell);
                 tell(Step::Grows(at, Kind::Thought, piece));
@@ -102,12 +110,21 @@ impl Turn {
                 }
             },
             ChatEvent::Signature { index: None, signature } => self.sign(signature, &mut tell),
-            ChatEvent::Started { .. }
+            // What is whole at once takes a place of its own ([`Turn::place`]) where a dialect has it.
+            ChatEvent::Item(_)
+            | ChatEvent::Started { .. }
             | ChatEvent::Usage(_)
             | ChatEvent::Billed(_)
             | ChatEvent::StopSequence(_)
             | ChatEvent::Finished { .. } => {}
         }
+    }
+
+    /// The place of something that is whole at once; what was said before it ends.
+    pub(super) fn place(&mut self, mut tell: impl FnMut(Step<'_>)) -> usize {
+        self.close(&mut tell);
+        self.count += 1;
+        self.count - 1
     }
 
     /// The turn is whole: all that is open ends.
@@ -131,7 +148,12 @@ impl Turn {
         if let Some((at, _)) = self.open.filter(|(_, open)| *open == kind) {
             return at;
         }
-        let at = self.begin(if kind == Kind::Text { Start::Text } else { Start::Thought }, tell);
+        let start = match kind {
+            Kind::Text => Start::Text,
+            Kind::Refusal => Start::Refusal,
+            Kind::Thought | Kind::Call(_) => Start::Thought,
+        };
+        let at = self.begin(start, tell);
         self.open = Some((at, kind));
         at
     }

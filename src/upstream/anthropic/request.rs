@@ -8,7 +8,7 @@ use super::super::{Call, EncodeError};
 use super::think::{Thinking, thinking};
 use super::{blocks, schema};
 use crate::catalog::{Capability, Prefill, Protocol};
-use crate::chat::{CachePlace, ChatRequest, Tool, ToolChoice};
+use crate::chat::{CachePlace, ChatRequest, Native, Tool, ToolChoice};
 use crate::units::Tokens;
 
 /// Parameters that are the call's own; `extra` does not override them.
@@ -18,6 +18,16 @@ const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
 
 /// The header that switches on what is not yet part of the API, under which name a client's wish for it comes too.
 pub(super) const BETA: &str = "anthropic-beta";
+
+/// Marks the tools of these numbers.
+fn eager(numbers: &[Value], body: &mut Map<String, Value>) {
+    let Some(Value::Array(tools)) = body.get_mut("tools") else { return };
+    for number in numbers.iter().filter_map(|number| usize::try_from(number.as_u64()?).ok()) {
+        if let Some(Value::Object(tool)) = tools.get_mut(number) {
+            tool.insert("eager_input_streaming".into(), true.into());
+        }
+    }
+}
 
 /// Hands on what a client wants switched on.
 pub(super) fn beta(request: &ChatRequest, headers: &mut http::HeaderMap) {
@@ -114,7 +124,15 @@ pub(super) fn body(call: &Call<'_>) -> Result<Map<String, Value>, EncodeError> {
     for native in
         request.native.iter().filter(|native| native.name != BETA && native.is_of(Protocol::AnthropicMessages))
     {
-        body.entry(native.name).or_insert_with(|| native.value.clone());
+        match (native.name, &native.value) {
+            (Native::EAGER, Value::Array(numbers)) => eager(numbers, &mut body),
+            (Native::MEMBERS, Value::Object(members)) => members.iter().for_each(|(name, value)| {
+                body.entry(name.clone()).or_insert_with(|| value.clone());
+            }),
+            (name, value) => {
+                body.entry(name).or_insert_with(|| value.clone());
+            }
+        }
     }
     merge(&mut body, &request.extra, &RESERVED);
     // A caller's own part of it does not drop the others.

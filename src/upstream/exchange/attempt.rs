@@ -340,6 +340,8 @@ impl Attempt {
             ChatEvent::Started { .. }
             | ChatEvent::Signature { .. }
             | ChatEvent::Text(_)
+            | ChatEvent::Refusal(_)
+            | ChatEvent::Item(_)
             | ChatEvent::Reasoning(_)
             | ChatEvent::StopSequence(_) => {}
         }

@@ -39,7 +39,11 @@ fn bytes_of(event: &ChatEvent) -> usize {
     let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     match event {
         ChatEvent::Started { id, model } => of(id) + of(model),
-        ChatEvent::Text(text) | ChatEvent::Reasoning(text) | ChatEvent::StopSequence(text) => text.len(),
+        ChatEvent::Text(text)
+        | ChatEvent::Refusal(text)
+        | ChatEvent::Reasoning(text)
+        | ChatEvent::StopSequence(text) => text.len(),
+        ChatEvent::Item(item) => item.to_string().len(),
         ChatEvent::ToolCall { id, name, arguments, .. } => of(id) + of(name) + arguments.len(),
         ChatEvent::Signature { signature, .. } => signature.len(),
         ChatEvent::Finished { native, .. } => native.len(),

@@ -1,5 +1,7 @@
 //! What came over the stream, read by read: counts and lengths, from which the tokens follow once the usage is known.
 
+use serde_json::Value;
+
 use crate::catalog::Usage;
 use crate::chat::ChatEvent;
 use crate::observe::{BURST_PM, Streamed, TokenSource};
@@ -35,7 +37,8 @@ impl Tally {
             return;
         }
         let pieces: [&str; 2] = match event {
-            ChatEvent::Text(text) | ChatEvent::Reasoning(text) => [text, ""],
+            ChatEvent::Text(text) | ChatEvent::Refusal(text) | ChatEvent::Reasoning(text) => [text, ""],
+            ChatEvent::Item(item) => [item.get("input").and_then(Value::as_str).unwrap_or_default(), ""],
             ChatEvent::ToolCall { name, arguments, .. } => [name.as_deref().unwrap_or_default(), arguments],
             _ => ["", ""],
         };

@@ -29,10 +29,12 @@ pub(super) fn contents(call: &Call<'_>) -> Vec<Value> {
             Role::User => "user",
             Role::Assistant => "model",
         };
-        let parts = message.parts.iter().filter_map(|part| self::part(request, part));
+        let parts: Vec<Value> = message.parts.iter().filter_map(|part| self::part(request, part)).collect();
         match turns.last_mut() {
+            // A turn in which nothing is said is refused.
+            _ if parts.is_empty() => {}
             Some((last, turn)) if *last == role => turn.extend(parts),
-            _ => turns.push((role, parts.collect())),
+            _ => turns.push((role, parts)),
         }
     }
     if is_recent(call.endpoint) {
@@ -51,6 +53,7 @@ fn sign(parts: &mut [Value]) {
 
 fn part(request: &ChatRequest, part: &Part) -> Option<Value> {
     Some(match part {
+        Part::Text(text) if text.is_empty() => return None,
         Part::Text(text) => json!({ "text": text }),
         Part::Media(media) => file(media),
         Part::ToolCall(call) => function_call(call),

@@ -209,7 +209,7 @@ impl Answer {
             Some(Value::Array(parts)) => parts.iter().for_each(|part| push_part(part, out)),
             Some(_) => return Err(DecodeError::Corrupt("the content is neither text nor a list".to_owned())),
         }
-        push_text(delta.refusal.unwrap_or_default(), out);
+        out.extend(delta.refusal.filter(|piece| !piece.is_empty()).map(ChatEvent::Refusal));
         for call in delta.tool_calls.into_iter().flatten() {
             self.tool_call(call, out)?;
         }

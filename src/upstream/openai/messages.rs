@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::parts::{address, arguments, file_name, media_in_results, misplaced, result_text, role};
-use crate::catalog::Quirks;
-use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Part, Role};
+use crate::catalog::{Protocol, Quirks};
+use crate::chat::{ChatRequest, Media, MediaKind, MediaSource, Message, Native, Part, Role};
 
 /// What of a conversation the dialect cannot carry.
 pub(super) fn lacks(request: &ChatRequest) -> impl Iterator<Item = &'static str> {
@@ -20,10 +20,12 @@ pub(super) fn lacks(request: &ChatRequest) -> impl Iterator<Item = &'static str>
 /// All messages. A turn of the user's becomes one message for every result of a tool, and then one for all else.
 ///
 /// Reasoning of earlier turns goes along only where the provider wants it back, in `reasoning_content`; the others take
-/// none, so leaving it out, with whatever signature it has, loses nothing that could be said.
+/// none, and [`untold`](crate::upstream::untold) names it.
 pub(super) fn messages(request: &ChatRequest, quirks: &Quirks) -> Vec<Value> {
     let mut messages = Vec::new();
-    for message in &request.messages {
+    let own = request.native.iter().filter(|native| native.is_of(Protocol::OpenaiChat));
+    let beside = own.filter(|native| native.name == Native::BESIDE).find_map(|native| native.value.as_object());
+    for (number, message) in request.messages.iter().enumerate() {
         match message.role {
             Role::Assistant => messages.push(assistant(message, quirks)),
             Role::System | Role::Developer => {
@@ -31,6 +33,12 @@ pub(super) fn messages(request: &ChatRequest, quirks: &Quirks) -> Vec<Value> {
                     .push(json!({ "role": role(message.role, quirks.developer_role), "content": message.joined() }));
             }
             Role::User => user(message, &mut messages),
+        }
+        let more = beside.and_then(|beside| beside.get(&number.to_string())).and_then(Value::as_object);
+        if let (Some(Value::Object(last)), Some(more)) = (messages.last_mut(), more) {
+            for (name, value) in more {
+                last.entry(name.clone()).or_insert_with(|| value.clone());
+            }
         }
     }
     messages

@@ -140,7 +140,7 @@ impl Answer {
             }
             "response.output_text.delta" | "response.refusal.delta" => {
                 let piece: Delta = from(value, &kind)?;
-                self.items.text(&piece.place(), &piece.delta, out);
+                self.items.text(&piece.place(), &piece.delta, kind.contains("refusal"), out);
                 Ok(())
             }
             "response.reasoning_summary_text.delta" => self.thought(Channel::Summary, from(value, &kind)?, out),
@@ -253,7 +253,13 @@ impl Answer {
         let reported = WireUsage::read(&in_chats_words(reported))?;
         let usage = reported.canonical(self.output_excludes_reasoning);
         let output = usage.as_ref().and_then(|usage| usage.output);
-        out.extend(usage.map(|usage| ChatEvent::Usage(Usage { service_tier: tier.and_then(service_tier), ..usage })));
+        let tell = |usage: Usage| Usage {
+            service_tier: tier.and_then(service_tier),
+            // OpenAI bills them beside the tokens and counts them nowhere.
+            web_searches: usage.web_searches.max(self.items.searches()),
+            ..usage
+        };
+        out.extend(usage.map(tell).map(ChatEvent::Usage));
         out.extend(reported.billed().map(ChatEvent::Billed));
         output.map(Tokens::count)
     }

@@ -1,9 +1,11 @@
 //! The conversation as the `input` items of OpenAI Responses.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use crate::catalog::Quirks;
-use crate::chat::{ChatRequest, Detail, Media, MediaKind, MediaSource, Message, Part, Role, ToolResult};
+use crate::catalog::{Protocol, Quirks};
+use crate::chat::{ChatRequest, Detail, Media, MediaKind, MediaSource, Message, Part, Role, ToolResult, flat_name};
 use crate::upstream::openai::{address, arguments, file_name, misplaced, result_text, role};
 
 /// What of a conversation the dialect cannot carry.
@@ -13,14 +15,57 @@ pub(super) fn lacks(request: &ChatRequest) -> impl Iterator<Item = &'static str>
 
 /// All items, in order. Instructions stay messages, since not everyone knows the parameter `instructions`.
 pub(super) fn items(request: &ChatRequest, quirks: &Quirks) -> Vec<Value> {
-    let mut items = Vec::new();
-    for message in &request.messages {
+    let own = Own::of(request);
+    let mut items = own.after(None).cloned().collect();
+    for (number, message) in request.messages.iter().enumerate() {
         match message.role {
-            Role::Assistant => assistant(message, quirks, &mut items),
-            _ => told(message, quirks, &mut items),
+            Role::Assistant => assistant(message, quirks, (&own, number), &mut items),
+            _ => {
+                told(message, quirks, &mut items);
+                items.extend(own.after(Some((number, None))).cloned());
+            }
         }
     }
     items
+}
+
+/// What of a request only this dialect has.
+struct Own<'a> {
+    /// Items, each behind a piece of a message: the message's number, and how many of its pieces.
+    items: &'a [Value],
+    /// The functions that stand in groups: the group and the name there, by the name that they have elsewhere.
+    grouped: BTreeMap<String, (&'a str, &'a str)>,
+}
+
+impl<'a> Own<'a> {
+    fn of(request: &'a ChatRequest) -> Self {
+        let own = |name: &str| {
+            let mut natives = request.native.iter().filter(|native| native.is_of(Protocol::OpenaiResponses));
+            let list = natives.find(|native| native.name == name).and_then(|native| native.value.as_array());
+            list.map_or(&[][..], Vec::as_slice)
+        };
+        let mut grouped = BTreeMap::new();
+        for group in own("tools") {
+            let (namespace, tools) = (group["name"].as_str().unwrap_or_default(), group["tools"].as_array());
+            for name in tools.into_iter().flatten().filter_map(|tool| tool["name"].as_str()) {
+                grouped.insert(flat_name(namespace, name), (namespace, name));
+            }
+        }
+        Self { items: own("input"), grouped }
+    }
+
+    /// The items behind so many pieces of a message, behind all of them that are left (`None`), or before everything.
+    fn after(&self, place: Option<(usize, Option<usize>)>) -> impl Iterator<Item = &'a Value> {
+        let is_there = move |entry: &&Value| {
+            let at = |index: usize| entry["after"][index].as_u64().and_then(|number| usize::try_from(number).ok());
+            match place {
+                None => at(0).is_none(),
+                Some((message, None)) => at(0) == Some(message),
+                Some((message, parts)) => at(0) == Some(message) && at(1) == parts,
+            }
+        };
+        self.items.iter().filter(is_there).map(|entry| &entry["item"])
+    }
 }
 
 /// Instructions, or a turn of the user's: the results of tools first, then one message for all else.
@@ -78,9 +123,14 @@ fn output(result: &ToolResult) -> Value {
 }
 
 /// A turn of the assistant's: every piece an item of its own, so that reasoning stands before what it led to.
-fn assistant(message: &Message, quirks: &Quirks, items: &mut Vec<Value>) {
+fn assistant(message: &Message, quirks: &Quirks, (own, number): (&Own<'_>, usize), items: &mut Vec<Value>) {
     let mut text = String::new();
-    for part in &message.parts {
+    for (at, part) in message.parts.iter().enumerate() {
+        let mut between = own.after(Some((number, Some(at)))).cloned().peekable();
+        if between.peek().is_some() {
+            say(&mut text, items);
+            items.extend(between);
+        }
         match part {
             Part::Text(piece) => {
                 text.push_str(piece);
@@ -88,12 +138,17 @@ fn assistant(message: &Message, quirks: &Quirks, items: &mut Vec<Value>) {
             }
             Part::ToolCall(call) => {
                 say(&mut text, items);
-                items.push(json!({
+                let grouped = own.grouped.get(&call.name);
+                let mut item = json!({
                     "type": "function_call",
                     "call_id": call.id,
-                    "name": call.name,
+                    "name": grouped.map_or(call.name.as_str(), |(_, name)| name),
                     "arguments": arguments(call),
-                }));
+                });
+                if let Some((namespace, _)) = grouped {
+                    item["namespace"] = (*namespace).into();
+                }
+                items.push(item);
             }
             Part::Reasoning { text: thought, signature } => {
                 say(&mut text, items);
@@ -104,6 +159,7 @@ fn assistant(message: &Message, quirks: &Quirks, items: &mut Vec<Value>) {
         }
     }
     say(&mut text, items);
+    items.extend(own.after(Some((number, Some(message.parts.len())))).cloned());
 }
 
 /// Ends a message, if one has been begun. llama.cpp takes no plain text here, as OpenAI does.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::chat::ChatEvent;
+use crate::chat::{ChatEvent, flat_name, is_call};
 use crate::upstream::DecodeError;
 
 /// Where a thought streams: one and the same may be told in both.
@@ -28,6 +28,9 @@ const BETWEEN_PARTS: &str = "\n\n";
 pub(super) struct Items {
     items: Vec<Item>,
     calls: u32,
+    /// Whether something else was said that the client is to do.
+    has_others: bool,
+    searches: u32,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +48,10 @@ struct Item {
     channel: Option<Channel>,
     part: Option<u64>,
     is_signed: bool,
+    /// Whether what it says is a refusal.
+    refuses: bool,
+    /// Whether it was told as it came.
+    is_told: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +61,8 @@ struct Wire {
     id: Option<String>,
     call_id: Option<String>,
     name: Option<String>,
+    /// The group that the function stands in.
+    namespace: Option<String>,
     arguments: Option<String>,
     content: Option<Content>,
     summary: Option<Vec<Part>>,
@@ -77,7 +86,12 @@ struct Part {
 impl Items {
     /// Whether the model called a tool.
     pub(super) fn has_calls(&self) -> bool {
-        self.calls > 0
+        self.calls > 0 || self.has_others
+    }
+
+    /// How often the provider has searched the web.
+    pub(super) const fn searches(&self) -> u32 {
+        self.searches
     }
 
     /// An item begins. Its content is told later, in pieces or when it is done.
@@ -107,10 +121,11 @@ impl Items {
             Some(at) => at,
             None => self.add(index, &wire, arguments.clone(), out)?,
         };
+        let raw = item;
         let item = &mut self.items[at];
         match wire.kind.as_str() {
             "function_call" => item.all_arguments(&arguments, out),
-            "message" => item.all_text(&wire.texts(), out),
+            "message" => item.all_text(&wire, out),
             "reasoning" => {
                 item.all_thoughts(&wire, out);
                 let signature = wire.encrypted_content.filter(|signature| !signature.is_empty());
@@ -118,8 +133,14 @@ impl Items {
                     out.push(ChatEvent::Signature { index: None, signature });
                 }
             }
-            // Tools that the server runs itself, and whatever comes to exist.
-            _ => {}
+            // Tools that the server runs itself, and whatever comes to exist: for who speaks the dialect.
+            _ if std::mem::replace(&mut item.is_told, true) => {}
+            kind => {
+                self.has_others |= is_call(raw);
+                let searched = raw["action"]["type"].as_str().is_none_or(|action| action == "search");
+                self.searches += u32::from(kind == "web_search_call" && searched);
+                out.push(ChatEvent::Item(raw.clone()));
+            }
         }
         Ok(())
     }
@@ -135,11 +156,13 @@ impl Items {
         Ok(())
     }
 
-    /// A piece of text.
-    pub(super) fn text(&mut self, place: &Place<'_>, piece: &str, out: &mut Vec<ChatEvent>) {
+    /// A piece of text, or of a refusal.
+    pub(super) fn text(&mut self, place: &Place<'_>, piece: &str, refuses: bool, out: &mut Vec<ChatEvent>) {
         if !piece.is_empty() {
-            self.item(place).said.push_str(piece);
-            out.push(ChatEvent::Text(piece.to_owned()));
+            let item = self.item(place);
+            item.said.push_str(piece);
+            item.refuses = refuses;
+            out.push(words(piece.to_owned(), refuses));
         }
     }
 
@@ -197,6 +220,8 @@ impl Items {
         if wire.kind == "function_call" {
             let name = wire.name.clone().filter(|name| !name.is_empty());
             let name = name.ok_or_else(|| DecodeError::Corrupt("a call names no function".to_owned()))?;
+            let namespace = wire.namespace.as_ref().filter(|namespace| !namespace.is_empty());
+            let name = namespace.map_or(name.clone(), |namespace| flat_name(namespace, &name));
             let id = wire.call_id.clone().or_else(|| wire.id.clone());
             item.call = Some(self.calls);
             item.said.clone_from(&arguments);
@@ -245,7 +270,7 @@ impl Items {
 impl Item {
     /// Whether nothing of it has reached the caller.
     fn is_untold(&self) -> bool {
-        self.said.is_empty() && self.thought.is_empty() && self.call.is_none()
+        self.said.is_empty() && self.thought.is_empty() && self.call.is_none() && !self.is_told
     }
 
     fn say_arguments(&mut self, piece: &str, out: &mut Vec<ChatEvent>) {
@@ -260,12 +285,21 @@ impl Item {
         self.say_arguments(rest, out);
     }
 
-    fn all_text(&mut self, text: &str, out: &mut Vec<ChatEvent>) {
-        let rest = rest(text, &self.said).to_owned();
-        if !rest.is_empty() {
-            self.said.push_str(&rest);
-            out.push(ChatEvent::Text(rest));
+    fn all_text(&mut self, wire: &Wire, out: &mut Vec<ChatEvent>) {
+        let rest = rest(&wire.parts().concat(), &self.said).to_owned();
+        if rest.is_empty() {
+            return;
         }
+        if self.said.is_empty() {
+            // Nothing has streamed: each part is what it is.
+            match &wire.content {
+                Some(Content::Parts(parts)) => out.extend(parts.iter().filter_map(Part::event)),
+                _ => out.push(ChatEvent::Text(rest.clone())),
+            }
+        } else {
+            out.push(words(rest.clone(), self.refuses));
+        }
+        self.said.push_str(&rest);
     }
 
     /// Its whole thought, in the channel in which it streamed, else in its own words rather than in a summary of them.
@@ -288,11 +322,6 @@ impl Item {
 }
 
 impl Wire {
-    /// The text of a message: what it says, or how it refuses.
-    fn texts(&self) -> String {
-        self.parts().concat()
-    }
-
     fn parts(&self) -> Vec<&str> {
         match &self.content {
             None => Vec::new(),
@@ -306,6 +335,16 @@ impl Part {
     fn words(&self) -> Option<&str> {
         self.text.as_deref().or(self.refusal.as_deref())
     }
+
+    fn event(&self) -> Option<ChatEvent> {
+        let said = self.words().filter(|said| !said.is_empty())?;
+        Some(words(said.to_owned(), self.text.is_none()))
+    }
+}
+
+/// What is said, or how it is refused.
+fn words(piece: String, refuses: bool) -> ChatEvent {
+    if refuses { ChatEvent::Refusal(piece) } else { ChatEvent::Text(piece) }
 }
 
 /// An item as it came. Of those that this version does not know, only that they are there.

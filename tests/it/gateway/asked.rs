@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use openmux::catalog::{Capability, Catalog, Endpoint, EndpointId, ModelId, Protocol, ProviderId};
 use openmux::chat::{
-    AnswerSchema, CacheMark, CachePlace, ChatRequest, Effort, Media, MediaKind, MediaSource, Message, Native, Part,
-    Role, Tool, ToolCall, ToolChoice, ToolResult,
+    AnswerSchema, CacheMark, CachePlace, ChatRequest, Effort, Force, Media, MediaKind, MediaSource, Message, Native,
+    Part, Role, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use openmux::gateway::codec::Dialect;
 use openmux::units::Tokens;
@@ -179,7 +179,7 @@ fn requests(tongue: Tongue) -> impl Strategy<Value = ChatRequest> {
         }
         if marks {
             let value = json!({ "user_id": "u-1" });
-            request.native.push(Native { protocols: tongue.natives, name: "metadata", value, hint: true });
+            request.native.push(Native { protocols: tongue.natives, name: "metadata", value, force: Force::Hint });
         }
         request
     })

@@ -295,7 +295,7 @@ pub(super) fn sum(events: &[ChatEvent]) -> Sum {
     let mut sum = Sum::default();
     for event in events {
         match event {
-            ChatEvent::Text(piece) => sum.text.push_str(piece),
+            ChatEvent::Text(piece) | ChatEvent::Refusal(piece) => sum.text.push_str(piece),
             ChatEvent::Reasoning(piece) => sum.thought.push_str(piece),
             ChatEvent::ToolCall { index, name, arguments, .. } => {
                 let at = usize::try_from(*index).unwrap();
@@ -305,9 +305,9 @@ pub(super) fn sum(events: &[ChatEvent]) -> Sum {
             }
             ChatEvent::Signature { signature, .. } => sum.signatures.push(signature.clone()),
             ChatEvent::Usage(_) | ChatEvent::Billed(_) | ChatEvent::StopSequence(_) | ChatEvent::Finished { .. } => {
-                sum.tail.push(event.clone())
+                sum.tail.push(event.clone());
             }
-            ChatEvent::Started { .. } => {}
+            ChatEvent::Started { .. } | ChatEvent::Item(_) => {}
         }
     }
     sum

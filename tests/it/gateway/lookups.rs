@@ -144,7 +144,9 @@ fn a_body_of_any_dialect_is_explained() {
     for (word, body) in spoken(json!({ "provider": { "only": ["beta"] } })) {
         let told = explain(&format!("?dialect={word}"), &body, &[]);
         assert_eq!((told.status, told.json()), (200, expected.clone()), "{word}: {told:?}");
-        for (other, _) in spoken(json!({})).into_iter().filter(|(other, _)| *other != word) {
+        // Of a chat nothing else than messages can be told from Messages: what that does not know might be news.
+        let apart = |other: &&str| *other != word && (*other == "responses" || word == "responses");
+        for (other, _) in spoken(json!({})).into_iter().filter(|(other, _)| apart(other)) {
             let refused = explain(&format!("?dialect={other}"), &body, &[]);
             assert_eq!(refused.status, 400, "{word} is not {other}: {refused:?}");
         }

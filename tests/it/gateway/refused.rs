@@ -83,7 +83,7 @@ fn a_long_mistake_has_a_short_answer() {
     for path in [CHAT, MESSAGES, RESPONSES] {
         let role = json!([{ "role": long.clone(), "content": "hi" }]);
         let list = if path == RESPONSES { "input" } else { "messages" };
-        for more in [json!({ list: role }), json!({ long.clone(): 1 }), json!({ "model": long.clone() })] {
+        for more in [json!({ list: role }), json!({ "model": long.clone() })] {
             let refused = world.post(path, &asked(path, more).to_string(), &[]);
             assert!((400..500).contains(&refused.status), "{path}: {}", refused.status);
             assert!(refused.body.len() < 5000, "{path}: {} bytes", refused.body.len());
@@ -99,10 +99,8 @@ fn a_long_mistake_has_a_short_answer() {
 #[test]
 fn an_empty_object_is_not_passed_over() {
     let world = World::new(vec![Server::start(vec![])]);
-    for name in ["web_search_options", "moderation_options"] {
-        let refused = world.chat(&asked(CHAT, json!({ name: {} })));
-        assert_eq!((refused.status, refused.error("param")), (400, name.into()), "{refused:?}");
-    }
+    let refused = world.chat(&asked(CHAT, json!({ "web_search_options": {} })));
+    assert_eq!((refused.status, refused.error("param")), (400, "web_search_options".into()), "{refused:?}");
 }
 
 #[test]
@@ -125,7 +123,7 @@ fn whatever_is_refused_says_what_to_do() {
             "send the arguments as the text of one: \"{}\" where there are none",
         ),
         (RESPONSES, json!({ "previous_response_id": "resp_1" }), "send the whole conversation as input"),
-        (RESPONSES, json!({ "input": [{ "type": "hologram" }] }), "write one of them"),
+        (RESPONSES, json!({ "input": [{ "role": "user", "content": [{ "type": "hologram" }] }] }), "write one of them"),
         (MESSAGES, json!({ "messages": [] }), "add it"),
         (MESSAGES, json!({ "max_tokens": "many" }), "write a whole number above 0, or leave it out"),
     ] {

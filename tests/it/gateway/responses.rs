@@ -29,7 +29,7 @@ fn an_answer_of_whomever_is_a_response_with_its_cost() {
     x-openmux-decision-id: ID
     x-openmux-provider: alpha
 
-    {"id":"resp_ID","object":"response","created_at":N,"status":"completed","model":"acme/tiny","error":null,"incomplete_details":null,"output":[{"id":"msg_ID_0","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Hello, you.","annotations":[],"logprobs":[]}]}],"usage":{"input_tokens":7,"output_tokens":3,"total_tokens":10,"cost":0.000013,"input_tokens_details":{"cached_tokens":null},"output_tokens_details":{"reasoning_tokens":null}},"instructions":"Be brief.","max_output_tokens":null,"metadata":{},"parallel_tool_calls":true,"reasoning":{"effort":null,"summary":null},"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_p":null,"background":false,"previous_response_id":null,"store":false,"truncation":"disabled","provider":"alpha"}
+    {"id":"resp_ID","object":"response","created_at":N,"status":"completed","model":"acme/tiny","error":null,"incomplete_details":null,"output":[{"id":"msg_ID_0","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"Hello, you.","annotations":[],"logprobs":[]}]}],"usage":{"input_tokens":7,"output_tokens":3,"total_tokens":10,"cost":0.000013,"input_tokens_details":{"cached_tokens":0},"output_tokens_details":{"reasoning_tokens":0},"not_reported":["input_tokens_details.cached_tokens","output_tokens_details.reasoning_tokens"]},"instructions":"Be brief.","max_output_tokens":null,"metadata":{},"parallel_tool_calls":true,"reasoning":{"effort":null,"summary":null},"temperature":null,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_p":null,"background":false,"previous_response_id":null,"store":false,"truncation":"disabled","provider":"alpha"}
     "#);
     let sent = world.servers[0].requests().remove(0).json();
     assert_eq!((&sent["messages"][0]["content"], &sent["user"]), (&"Be brief.".into(), &"u-1".into()));
@@ -160,12 +160,11 @@ fn what_would_need_a_store_or_a_provider_is_refused_with_what_to_do() {
         (json!({ "previous_response_id": "resp_1" }), "previous_response_id", "send the whole conversation"),
         (json!({ "conversation": "conv_1" }), "conversation", "send the whole conversation"),
         (json!({ "background": true }), "background", "wait for the answer"),
-        (json!({ "tools": [{ "type": "web_search" }] }), "tools[0].type", "only functions"),
         (json!({ "input": [{ "type": "item_reference", "id": "msg_1" }] }), "input[0]", "send the item itself"),
-        (json!({ "include": ["file_search_call.results"] }), "include", "cannot be told"),
+        (json!({ "include": ["message.output_text.logprobs"] }), "include", "hands it back"),
         (json!({ "service_tier": "flex" }), "service_tier", "another price"),
         (json!({ "truncation": "auto" }), "truncation", "no part of an input is left out"),
-        (json!({ "top_logprobs": 3 }), "top_logprobs", "this version cannot send it"),
+        (json!({ "top_logprobs": 3 }), "top_logprobs", "hands it back"),
     ] {
         let answer = ask(&world, &hello(more));
         assert_eq!((answer.status, answer.error("param")), (400, param.into()), "{answer:?}");

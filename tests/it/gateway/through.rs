@@ -51,6 +51,9 @@ fn asked(spoken: &Spoken, case: &Case) -> (&'static str, Value) {
 fn common(spoken: &Spoken, events: &[ChatEvent]) -> Sum {
     let of_calls = |event: &ChatEvent| matches!(event, ChatEvent::Signature { index: Some(_), .. });
     let unsigned = |event: &ChatEvent| matches!(event, ChatEvent::Signature { .. }) && !spoken.signs;
+    // There a refusal is an end.
+    let refuses = spoken.protocol == Protocol::AnthropicMessages
+        && events.iter().any(|event| matches!(event, ChatEvent::Refusal(_)));
     let events: Vec<ChatEvent> = events.iter().filter(|event| !of_calls(event) && !unsigned(event)).cloned().collect();
     let mut sum = sum(&events);
     let calls = !sum.calls.is_empty();
@@ -58,6 +61,7 @@ fn common(spoken: &Spoken, events: &[ChatEvent]) -> Sum {
         if let ChatEvent::Finished { finish, native } = event {
             native.clear();
             *finish = match *finish {
+                Finish::Stop | Finish::Other if refuses => Finish::Filter,
                 Finish::Stop | Finish::Other if calls => Finish::ToolCalls,
                 Finish::Other => Finish::Stop,
                 finish => finish,

@@ -1,4 +1,5 @@
-//! Reads a request of Anthropic Messages. What this version cannot send is refused by its name, never dropped.
+//! Reads a request of Anthropic Messages. What only this dialect has goes on untouched to who speaks it; what this version
+//! cannot send is refused by its name; nothing is dropped unsaid.
 
 use std::collections::HashSet;
 
@@ -7,13 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::super::Asked;
 use super::super::cache::mark;
-use super::super::json::{Wrong, count, few, flag, list, needed, number, object, only, set, text};
+use super::super::json::{Wrong, count, few, flag, list, needed, number, object, only, others, set, text};
 use super::super::openai::reasoning::level;
 use super::super::openai::tools::{chosen, is_named};
 use super::blocks::Reading;
 use super::stream::Messages;
 use crate::catalog::{ModelId, Protocol};
-use crate::chat::{AnswerSchema, CachePlace, ChatRequest, Effort, Message, Native, Role, Tool, ToolChoice};
+use crate::chat::{AnswerSchema, CachePlace, ChatRequest, Effort, Force, Message, Native, Role, Tool, ToolChoice};
 
 /// Parameters that have a place in the canonical form.
 const OWN: [&str; 15] = [
@@ -35,12 +36,20 @@ const OWN: [&str; 15] = [
 ];
 
 /// Parameters that have none and go on untouched, each with whether an answer is the same without it. What changes the
-/// shape of an answer (`container`, `mcp_servers`) or its price (`inference_geo`, the speed `fast`) is not among them.
-const NATIVE: [(&str, bool); 4] =
-    [("metadata", true), ("service_tier", true), ("user_profile_id", true), ("top_k", false)];
+/// shape of an answer (`container`, `mcp_servers`) or its price (`inference_geo`, the speed `fast`) is not among them;
+/// whatever else there is goes on as well.
+const NATIVE: [(&str, Force); 4] = [
+    ("metadata", Force::Hint),
+    ("service_tier", Force::Hint),
+    ("user_profile_id", Force::Hint),
+    ("top_k", Force::Term),
+];
 
 /// What is done to a long conversation before it is read.
 const CONTEXT: &str = "context_management";
+
+/// Parameters whose answers nothing here could hand back, or that have a price of their own.
+const REFUSED: [&str; 3] = ["container", "mcp_servers", "inference_geo"];
 
 /// Who speaks the dialect.
 const SPEAKERS: &[Protocol] = &[Protocol::AnthropicMessages, Protocol::VertexAnthropic];
@@ -56,8 +65,9 @@ const LONGEST_NAME: usize = 128;
 /// # Errors
 /// What is wrong, with its place before it.
 pub fn read(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, String> {
-    let known = OWN.into_iter().chain(NATIVE.into_iter().map(|(name, _)| name)).chain([CONTEXT]).collect::<Vec<_>>();
-    only(body, "", &known)?;
+    if let Some(name) = REFUSED.into_iter().find(|name| set(body, name).is_some_and(|value| *value != json!([]))) {
+        return Err(format!("{name}: this version cannot send it"));
+    }
     let model = needed(body, "model", "")?.to_owned();
     let mut reading = Reading::default();
     let mut messages = system(body, &mut reading)?;
@@ -72,6 +82,13 @@ pub fn read(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, Str
     let tools = tools(list(body, "tools", "")?, &mut reading)?;
     let (tool_choice, parallel_tools) = choice(body, &tools)?;
     let mut native = natives(headers, body)?;
+    let named = NATIVE.into_iter().map(|(name, _)| name);
+    let rest = others(body, &OWN.into_iter().chain(REFUSED).chain([CONTEXT]).chain(named).collect::<Vec<_>>());
+    if !rest.is_empty() {
+        let (name, value) = (Native::MEMBERS, rest.into());
+        native.push(Native { protocols: SPEAKERS, name, value, force: Force::Wish });
+    }
+    native.extend(eager(list(body, "tools", "")?));
     let thinking = thinking(body, &mut native)?;
     let continues = messages.last().is_some_and(|last| last.role == Role::Assistant);
     let request = ChatRequest {
@@ -138,7 +155,6 @@ fn tool(fields: &Map<String, Value>, at: &str) -> Result<Tool, Wrong> {
     if flag(fields, "defer_loading", at)? == Some(true) {
         return Err(format!("{at}.defer_loading: this version cannot send it"));
     }
-    // How finely arguments stream is each provider's own matter.
     flag(fields, "eager_input_streaming", at)?;
     let callers = list(fields, "allowed_callers", at)?;
     if callers.iter().any(|caller| caller != "direct") {
@@ -192,15 +208,15 @@ fn thinking(body: &Map<String, Value>, native: &mut Vec<Native>) -> Result<Think
             text(fields, "effort", "output_config")?
         }
     };
-    let mut untouched = |name: &'static str, value: Value, hint: bool| {
-        native.push(Native { protocols: SPEAKERS, name, value, hint });
+    let mut untouched = |name: &'static str, value: Value, force: Force| {
+        native.push(Native { protocols: SPEAKERS, name, value, force });
     };
     let config = |effort: &str| json!({ "effort": effort });
     let at = "thinking";
     let Some(value) = set(body, at) else {
         if let Some(effort) = effort {
             level(effort, "output_config.effort")?;
-            untouched("output_config", config(effort), true);
+            untouched("output_config", config(effort), Force::Hint);
         }
         return Ok(Thinking::default());
     };
@@ -224,7 +240,7 @@ fn thinking(body: &Map<String, Value>, native: &mut Vec<Native>) -> Result<Think
             Effort::Budget(budget)
         }
         "between_tools" => {
-            untouched("thinking", value.clone(), false);
+            untouched("thinking", value.clone(), Force::Term);
             return Ok(Thinking { effort: None, is_hidden });
         }
         other => return Err(format!("{at}.type: \"{other}\" is none of adaptive, enabled, disabled, between_tools")),
@@ -232,7 +248,7 @@ fn thinking(body: &Map<String, Value>, native: &mut Vec<Native>) -> Result<Think
     // Beside a budget, or where nothing is thought, an effort says something else.
     if let Some(effort) = effort.filter(|_| matches!(wished, Effort::Budget(_) | Effort::None)) {
         level(effort, "output_config.effort")?;
-        untouched("output_config", config(effort), true);
+        untouched("output_config", config(effort), Force::Hint);
     }
     Ok(Thinking { effort: Some(wished), is_hidden })
 }
@@ -263,6 +279,15 @@ fn stops(body: &Map<String, Value>) -> Result<Vec<String>, Wrong> {
     texts.ok_or_else(|| "stop_sequences: not a list of texts".to_owned())
 }
 
+/// The tools whose arguments are to stream as they come.
+fn eager(tools: &[Value]) -> Option<Native> {
+    let is_eager = |tool: &Value| tool["eager_input_streaming"] == true;
+    let numbers: Vec<Value> =
+        tools.iter().enumerate().filter(|(_, tool)| is_eager(tool)).map(|(number, _)| number.into()).collect();
+    let name = Native::EAGER;
+    (!numbers.is_empty()).then(|| Native { protocols: SPEAKERS, name, value: numbers.into(), force: Force::Hint })
+}
+
 /// What goes untouched to whoever speaks the dialect.
 fn natives(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Vec<Native>, Wrong> {
     match text(body, "service_tier", "")? {
@@ -274,11 +299,12 @@ fn natives(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Vec<Native>
         Some(other) => return Err(format!("speed: \"{other}\" has another price, only \"standard\" can be asked for")),
     }
     let beta = headers.get_all(BETA).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
-    let beta = (!beta.is_empty()).then_some((BETA, beta.into(), true));
-    let named = NATIVE.into_iter().filter_map(|(name, hint)| Some((name, set(body, name)?.clone(), hint)));
-    let context = set(body, CONTEXT).map(|value| (CONTEXT, value.clone(), only_clears(value)));
+    let beta = (!beta.is_empty()).then_some((BETA, beta.into(), Force::Hint));
+    let named = NATIVE.into_iter().filter_map(|(name, force)| Some((name, set(body, name)?.clone(), force)));
+    let cleared = |value: &Value| if only_clears(value) { Force::Hint } else { Force::Term };
+    let context = set(body, CONTEXT).map(|value| (CONTEXT, value.clone(), cleared(value)));
     let all = named.chain(context).chain(beta);
-    Ok(all.map(|(name, value, hint)| Native { protocols: SPEAKERS, name, value, hint }).collect())
+    Ok(all.map(|(name, value, force)| Native { protocols: SPEAKERS, name, value, force }).collect())
 }
 
 /// Whether nothing is done to a conversation but that old thoughts and results of tools are left out of it, which makes it

@@ -41,6 +41,8 @@ pub struct Blocks {
     usage: Usage,
     /// The text that it ended at, where the provider says so.
     stopped_at: Option<String>,
+    /// Whether the model refuses.
+    refuses: bool,
     /// What the request likely has, where that says nothing of it.
     likely: Likely,
     turn: Turn,
@@ -57,6 +59,7 @@ impl Blocks {
             begun: false,
             usage: Usage::default(),
             stopped_at: None,
+            refuses: false,
             likely: Likely::default(),
             turn: Turn::default(),
         }
@@ -86,7 +89,7 @@ impl Blocks {
     fn step(&mut self, step: Step<'_>, out: &mut String) {
         match step {
             Step::Begins(at, start) => self.start(at, start, out),
-            Step::Grows(at, Kind::Text, piece) => delta(at, "text_delta", "text", piece, out),
+            Step::Grows(at, Kind::Text | Kind::Refusal, piece) => delta(at, "text_delta", "text", piece, out),
             Step::Grows(at, Kind::Thought, piece) => delta(at, "thinking_delta", "thinking", piece, out),
             Step::Grows(at, Kind::Call(_), piece) => delta(at, "input_json_delta", "partial_json", piece, out),
             // A call's is of no use to Anthropic's own models; others want it back.
@@ -98,7 +101,7 @@ impl Blocks {
     fn start(&mut self, at: usize, start: Start<'_>, out: &mut String) {
         self.begin(out);
         let block = match start {
-            Start::Text => "\"text\",\"text\":\"\"".to_owned(),
+            Start::Text | Start::Refusal => "\"text\",\"text\":\"\"".to_owned(),
             Start::Thought => "\"thinking\",\"thinking\":\"\",\"signature\":\"\"".to_owned(),
             Start::Sealed(signature) => {
                 let data = signature.strip_prefix(REDACTED_THINKING).unwrap_or(signature);
@@ -147,6 +150,7 @@ impl Stream for Blocks {
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
+        self.refuses |= matches!(event, ChatEvent::Refusal(_));
         match event {
             ChatEvent::Usage(usage) => self.usage = usage.clone(),
             ChatEvent::StopSequence(text) => self.stopped_at = Some(text.clone()),
@@ -159,7 +163,7 @@ impl Stream for Blocks {
         self.begin(out);
         self.turn(|turn, tell| turn.end(tell), out);
         let mut members = Map::new();
-        members.insert("delta".to_owned(), Map::from_iter(stop(ended, self.stopped_at.as_deref())).into());
+        members.insert("delta".to_owned(), Map::from_iter(stop(ended, self.stopped_at.as_deref(), self.refuses)).into());
         members.insert("usage".to_owned(), usage(ended, ended.likely).into());
         members.insert("provider".to_owned(), ended.provider.as_str().into());
         if !ended.dropped.is_empty() {

@@ -28,7 +28,7 @@ pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Val
         ChatEvent::StopSequence(text) => Some(text.as_str()),
         _ => None,
     });
-    document.extend(stop(ended, sequence));
+    document.extend(stop(ended, sequence, !answer.refusal.is_empty()));
     document.insert("usage".to_owned(), usage(ended, likely).into());
     if let Some(metadata) = &ended.metadata {
         document.insert("openmux".to_owned(), metadata.clone());
@@ -38,7 +38,7 @@ pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Val
 
 fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
     Some(match piece {
-        Piece::Text(text) => json!({ "type": "text", "text": text }),
+        Piece::Text(text) | Piece::Refusal(text) => json!({ "type": "text", "text": text }),
         Piece::Thought(_, Some(signature)) if signature.starts_with(REDACTED_THINKING) => {
             json!({ "type": "redacted_thinking", "data": signature.strip_prefix(REDACTED_THINKING) })
         }
@@ -51,13 +51,15 @@ fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
             let id = signed(&call.id, call.signature.as_deref());
             json!({ "type": "tool_use", "id": id, "name": call.name, "input": arguments(&call.arguments) })
         }
+        Piece::Item(_) => return None,
     })
 }
 
 /// How the answer ended: in Anthropic's word, at which text where the provider says it (Anthropic's own dialect does), and in
 /// the provider's word.
-pub(super) fn stop(ended: &Ended, sequence: Option<&str>) -> [(String, Value); 3] {
+pub(super) fn stop(ended: &Ended, sequence: Option<&str>, refuses: bool) -> [(String, Value); 3] {
     let (reason, native) = match &ended.finish {
+        Some((Finish::Stop | Finish::Other, native)) if refuses => ("refusal".into(), native.as_str().into()),
         Some((finish, native)) => (stop_reason(*finish, native).into(), native.as_str().into()),
         None => (Value::Null, Value::Null),
     };
@@ -84,7 +86,8 @@ fn stop_reason(finish: Finish, native: &str) -> &str {
 fn about(answer: &Answer) -> Tokens {
     let calls = answer.pieces().map(|piece| match piece {
         Piece::Call(call) => call.name.chars().count() + call.arguments.chars().count(),
-        Piece::Text(text) | Piece::Thought(text, _) => text.chars().count(),
+        Piece::Text(text) | Piece::Refusal(text) | Piece::Thought(text, _) => text.chars().count(),
+        Piece::Item(_) => 0,
     });
     Tokens::new(u64::try_from(calls.sum::<usize>()).unwrap_or(u64::MAX).div_ceil(4))
 }

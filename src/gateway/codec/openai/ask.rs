@@ -1,19 +1,20 @@
-//! Reads a request of OpenAI Chat Completions. What this version cannot send is refused by its name, never dropped.
+//! Reads a request of OpenAI Chat Completions. What only this dialect has goes on untouched to who speaks it; whose answer
+//! could not be handed back is refused by its name; nothing is dropped unsaid.
 
 use serde_json::{Map, Value, json};
 
 use super::super::Asked;
-use super::super::json::{Wrong, count, flag, list, needed, number, object, only, set, text};
+use super::super::json::{Wrong, count, flag, list, needed, number, object, only, others, set, text};
 use super::chunk::Completions;
 use super::marks;
-use super::messages::messages;
+use super::messages::messages_and_more;
 use super::reasoning::{self, Wish};
 use super::tools::{chosen, is_name, tools};
 use crate::catalog::{ModelId, Protocol};
-use crate::chat::{AnswerSchema, ChatRequest, Native, Tool, ToolChoice};
+use crate::chat::{AnswerSchema, ChatRequest, Force, Native, Tool, ToolChoice};
 
 /// Parameters that have a place in the canonical form.
-const OWN: [&str; 23] = [
+const OWN: [&str; 26] = [
     "model",
     "messages",
     "stream",
@@ -37,41 +38,50 @@ const OWN: [&str; 23] = [
     "modalities",
     "functions",
     "function_call",
+    "top_logprobs",
+    "audio",
+    "web_search_options",
 ];
 
-/// Parameters that have none and go on untouched, each with whether an answer is the same without it. What changes the
-/// shape of an answer (`logprobs`, `modalities`) or its price (another `service_tier`, `web_search_options`) is not among them.
-const NATIVE: [(&str, bool); 14] = [
-    ("user", true),
-    ("metadata", true),
-    ("store", true),
-    ("safety_identifier", true),
-    ("prompt_cache_key", true),
-    ("prompt_cache_retention", true),
-    ("service_tier", true),
-    ("frequency_penalty", false),
-    ("presence_penalty", false),
-    ("logit_bias", false),
-    ("verbosity", false),
-    ("top_k", false),
-    ("min_p", false),
-    ("repetition_penalty", false),
+/// Parameters that have none and go on untouched, each with what an answer is without it. What changes the shape of an
+/// answer that is handed back (`logprobs`, `modalities`) or its price (another `service_tier`, `web_search_options`) is not
+/// among them. Whatever else there is goes on as well, and is left out where nobody of the model speaks the dialect.
+const NATIVE: [(&str, Force); 20] = [
+    ("user", Force::Hint),
+    ("metadata", Force::Hint),
+    ("store", Force::Hint),
+    ("safety_identifier", Force::Hint),
+    ("prompt_cache_key", Force::Hint),
+    ("prompt_cache_retention", Force::Hint),
+    ("service_tier", Force::Hint),
+    ("frequency_penalty", Force::Term),
+    ("presence_penalty", Force::Term),
+    ("logit_bias", Force::Term),
+    ("verbosity", Force::Term),
+    ("top_k", Force::Term),
+    ("min_p", Force::Term),
+    ("repetition_penalty", Force::Term),
+    ("prediction", Force::Term),
+    ("guided_json", Force::Term),
+    ("guided_regex", Force::Term),
+    ("guided_choice", Force::Term),
+    ("guided_grammar", Force::Term),
+    ("structured_outputs", Force::Term),
 ];
 
 /// Marks of an account's own are the same in OpenAI's other dialect.
 const BOTH: &[Protocol] = &[Protocol::OpenaiChat, Protocol::OpenaiResponses];
 const HERE: &[Protocol] = &[Protocol::OpenaiChat];
+const RESPONSES: &[Protocol] = &[Protocol::OpenaiResponses];
 
 /// The request in a body.
 ///
 /// # Errors
 /// What is wrong, with its place before it.
 pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
-    let known = OWN.into_iter().chain(NATIVE.into_iter().map(|(name, _)| name)).collect::<Vec<_>>();
-    only(body, "", &known)?;
     let model = needed(body, "model", "")?.to_owned();
-    let messages = match body.get("messages") {
-        Some(Value::Array(items)) if !items.is_empty() => messages(items, "messages")?,
+    let (messages, beside) = match body.get("messages") {
+        Some(Value::Array(items)) if !items.is_empty() => messages_and_more(items, "messages")?,
         Some(Value::Array(_)) => return Err("messages: empty".to_owned()),
         None | Some(Value::Null) => return Err("messages: missing".to_owned()),
         Some(_) => return Err("messages: not an array".to_owned()),
@@ -95,13 +105,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
         schema: schema(body)?,
         effort,
         marks,
-        native: NATIVE
-            .into_iter()
-            .filter_map(|(name, hint)| {
-                let value = set(body, name)?.clone();
-                Some(Native { protocols: if hint && name != "store" { BOTH } else { HERE }, name, value, hint })
-            })
-            .collect(),
+        native: natives(body, beside),
         stream: flag(body, "stream", "").map_err(placed)?.unwrap_or(false),
         ..ChatRequest::new(ModelId::new(model.clone()), messages)
     };
@@ -109,13 +113,56 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
     Ok(Asked { model, request, voice: Box::new(voice) })
 }
 
+/// What goes on untouched; `beside` is what stands beside the content of messages.
+fn natives(body: &Map<String, Value>, beside: Map<String, Value>) -> Vec<Native> {
+    let mut natives: Vec<Native> = NATIVE
+        .into_iter()
+        .filter_map(|(name, force)| {
+            let value = set(body, name)?.clone();
+            let protocols = if force == Force::Hint && name != "store" { BOTH } else { HERE };
+            Some(Native { protocols, name, value, force })
+        })
+        .collect();
+    let mut here = |name: &'static str, value: Value, force: Force| {
+        natives.push(Native { protocols: HERE, name, value, force });
+    };
+    let known = OWN.into_iter().chain(NATIVE.into_iter().map(|(name, _)| name)).collect::<Vec<_>>();
+    let rest = others(body, &known);
+    if !rest.is_empty() {
+        here(Native::MEMBERS, rest.into(), Force::Wish);
+    }
+    if !beside.is_empty() {
+        here(Native::BESIDE, beside.into(), Force::Wish);
+    }
+    if let Some(choice) = set(body, "tool_choice").filter(|choice| choice["type"] == "allowed_tools") {
+        here("tool_choice", choice.clone(), Force::Term);
+    }
+    // Plain JSON mode has a form of its own, which those know too who know no schemas.
+    if let Some(format) = set(body, "response_format").filter(|format| format["type"] == "json_object") {
+        here("response_format", format.clone(), Force::Form);
+        natives.push(Native {
+            protocols: RESPONSES,
+            name: "text.format",
+            value: json!({ "type": "json_object" }),
+            force: Force::Form,
+        });
+    }
+    natives
+}
+
 /// What says nothing here, as long as it says nothing else.
 fn passed_over(body: &Map<String, Value>) -> Result<(), Wrong> {
     if set(body, "n").is_some_and(|n| n.as_u64() != Some(1)) {
         return Err("n: only one answer can be asked for".to_owned());
     }
-    if set(body, "logprobs").is_some_and(|wanted| *wanted != Value::Bool(false)) {
-        return Err("logprobs: this version cannot send it".to_owned());
+    for (name, nothing) in [("logprobs", Value::Bool(false)), ("top_logprobs", 0.into()), ("audio", Value::Null)] {
+        if set(body, name).is_some_and(|wanted| *wanted != nothing) {
+            return Err(format!("{name}: it cannot be asked for, since nothing here hands it back"));
+        }
+    }
+    if set(body, "web_search_options").is_some() {
+        let message = "web_search_options: it has a price of its own and cannot be asked for";
+        return Err(message.to_owned());
     }
     if let Some(other) = list(body, "modalities", "").map_err(placed)?.iter().find(|kind| **kind != "text") {
         return Err(format!("modalities: {other} cannot be asked for, only \"text\""));
@@ -173,6 +220,10 @@ fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Option<ToolChoice
         },
         Some(value) => {
             let fields = object(value, "tool_choice")?;
+            // It goes on as it is.
+            if fields.get("type").is_some_and(|kind| kind == "allowed_tools") {
+                return Ok(None);
+            }
             only(fields, "tool_choice", &["type", "function"])?;
             match needed(fields, "type", "tool_choice")? {
                 "function" => {}
@@ -266,8 +317,8 @@ mod tests {
         assert_eq!((request.stop, request.parallel_tools), (vec!["END".to_owned()], Some(false)));
         assert_eq!(request.tool_choice, Some(ToolChoice::Named("w".to_owned())));
         assert_eq!(request.schema.unwrap().name, "s");
-        let native: Vec<_> = request.native.iter().map(|native| (native.name, native.hint)).collect();
-        assert_eq!(native, [("user", true), ("top_k", false)]);
+        let native: Vec<_> = request.native.iter().map(|native| (native.name, native.force)).collect();
+        assert_eq!(native, [("user", Force::Hint), ("top_k", Force::Term)]);
         let plain =
             with(r#""logprobs":false,"modalities":["text"],"service_tier":"auto","functions":[],"n":null"#).unwrap();
         assert_eq!(plain.request.native.iter().map(|native| native.name).collect::<Vec<_>>(), ["service_tier"]);
@@ -279,7 +330,9 @@ mod tests {
     #[test]
     fn mistakes_are_placed_and_nothing_is_dropped() {
         for (members, wrong) in [
-            (r#""logprobs":true"#, "logprobs: this version cannot send it"),
+            (r#""logprobs":true"#, "logprobs: it cannot be asked for, since nothing here hands it back"),
+            (r#""top_logprobs":3"#, "top_logprobs: it cannot be asked for, since nothing here hands it back"),
+            (r#""web_search_options":{}"#, "web_search_options: it has a price of its own and cannot be asked for"),
             (r#""modalities":["text","audio"]"#, "modalities: \"audio\" cannot be asked for, only \"text\""),
             (r#""functions":[{"name":"w"}]"#, "functions: OpenAI has put tools in its place, and so do we"),
             (r#""function_call":"auto""#, "function_call: OpenAI has put tool_choice in its place, and so do we"),
@@ -291,7 +344,6 @@ mod tests {
                 r#""tools":[{"type":"custom","name":"w","format":{"type":"text"}}]"#,
                 "tools[0].type: a \"custom\" tool without input_schema cannot be given",
             ),
-            (r#""temprature":1"#, ".temprature: this version cannot send it; did you mean temperature"),
             (r#""n":2"#, "n: only one answer can be asked for"),
             (r#""stream":"yes""#, "stream: neither true nor false"),
             (r#""stream_options":{"include_usage":true}"#, "stream_options: only where stream is true"),

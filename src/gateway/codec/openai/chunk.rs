@@ -81,6 +81,7 @@ impl Chunks {
                 Some(called(number, &format!("\"id\":{id},\"type\":\"function\",\"function\":{function}")))
             }
             Step::Grows(_, Kind::Text, piece) => Some(format!("\"content\":{}", quoted(piece))),
+            Step::Grows(_, Kind::Refusal, piece) => Some(format!("\"refusal\":{}", quoted(piece))),
             Step::Grows(_, Kind::Thought, piece) => self.think(piece),
             Step::Grows(_, Kind::Call(number), piece) => {
                 Some(called(number, &format!("\"function\":{{\"arguments\":{}}}", quoted(piece))))
@@ -89,7 +90,7 @@ impl Chunks {
                 Some(called(number, &format!("\"signature\":{}", quoted(signature))))
             }
             Step::Signed(_, _, signature) => self.sign(signature),
-            Step::Begins(_, Start::Text) | Step::Ends(..) => None,
+            Step::Begins(_, Start::Text | Start::Refusal) | Step::Ends(..) => None,
         };
         if let Some(delta) = delta {
             self.chunk(&delta, None, &[], out);

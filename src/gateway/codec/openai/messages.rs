@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::super::cache::CONTROL;
-use super::super::json::{Wrong, few, flag, needed, object, only, parse, text};
-use super::super::media::{located, looked_at, source};
+use super::super::json::{Wrong, few, flag, needed, object, only, others, parse, text};
 use super::super::signed::parted;
 use super::marks;
+use super::parts::{content, is_blank};
 use super::thoughts::{self, Thoughts};
 use super::tools::is_name;
 use crate::catalog::{Protocol, ProviderId};
-use crate::chat::{MediaKind, Message, Origin, Part, Role, ToolCall, ToolResult};
+use crate::chat::{Message, Origin, Part, Role, ToolCall, ToolResult};
 
 /// The messages of a document.
 ///
@@ -48,26 +48,69 @@ pub(crate) fn read(document: &str) -> Result<Vec<Message>, Wrong> {
 ///
 /// # Errors
 /// What is wrong, with its place.
-pub(crate) fn messages(items: &[Value], at: &str) -> Result<Vec<Message>, Wrong> {
-    // Which tool each call named, for the results that name the call alone.
-    let mut calls = BTreeMap::new();
-    items.iter().enumerate().map(|(index, item)| message(item, &format!("{at}[{index}]"), &mut calls)).collect()
+pub(super) fn messages(items: &[Value], at: &str) -> Result<Vec<Message>, Wrong> {
+    let mut seen = Seen::default();
+    items.iter().enumerate().map(|(index, item)| message(item, &format!("{at}[{index}]"), &mut seen)).collect()
 }
 
-fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {
+/// The same, with what stands beside the content of each and only this dialect may know, by its number.
+///
+/// # Errors
+/// What is wrong, with its place.
+pub(crate) fn messages_and_more(items: &[Value], at: &str) -> Result<(Vec<Message>, Map<String, Value>), Wrong> {
+    let mut seen = Seen::default();
+    let mut beside = Map::new();
+    let read = |(index, item): (usize, &Value)| {
+        seen.beside = Some(Map::new());
+        let message = message(item, &format!("{at}[{index}]"), &mut seen)?;
+        if let Some(more) = seen.beside.take().filter(|more| !more.is_empty()) {
+            beside.insert(index.to_string(), more.into());
+        }
+        Ok(message)
+    };
+    let messages = items.iter().enumerate().map(read).collect::<Result<Vec<_>, Wrong>>()?;
+    Ok((messages, beside))
+}
+
+/// What is noted while messages are read.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Which tool each call named, for the results that name the call alone.
+    calls: BTreeMap<String, String>,
+    /// What stands beside the content of the message that is read; `None` where nobody can be told.
+    beside: Option<Map<String, Value>>,
+}
+
+impl Seen {
+    /// Notes members that are none of those, or refuses them.
+    fn only(&mut self, fields: &Map<String, Value>, at: &str, known: &[&str]) -> Result<(), Wrong> {
+        match &mut self.beside {
+            None => only(fields, at, known),
+            Some(beside) => {
+                beside.extend(others(fields, known));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn message(value: &Value, at: &str, seen: &mut Seen) -> Result<Message, Wrong> {
     let fields = object(value, at)?;
     let role = match needed(fields, "role", at)? {
         "system" => Role::System,
         "developer" => Role::Developer,
         "user" => Role::User,
-        "assistant" => return assistant(fields, at, calls),
-        "tool" => return tool(fields, at, calls),
+        "assistant" => return assistant(fields, at, seen),
+        "tool" => return tool(fields, at, seen),
         other => {
             return Err(format!("{at}.role: \"{other}\" is none of system, developer, user, assistant, tool"));
         }
     };
-    only(fields, at, &["role", "content", CONTROL])?;
-    let parts = content(fields, at)?;
+    seen.only(fields, at, &["role", "content", CONTROL])?;
+    let mut parts = content(fields, at)?;
+    if is_blank(fields) {
+        parts.push(Part::Text(String::new()));
+    }
     if parts.is_empty() {
         return Err(format!("{at}.content: empty"));
     }
@@ -78,8 +121,8 @@ fn message(value: &Value, at: &str, calls: &mut BTreeMap<String, String>) -> Res
 }
 
 /// The model's own turn: what it thought, what it said, what it called.
-fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String, String>) -> Result<Message, Wrong> {
-    const KNOWN: [&str; 11] = [
+fn assistant(fields: &Map<String, Value>, at: &str, seen: &mut Seen) -> Result<Message, Wrong> {
+    const KNOWN: [&str; 13] = [
         "role",
         "content",
         "reasoning",
@@ -92,8 +135,15 @@ fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String,
         // What a reader was shown beside the text; no model is told.
         "annotations",
         CONTROL,
+        "audio",
+        "function_call",
     ];
-    only(fields, at, &KNOWN)?;
+    seen.only(fields, at, &KNOWN)?;
+    // Without those the turn would be another.
+    let left: Vec<&str> = KNOWN.into_iter().filter(|name| !matches!(*name, "audio" | "function_call")).collect();
+    let lost =
+        ["audio", "function_call"].into_iter().filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())));
+    only(&lost.collect(), at, &left)?;
     let Thoughts { mut parts, calls: signatures } = thoughts::read(fields, at)?;
     if !matches!(fields.get("content"), None | Some(Value::Null)) {
         parts.extend(content(fields, at)?);
@@ -113,11 +163,15 @@ fn assistant(fields: &Map<String, Value>, at: &str, calls: &mut BTreeMap<String,
                     return Err(format!("{at}.tool_calls[{index}].id: \"{}\" is there twice", call.id));
                 }
                 // Some providers count their calls from 0 in each turn: the last of an id is meant.
-                calls.insert(call.id.clone(), call.name.clone());
+                seen.calls.insert(call.id.clone(), call.name.clone());
                 parts.push(Part::ToolCall(call));
             }
         }
         Some(_) => return Err(format!("{at}.tool_calls: not an array")),
+    }
+    // What is left of a turn that was stopped says nothing, and stands in the way of nothing.
+    if parts.is_empty() && is_blank(fields) {
+        parts.push(Part::Text(String::new()));
     }
     if parts.is_empty() {
         return Err(format!("{at}.content: missing, and no tool_calls either"));
@@ -187,10 +241,10 @@ pub(crate) fn arguments_of(fields: &Map<String, Value>, at: &str) -> Result<Stri
 }
 
 /// What a tool answered.
-fn tool(fields: &Map<String, Value>, at: &str, calls: &BTreeMap<String, String>) -> Result<Message, Wrong> {
-    only(fields, at, &["role", "tool_call_id", "name", "content", "is_error", CONTROL])?;
+fn tool(fields: &Map<String, Value>, at: &str, seen: &mut Seen) -> Result<Message, Wrong> {
+    seen.only(fields, at, &["role", "tool_call_id", "name", "content", "is_error", CONTROL])?;
     let (id, _) = parted(needed(fields, "tool_call_id", at)?);
-    let Some(called) = calls.get(id) else {
+    let Some(called) = seen.calls.get(id) else {
         return Err(format!("{at}.tool_call_id: \"{id}\" is no call of an assistant's message before it"));
     };
     let name = text(fields, "name", at)?.unwrap_or(called);
@@ -207,63 +261,6 @@ fn tool(fields: &Map<String, Value>, at: &str, calls: &BTreeMap<String, String>)
     let is_error = flag(fields, "is_error", at)?.unwrap_or(false);
     let result = ToolResult { call_id: id.to_owned(), name: Some(name.to_owned()), content, is_error };
     Ok(Message::of(Role::User, vec![Part::ToolResult(result)]))
-}
-
-/// `content`: a text, or an array of parts.
-fn content(fields: &Map<String, Value>, at: &str) -> Result<Vec<Part>, Wrong> {
-    match fields.get("content") {
-        Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![Part::Text(text.clone())]),
-        Some(Value::Array(items)) => {
-            items.iter().enumerate().map(|(index, item)| part(item, &format!("{at}.content[{index}]"))).collect()
-        }
-        Some(_) => Err(format!("{at}.content: neither text nor an array of parts")),
-        None => Err(format!("{at}.content: missing")),
-    }
-}
-
-fn part(value: &Value, at: &str) -> Result<Part, Wrong> {
-    let fields = object(value, at)?;
-    match needed(fields, "type", at)? {
-        "text" => {
-            only(fields, at, &["type", "text", CONTROL])?;
-            let text = text(fields, "text", at)?.ok_or_else(|| format!("{at}.text: missing"))?;
-            Ok(Part::Text(text.to_owned()))
-        }
-        "reasoning" => {
-            only(fields, at, &["type", "text", "signature"])?;
-            thoughts::part(fields, at)
-        }
-        "image_url" => {
-            only(fields, at, &["type", "image_url", CONTROL])?;
-            image_url(fields.get("image_url").unwrap_or(&Value::Null), &format!("{at}.image_url"))
-        }
-        "file" => {
-            only(fields, at, &["type", "file", CONTROL])?;
-            let at = format!("{at}.file");
-            let file = object(fields.get("file").unwrap_or(&Value::Null), &at)?;
-            only(file, &at, &["filename", "file_data"])?;
-            let name = text(file, "filename", &at)?.map(str::to_owned);
-            located(needed(file, "file_data", &at)?, None, name, &format!("{at}.file_data"))
-        }
-        kind @ ("image" | "document") => {
-            only(fields, at, &["type", "source", "title", CONTROL])?;
-            let name = text(fields, "title", at)?.map(str::to_owned);
-            source(kind, fields.get("source").unwrap_or(&Value::Null), name, &format!("{at}.source"))
-        }
-        other => Err(format!("{at}.type: \"{other}\" is none of text, image_url, file, image, document, reasoning")),
-    }
-}
-
-/// OpenAI's image: an address, or an object with one.
-fn image_url(value: &Value, at: &str) -> Result<Part, Wrong> {
-    if let Value::String(url) = value {
-        return located(url, Some(MediaKind::Image), None, &format!("{at}.url"));
-    }
-    let fields = object(value, at)?;
-    only(fields, at, &["url", "detail"])?;
-    let image = located(needed(fields, "url", at)?, Some(MediaKind::Image), None, &format!("{at}.url"))?;
-    looked_at(image, fields, at)
 }
 
 #[cfg(test)]

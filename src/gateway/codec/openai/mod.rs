@@ -5,6 +5,7 @@ pub mod ask;
 pub mod chunk;
 mod marks;
 pub(crate) mod messages;
+mod parts;
 pub mod reasoning;
 pub mod thoughts;
 pub(crate) mod tools;

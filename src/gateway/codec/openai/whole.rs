@@ -20,9 +20,8 @@ pub fn completion(events: &[ChatEvent], ended: &Ended, telling: Telling) -> Valu
         _ => Map::new(),
     };
     // Clients expect a text, with what was thought beside it.
-    let said = if answer.text.is_empty() { Value::Null } else { answer.text.as_str().into() };
-    message.insert("content".to_owned(), said);
-    message.insert("refusal".to_owned(), Value::Null);
+    message.insert("content".to_owned(), answer.spoken().map_or(Value::Null, Value::from));
+    message.entry("refusal").or_insert(Value::Null);
     thoughts::tell(&answer, telling, &mut message);
     if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
         calls.iter_mut().filter_map(Value::as_object_mut).for_each(sign);

@@ -1,19 +1,21 @@
-//! Reads a request of OpenAI Responses. What this version cannot send is refused by its name, never dropped.
+//! Reads a request of OpenAI Responses. What only this dialect has goes on untouched to who speaks it; what would need a
+//! store, or whose answer could not be handed back, is refused by its name; nothing is dropped unsaid.
 
 use serde_json::{Map, Value, json};
 
 use super::super::Asked;
-use super::super::json::{Wrong, count, flag, list, needed, number, object, only, set, text};
+use super::super::json::{Wrong, count, flag, list, needed, number, object, only, others, set, text};
 use super::super::openai::ask::{schema_of, tier};
 use super::super::openai::reasoning;
-use super::super::openai::tools::{chosen, tools};
-use super::items::messages;
+use super::super::openai::tools::chosen;
+use super::items::{Read, messages};
+use super::tools::{HERE, Offered, note, offered};
 use super::whole::Responses;
 use crate::catalog::{ModelId, Protocol};
-use crate::chat::{AnswerSchema, ChatRequest, Effort, Native, Tool, ToolChoice};
+use crate::chat::{AnswerSchema, ChatRequest, Effort, Force, Native, ToolChoice};
 
 /// Parameters that have a place in the canonical form, or say nothing here.
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "model",
     "input",
     "instructions",
@@ -31,6 +33,7 @@ const OWN: [&str; 17] = [
     "include",
     "truncation",
     "background",
+    "top_logprobs",
 ];
 
 /// What would need a store, and what to do instead.
@@ -41,12 +44,15 @@ const STORED: [(&str, &str); 4] = [
     ("background", "nothing is stored here; wait for the answer, or stream it"),
 ];
 
+/// What is told wherever there are thoughts.
+const THOUGHTS: &str = "reasoning.encrypted_content";
+
 /// The dialects that share their parameters.
 const BOTH: &[Protocol] = &[Protocol::OpenaiResponses, Protocol::OpenaiChat];
-const HERE: &[Protocol] = &[Protocol::OpenaiResponses];
+const CHAT: &[Protocol] = &[Protocol::OpenaiChat];
 
 /// Parameters that have none and go on untouched; an answer is the same without them.
-const NATIVE: [(&str, &[Protocol]); 7] = [
+const NATIVE: [(&str, &[Protocol]); 8] = [
     ("user", BOTH),
     ("metadata", BOTH),
     ("safety_identifier", BOTH),
@@ -54,6 +60,8 @@ const NATIVE: [(&str, &[Protocol]); 7] = [
     ("prompt_cache_retention", BOTH),
     ("service_tier", BOTH),
     ("max_tool_calls", HERE),
+    // What Codex says of itself and of the turn.
+    ("client_metadata", HERE),
 ];
 
 /// The request in a body.
@@ -66,32 +74,62 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
             return Err(format!("{name}: {why}"));
         }
     }
+    let model = needed(body, "model", "")?.to_owned();
+    let Read { messages, own, mut native } = messages(body)?;
+    let Offered { functions, grouped, native: of_tools, has_own, .. } = offered(list(body, "tools", "")?)?;
+    passed_over(body)?;
+    native.extend(of_tools);
+    let mut untouched = |protocols, name: &'static str, value: Value, force: Force| {
+        native.push(Native { protocols, name, value, force });
+    };
+    if !own.is_empty() {
+        untouched(HERE, "input", own.into(), Force::Form);
+    }
+    for (name, protocols) in NATIVE {
+        set(body, name).into_iter().for_each(|value| untouched(protocols, name, value.clone(), Force::Hint));
+    }
+    let included: Vec<Value> = list(body, "include", "")?.iter().filter(|what| **what != THOUGHTS).cloned().collect();
+    if !included.is_empty() {
+        untouched(HERE, "include", included.into(), Force::Wish);
+    }
     let stored = STORED.into_iter().map(|(name, _)| name);
     let known = OWN.into_iter().chain(stored).chain(NATIVE.into_iter().map(|(name, _)| name)).collect::<Vec<_>>();
-    only(body, "", &known)?;
-    let model = needed(body, "model", "")?.to_owned();
-    let (messages, phased) = messages(body)?;
-    let offered = list(body, "tools", "")?;
-    let tools = tools(offered)?;
-    passed_over(body)?;
-    let mut native: Vec<Native> = NATIVE
-        .into_iter()
-        .filter_map(|(name, protocols)| Some(Native { protocols, name, value: set(body, name)?.clone(), hint: true }))
-        .collect();
-    native.extend(phased.then(|| Native { protocols: &[], name: "phase", value: Value::Null, hint: true }));
-    let (schema, verbosity) = format(body)?;
-    native.extend(verbosity.map(|word| Native {
-        protocols: HERE,
-        name: "text.verbosity",
-        value: word.into(),
-        hint: false,
-    }));
+    let rest = others(body, &known);
+    if !rest.is_empty() {
+        untouched(HERE, Native::MEMBERS, rest.into(), Force::Wish);
+    }
+    let (schema, verbosity, is_plain) = format(body)?;
+    verbosity.into_iter().for_each(|word| untouched(HERE, "text.verbosity", word.into(), Force::Wish));
+    if is_plain {
+        // Plain JSON mode has a form of its own, which those know too who know no schemas.
+        let mode = json!({ "type": "json_object" });
+        untouched(HERE, "text.format", mode.clone(), Force::Form);
+        untouched(CHAT, "response_format", mode, Force::Form);
+    }
+    let calling = choice(body)?;
+    let tool_choice = match calling {
+        // Of a tool that only this dialect has, or that stands in a group.
+        Choice::Own(value) => {
+            untouched(HERE, "tool_choice", value, Force::Term);
+            None
+        }
+        Choice::Named(name) => Some(chosen(&name, &functions)?),
+        Choice::Plain(choice) => choice,
+    };
+    if has_own {
+        for name in ["tool_choice", "parallel_tool_calls"] {
+            set(body, name).into_iter().for_each(|value| untouched(HERE, name, value.clone(), Force::Form));
+        }
+        if functions.is_empty() && tool_choice == Some(ToolChoice::Required) {
+            note(&mut native, "tool_choice", Force::Term);
+        }
+    }
     let request = ChatRequest {
         max_tokens: count(body, "max_output_tokens")?,
         temperature: number(body, "temperature")?,
         top_p: number(body, "top_p")?,
-        tool_choice: choice(body, &tools)?,
-        tools,
+        tool_choice,
+        tools: functions,
         parallel_tools: flag(body, "parallel_tool_calls", "")?,
         schema,
         effort: effort(body)?,
@@ -99,7 +137,7 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
         stream: flag(body, "stream", "")?.unwrap_or(false),
         ..ChatRequest::new(ModelId::new(model.clone()), messages)
     };
-    Ok(Asked { model, request, voice: Box::new(Responses { echo: echo(body) }) })
+    Ok(Asked { model, request, voice: Box::new(Responses { echo: echo(body), grouped }) })
 }
 
 /// What says nothing here, as long as it says nothing else.
@@ -107,8 +145,11 @@ fn passed_over(body: &Map<String, Value>) -> Result<(), Wrong> {
     // True is what clients send unless they are told otherwise; the response says that nothing was stored.
     flag(body, "store", "")?;
     let include = list(body, "include", "")?;
-    if let Some(other) = include.iter().find(|what| **what != "reasoning.encrypted_content") {
-        return Err(format!("include: {other} cannot be told, only \"reasoning.encrypted_content\""));
+    if let Some(other) = include.iter().find(|what| **what == "message.output_text.logprobs") {
+        return Err(format!("include: {other} cannot be asked for, since nothing here hands it back"));
+    }
+    if set(body, "top_logprobs").is_some_and(|count| *count != 0) {
+        return Err("top_logprobs: it cannot be asked for, since nothing here hands it back".to_owned());
     }
     match text(body, "truncation", "")? {
         None | Some("disabled") => {}
@@ -123,34 +164,45 @@ fn passed_over(body: &Map<String, Value>) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn choice(body: &Map<String, Value>, tools: &[Tool]) -> Result<Option<ToolChoice>, Wrong> {
+/// Whether tools must be called.
+enum Choice {
+    Plain(Option<ToolChoice>),
+    /// This function.
+    Named(String),
+    /// In a form that only this dialect has.
+    Own(Value),
+}
+
+fn choice(body: &Map<String, Value>) -> Result<Choice, Wrong> {
     let at = "tool_choice";
-    Ok(Some(match set(body, at) {
-        None => return Ok(None),
-        Some(Value::String(word)) => match word.as_str() {
+    Ok(match set(body, at) {
+        None => Choice::Plain(None),
+        Some(Value::String(word)) => Choice::Plain(Some(match word.as_str() {
             "auto" => ToolChoice::Auto,
             "none" => ToolChoice::None,
             "required" => ToolChoice::Required,
             other => return Err(format!("{at}: \"{other}\" is none of auto, none, required")),
-        },
+        })),
         Some(value) => {
             let fields = object(value, at)?;
-            only(fields, at, &["type", "name"])?;
             match needed(fields, "type", at)? {
-                "function" => chosen(needed(fields, "name", at)?, tools)?,
-                other => return Err(format!("{at}.type: \"{other}\" is not \"function\"")),
+                "function" if set(fields, "namespace").is_none() => {
+                    only(fields, at, &["type", "name"])?;
+                    Choice::Named(needed(fields, "name", at)?.to_owned())
+                }
+                _ => Choice::Own(value.clone()),
             }
         }
-    }))
+    })
 }
 
-/// The shape of the answer, and how long-winded it is to be.
-fn format(body: &Map<String, Value>) -> Result<(Option<AnswerSchema>, Option<String>), Wrong> {
-    let Some(value) = set(body, "text") else { return Ok((None, None)) };
+/// The shape of the answer, how long-winded it is to be, and whether the shape is any object.
+fn format(body: &Map<String, Value>) -> Result<(Option<AnswerSchema>, Option<String>, bool), Wrong> {
+    let Some(value) = set(body, "text") else { return Ok((None, None, false)) };
     let fields = object(value, "text")?;
     only(fields, "text", &["format", "verbosity"])?;
     let verbosity = text(fields, "verbosity", "text")?.map(str::to_owned);
-    let Some(format) = set(fields, "format") else { return Ok((None, verbosity)) };
+    let Some(format) = set(fields, "format") else { return Ok((None, verbosity, false)) };
     let at = "text.format";
     let fields = object(format, at)?;
     let kind = needed(fields, "type", at)?;
@@ -163,7 +215,7 @@ fn format(body: &Map<String, Value>) -> Result<(Option<AnswerSchema>, Option<Str
         "json_schema" => Some(schema_of(fields, &["type", "name", "schema", "strict", "description"], at)?),
         other => return Err(format!("{at}.type: \"{other}\" is none of text, json_object, json_schema")),
     };
-    Ok((schema, verbosity))
+    Ok((schema, verbosity, kind == "json_object"))
 }
 
 /// How hard to think. A summary of what was thought comes with it anyway.

@@ -2,16 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::super::json::{Wrong, list, needed, object, only, set, text};
+use super::super::json::{Wrong, list, needed, object, only, others, set, text};
 use super::super::media::{located, looked_at};
 use super::super::openai::messages::arguments_of;
 use super::super::signed::parted;
-use crate::chat::{MediaKind, Message, Part, Role, ToolCall, ToolResult};
+use super::tools::note;
+use crate::chat::{Force, MediaKind, Message, Native, Part, Role, ToolCall, ToolResult, flat_name};
 
-/// The messages of a request, and whether one says which stage of an answer it was (`phase`), which nobody can be told.
-pub(super) fn messages(body: &Map<String, Value>) -> Result<(Vec<Message>, bool), Wrong> {
+/// What a request says.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// The messages.
+    pub(super) messages: Vec<Message>,
+    /// Items that only this dialect has: each with the message and the number of its pieces that it stands behind.
+    pub(super) own: Vec<Value>,
+    /// What of it has a name elsewhere alone.
+    pub(super) native: Vec<Native>,
+}
+
+/// The messages of a request, and what of it only this dialect has.
+pub(super) fn messages(body: &Map<String, Value>) -> Result<Read, Wrong> {
     let mut reading = Reading::default();
     if let Some(instructions) = text(body, "instructions", "")?.filter(|text| !text.is_empty()) {
         reading.messages.push(Message::text(Role::System, instructions));
@@ -26,7 +38,11 @@ pub(super) fn messages(body: &Map<String, Value>) -> Result<(Vec<Message>, bool)
         None | Some(Value::String(_) | Value::Array(_)) => return Err("input: missing".to_owned()),
         Some(_) => return Err("input: neither text nor an array of items".to_owned()),
     }
-    Ok((reading.messages, reading.phased))
+    let Reading { messages, own, native, .. } = reading;
+    if messages.is_empty() {
+        return Err("input: nothing in it that is said or called".to_owned());
+    }
+    Ok(Read { messages, own, native })
 }
 
 /// The conversation as far as it has been read.
@@ -35,8 +51,12 @@ struct Reading {
     messages: Vec<Message>,
     /// Which tool each call named, for the results that name the call alone.
     calls: BTreeMap<String, String>,
-    phased: bool,
+    own: Vec<Value>,
+    native: Vec<Native>,
 }
+
+/// Members of items that have no place, which nobody is told.
+const MORE: &str = "members of items that openmux does not know";
 
 impl Reading {
     fn item(&mut self, value: &Value, at: &str) -> Result<(), Wrong> {
@@ -47,14 +67,53 @@ impl Reading {
             "function_call_output" => self.output(fields, at),
             "reasoning" => self.reasoning(fields, at),
             "item_reference" => Err(format!("{at}: nothing is stored here; send the item itself")),
-            other => Err(format!(
-                "{at}.type: \"{other}\" is none of message, function_call, function_call_output, reasoning"
-            )),
+            other => {
+                self.own(other, value);
+                Ok(())
+            }
+        }
+    }
+
+    /// An item that only this dialect has: what a tool was told to do, and what came of it. What a provider has looked up for
+    /// an answer is in the answer.
+    fn own(&mut self, kind: &str, item: &Value) {
+        let (name, force) = match kind {
+            "custom_tool_call" | "custom_tool_call_output" => ("input.custom_tool_call", Force::Term),
+            "web_search_call" => ("input.web_search_call", Force::Wish),
+            "file_search_call" => ("input.file_search_call", Force::Wish),
+            "code_interpreter_call" => ("input.code_interpreter_call", Force::Wish),
+            "image_generation_call" => ("input.image_generation_call", Force::Wish),
+            "tool_search_call" | "tool_search_output" => ("input.tool_search_call", Force::Wish),
+            "local_shell_call" | "local_shell_call_output" | "shell_call" | "shell_call_output" => {
+                ("input.shell_call", Force::Term)
+            }
+            "apply_patch_call" | "apply_patch_call_output" => ("input.apply_patch_call", Force::Term),
+            "computer_call" | "computer_call_output" => ("input.computer_call", Force::Term),
+            "compaction" | "compaction_summary" => ("input.compaction", Force::Term),
+            kind if kind.starts_with("mcp_") => ("input.mcp_call", Force::Term),
+            _ => ("items of a type that openmux does not know", Force::Term),
+        };
+        note(&mut self.native, name, force);
+        let after = self.messages.last().map(|last| [self.messages.len() - 1, last.parts.len()]);
+        self.own.push(json!({ "after": after, "item": item }));
+    }
+
+    /// Notes members that are none of those.
+    fn only(&mut self, fields: &Map<String, Value>, known: &[&str]) {
+        if !others(fields, known).is_empty() {
+            self.untold(MORE);
+        }
+    }
+
+    /// Notes what nobody is told.
+    fn untold(&mut self, name: &'static str) {
+        if !self.native.iter().any(|known| known.name == name) {
+            self.native.push(Native { protocols: &[], name, value: Value::Null, force: Force::Hint });
         }
     }
 
     fn message(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        only(fields, at, &["type", "role", "content", "id", "status", "phase"])?;
+        self.only(fields, &["type", "role", "content", "id", "status", "phase"]);
         let role = match needed(fields, "role", at)? {
             "user" => Role::User,
             "assistant" => Role::Assistant,
@@ -62,16 +121,16 @@ impl Reading {
             "developer" => Role::Developer,
             other => return Err(format!("{at}.role: \"{other}\" is none of user, assistant, system, developer")),
         };
-        self.phased |= text(fields, "phase", at)?.is_some();
+        if text(fields, "phase", at)?.is_some() {
+            self.untold("phase");
+        }
         let place = format!("{at}.content");
         let parts = content(fields.get("content").unwrap_or(&Value::Null), role, &place)?;
         if role == Role::Assistant {
             self.said(parts);
             return Ok(());
         }
-        if parts.is_empty() {
-            return Err(format!("{place}: empty"));
-        }
+        let parts = if parts.is_empty() { vec![Part::Text(String::new())] } else { parts };
         self.messages.push(Message::of(role, parts));
         Ok(())
     }
@@ -86,9 +145,11 @@ impl Reading {
     }
 
     fn call(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        only(fields, at, &["type", "id", "call_id", "name", "arguments", "status", "signature"])?;
+        self.only(fields, &["type", "id", "call_id", "name", "namespace", "arguments", "status", "signature"]);
         let (id, within) = parted(needed(fields, "call_id", at)?);
         let name = needed(fields, "name", at)?;
+        let namespace = text(fields, "namespace", at)?.filter(|namespace| !namespace.is_empty());
+        let name = &namespace.map_or_else(|| name.to_owned(), |namespace| flat_name(namespace, name));
         let arguments = arguments_of(fields, at)?;
         let signature = text(fields, "signature", at)?.map(str::to_owned).or(within);
         self.calls.insert(id.to_owned(), name.to_owned());
@@ -97,7 +158,7 @@ impl Reading {
     }
 
     fn output(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        only(fields, at, &["type", "id", "call_id", "output", "status"])?;
+        self.only(fields, &["type", "id", "call_id", "output", "status"]);
         let (id, _) = parted(needed(fields, "call_id", at)?);
         let Some(name) = self.calls.get(id).cloned() else {
             return Err(format!("{at}.call_id: \"{id}\" is no function_call before it"));
@@ -120,7 +181,7 @@ impl Reading {
 
     /// A thought: in its own words, else in a summary of them. One of which nothing is left goes nowhere.
     fn reasoning(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        only(fields, at, &["type", "id", "summary", "content", "encrypted_content", "status"])?;
+        self.only(fields, &["type", "id", "summary", "content", "encrypted_content", "status"]);
         let words = |name: &str| -> Result<String, Wrong> {
             let texts = list(fields, name, at)?.iter().enumerate().map(|(index, part)| {
                 let at = format!("{at}.{name}[{index}]");

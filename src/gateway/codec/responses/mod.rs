@@ -7,4 +7,5 @@
 pub mod ask;
 mod items;
 pub mod stream;
+mod tools;
 pub mod whole;

@@ -9,14 +9,16 @@ use serde_json::{Map, Value, json};
 use super::super::answer::Call;
 use super::super::turn::{Kind, Start, Step, Turn};
 use super::super::{Ended, Stream, quote};
-use super::whole::{Document, function_call, item_id, message, summary_part, text_part, thought};
+use super::whole::{
+    Document, Responses, function_call, item_id, message, refusal_part, regroup, summary_part, text_part, thought,
+};
 use crate::chat::ChatEvent;
 use crate::gateway::problem::Problem;
 
 /// One stream.
 #[derive(Debug)]
 pub struct Items {
-    echo: Map<String, Value>,
+    voice: Responses,
     decision: String,
     created: i64,
     model: String,
@@ -33,6 +35,7 @@ pub struct Items {
 #[derive(Debug)]
 enum Open {
     Text(String),
+    Refusal(String),
     /// A thought, with what its maker wants back.
     Thought(String, Option<String>),
     Call(Call),
@@ -41,9 +44,9 @@ enum Open {
 impl Items {
     /// A stream of an answer by the id of its decision, begun at that second, of that model.
     #[must_use]
-    pub fn new(echo: Map<String, Value>, decision: &str, created: i64, model: &str) -> Self {
+    pub fn new(voice: Responses, decision: &str, created: i64, model: &str) -> Self {
         Self {
-            echo,
+            voice,
             decision: decision.to_owned(),
             created,
             model: model.to_owned(),
@@ -56,7 +59,7 @@ impl Items {
     }
 
     fn document(&self) -> Document<'_> {
-        Document { echo: &self.echo, decision: &self.decision, created: self.created, model: &self.model }
+        Document { echo: &self.voice.echo, decision: &self.decision, created: self.created, model: &self.model }
     }
 
     /// One event; `members` are an object.
@@ -118,10 +121,11 @@ impl Items {
         self.output.push(Value::Null);
         let decision = &self.decision;
         let (open, item) = match start {
-            Start::Text => {
+            Start::Text | Start::Refusal => {
                 let item = json!({ "id": item_id("msg", decision, at), "type": "message", "status": "in_progress",
                                    "role": "assistant", "content": [] });
-                (Open::Text(String::new()), item)
+                let said = String::new();
+                (if start == Start::Text { Open::Text(said) } else { Open::Refusal(said) }, item)
             }
             Start::Thought => (Open::Thought(String::new(), None), thought(decision, at, "", None)),
             Start::Sealed(signature) => {
@@ -129,17 +133,19 @@ impl Items {
             }
             Start::Call { id, name, .. } => {
                 let call = Call { id: id.to_owned(), name: name.to_owned(), ..Call::default() };
-                let item = json!({ "id": item_id("fc", decision, at), "type": "function_call",
-                                   "status": "in_progress", "call_id": id, "name": name, "arguments": "" });
+                let mut item = json!({ "id": item_id("fc", decision, at), "type": "function_call",
+                                       "status": "in_progress", "call_id": id, "name": name, "arguments": "" });
+                regroup(&mut item, &self.voice.grouped);
                 (Open::Call(call), item)
             }
         };
         self.open.insert(at, open);
         self.tell("response.output_item.added", json!({ "output_index": at, "item": item }), out);
         match start {
-            Start::Text => {
+            Start::Text | Start::Refusal => {
                 let place = json!({ "item_id": item_id("msg", &self.decision, at), "output_index": at });
-                let part = json!({ "content_index": 0, "part": text_part("") });
+                let part = if start == Start::Text { text_part("") } else { refusal_part("") };
+                let part = json!({ "content_index": 0, "part": part });
                 self.tell("response.content_part.added", with(&place, part), out);
             }
             Start::Call { arguments, .. } if !arguments.is_empty() => self.grow(at, arguments, out),
@@ -154,6 +160,10 @@ impl Items {
                 text.push_str(piece);
                 let kind = ("response.output_text.delta", "\"content_index\":0,", ",\"logprobs\":[]");
                 self.piece(kind, ("msg", at), piece, out);
+            }
+            Some(Open::Refusal(text)) => {
+                text.push_str(piece);
+                self.piece(("response.refusal.delta", "\"content_index\":0,", ""), ("msg", at), piece, out);
             }
             Some(Open::Thought(text, _)) => {
                 let is_first = text.is_empty();
@@ -183,7 +193,14 @@ impl Items {
                 let place = json!({ "item_id": id, "output_index": at, "content_index": 0 });
                 self.tell("response.output_text.done", with(&place, json!({ "text": text, "logprobs": [] })), out);
                 self.tell("response.content_part.done", with(&place, json!({ "part": text_part(&text) })), out);
-                message(&self.decision, at, &text)
+                message(&self.decision, at, text_part(&text))
+            }
+            Some(Open::Refusal(text)) => {
+                let id = item_id("msg", &self.decision, at);
+                let place = json!({ "item_id": id, "output_index": at, "content_index": 0 });
+                self.tell("response.refusal.done", with(&place, json!({ "refusal": text })), out);
+                self.tell("response.content_part.done", with(&place, json!({ "part": refusal_part(&text) })), out);
+                message(&self.decision, at, refusal_part(&text))
             }
             Some(Open::Thought(text, signature)) => {
                 if !text.is_empty() {
@@ -196,14 +213,24 @@ impl Items {
                 thought(&self.decision, at, &text, signature.as_deref())
             }
             Some(Open::Call(call)) => {
-                let item = function_call(&self.decision, at, &call);
+                let item = function_call(&self.decision, at, &call, &self.voice.grouped);
                 let place = json!({ "item_id": item["id"], "output_index": at });
-                let all = json!({ "name": call.name, "arguments": item["arguments"] });
+                let all = json!({ "name": item["name"], "arguments": item["arguments"] });
                 self.tell("response.function_call_arguments.done", with(&place, all), out);
                 item
             }
         };
         self.output[at] = item.clone();
+        self.tell("response.output_item.done", json!({ "output_index": at, "item": item }), out);
+    }
+
+    /// An item that came whole, from who speaks the dialect.
+    fn own(&mut self, item: &Value, out: &mut String) {
+        self.begin(out);
+        let mut at = 0;
+        self.turn(|turn, tell| at = turn.place(tell), out);
+        self.output.push(item.clone());
+        self.tell("response.output_item.added", json!({ "output_index": at, "item": item }), out);
         self.tell("response.output_item.done", json!({ "output_index": at, "item": item }), out);
     }
 
@@ -230,7 +257,10 @@ impl Stream for Items {
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
-        self.turn(|turn, tell| turn.event(event, tell), out);
+        match event {
+            ChatEvent::Item(item) => self.own(item, out),
+            event => self.turn(|turn, tell| turn.event(event, tell), out),
+        }
     }
 
     fn end(&mut self, ended: &Ended, out: &mut String) {

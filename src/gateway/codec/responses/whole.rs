@@ -7,6 +7,7 @@ use super::super::openai::whole::usage as chat_usage;
 use super::super::signed::signed;
 use super::super::{Dialect, Ended, Stream, Voice, details};
 use super::stream::Items;
+use super::tools::Grouped;
 use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
 
@@ -15,6 +16,8 @@ use crate::gateway::problem::Problem;
 pub struct Responses {
     /// What a response repeats of its request.
     pub echo: Map<String, Value>,
+    /// Which functions stand in groups.
+    pub grouped: Grouped,
 }
 
 impl Voice for Responses {
@@ -22,11 +25,13 @@ impl Voice for Responses {
         let answer = Answer::of(events);
         let pieces = answer.pieces().enumerate();
         let output = pieces.map(|(index, piece)| match piece {
-            Piece::Text(text) => message(&ended.id, index, text),
+            Piece::Text(text) => message(&ended.id, index, text_part(text)),
+            Piece::Refusal(text) => message(&ended.id, index, refusal_part(text)),
+            Piece::Item(item) => item.clone(),
             Piece::Thought(text, signature) => thought(&ended.id, index, text, signature),
             Piece::Call(call) => {
                 let id = signed(&call.id, call.signature.as_deref()).into_owned();
-                function_call(&ended.id, index, &Call { id, signature: None, ..call })
+                function_call(&ended.id, index, &Call { id, signature: None, ..call }, &self.grouped)
             }
         });
         let output = output.collect();
@@ -35,7 +40,7 @@ impl Voice for Responses {
     }
 
     fn stream(&self, decision: &str, created: i64, model: &str) -> Box<dyn Stream> {
-        Box::new(Items::new(self.echo.clone(), decision, created, model))
+        Box::new(Items::new(self.clone(), decision, created, model))
     }
 }
 
@@ -79,7 +84,7 @@ impl Document<'_> {
         if let Some(reason) = reason {
             document.insert("incomplete_details".to_owned(), json!({ "reason": reason }));
         }
-        document.insert("usage".to_owned(), usage(ended));
+        document.extend(usage(ended));
         document.insert("provider".to_owned(), ended.provider.as_str().into());
         if !ended.dropped.is_empty() {
             document.insert("dropped".to_owned(), ended.dropped.clone().into());
@@ -105,12 +110,17 @@ pub(super) fn item_id(kind: &str, decision: &str, index: usize) -> String {
     format!("{kind}_{decision}_{index}")
 }
 
-/// What the model says.
-pub(super) fn message(decision: &str, index: usize, text: &str) -> Value {
+/// What the model says, or how it refuses.
+pub(super) fn message(decision: &str, index: usize, part: Value) -> Value {
     json!({
         "id": item_id("msg", decision, index), "type": "message", "status": "completed", "role": "assistant",
-        "content": [text_part(text)],
+        "content": [part],
     })
+}
+
+/// A piece of how it refuses.
+pub(super) fn refusal_part(text: &str) -> Value {
+    json!({ "type": "refusal", "refusal": text })
 }
 
 /// A piece of what it says.
@@ -133,7 +143,7 @@ pub(super) fn summary_part(text: &str) -> Value {
 }
 
 /// A call of a tool; what it is signed with is in its id, where that was known in time.
-pub(super) fn function_call(decision: &str, index: usize, call: &Call) -> Value {
+pub(super) fn function_call(decision: &str, index: usize, call: &Call, grouped: &Grouped) -> Value {
     let arguments = if call.arguments.trim().is_empty() { "{}" } else { &call.arguments };
     let mut item = json!({
         "id": item_id("fc", decision, index), "type": "function_call", "status": "completed", "call_id": call.id,
@@ -142,12 +152,23 @@ pub(super) fn function_call(decision: &str, index: usize, call: &Call) -> Value 
     if let (Some(signature), Value::Object(item)) = (&call.signature, &mut item) {
         item.insert("signature".to_owned(), signature.as_str().into());
     }
+    regroup(&mut item, grouped);
     item
 }
 
-/// What was used and what it cost: Chat's counts under the names of this dialect.
-fn usage(ended: &Ended) -> Value {
-    let Value::Object(counts) = chat_usage(ended) else { return Value::Null };
+/// Calls a function by its name in the group that it stands in.
+pub(super) fn regroup(item: &mut Value, grouped: &Grouped) {
+    if let Some((group, name)) = item["name"].as_str().and_then(|name| grouped.get(name)) {
+        item["name"] = name.as_str().into();
+        item["namespace"] = group.as_str().into();
+    }
+}
+
+/// What was used and what it cost: Chat's counts under the names of this dialect. Clients read integers there and fail at
+/// anything else, so that details which nobody reported are 0 and named in `not_reported`; where a total is not known there
+/// is no `usage`, and what is known stands in `partial_usage`.
+fn usage(ended: &Ended) -> Map<String, Value> {
+    let Value::Object(counts) = chat_usage(ended) else { return Map::from_iter([("usage".to_owned(), Value::Null)]) };
     let renamed = counts.into_iter().map(|(name, value)| match name.as_str() {
         "prompt_tokens" => ("input_tokens".to_owned(), value),
         "completion_tokens" => ("output_tokens".to_owned(), value),
@@ -156,12 +177,23 @@ fn usage(ended: &Ended) -> Value {
         _ => (name, value),
     });
     let mut usage: Map<String, Value> = renamed.collect();
-    // Clients look into both without asking whether they are there.
+    if ["input_tokens", "output_tokens", "total_tokens"].iter().any(|name| !usage.get(*name).is_some_and(Value::is_u64))
+    {
+        usage.retain(|_, value| !value.is_null());
+        let partial = (!usage.is_empty()).then(|| ("partial_usage".to_owned(), usage.into()));
+        return [("usage".to_owned(), Value::Null)].into_iter().chain(partial).collect();
+    }
+    let mut unknown = Vec::new();
     for (details, name) in [("input_tokens_details", "cached_tokens"), ("output_tokens_details", "reasoning_tokens")] {
-        let details = usage.entry(details).or_insert_with(|| json!({}));
-        if let Value::Object(details) = details {
-            details.entry(name).or_insert(Value::Null);
+        if let Value::Object(members) = usage.entry(details).or_insert_with(|| json!({})) {
+            members.entry(name).or_insert_with(|| {
+                unknown.push(format!("{details}.{name}"));
+                0.into()
+            });
         }
     }
-    usage.into()
+    if !unknown.is_empty() {
+        usage.insert("not_reported".to_owned(), unknown.into());
+    }
+    Map::from_iter([("usage".to_owned(), usage.into())])
 }
