@@ -47,6 +47,7 @@
 //! | which cloud regions lie in which geography | [`catalog::geo`] |
 //! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
 //! | the file of an update, with the same tables; writing tables | `catalog/builtin/{stored,encode}.rs` |
+//! | of which day facts are; how old a catalog is | `catalog/builtin/dated.rs` |
 //! | a fetched list: its entries, which model an id means, laying it over, when it is refused | [`catalog::fresh`]: `fresh/{entry,names,merge,rules}.rs` |
 //! | a signed catalog: its file, its keys; what of it is taken over | [`catalog::release`]; `fresh/signed.rs` |
 //! | what differs between two catalogs | [`catalog::diff`] |
@@ -94,7 +95,7 @@
 //! | what a client's dialect means, and how answers and errors are put in it | `gateway/codec/`, a folder each |
 //! | where a client marks the prompt cache; what signs a tool call, in the call's id | `gateway/codec/{cache,signed}.rs` |
 //! | what other gateways' options mean; what holds for one request of a gateway | `gateway/codec/options/`; `gateway/wishes.rs` |
-//! | who may call the gateway; how much, how slowly, how many at once | `gateway/{guard,intake,outlet,count,server}.rs` |
+//! | who may call the gateway, pages in a browser too; how much, how slowly, how many at once | `gateway/{guard,cross,intake,outlet,count,server}.rs` |
 //! | a client with a name: what it may ask, how much a minute, for how much money | `gateway/{client,limit}.rs`; its file in `cli/tokens.rs` |
 //! | a path of the gateway; what it does | `gateway/routes.rs`; a file each, but one for the chats of all dialects |
 //! | a chat that a client waits for, reads slowly, or leaves; which model is asked next | `gateway/{run,reply}.rs`; `gateway/decided.rs` |
