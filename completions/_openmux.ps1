@@ -596,7 +596,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('--min-providers', '--min-providers', [CompletionResultType]::ParameterName, 'At least so many providers serve it')
             [CompletionResult]::new('--min-callable', '--min-callable', [CompletionResultType]::ParameterName, 'At least so many of its providers could be called from here: key, address and protocol are there')
             [CompletionResult]::new('--has-key', '--has-key', [CompletionResultType]::ParameterName, 'A key is set for each of these providers')
-            [CompletionResult]::new('--max-catalog-age', '--max-catalog-age', [CompletionResultType]::ParameterName, 'The catalog is at most so many days old')
+            [CompletionResult]::new('--max-catalog-age', '--max-catalog-age', [CompletionResultType]::ParameterName, 'What the catalog says of these models (without one, most of it) is at most so many days old')
             [CompletionResult]::new('--max-ttft', '--max-ttft', [CompletionResultType]::ParameterName, 'The median wait for the first token is surely at most this: 1.5s')
             [CompletionResult]::new('--min-tps', '--min-tps', [CompletionResultType]::ParameterName, 'The median speed is surely at least so many tokens per second')
             [CompletionResult]::new('--min-availability', '--min-availability', [CompletionResultType]::ParameterName, 'The share of whole answers is surely at least this: 0.95 or 95%')

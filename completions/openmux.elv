@@ -571,7 +571,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand --min-providers 'At least so many providers serve it'
             cand --min-callable 'At least so many of its providers could be called from here: key, address and protocol are there'
             cand --has-key 'A key is set for each of these providers'
-            cand --max-catalog-age 'The catalog is at most so many days old'
+            cand --max-catalog-age 'What the catalog says of these models (without one, most of it) is at most so many days old'
             cand --max-ttft 'The median wait for the first token is surely at most this: 1.5s'
             cand --min-tps 'The median speed is surely at least so many tokens per second'
             cand --min-availability 'The share of whole answers is surely at least this: 0.95 or 95%'

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::price::{Pricing, Rate};
 use super::words::words;
-use super::{Capability, Catalog, Endpoint, EndpointId, ModelId};
+use super::{Capability, Catalog, Endpoint, EndpointId, ModelId, ProviderId};
 
 words! {
     /// What kind of difference it is.
     ChangeKind {
+        /// A provider that was not there.
+        NewProvider = "new provider",
+        /// A provider that is not there any more.
+        GoneProvider = "gone provider",
         /// A model that nobody served.
         NewModel = "new model",
         /// A model that nobody serves any more.
@@ -33,9 +37,11 @@ words! {
 pub struct Change {
     /// Its kind.
     pub kind: ChangeKind,
-    /// The model.
-    pub model: ModelId,
-    /// The offer; `None` for a model as a whole.
+    /// The model; `None` for a provider as a whole.
+    pub model: Option<ModelId>,
+    /// The provider; `None` for a model as a whole.
+    pub provider: Option<ProviderId>,
+    /// The offer; `None` for a model or a provider as a whole.
     pub endpoint: Option<EndpointId>,
     /// What of it: an item of the price sheet, a limit, an ability; empty where it is the whole.
     pub what: String,
@@ -45,16 +51,20 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// All differences, by kind, model and offer.
+/// All differences, by kind, model, provider and offer. Of a provider as a whole how many offers it makes is told.
 #[must_use]
 pub fn changes(before: &Catalog, after: &Catalog) -> Vec<Change> {
     let mut found = Vec::new();
     let ids = |catalog: &Catalog| catalog.models().map(|line| line.id().to_owned()).collect::<BTreeSet<String>>();
     let (old, new) = (ids(before), ids(after));
+    let providers = |catalog: &Catalog| {
+        let ids = catalog.providers().into_iter().map(|provider| (provider.id, 0));
+        ids.collect::<BTreeMap<ProviderId, usize>>()
+    };
+    let (mut they_were, mut they_are) = (providers(before), providers(after));
     for id in old.union(&new) {
         let id = ModelId::new(id.as_str());
-        let whole =
-            |kind| Change { kind, model: id.clone(), endpoint: None, what: String::new(), before: None, after: None };
+        let whole = |kind| Change { model: Some(id.clone()), ..Change::of(kind) };
         match (old.contains(id.as_str()), new.contains(id.as_str())) {
             (true, false) => found.push(whole(ChangeKind::GoneModel)),
             (false, true) => found.push(whole(ChangeKind::NewModel)),
@@ -65,18 +75,38 @@ pub fn changes(before: &Catalog, after: &Catalog) -> Vec<Change> {
             all.map(|endpoint| (endpoint.id.clone(), endpoint)).collect::<BTreeMap<_, _>>()
         };
         let (was, is) = (offers(before), offers(after));
+        for (offers, counts) in [(&was, &mut they_were), (&is, &mut they_are)] {
+            for id in offers.keys() {
+                counts.entry(id.provider.clone()).and_modify(|count| *count += 1);
+            }
+        }
         for endpoint in was.keys().chain(is.keys().filter(|id| !was.contains_key(id))) {
             offer(&id, endpoint, was.get(endpoint), is.get(endpoint), &mut found);
         }
+    }
+    let count = |offers: &usize| Some(if *offers == 1 { "1 offer".to_owned() } else { format!("{offers} offers") });
+    for (id, offers) in they_were.iter().filter(|(id, _)| !they_are.contains_key(*id)) {
+        let whole = Change { provider: Some(id.clone()), ..Change::of(ChangeKind::GoneProvider) };
+        found.push(Change { before: count(offers), ..whole });
+    }
+    for (id, offers) in they_are.iter().filter(|(id, _)| !they_were.contains_key(*id)) {
+        let whole = Change { provider: Some(id.clone()), ..Change::of(ChangeKind::NewProvider) };
+        found.push(Change { after: count(offers), ..whole });
     }
     found.sort();
     found
 }
 
+impl Change {
+    fn of(kind: ChangeKind) -> Self {
+        Self { kind, model: None, provider: None, endpoint: None, what: String::new(), before: None, after: None }
+    }
+}
+
 fn offer(model: &ModelId, id: &EndpointId, was: Option<&Endpoint>, is: Option<&Endpoint>, found: &mut Vec<Change>) {
     let mut note = |kind, what: &str, before: Option<String>, after: Option<String>| {
-        let (model, endpoint) = (model.clone(), Some(id.clone()));
-        found.push(Change { kind, model, endpoint, what: what.to_owned(), before, after });
+        let (model, provider, endpoint) = (Some(model.clone()), Some(id.provider.clone()), Some(id.clone()));
+        found.push(Change { kind, model, provider, endpoint, what: what.to_owned(), before, after });
     };
     let (was, is) = match (was, is) {
         (None, None) => return,
@@ -165,6 +195,13 @@ mod tests {
             status = "deprecated"
             features = ["tools"]
             price = { input = "1", output = "2", batch_input = "0.5", tiers = [{ over = 1000, input = "3" }] }
+            [provider.novel]
+            protocol = "openai-chat"
+            base_url = "http://127.0.0.1:1/v1"
+            [[endpoint]]
+            provider = "novel"
+            id = "second"
+            model = "groq/novel"
             [[endpoint]]
             provider = "groq"
             id = "novel"
@@ -182,12 +219,17 @@ mod tests {
             let id = change.endpoint.as_ref().map(ToString::to_string).unwrap_or_default();
             let value = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
             let (kind, what) = (change.kind.name(), &change.what);
-            format!("{kind}|{}|{id}|{what}|{}|{}", change.model, value(&change.before), value(&change.after))
+            let id =
+                if change.model.is_some() { id } else { value(&change.provider.as_ref().map(ToString::to_string)) };
+            let model = change.model.as_ref().map_or("", ModelId::as_str);
+            format!("{kind}|{model}|{id}|{what}|{}|{}", value(&change.before), value(&change.after))
         };
         let said: Vec<String> = changes(&plain, &laid).iter().map(line).collect();
         insta::assert_snapshot!(said.join("\n"), @r"
+        new provider||novel||-|1 offer
         new model|groq/novel|||-|-
         added|groq/novel|groq:novel||-|1/2
+        added|groq/novel|novel:second||-|-
         removed|anthropic/claude-sonnet-5|openrouter:anthropic/claude-sonnet-5||2/10|-
         price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|batch input|1|0.5
         price|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|batch output|5|-
@@ -208,7 +250,11 @@ mod tests {
         ability|anthropic/claude-sonnet-5|anthropic:claude-sonnet-5|web_search|yes|no
         ");
         let back: Vec<ChangeKind> = changes(&laid, &plain).iter().map(|change| change.kind).collect();
-        assert!(back.contains(&ChangeKind::GoneModel) && back.contains(&ChangeKind::Removed));
+        assert!(
+            back.contains(&ChangeKind::GoneProvider)
+                && back.contains(&ChangeKind::GoneModel)
+                && back.contains(&ChangeKind::Removed)
+        );
         assert_eq!(back.len(), said.len());
     }
 }

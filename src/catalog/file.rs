@@ -47,6 +47,8 @@ pub struct OverlayError {
     pub path: String,
     /// What is wrong, with the fix where there is one.
     pub message: String,
+    /// Whether only the catalog below lacks something: over another one it may be right.
+    pub is_missing: bool,
 }
 
 fn prefix(path: &str) -> String {

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use builtin::{
-    About, Catalog, EndpointLine, ModelLine, Signed, Stored, StoredError, Written, provider_line, write,
+    About, Catalog, Days, EndpointLine, Mark, ModelLine, Signed, Stored, StoredError, Written, provider_line, write,
 };
 pub use price::Pricing;
 pub use quirks::{CancelBilling, ErrorFamily, Prefill, Quirks, Thinking};

@@ -81,6 +81,7 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
         );
         return Err(CliError::new(Exit::NotFound, "model", message).fix(format!("openmux models show {model}")));
     }
+    offline.is_about(reaches.iter().map(|reach| &reach.endpoint));
     let call = Call::of(&offline, args.tokens, &resolved.model);
     let tokens = call.shape;
     let request = shape(&resolved.model, tokens.input, tokens.output, tokens.cached, constraints);

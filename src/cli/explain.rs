@@ -73,6 +73,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     let session = args.ask.session.as_deref();
     let turn = Turn { resolved: &resolved, chat: &chat, policy: &policy, session, talks: told, all: args.all };
     let Prepared { reaches, route: request, .. } = dispatcher.prepare(turn, request);
+    offline.is_about(reaches.iter().map(|reach| &reach.endpoint));
     let asked_why = args.why.as_deref().map(|name| prompt::provider(&offline.catalog, name)).transpose()?;
     let gathered = dispatcher.gather(&request, Some(&chat), &reaches, &policy, Suppose::where_none(!args.strict));
     let request = gathered.request;

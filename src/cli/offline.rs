@@ -1,6 +1,8 @@
 //! What every command that only looks things up begins with and ends with: catalog, measurements, a moment; a list laid
 //! out and its footer.
 
+use std::cell::OnceCell;
+
 use jiff::Timestamp;
 
 use super::args::{Format, ListArgs};
@@ -12,7 +14,7 @@ use super::render::rows::Rows;
 use super::render::sheet::{Cell, Printed, Printing, Sheet};
 use super::settings::{self, Settings};
 use super::{Outcome, footer, print, unwritable, warn};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Days, Endpoint};
 use crate::dispatch::{Dispatcher, Sandboxed};
 use crate::store::ObservationStore;
 
@@ -29,6 +31,8 @@ pub(crate) struct Offline<'a> {
     /// What was said on stderr, and stands in JSON too.
     pub warnings: Vec<String>,
     overlays: usize,
+    /// Of which days the facts are that the command is about; unset where it is about the whole.
+    days: OnceCell<Days>,
     clock: Box<dyn Fn() -> Timestamp + Sync>,
 }
 
@@ -56,8 +60,16 @@ impl<'a> Offline<'a> {
     fn at(settings: &'a Settings, now: Timestamp) -> Result<(Self, Option<String>), CliError> {
         let (catalog, overlays) = settings.catalog()?;
         let (store, warning) = settings.store_to_show();
-        let opened =
-            Self { settings, catalog, store, now, warnings: Vec::new(), overlays, clock: Box::new(move || now) };
+        let opened = Self {
+            settings,
+            catalog,
+            store,
+            now,
+            warnings: Vec::new(),
+            overlays,
+            days: OnceCell::new(),
+            clock: Box::new(move || now),
+        };
         Ok((opened, warning))
     }
 
@@ -93,7 +105,20 @@ impl<'a> Offline<'a> {
 
     /// The facts of the JSON envelope.
     pub(crate) fn envelope(&self) -> Envelope<'_> {
-        self.settings.envelope(&self.catalog, self.overlays, self.now, &self.warnings)
+        Settings::envelope_of(&self.catalog, self.day(), self.overlays, self.now, &self.warnings)
+    }
+
+    /// The command is about these offers: as old as they are is what it tells.
+    pub(crate) fn is_about<'e>(&self, offers: impl IntoIterator<Item = &'e Endpoint>) {
+        let days = self.catalog.days_of(offers);
+        if days.most().is_some() {
+            let _ = self.days.set(days);
+        }
+    }
+
+    /// The day that most of what the command is about reaches.
+    fn day(&self) -> &str {
+        self.days.get().and_then(Days::most).unwrap_or_else(|| self.catalog.as_of())
     }
 
     /// A list whose rows can be printed while they are found: nothing about it is to be known first. `None` where all rows
@@ -164,18 +189,17 @@ impl<'a> Offline<'a> {
     /// stdout cannot be written.
     pub(crate) fn close(&self, text: &str, format: Format, legend: &str, hidden: &[&str]) -> Outcome {
         let outcome = print(text)?;
-        let age = settings::age_days(&self.catalog, self.now);
+        let day = self.day();
+        let newest = self.catalog.update().map(|about| about.date.as_str());
+        let other = otherwise(self.days.get(), day, newest);
+        let age = settings::age_days(day, self.now);
         let hidden = if hidden.is_empty() {
             String::new()
         } else {
             format!(" Hidden: {} (-o wide shows all).", hidden.join(", "))
         };
         let days = if age == 1 { "day" } else { "days" };
-        footer(
-            self.settings,
-            format,
-            &format!("{legend} Catalog {}, {age} {days} old.{hidden}", self.catalog.generated()),
-        );
+        footer(self.settings, format, &format!("{legend} Catalog {day}, {age} {days} old{other}.{hidden}"));
         Ok(outcome)
     }
 }
@@ -216,7 +240,36 @@ impl Running<'_> {
     }
 }
 
+/// What is of another day than most, where something is: of the offers that a command is about, else of the whole.
+fn otherwise(days: Option<&Days>, most: &str, newest: Option<&str>) -> String {
+    match (days, newest) {
+        (Some(days), _) => {
+            let others = days.counts().filter(|(day, _)| *day != most);
+            let told: Vec<String> =
+                others.map(|(day, count)| format!("{count} of {} offers: {day}", days.total())).collect();
+            if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) }
+        }
+        (None, Some(newest)) if newest != most => format!(" (what its update lists: {newest})"),
+        (None, _) => String::new(),
+    }
+}
+
 /// Names of columns as they are typed: `-` and `_` mean the same.
 pub(crate) fn column_names(typed: &[String]) -> Vec<String> {
     typed.iter().map(|name| name.replace('-', "_")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_footer_says_what_is_of_another_day() {
+        let days = |days: &[&str]| days.iter().copied().collect::<Days>();
+        let (old, new) = ("2026-11-24", "2026-12-01");
+        assert_eq!(otherwise(Some(&days(&[old, old])), old, Some(new)), "");
+        assert_eq!(otherwise(Some(&days(&[old, new, new])), new, Some(new)), " (1 of 3 offers: 2026-11-24)");
+        assert_eq!(otherwise(None, old, Some(new)), " (what its update lists: 2026-12-01)");
+        assert_eq!((otherwise(None, new, Some(new)), otherwise(None, old, None)), (String::new(), String::new()));
+    }
 }

@@ -15,7 +15,7 @@ use super::error::CliError;
 use super::explain::fallback_json;
 use super::render::decision::with_rates;
 use super::render::hedge;
-use super::render::json::{Envelope, head};
+use super::render::json::head;
 use super::render::whatif::Otherwise;
 use super::settings::{self, Settings, read_text};
 use super::{Outcome, chat, note, out, sandbox, tokens, warn};
@@ -221,13 +221,13 @@ async fn everybody(settings: &Settings, catalog: &Catalog, scenario: &str) -> Re
 
 /// A decision as `route explain -o json` tells it.
 fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
-    let (catalog_date, age_days) = (catalog.generated().to_owned(), settings::age_days(catalog, settings::now()));
-    let updated = catalog.update().is_some();
+    let (catalog, since) = (catalog.clone(), settings::now());
     Box::new(move |explained| {
         let question = explained.question;
         let decision = question.decide();
-        let envelope =
-            Envelope { catalog_date: &catalog_date, age_days, updated, overlays, warnings: &explained.warnings };
+        let days = catalog.days_of(&catalog.endpoints_for(&question.request.model));
+        let day = days.most().unwrap_or(catalog.as_of());
+        let envelope = Settings::envelope_of(&catalog, day, overlays, since, &explained.warnings);
         let mut document = head("route.explain/1", &envelope);
         document.extend(with_rates(&decision, explained.supposed, &|entry| Some(question.rates(entry))));
         document.extend(Otherwise::of(question, &decision, None).json(&decision));

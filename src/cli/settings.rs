@@ -14,13 +14,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub(crate) use catalog::stored;
+pub(crate) use catalog::{age_days, note_age, stored};
 
 use super::args::{self, Color, Format, Global};
 use super::clouds;
 use super::config::{self, Config};
 use super::contract::ENVIRONMENT;
-use super::day;
 use super::error::{CliError, nearest};
 use super::render::json::Envelope;
 use super::render::text::Style;
@@ -275,8 +274,19 @@ impl Settings {
         now: Timestamp,
         warnings: &'a [String],
     ) -> Envelope<'a> {
+        Self::envelope_of(catalog, catalog.as_of(), overlays, now, warnings)
+    }
+
+    /// The same about facts of a certain day.
+    pub(crate) fn envelope_of<'a>(
+        catalog: &Catalog,
+        day: &'a str,
+        overlays: usize,
+        now: Timestamp,
+        warnings: &'a [String],
+    ) -> Envelope<'a> {
         let updated = catalog.update().is_some();
-        Envelope { catalog_date: catalog.generated(), age_days: age_days(catalog, now), updated, overlays, warnings }
+        Envelope { catalog_date: day, age_days: age_days(day, now), updated, overlays, warnings }
     }
 
     /// A default from the environment, read as the flag reads it.
@@ -389,20 +399,6 @@ impl Settings {
             extra_roots,
             ..TransportConfig::default()
         })
-    }
-}
-
-/// How many days old the catalog is.
-pub(crate) fn age_days(catalog: &Catalog, now: Timestamp) -> i64 {
-    day::until(catalog.generated(), now).map_or(0, |left| (-left).max(0))
-}
-
-/// Says once that the catalog is old.
-pub(crate) fn note_age(settings: &Settings, catalog: &Catalog, now: Timestamp) {
-    let age = age_days(catalog, now);
-    if age > 30 {
-        let day = catalog.generated();
-        super::note(settings, &format!("the catalog's prices are {age} days old ({day}); fix: openmux catalog update"));
     }
 }
 

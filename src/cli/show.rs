@@ -68,6 +68,7 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     let offline = Offline::open(settings, args.at.at)?;
     let resolved = facts::model(&offline.catalog, &args.model)?;
     let reaches = reaches(&offline.dispatcher(None, None), &resolved, args.all);
+    offline.is_about(reaches.iter().map(|reach| &reach.endpoint));
     let missing = || {
         CliError::new(super::contract::Exit::NotFound, "model", format!("no model is called \"{}\"", args.model))
             .fix("openmux models list")
@@ -83,7 +84,8 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     match format {
         Format::Json => {
             let mut document = json::head("models.show/1", &offline.envelope());
-            let rows = endpoints(&printed.text, &reaches, args.list.fields.is_empty())?;
+            let whole = args.list.fields.is_empty();
+            let rows = endpoints(&printed.text, &reaches, whole.then_some(&offline.catalog))?;
             let stands_for = resolved.via_alias.as_deref().and_then(|name| offline.catalog.own_name(name));
             document.insert("data".to_owned(), page::json(&model, (&resolved, stands_for), rows));
             return print(&format!("{}\n", Value::Object(document)));
@@ -149,7 +151,7 @@ fn reaches(dispatcher: &Dispatcher<'_>, resolved: &Resolved, all: bool) -> Vec<R
 }
 
 /// Rows, a line each, as objects; `whole` adds what only a document has room for, the price sheet first of all.
-fn endpoints(lines: &str, reaches: &[Reach], whole: bool) -> Result<Vec<Value>, CliError> {
+fn endpoints(lines: &str, reaches: &[Reach], whole: Option<&Catalog>) -> Result<Vec<Value>, CliError> {
     let read = |line: &str| {
         let mut object: Map<String, Value> =
             serde_json::from_str(line).map_err(|error| CliError::bug("row", error.to_string()))?;
@@ -157,8 +159,9 @@ fn endpoints(lines: &str, reaches: &[Reach], whole: bool) -> Result<Vec<Value>, 
         let reach = reaches.iter().find(|reach| {
             is("provider", reach.provider.id.as_str()) && is("upstream_model", &reach.endpoint.id.upstream_model)
         });
-        if let Some(reach) = reach.filter(|_| whole) {
+        if let (Some(reach), Some(catalog)) = (reach, whole) {
             object.extend(page::endpoint_json(reach));
+            object.insert("dated".to_owned(), catalog.day_of(&reach.endpoint).into());
         }
         Ok(Value::Object(object))
     };

@@ -84,6 +84,28 @@ fn every_command_of_its_sh_blocks_runs() {
     assert!(count > 8, "{count}");
 }
 
+/// The cookbook's nightly probe adds a row a provider, with its day, and no header.
+#[test]
+fn the_nightly_probe_adds_rows_that_a_spreadsheet_reads() {
+    let readme = readme();
+    let line = readme.lines().find(|line| line.ends_with(">>probes.csv")).expect("a probe to CSV");
+    let home = examples::home(false);
+    let mut rows = 0;
+    for night in 1..=2 {
+        examples::run(&home, line);
+        let kept = home.shell_line("cat probes.csv").run().stdout;
+        for row in kept.lines() {
+            let cells: Vec<&str> = row.split(',').collect();
+            let [day, provider, wait, cost] = cells[..] else { panic!("{kept}") };
+            assert!(day.len() == 10 && day.starts_with("20") && !provider.is_empty(), "{row}");
+            assert!(wait.is_empty() || wait.parse::<f64>().is_ok(), "{row}");
+            assert!(cost.is_empty() || cost.parse::<f64>().is_ok(), "{row}");
+        }
+        rows = if night == 1 { kept.lines().count() } else { rows };
+        assert!(rows > 0 && kept.lines().count() == rows * night, "{kept}");
+    }
+}
+
 /// The block below a comment of this kind.
 fn block_below<'r>(readme: &'r str, comment: &str) -> Vec<&'r str> {
     let mut lines = readme.lines().skip_while(|line| *line != comment).skip(2);

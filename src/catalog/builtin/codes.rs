@@ -89,7 +89,8 @@ pub(super) mod endpoint {
     pub(in super::super) const RELEASED: usize = 24;
     /// Other wire ids, joined by commas.
     pub(in super::super) const AKA: usize = 25;
-    /// Of an update: `1` where its source listed it the last time, `0` where only before; empty where it never did.
+    /// Of an update: `1` where its source listed it the last time, `0` where only before, nothing where it never did;
+    /// then, after an `@`, the day of its facts where that is another than the update's or the embedded tables'.
     pub(in super::super) const SEEN: usize = 26;
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::Mark;
 use super::codes::{self, Codes, endpoint, model};
 use crate::catalog::price::{Comparator, FeeItem, Item, PriceKey, Pricing, Rate};
 use crate::catalog::{Auth, Endpoint, EndpointId, Model, OutputLimitField, Protocol, Provider, Quirks};
@@ -20,9 +21,9 @@ pub struct Written {
 }
 
 /// Writes models, sorted by id, and their endpoints, sorted by provider and wire id within one model. `seen` is what an
-/// update knows of an endpoint: whether its source listed it the last time (`true`), or only before (`false`).
+/// update knows of an endpoint beside its facts.
 #[must_use]
-pub fn write(models: &[Model], endpoints: &[Endpoint], seen: &BTreeMap<EndpointId, bool>) -> Written {
+pub fn write(models: &[Model], endpoints: &[Endpoint], seen: &BTreeMap<EndpointId, Mark>) -> Written {
     let mut written = Written::default();
     let mut blocks: BTreeMap<&str, Vec<&Endpoint>> = BTreeMap::new();
     for endpoint in endpoints {
@@ -31,7 +32,7 @@ pub fn write(models: &[Model], endpoints: &[Endpoint], seen: &BTreeMap<EndpointI
     for model in models {
         let offset = written.endpoints.len();
         for endpoint in blocks.get(model.id.as_str()).into_iter().flatten() {
-            written.endpoints.push_str(&endpoint_line(endpoint, seen.get(&endpoint.id).copied()));
+            written.endpoints.push_str(&endpoint_line(endpoint, seen.get(&endpoint.id)));
             written.endpoints.push('\n');
         }
         let length = written.endpoints.len() - offset;
@@ -58,7 +59,7 @@ fn model_line(record: &Model, offset: usize, length: usize) -> String {
     ])
 }
 
-fn endpoint_line(record: &Endpoint, seen: Option<bool>) -> String {
+fn endpoint_line(record: &Endpoint, seen: Option<&Mark>) -> String {
     let protocol = |protocol: Option<Protocol>| {
         protocol.map(|protocol| code(codes::PROTOCOLS, protocol.name())).unwrap_or_default().to_owned()
     };
@@ -93,7 +94,7 @@ fn endpoint_line(record: &Endpoint, seen: Option<bool>) -> String {
         (endpoint::FLOATING, flag(record.floating)),
         (endpoint::RELEASED, text(record.released.as_ref())),
         (endpoint::AKA, record.aka.join(",")),
-        (endpoint::SEEN, seen.map(|seen| u8::from(seen).to_string()).unwrap_or_default()),
+        (endpoint::SEEN, seen.map(Mark::text).unwrap_or_default()),
     ])
 }
 

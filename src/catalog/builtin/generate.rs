@@ -11,6 +11,8 @@ mod kinds;
 mod prices;
 #[path = "generate/providers.rs"]
 mod providers;
+#[path = "generate/vendors.rs"]
+mod vendors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,13 +107,24 @@ pub(crate) fn read(snapshot: &str, aliases: &str, conflicts: &str) -> Result<Fac
             serde_json::from_str::<Vec<prices::Conflict>>(conflicts)?,
         ))
     })();
-    let (snapshot, aliases, conflicts) = match parsed {
+    let (mut snapshot, mut aliases, conflicts) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return Err(Problems(vec![error.to_string()])),
     };
     if snapshot.schema != 1 || snapshot.currency != "USD" || !checks::is_date(&snapshot.generated, false) {
         problems.add("snapshot", "unknown schema, currency or date");
     }
+    let all: Vec<String> = snapshot.models.keys().cloned().collect();
+    let renamed = vendors::renamed(&all.iter().map(String::as_str).collect());
+    let is = |id: &mut String| {
+        if let Some(meant) = renamed.get(id.as_str()) {
+            id.clone_from(meant);
+        }
+    };
+    snapshot.models.retain(|id, _| !renamed.contains_key(id.as_str()));
+    snapshot.endpoints.iter_mut().for_each(|record| is(&mut record.model));
+    aliases.values_mut().for_each(is);
+    aliases.extend(renamed.iter().map(|(id, meant)| ((*id).to_owned(), meant.clone())));
     let mut models: Vec<Model> = snapshot.models.iter().map(|(id, record)| model(id, record, &mut problems)).collect();
     models.sort_by(|a, b| a.id.cmp(&b.id));
     let urls: BTreeSet<(String, String)> = snapshot

@@ -30,17 +30,26 @@ pub(super) struct Placed {
 
 impl Layer {
     /// Lays one more overlay over this. `like` looks at the tables alone, so that an overlay laid over itself changes
-    /// nothing.
-    pub(super) fn apply(&mut self, overlay: &Overlay, tables: &Tables) -> Result<(), OverlayError> {
+    /// nothing. What needs something that the tables lack is passed over, and given back.
+    pub(super) fn apply(&mut self, overlay: &Overlay, tables: &Tables) -> Result<Vec<OverlayError>, OverlayError> {
+        let mut passed = Vec::new();
+        let mut known = |result: Result<(), OverlayError>| match result {
+            Err(error) if error.is_missing => {
+                passed.push(error);
+                Ok(())
+            }
+            result => result,
+        };
         for patch in &overlay.providers {
             let base = self.provider(&patch.id, tables);
-            self.providers.insert(patch.id.clone(), patch.apply(base)?);
+            let applied = patch.apply(base);
+            known(applied.map(|provider| drop(self.providers.insert(patch.id.clone(), provider))))?;
         }
         let homes = homes(&overlay.endpoints, tables);
         for patch in &overlay.endpoints {
-            self.apply_endpoint(patch, homes.get(&patch.id).copied(), tables)?;
+            known(self.apply_endpoint(patch, homes.get(&patch.id).copied(), tables))?;
         }
-        Ok(())
+        Ok(passed)
     }
 
     fn provider(&self, id: &ProviderId, tables: &Tables) -> Option<Provider> {
@@ -56,8 +65,18 @@ impl Layer {
         let Some(provider) = self.provider(&patch.id.provider, tables) else {
             let known = tables.provider_ids().chain(self.providers.keys().map(ProviderId::as_str));
             let hint = suggestion(patch.id.provider.as_str(), known);
-            return Err(patch.error("provider", format!("there is no provider \"{}\"{hint}", patch.id.provider)));
+            return Err(patch.missing("provider", format!("there is no provider \"{}\"{hint}", patch.id.provider)));
         };
+        let model = patch.model.as_ref().map(|model| ModelId::new(canonical(model.as_str(), tables)));
+        let like = patch.like.as_ref().map(|like| canonical(like.as_str(), tables)).map(|like| {
+            let below = Catalog { tables: tables.clone(), ..Catalog::default() };
+            below.own_endpoint(&ModelId::new(like)).ok_or_else(|| {
+                let message =
+                    format!("\"{like}\" has no endpoint of its author's own to take limits and features from");
+                patch.missing("like", message)
+            })
+        });
+        let like = like.transpose()?;
         let current = self.place_of(&patch.id).or_else(|| home.filter(|home| !self.endpoints.contains_key(*home)));
         let existing = current.map(str::to_owned).and_then(|model| {
             let list = self.touch(&model, tables);
@@ -65,17 +84,8 @@ impl Layer {
             Some(list.remove(at))
         });
         let hidden = patch.hide.unwrap_or(existing.as_ref().is_some_and(|placed| placed.hidden));
-        let model = patch.model.as_ref().map(|model| ModelId::new(canonical(model.as_str(), tables)));
-        let like = patch.like.as_ref().map(|like| canonical(like.as_str(), tables)).map(|like| {
-            let below = Catalog { tables: tables.clone(), ..Catalog::default() };
-            below.own_endpoint(&ModelId::new(like)).ok_or_else(|| {
-                let message =
-                    format!("\"{like}\" has no endpoint of its author's own to take limits and features from");
-                patch.error("like", message)
-            })
-        });
         let base = existing.map(|placed| placed.endpoint);
-        let endpoint = patch.apply(base, model, like.transpose()?.as_ref(), &provider)?;
+        let endpoint = patch.apply(base, model, like.as_ref(), &provider)?;
         let model = endpoint.model.as_str().to_owned();
         let list = self.touch(&model, tables);
         list.push(Placed { endpoint, hidden });

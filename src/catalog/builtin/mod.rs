@@ -7,6 +7,7 @@
 
 mod authors;
 mod codes;
+mod dated;
 mod encode;
 mod layer;
 mod lines;
@@ -17,6 +18,7 @@ mod view;
 
 use std::sync::{Arc, LazyLock};
 
+pub use self::dated::{Days, Mark};
 pub use self::encode::{Written, provider_line, write};
 use self::layer::Layer;
 pub use self::stored::{About, Signed, Stored, StoredError};
@@ -110,11 +112,21 @@ impl Catalog {
     /// # Errors
     /// An overlay names a provider that does not exist, or leaves out what a new provider or endpoint needs.
     pub fn with_overlays(self, overlays: Vec<Overlay>) -> Result<Self, OverlayError> {
+        let (catalog, passed) = self.with_what_fits(overlays)?;
+        passed.into_iter().next().map_or(Ok(catalog), Err)
+    }
+
+    /// The same without what names something that this catalog lacks, and another one may have: the reasons come back.
+    ///
+    /// # Errors
+    /// Something else is wrong with an overlay.
+    pub fn with_what_fits(self, overlays: Vec<Overlay>) -> Result<(Self, Vec<OverlayError>), OverlayError> {
         let mut layer = Arc::unwrap_or_clone(self.layer);
+        let mut passed = Vec::new();
         for overlay in &overlays {
-            layer.apply(overlay, &self.tables)?;
+            passed.extend(layer.apply(overlay, &self.tables)?);
         }
-        Ok(Self { tables: self.tables, layer: Arc::new(layer) })
+        Ok((Self { tables: self.tables, layer: Arc::new(layer) }, passed))
     }
 
     /// The same with names of the user's own (lower case, without a colon), each for what could have been typed in its
@@ -141,7 +153,7 @@ impl Catalog {
         Self { tables: self.tables, layer: Arc::new(layer) }
     }
 
-    /// The day (UTC, `YYYY-MM-DD`) of the data.
+    /// The day (UTC, `YYYY-MM-DD`) of the newest data; [`Catalog::as_of`] tells how old most of it is.
     #[must_use]
     pub fn generated(&self) -> &str {
         match self.update() {

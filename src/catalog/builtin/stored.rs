@@ -18,6 +18,7 @@ use std::ops::Range;
 use serde_json::{Map, Value, json};
 
 use super::Written;
+use super::dated::{self, Days};
 use crate::catalog::file::checks::is_date;
 
 /// The first word of the file.
@@ -30,6 +31,8 @@ const LAYOUT: u32 = 2;
 pub struct About {
     /// The day of the data (UTC, `YYYY-MM-DD`).
     pub date: String,
+    /// The day that most of the offers reach; computed where the file is written.
+    pub as_of: String,
     /// When it was fetched or found unchanged (RFC 3339).
     pub fetched: String,
     /// The address or file that it came from.
@@ -93,7 +96,9 @@ impl Stored {
     /// The file's text.
     #[must_use]
     pub fn text_of(about: &About, tables: &Written, providers: &str, spellings: &str) -> String {
-        let about = format!("{}\n", about.json());
+        let days: Days = tables.endpoints.lines().map(|line| dated::day(line, about)).collect();
+        let as_of = days.most().unwrap_or(&about.date).to_owned();
+        let about = format!("{}\n", About { as_of, ..about.clone() }.json());
         let parts = [about.as_str(), &tables.models, &tables.endpoints, providers, spellings];
         let (body, lengths) = (parts.concat(), parts.map(str::len));
         let lengths = lengths.map(|length| length.to_string()).join(" ");
@@ -145,7 +150,12 @@ impl Stored {
         }
         let text = String::from_utf8(bytes).map_err(|_| StoredError::Damaged)?;
         let about = text.get(about).and_then(About::parse).ok_or(StoredError::Damaged)?;
-        Ok(Self { text, about, models, endpoints, providers, spellings })
+        let mut read = Self { text, about, models, endpoints, providers, spellings };
+        // A file of before does not say it.
+        if !is_date(&read.about.as_of, false) {
+            read.about.as_of = read.days().most().unwrap_or(&read.about.date).to_owned();
+        }
+        Ok(read)
     }
 
     /// Whether bytes are the beginning of such a file and no more.
@@ -164,11 +174,16 @@ impl Stored {
     pub fn seen(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         self.endpoints().lines().filter_map(|line| {
             let mark = super::table::column(line, super::codes::endpoint::SEEN);
-            (!mark.is_empty()).then(|| {
+            dated::is_listed(mark).map(|last| {
                 let mut columns = line.split('\t');
-                (columns.next().unwrap_or_default(), columns.next().unwrap_or_default(), mark == "1")
+                (columns.next().unwrap_or_default(), columns.next().unwrap_or_default(), last)
             })
         })
+    }
+
+    /// Of which days its offers are.
+    pub(super) fn days(&self) -> Days {
+        self.endpoints().lines().map(|line| dated::day(line, &self.about)).collect()
     }
 
     pub(super) fn models(&self) -> &str {
@@ -193,6 +208,7 @@ impl About {
         let mut out = Map::new();
         let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
         put("date", self.date.as_str().into());
+        put("as_of", self.as_of.as_str().into());
         put("fetched", self.fetched.as_str().into());
         put("source", self.source.as_str().into());
         put("etag", self.etag.clone().into());
@@ -215,6 +231,7 @@ impl About {
         let count = |key: &str| value.get(key)?.as_u64().and_then(|count| usize::try_from(count).ok());
         Some(Self {
             date: word("date").filter(|date| is_date(date, false))?,
+            as_of: word("as_of").unwrap_or_default(),
             fetched: word("fetched")?,
             source: word("source")?,
             etag: word("etag"),
@@ -262,7 +279,7 @@ mod tests {
     #[test]
     fn a_new_layout_has_a_new_number() {
         let codes = crc32fast::hash(include_bytes!("codes.rs"));
-        assert_eq!((LAYOUT, codes), (2, 1_750_563_835), "raise LAYOUT where a file of before would be read wrongly");
+        assert_eq!((LAYOUT, codes), (2, 1_884_490_869), "raise LAYOUT where a file of before would be read wrongly");
     }
 
     #[test]

@@ -111,8 +111,13 @@ impl EndpointPatch {
     }
 
     /// A complaint about one of its keys.
-    pub(in super::super) fn error(&self, key: &str, message: impl Into<String>) -> OverlayError {
+    fn error(&self, key: &str, message: impl Into<String>) -> OverlayError {
         self.place.error(key, message)
+    }
+
+    /// A complaint that the catalog below lacks what one of its keys means.
+    pub(in super::super) fn missing(&self, key: &str, message: impl Into<String>) -> OverlayError {
+        self.place.missing(key, message)
     }
 
     /// The endpoint with this laid over it, field by field, or a new one. Prices replace as a whole; `like` gives
@@ -167,10 +172,10 @@ impl EndpointPatch {
     fn fresh(&self, model: Option<ModelId>, provider: &Provider) -> Result<Endpoint, OverlayError> {
         let (place, id) = (&provider.id, &self.id.upstream_model);
         if self.hide == Some(true) {
-            return Err(self.error("hide", format!("there is no endpoint \"{id}\" at {place} to hide")));
+            return Err(self.missing("hide", format!("there is no endpoint \"{id}\" at {place} to hide")));
         }
         let Some(model) = model else {
-            return Err(self.error("model", format!("is missing: \"{id}\" at {place} is a new endpoint")));
+            return Err(self.missing("model", format!("is missing: \"{id}\" at {place} is a new endpoint")));
         };
         let Some(protocol) = self.protocol.or(provider.protocols.first().map(|entry| entry.protocol)) else {
             return Err(self.error("protocol", format!("is missing: the catalog knows none for {place}")));

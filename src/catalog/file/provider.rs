@@ -116,7 +116,7 @@ impl ProviderPatch {
     }
 
     fn fresh(&self) -> Result<Provider, OverlayError> {
-        let missing = |key: &str| self.place.error(key, format!("is missing: \"{}\" is a new provider", self.id));
+        let missing = |key: &str| self.place.missing(key, format!("is missing: \"{}\" is a new provider", self.id));
         let base_url = self.base_url.as_deref().ok_or_else(|| missing("base_url"))?;
         self.protocol.ok_or_else(|| missing("protocol"))?;
         let local = checks::is_loopback(base_url);

@@ -32,7 +32,7 @@ impl<'t> Source<'t> {
     }
 
     fn error(&self, offset: usize, path: String, message: String) -> OverlayError {
-        OverlayError { file: self.file.to_string(), line: self.line(offset), path, message }
+        OverlayError { file: self.file.to_string(), line: self.line(offset), path, message, is_missing: false }
     }
 }
 
@@ -63,7 +63,13 @@ impl Place {
             line,
             path: format!("{}.{key}", self.path),
             message: message.into(),
+            is_missing: false,
         }
+    }
+
+    /// The same about what the catalog below lacks.
+    pub(crate) fn missing(&self, key: &str, message: impl Into<String>) -> OverlayError {
+        OverlayError { is_missing: true, ..self.error(key, message) }
     }
 }
 

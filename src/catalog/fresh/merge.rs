@@ -8,8 +8,8 @@ use super::names::Names;
 use super::{Entry, Listing};
 use crate::catalog::price::{Item, Pricing};
 use crate::catalog::{
-    About, Catalog, Dispute, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, Provider, ProviderId,
-    Status, Stored, Written, provider_line, write,
+    About, Catalog, Dispute, Endpoint, EndpointId, Mark, Modality, Model, ModelId, ModelKind, Protocol, Provider,
+    ProviderId, Status, Stored, Written, provider_line, write,
 };
 
 /// The embedded tables with a list laid over them.
@@ -57,13 +57,18 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
     }
     let siblings = Siblings::of(all.values(), list);
     let providers: BTreeMap<&ProviderId, &Provider> = list.providers.iter().map(|one| (&one.id, one)).collect();
-    let mut seen: BTreeMap<EndpointId, bool> = BTreeMap::new();
+    let mut seen: BTreeMap<EndpointId, Mark> = BTreeMap::new();
     let mut spelt_so: BTreeMap<String, BTreeSet<ModelId>> = BTreeMap::new();
     let is_listed = |id: &EndpointId| list.entries.iter().any(|entry| &entry.id == id);
     for entry in &list.entries {
         let main = otherwise.get(&entry.id).filter(|main| !all.contains_key(&entry.id) && !is_listed(main));
         let id = main.unwrap_or(&entry.id).clone();
+        let mut mark = Mark::listed();
         if let Some(known) = all.get_mut(&id) {
+            // A price that is not stated is as old as it was.
+            if entry.pricing.is_none() && known.pricing.is_some() {
+                mark.day = Some(Catalog::embedded().to_owned());
+            }
             entry.change(known);
         } else {
             let known = embedded.provider(&id.provider);
@@ -77,27 +82,29 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
             models.entry(endpoint.model.as_str().to_owned()).or_insert_with(|| entry.model(&endpoint));
             all.insert(id.clone(), endpoint);
         }
-        seen.insert(id, true);
+        seen.insert(id, mark);
     }
     let mut kept: Vec<Provider> = Vec::new();
-    for (model, endpoint, provider) in before.map(|before| unread(list, before)).unwrap_or_default() {
+    for (model, endpoint, provider, day) in before.map(|before| unread(list, before)).unwrap_or_default() {
         if embedded.provider(&provider.id).is_none() && !providers.contains_key(&provider.id) {
             kept.push(provider);
         }
         models.entry(model.id.as_str().to_owned()).or_insert(model);
+        seen.insert(endpoint.id.clone(), Mark { listed: None, day });
         all.insert(endpoint.id.clone(), endpoint);
     }
     for (provider, id, last) in before.into_iter().flat_map(Stored::seen) {
         let id = EndpointId { provider: ProviderId::new(provider), upstream_model: id.to_owned() };
         if list.is_unread(&id) {
-            seen.entry(id).or_insert(last);
+            let as_it_was = || Mark { listed: None, day: Some(Catalog::embedded().to_owned()) };
+            seen.entry(id).or_insert_with(as_it_was).listed = Some(last);
             continue;
         }
         if let (false, Some(gone)) = (seen.contains_key(&id), all.get_mut(&id)) {
             if !matches!(gone.status, Status::Retired | Status::Deprecated) {
                 gone.status = Status::Unlisted;
             }
-            seen.insert(id, false);
+            seen.insert(id, Mark { listed: Some(false), day: None });
         }
     }
     // What two models are spelt like is no spelling of either.
@@ -118,8 +125,8 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
     Merged { tables: write(&models, &endpoints, &seen), providers, spellings }
 }
 
-/// What a list has and cannot be read, as the same source had it the last time.
-fn unread(list: &Listing, before: &Stored) -> Vec<(Model, Endpoint, Provider)> {
+/// What a list has and cannot be read, as the same source had it the last time, with its day.
+fn unread(list: &Listing, before: &Stored) -> Vec<(Model, Endpoint, Provider, Option<String>)> {
     if list.unread.is_empty() || before.about().date.as_str() < Catalog::embedded() {
         return Vec::new();
     }
@@ -133,7 +140,9 @@ fn unread(list: &Listing, before: &Stored) -> Vec<(Model, Endpoint, Provider)> {
             };
             let is_meant = list.is_unread(&id) && !list.entries.iter().any(|entry| entry.id == id);
             if let Some(provider) = was.provider(&id.provider).filter(|_| is_meant) {
-                found.push((line.model(), endpoint.endpoint(), provider));
+                let endpoint = endpoint.endpoint();
+                let day = was.day_of(&endpoint).map(str::to_owned);
+                found.push((line.model(), endpoint, provider, day));
             }
         }
     }

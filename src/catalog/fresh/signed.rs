@@ -9,7 +9,7 @@ use super::entry::{Entry, too_dear};
 use super::provider::{self, Taken};
 use super::{Listing, Merged, Refusal, checks};
 use crate::catalog::file::provider_record;
-use crate::catalog::{Catalog, Endpoint, EndpointId, Model, Provider, ProviderId, Stored, provider_line, write};
+use crate::catalog::{Catalog, Endpoint, EndpointId, Mark, Model, Provider, ProviderId, Stored, provider_line, write};
 
 /// The catalog of a release as it is used here, and its entries as those of a list, for the rules.
 #[must_use]
@@ -32,7 +32,7 @@ pub fn adopt(release: &Stored) -> (Merged, Listing) {
     let known: BTreeSet<(ProviderId, String)> = addresses(&embedded);
     let theirs = Catalog::updated(Arc::new(release.clone()));
     let (mut models, mut endpoints): (Vec<Model>, Vec<Endpoint>) = (Vec::new(), Vec::new());
-    let mut seen: BTreeMap<EndpointId, bool> = BTreeMap::new();
+    let mut seen: BTreeMap<EndpointId, Mark> = BTreeMap::new();
     for line in theirs.models() {
         let model = line.model();
         if !checks::is_model_id(model.id.as_str()) || models.last().is_some_and(|last| last.id >= model.id) {
@@ -58,7 +58,10 @@ pub fn adopt(release: &Stored) -> (Merged, Listing) {
                 list.refused.push(Refusal::new(&endpoint.id.to_string(), why));
                 continue;
             }
-            seen.insert(endpoint.id.clone(), true);
+            // What was not new to the publisher is none the newer for the signature.
+            let day = theirs.day_of(&endpoint).filter(|day| *day < release.about().date.as_str());
+            let mark = Mark { listed: Some(true), day: day.map(str::to_owned) };
+            seen.insert(endpoint.id.clone(), mark);
             list.entries.push(Entry::of(&endpoint));
             endpoints.push(endpoint);
         }
@@ -79,17 +82,29 @@ pub fn adopt(release: &Stored) -> (Merged, Listing) {
     (merged, list)
 }
 
-/// A catalog as a release has it: with every provider and every spelling, whatever program reads it.
+/// A catalog as a release has it: with every provider and every spelling, whatever program reads it. Its facts stay as old as
+/// they are, below what the catalog was laid over.
 #[must_use]
 pub fn complete(catalog: &Catalog) -> (Merged, Vec<Endpoint>) {
     let (mut models, mut endpoints): (Vec<Model>, Vec<Endpoint>) = (Vec::new(), Vec::new());
+    let mut marks: BTreeMap<EndpointId, Mark> = BTreeMap::new();
     for line in catalog.models() {
         models.push(line.model());
         endpoints.extend(line.endpoints().map(|endpoint| endpoint.endpoint()));
     }
+    let below = catalog.update().map_or(Catalog::embedded(), |about| &about.embedded);
+    for endpoint in &endpoints {
+        // What the publisher's own overlays say is of the day of the release.
+        let mark = match catalog.day_of(endpoint).filter(|_| endpoint.overlay.is_none()) {
+            Some(day) if day == below => continue,
+            Some(day) => Mark { listed: None, day: Some(day.to_owned()) },
+            None => Mark::listed(),
+        };
+        marks.insert(endpoint.id.clone(), mark);
+    }
     let spellings: BTreeMap<&str, &str> = catalog.aliases().collect();
     let merged = Merged {
-        tables: write(&models, &endpoints, &BTreeMap::new()),
+        tables: write(&models, &endpoints, &marks),
         spellings: super::merge::spelt(&spellings),
         providers: catalog.providers().iter().map(|provider| provider_line(provider) + "\n").collect(),
     };

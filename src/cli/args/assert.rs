@@ -87,7 +87,7 @@ pub struct CheckArgs {
     /// A key is set for each of these providers.
     #[arg(long, value_name = "P,P", value_delimiter = ',', help_heading = "Facts")]
     pub has_key: Vec<String>,
-    /// The catalog is at most so many days old.
+    /// What the catalog says of these models (without one, most of it) is at most so many days old.
     #[arg(long, value_name = "DAYS", value_parser = days, help_heading = "Facts")]
     pub max_catalog_age: Option<u32>,
     /// The median wait for the first token is surely at most this: 1.5s.

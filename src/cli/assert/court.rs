@@ -35,6 +35,8 @@ pub(super) struct Court<'a> {
     window: Since,
     /// Why a model could not be probed, by its name.
     pub(super) unprobed: BTreeMap<String, CliError>,
+    /// Of the offers that something is asserted of: the oldest day of their facts, and whose they are.
+    oldest: Option<(String, String)>,
     seen: RefCell<BTreeMap<i64, std::rc::Rc<Seen>>>,
 }
 
@@ -51,7 +53,7 @@ impl<'a> Court<'a> {
     /// Measured figures reach back as far as `window` says where an assertion has no word of its own.
     pub(super) fn new(offline: &'a Offline<'a>, window: &Window) -> Self {
         let (dispatcher, window) = (offline.dispatcher(None, None), offline.settings.window(window));
-        Self { offline, dispatcher, window, unprobed: BTreeMap::new(), seen: RefCell::default() }
+        Self { offline, dispatcher, window, unprobed: BTreeMap::new(), oldest: None, seen: RefCell::default() }
     }
 
     /// The catalog.
@@ -67,6 +69,30 @@ impl<'a> Court<'a> {
     /// The offers of a model.
     pub(super) fn offers(&self, model: &Resolved) -> Vec<Offer> {
         offers(&self.dispatcher, model)
+    }
+
+    /// Looks up how old the facts are of which something is asserted: the catalog's age is theirs.
+    pub(super) fn dated(mut self, checks: &[Check]) -> Self {
+        let mut days = Vec::new();
+        for check in checks {
+            let Of::Model { typed, providers, .. } = &check.of else { continue };
+            let Ok(model) = facts::model(self.catalog(), typed) else { continue };
+            let all = self.offers(&model);
+            let mut meant = match check.claims.iter().any(|(claim, _)| claim.is_of_offer()) {
+                true => self.meant(&model, &all, &wanted(&model, providers)).0,
+                false => Vec::new(),
+            };
+            meant.extend(all.iter().filter(|offer| {
+                let served_by = |claim: &Claim| matches!(claim, Claim::ServedBy(id) if id.eq_ignore_ascii_case(offer.provider().as_str()));
+                check.claims.iter().any(|(claim, _)| served_by(claim))
+            }));
+            days.extend(meant.into_iter().filter_map(|offer| {
+                let day = self.catalog().day_of(&offer.endpoint)?;
+                Some((day.to_owned(), format!("{} at {}", name(&model), offer.provider())))
+            }));
+        }
+        self.oldest = days.into_iter().min();
+        self
     }
 
     /// The answers to assertions about one thing.

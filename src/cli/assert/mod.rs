@@ -77,7 +77,7 @@ pub(crate) fn check(settings: &Settings, args: &CheckArgs) -> Outcome {
         offline.store = store;
         offline = offline.warned(warning);
     }
-    let mut court = Court::new(&offline, &args.window);
+    let mut court = Court::new(&offline, &args.window).dated(&checks);
     court.unprobed = unprobed;
     let mut rows: Vec<Row> = checks.iter().flat_map(|check| court.judge(check)).collect();
     if let Some(path) = &args.lock {

@@ -17,10 +17,15 @@ const COLUMNS: [Column; 7] = [
 
 /// The list.
 pub(super) fn sheet(changes: &[Change]) -> Sheet {
+    let mut columns = COLUMNS;
+    // A row without a model is about its provider.
+    if let Some(provider) = columns.get_mut(2).filter(|_| changes.iter().any(|change| change.model.is_none())) {
+        provider.rank = 0;
+    }
     Sheet {
         schema: "catalog.diff/1",
         command: "catalog diff",
-        columns: COLUMNS.to_vec(),
+        columns: columns.to_vec(),
         rows: changes.iter().map(row).collect(),
         marked: Vec::new(),
     }
@@ -30,8 +35,8 @@ fn row(change: &Change) -> Vec<Cell> {
     let endpoint = change.endpoint.as_ref();
     vec![
         Cell::Text(change.kind.name().to_owned()),
-        Cell::Text(change.model.to_string()),
-        Cell::text(endpoint.map(|id| id.provider.as_str())),
+        Cell::text(change.model.as_ref().map(|id| id.as_str())),
+        Cell::text(change.provider.as_ref().map(|id| id.as_str())),
         Cell::text(endpoint.map(|id| id.upstream_model.as_str())),
         Cell::text(Some(change.what.as_str()).filter(|what| !what.is_empty())),
         Cell::text(change.before.as_deref()),
@@ -42,7 +47,7 @@ fn row(change: &Change) -> Vec<Cell> {
 /// How many of a kind; of prices, limits and abilities how many offers have a change of that kind.
 pub(super) fn count(changes: &[Change], kind: ChangeKind) -> usize {
     let of = changes.iter().filter(|change| change.kind == kind);
-    of.map(|change| (&change.model, &change.endpoint)).collect::<BTreeSet<_>>().len()
+    of.map(|change| (&change.model, &change.provider, &change.endpoint)).collect::<BTreeSet<_>>().len()
 }
 
 /// `+ 6 models, 41 offers   - 2 offers   ~ 9 prices, 1 status`; empty where nothing changed.
@@ -50,8 +55,22 @@ pub(super) fn summary(changes: &[Change]) -> String {
     /// A kind, and its word for one and for several.
     type Told = (ChangeKind, &'static str, &'static str);
     let groups: [(char, &[Told]); 3] = [
-        ('+', &[(ChangeKind::NewModel, "model", "models"), (ChangeKind::Added, "offer", "offers")]),
-        ('-', &[(ChangeKind::GoneModel, "model", "models"), (ChangeKind::Removed, "offer", "offers")]),
+        (
+            '+',
+            &[
+                (ChangeKind::NewProvider, "provider", "providers"),
+                (ChangeKind::NewModel, "model", "models"),
+                (ChangeKind::Added, "offer", "offers"),
+            ],
+        ),
+        (
+            '-',
+            &[
+                (ChangeKind::GoneProvider, "provider", "providers"),
+                (ChangeKind::GoneModel, "model", "models"),
+                (ChangeKind::Removed, "offer", "offers"),
+            ],
+        ),
         (
             '~',
             &[

@@ -79,7 +79,8 @@ fn file(settings: &Settings, path: &Path) -> Result<Catalog, CliError> {
     }
     let list = Listing::read(&bytes).map_err(|error| failed(error.to_string()))?;
     let merged = merge(&list, None);
-    let about = About { date: Catalog::embedded().to_owned(), ..About::default() };
+    let day = Catalog::embedded().to_owned();
+    let about = About { date: day.clone(), embedded: day, ..About::default() };
     let stored = Stored::parse(merged.text(&about).into_bytes()).map_err(|error| failed(error.to_string()))?;
     Ok(Catalog::updated(Arc::new(stored)))
 }

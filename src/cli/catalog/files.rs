@@ -37,7 +37,29 @@ impl Files {
             return Err(CliError::new(Exit::Config, "catalog", "there is no home directory to keep a catalog in")
                 .fix("set OPENMUX_CACHE_DIR"));
         };
-        Ok(Self { previous: folder.join("catalog.previous.txt"), current, folder })
+        let files = Self { previous: folder.join("catalog.previous.txt"), current, folder };
+        if files.old().exists() {
+            // Whoever has the lock is at it.
+            let _ = files.lock();
+        }
+        Ok(files)
+    }
+
+    /// The second name of the current file, while it changes places.
+    fn old(&self) -> PathBuf {
+        self.folder.join("catalog.old")
+    }
+
+    /// Puts in order what somebody left who was killed: between the two renames of a rollback the one that was in use has
+    /// its second name alone, and is the previous one.
+    fn mend(&self) {
+        let (old, new) = (self.old(), self.folder.join("catalog.new"));
+        let _ = std::fs::remove_file(new);
+        let is_lost = !self.previous.exists() && self.current.exists();
+        if is_lost && stored(&old).is_ok_and(|held| held.is_some()) && !same(&old, &self.current) {
+            let _ = self.rename(&old, &self.previous);
+        }
+        let _ = std::fs::remove_file(old);
     }
 
     /// The right to change them; given back when the process ends, however it does.
@@ -48,7 +70,10 @@ impl Files {
         std::fs::create_dir_all(&self.folder).map_err(|error| self.failed(&error))?;
         let file = File::create(self.folder.join("catalog.lock")).map_err(|error| self.failed(&error))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => {
+                self.mend();
+                Ok(file)
+            }
             Err(std::fs::TryLockError::WouldBlock) => {
                 Err(CliError::new(Exit::Unavailable, "busy", "another openmux is changing the catalog")
                     .fact("folder", self.folder.display().to_string())
@@ -110,7 +135,7 @@ impl Files {
 
     /// A second name for the current file.
     fn second(&self) -> Result<PathBuf, CliError> {
-        let second = self.folder.join("catalog.old");
+        let second = self.old();
         let _ = std::fs::remove_file(&second);
         let linked = std::fs::hard_link(&self.current, &second);
         linked.or_else(|_| std::fs::copy(&self.current, &second).map(|_| ())).map_err(|error| self.failed(&error))?;
@@ -153,4 +178,10 @@ impl Files {
             .fact("reason", reason(error))
             .fix(fix)
     }
+}
+
+/// Whether two files hold the same.
+fn same(one: &Path, other: &Path) -> bool {
+    let read = |path| stored(path).ok().flatten();
+    read(one) == read(other)
 }

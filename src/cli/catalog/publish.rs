@@ -65,7 +65,7 @@ pub(crate) fn release(settings: &Settings, args: &CatalogRelease) -> Outcome {
         date: now.to_string().chars().take(10).collect(),
         fetched: now.to_string(),
         source: args.catalog.clone(),
-        embedded: Catalog::embedded().to_owned(),
+        embedded: catalog.update().map_or(Catalog::embedded(), |about| &about.embedded).to_owned(),
         providers: offers.iter().map(|offer| &offer.id.provider).collect::<BTreeSet<_>>().len(),
         endpoints: offers.len(),
         priced: offers.iter().filter(|offer| offer.pricing.is_some()).count(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::files::Files;
-use crate::catalog::{About, Catalog, Stored};
+use crate::catalog::{About, Catalog, Days, Stored};
 use crate::cli::args::CatalogStatus;
 use crate::cli::render::json::document;
 use crate::cli::render::text::{grouped, wrap};
@@ -35,7 +35,8 @@ pub(crate) fn status(settings: &Settings, args: &CatalogStatus) -> Outcome {
     let current = held(files.as_ref().map(|files| &files.current));
     let previous = held(files.as_ref().map(|files| &files.previous));
     let (catalog, _) = settings.catalog()?;
-    let seen = Seen { catalog: &catalog, files: files.as_ref(), current: &current, previous: &previous };
+    let days = settings.tables().days();
+    let seen = Seen { catalog: &catalog, files: files.as_ref(), current: &current, previous: &previous, days };
     let text = if json { seen.json(settings, args.sources)? } else { seen.page(settings, args.sources)? };
     print(&text)
 }
@@ -45,15 +46,22 @@ struct Seen<'a> {
     files: Option<&'a Files>,
     current: &'a Held,
     previous: &'a Held,
+    days: Days,
 }
 
 impl Seen<'_> {
     fn page(&self, settings: &Settings, sources: bool) -> Result<String, crate::cli::error::CliError> {
         let mut rows: Vec<(&str, String)> = Vec::new();
-        let age = settings::age_days(self.catalog, settings::now());
+        let day = self.catalog.as_of();
+        let age = settings::age_days(day, settings::now());
         let days = if age == 1 { "1 day old".to_owned() } else { format!("{age} days old") };
         let kind = if self.catalog.update().is_some() { "an update" } else { "the one in the program" };
-        rows.push(("In use", format!("{}, {days}: {kind}", self.catalog.generated())));
+        let newest = self.catalog.generated();
+        let of = if newest == day { String::new() } else { format!(" of {newest}") };
+        rows.push(("In use", format!("{day}, {days}: {kind}{of}")));
+        if of_several(&self.days) {
+            rows.push(("Of which", of_which(&self.days)));
+        }
         match self.current {
             Ok(Some(stored)) => {
                 let about = stored.about();
@@ -124,6 +132,7 @@ impl Seen<'_> {
         let [providers, models, endpoints] = embedded();
         let mut data = json!({
             "in_use": if self.catalog.update().is_some() { "updated" } else { "bundled" },
+            "days": self.days.counts().rev().map(|(day, count)| json!({"date": day, "endpoints": count})).collect::<Vec<_>>(),
             "current": update(self.current),
             "previous": update(self.previous),
             "embedded": {
@@ -138,6 +147,20 @@ impl Seen<'_> {
         }
         Ok(document("catalog.status/1", &envelope, |out| *out += &data.to_string()))
     }
+}
+
+/// Whether facts are of more than one day.
+fn of_several(days: &Days) -> bool {
+    days.counts().count() > 1
+}
+
+/// How many offers are of which day, the newest first.
+fn of_which(days: &Days) -> String {
+    let told = days.counts().rev().enumerate().map(|(at, (day, count))| {
+        let offers = if at == 0 { " offers" } else { "" };
+        format!("{}{offers} of {day}", grouped(count as u64))
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// What is known of an update.

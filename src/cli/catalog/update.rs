@@ -65,28 +65,75 @@ pub(crate) fn update(settings: &Settings, args: &CatalogUpdate) -> Outcome {
     print(&page(settings, &done, &source)?)
 }
 
+/// What is here from the source that is asked.
+struct Here {
+    /// The catalog in use.
+    before: Catalog,
+    /// The file of the update. What cannot be used is fetched anew, as if it were not there.
+    stored: Option<Stored>,
+    /// Whether it is from the same source.
+    is_same: bool,
+    /// Whether it is that, in use, and would be taken over again.
+    is_good: bool,
+    /// The source's mark of it, where it would be taken over again.
+    mark: Option<String>,
+}
+
+impl Here {
+    fn read(settings: &Settings, args: &CatalogUpdate, source: &Source, files: &Files) -> Self {
+        let before = settings.tables();
+        let stored = settings::stored(&files.current).ok().flatten();
+        let same = stored.as_ref().filter(|stored| stored.about().source == source.shown());
+        let trusted = settings.config.published().keys();
+        let is_good = |stored: &&Stored| match &stored.about().signed {
+            Some(signed) => trusted.iter().any(|(_, key)| key.to_string() == signed.key),
+            None => unsigned_too(settings, args),
+        };
+        let is_same = same.is_some();
+        let good = same.filter(is_good).filter(|_| before.update().is_some());
+        // A dry run shows what is in the list, whether it is new or not.
+        let mark = good.filter(|_| !args.dry_run).and_then(|stored| stored.about().etag.clone());
+        Self { is_good: good.is_some(), before, stored, is_same, mark }
+    }
+
+    /// What the same source had the last time.
+    fn same(&self) -> Option<&Stored> {
+        self.stored.as_ref().filter(|_| self.is_same)
+    }
+}
+
+/// Whether a list that nobody signed is taken over.
+fn unsigned_too(settings: &Settings, args: &CatalogUpdate) -> bool {
+    settings.config.published().keys().is_empty() || args.allow.contains(&AllowedRule::Unsigned)
+}
+
+/// Fetches first, however long that takes, and then has the files to itself: what is there by then is what counts.
 fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result<Done, CliError> {
     let files = Files::of(settings)?;
+    if !args.dry_run {
+        // What could not be written is not fetched.
+        drop(files.lock()?);
+    }
+    let mark = Here::read(settings, args, source, &files).mark;
+    let asked = settings::now();
+    let got = source.get(settings, mark.as_deref(), args.timeout.0)?;
     let _lock = if args.dry_run { None } else { Some(files.lock()?) };
-    let before = settings.tables();
-    // What cannot be used is fetched anew, as if it were not there.
-    let stored = settings::stored(&files.current).ok().flatten();
-    let same = stored.as_ref().filter(|stored| stored.about().source == source.shown());
-    let trusted = settings.config.published().keys();
-    let unsigned_too = trusted.is_empty() || args.allow.contains(&AllowedRule::Unsigned);
-    // A mark is of use where what lies here would be taken over again.
-    let is_good = |stored: &&Stored| match &stored.about().signed {
-        Some(signed) => trusted.iter().any(|(_, key)| key.to_string() == signed.key),
-        None => unsigned_too,
-    };
-    let marked = same.filter(is_good).filter(|_| before.update().is_some());
-    // A dry run shows what is in the list, whether it is new or not.
-    let etag = marked.filter(|_| !args.dry_run).and_then(|stored| stored.about().etag.as_deref());
+    let here = Here::read(settings, args, source, &files);
     let now = settings::now();
-    let (bytes, etag, made) = match source.get(settings, etag, args.timeout.0)? {
+    let newest = |before: Catalog| {
+        let after = if args.dry_run { before.clone() } else { settings.tables() };
+        Ok(Done { outcome: "newest", before, after, changes: Vec::new(), refused: Vec::new() })
+    };
+    // Somebody else has fetched it from there since: what is here is no older than what came.
+    let fetched = here.same().and_then(|stored| stored.about().fetched.parse::<Timestamp>().ok());
+    if here.is_good && !args.dry_run && fetched.is_some_and(|fetched| fetched > asked) {
+        return newest(here.before);
+    }
+    let (bytes, etag, made) = match got {
         Got::List { bytes, etag, made } => (bytes, etag, made),
+        Got::Unchanged(_) if here.mark != mark => return Err(gone_meanwhile(source)),
         Got::Unchanged(made) => {
-            if let (Some(stored), false) = (same, args.dry_run) {
+            if let (Some(stored), false) = (here.same(), args.dry_run) {
                 let about = stored.about();
                 let date = if about.signed.is_some() { about.date.clone() } else { day(made, now) };
                 files.replace(
@@ -94,22 +141,23 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
                     Keep::Nothing,
                 )?;
             }
-            let after = if args.dry_run { before.clone() } else { settings.tables() };
-            return Ok(Done { outcome: "newest", before, after, changes: Vec::new(), refused: Vec::new() });
+            return newest(here.before);
         }
     };
+    let (before, same) = (&here.before, here.same());
+    let trusted = settings.config.published().keys();
     let seen = Seen::read(settings)?;
     let (list, release) = if Release::is_one(&bytes) {
         let (release, signed) = release::opened(settings, &bytes, &source.shown())?;
         seen.check(&signed, &bytes, now, args.allow.contains(&AllowedRule::Older), &source.shown())?;
         let (merged, list) = adopt(&release.catalog);
         (list, Some((merged, signed)))
-    } else if unsigned_too {
+    } else if unsigned_too(settings, args) {
         (read(&bytes, source)?, None)
     } else {
         return Err(release::unsigned(&trusted, &source.shown()));
     };
-    let broken: Vec<Tripped> = tripped(&list, same, &before);
+    let broken: Vec<Tripped> = tripped(&list, same, before);
     refuse(&broken, args, source)?;
     let (merged, signed) = match release {
         Some((merged, signed)) => (merged, Some(signed)),
@@ -118,6 +166,7 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     let made_on = |signed: &Signed| day(signed.issued.parse().ok(), now);
     let about = About {
         date: signed.as_ref().map_or_else(|| day(made, now), made_on),
+        as_of: String::new(),
         fetched: now.to_string(),
         source: source.shown(),
         etag,
@@ -127,21 +176,17 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         priced: list.priced(),
         signed,
     };
-    older(&about, source, &before, args.allow.contains(&AllowedRule::Older))?;
+    older(&about, source, before, args.allow.contains(&AllowedRule::Older))?;
     let text = merged.text(&about);
     let written = Stored::parse(text.clone().into_bytes()).map_err(|error| {
         CliError::bug("catalog", "the catalog that was made cannot be read").fact("reason", error.to_string())
     })?;
     let after = Catalog::updated(Arc::new(written));
-    settings.laid_over(after.clone()).map_err(|error| CliError {
-        message: format!("what you have of your own does not fit the new catalog: {}", error.message),
-        fix: format!("{}, then openmux catalog update", error.fix),
-        ..error
-    })?;
-    let changes = compare(&before, &after);
+    fits(settings, before, &after)?;
+    let changes = compare(before, &after);
     if !args.dry_run {
         // A file that cannot be used is nothing to go back to.
-        let usable = stored.is_some() || !files.current.exists();
+        let usable = here.stored.is_some() || !files.current.exists();
         files.replace(&text, if usable && !changes.is_empty() { Keep::Current } else { Keep::Nothing })?;
         if let Some(signed) = &about.signed {
             seen.keep(signed, &bytes)?;
@@ -153,7 +198,26 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         (false, false) => "updated",
     };
     let refused = [list.reduced, list.refused].concat();
-    Ok(Done { outcome, before, after, changes, refused })
+    Ok(Done { outcome, before: here.before, after, changes, refused })
+}
+
+/// The source says that it has what was here, and that is gone from here by now.
+fn gone_meanwhile(source: &Source) -> CliError {
+    let message = format!("{} was not used: another openmux has changed the catalog meanwhile", source.shown());
+    CliError::new(Exit::Unavailable, "busy", message).fix("openmux catalog update")
+}
+
+/// What the user has of their own is as much use with the new catalog.
+fn fits(settings: &Settings, before: &Catalog, after: &Catalog) -> Result<(), CliError> {
+    let unfit = |error: CliError| CliError {
+        message: format!("what you have of your own does not fit the new catalog: {}", error.message),
+        fix: format!("{}, then openmux catalog update", error.fix),
+        ..error
+    };
+    if let Some(error) = settings.unfit(before, after)? {
+        return Err(unfit(error));
+    }
+    settings.laid_over(after.clone()).map(drop).map_err(unfit)
 }
 
 /// The day of the data: what the source says, but no later than today.
@@ -295,8 +359,8 @@ fn as_document(settings: &Settings, done: &Done, source: &Source, warnings: &[St
             let what = Some(change.what.clone()).filter(|what| !what.is_empty());
             serde_json::json!({
                 "change": change.kind.name(),
-                "model": change.model.as_str(),
-                "provider": id.map(|id| id.provider.as_str()),
+                "model": change.model.as_ref().map(|id| id.as_str()),
+                "provider": change.provider.as_ref().map(|id| id.as_str()),
                 "wire_id": id.map(|id| id.upstream_model.as_str()),
                 "what": what,
                 "before": side(&change.before),

@@ -38,6 +38,9 @@ and one that no fresh list has is unknown, whatever else is asserted of
 it. A key_cmd is not run, so has_key is unknown: `openmux providers
 check` runs it.
 
+max_age is about the offers of which something is asserted, else about
+most of the catalog. What an update does not list is as old as before.
+
 unknown is never ok: a price or a limit that nobody states, an ability
 that no source mentions, a limit that lies between what sources say, a
 median of fewer than 8 samples, and a measured figure whose 95 %

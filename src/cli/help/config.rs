@@ -72,6 +72,9 @@ providers_list and providers_compare: scripts see what they always did.
 [catalog] url says where from, --from and $OPENMUX_CATALOG_URL go before
 it. Who trusts a key takes nothing that none of the trusted keys signed;
 `openmux catalog release --help` says how such a catalog is made.
+No variable and no flag holds a trusted key: whom you believe stands in
+a file that can be read and reviewed. A job in CI brings a config.toml,
+and $OPENMUX_CONFIG names it.
 
 A project's file is also an overlay: [[endpoint]] tables with prices and
 limits, which costs and --max-cost are computed with. By itself it may

@@ -5,12 +5,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
+use jiff::Timestamp;
+
 use super::{Settings, broken_overlay, read_regular, read_text, reason};
 use crate::catalog::file::Overlay;
 use crate::catalog::{Catalog, Stored};
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
-use crate::cli::{config, warn};
+use crate::cli::{config, day, note, warn};
 
 /// The largest file of an update; the embedded tables have 2 MB.
 const LARGEST: u64 = 128 << 20;
@@ -24,11 +26,46 @@ impl Settings {
         self.laid_over(self.tables())
     }
 
-    /// A catalog with the user's overlays over it, and how many there are.
+    /// A catalog with the user's overlays over it, and how many there are. What they say of something that this catalog
+    /// lacks is passed over with a warning: another one had it, or will.
     ///
     /// # Errors
     /// An overlay cannot be read or is broken.
     pub(crate) fn laid_over(&self, catalog: Catalog) -> Result<(Catalog, usize), CliError> {
+        let overlays = self.overlays()?;
+        let count = overlays.len();
+        let (catalog, passed) = catalog.with_what_fits(overlays).map_err(broken_overlay)?;
+        if let Some(first) = passed.first() {
+            let more = match passed.len() - 1 {
+                0 => String::new(),
+                1 => ", as is 1 more".to_owned(),
+                more => format!(", as are {more} more"),
+            };
+            self.warn_once(&format!(
+                "{first}; this is passed over{more}; fix: openmux catalog update where a list has it, else correct line {} of {}",
+                first.line, first.file
+            ));
+        }
+        let (catalog, told) = self.config.named(catalog).map_err(|error| config::broken(&error))?;
+        told.iter().for_each(|text| self.warn_once(text));
+        Ok((catalog, count))
+    }
+
+    /// What of the user's overlays fits a catalog and does not fit another.
+    ///
+    /// # Errors
+    /// An overlay cannot be read or is broken.
+    pub(crate) fn unfit(&self, before: &Catalog, after: &Catalog) -> Result<Option<CliError>, CliError> {
+        let overlays = self.overlays()?;
+        let passed = |catalog: &Catalog| {
+            catalog.clone().with_what_fits(overlays.clone()).map(|(_, passed)| passed).map_err(broken_overlay)
+        };
+        let (was, is) = (passed(before)?, passed(after)?);
+        Ok(is.into_iter().find(|error| !was.contains(error)).map(broken_overlay))
+    }
+
+    /// The overlays, in the order in which they are laid.
+    fn overlays(&self) -> Result<Vec<Overlay>, CliError> {
         let mut overlays = Vec::new();
         for path in self.overlay_files()? {
             let text = read_text(&path).map_err(|error| CliError { exit: Exit::Config, ..error })?;
@@ -36,11 +73,7 @@ impl Settings {
             overlays.push(overlay);
         }
         overlays.extend(self.project.clone());
-        let count = overlays.len();
-        let catalog = catalog.with_overlays(overlays).map_err(broken_overlay)?;
-        let (catalog, told) = self.config.named(catalog).map_err(|error| config::broken(&error))?;
-        told.iter().for_each(|text| self.warn_once(text));
-        Ok((catalog, count))
+        Ok(overlays)
     }
 
     /// A warning that is given once, however often its cause is met.
@@ -124,4 +157,27 @@ pub(crate) fn stored(path: &Path) -> Result<Option<Stored>, String> {
         None => "it is not a plain file".to_owned(),
     })?;
     Stored::parse(bytes).map(Some).map_err(|error| error.to_string())
+}
+
+/// How many days ago a day was.
+pub(crate) fn age_days(day: &str, now: Timestamp) -> i64 {
+    day::until(day, now).map_or(0, |left| (-left).max(0))
+}
+
+/// Says once that most of the catalog is old.
+pub(crate) fn note_age(settings: &Settings, catalog: &Catalog, now: Timestamp) {
+    let day = catalog.as_of();
+    let age = age_days(day, now);
+    if age <= 30 {
+        return;
+    }
+    let text = match catalog.update().filter(|about| age_days(&about.date, now) <= 30) {
+        None => format!("the catalog's prices are {age} days old ({day}); fix: openmux catalog update"),
+        Some(about) => format!(
+            "most of the catalog's prices are {age} days old ({day}): the update of {} lists the smaller part; \
+             fix: openmux catalog update --from a list with more, or a newer openmux",
+            about.date
+        ),
+    };
+    note(settings, &text);
 }

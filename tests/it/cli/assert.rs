@@ -1,6 +1,7 @@
 //! `check`: every assertion is told ok from no from unknown, in every format, with the place and one thing to do; a lock
 //! says what has changed since.
 
+mod cells;
 mod ends;
 mod formats;
 mod lock;

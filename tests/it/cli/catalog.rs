@@ -1,11 +1,13 @@
 //! A catalog that stays fresh: fetched, checked, compared, used by every other command, and gone back from.
 
+mod ages;
 mod faults;
 mod pages;
 mod published;
 mod races;
 mod refused;
 mod signed;
+mod unfit;
 
 use std::path::PathBuf;
 
@@ -125,7 +127,7 @@ fn what_was_fetched_is_what_every_command_knows() {
     let listed = home.openmux(["models", "list", "claude-sonnet-5", "-o", "json", "--limit", "1"]).run();
     let document: Value = serde_json::from_str(&listed.stdout).unwrap();
     assert_eq!(document["catalog"]["source"], "updated");
-    assert_eq!(document["catalog"]["age_days"], 0);
+    assert_eq!(document["catalog"]["age_days"], 6, "most of it is the program's");
     let explained = home.openmux(["route", "explain", "claude-opus-99.1", "-o", "json"]).run();
     let document: Value = serde_json::from_str(&explained.stdout).unwrap();
     assert_eq!(document["chosen"], "anthropic", "{}", explained.snapshot());

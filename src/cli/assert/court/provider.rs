@@ -101,12 +101,23 @@ impl Court<'_> {
             let finding = Finding::unknown(Cell::Unknown, String::new(), "not a claim about the catalog");
             return Row::new("catalog", None, claim.name(), finding, place);
         };
-        let age = settings::age_days(self.catalog(), self.now());
+        let days = |day: &str| settings::age_days(day, self.now());
+        let (day, why) = match &self.oldest {
+            Some((day, offer)) => (day.as_str(), format!("what it says of {offer} is of {day}")),
+            None => (self.catalog().as_of(), format!("most of it is of {}", self.catalog().as_of())),
+        };
+        let age = days(day);
         let told = format!("{} old <= {most}", plural(age));
         let found = Cell::count(u64::try_from(age).ok());
-        let why = format!("it is of {}", self.catalog().generated());
         let finding = Finding::decided(age <= i64::from(*most), (Cell::Count(u64::from(*most)), found), told, why);
-        let fix = (age > i64::from(*most)).then(|| "openmux catalog update".to_owned());
+        // Fetched lately, a list that leaves it out would not help once more.
+        let is_left_out = days(self.catalog().generated()) <= i64::from(*most);
+        let fix = match (is_left_out, &self.oldest) {
+            (false, _) => "openmux catalog update",
+            (true, Some(_)) => "openmux catalog update --from a list that has it",
+            (true, None) => "openmux catalog update --from a list with more",
+        };
+        let fix = (age > i64::from(*most)).then(|| fix.to_owned());
         Row::new("catalog", None, claim.name(), finding.fix(fix), place)
     }
 }

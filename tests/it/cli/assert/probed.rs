@@ -5,13 +5,13 @@ use serde_json::Value;
 use super::super::super::support::command::Home;
 use super::rows;
 
-/// A probe comes first, within its budget; what it cannot measure is unknown, with its own reason. Eight answers are
-/// enough; the rest is for a machine that has too much to do to read some of them in time.
+/// A probe comes first, within its budget; what it cannot measure is unknown, with its own reason. That answers came counts
+/// whatever else the machine has to do; their times do not, where it had too much to do to read them.
 #[test]
 fn a_probe_measures_first_within_its_budget() {
     let home = Home::new();
     let check = |more: &str| {
-        let args = "--sandbox check claude-sonnet-5 --max-ttft 20s --probe --rounds 12 -o jsonl";
+        let args = "--sandbox check claude-sonnet-5 --min-availability 50% --probe --rounds 12 -o jsonl";
         home.openmux(args.split(' ').chain(more.split(' ').filter(|word| !word.is_empty()))).run()
     };
     let poor = check("--max-cost 0.0001");
@@ -20,6 +20,7 @@ fn a_probe_measures_first_within_its_budget() {
     assert_eq!((&row["verdict"], &row["code"]), (&Value::from("unknown"), &Value::from("refused")), "{row}");
     let output = check("");
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
+    assert!(output.stdout.contains("availability 100.0 % >= 50.0 % (12/12)"), "{}", output.stdout);
     assert!(output.stderr.contains("12 rounds x 1 endpoint (anthropic): at most $"), "{}", output.stderr);
     let keyless = home.openmux(["check", "claude-sonnet-5", "--max-ttft", "20s", "--probe"]).run();
     assert_eq!(keyless.code, Some(4), "{}", keyless.snapshot());

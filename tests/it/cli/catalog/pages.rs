@@ -36,7 +36,7 @@ fn the_status_says_what_is_in_use() {
     In use       2026-11-24, 6 days old: the one in the program
     Update       none; openmux catalog update fetches one
     Before it    the one in the program
-    In program   2026-11-24: 290 providers, 2,985 models, 13,109 offers
+    In program   2026-11-24: 290 providers, 2,966 models, 13,109 offers
     Overlays     none
     File         $TMP/cache/catalog.txt
     Made of      models.dev api.json, 2026-09-28, MIT
@@ -54,14 +54,15 @@ fn the_status_says_what_is_in_use() {
     insta::assert_snapshot!(timeless(page(&home.openmux(["catalog", "status"]).run())), @r#"
     exit: 0
     --- stdout
-    In use       TODAY, 0 days old: an update
+    In use       2026-11-24, 6 days old: an update of TODAY
+    Of which     148 offers of TODAY, 12,962 of 2026-11-24
     From         http://127.0.0.1:PORT/api.json
     Signed by    nobody
     Fetched      TODAYTTIMEZ
     Its mark     "one"
     It lists     150 offers of 3 providers, 148 with a price
     Before it    the one in the program
-    In program   2026-11-24: 290 providers, 2,985 models, 13,109 offers
+    In program   2026-11-24: 290 providers, 2,966 models, 13,109 offers
     Overlays     $TMP/config/catalog.d/mine.toml
     File         $TMP/cache/catalog.txt
 
@@ -70,7 +71,7 @@ fn the_status_says_what_is_in_use() {
     insta::assert_snapshot!(timeless(page(&home.openmux(["catalog", "status", "-o", "json"]).run())), @r#"
     exit: 0
     --- stdout
-    {"schema":"catalog.status/1","catalog":{"date":"TODAY","age_days":0,"source":"updated","overlays":1},"warnings":[],"data":{"in_use":"updated","current":{"date":"TODAY","fetched":"TODAYTTIMEZ","source":"http://127.0.0.1:PORT/api.json","etag":"\"one\"","over":"2026-11-24","providers":3,"endpoints":150,"priced":148,"signed":null},"previous":null,"embedded":{"date":"2026-11-24","providers":290,"models":2985,"endpoints":13109},"overlays":["$TMP/config/catalog.d/mine.toml"],"file":"$TMP/cache/catalog.txt"}}
+    {"schema":"catalog.status/1","catalog":{"date":"2026-11-24","age_days":6,"source":"updated","overlays":1},"warnings":[],"data":{"in_use":"updated","days":[{"date":"TODAY","endpoints":148},{"date":"2026-11-24","endpoints":12962}],"current":{"date":"TODAY","fetched":"TODAYTTIMEZ","source":"http://127.0.0.1:PORT/api.json","etag":"\"one\"","over":"2026-11-24","providers":3,"endpoints":150,"priced":148,"signed":null},"previous":null,"embedded":{"date":"2026-11-24","providers":290,"models":2966,"endpoints":13109},"overlays":["$TMP/config/catalog.d/mine.toml"],"file":"$TMP/cache/catalog.txt"}}
 
     --- stderr
     "#);
@@ -160,7 +161,7 @@ fn differences_are_a_list_in_any_format() {
     insta::assert_snapshot!(diff(&["previous", "current", "-o", "json", "--limit", "2"]), @r#"
     exit: 0
     --- stdout
-    {"schema":"catalog.diff/1","catalog":{"date":"TODAY","age_days":0,"source":"updated","overlays":0},"warnings":[],"data":[{"change":"gone model","model":"anthropic/claude-opus-99.1","provider":null,"wire_id":null,"what":null,"before":null,"after":null},{"change":"removed","model":"anthropic/claude-opus-99.1","provider":"anthropic","wire_id":"claude-opus-99-1","what":null,"before":"4/20","after":null}]}
+    {"schema":"catalog.diff/1","catalog":{"date":"2026-11-24","age_days":6,"source":"updated","overlays":0},"warnings":[],"data":[{"change":"gone model","model":"anthropic/claude-opus-99.1","provider":null,"wire_id":null,"what":null,"before":null,"after":null},{"change":"removed","model":"anthropic/claude-opus-99.1","provider":"anthropic","wire_id":"claude-opus-99-1","what":null,"before":"4/20","after":null}]}
 
     --- stderr
     "#);
@@ -202,6 +203,41 @@ fn differences_are_a_list_in_any_format() {
       fix:  give a list in the form of models.dev, a release, or a file that openmux
             catalog update wrote
     ");
+}
+
+#[test]
+fn a_provider_that_comes_or_goes_is_a_row() {
+    let mut news = list();
+    news["novel"] = serde_json::json!({"id": "novel", "models": {"first": {"cost": {"input": 3, "output": 4}}}});
+    let home = Home::new();
+    let server = Server::start(vec![answer(&news)]);
+    let updated = update(&home, &server, &["-o", "json"]).run();
+    let document: Value = serde_json::from_str(&updated.stdout).unwrap();
+    insta::assert_snapshot!(document["data"]["changes"][0], @r#"{"change":"new provider","model":null,"provider":"novel","wire_id":null,"what":null,"before":null,"after":"1 offer"}"#);
+    let diff = |args: &[&str]| page(&home.openmux(["catalog", "diff"].into_iter().chain(args.iter().copied())).run());
+    insta::assert_snapshot!(diff(&["-o", "table"]), @r"
+    exit: 0
+    --- stdout
+    CHANGE        MODEL        PROVIDER  WHAT  BEFORE  AFTER
+    new provider  -            novel     -     -       1 offer
+    new model     novel/first  -         -     -       -
+    added         novel/first  novel     -     -       3/4
+
+    --- stderr
+    ");
+    insta::assert_snapshot!(diff(&["current", "embedded", "-o", "tsv"]), @r"
+    exit: 0
+    --- stdout
+    gone provider		novel			1 offer	
+    gone model	novel/first					
+    removed	novel/first	novel	first		3/4	
+
+    --- stderr
+    ");
+    let text = Home::new();
+    text.write("api.json", &news.to_string());
+    let text = text.openmux(["catalog", "update", "--from", "api.json", "--dry-run"]).run();
+    assert!(text.stdout.contains("+ 1 provider, 1 model, 1 offer"), "{}", text.snapshot());
 }
 
 #[test]

@@ -60,19 +60,20 @@ fn a_company_publishes_its_catalog_and_nothing_of_it_is_lost() {
     http://127.0.0.1:PORT/openmux.catalog
     Signed by acme (release 7 of TODAY)
 
-    + 1 model, 1 offer ~ 1 price
+    + 1 provider, 1 model, 1 offer ~ 1 price
 
-    CHANGE     MODEL                      WHAT            BEFORE       AFTER
-    new model  acme/house                 -               -            -
-    added      acme/house                 -               -            1/2
-    price      anthropic/claude-sonnet-5  batch input     1            0.75
-    price      anthropic/claude-sonnet-5  batch output    5            3.5
-    price      anthropic/claude-sonnet-5  cache_read      0.2          0.15
-    price      anthropic/claude-sonnet-5  cache_write     2.5          -
-    price      anthropic/claude-sonnet-5  cache_write_1h  4            -
-    price      anthropic/claude-sonnet-5  input           2            1.5
-    price      anthropic/claude-sonnet-5  output          10           7
-    price      anthropic/claude-sonnet-5  web_search      10 per 1000  -
+    CHANGE        MODEL                      PROVIDER   WHAT            BEFORE       AFTER
+    new provider  -                          acme       -               -            1 offer
+    new model     acme/house                 -          -               -            -
+    added         acme/house                 acme       -               -            1/2
+    price         anthropic/claude-sonnet-5  anthropic  batch input     1            0.75
+    price         anthropic/claude-sonnet-5  anthropic  batch output    5            3.5
+    price         anthropic/claude-sonnet-5  anthropic  cache_read      0.2          0.15
+    price         anthropic/claude-sonnet-5  anthropic  cache_write     2.5          -
+    price         anthropic/claude-sonnet-5  anthropic  cache_write_1h  4            -
+    price         anthropic/claude-sonnet-5  anthropic  input           2            1.5
+    price         anthropic/claude-sonnet-5  anthropic  output          10           7
+    price         anthropic/claude-sonnet-5  anthropic  web_search      10 per 1000  -
 
     --- stderr
     ");

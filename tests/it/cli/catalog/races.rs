@@ -13,21 +13,21 @@ fn slow(gate: &Gate) -> Script {
 
 #[test]
 fn one_at_a_time() {
-    let home = Home::new();
-    let gate = Gate::new();
-    let server = Server::start(vec![slow(&gate)]);
-    let first = update(&home, &server, &[]).spawn();
-    gate.wait_reached();
-    let second = update(&home, &server, &[]).run();
+    let (home, _server) = updated();
+    let lock = std::fs::File::create(home.path().join("cache/catalog.lock")).unwrap();
+    lock.lock().unwrap();
+    let server = Server::repeating(answer(&list()));
+    let before = held(&home);
+    let update = || update(&home, &server, &[]).run();
     let back = home.openmux(["catalog", "rollback"]).run();
-    insta::assert_snapshot!(format!("{}\n{}", page(&second), page(&back)), @r"
+    insta::assert_snapshot!(format!("{}\n{}", page(&update()), page(&back)), @r"
     exit: 8
     --- stdout
 
     --- stderr
     error: another openmux is changing the catalog
       folder  $TMP/cache
-      in use  the catalog of 2026-11-24 stays (the one in the program)
+      in use  the catalog of TODAY stays (an update)
       fix:    wait until it is done, and try again
 
     exit: 8
@@ -38,10 +38,111 @@ fn one_at_a_time() {
       folder  $TMP/cache
       fix:    wait until it is done, and try again
     ");
+    assert_eq!(held(&home), before);
+    drop(lock);
+    assert_eq!(update().code, Some(0));
+}
+
+#[test]
+fn a_source_that_is_slow_keeps_nobody_waiting() {
+    let home = Home::new();
+    let gate = Gate::new();
+    let server = Server::start(vec![slow(&gate), answer(&moved())]);
+    let first = update(&home, &server, &[]).spawn();
+    gate.wait_reached();
+    let second = update(&home, &server, &[]).run();
+    assert_eq!(second.code, Some(0), "{}", second.snapshot());
+    let fetched = held(&home);
+    // What was asked for before, and came after, is no newer.
     gate.open();
     let first = first.wait();
     assert_eq!(first.code, Some(0), "{}", first.snapshot());
-    assert_eq!(server.hits(), 1);
+    assert!(first.stdout.contains("is the newest of"), "{}", first.snapshot());
+    assert_eq!(held(&home), fetched);
+}
+
+#[test]
+fn what_comes_late_is_held_against_what_is_there_by_then() {
+    let home = Home::new();
+    let gate = Gate::new();
+    let server = Server::start(vec![slow(&gate)]);
+    let first = update(&home, &server, &[]).spawn();
+    gate.wait_reached();
+    let mut dear = list();
+    for provider in ["anthropic", "groq", "openai"] {
+        for model in dear[provider]["models"].as_object_mut().unwrap().values_mut() {
+            model["cost"] = serde_json::json!({"input": 1234, "output": 1234});
+        }
+    }
+    let elsewhere = Server::start(vec![answer(&dear)]);
+    let second = update(&home, &elsewhere, &["--allow", "prices"]).run();
+    assert_eq!(second.code, Some(0), "{}", second.snapshot());
+    let there = held(&home);
+    gate.open();
+    let first = first.wait();
+    assert_eq!(first.code, Some(11), "{}", first.snapshot());
+    assert!(first.stderr.contains("1234/1234 -> "), "{}", first.snapshot());
+    assert_eq!(held(&home), there);
+}
+
+#[test]
+fn what_was_unchanged_and_is_gone_by_then_is_fetched_anew() {
+    let home = Home::new();
+    let gate = Gate::new();
+    let steps = vec![Step::Pause(gate.clone()), Step::bytes("HTTP/1.1 304 Not Modified\r\n\r\n"), Step::Close];
+    let server = Server::start(vec![answer(&moved()).header("etag", "\"one\""), Script::raw(steps), answer(&moved())]);
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+    let first = update(&home, &server, &[]).spawn();
+    gate.wait_reached();
+    let back = home.openmux(["catalog", "rollback", "--embedded"]).run();
+    assert_eq!(back.code, Some(0), "{}", back.snapshot());
+    gate.open();
+    insta::assert_snapshot!(page(&first.wait()), @r"
+    exit: 8
+    --- stdout
+
+    --- stderr
+    error: http://127.0.0.1:PORT/api.json was not used: another openmux has changed
+    the catalog meanwhile
+      in use  the catalog of 2026-11-24 stays (the one in the program)
+      fix:    openmux catalog update
+    ");
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+}
+
+/// What a rollback leaves that is killed between its renames, and between the link and the first of them.
+#[test]
+#[cfg(unix)]
+fn a_rollback_that_is_killed_loses_nothing() {
+    for commands in [&["rollback"][..], &["status", "rollback"], &["path", "status", "rollback"]] {
+        let (home, _server) = updated();
+        let previous = held(&home);
+        let server = Server::repeating(answer(&list()));
+        assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+        let lost = held(&home);
+        let cache = |name: &str| home.path().join("cache").join(name);
+        std::fs::hard_link(current(&home), cache("catalog.old")).unwrap();
+        std::fs::rename(cache("catalog.previous.txt"), current(&home)).unwrap();
+        let chat = home.openmux(["--sandbox", "chat", "-q", "-m", "claude-sonnet-5", "hi"]).run();
+        assert_eq!((chat.code, chat.stderr.as_str()), (Some(0), ""), "{}", chat.snapshot());
+        assert_eq!(held(&home), previous, "what it went back to is in use");
+        for command in commands {
+            let output = home.openmux(["catalog", command]).run();
+            assert_eq!(output.code, Some(0), "{command}: {}", output.snapshot());
+            assert!(!cache("catalog.old").exists(), "{command}");
+        }
+        assert_eq!(held(&home), lost, "{commands:?}: the way back is there");
+    }
+    // The link alone: nothing has moved yet, and nothing moves.
+    let (home, _server) = updated();
+    let before = held(&home);
+    std::fs::hard_link(current(&home), home.path().join("cache/catalog.old")).unwrap();
+    let status = home.openmux(["catalog", "status", "-o", "json"]).run();
+    assert!(status.stdout.contains("\"previous\":null"), "{}", status.snapshot());
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), None, "the one in the program was before it");
+    assert_eq!(home.openmux(["catalog", "rollback"]).run().code, Some(0));
+    assert_eq!(held(&home), before);
 }
 
 #[test]

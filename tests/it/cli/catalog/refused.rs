@@ -246,7 +246,7 @@ fn a_file_that_cannot_be_used_is_said_once_and_passed_over() {
     Update       cannot be used: it is not one of openmux's; fix: openmux catalog
                  update
     Before it    the one in the program
-    In program   2026-11-24: 290 providers, 2,985 models, 13,109 offers
+    In program   2026-11-24: 290 providers, 2,966 models, 13,109 offers
     Overlays     none
     File         $TMP/cache/catalog.txt
 

@@ -206,6 +206,30 @@ fn what_is_not_signed_by_whom_the_user_trusts_changes_nothing() {
 }
 
 #[test]
+fn what_nobody_signed_does_not_do_once_a_key_is_trusted() {
+    let home = Home::new();
+    let unsigned = || answer(&list()).header("etag", "\"one\"");
+    let server = Server::start(vec![unsigned(), unsigned()]);
+    assert_eq!(update(&home, &server, &[]).run().code, Some(0));
+    home.write(OWN, &trusting(&SigningKey::generate().unwrap().public().to_string()));
+    let refused = update(&home, &server, &[]).run();
+    assert_eq!(refused.code, Some(11), "{}", refused.snapshot());
+    assert_eq!(server.requests()[1].header("if-none-match"), None, "that it is unchanged would not make it good");
+}
+
+#[test]
+fn no_variable_makes_a_key_trusted() {
+    let key = SigningKey::generate().unwrap();
+    let home = Home::new();
+    let release = signed(1, &text("anthropic", None), &key);
+    home.write("openmux.catalog", std::str::from_utf8(&release).unwrap());
+    let run = home.openmux(["catalog", "update", "--from", "openmux.catalog"]);
+    let output = run.env("OPENMUX_CATALOG_TRUSTED_KEYS", format!("{{ acme = \"{}\" }}", key.public())).run();
+    assert_eq!((output.code, held(&home)), (Some(11), None), "{}", output.snapshot());
+    assert!(output.stderr.contains("unknown variable OPENMUX_CATALOG_TRUSTED_KEYS"), "{}", output.stderr);
+}
+
+#[test]
 fn a_signed_release_is_held_against_the_rules_of_every_list() {
     let ours = SigningKey::generate().unwrap();
     let home = Home::new();
