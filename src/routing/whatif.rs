@@ -14,7 +14,7 @@ use change::{Varied, cured};
 
 use super::{Candidate, Decision, Policy, Preset, Ranked, Rejection, RouteRequest, Rule, decide};
 use crate::catalog::price::Item;
-use crate::catalog::{Endpoint, EndpointId, Status, Usage};
+use crate::catalog::{Endpoint, EndpointId, Status};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// Everything that a decision was made from, to ask what it would be otherwise.
@@ -73,8 +73,14 @@ pub struct Rates {
     pub input: Option<UsdPerMtok>,
     /// Of output.
     pub output: Option<UsdPerMtok>,
-    /// Of input that a cache serves.
+    /// Of input that a cache serves; where there is none it is charged as plain input.
     pub cache_read: Option<UsdPerMtok>,
+    /// For each request, in USD.
+    pub request: Usd,
+    /// Of plain input in a conversation's next turn, which is larger.
+    pub next_input: Option<UsdPerMtok>,
+    /// Of input that a cache serves then.
+    pub next_cache_read: Option<UsdPerMtok>,
 }
 
 /// Why an endpoint does not go first, or that it does.
@@ -242,22 +248,16 @@ impl<'a> Question<'a> {
         let Some(pricing) = candidate.and_then(|candidate| candidate.endpoint.pricing.as_ref()) else {
             return Rates::default();
         };
-        let rate = |item: Item, cached: Tokens| {
-            let usage = Usage {
-                input: Some(self.request.input),
-                output: Some(entry.expectation.output),
-                cache_read: (cached > Tokens::ZERO).then_some(cached),
-                ..Usage::default()
-            };
-            let cost = pricing.cost(&usage, self.now).ok()?;
-            let line = cost.items.iter().find(|line| line.key == item.key())?;
-            line.rate.to_string().parse().ok()
-        };
-        let cached = self.request.cached.max(self.request.warm_at(&entry.endpoint)).min(self.request.input);
+        let (input, output) = (self.request.input, entry.expectation.output);
+        let rate = |item: Item| pricing.rate_at(item, input, output, self.now);
+        let next = |item: Item| pricing.rate_at(item, input + output, Tokens::ZERO, self.now);
         Rates {
-            input: rate(Item::Input, Tokens::ZERO),
-            output: rate(Item::Output, Tokens::ZERO),
-            cache_read: rate(Item::CacheRead, cached),
+            input: rate(Item::Input),
+            output: rate(Item::Output),
+            cache_read: rate(Item::CacheRead),
+            request: pricing.request_fee(),
+            next_input: next(Item::Input),
+            next_cache_read: next(Item::CacheRead),
         }
     }
 }

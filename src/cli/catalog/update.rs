@@ -81,7 +81,9 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     };
     let marked = same.filter(is_good).filter(|_| before.update().is_some());
     // A dry run shows what is in the list, whether it is new or not.
-    let etag = marked.filter(|_| !args.dry_run).and_then(|stored| stored.about().etag.as_deref());
+    // Prices that were not believed the last time have to be read again.
+    let believes_prices = args.allow.contains(&AllowedRule::Prices);
+    let etag = marked.filter(|_| !args.dry_run && !believes_prices).and_then(|stored| stored.about().etag.as_deref());
     let now = settings::now();
     let (bytes, etag, made) = match source.get(settings, etag, args.timeout.0)? {
         Got::List { bytes, etag, made } => (bytes, etag, made),
@@ -99,7 +101,7 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
         }
     };
     let seen = Seen::read(settings)?;
-    let (list, release) = if Release::is_one(&bytes) {
+    let (mut list, release) = if Release::is_one(&bytes) {
         let (release, signed) = release::opened(settings, &bytes, &source.shown())?;
         seen.check(&signed, &bytes, now, args.allow.contains(&AllowedRule::Older), &source.shown())?;
         let (merged, list) = adopt(&release.catalog);
@@ -113,7 +115,10 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     refuse(&broken, args, source)?;
     let (merged, signed) = match release {
         Some((merged, signed)) => (merged, Some(signed)),
-        None => (merge(&list, same), None),
+        None => {
+            list.doubt(&before, believes_prices);
+            (merge(&list, same), None)
+        }
     };
     let made_on = |signed: &Signed| day(signed.issued.parse().ok(), now);
     let about = About {

@@ -98,6 +98,12 @@ impl Column {
 /// Marks what was measured of another kind of call than the one that is asked about.
 pub(crate) const ELSEWHERE: char = '^';
 
+/// Marks a price of a call that does not come out of the rates beside it: of other hours, of its size, with a fee.
+pub(crate) const OTHER_RATES: char = '+';
+
+/// Marks a provider that is never called: a fetched list alone knows it.
+pub(crate) const UNCALLED: char = '!';
+
 /// A mark on a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -105,7 +111,7 @@ pub(crate) struct Mark {
     pub row: usize,
     /// Which column.
     pub column: usize,
-    /// `*`, `~` or [`ELSEWHERE`].
+    /// `*`, `~`, [`ELSEWHERE`], [`OTHER_RATES`] or [`UNCALLED`].
     pub sign: char,
 }
 
@@ -253,7 +259,7 @@ impl Sheet {
             out.push_str("\":");
             self.rows[row][at].json(out);
         }
-        if self.marked.iter().any(|mark| mark.sign != ELSEWHERE) {
+        if self.marked.iter().any(|mark| !matches!(mark.sign, ELSEWHERE | OTHER_RATES | UNCALLED)) {
             let differing = self.marked.iter().filter(|mark| mark.row == row && mark.sign == '*');
             let differs = Cell::words(differing.map(|mark| self.columns[mark.column].name));
             out.push_str(if columns.is_empty() { "\"differs\":" } else { ",\"differs\":" });
