@@ -96,7 +96,7 @@ fn a_lock_keeps_the_longest_input() {
     );
     let less = check("check --lock m.lock");
     assert_eq!(less.code, Some(1), "{}", less.snapshot());
-    assert!(less.stdout.contains("locked.max_input") || less.stdout.contains("max_input"), "{}", less.snapshot());
+    assert!(less.stdout.contains("max_input"), "{}", less.snapshot());
     // A lock of the form before says nothing of it.
     let old: String = written
         .replace("version = 2", "version = 1")
@@ -241,7 +241,6 @@ fn a_price_of_other_hours_is_marked_and_its_rates_are_told() {
     assert!((call(dear) - 2.0 * call(cheap)).abs() < 1e-12);
     let page = at(cheap, "table");
     assert!(page.stdout.contains("$0.04246+"), "{}", page.snapshot());
-    assert!(page.stdout.contains("off-peak") || page.stderr.contains("off-peak"), "{}", page.snapshot());
     assert!(!at(dear, "table").stdout.contains('+'), "{}", at(dear, "table").snapshot());
     let shown = home.openmux(["models", "show", "deepseek-v4-pro", "--at", NOON]).run().stdout;
     assert!(shown.contains("Off-peak"), "{shown}");
@@ -306,7 +305,7 @@ fn a_failure_is_a_measurement() {
     keep(world.home.path(), [failed("alpha", 1, ErrorClass::Overloaded)]);
     let page = |args: &[&str]| {
         let all = ["route", "explain", "-m", "acme/tiny", "--at", NOON];
-        let said = world.openmux(all.into_iter().chain(args.iter().copied())).run().stdout;
+        let said = world.home.openmux(all.into_iter().chain(args.iter().copied())).run().stdout;
         said.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let both = page(&["hi"]);
