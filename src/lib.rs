@@ -48,7 +48,7 @@
 //! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
 //! | the file of an update, with the same tables; writing tables | `catalog/builtin/{stored,encode}.rs` |
 //! | of which day facts are; how old a catalog is | `catalog/builtin/dated.rs` |
-//! | a fetched list: its entries, which model an id means, laying it over, when it is refused | [`catalog::fresh`]: `fresh/{entry,names,merge,rules}.rs` |
+//! | a fetched list: its entries, which model an id means, what is not believed, laying it over, when it is refused | [`catalog::fresh`]: `fresh/{entry,names,doubt,merge,rules}.rs` |
 //! | a signed catalog: its file, its keys; what of it is taken over | [`catalog::release`]; `fresh/signed.rs` |
 //! | what differs between two catalogs | [`catalog::diff`] |
 //! | the user's TOML overlays | [`catalog::file`] |

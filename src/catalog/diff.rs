@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::price::{Pricing, Rate};
 use super::words::words;
 use super::{Capability, Catalog, Endpoint, EndpointId, ModelId, ProviderId};
+use crate::units::UsdPerMtok;
 
 words! {
     /// What kind of difference it is.
@@ -175,8 +176,10 @@ fn figures(sheet: Option<&Pricing>) -> BTreeMap<String, String> {
 }
 
 fn figure(rate: &Rate) -> String {
-    let tiers = rate.tiers.iter().map(|tier| format!(", {} {}{}", tier.price, tier.comparator.sign(), tier.threshold));
-    format!("{}{}", rate.base, tiers.collect::<String>())
+    let known = |price: Option<UsdPerMtok>| price.map_or_else(|| "-".to_owned(), |price| price.to_string());
+    let tiers =
+        rate.tiers.iter().map(|tier| format!(", {} {}{}", known(tier.price), tier.comparator.sign(), tier.threshold));
+    format!("{}{}", known(rate.base), tiers.collect::<String>())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A catalog that stays fresh: a list in the form of models.dev, checked entry by entry (`document`, [`Listing`]), laid
-//! over the embedded tables (`merge`), and refused as a whole where it looks broken (`rules`); or a release of openmux's
+//! over the embedded tables (`merge`), without what of an entry is not believed (`doubt`), and refused as a whole where it
+//! looks broken (`rules`); or a release of openmux's
 //! own, held against the same rules (`signed`).
 //!
 //! ```text
@@ -11,6 +12,7 @@
 //! provider stay as they are, and a new one is not called until the user says where it is ([`Listing::read`]).
 
 mod document;
+mod doubt;
 mod entry;
 mod merge;
 mod names;

@@ -219,6 +219,32 @@ pub struct Dispute {
     pub output: (UsdPerMtok, UsdPerMtok),
 }
 
+/// How large the calls are that an endpoint takes, in tokens; `None` is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// The window.
+    pub context: Option<Tokens>,
+    /// The longest input.
+    pub max_input: Option<Tokens>,
+    /// The longest answer.
+    pub max_output: Option<Tokens>,
+}
+
+impl Limits {
+    /// Whether one call can have so many tokens, input and output together: a window of which less can go in and come out
+    /// is no larger than that. `None` is unknown.
+    #[must_use]
+    pub fn hold(self, least: Tokens) -> Option<bool> {
+        match (self.context, self.max_input) {
+            (Some(context), _) if context < least => Some(false),
+            (Some(_), None) => Some(true),
+            (_, Some(input)) if input >= least => Some(true),
+            (Some(_), Some(input)) => self.max_output.map(|output| input + output >= least),
+            (None, _) => None,
+        }
+    }
+}
+
 /// One model at one provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -280,6 +306,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// How large the calls are that it takes.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits { context: self.context, max_input: self.max_input, max_output: self.max_output }
+    }
+
     /// The same at a moment: its status is what it comes to then ([`Status::at`]).
     #[must_use]
     pub fn at(mut self, now: jiff::Timestamp) -> Self {

@@ -109,7 +109,7 @@ impl Pricing {
         }
         let dearest = |items: &[Item]| {
             let rates = items.iter().filter_map(|item| self.rates.get(item));
-            rates.map(|rate| rate.dearest(input, output)).max()
+            rates.filter_map(|rate| rate.dearest(input, output)).max()
         };
         let further = [(Item::InputImage, media), (Item::CacheWrite1h, hours)];
         let further = further.into_iter().filter(|(_, counts)| *counts).map(|(item, _)| item);
@@ -126,12 +126,7 @@ impl Pricing {
     /// `input`.
     #[must_use]
     pub fn of_text(&self, input: Tokens, cached: Tokens, output: Tokens, at: Timestamp) -> Option<Usd> {
-        let off_peak = self.off_peak.as_ref().filter(|hours| hours.windows.iter().any(|window| window.contains(at)));
-        let rate = |item: Item| {
-            let cheap = off_peak.and_then(|hours| hours.rates.get(&item)).copied();
-            let rate = self.rates.get(&item)?;
-            Some(cheap.unwrap_or_else(|| rate.at(input, output).0))
-        };
+        let rate = |item| self.rate_at(item, input, output, at);
         let amount = |rate: UsdPerMtok, count: Tokens| {
             let amount = rate * count;
             if self.multiplier == Decimal::ONE { amount } else { amount.times(self.multiplier) }
@@ -156,12 +151,7 @@ impl Pricing {
         (written, hour): (Tokens, Tokens),
         at: Timestamp,
     ) -> Option<Usd> {
-        let off_peak = self.off_peak.as_ref().filter(|hours| hours.windows.iter().any(|window| window.contains(at)));
-        let rate = |item: Item| {
-            let cheap = off_peak.and_then(|hours| hours.rates.get(&item)).copied();
-            let rate = self.rates.get(&item)?;
-            Some(cheap.unwrap_or_else(|| rate.at(input, output).0))
-        };
+        let rate = |item: Item| self.rate_at(item, input, output, at);
         let amount = |rate: UsdPerMtok, count: Tokens| (rate * count).times(self.multiplier);
         let (plain, short) = (rate(Item::Input)?, rate(Item::CacheWrite));
         // What has no rate of its own is charged as what contains it.
@@ -174,8 +164,18 @@ impl Pricing {
         Some(beyond(short, written.saturating_sub(hour)) + beyond(long, hour))
     }
 
+    /// The rate of an item in a request of this size that starts then, of the standard service tier, before the sheet's
+    /// multiplier; `None` where none is known and the item is charged through what contains it.
+    #[must_use]
+    pub fn rate_at(&self, item: Item, input: Tokens, output: Tokens, at: Timestamp) -> Option<UsdPerMtok> {
+        let off_peak = self.off_peak.as_ref().filter(|hours| hours.windows.iter().any(|window| window.contains(at)));
+        let cheap = off_peak.and_then(|hours| hours.rates.get(&item)).copied();
+        cheap.or_else(|| self.rates.get(&item)?.at(input, output).0)
+    }
+
     /// The fee of one request, in USD.
-    fn request_fee(&self) -> Usd {
+    #[must_use]
+    pub fn request_fee(&self) -> Usd {
         self.fees.get(&FeeItem::Request).map_or(Usd::ZERO, |fee| fee.price.per(fee.per).0)
     }
 
@@ -199,12 +199,17 @@ impl Pricing {
         Ok(true)
     }
 
-    /// Adds another rate for requests of more than `over` input tokens, or of at least as many (`inclusive`). Below it, an
-    /// item without a rate of its own is charged through what contains it; `false` where nothing does.
+    /// Adds another rate for requests of more than `over` input tokens, or of at least as many (`inclusive`). A zero where
+    /// smaller requests pay is no rate: lists write it for "I do not know". Below it, an item without a rate of its own is
+    /// charged through what contains it; `false` where nothing does.
     pub fn add_tier(&mut self, item: Item, over: Tokens, inclusive: bool, price: UsdPerMtok) -> bool {
-        let Some(base) = self.charged_through(item) else { return false };
+        let Some(below) = self.charged_through(item) else { return false };
+        let price = Some(price).filter(|price| *price > UsdPerMtok::ZERO || below == UsdPerMtok::ZERO);
+        if price.is_none() && !self.rates.contains_key(&item) {
+            return true;
+        }
         let comparator = if inclusive { Comparator::Ge } else { Comparator::Gt };
-        let rate = self.rates.entry(item).or_insert_with(|| Rate::flat(base));
+        let rate = self.rates.entry(item).or_insert_with(|| Rate { base: None, tiers: Vec::new() });
         rate.tiers.push(Tier { threshold: over, comparator, meter: Meter::Input, price });
         true
     }
@@ -222,16 +227,18 @@ impl Pricing {
     /// The plain rate of an item: base, standard tier.
     #[must_use]
     pub fn base(&self, item: Item) -> Option<UsdPerMtok> {
-        self.rates.get(&item).map(|rate| rate.base)
+        self.rates.get(&item)?.base
     }
 
     /// Whether every rate and fee is an explicit zero.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        !self.rates.is_empty()
-            && self.rates.values().all(|rate| {
-                rate.base == UsdPerMtok::ZERO && rate.tiers.iter().all(|tier| tier.price == UsdPerMtok::ZERO)
-            })
+        let mut stated = self
+            .rates
+            .values()
+            .flat_map(|rate| std::iter::once(rate.base).chain(rate.tiers.iter().map(|tier| tier.price)));
+        self.rates.values().any(|rate| rate.base.is_some())
+            && stated.all(|price| price.is_none_or(|price| price == UsdPerMtok::ZERO))
             && self.fees.get(&FeeItem::Request).is_none_or(|fee| fee.price == Usd::ZERO)
     }
 
@@ -242,8 +249,12 @@ impl Pricing {
     pub fn cost(&self, usage: &Usage, at: Timestamp) -> Result<Cost, CostError> {
         let mut bill = Cost { items: Vec::new(), total: Usd::ZERO, inexact: false, notes: Vec::new() };
         let tier = ServiceTier::ALL.into_iter().find(|tier| usage.service_tier.as_deref() == Some(tier.name()));
-        for (item, share) in self.shares(usage)? {
-            let rate = self.rate_for(item, tier, usage, at, &mut bill.notes).ok_or(CostError::MissingPrice { item })?;
+        let rate_for = |item| self.rate_for(item, tier, usage, at);
+        for (item, share) in shares(usage, |item| rate_for(item).is_some())? {
+            let (rate, is_own) = rate_for(item).ok_or(CostError::MissingPrice { item })?;
+            if let Some(tier) = tier.filter(|_| !is_own) {
+                bill.notes.push(format!("no {} price for {item}: the standard price is used", tier.name()));
+            }
             let amount = rate * share;
             let amount = if self.multiplier == Decimal::ONE { amount } else { amount.times(self.multiplier) };
             bill.items.push(CostItem {
@@ -267,70 +278,60 @@ impl Pricing {
         Ok(bill)
     }
 
-    /// Every token in one bucket: each priced item's own share, the most specific first (leaf subtraction).
-    fn shares(&self, usage: &Usage) -> Result<Vec<(Item, Tokens)>, CostError> {
-        let positive = |item: Item| item.count(usage).is_some_and(|count| count > Tokens::ZERO);
-        let priced = |item: Item| self.rates.contains_key(&item) || item.parents().is_empty();
-        for item in Item::ALL.into_iter().filter(|&item| positive(item)) {
-            for &parent in item.parents() {
-                match parent.count(usage) {
-                    None => return Err(CostError::MissingCount { item: parent }),
-                    Some(count) if Some(count) < item.count(usage) => {
-                        return Err(CostError::Contradiction { item: parent });
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        for overlap in [Item::CacheAudioRead, Item::CacheImageRead] {
-            if overlap.parents().iter().all(|&parent| positive(parent) && priced(parent)) {
-                match overlap.count(usage) {
-                    None => return Err(CostError::MissingCount { item: overlap }),
-                    Some(Tokens::ZERO) => {}
-                    Some(_) if !priced(overlap) => return Err(CostError::MissingPrice { item: overlap }),
-                    Some(_) => {}
-                }
-            }
-        }
-        let mut order: Vec<Item> = Item::ALL.into_iter().filter(|&item| positive(item) && priced(item)).collect();
-        order.sort_by_key(|item| std::cmp::Reverse(item.depth()));
-        let mut shares: Vec<(Item, Tokens)> = Vec::with_capacity(order.len());
-        for item in order {
-            let inside: Tokens = shares.iter().filter(|(part, _)| part.inside(item)).map(|&(_, share)| share).sum();
-            let own = item.count(usage).and_then(|count| count.checked_sub(inside));
-            shares.push((item, own.ok_or(CostError::Contradiction { item })?));
-        }
-        shares.sort_by_key(|&(item, _)| item);
-        shares.retain(|&(_, share)| share > Tokens::ZERO);
-        Ok(shares)
-    }
-
+    /// The rate that applies to an item, and whether it is its service tier's own.
     fn rate_for(
         &self,
         item: Item,
         service: Option<ServiceTier>,
         usage: &Usage,
         at: Timestamp,
-        notes: &mut Vec<String>,
-    ) -> Option<UsdPerMtok> {
+    ) -> Option<(UsdPerMtok, bool)> {
         let size = |total: Option<Tokens>| total.unwrap_or_default();
-        if let Some(tier) = service {
-            if let Some(rate) = self.service.get(&tier).and_then(|rates| rates.get(&item)) {
-                return Some(rate.at(size(usage.input), size(usage.output)).0);
-            }
-            let note = format!("no {} price for {item}: the standard price is used", tier.name());
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
+        let known = |rate: &Rate| rate.at(size(usage.input), size(usage.output)).0;
+        let own = service.and_then(|tier| known(self.service.get(&tier)?.get(&item)?));
+        if let Some(rate) = own {
+            return Some((rate, true));
         }
-        if let Some(off_peak) = &self.off_peak
-            && let Some(&rate) = off_peak.rates.get(&item)
-            && off_peak.windows.iter().any(|window| window.contains(at))
-        {
-            return Some(rate);
-        }
-        Some(self.rates.get(&item)?.at(size(usage.input), size(usage.output)).0)
+        Some((self.rate_at(item, size(usage.input), size(usage.output), at)?, false))
     }
+}
+
+/// Every token in one bucket: the own share of each item that has a rate, the most specific first (leaf subtraction).
+fn shares(usage: &Usage, has_rate: impl Fn(Item) -> bool) -> Result<Vec<(Item, Tokens)>, CostError> {
+    let positive = |item: Item| item.count(usage).is_some_and(|count| count > Tokens::ZERO);
+    let priced = |item: Item| has_rate(item) || item.parents().is_empty();
+    for item in Item::ALL.into_iter().filter(|&item| positive(item)) {
+        for &parent in item.parents() {
+            match parent.count(usage) {
+                None => return Err(CostError::MissingCount { item: parent }),
+                Some(count) if Some(count) < item.count(usage) => {
+                    return Err(CostError::Contradiction { item: parent });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    for overlap in [Item::CacheAudioRead, Item::CacheImageRead] {
+        if overlap.parents().iter().all(|&parent| positive(parent) && priced(parent)) {
+            match overlap.count(usage) {
+                None => return Err(CostError::MissingCount { item: overlap }),
+                Some(Tokens::ZERO) => {}
+                Some(_) if !priced(overlap) => return Err(CostError::MissingPrice { item: overlap }),
+                Some(_) => {}
+            }
+        }
+    }
+    let mut order: Vec<Item> = Item::ALL.into_iter().filter(|&item| positive(item) && priced(item)).collect();
+    order.sort_by_key(|item| std::cmp::Reverse(item.depth()));
+    let mut shares: Vec<(Item, Tokens)> = Vec::with_capacity(order.len());
+    for item in order {
+        let inside: Tokens = shares.iter().filter(|(part, _)| part.inside(item)).map(|&(_, share)| share).sum();
+        let own = item.count(usage).and_then(|count| count.checked_sub(inside));
+        shares.push((item, own.ok_or(CostError::Contradiction { item })?));
+    }
+    shares.sort_by_key(|&(item, _)| item);
+    shares.retain(|&(_, share)| share > Tokens::ZERO);
+    Ok(shares)
 }
 
 #[cfg(test)]

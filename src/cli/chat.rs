@@ -1,6 +1,6 @@
 //! `openmux chat`: one prompt, one answer, and the truth about how it went.
 
-mod budget;
+pub(super) mod budget;
 mod close;
 mod fallback;
 mod send;
@@ -189,7 +189,8 @@ impl Asked<'_> {
                 return outcome;
             }
             let hedge = dispatcher.hedge(decision, args.ask.hedge);
-            return self.dry_run((decision, &hedge), &reaches, routed.supposed);
+            let today = budget::Today::of(settings, store, decision);
+            return self.dry_run((decision, &hedge, today), &reaches, routed.supposed);
         }
         let Some(first) = decision.chosen() else {
             if let Some(outcome) = self.without_provider(dispatcher).await {
@@ -286,7 +287,7 @@ impl Asked<'_> {
     /// The route, the request without its key, and the bound; nothing is sent.
     fn dry_run(
         &self,
-        (decision, hedge): (&Decision, &Result<Hedge, Unhedged>),
+        (decision, hedge, today): (&Decision, &Result<Hedge, Unhedged>, Option<budget::Today>),
         reaches: &[Reach],
         supposed: bool,
     ) -> Outcome {
@@ -302,10 +303,11 @@ impl Asked<'_> {
         };
         let text = if self.format == Format::Text {
             let sent = chosen.map(|reach| render::request_text(self.request, reach));
-            human(decision, view) + &hedge::text(hedge, view.width) + &sent.unwrap_or_default()
+            let left = today.map(|today| today.text(view.width)).unwrap_or_default();
+            human(decision, view) + &left + &hedge::text(hedge, view.width) + &sent.unwrap_or_default()
         } else {
             let sent = chosen.map(|reach| render::request_json(self.request, reach));
-            render::dry_run_json((decision, hedge), supposed, sent)
+            render::dry_run_json((decision, hedge, today), supposed, sent)
         };
         print(&text)?;
         match decision.chosen() {

@@ -33,7 +33,7 @@ const BEFORE: [Column; 11] = [
 ];
 
 /// The columns after it.
-const AFTER: [Column; 15] = [
+const AFTER: [Column; 20] = [
     Column::new("score_usd", "score", "SCORE", Show::Dollars, 10),
     Column::new("status", "", "STATUS", Show::Plain, 9),
     Column::new("retires", "", "RETIRES", Show::Plain, 10),
@@ -49,6 +49,11 @@ const AFTER: [Column; 15] = [
     Column::new("call_output_tokens", "", "CALL OUT", Show::Tokens, 11),
     Column::new("call_cached_tokens", "", "CALL CACHED", Show::Tokens, 11),
     Column::new("call_basis", "", "CALL OF", Show::Plain, 11),
+    Column::new("max_input_tokens", "max_input", "MAX IN", Show::Tokens, 11),
+    Column::new("request_usd", "request", "PER REQUEST", Show::Dollars, 11),
+    Column::new("call_input_usd_per_mtok", "", "CALL IN $/M", Show::Price, 11),
+    Column::new("call_output_usd_per_mtok", "", "CALL OUT $/M", Show::Price, 11),
+    Column::new("call_cache_read_usd_per_mtok", "", "CALL CACHED $/M", Show::Price, 11),
 ];
 
 /// Runs the command.
@@ -114,9 +119,10 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
         (true, false, false) => "best first as `route explain` would try them",
     };
     let legend = format!(
-        "{shown} of {found}, {order}. {}. {}. * differs from the author's own endpoint, ~ sources disagree. {}.",
+        "{shown} of {found}, {order}. {}. {}. * differs from the author's own endpoint, ~ sources disagree{}. {}.",
         call.told(),
         view.legend(),
+        super::show::legend(&sheet),
         facts::LEGEND,
     );
     offline.close(&printed.text, format, &legend, &printed.hidden)
@@ -139,14 +145,19 @@ fn mark_assumed(sheet: &mut Sheet) -> bool {
     any
 }
 
-/// As if every address were known and every protocol built. What the sandbox measured was measured with none of the user's
+/// As if every address were known and every protocol built, but of those who are never called. What the sandbox measured was measured with none of the user's
 /// keys.
 fn built(reaches: &[Reach], sandbox: bool) -> Vec<Reach> {
-    let with_everything = |reach: &Reach| Reach {
-        unsupported: None,
-        no_base_url: false,
-        found: if sandbox { Found::Missing { looked_in: Vec::new() } } else { reach.found.clone() },
-        ..reach.clone()
+    let with_everything = |reach: &Reach| {
+        if facts::is_uncalled(&reach.provider) {
+            return reach.clone();
+        }
+        Reach {
+            unsupported: None,
+            no_base_url: false,
+            found: if sandbox { Found::Missing { looked_in: Vec::new() } } else { reach.found.clone() },
+            ..reach.clone()
+        }
     };
     reaches.iter().map(with_everything).collect()
 }
@@ -179,6 +190,14 @@ fn sheet(reaches: &[Reach], decision: &Decision, args: &ProvidersCompare, call: 
     let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
     let mut marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(super::show::disputed(&columns, &rows));
+    let other = ids.iter().map(|id| {
+        let reach = reaches.iter().find(|reach| reach.endpoint.id == **id);
+        reach.is_some_and(|reach| facts::is_of_other_rates(&reach.endpoint, call.shape, decision.at))
+    });
+    marked.extend(super::show::other_rates(&columns, other));
+    let uncalled =
+        ids.iter().map(|id| reaches.iter().any(|r| r.endpoint.id == **id && facts::is_uncalled(&r.provider)));
+    marked.extend(super::show::uncalled(uncalled));
     marked.extend(view.marks(&columns, ids.into_iter().map(Some)));
     Sheet { schema: "providers.compare/1", command: "providers compare", columns, rows, marked }
 }
@@ -246,6 +265,11 @@ fn row(
         Cell::Count(tokens.output.count()),
         Cell::Count(tokens.cached.count()),
         Cell::Text(call.basis.name().to_owned()),
+        Cell::count(endpoint.max_input.map(Tokens::count)),
+        facts::per_request(endpoint),
+        facts::call_rate(endpoint, Item::Input, tokens, now),
+        facts::call_rate(endpoint, Item::Output, tokens, now),
+        facts::call_rate(endpoint, Item::CacheRead, tokens, now),
     ]);
     cells
 }

@@ -3,12 +3,14 @@
 use serde_json::Value;
 
 use super::args::{Format, RouteExplain, Shape};
+use super::chat::budget::Today;
 use super::contract::Exit;
 use super::error::CliError;
 use super::offline::Offline;
 use super::render::decision::with_rates;
 use super::render::explain::{View, human};
 use super::render::hedge;
+use super::render::inputs::fees;
 use super::render::json::{head, literal};
 use super::render::money::dollars;
 use super::render::text::wrap;
@@ -87,6 +89,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     }
     let followers = followers(settings, args, &dispatcher, (&request, &chat), (&policy, seed))?;
     let hedge = dispatcher.hedge(&decision, args.ask.hedge);
+    let today = Today::of(settings, offline.store.as_ref(), &decision);
     let otherwise = Otherwise::of(&question, &decision, asked_why.as_ref());
     let offline = offline.warned(gathered.warning.clone());
     let no_key = decision.chosen().is_none()
@@ -99,6 +102,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         document.extend(with_rates(&decision, gathered.supposed, &|entry| Some(question.rates(entry))));
         document.extend(otherwise.json(&decision));
         hedge::put(&mut document, &hedge);
+        document.extend(today.map(|today| ("budget".to_owned(), today.json())));
         document.insert("fallback".to_owned(), fallback_json(&followers));
         return print(&format!("{}\n", serde_json::Value::Object(document)));
     }
@@ -112,6 +116,8 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     };
     print(
         &(human(&decision, view)
+            + &fees(&decision, &|entry| question.rates(entry), view.width)
+            + &today.map(|today| today.text(view.width)).unwrap_or_default()
             + &hedge::text(&hedge, view.width)
             + &fallback_text(args, &followers, view.width)
             + &otherwise.text(&decision, view.width)),

@@ -11,7 +11,9 @@ use super::render::sheet::Cell;
 use super::render::text::first_of;
 use crate::catalog::price::{FeeItem, Item};
 use crate::catalog::resolve::{ResolveError, Resolved, resolve};
-use crate::catalog::{Capability, Catalog, Endpoint, Modality, ModelKind, ModelLine, Protocol, ProviderKind, Usage};
+use crate::catalog::{
+    Capability, Catalog, Endpoint, Modality, ModelKind, ModelLine, Protocol, Provider, ProviderKind, Usage,
+};
 use crate::dispatch::Reach;
 use crate::units::Usd;
 use crate::upstream::BUILT;
@@ -137,6 +139,11 @@ pub(crate) const fn kind_name(kind: ProviderKind) -> &'static str {
     kind.name()
 }
 
+/// Whether a fetched list alone knows a provider: it is never called, and what it is said to take decides nothing.
+pub(crate) fn is_uncalled(provider: &Provider) -> bool {
+    provider.protocols.is_empty() && Catalog::builtin().provider(&provider.id).is_none()
+}
+
 /// Whether a key is there: the variable's name, `not needed`, or unknown where there is none.
 pub(crate) fn key(found: &Found) -> Cell {
     match found {
@@ -155,6 +162,28 @@ pub(crate) fn rate(endpoint: &Endpoint, item: Item) -> Cell {
 pub(crate) fn web_search(endpoint: &Endpoint) -> Cell {
     let fee = endpoint.pricing.as_ref().and_then(|pricing| pricing.fees.get(&FeeItem::WebSearch));
     Cell::money(fee.filter(|fee| fee.per == 1000).map(|fee| fee.price.decimal()))
+}
+
+/// USD for each request beside its tokens: nothing where the sheet is known and has no such fee.
+pub(crate) fn per_request(endpoint: &Endpoint) -> Cell {
+    Cell::money(endpoint.pricing.as_ref().map(|pricing| pricing.request_fee().decimal()))
+}
+
+/// The rate that a call of this shape pays then, or unknown.
+pub(crate) fn call_rate(endpoint: &Endpoint, item: Item, shape: Shape, now: Timestamp) -> Cell {
+    let rate = endpoint.pricing.as_ref().and_then(|sheet| sheet.rate_at(item, shape.input, shape.output, now));
+    Cell::money(rate.map(|rate| rate.decimal()))
+}
+
+/// Whether what such a call costs does not come out of the plain rates.
+pub(crate) fn is_of_other_rates(endpoint: &Endpoint, shape: Shape, now: Timestamp) -> bool {
+    let (Some(total), Some(sheet)) = (per_call(endpoint, shape, now), &endpoint.pricing) else { return false };
+    let plain = || {
+        let (input, output) = (sheet.base(Item::Input)?, sheet.base(Item::Output)?);
+        let cached = sheet.base(Item::CacheRead).unwrap_or(input);
+        Some(input * shape.input.checked_sub(shape.cached)? + cached * shape.cached + output * shape.output)
+    };
+    plain() != Some(total)
 }
 
 /// What one call of this shape costs on an endpoint's sheet.

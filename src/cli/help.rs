@@ -203,6 +203,9 @@ serve it:
   risk    the odds of a failure times what a failed call costs
   load    the odds of being turned away (429) times what that costs
   switch  what leaving a prompt cache that is warm elsewhere costs
+  next    in a conversation, what the input of its next turn is expected
+          to cost there, times the odds that there is one (0.7); it is no
+          part of this call's price
 
 The lowest sum goes first, and the order of the sums is the order of
 failover. Within 2 % of the best the one whose prompt cache holds the
@@ -211,8 +214,9 @@ conversation goes first, then the least loaded, then the seed decides.
 --at, --seed and measurements give the same bytes. Waits and risks come
 from your own calls, and so does the length of the answer that is
 expected (--max-tokens caps it). Until there are any they are stated
-priors, marked as assumed: 0.6 s to the first token and 240 tokens a
-second, which is better than most. That is optimism in the face of the
+priors, marked as assumed: 0.6 s to the first token (the median; 0.68 s
+on average, which is what is counted) and 240 tokens a second, which is
+better than most. That is optimism in the face of the
 unknown: a provider that was never called is called once, and then
 judged by what it did. One answer tells its speed, a few its wait. What
 failed or was slow counts for half after 30 s in a busy process, and
@@ -246,14 +250,15 @@ and the rule decides.
 
 --order, --only, --ignore, --provider, --no-gateways, --max-price-in,
 --max-price-out, --max-cost, --quantization and --require are never
-traded away, nor is the day's budget (config.toml). --max-ttft,
---min-throughput, --min-availability: with require: before the value
-what is measured beyond it is not used, else it comes last. What was not
-measured is neither a pass nor a fail: it comes behind what is known to
-keep to the limit, before what misses it. --region prefers a region,
---region require:eu uses nothing outside it. --lenient leaves
-temperature, top-p, seed and effort out where a provider does not take
-them, and says so. --profile takes all of these from config.toml.
+traded away, nor is the day's budget (config.toml), of which `route
+explain` and --dry-run say what is left. --max-ttft, --min-throughput,
+--min-availability: with require: before the value what is measured
+beyond it is not used, else it comes last. What was not measured is
+neither a pass nor a fail: it comes behind what is known to keep to the
+limit, before what misses it. --region prefers a region, --region
+require:eu uses nothing outside it. --lenient leaves temperature, top-p,
+seed and effort out where a provider does not take them, and says so.
+--profile takes all of these from config.toml.
 
 `route explain` also says what would change it: the value of time, the
 prices and the waits at which another provider goes first, the keys and

@@ -12,7 +12,8 @@ use super::settings::Settings;
 use super::{Outcome, facts, note, print};
 use crate::catalog::price::Item;
 use crate::catalog::{
-    Capability, Catalog, EndpointId, EndpointLine, Modality, ModelKind, ModelLine, ProviderId, ProviderKind, Status,
+    Capability, Catalog, EndpointId, EndpointLine, Limits, Modality, ModelKind, ModelLine, ProviderId, ProviderKind,
+    Status,
 };
 use crate::units::{Tokens, Usd, UsdPerMtok};
 use crate::upstream::auth::{Found, find_key};
@@ -37,7 +38,7 @@ const BEFORE: [Column; 15] = [
 ];
 
 /// The columns after it.
-const AFTER: [Column; 8] = [
+const AFTER: [Column; 9] = [
     Column::new("status", "", "STATUS", Show::Plain, 10),
     Column::new("retires", "", "RETIRES", Show::Plain, 10),
     Column::new("open_weights", "", "OPEN WEIGHTS", Show::Plain, 10),
@@ -46,6 +47,7 @@ const AFTER: [Column; 8] = [
     Column::new("floating", "", "FLOATING", Show::Mark, 11),
     Column::new("cheapest_call_usd", "cheapest", "CHEAPEST", Show::Dollars, 11),
     Column::new("cheapest_provider", "", "CHEAPEST AT", Show::Plain, 11),
+    Column::new("max_input_tokens", "max_input", "MAX IN", Show::Tokens, 11),
 ];
 
 /// Runs the command.
@@ -59,15 +61,21 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let input = args.tokens.map_or(Tokens::new(1_000), |shape| shape.input);
     let measured = View::read(&offline, &args.window, args.unit, input, format);
     let callable = args.callable.then(|| callable(settings, &offline.catalog));
-    let filter = Filter { args, callable, now, unmetered: unmetered(&offline.catalog, args), last: Default::default() };
+    let (uncalled, unmetered) = (offline.catalog.uncalled(), unmetered(&offline.catalog, args));
+    let filter = Filter { args, callable, now, unmetered, uncalled, last: Default::default() };
     if let Some(outcome) = at_once(&offline, &filter, &measured, format)? {
         return Ok(outcome);
     }
-    let (mut rows, mut shown, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rows, mut shown, mut other, mut plain) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for line in offline.catalog.models() {
         if let Some(found) = filter.keep(&line, &mut plain) {
             if !measured.is_empty() {
                 shown.push(found.own.as_ref().map(id));
+            }
+            if let Some((shape, own)) = args.tokens.zip(found.own.as_ref()) {
+                other.push(facts::is_of_other_rates(&own.endpoint(), shape, now));
+            } else {
+                other.push(false);
             }
             let mut cells = Vec::with_capacity(COLUMNS);
             row(&found, args.tokens, &measured, now, &mut cells);
@@ -76,7 +84,8 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     }
     let Sheet { mut columns, .. } = sheet();
     measured.tune(&mut columns, shown.iter().flatten(), (5, 10));
-    let marked = measured.marks(&columns, shown.iter().map(Option::as_ref));
+    let mut marked = measured.marks(&columns, shown.iter().map(Option::as_ref));
+    marked.extend(super::show::other_rates(&columns, other.into_iter()));
     if args.tokens.is_some() {
         for column in columns.iter_mut().filter(|column| column.name == "call_usd") {
             column.rank = 2;
@@ -103,7 +112,11 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
         _ => "the vendor's own, else the cheapest, of the providers that are asked about".to_owned(),
     };
     let times = if measured.is_empty() { String::new() } else { format!(" {}.", measured.legend()) };
-    let legend = format!("{shown}. Prices: {whose}, USD per million tokens. {}.{times}", facts::LEGEND);
+    let legend = format!(
+        "{shown}. Prices: {whose}, USD per million tokens{}. {}.{times}",
+        super::show::legend(&sheet),
+        facts::LEGEND
+    );
     // The process ends with this: giving back thousands of cells one by one would only take its time.
     std::mem::forget(sheet);
     offline.close(&printed.text, format, &legend, &printed.hidden)
@@ -166,7 +179,8 @@ fn beyond(catalog: &Catalog, filter: &Filter<'_>) -> String {
     }
     let args = ModelsList { all: true, ..filter.args.clone() };
     let (callable, unmetered) = (filter.callable.clone(), Vec::new());
-    let all = Filter { args: &args, callable, now: filter.now, unmetered, last: Default::default() };
+    let uncalled = filter.uncalled.clone();
+    let all = Filter { args: &args, callable, now: filter.now, unmetered, uncalled, last: Default::default() };
     let mut plain = Vec::new();
     match catalog.models().filter(|line| all.keep(line, &mut plain).is_some()).count() {
         0 => String::new(),
@@ -216,6 +230,8 @@ struct Filter<'a> {
     now: Timestamp,
     /// Providers whose price of a call says nothing.
     unmetered: Vec<ProviderId>,
+    /// Providers that are never called.
+    uncalled: Vec<ProviderId>,
     /// The author of the model before, and its own provider: models come sorted by author.
     last: std::cell::RefCell<(String, Option<&'static str>)>,
 }
@@ -274,7 +290,7 @@ impl Filter<'_> {
         if !args.provider.is_empty() {
             plain.retain(|endpoint| self.is_wanted(endpoint.provider()));
         }
-        let own = speaker(plain, self.own_provider(author), self.now);
+        let own = speaker(plain, self.own_provider(author), |id| self.is_uncalled(id), self.now);
         let status = match own.as_ref().map(|endpoint| endpoint.status_at(self.now)) {
             Some(Status::Retired) if tally.living => Status::Active,
             Some(status) => status,
@@ -288,14 +304,23 @@ impl Filter<'_> {
         Some(Kept { line: *line, own, status, providers, cheapest })
     }
 
-    /// The offer of which such a call costs least, of those that keep to what is asked: what a fresh list has, and what is
-    /// sold. A price of nothing is a trial's, with limits of its own.
+    /// The offer of which such a call costs least, of those that take it and keep to what is asked: what a fresh list has,
+    /// what is sold, and what answers in text. A price of nothing is a trial's, with limits of its own.
     fn cheapest<'a>(&self, line: &ModelLine<'a>, plain: &[EndpointLine<'a>], shape: Shape) -> Option<(Usd, &'a str)> {
         let is_sold = |endpoint: &&EndpointLine<'a>| {
             let listed = !matches!(endpoint.status_at(self.now), Status::Retired | Status::Unlisted);
-            listed && !self.unmetered.iter().any(|id| id.as_str() == endpoint.provider())
+            let is_sold = !self.unmetered.iter().any(|id| id.as_str() == endpoint.provider());
+            listed && is_sold && !self.is_uncalled(endpoint.provider())
         };
-        let fit = plain.iter().filter(is_sold).filter(|endpoint| self.able(line, Some(*endpoint), false));
+        let takes = |endpoint: &&EndpointLine<'a>| {
+            let within = |limit: Option<Tokens>, count: Tokens| limit.is_none_or(|most| count <= most);
+            let speaks = endpoint.gives(Modality::Text) || !Modality::ALL.into_iter().any(|way| endpoint.gives(way));
+            within(endpoint.context(), shape.input + shape.output)
+                && within(endpoint.max_input(), shape.input)
+                && within(endpoint.max_output(), shape.output)
+                && (!line.is(ModelKind::Chat) || (endpoint.kind() == ModelKind::Chat && speaks))
+        };
+        let fit = plain.iter().filter(is_sold).filter(takes).filter(|endpoint| self.able(line, Some(*endpoint), false));
         let priced = fit.filter_map(|endpoint| {
             let cost = facts::per_call(&endpoint.endpoint(), shape, self.now)?;
             Some((cost, endpoint.provider()))
@@ -309,6 +334,10 @@ impl Filter<'_> {
             *last = (author.to_owned(), Catalog::own_provider(author));
         }
         last.1
+    }
+
+    fn is_uncalled(&self, provider: &str) -> bool {
+        self.uncalled.iter().any(|id| id.as_str() == provider)
     }
 
     fn is_wanted(&self, provider: &str) -> bool {
@@ -337,7 +366,11 @@ impl Filter<'_> {
         let args = self.args;
         let can = |capability| own.is_some_and(|endpoint| endpoint.can(capability));
         let priced = || own.and_then(|endpoint| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok());
-        let context = || own.and_then(EndpointLine::context).or(line.context());
+        let limits = || Limits {
+            context: own.and_then(EndpointLine::context).or(line.context()),
+            max_input: own.and_then(EndpointLine::max_input),
+            max_output: own.and_then(EndpointLine::max_output),
+        };
         let retiring = |days: u32| {
             let sunset = own.and_then(EndpointLine::sunset);
             let limit = self.now.as_second() + i64::from(days) * 86_400;
@@ -349,7 +382,7 @@ impl Filter<'_> {
             && (!args.reasoning || can(Capability::Reasoning))
             && (!args.structured || can(Capability::Structured))
             && (!args.open_weights || line.open_weights() == Some(true))
-            && args.min_context.is_none_or(|least| context().is_some_and(|context| context >= least))
+            && args.min_context.is_none_or(|least| limits().hold(least) == Some(true))
             && args.max_price.is_none_or(|most| (args.free && free) || priced().is_some_and(|price| price <= most))
             && args.released_after.as_deref().is_none_or(|day| line.released().is_some_and(|out| out > day))
             && !args.not_retiring.is_some_and(retiring)
@@ -357,7 +390,12 @@ impl Filter<'_> {
 }
 
 /// The endpoint that speaks for a model: its author's own, else the cheapest; of several the unqualified one.
-fn speaker<'a>(plain: &[EndpointLine<'a>], own: Option<&str>, now: Timestamp) -> Option<EndpointLine<'a>> {
+fn speaker<'a>(
+    plain: &[EndpointLine<'a>],
+    own: Option<&str>,
+    uncalled: impl Fn(&str) -> bool,
+    now: Timestamp,
+) -> Option<EndpointLine<'a>> {
     let regional = |endpoint: &EndpointLine<'_>| endpoint.region().is_some_and(|region| region != "global");
     let price = |endpoint: &EndpointLine<'_>| endpoint.price(Item::Input)?.parse::<UsdPerMtok>().ok();
     if let Some(found) = plain.iter().filter(|endpoint| own == Some(endpoint.provider())).min_by_key(|e| regional(e)) {
@@ -365,7 +403,8 @@ fn speaker<'a>(plain: &[EndpointLine<'a>], own: Option<&str>, now: Timestamp) ->
     }
     plain.iter().copied().min_by_key(|endpoint| {
         let price = price(endpoint);
-        (endpoint.status_at(now) == Status::Retired, price.is_none() || regional(endpoint), price)
+        let gone = endpoint.status_at(now) == Status::Retired;
+        (gone, uncalled(endpoint.provider()), price.is_none() || regional(endpoint), price)
     })
 }
 
@@ -416,5 +455,6 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp, c
         Cell::Flag(line.floating()),
         Cell::money(kept.cheapest.map(|(cost, _)| cost.decimal())),
         Cell::text(kept.cheapest.map(|(_, provider)| provider)),
+        count(own.and_then(EndpointLine::max_input)),
     ]);
 }

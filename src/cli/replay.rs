@@ -9,6 +9,7 @@ use super::contract::Exit;
 use super::error::CliError;
 use super::render::decision::with_rates;
 use super::render::explain::{View, human};
+use super::render::inputs::fees;
 use super::render::text::wrap;
 use super::settings::Settings;
 use super::{Outcome, print, warn};
@@ -54,7 +55,10 @@ pub(crate) fn replay(settings: &Settings, args: &RouteReplay) -> Outcome {
                 let _ = writeln!(page, "{}", view.style.yellow(&line));
             }
         }
-        print(&format!("{page}\n{}", human(other.as_ref().unwrap_or(&today), view)))?;
+        let shown = other.as_ref().unwrap_or(&today);
+        let question = question(&kept, shown);
+        let fees = fees(shown, &|entry| question.rates(entry), view.width);
+        print(&format!("{page}\n{}{fees}", human(shown, view)))?;
     }
     Ok(if same { Exit::Ok } else { Exit::Negative })
 }
@@ -71,11 +75,17 @@ fn document(kept: &Kept, today: &Decision, other: Option<&Decision>) -> Map<Stri
     document.insert("order".to_owned(), order.into());
     // Marked as such: it is not what was decided.
     document.insert("counterfactual".to_owned(), other.is_some().into());
-    let (input, shown) = (&kept.input, other.unwrap_or(today));
-    let (request, policy) = (&input.request, &shown.policy);
-    let question = Question { request, candidates: &input.candidates, policy, now: input.now, seed: input.seed };
-    document.extend(with_rates(shown, input.supposes_keys(), &|entry| Some(question.rates(entry))));
+    let shown = other.unwrap_or(today);
+    let question = question(kept, shown);
+    document.extend(with_rates(shown, kept.input.supposes_keys(), &|entry| Some(question.rates(entry))));
     document
+}
+
+/// What a decision about a kept request was an answer to.
+fn question<'a>(kept: &'a Kept, shown: &'a Decision) -> Question<'a> {
+    let input = &kept.input;
+    let (request, policy) = (&input.request, &shown.policy);
+    Question { request, candidates: &input.candidates, policy, now: input.now, seed: input.seed }
 }
 
 fn headline(kept: &Kept, same: bool) -> String {

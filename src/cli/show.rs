@@ -7,7 +7,7 @@ use super::args::{Format, ModelsShow};
 use super::error::CliError;
 use super::measured::{self, View};
 use super::offline::{Offline, column_names};
-use super::render::sheet::{Cell, Column, Mark, Sheet, Show};
+use super::render::sheet::{Cell, Column, Mark, OTHER_RATES, Sheet, Show, UNCALLED};
 use super::render::{json, model as page};
 use super::settings::Settings;
 use super::{Outcome, facts, print};
@@ -34,7 +34,7 @@ const BEFORE: [Column; 13] = [
 ];
 
 /// The columns after it.
-const AFTER: [Column; 8] = [
+const AFTER: [Column; 10] = [
     Column::new("status", "", "STATUS", Show::Plain, 2),
     Column::new("retires", "", "RETIRES", Show::Plain, 10),
     Column::new("protocol", "", "PROTOCOL", Show::Plain, 10),
@@ -43,6 +43,8 @@ const AFTER: [Column; 8] = [
     Column::new("price_disputed", "disputed", "DISPUTED", Show::Plain, 10),
     Column::new("cache_write_usd_per_mtok", "cache_write", "CACHE WRITE", Show::Price, 10),
     Column::new("web_search_usd_per_1k", "web_search", "SEARCH $/K", Show::Price, 10),
+    Column::new("max_input_tokens", "max_input", "MAX IN", Show::Tokens, 11),
+    Column::new("request_usd", "request", "PER REQUEST", Show::Dollars, 11),
 ];
 
 /// Columns in which a difference from the author's own endpoint can matter.
@@ -102,7 +104,8 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     head.push('\n');
     head += &printed.text;
     let legend = format!(
-        "* differs from the author's own endpoint, ~ sources disagree. {}. {}.",
+        "* differs from the author's own endpoint, ~ sources disagree{}. {}. {}.",
+        legend(&sheet),
         measured.legend(),
         facts::LEGEND
     );
@@ -188,6 +191,11 @@ fn sheet(reaches: &[Reach], args: &ModelsShow, measured: &View, now: Timestamp) 
     let author = reaches.iter().position(|reach| own == Some(reach.provider.id.as_str()) && reach.endpoint.is_plain());
     let mut marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(disputed(&columns, &rows));
+    if let Some(shape) = args.tokens {
+        let other = reaches.iter().map(|reach| facts::is_of_other_rates(&reach.endpoint, shape, now));
+        marked.extend(other_rates(&columns, other));
+    }
+    marked.extend(uncalled(reaches.iter().map(|reach| facts::is_uncalled(&reach.provider))));
     marked.extend(measured.marks(&columns, reaches.iter().map(|reach| Some(&reach.endpoint.id))));
     Sheet { schema: "models.show/1", command: "models show", columns, rows, marked }
 }
@@ -217,6 +225,31 @@ pub(crate) fn disputed(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<Mark> {
         .collect();
     let in_dispute = (0..rows.len()).filter(|&row| rows[row][told].is_yes());
     in_dispute.flat_map(|row| prices.iter().map(move |&column| Mark { row, column, sign: '~' })).collect()
+}
+
+/// Prices of a call that do not come out of the rates beside them.
+pub(crate) fn other_rates(columns: &[Column], rows: impl Iterator<Item = bool>) -> Vec<Mark> {
+    let Some(column) = columns.iter().position(|column| column.name == "call_usd") else { return Vec::new() };
+    let rows = rows.enumerate().filter(|(_, is_other)| *is_other);
+    rows.map(|(row, _)| Mark { row, column, sign: OTHER_RATES }).collect()
+}
+
+/// Providers that are never called.
+pub(crate) fn uncalled(rows: impl Iterator<Item = bool>) -> Vec<Mark> {
+    let rows = rows.enumerate().filter(|(_, uncalled)| *uncalled);
+    rows.map(|(row, _)| Mark { row, column: 0, sign: UNCALLED }).collect()
+}
+
+/// What the marks of other rates and of who is not called mean, where there are any.
+pub(crate) fn legend(sheet: &Sheet) -> String {
+    let has = |sign| sheet.marked.iter().any(|mark| mark.sign == sign);
+    let rates = ", + with other rates than these (off-peak hours, its size) or a fee a request";
+    let uncalled = ", ! known from a fetched list alone, and not called";
+    [(OTHER_RATES, rates), (UNCALLED, uncalled)]
+        .into_iter()
+        .filter(|(sign, _)| has(*sign))
+        .map(|(_, told)| told)
+        .collect()
 }
 
 fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) -> Vec<Cell> {
@@ -256,6 +289,8 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) ->
         ),
         facts::rate(endpoint, Item::CacheWrite),
         facts::web_search(endpoint),
+        Cell::count(endpoint.max_input.map(crate::units::Tokens::count)),
+        facts::per_request(endpoint),
     ]);
     cells
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Forecast, Marks, Notice, Observer, Once, Plan, Reach, Wire, softened};
 use crate::catalog::EndpointId;
 use crate::chat::ChatRequest;
-use crate::routing::{Decision, TermKind};
+use crate::routing::Decision;
 use crate::units::Tokens;
 use crate::upstream::exchange::Limits;
 
@@ -84,10 +84,7 @@ pub(super) fn forecast(decision: &Decision, endpoint: &EndpointId) -> Forecast {
     let ranked = decision.ranked.iter().find(|ranked| ranked.endpoint == *endpoint);
     Forecast {
         input: Some(decision.request.input),
-        expected: ranked.and_then(|ranked| {
-            let write = ranked.score.amount(TermKind::Write).unwrap_or_default();
-            Some(ranked.score.amount(TermKind::Price)? + write)
-        }),
+        expected: ranked.and_then(|ranked| ranked.score.call()),
         bound: ranked.and_then(|ranked| ranked.bound),
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::score::seconds;
-use super::{Basis, Decision, Ranked, TermKind};
+use super::{Basis, Decision, Ranked};
 use crate::catalog::{CancelBilling, EndpointId};
 use crate::units::Usd;
 
@@ -207,8 +207,5 @@ impl Decision {
 
 /// What this call alone is expected to cost there.
 fn expected(entry: &Ranked) -> Option<Usd> {
-    let price = entry.score.amount(TermKind::Price)?;
-    let switch = entry.score.amount(TermKind::Switch).unwrap_or_default();
-    let write = entry.score.amount(TermKind::Write).unwrap_or_default();
-    Some(price + write + switch - entry.expectation.next_turn.unwrap_or_default())
+    entry.score.call()
 }

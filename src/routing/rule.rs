@@ -87,7 +87,9 @@ pub(super) fn place(
         Rule::OriginFirst => (1 + u8::from(unmeasured), Usd::ZERO, ttft.value),
         Rule::InverseSquarePrice => {
             let faulty = candidate.stats.last_fault.is_some_and(|at| now.duration_since(at) < OUTAGE);
-            match ranked.score.amount(TermKind::Price) {
+            // With the next turn, as ever: what was decided stays so when it is decided again.
+            let next = ranked.score.amount(TermKind::Next).unwrap_or_default();
+            match ranked.score.amount(TermKind::Price).map(|price| price + next) {
                 Some(price) => (u8::from(faulty), Usd::ZERO, drawn(price, seed, ranked)),
                 None => (2 + u8::from(faulty), Usd::ZERO, 0.0),
             }

@@ -64,16 +64,19 @@ pub enum TermKind {
     Load,
     /// Leaving a prompt cache that is warm elsewhere.
     Switch,
+    /// The input of a conversation's next turn, times the odds that there is one.
+    Next,
 }
 
 impl TermKind {
     /// Every term, in the order in which they are printed.
-    pub const ALL: [Self; 6] = [Self::Price, Self::Write, Self::Wait, Self::Risk, Self::Load, Self::Switch];
+    pub const ALL: [Self; 7] =
+        [Self::Price, Self::Write, Self::Wait, Self::Risk, Self::Load, Self::Switch, Self::Next];
 
     /// Whether most decisions do without it.
     #[must_use]
     pub const fn is_rare(self) -> bool {
-        matches!(self, Self::Write | Self::Switch)
+        matches!(self, Self::Write | Self::Switch | Self::Next)
     }
 
     /// The word in output.
@@ -86,6 +89,7 @@ impl TermKind {
             Self::Risk => "risk",
             Self::Load => "load",
             Self::Switch => "switch",
+            Self::Next => "next",
         }
     }
 }
@@ -115,6 +119,14 @@ impl Score {
     #[must_use]
     pub fn total(&self) -> Usd {
         self.terms.iter().map(|term| term.amount).sum()
+    }
+
+    /// What this call alone is expected to cost: its price, what of it is written to a cache, and what more of it is not
+    /// cached here; `None` is unknown.
+    #[must_use]
+    pub fn call(&self) -> Option<Usd> {
+        let beside = |kind: TermKind| self.amount(kind).unwrap_or_default();
+        Some(self.amount(TermKind::Price)? + beside(TermKind::Write) + beside(TermKind::Switch))
     }
 
     /// The amount of one term, if it is there.
@@ -154,7 +166,7 @@ pub struct Expectation {
     pub rejection: Estimate,
     /// The share of a warm prompt that the cache serves, 0 to 1; `None` where nothing is warm and nothing goes on.
     pub cache_hit: Option<Estimate>,
-    /// What the next turn's input is expected to cost here, in USD, within the price; `None` for a single question.
+    /// What the next turn's input is expected to cost here, in USD, a term of its own; `None` for a single question.
     pub next_turn: Option<Usd>,
     /// Output tokens.
     pub output: Tokens,
@@ -231,7 +243,6 @@ pub(super) fn score(
     let mut terms = Vec::with_capacity(TermKind::ALL.len());
     let (price, switch) = prices(request, candidate, expectation, now);
     if let Some(amount) = price {
-        let amount = amount + expectation.next_turn.unwrap_or_default();
         terms.push(Term { kind: TermKind::Price, amount: amount.rounded(), basis: Basis::Catalog });
     }
     if let Some(amount) = writing(request, candidate, expectation, now) {
@@ -249,6 +260,9 @@ pub(super) fn score(
     terms.push(Term { kind: TermKind::Load, amount: turned_away.share(odds(p.value)), basis: p.basis });
     if let Some(amount) = switch {
         terms.push(Term { kind: TermKind::Switch, amount: amount.rounded(), basis: Basis::Catalog });
+    }
+    if let Some(amount) = expectation.next_turn {
+        terms.push(Term { kind: TermKind::Next, amount, basis: Basis::Catalog });
     }
     Score { price_known: price.is_some(), terms }
 }

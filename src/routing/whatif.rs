@@ -14,7 +14,7 @@ use change::{Varied, cured};
 
 use super::{Candidate, Decision, Policy, Preset, Ranked, Rejection, RouteRequest, Rule, decide};
 use crate::catalog::price::Item;
-use crate::catalog::{Endpoint, EndpointId, Status, Usage};
+use crate::catalog::{Endpoint, EndpointId, Status};
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
 /// Everything that a decision was made from, to ask what it would be otherwise.
@@ -73,12 +73,18 @@ pub struct Rates {
     pub input: Option<UsdPerMtok>,
     /// Of output.
     pub output: Option<UsdPerMtok>,
-    /// Of input that a cache serves.
+    /// Of input that a cache serves; where there is none it is charged as plain input.
     pub cache_read: Option<UsdPerMtok>,
     /// Of input that is written to a cache.
     pub cache_write: Option<UsdPerMtok>,
     /// The same for an hour.
     pub cache_write_1h: Option<UsdPerMtok>,
+    /// For each request, in USD.
+    pub request: Usd,
+    /// Of plain input in a conversation's next turn, which is larger.
+    pub next_input: Option<UsdPerMtok>,
+    /// Of input that a cache serves then.
+    pub next_cache_read: Option<UsdPerMtok>,
 }
 
 /// Why an endpoint does not go first, or that it does.
@@ -246,27 +252,18 @@ impl<'a> Question<'a> {
         let Some(pricing) = candidate.and_then(|candidate| candidate.endpoint.pricing.as_ref()) else {
             return Rates::default();
         };
-        let rate = |item: Item, cached: Tokens, (written, hour): (Tokens, Tokens)| {
-            let usage = Usage {
-                input: Some(self.request.input),
-                output: Some(entry.expectation.output),
-                cache_read: (cached > Tokens::ZERO).then_some(cached),
-                cache_write: (written > Tokens::ZERO).then_some(written),
-                cache_write_1h: (hour > Tokens::ZERO).then_some(hour),
-                ..Usage::default()
-            };
-            let cost = pricing.cost(&usage, self.now).ok()?;
-            let line = cost.items.iter().find(|line| line.key == item.key())?;
-            line.rate.to_string().parse().ok()
-        };
-        let cached = self.request.cached.max(self.request.warm_at(&entry.endpoint)).min(self.request.input);
-        let ((written, hour), none) = (entry.expectation.written, (Tokens::ZERO, Tokens::ZERO));
+        let (input, output) = (self.request.input, entry.expectation.output);
+        let rate = |item: Item| pricing.rate_at(item, input, output, self.now);
+        let next = |item: Item| pricing.rate_at(item, input + output, Tokens::ZERO, self.now);
         Rates {
-            input: rate(Item::Input, Tokens::ZERO, none),
-            output: rate(Item::Output, Tokens::ZERO, none),
-            cache_read: rate(Item::CacheRead, cached, none),
-            cache_write: rate(Item::CacheWrite, Tokens::ZERO, (written, Tokens::ZERO)),
-            cache_write_1h: rate(Item::CacheWrite1h, Tokens::ZERO, (hour, hour)),
+            input: rate(Item::Input),
+            output: rate(Item::Output),
+            cache_read: rate(Item::CacheRead),
+            cache_write: rate(Item::CacheWrite),
+            cache_write_1h: rate(Item::CacheWrite1h),
+            request: pricing.request_fee(),
+            next_input: next(Item::Input),
+            next_cache_read: next(Item::CacheRead),
         }
     }
 }

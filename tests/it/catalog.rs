@@ -250,7 +250,7 @@ fn an_overlay_adds_changes_and_hides() {
     let small = small.iter().find(|endpoint| endpoint.id.provider.as_str() == "local").unwrap();
     let sheet = small.pricing.as_ref().unwrap();
     assert_eq!(sheet.base(Item::CacheRead).unwrap().exact(), "0.01");
-    assert_eq!(sheet.rates[&Item::Input].tiers[0].price.exact(), "0.3");
+    assert_eq!(sheet.rates[&Item::Input].tiers[0].price.unwrap().exact(), "0.3");
     assert_eq!(small.overlay.as_deref(), Some("catalog.d/x.toml"));
     let (url, _) = catalog.base_url(small, &provider, small.protocol.unwrap()).unwrap();
     assert_eq!(url, "http://127.0.0.1:8080/v1");

@@ -33,7 +33,7 @@ fn sheet(vector: &Value) -> Pricing {
                 threshold: Tokens::new(tier["start"].as_u64().unwrap()),
                 comparator: if tier["cmp"] == "ge" { Comparator::Ge } else { Comparator::Gt },
                 meter: Meter::Input,
-                price: text(&tier["price"]).parse().unwrap(),
+                price: text(&tier["price"]).parse().ok(),
             });
         }
     }
@@ -188,7 +188,7 @@ proptest! {
         starts in prop::collection::btree_map(1_u64..3_000_000, price(), 0..4),
     ) {
         let tiers: Vec<Tier> = starts.into_iter().map(|(threshold, price)| Tier {
-            threshold: Tokens::new(threshold), comparator: Comparator::Gt, meter: Meter::Input, price,
+            threshold: Tokens::new(threshold), comparator: Comparator::Gt, meter: Meter::Input, price: Some(price),
         }).collect();
         let build = |backwards: bool| {
             let mut rates = rates.clone();

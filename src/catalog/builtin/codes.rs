@@ -4,10 +4,14 @@
 //! "unknown". A set is its members' codes in a row (modalities, capabilities) or joined by commas (ids, variants).
 //!
 //! A price column is `key=decimal` joined by `;`: a key is an item or fee code (`i=3`), behind a service tier's prefix
-//! (`b.i=1.5`), or with a context tier (`i>200000=6`, `i>=128000=6`). `z.i=0.15` is an off-peak rate and
+//! (`b.i=1.5`), or with a context tier (`i>200000=6`, `i>=128000=6`); a decimal
+//! of `-` is a rate that nobody states. `z.i=0.15` is an off-peak rate and
 //! `z=600-0@12345,0-0@67` the off-peak spans: first minute, end minute, ISO weekdays.
 
 use crate::catalog::price::Item;
+
+/// A rate that nobody states.
+pub(super) const UNKNOWN: &str = "-";
 
 /// Columns of `models.tsv`.
 pub(super) mod model {

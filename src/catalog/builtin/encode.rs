@@ -9,7 +9,7 @@ use super::Mark;
 use super::codes::{self, Codes, endpoint, model};
 use crate::catalog::price::{Comparator, FeeItem, Item, PriceKey, Pricing, Rate};
 use crate::catalog::{Auth, Endpoint, EndpointId, Model, OutputLimitField, Protocol, Provider, Quirks};
-use crate::units::Tokens;
+use crate::units::{Tokens, UsdPerMtok};
 
 /// The two big tables as text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -130,15 +130,19 @@ fn price_sheet(sheet: &Pricing) -> String {
     out
 }
 
+fn known(price: Option<UsdPerMtok>) -> String {
+    price.map_or_else(|| codes::UNKNOWN.to_owned(), |price| price.to_string())
+}
+
 fn push_rate(out: &mut String, prefix: &str, item: Item, rate: &Rate) {
     let key = code(codes::ITEMS, item.key());
-    write_entry(out, format_args!("{prefix}{key}={}", rate.base));
+    write_entry(out, format_args!("{prefix}{key}={}", known(rate.base)));
     for tier in &rate.tiers {
         let sign = match tier.comparator {
             Comparator::Ge => ">=",
             Comparator::Gt | Comparator::Lt | Comparator::Le => ">",
         };
-        write_entry(out, format_args!("{prefix}{key}{sign}{}={}", tier.threshold, tier.price));
+        write_entry(out, format_args!("{prefix}{key}{sign}{}={}", tier.threshold, known(tier.price)));
     }
 }
 

@@ -207,6 +207,15 @@ impl Catalog {
         all
     }
 
+    /// Providers that a fetched list alone knows: nobody whom the user believes says where they are, so that they are never
+    /// called, and what a list says of their prices decides nothing.
+    #[must_use]
+    pub fn uncalled(&self) -> Vec<ProviderId> {
+        let lines = self.tables.further_providers().lines().filter_map(file::provider_record);
+        let silent = lines.filter(|provider| provider.protocols.is_empty());
+        silent.map(|provider| provider.id).filter(|id| !self.layer.providers.contains_key(id)).collect()
+    }
+
     /// Every model, sorted by id, with its endpoints; fields are read when they are asked for.
     pub fn models(&self) -> impl Iterator<Item = ModelLine<'_>> {
         let mut below = Rows(self.tables.models()).peekable();

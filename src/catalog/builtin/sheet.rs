@@ -12,7 +12,7 @@ pub(super) fn raw<'t>(sheet: &'t str, code: &str) -> Option<&'t str> {
         let end = rest.bytes().position(|byte| byte == b';');
         let entry = rest.get(..end.unwrap_or(rest.len()))?;
         if let Some(value) = entry.strip_prefix(code).and_then(|entry| entry.strip_prefix('=')) {
-            return Some(value);
+            return Some(value).filter(|price| *price != codes::UNKNOWN);
         }
         rest = rest.get(end? + 1..)?;
     }
@@ -38,7 +38,10 @@ pub(super) fn pricing(sheet: &str) -> Option<Pricing> {
         }
         match rest.split_once('>') {
             Some((code, threshold)) => {
-                add_tier(&mut pricing, prefix, item(code)?, tier(threshold, value.parse().ok()?)?)?;
+                add_tier(&mut pricing, prefix, item(code)?, tier(threshold, known(value)?)?)?;
+            }
+            None if value == codes::UNKNOWN => {
+                pricing.rates.insert(item(rest)?, Rate { base: None, tiers: Vec::new() });
             }
             None => {
                 pricing.set(&long_key(prefix, rest)?, value).ok()?;
@@ -75,8 +78,13 @@ fn long_key(prefix: &str, code: &str) -> Option<String> {
     }
 }
 
+/// A rate, or that nobody says what it is; `None` is neither.
+fn known(value: &str) -> Option<Option<UsdPerMtok>> {
+    if value == codes::UNKNOWN { Some(None) } else { value.parse().ok().map(Some) }
+}
+
 /// `200000` or `=200000`: what follows the `>` of a context tier.
-fn tier(threshold: &str, price: UsdPerMtok) -> Option<Tier> {
+fn tier(threshold: &str, price: Option<UsdPerMtok>) -> Option<Tier> {
     let (comparator, digits) = match threshold.strip_prefix('=') {
         Some(digits) => (Comparator::Ge, digits),
         None => (Comparator::Gt, threshold),
@@ -117,10 +125,18 @@ mod tests {
         assert_eq!(sheet.base(Item::Output).unwrap().exact(), "15");
         assert_eq!(sheet.rates[&Item::Input].tiers[0].comparator, Comparator::Gt);
         assert_eq!(sheet.rates[&Item::Output].tiers[0].comparator, Comparator::Ge);
-        assert_eq!(sheet.service[&ServiceTier::Batch][&Item::Input].base.exact(), "1.5");
+        assert_eq!(sheet.service[&ServiceTier::Batch][&Item::Input].base.unwrap().exact(), "1.5");
         assert_eq!(sheet.off_peak.unwrap().windows[0], Window { from: 990, to: 30, weekdays: vec![1, 2] });
         assert_eq!(raw(text, "i"), Some("3"));
         assert_eq!(raw(text, "r"), None);
         assert_eq!(pricing(""), None);
+        let partly = pricing("i=3;o=15;w=-;w>200000=7.5;r=0.3;r>200000=-").unwrap();
+        let size = |input| (Tokens::new(input), Tokens::ZERO);
+        let rate = |item: Item, (input, output)| partly.rates[&item].at(input, output).0.map(|rate| rate.exact());
+        assert_eq!(rate(Item::CacheWrite, size(1)), None);
+        assert_eq!(rate(Item::CacheWrite, size(200_001)).as_deref(), Some("7.5"));
+        assert_eq!(rate(Item::CacheRead, size(1)).as_deref(), Some("0.3"));
+        assert_eq!(rate(Item::CacheRead, size(200_001)), None);
+        assert_eq!(raw("i=3;w=-", "w"), None);
     }
 }

@@ -241,6 +241,15 @@ impl<'a> EndpointLine<'a> {
         }
     }
 
+    /// Longest input in tokens, where it is below the window.
+    #[must_use]
+    pub fn max_input(&self) -> Option<Tokens> {
+        match &self.0 {
+            Source::Line { cells, .. } => lines::tokens(cells.column(endpoint::MAX_INPUT)),
+            Source::Record(record) => record.max_input,
+        }
+    }
+
     /// Longest answer in tokens; `None` is unknown.
     #[must_use]
     pub fn max_output(&self) -> Option<Tokens> {

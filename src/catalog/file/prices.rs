@@ -51,7 +51,7 @@ impl PricePatch {
         let comparator = if inclusive { Comparator::Ge } else { Comparator::Gt };
         for &(threshold, item, price) in &self.tiers {
             if let Some(rate) = sheet.rates.get_mut(&item) {
-                rate.tiers.push(Tier { threshold, comparator, meter: Meter::Input, price });
+                rate.tiers.push(Tier { threshold, comparator, meter: Meter::Input, price: Some(price) });
             }
         }
         sheet

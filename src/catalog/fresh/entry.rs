@@ -137,7 +137,7 @@ impl Entry {
 pub(super) fn too_dear(sheet: &Pricing) -> Option<&'static str> {
     let most: UsdPerMtok = DEAREST.parse().ok()?;
     let priced = sheet.rates.iter().flat_map(|(item, rate)| {
-        std::iter::once(rate.base).chain(rate.tiers.iter().map(|tier| tier.price)).map(|price| (*item, price))
+        std::iter::once(rate.base).chain(rate.tiers.iter().map(|tier| tier.price)).flatten().map(|price| (*item, price))
     });
     priced.into_iter().find(|(_, price)| *price > most).map(|(item, _)| item.key())
 }
@@ -267,6 +267,9 @@ mod tests {
         let tiers = r#"{"cost":{"input":1,"output":2,"tiers":[{"input":3,"tier":{"type":"context","size":272000}}],
             "context_over_200k":{"input":4}}}"#;
         let tiers = read("a", tiers).unwrap().pricing.unwrap().rates[&Item::Input].tiers.clone();
-        assert_eq!((tiers.len(), tiers[0].threshold.count(), tiers[0].price.exact()), (1, 272_000, "3".to_owned()));
+        assert_eq!(
+            (tiers.len(), tiers[0].threshold.count(), tiers[0].price.unwrap().exact()),
+            (1, 272_000, "3".to_owned())
+        );
     }
 }

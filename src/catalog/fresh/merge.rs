@@ -260,7 +260,7 @@ impl Entry {
     }
 
     /// What it is, by what comes out of it and by its name.
-    fn kind(&self) -> ModelKind {
+    pub(super) fn kind(&self) -> ModelKind {
         let has = |word: &str| self.id.upstream_model.to_ascii_lowercase().contains(word);
         let gives = |modality| self.output.contains(&modality);
         match () {
@@ -282,7 +282,7 @@ fn within(dispute: &Dispute, stated: &Pricing) -> bool {
 }
 
 /// Whether a sheet has every figure that is stated; it may have more, and what is left out is not denied.
-fn agrees(sheet: &Pricing, stated: &Pricing) -> bool {
+pub(super) fn agrees(sheet: &Pricing, stated: &Pricing) -> bool {
     stated.rates.iter().all(|(item, rate)| {
         let known = sheet.rates.get(item);
         known.is_some_and(|known| known.base == rate.base && (rate.tiers.is_empty() || known.tiers == rate.tiers))

@@ -129,7 +129,7 @@ fn prices(list: &Listing, known: &Prices) -> Option<Tripped> {
 }
 
 /// Whether one price is more than so many times the other; from and to nothing is far.
-fn far(one: UsdPerMtok, other: UsdPerMtok, times: u64) -> bool {
+pub(super) fn far(one: UsdPerMtok, other: UsdPerMtok, times: u64) -> bool {
     let (low, high) = if one < other { (one, other) } else { (other, one) };
     let most = low.to_millionths().map(|millionths| millionths.saturating_mul(times));
     matches!((most, high.to_millionths()), (Some(most), Some(high)) if high > most)

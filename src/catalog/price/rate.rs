@@ -64,15 +64,15 @@ pub struct Tier {
     pub comparator: Comparator,
     /// Which size.
     pub meter: Meter,
-    /// The rate then.
-    pub price: UsdPerMtok,
+    /// The rate then; `None` where nobody says: the item is charged through what contains it.
+    pub price: Option<UsdPerMtok>,
 }
 
 /// The rate of one item: a base and its tiers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rate {
-    /// The rate where no tier applies.
-    pub base: UsdPerMtok,
+    /// The rate where no tier applies; `None` where nobody says: the item is charged through what contains it.
+    pub base: Option<UsdPerMtok>,
     /// Tiers in any order; of those that hold, the highest threshold crossed wins.
     pub tiers: Vec<Tier>,
 }
@@ -81,22 +81,22 @@ impl Rate {
     /// A rate without tiers.
     #[must_use]
     pub const fn flat(base: UsdPerMtok) -> Self {
-        Self { base, tiers: Vec::new() }
+        Self { base: Some(base), tiers: Vec::new() }
     }
 
-    /// The dearest rate that a request of at most this size can meet.
+    /// The dearest known rate that a request of at most this size can meet.
     #[must_use]
-    pub fn dearest(&self, input: Tokens, output: Tokens) -> UsdPerMtok {
+    pub fn dearest(&self, input: Tokens, output: Tokens) -> Option<UsdPerMtok> {
         let reachable = self.tiers.iter().filter(|tier| {
             let size = if tier.meter == Meter::Input { input } else { output };
             !tier.comparator.upward() || tier.comparator.holds(size, tier.threshold)
         });
-        reachable.map(|tier| tier.price).fold(self.base, UsdPerMtok::max)
+        reachable.map(|tier| tier.price).fold(self.base, Option::max)
     }
 
-    /// The rate for a request of this size, and the tier that set it.
+    /// The rate for a request of this size, if it is known, and the tier that set it.
     #[must_use]
-    pub fn at(&self, input: Tokens, output: Tokens) -> (UsdPerMtok, Option<&Tier>) {
+    pub fn at(&self, input: Tokens, output: Tokens) -> (Option<UsdPerMtok>, Option<&Tier>) {
         let crossed = self.tiers.iter().filter(|tier| {
             let size = match tier.meter {
                 Meter::Input => input,

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::{Pricing, Rate};
+use crate::units::UsdPerMtok;
 
 /// One endpoint's price sheet as it was on a day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,10 +70,11 @@ fn text(pricing: &Pricing) -> String {
 }
 
 fn rate_text(rate: &Rate) -> String {
-    let mut out = format!(" {}", rate.base.exact());
+    let known = |price: Option<UsdPerMtok>| price.map_or_else(|| "-".to_owned(), UsdPerMtok::exact);
+    let mut out = format!(" {}", known(rate.base));
     for tier in &rate.tiers {
         let meter = if tier.meter == super::Meter::Input { "input" } else { "output" };
-        let _ = write!(out, " {}{} {meter} {}", tier.comparator.sign(), tier.threshold.count(), tier.price.exact());
+        let _ = write!(out, " {}{} {meter} {}", tier.comparator.sign(), tier.threshold.count(), known(tier.price));
     }
     out
 }
@@ -101,7 +103,7 @@ mod tests {
             threshold: Tokens::new(200_000),
             comparator: Comparator::Gt,
             meter: Meter::Input,
-            price: "6".parse().unwrap(),
+            price: "6".parse().ok(),
         };
         let others: Vec<SheetVersion> = vec![
             sheet(&|pricing| drop(pricing.set("input", "3.000001"))),

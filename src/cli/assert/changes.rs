@@ -132,7 +132,10 @@ fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Lock
         return gone("provider", format!("served by {}", then.provider), why, other);
     };
     let now = Locked::of(&name(&model), offer);
-    let mut rows: Vec<Row> = changes(court, then, &now, (offer, &all)).into_iter().map(row).collect();
+    // A lock of the form before says nothing of it.
+    let told = if entry.knows_input { then.max_input.clone() } else { now.max_input.clone() };
+    let known = Locked { max_input: told, ..then.clone() };
+    let mut rows: Vec<Row> = changes(court, &known, &now, (offer, &all)).into_iter().map(row).collect();
     if is_renamed {
         let cells = (Cell::Text(then.model.clone()), Cell::Text(now.model.clone()));
         let finding = Finding::decided(false, cells, format!("it is called {} now", now.model), "");
@@ -154,6 +157,8 @@ fn changes(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer
     found.extend(retires(court, then, now, (offer, all)));
     found.extend(Change::of("id", changed("id", Some(&then.id), Some(&now.id))));
     found.extend(Change::of("context", changed("context", then.context.as_ref(), now.context.as_ref())));
+    let input = changed("max_input", then.max_input.as_ref(), now.max_input.as_ref());
+    found.extend(Change::of("max_input", input));
     let output = changed("max_output", then.max_output.as_ref(), now.max_output.as_ref());
     found.extend(Change::of("max_output", output));
     found.extend(Change::of("can", abilities(then, now)));

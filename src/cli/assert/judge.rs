@@ -6,7 +6,7 @@ use super::claim::Claim;
 use super::offer::Offer;
 use super::row::Finding;
 use crate::catalog::price::{Item, Meter, Rate};
-use crate::catalog::{Capability, Endpoint, Status};
+use crate::catalog::{Capability, Endpoint, Limits, Status};
 use crate::cli::args::Shape;
 use crate::cli::render::money::{dollars, per_mtok};
 use crate::cli::render::sheet::Cell;
@@ -21,7 +21,7 @@ pub(super) fn offer(claim: &Claim, offer: &Offer, shape: Option<Shape>, now: Tim
     Some(match claim {
         Claim::Price(item, most) => price(endpoint, *item, *most, shape),
         Claim::CallPrice(most) => call_price(endpoint, *most, shape?, now),
-        Claim::Context(least) => limit(endpoint, "context", endpoint.context, *least),
+        Claim::Context(least) => context(endpoint, *least),
         Claim::Output(least) => limit(endpoint, "max_output", endpoint.max_output, *least),
         Claim::Has(ability) => has(endpoint, *ability),
         Claim::NotRetiring(days) => retiring(endpoint, *days, now),
@@ -41,7 +41,11 @@ fn price(endpoint: &Endpoint, item: Item, most: UsdPerMtok, shape: Option<Shape>
         let told = format!("{name} ? <= {limit}");
         return Finding::unknown(wanted, told, format!("{provider} states no price for {}", item.key()));
     };
-    let base = shape.map_or(rate.base, |shape| rate.at(shape.input, shape.output).0);
+    let Some(base) = shape.map_or(rate.base, |shape| rate.at(shape.input, shape.output).0) else {
+        let told = format!("{name} ? <= {limit}");
+        let why = format!("{provider} states no price for {} of requests of that size", item.key());
+        return Finding::unknown(wanted, told, why);
+    };
     let found = Cell::money(Some(base.decimal()));
     let told = format!("{name} {} <= {limit}", per_mtok(base));
     let range = endpoint.dispute.and_then(|dispute| match item {
@@ -61,11 +65,12 @@ fn price(endpoint: &Endpoint, item: Item, most: UsdPerMtok, shape: Option<Shape>
 
 /// What larger requests cost, where no size is stated.
 fn dearer(rate: &Rate, base: UsdPerMtok, shape: Option<Shape>) -> String {
-    let tiers = rate.tiers.iter().filter(|tier| shape.is_none() && tier.price > base);
-    let Some(tier) = tiers.max_by_key(|tier| tier.price) else { return String::new() };
+    let priced = rate.tiers.iter().filter_map(|tier| Some((tier.price?, tier)));
+    let dearer = priced.filter(|(price, _)| shape.is_none() && *price > base);
+    let Some((price, tier)) = dearer.max_by_key(|(price, _)| *price) else { return String::new() };
     let meter = if tier.meter == Meter::Input { "in" } else { "out" };
     let (sign, size) = (tier.comparator.sign(), grouped(tier.threshold.count()));
-    format!(" ({} where {sign} {size} {meter})", per_mtok(tier.price))
+    format!(" ({} where {sign} {size} {meter})", per_mtok(price))
 }
 
 fn call_price(endpoint: &Endpoint, most: Usd, shape: Shape, now: Timestamp) -> Finding {
@@ -83,6 +88,27 @@ fn call_price(endpoint: &Endpoint, most: Usd, shape: Shape, now: Timestamp) -> F
             Finding::decided(cost <= most, (wanted, Cell::money(Some(cost.decimal()))), told, why)
         }
     }
+}
+
+/// The window: less of it than asked for may go in, and it may be larger than what can go in and come out.
+fn context(endpoint: &Endpoint, least: Tokens) -> Finding {
+    let Limits { context: Some(context), max_input: Some(input), max_output } = endpoint.limits() else {
+        return limit(endpoint, "context", endpoint.context, least);
+    };
+    if input >= context || context < least {
+        return limit(endpoint, "context", endpoint.context, least);
+    }
+    let provider = &endpoint.id.provider;
+    let (wanted, into) = (Cell::Count(least.count()), grouped(input.count()));
+    let told =
+        format!("context {} >= {}, at most {into} of it input", grouped(context.count()), grouped(least.count()));
+    let Some(holds) = endpoint.limits().hold(least) else {
+        return Finding::unknown(wanted, told, format!("{provider} does not state its longest answer"));
+    };
+    let out = max_output.unwrap_or_default();
+    let window = if holds { context } else { input + out };
+    let why = format!("{provider} takes {into} in and {} out of it", grouped(out.count()));
+    Finding::decided(holds, (wanted, Cell::Count(window.count())), told, why)
 }
 
 fn limit(endpoint: &Endpoint, name: &str, known: Option<Tokens>, least: Tokens) -> Finding {
@@ -223,10 +249,58 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_no_larger_than_what_goes_in_and_comes_out() {
+        let mut limited = endpoint();
+        limited.context = Some(Tokens::new(1_000_000));
+        let at = |endpoint: &Endpoint, least| {
+            let found = context(endpoint, Tokens::new(least));
+            (found.verdict, found.told)
+        };
+        let unknown = Verdict::Unknown(Exit::NotFound);
+        assert_eq!(at(&limited, 1_000_000).0, Verdict::Ok);
+        limited.max_input = Some(Tokens::new(200_000));
+        assert_eq!(
+            [200_000, 200_001, 1_000_001].map(|least| at(&limited, least).0),
+            [Verdict::Ok, unknown, Verdict::No]
+        );
+        limited.max_output = Some(Tokens::new(64_000));
+        assert_eq!([264_000, 264_001].map(|least| at(&limited, least).0), [Verdict::Ok, Verdict::No]);
+        assert_eq!(at(&limited, 500_000).1, "context 1,000,000 >= 500,000, at most 200,000 of it input");
+        limited.context = None;
+        assert_eq!([200_000, 200_001].map(|least| limited.limits().hold(Tokens::new(least))), [Some(true), None]);
+    }
+
+    #[test]
+    fn a_rate_that_nobody_states_is_unknown_at_its_size_alone() {
+        let mut partly = endpoint();
+        let sheet = partly.pricing.as_mut().unwrap();
+        let million = Tokens::new(200_000);
+        assert!(sheet.set("cache_read", "0.2").unwrap());
+        assert!(sheet.add_tier(Item::CacheRead, million, false, UsdPerMtok::ZERO));
+        assert!(sheet.add_tier(Item::CacheWrite, million, false, usd("4")));
+        let of = |input| Some(Shape { input: Tokens::new(input), output: Tokens::new(1), cached: Tokens::ZERO });
+        let unknown = Verdict::Unknown(Exit::NotFound);
+        let at = |item, shape| price(&partly, item, usd("100"), shape).verdict;
+        assert_eq!([of(1), of(200_001)].map(|shape| at(Item::CacheRead, shape)), [Verdict::Ok, unknown]);
+        assert_eq!(
+            [None, of(1), of(200_001)].map(|shape| at(Item::CacheWrite, shape)),
+            [unknown, unknown, Verdict::Ok]
+        );
+        assert_eq!(
+            price(&partly, Item::CacheWrite, usd("2"), None).why,
+            "acme states no price for cache_write of requests of that size"
+        );
+    }
+
+    #[test]
     fn the_price_is_that_of_the_size_which_is_stated_and_a_dearer_tier_is_told() {
         let mut tiered = endpoint();
-        let tier =
-            Tier { threshold: Tokens::new(200_000), comparator: Comparator::Gt, meter: Meter::Input, price: usd("4") };
+        let tier = Tier {
+            threshold: Tokens::new(200_000),
+            comparator: Comparator::Gt,
+            meter: Meter::Input,
+            price: Some(usd("4")),
+        };
         let rates = tiered.pricing.as_mut().map(|pricing| &mut pricing.rates);
         rates.unwrap().get_mut(&Item::Input).unwrap().tiers.push(tier);
         let of = |input| Shape { input: Tokens::new(input), output: Tokens::new(1), cached: Tokens::ZERO };

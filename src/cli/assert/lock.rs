@@ -16,7 +16,10 @@ use crate::cli::render::json::quote;
 use crate::cli::settings::{self, read_text};
 
 /// The version of the form.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
+
+/// The form before, which says nothing of the longest input.
+const BEFORE: &str = "1";
 
 /// What the file begins with.
 const HEAD: &str = "# Facts that this build relies on: `openmux check --lock` says what has changed since.\n\
@@ -37,6 +40,8 @@ pub(super) struct Locked {
     pub(super) retires: Option<String>,
     /// The context window.
     pub(super) context: Option<String>,
+    /// The longest input, where it is below the window.
+    pub(super) max_input: Option<String>,
     /// The longest answer.
     pub(super) max_output: Option<String>,
     /// What it can do, sorted.
@@ -52,6 +57,8 @@ pub(super) struct Entry {
     pub(super) facts: Locked,
     /// Where the offer begins.
     pub(super) place: Place,
+    /// Whether it says what the longest input was.
+    pub(super) knows_input: bool,
     /// The lines of keys (`context`, `price.input`).
     lines: BTreeMap<String, usize>,
 }
@@ -81,6 +88,7 @@ impl Locked {
             status: endpoint.status.name().to_owned(),
             retires: endpoint.sunset.clone(),
             context: endpoint.context.map(|tokens| tokens.to_string()),
+            max_input: endpoint.max_input.map(|tokens| tokens.to_string()),
             max_output: endpoint.max_output.map(|tokens| tokens.to_string()),
             can: can.into_iter().map(str::to_owned).collect(),
             price: prices(&sheet),
@@ -94,7 +102,7 @@ impl Locked {
 
     /// How many facts there are.
     pub(super) fn count(&self) -> usize {
-        let limits = [&self.retires, &self.context, &self.max_output].into_iter().flatten().count();
+        let limits = [&self.retires, &self.context, &self.max_input, &self.max_output].into_iter().flatten().count();
         2 + limits + self.can.len() + self.price.len()
     }
 
@@ -112,7 +120,7 @@ impl Locked {
         if let Some(day) = &self.retires {
             line("retires", day);
         }
-        let counts = [("context", &self.context), ("max_output", &self.max_output)];
+        let counts = [("context", &self.context), ("max_input", &self.max_input), ("max_output", &self.max_output)];
         for (key, count) in counts.into_iter().filter_map(|(key, count)| Some((key, count.as_ref()?))) {
             out.push_str(&format!("{key} = {count}\n"));
         }
@@ -140,8 +148,8 @@ impl Locked {
     }
 
     fn read(table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
-        const KEYS: [&str; 9] =
-            ["model", "provider", "id", "status", "retires", "context", "max_output", "can", "price"];
+        const KEYS: [&str; 10] =
+            ["model", "provider", "id", "status", "retires", "context", "max_input", "max_output", "can", "price"];
         table.known(&KEYS)?;
         let text = |key: &str| table.text(key)?.ok_or_else(|| table.error(key, "is missing"));
         let status = text("status")?;
@@ -162,6 +170,7 @@ impl Locked {
             status,
             retires: table.text("retires")?,
             context: tokens("context")?,
+            max_input: tokens("max_input")?,
             max_output: tokens("max_output")?,
             can: table.list("can")?.unwrap_or_default(),
             price,
@@ -173,7 +182,8 @@ impl Locked {
 fn prices(sheet: &str) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     for line in sheet.lines() {
-        let figure = line.split(' ').position(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        let is_figure = |word: &str| word == "-" || word.starts_with(|c: char| c.is_ascii_digit());
+        let figure = line.split(' ').position(is_figure);
         let words: Vec<&str> = line.split(' ').collect();
         let (key, value) = words.split_at(figure.unwrap_or(words.len()));
         let value = value.join(" ");
@@ -203,11 +213,13 @@ fn entries(name: &str, text: &str) -> Result<Vec<Entry>, OverlayError> {
     let source = Source { file: name.into(), text };
     let document = source.document()?;
     let root = Reader::root(&source, document.get_ref());
-    match root.amount("version")?.as_deref() {
-        Some(VERSION) => {}
+    let version = root.amount("version")?;
+    match version.as_deref() {
+        Some(VERSION | BEFORE) => {}
         Some(other) => return Err(root.error("version", format!("is {other}; this openmux reads {VERSION}"))),
         None => return Err(root.error("version", "is missing: this is no lock of openmux")),
     }
+    let knows_input = version.as_deref() == Some(VERSION);
     root.known(&["version", "catalog", "offer"])?;
     let mut entries: Vec<Entry> = Vec::new();
     for table in root.tables("offer")? {
@@ -223,7 +235,7 @@ fn entries(name: &str, text: &str) -> Result<Vec<Entry>, OverlayError> {
         if let Some(prices) = table.table("price")? {
             lines.extend(prices.keys().into_iter().map(|key| (format!("price.{key}"), prices.line_of(&key))));
         }
-        entries.push(Entry { facts, place, lines });
+        entries.push(Entry { facts, place, knows_input, lines });
     }
     Ok(entries)
 }
@@ -258,7 +270,7 @@ mod tests {
     use super::*;
 
     fn locked() -> Locked {
-        let sheet = "input 3 >200000 input 6\noutput 15\nbatch output 7.5\noff-peak 60-120 [1]\noff-peak 200-300 []\n\
+        let sheet = "input 3 >200000 input 6\ncache_write - >200000 input 7.5\noutput 15\nbatch output 7.5\noff-peak 60-120 [1]\noff-peak 200-300 []\n\
             request 0.01 / 1\n";
         Locked {
             model: "acme/a\"b".into(),
@@ -267,6 +279,7 @@ mod tests {
             status: "active".into(),
             retires: Some("2027-01-01".into()),
             context: Some("8192".into()),
+            max_input: Some("8000".into()),
             max_output: None,
             can: vec!["tools".into(), "vision".into()],
             price: prices(sheet),
@@ -280,7 +293,7 @@ mod tests {
         insta::assert_snapshot!(written, @r#"
         # Facts that this build relies on: `openmux check --lock` says what has changed since.
         # Prices are USD per 1M tokens. Written by openmux; `--update-lock` writes it anew.
-        version = 1
+        version = 2
         catalog = "2026-11-24"
 
         [[offer]]
@@ -290,9 +303,11 @@ mod tests {
         status = "active"
         retires = "2027-01-01"
         context = 8192
+        max_input = 8000
         can = ["tools", "vision"]
         [offer.price]
         "batch output" = "7.5"
+        cache_write = "- >200000 input 7.5"
         input = "3 >200000 input 6"
         off-peak = "60-120 [1]; 200-300 []"
         output = "15"
@@ -305,13 +320,14 @@ mod tests {
         status = "active"
         retires = "2027-01-01"
         context = 8192
+        max_input = 8000
         can = ["tools", "vision"]
         "#);
         let entries = entries("m.lock", &written).unwrap();
         assert_eq!(entries.iter().map(|entry| entry.facts.clone()).collect::<Vec<_>>(), offers);
         assert_eq!(
             (entries[0].place.line, entries[0].at("price.input").line, entries[1].at("price.input").line),
-            (7, 16, 22)
+            (7, 18, 24)
         );
     }
 
@@ -320,7 +336,7 @@ mod tests {
         let offer = "version = 1\n[[offer]]\nmodel = \"a/b\"\nprovider = \"a\"\nid = \"b\"\nstatus = \"active\"\n";
         let said = [
             "".to_owned(),
-            "version = 2".to_owned(),
+            "version = 3".to_owned(),
             "<<<<<<< ours\nversion = 1".to_owned(),
             "version = 1\noffers = 3".to_owned(),
             offer.replace("active", "fine"),
@@ -331,7 +347,7 @@ mod tests {
         .map(|text| entries("m.lock", &text).unwrap_err().to_string());
         insta::assert_snapshot!(said.join("\n"), @r#"
         m.lock:1: version: is missing: this is no lock of openmux
-        m.lock:1: version: is 2; this openmux reads 1
+        m.lock:1: version: is 3; this openmux reads 2
         m.lock:1: key with no value, expected `=`
         m.lock:2: offers: unknown key; did you mean "offer"?
         m.lock:6: offer[0].status: "fine" is no status

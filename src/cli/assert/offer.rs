@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::catalog::price::Item;
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, Endpoint, ModelId, ModelKind, ModelLine, ProviderId, ProviderKind, Status};
+use crate::cli::facts;
 use crate::dispatch::{Dispatcher, Reach};
 use crate::units::UsdPerMtok;
 
@@ -72,16 +73,21 @@ pub(super) fn speaker<'a>(offers: &'a [Offer], model: &ModelId) -> Option<&'a Of
     let own = Catalog::own_provider(model.author());
     let is_own = |offer: &&Offer| own == Some(offer.provider().as_str());
     offers.iter().find(is_own).or_else(|| {
-        offers
-            .iter()
-            .min_by_key(|offer| (offer.endpoint.status == Status::Retired, offer.price().is_none(), offer.price()))
+        offers.iter().min_by_key(|offer| {
+            let uncalled = offer.reach.as_ref().is_some_and(|reach| facts::is_uncalled(&reach.provider));
+            (offer.endpoint.status == Status::Retired, uncalled, offer.price().is_none(), offer.price())
+        })
     })
 }
 
 /// Of the offers that are listed and living the cheapest of which something holds.
 pub(super) fn cheapest(offers: &[Offer], holds: impl Fn(&Offer) -> bool) -> Option<&Offer> {
-    let plan = |offer: &Offer| offer.reach.as_ref().is_some_and(|reach| reach.provider.kind == ProviderKind::Plan);
-    let fit = offers.iter().filter(|offer| offer.is_sure() && !plan(offer) && holds(offer));
+    // A plan sells no calls, and whom a list alone knows is not called.
+    let unsold = |offer: &Offer| {
+        let kept = |reach: &Reach| reach.provider.kind == ProviderKind::Plan || facts::is_uncalled(&reach.provider);
+        offer.reach.as_ref().is_some_and(kept)
+    };
+    let fit = offers.iter().filter(|offer| offer.is_sure() && !unsold(offer) && holds(offer));
     fit.min_by_key(|offer| (offer.price().is_none(), offer.price()))
 }
 

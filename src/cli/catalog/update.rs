@@ -92,7 +92,9 @@ impl Here {
         let is_same = same.is_some();
         let good = same.filter(is_good).filter(|_| before.update().is_some());
         // A dry run shows what is in the list, whether it is new or not.
-        let mark = good.filter(|_| !args.dry_run).and_then(|stored| stored.about().etag.clone());
+        // Prices that were not believed the last time have to be read again.
+        let anew = args.dry_run || args.allow.contains(&AllowedRule::Prices);
+        let mark = good.filter(|_| !anew).and_then(|stored| stored.about().etag.clone());
         Self { is_good: good.is_some(), before, stored, is_same, mark }
     }
 
@@ -119,6 +121,7 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     let got = source.get(settings, mark.as_deref(), args.timeout.0)?;
     let _lock = if args.dry_run { None } else { Some(files.lock()?) };
     let here = Here::read(settings, args, source, &files);
+    let believes_prices = args.allow.contains(&AllowedRule::Prices);
     let now = settings::now();
     let newest = |before: Catalog| {
         let after = if args.dry_run { before.clone() } else { settings.tables() };
@@ -147,7 +150,7 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     let (before, same) = (&here.before, here.same());
     let trusted = settings.config.published().keys();
     let seen = Seen::read(settings)?;
-    let (list, release) = if Release::is_one(&bytes) {
+    let (mut list, release) = if Release::is_one(&bytes) {
         let (release, signed) = release::opened(settings, &bytes, &source.shown())?;
         seen.check(&signed, &bytes, now, args.allow.contains(&AllowedRule::Older), &source.shown())?;
         let (merged, list) = adopt(&release.catalog);
@@ -161,7 +164,10 @@ fn attempt(settings: &Settings, args: &CatalogUpdate, source: &Source) -> Result
     refuse(&broken, args, source)?;
     let (merged, signed) = match release {
         Some((merged, signed)) => (merged, Some(signed)),
-        None => (merge(&list, same), None),
+        None => {
+            list.doubt(before, believes_prices);
+            (merge(&list, same), None)
+        }
     };
     let made_on = |signed: &Signed| day(signed.issued.parse().ok(), now);
     let about = About {

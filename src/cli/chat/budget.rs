@@ -1,13 +1,19 @@
-//! The budget of a day: what is said where a chat does not fit into it.
+//! The budget of a day: what is said where a chat does not fit into it, or would not.
+
+use serde_json::Value;
 
 use super::super::contract::Exit;
 use super::super::error::CliError;
 use super::super::render::explain::unbounded;
 use super::super::render::json::literal;
 use super::super::render::money::dollars;
+use super::super::render::text::wrap;
 use super::super::report::bound_text;
+use super::super::settings::Settings;
 use crate::dispatch::{ChatReport, OverBudget};
+use crate::observe::Source;
 use crate::routing::Decision;
+use crate::store::{ObservationStore, SetAside};
 use crate::units::Usd;
 
 /// The store cannot be opened, and without it no budget is kept.
@@ -57,6 +63,64 @@ pub(super) fn refused(report: &ChatReport, decision: &Decision) -> Option<CliErr
         }
         _ => error.fix("a larger day_usd under [budget] in config.toml, or --max-tokens with a small number"),
     })
+}
+
+/// What today's budget leaves for a call that is only looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Today {
+    day: Usd,
+    used: SetAside,
+    /// The most that the call can cost where it would go first; `None` where no bound is known.
+    bound: Option<Usd>,
+    /// Whether anybody would be asked.
+    is_asked: bool,
+}
+
+impl Today {
+    /// What is left at a moment; `None` where no budget holds, or the store cannot tell.
+    pub(crate) fn of(settings: &Settings, store: &dyn ObservationStore, decision: &Decision) -> Option<Self> {
+        let day = settings.config.day_budget().filter(|_| settings.sandbox.is_none())?;
+        let used = store.set_aside(Source::Chat.name(), decision.at).ok()?;
+        let first = decision.chosen();
+        Some(Self { day, used, bound: first.and_then(|first| first.bound), is_asked: first.is_some() })
+    }
+
+    fn left(self) -> Usd {
+        let used = self.used.total();
+        if used < self.day { self.day - used } else { Usd::ZERO }
+    }
+
+    /// Whether chat would send it; `None` where nobody would be asked. What costs nothing fits into any day.
+    fn fits(self) -> Option<bool> {
+        let holds = self.bound.is_some_and(|bound| bound == Usd::ZERO || self.used.total() + bound <= self.day);
+        self.is_asked.then_some(holds)
+    }
+
+    /// A line for people.
+    pub(crate) fn text(self, width: usize) -> String {
+        let (left, day) = (dollars(self.left()), dollars(self.day));
+        let left = format!("{left} is left of today's {day} (UTC)");
+        let text = match (self.fits(), self.bound) {
+            (None | Some(true), _) => left,
+            (Some(false), Some(bound)) => {
+                format!("chat would not send it (exit 11): it can cost {}, and {left}", dollars(bound))
+            }
+            (Some(false), None) => format!("chat would not send it (exit 11): no bound on its cost is known; {left}"),
+        };
+        let lines = wrap(&text, width.saturating_sub(9).max(30)).into_iter().enumerate();
+        lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { "Budget" } else { "" })).collect()
+    }
+
+    /// The same for programs.
+    pub(crate) fn json(self) -> Value {
+        serde_json::json!({
+            "day_usd": literal(&self.day.exact()),
+            "spent_usd": literal(&self.used.spent.exact()),
+            "set_aside_usd": literal(&self.used.open.exact()),
+            "left_usd": literal(&self.left().exact()),
+            "fits": self.fits(),
+        })
+    }
 }
 
 /// What is left of the day, never less than nothing.

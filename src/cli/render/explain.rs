@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 
 use super::cache::told;
+use super::data;
 use super::money::{adding_up, dollars};
 pub(crate) use super::reason::{reason, unbounded};
-use super::text::{Style, age, cut_middle, duration, grouped, visible, width, wrap};
-use crate::routing::{Basis, Decision, Expected, Policy, Ranked, Rejected, Rejection, RouteRequest, Rule, TermKind};
+use super::text::{Style, cut_middle, duration, grouped, visible, width, wrap};
+use crate::routing::{Decision, Expected, Policy, Ranked, Rejected, Rejection, RouteRequest, Rule, TermKind};
 use crate::units::Usd;
 
 /// How much is shown.
@@ -308,7 +309,7 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
     if view.verbose {
         notes.push(("", constants(&decision.policy)));
     }
-    notes.push(("Data", data_text(decision)));
+    notes.push(("Data", data::text(decision)));
     notes.push(("Replay", format!("--at {} --seed {}", decision.at, decision.seed)));
     notes
 }
@@ -414,35 +415,4 @@ fn constants(policy: &Policy) -> String {
         duration(policy.first_token_hidden),
         policy.learning.prior_ttft_doubt,
     )
-}
-
-/// Where waits come from: measured by whom and when, or assumed.
-fn data_text(decision: &Decision) -> String {
-    let mut measured = Vec::new();
-    let mut assumed = None;
-    for entry in &decision.ranked {
-        let ttft = entry.expectation.ttft_s;
-        match ttft.basis {
-            Basis::Measured { n, age: old } => measured.push(format!(
-                "{} first token {:.2} s (n={n:.1}, {} old)",
-                entry.endpoint.provider,
-                ttft.value,
-                age(old)
-            )),
-            _ => {
-                assumed.get_or_insert(&entry.expectation);
-            }
-        }
-    }
-    let mut parts = measured;
-    if let Some(expectation) = assumed {
-        parts.push(format!(
-            "{}assumed, on the good side: first token {:.2} s, {:.0} tok/s, {:.1} % available (nothing measured)",
-            if parts.is_empty() { "" } else { "the others " },
-            expectation.ttft_s.value,
-            expectation.tokens_per_s.value,
-            expectation.availability.value * 100.0
-        ));
-    }
-    parts.join("; ")
 }

@@ -4,6 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::json::literal;
+use super::money::dollars;
+use super::text::wrap;
 use crate::routing::{Basis, Decision, Estimate, Ranked, Rates, TermKind};
 use crate::units::{Tokens, Usd, UsdPerMtok, UsdPerSecond};
 
@@ -26,21 +28,25 @@ const CATALOG: &str = "catalog";
 /// The inputs of one term, in a fixed order; `rates` where the price sheet is at hand.
 pub(super) fn of(kind: TermKind, entry: &Ranked, decision: &Decision, rates: Option<Rates>) -> Value {
     let (request, policy, expectation) = (&decision.request, &decision.policy, &entry.expectation);
+    let input_from = if request.input_estimated { "prior" } else { REQUEST };
+    let warmest = request.warm.iter().map(|warm| warm.tokens).max().unwrap_or_default();
     let mut inputs = Vec::new();
     let mut put = |name: &str, value: Value, from: &str| inputs.push(input(name, value, from));
     match kind {
         TermKind::Price => {
-            put("input_tokens", count(request.input), if request.input_estimated { "prior" } else { REQUEST });
-            put("cached_tokens", count(request.cached.max(request.warm_at(&entry.endpoint))), REQUEST);
-            put("output_tokens", count(expectation.output), if request.input_estimated { "prior" } else { REQUEST });
+            put("input_tokens", count(request.input), input_from);
+            put("cached_tokens", count(request.cached), REQUEST);
+            put("output_tokens", count(expectation.output), input_from);
             if let Some(rates) = rates {
                 put("input_usd_per_mtok", rate(rates.input), CATALOG);
                 put("output_usd_per_mtok", rate(rates.output), CATALOG);
                 put("cache_read_usd_per_mtok", rate(rates.cache_read), CATALOG);
+                put("request_usd", usd(rates.request), CATALOG);
             }
-            if let Some(next) = expectation.next_turn {
-                put("next_turn_usd", usd(next), CATALOG);
-                put("continuation", figure(policy.continuation), CONFIG);
+            // As if the warmest cache were here, which holds it as often as that.
+            if warmest > request.cached {
+                put("warmest_tokens", count(warmest), REQUEST);
+                inputs.extend(expectation.cache_hit.map(|hit| estimate("cache_hit", hit)));
             }
         }
         TermKind::Write => {
@@ -55,7 +61,7 @@ pub(super) fn of(kind: TermKind, entry: &Ranked, decision: &Decision, rates: Opt
             }
         }
         TermKind::Wait => {
-            put("output_tokens", count(expectation.output), if request.input_estimated { "prior" } else { REQUEST });
+            put("output_tokens", count(expectation.output), input_from);
             put("wait_usd_per_s", per_second(policy.wait_value), CONFIG);
             put("stream_usd_per_s", per_second(policy.stream_value), CONFIG);
             inputs.push(estimate("ttft_s", expectation.ttft_s));
@@ -74,15 +80,37 @@ pub(super) fn of(kind: TermKind, entry: &Ranked, decision: &Decision, rates: Opt
             inputs.push(estimate("rejection", expectation.rejection));
         }
         TermKind::Switch => {
-            let warmest = request.warm.iter().map(|warm| warm.tokens).max().unwrap_or_default();
             put("warm_tokens", count(request.warm_at(&entry.endpoint)), REQUEST);
             put("warmest_tokens", count(warmest), REQUEST);
             if let Some(hit) = expectation.cache_hit {
                 inputs.push(estimate("cache_hit", hit));
             }
         }
+        TermKind::Next => {
+            put("input_tokens", count(request.input + expectation.output), input_from);
+            if let Some(rates) = rates {
+                put("input_usd_per_mtok", rate(rates.next_input), CATALOG);
+                put("cache_read_usd_per_mtok", rate(rates.next_cache_read), CATALOG);
+                put("request_usd", usd(rates.request), CATALOG);
+            }
+            put("continuation", figure(policy.continuation), CONFIG);
+            inputs.extend(expectation.cache_hit.map(|hit| estimate("cache_hit", hit)));
+        }
     }
     inputs.into()
+}
+
+/// What is charged for each request beside its tokens, where anybody does: a note below the explanation.
+pub(crate) fn fees(decision: &Decision, rates: &dyn Fn(&Ranked) -> Rates, width: usize) -> String {
+    let fees = decision.ranked.iter().map(|entry| (&entry.endpoint.provider, rates(entry).request));
+    let told = fees.filter(|(_, fee)| *fee > Usd::ZERO).map(|(name, fee)| format!("{} at {name}", dollars(fee)));
+    let told: Vec<String> = told.take(8).collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    let text = format!("{} for each request, within the price", told.join(", "));
+    let lines = wrap(&text, width.saturating_sub(9).max(30)).into_iter().enumerate();
+    lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { "Fees" } else { "" })).collect()
 }
 
 fn input(name: &str, value: Value, from: &str) -> Value {
@@ -123,6 +151,10 @@ fn per_second(value: UsdPerSecond) -> Value {
     literal(&value.exact())
 }
 
+/// Six decimals, and more where there are more: a sum has to come out of them.
 fn figure(value: f64) -> Value {
-    literal(&format!("{value:.6}"))
+    let text = format!("{value:.15}");
+    let most = text.trim_end_matches('0').len();
+    let least = text.len() - 9;
+    literal(text.get(..most.max(least)).unwrap_or(&text))
 }

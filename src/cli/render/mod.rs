@@ -3,10 +3,11 @@
 pub(crate) mod cache;
 mod cell;
 pub(crate) mod chat;
+mod data;
 pub(crate) mod decision;
 pub(crate) mod explain;
 pub(crate) mod hedge;
-mod inputs;
+pub(crate) mod inputs;
 pub(crate) mod json;
 pub(crate) mod model;
 pub(crate) mod money;

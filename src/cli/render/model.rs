@@ -13,6 +13,7 @@ use crate::catalog::{Endpoint, Model, Pricing, Status};
 use crate::cli::args::Shape;
 use crate::cli::facts;
 use crate::dispatch::Reach;
+use crate::units::UsdPerMtok;
 
 /// How the page is laid out.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +72,10 @@ pub(crate) fn head(model: &Model, called: Option<&str>, reaches: &[Reach], view:
             line("Cannot", &cannot.join(", "));
         }
     }
-    let priced = reaches.iter().filter(|reach| reach.endpoint.status != Status::Retired && reach.endpoint.is_plain());
+    let priced = reaches.iter().filter(|reach| {
+        let is_called = !facts::is_uncalled(&reach.provider);
+        reach.endpoint.status != Status::Retired && reach.endpoint.is_plain() && is_called
+    });
     let cheapest = priced
         .filter_map(|reach| {
             let pricing = reach.endpoint.pricing.as_ref()?;
@@ -85,6 +89,13 @@ pub(crate) fn head(model: &Model, called: Option<&str>, reaches: &[Reach], view:
         let _ = write!(providers, "; cheapest {provider} {}/{}", money::per_mtok(input), money::per_mtok(output));
     }
     line("Providers", &providers);
+    let cheaper_hours = reaches.iter().filter(|reach| {
+        reach.endpoint.is_plain() && reach.endpoint.pricing.as_ref().is_some_and(|pricing| pricing.off_peak.is_some())
+    });
+    let cheaper_hours: Vec<&str> = cheaper_hours.map(|reach| reach.provider.id.as_str()).collect();
+    if !cheaper_hours.is_empty() {
+        line("Off-peak", &format!("other prices at some hours at {}: --prices says which", cheaper_hours.join(", ")));
+    }
     if let Some(shape) = view.shape {
         line(
             "Call",
@@ -153,9 +164,12 @@ fn price_lines(pricing: &Pricing) -> String {
     let mut lines = String::new();
     // A tier has a line of its own, below the rate that it replaces.
     let tiered = |name: String, rate: &Rate| {
-        let mut part = format!("  {name:<24}{} per 1M tokens\n", money::per_mtok(rate.base));
+        let known = |price: Option<UsdPerMtok>, unit: &str| {
+            price.map_or_else(|| "not known".to_owned(), |price| money::per_mtok(price) + unit)
+        };
+        let mut part = format!("  {name:<24}{}\n", known(rate.base, " per 1M tokens"));
         for tier in &rate.tiers {
-            let (price, size) = (money::per_mtok(tier.price), text::grouped(tier.threshold.count()));
+            let (price, size) = (known(tier.price, ""), text::grouped(tier.threshold.count()));
             let _ = writeln!(part, "  {:<24}{price} where input {} {size}", "", tier.comparator.sign());
         }
         part
@@ -177,28 +191,39 @@ fn price_lines(pricing: &Pricing) -> String {
             .windows
             .iter()
             .map(|window| {
-                let days: Vec<String> = window.weekdays.iter().map(u8::to_string).collect();
-                let days = if days.is_empty() { String::new() } else { format!(" on weekdays {}", days.join(",")) };
-                format!("{}-{}{days}", clock(window.from), clock(window.to))
+                let days: Vec<&str> = window.weekdays.iter().map(|day| weekday(*day)).collect();
+                let days = if days.is_empty() { String::new() } else { format!(" {}", days.join(" ")) };
+                if window.from == window.to {
+                    return format!("all day{days}");
+                }
+                format!("{} to {}{days}", clock(window.from), clock(window.to))
             })
             .collect();
         for (item, rate) in &off_peak.rates {
             let name = format!("off-peak {}", item.key());
             let _ = writeln!(lines, "  {name:<24}{} per 1M tokens", money::per_mtok(*rate));
         }
-        let _ = writeln!(lines, "  {:<24}{} UTC", "off-peak hours", windows.join("; "));
+        let _ = writeln!(lines, "  {:<24}{} (UTC)", "off-peak hours", windows.join("; "));
     }
     lines
+}
+
+/// Of an ISO weekday.
+fn weekday(day: u8) -> &'static str {
+    const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    NAMES.get(usize::from(day).wrapping_sub(1)).copied().unwrap_or("?")
 }
 
 fn fee_text(item: FeeItem, fee: Fee) -> String {
     let what = match item {
         FeeItem::Request => "request",
-        FeeItem::WebSearch => "search",
+        FeeItem::WebSearch => "web search",
         FeeItem::InputImages | FeeItem::OutputImages => "image",
         FeeItem::InputSeconds | FeeItem::OutputSeconds => "second",
     };
-    let per = if fee.per == 1 { what.to_owned() } else { format!("{} {what}s", text::grouped(u64::from(fee.per))) };
+    let ending = if what.ends_with("ch") { "es" } else { "s" };
+    let per =
+        if fee.per == 1 { what.to_owned() } else { format!("{} {what}{ending}", text::grouped(u64::from(fee.per))) };
     format!("{} per {per}", money::price(fee.price.decimal()))
 }
 
@@ -264,9 +289,10 @@ pub(crate) fn endpoint_json(reach: &Reach) -> Map<String, Value> {
 }
 
 fn pricing_json(pricing: &Pricing) -> Value {
+    let known = |price: Option<UsdPerMtok>| price.map_or(Value::Null, |price| literal(&price.exact()));
     let rate_json = |rate: &Rate| {
         let mut object = Map::new();
-        object.insert("usd_per_mtok".to_owned(), literal(&rate.base.exact()));
+        object.insert("usd_per_mtok".to_owned(), known(rate.base));
         let tiers: Vec<Value> = rate
             .tiers
             .iter()
@@ -274,7 +300,7 @@ fn pricing_json(pricing: &Pricing) -> Value {
                 let mut object = Map::new();
                 object.insert("input_tokens".to_owned(), tier.threshold.count().into());
                 object.insert("comparator".to_owned(), tier.comparator.sign().into());
-                object.insert("usd_per_mtok".to_owned(), literal(&tier.price.exact()));
+                object.insert("usd_per_mtok".to_owned(), known(tier.price));
                 object.into()
             })
             .collect();

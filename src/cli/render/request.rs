@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::decision;
 use super::text::grouped;
 use crate::chat::{ChatRequest, MediaSource};
+use crate::cli::chat::budget::Today;
 use crate::dispatch::Reach;
 use crate::routing::{Decision, Hedge, Unhedged};
 use crate::upstream::auth::{Found, Lazy};
@@ -84,7 +85,7 @@ fn encoded(request: &ChatRequest, reach: &Reach) -> Option<Result<http::Request<
 
 /// A dry run for programs.
 pub(crate) fn dry_run_json(
-    (decided, hedge): (&Decision, &Result<Hedge, Unhedged>),
+    (decided, hedge, today): (&Decision, &Result<Hedge, Unhedged>, Option<Today>),
     supposed: bool,
     request: Option<Value>,
 ) -> String {
@@ -92,6 +93,7 @@ pub(crate) fn dry_run_json(
     object.insert("schema".to_owned(), "chat.dry_run/1".into());
     object.insert("decision".to_owned(), decision::json(decided, supposed).into());
     super::hedge::put(&mut object, hedge);
+    object.extend(today.map(|today| ("budget".to_owned(), today.json())));
     object.insert("request".to_owned(), request.unwrap_or_default());
     format!("{}\n", Value::Object(object))
 }

@@ -99,6 +99,12 @@ impl Column {
 /// Marks what was measured of another kind of call than the one that is asked about.
 pub(crate) const ELSEWHERE: char = '^';
 
+/// Marks a price of a call that does not come out of the rates beside it: of other hours, of its size, with a fee.
+pub(crate) const OTHER_RATES: char = '+';
+
+/// Marks a provider that is never called: a fetched list alone knows it.
+pub(crate) const UNCALLED: char = '!';
+
 /// A mark on a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -106,7 +112,7 @@ pub(crate) struct Mark {
     pub row: usize,
     /// Which column.
     pub column: usize,
-    /// `*`, `~` or [`ELSEWHERE`].
+    /// `*`, `~`, [`ELSEWHERE`], [`OTHER_RATES`] or [`UNCALLED`].
     pub sign: char,
 }
 
@@ -227,7 +233,7 @@ impl Sheet {
         const FIRST: usize = 64;
         let mut out = String::new();
         rows.open(&mut out);
-        let tells = self.marked.iter().any(|mark| mark.sign != ELSEWHERE);
+        let tells = self.marked.iter().any(|mark| !matches!(mark.sign, ELSEWHERE | OTHER_RATES | UNCALLED));
         for (number, row) in self.rows.iter().enumerate() {
             if number == FIRST {
                 let left = self.rows.len() - FIRST;

@@ -106,13 +106,15 @@ fn conditioned(sheet: &Pricing, rate: &Rate) -> Vec<Value> {
     };
     let mut tiers = rate.tiers.clone();
     tiers.sort_by_key(|tier| tier.threshold);
-    let mut base = entry(rate.base);
-    if let Some(first) = tiers.first() {
-        condition(&mut base, first.meter, vec![(opposite(first.comparator.sign()), first.threshold)]);
+    let mut entries = Vec::new();
+    if let Some(mut base) = rate.base.map(entry) {
+        if let Some(first) = tiers.first() {
+            condition(&mut base, first.meter, vec![(opposite(first.comparator.sign()), first.threshold)]);
+        }
+        entries.push(base);
     }
-    let mut entries = vec![base];
     for (at, tier) in tiers.iter().enumerate() {
-        let mut own = entry(tier.price);
+        let Some(mut own) = tier.price.map(entry) else { continue };
         let mut bounds = vec![(word(tier.comparator.sign()), tier.threshold)];
         bounds.extend(tiers.get(at + 1).map(|next| (opposite(next.comparator.sign()), next.threshold)));
         condition(&mut own, tier.meter, bounds);
@@ -131,8 +133,8 @@ fn kilo(tokens: Tokens) -> Usd {
 pub fn pricing(sheet: &Pricing) -> Value {
     let mut object = Map::new();
     for (item, key) in OPENROUTER {
-        if let Some(rate) = sheet.rates.get(&item) {
-            object.insert(key.to_owned(), of_tokens(sheet, rate.base, 1).into());
+        if let Some(base) = sheet.base(item) {
+            object.insert(key.to_owned(), of_tokens(sheet, base, 1).into());
         }
     }
     for (item, key) in OPENROUTER_FEES {
@@ -150,7 +152,11 @@ pub fn pricing(sheet: &Pricing) -> Value {
                 ">=" => tier.threshold.saturating_sub(Tokens::new(1)),
                 _ => continue,
             };
-            let price = of_tokens(sheet, tier.price, 1);
+            // What nobody states is charged as input: left out, it would read as the base rate.
+            let size = above + Tokens::new(1);
+            let input = || sheet.rates.get(&Item::Input)?.at(size, Tokens::ZERO).0;
+            let Some(price) = tier.price.or_else(input) else { continue };
+            let price = of_tokens(sheet, price, 1);
             match overrides.iter_mut().find(|(known, _)| *known == above) {
                 Some((_, fields)) => drop(fields.insert(key.to_owned(), price.into())),
                 None => overrides.push((above, Map::from_iter([(key.to_owned(), price.into())]))),
@@ -204,7 +210,7 @@ mod tests {
                 threshold: Tokens::new(200_000),
                 comparator: Comparator::Gt,
                 meter: Meter::Input,
-                price: price.parse().unwrap(),
+                price: price.parse().ok(),
             };
             sheet.rates.get_mut(&item).unwrap().tiers.push(tier);
         }

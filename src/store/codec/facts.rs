@@ -13,7 +13,7 @@ use crate::catalog::{
 };
 use crate::observe::EndpointStats;
 use crate::routing::{Candidate, Credential};
-use crate::units::Tokens;
+use crate::units::{Tokens, UsdPerMtok};
 
 #[derive(Debug, Serialize, Deserialize, Default)]
 #[serde(default)]
@@ -217,7 +217,7 @@ struct Prices {
     times: Option<String>,
 }
 
-/// A base, then tiers: threshold, sign, whether the output is metered, price.
+/// A base, then tiers: threshold, sign, whether the output is metered, price; `-` is a price that nobody states.
 type Rates = (String, Vec<(u64, String, bool, String)>);
 
 /// Windows (from, to, weekdays), and the prices in them.
@@ -225,11 +225,19 @@ type Cheaper = (Vec<(u16, u16, Vec<u8>)>, BTreeMap<String, String>);
 
 const COMPARATORS: [Comparator; 4] = [Comparator::Gt, Comparator::Ge, Comparator::Lt, Comparator::Le];
 
+fn known(price: Option<UsdPerMtok>) -> String {
+    price.map_or_else(|| "-".to_owned(), UsdPerMtok::exact)
+}
+
+fn known_of(text: &str) -> Result<Option<UsdPerMtok>, StoreError> {
+    if text == "-" { Ok(None) } else { parsed("price", text).map(Some) }
+}
+
 fn rates(all: &BTreeMap<Item, Rate>) -> BTreeMap<String, Rates> {
     let tier = |Tier { threshold, comparator, meter, price }: &Tier| {
-        (threshold.count(), comparator.sign().to_owned(), *meter == Meter::Output, price.exact())
+        (threshold.count(), comparator.sign().to_owned(), *meter == Meter::Output, known(*price))
     };
-    let rate = |Rate { base, tiers }: &Rate| (base.exact(), tiers.iter().map(tier).collect());
+    let rate = |Rate { base, tiers }: &Rate| (known(*base), tiers.iter().map(tier).collect());
     all.iter().map(|(item, one)| (item.key().to_owned(), rate(one))).collect()
 }
 
@@ -239,12 +247,12 @@ fn rates_of(all: BTreeMap<String, Rates>) -> Result<BTreeMap<Item, Rate>, StoreE
             threshold: Tokens::new(threshold),
             comparator: named("sign", &sign, |sign| COMPARATORS.into_iter().find(|known| known.sign() == sign))?,
             meter: if output { Meter::Output } else { Meter::Input },
-            price: parsed("price", &price)?,
+            price: known_of(&price)?,
         })
     };
     let rate = |(key, (base, tiers)): (String, Rates)| {
         let tiers = tiers.into_iter().map(tier).collect::<Result<_, StoreError>>()?;
-        Ok((item(&key)?, Rate { base: parsed("price", &base)?, tiers }))
+        Ok((item(&key)?, Rate { base: known_of(&base)?, tiers }))
     };
     all.into_iter().map(rate).collect()
 }

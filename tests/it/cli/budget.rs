@@ -47,7 +47,25 @@ fn what_does_not_fit_into_the_day_is_not_sent() {
     );
     assert_eq!(world.hits(), [0]);
     assert!(world.chat(["--max-tokens", "5"]).run().code == Some(0));
-    assert!(world.chat(["--dry-run"]).run().code == Some(0), "a dry run spends nothing");
+    let dry = world.chat(["--dry-run", "--max-tokens", "100"]).run();
+    assert!(dry.code == Some(0), "a dry run spends nothing");
+    let explained = world.openmux(["route", "explain", "-m", "acme/tiny", "--max-tokens", "100", "hi"]).run();
+    // What chat would refuse is said before: of $0.0001 nothing but the few tokens above is spent.
+    for output in [dry, explained] {
+        let said = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told =
+            "chat would not send it (exit 11): it can cost $0.000266, and $0.000087 is left of today's $0.0001 (UTC)";
+        assert!(said.contains(told), "{}", output.snapshot());
+    }
+    for args in ["chat -m acme/tiny --dry-run --max-tokens 5 hi", "route explain -m acme/tiny --max-tokens 5 hi"] {
+        let output = world.openmux(args.split(' ').chain(["-o", "json"])).run();
+        let budget = serde_json::from_str::<Value>(&output.stdout).unwrap()["budget"].clone();
+        assert_eq!(
+            (&budget["fits"], budget["left_usd"].to_string()),
+            (&true.into(), "0.000087".to_owned()),
+            "{budget}"
+        );
+    }
     assert!(
         world.openmux(["--sandbox", "chat", "-m", "acme/tiny", "hi"]).run().code == Some(0),
         "nor does the sandbox"

@@ -34,6 +34,7 @@ mod hedge;
 mod hostile;
 mod keys;
 mod local;
+mod money;
 mod offline;
 mod probe;
 mod record;

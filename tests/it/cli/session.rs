@@ -91,7 +91,7 @@ fn a_session_stays_where_its_prompt_is_cached_although_another_is_cheaper_withou
     assert_eq!((output.code, world.hits()), (Some(0), [2, 0]), "{}", output.snapshot());
     assert_eq!(world.explain(&["--session", "b", "two"])["chosen"], "beta", "another session knows nothing of it");
     let text = world.run(["route", "explain", "-m", "acme/tiny", "-s", "@prompt.txt", "--session", "a", "two"]).run();
-    assert!(text.stdout.contains("SWITCH"), "{}", text.stdout);
+    assert!(text.stdout.contains("+ $0.0119 switch + "), "{}", text.stdout);
     assert!(text.stdout.contains("alpha may hold 6,000 tokens of this conversation"), "{}", text.stdout);
 }
 

@@ -95,7 +95,7 @@ fn mistakes_of_the_command_line_are_exit_2() {
               ttfa tps_p10 availability_low availability_high last_success
               last_failure samples decode_samples cut_off ttft_p50_at_least unit
               status retires open_weights knowledge kinds floating cheapest
-              cheapest_provider
+              cheapest_provider max_input
       fix:    write one of these fields in place of nope
     "#);
     insta::assert_snapshot!(page("models list --sort nope"), @r#"
@@ -110,7 +110,7 @@ fn mistakes_of_the_command_line_are_exit_2() {
               ttfa tps_p10 availability_low availability_high last_success
               last_failure samples decode_samples cut_off ttft_p50_at_least unit
               status retires open_weights knowledge kinds floating cheapest
-              cheapest_provider
+              cheapest_provider max_input
       fix:    write one of these fields in place of nope
     "#);
     insta::assert_snapshot!(page("models list -o text"), @r#"

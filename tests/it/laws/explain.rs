@@ -11,9 +11,9 @@ use super::tie::may_lead;
 use super::world::{Decider, World, now};
 use super::{Verdict, catches, ensure, holds, misread, spoiled};
 
-/// What the expected request costs there, billed anew: with the prefix cached as often as the cache holds it, and the
-/// next turn of a conversation.
-fn billed(world: &World, entry: &Ranked) -> Option<Usd> {
+/// What the expected request costs there, billed anew: with the prefix cached as often as the cache holds it; and
+/// the next turn of a conversation.
+fn billed(world: &World, entry: &Ranked) -> Option<(Usd, Option<Usd>)> {
     let (request, spec) = (&world.request, world.spec(&entry.endpoint));
     let limits = [request.max_output, spec.endpoint.max_output].into_iter().flatten();
     let output = limits.fold(request.expected_output, Tokens::min);
@@ -38,11 +38,11 @@ fn billed(world: &World, entry: &Ranked) -> Option<Usd> {
         None => cold,
     };
     if !request.continues {
-        return Some(turn);
+        return Some((turn, None));
     }
     let whole = request.input + output;
     let next = mixed(bill(whole, whole, Tokens::ZERO)?, bill(whole, Tokens::ZERO, Tokens::ZERO)?);
-    Some(turn + next.share(trillionths(world.policy.continuation)))
+    Some((turn, Some(next.share(trillionths(world.policy.continuation)))))
 }
 
 /// The total is the sum of its terms, the terms are what they say, and the order is by total outside the near-tie at
@@ -60,7 +60,9 @@ fn sums(decider: Decider<'_>, world: &World) -> Verdict {
         let printed = entry.score.amount(TermKind::Price);
         ensure(printed.is_some() == *price_known, || format!("{}: {terms:?}", entry.endpoint))?;
         let printed = printed.map(|price| price + entry.score.amount(TermKind::Switch).unwrap_or_default());
-        let billed = billed(world, entry).map(Usd::rounded);
+        let next = entry.score.amount(TermKind::Next);
+        let billed = billed(world, entry).map(|(turn, next)| (turn.rounded(), next.map(Usd::rounded)));
+        let printed = printed.map(|price| (price, next));
         ensure(printed == billed, || format!("{} prints {printed:?} and bills {billed:?}", entry.endpoint))?;
     }
     ordered(world, &decision)
@@ -97,6 +99,7 @@ fn the_total_is_the_sum_of_its_terms_and_the_order_is_by_total() {
     holds(sums);
     // A price that is printed without what it really costs.
     catches(sums, &spoiled(nudged(TermKind::Price, "0.0001")));
+    catches(sums, &spoiled(nudged(TermKind::Next, "0.0001")));
     catches(
         sums,
         &misread(|candidate| {

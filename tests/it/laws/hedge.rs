@@ -62,8 +62,7 @@ fn pico(amount: Usd) -> i128 {
 /// What this call alone is expected to cost.
 fn price(entry: &Ranked) -> Option<i128> {
     let term = |kind| entry.score.amount(kind).map(pico);
-    let later = entry.expectation.next_turn.map_or(0, pico);
-    Some(term(TermKind::Price)? + term(TermKind::Switch).unwrap_or_default() - later)
+    Some(term(TermKind::Price)? + term(TermKind::Switch).unwrap_or_default())
 }
 
 fn cheap_to_cancel(decision: &Decision, entry: &Ranked) -> bool {

@@ -100,8 +100,8 @@ const BETTER: [Improvement; 8] = [
     ("cheaper by the token", |spec| {
         let Some(sheet) = spec.endpoint.pricing.as_mut() else { return };
         for rate in sheet.rates.values_mut() {
-            *rate = Rate { base: halved(rate.base), tiers: rate.tiers.clone() };
-            rate.tiers.iter_mut().for_each(|tier| tier.price = halved(tier.price));
+            *rate = Rate { base: rate.base.map(halved), tiers: rate.tiers.clone() };
+            rate.tiers.iter_mut().for_each(|tier| tier.price = tier.price.map(halved));
         }
     }),
     ("its cache hits more often", |spec| {

@@ -45,7 +45,7 @@ fn forbidden(world: &World, spec: &Spec) -> Option<&'static str> {
     let sheet = endpoint.pricing.as_ref();
     let price = |item| match sheet.and_then(|sheet| sheet.rates.get(&item)) {
         None if spec.kind == ProviderKind::Local => Some("0".parse().unwrap()),
-        rate => rate.map(|rate| rate.base),
+        rate => rate.and_then(|rate| rate.base),
     };
     let dear = |item, limit: Option<_>| limit.is_some_and(|limit| price(item).is_none_or(|price| price > limit));
     let unbounded =

@@ -98,7 +98,9 @@ fn proportional(decider: Decider<'_>, world: &World) -> Verdict {
     let class = |entry: &Ranked| (before(&world, &decision, entry), faulty(&world, entry), entry.score.price_known);
     let group: Vec<&Ranked> = decision.ranked.iter().filter(|entry| class(entry) == class(first)).collect();
     let weight = |entry: &Ranked| {
-        let price = entry.score.amount(TermKind::Price).and_then(|price| price.decimal().to_f64()).unwrap_or(0.0);
+        let next = entry.score.amount(TermKind::Next).unwrap_or_default();
+        let price =
+            entry.score.amount(TermKind::Price).and_then(|price| (price + next).decimal().to_f64()).unwrap_or(0.0);
         1.0 / (price * price)
     };
     let sum: f64 = group.iter().map(|entry| weight(entry)).sum();

@@ -12,7 +12,7 @@ use super::{Verdict, catches, ensure, holds, misasked, misread, spoiled};
 fn caches_save(spec: &Spec) -> bool {
     let Some(sheet) = &spec.endpoint.pricing else { return true };
     let Some(rate) = sheet.rates.get(&Item::CacheRead) else { return true };
-    let dearest = rate.tiers.iter().map(|tier| tier.price).fold(rate.base, openmux::units::UsdPerMtok::max);
+    let dearest = rate.tiers.iter().map(|tier| tier.price).fold(rate.base, Option::max);
     let input = &sheet.rates.get(&Item::Input);
     input.is_some_and(|input| input.tiers.iter().all(|tier| dearest <= tier.price) && dearest <= input.base)
 }
@@ -140,6 +140,10 @@ fn continued(decider: Decider<'_>, world: &World) -> Verdict {
         ensure(next.is_some() == entry.score.price_known, || format!("{}: {next:?}", entry.endpoint))?;
         let next = next.unwrap_or_default();
         let more = entry.score.total() - alone.score.total();
+        let told = entry.score.amount(TermKind::Next);
+        ensure(told == entry.expectation.next_turn, || format!("{}: {told:?} is its term", entry.endpoint))?;
+        let price = |entry: &Ranked| entry.score.call();
+        ensure(price(entry) == price(alone), || format!("{}: its own price is another", entry.endpoint))?;
         ensure(more == next && next >= Usd::ZERO, || format!("{}: {more} instead of {next}", entry.endpoint))?;
         // No more than the whole prompt and answer at the price without a cache.
         let spec = world.spec(&entry.endpoint);
@@ -161,10 +165,18 @@ fn a_conversation_that_goes_on_costs_its_next_turn_and_no_more() {
     catches(
         continued,
         &spoiled(|decision| {
-            for entry in &mut decision.ranked {
-                let next = entry.expectation.next_turn.unwrap_or_default();
-                let price = entry.score.terms.iter_mut().filter(|term| term.kind == TermKind::Price);
-                price.for_each(|term| term.amount = term.amount - next);
+            decision.ranked.iter_mut().for_each(|entry| entry.score.terms.retain(|term| term.kind != TermKind::Next));
+        }),
+    );
+    // It is counted within the price of this turn.
+    catches(
+        continued,
+        &spoiled(|decision| {
+            for score in decision.ranked.iter_mut().map(|entry| &mut entry.score) {
+                let next = score.amount(TermKind::Next).unwrap_or_default();
+                score.terms.retain(|term| term.kind != TermKind::Next);
+                let price = score.terms.iter_mut().filter(|term| term.kind == TermKind::Price);
+                price.for_each(|term| term.amount += next);
             }
         }),
     );

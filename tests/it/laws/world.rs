@@ -301,7 +301,7 @@ fn pricing(genes: &mut Genes<'_>) -> Pricing {
             threshold: Tokens::new(genes.pick(&[200_000, 90_000])),
             comparator: genes.pick(&[Comparator::Gt, Comparator::Ge]),
             meter: Meter::Input,
-            price: price.parse().unwrap(),
+            price: price.parse().ok(),
         });
     }
     if genes.chance(15) {

@@ -41,7 +41,7 @@ fn a_lock_is_sorted_exact_and_says_nothing_where_nothing_changed() {
     insta::assert_snapshot!(lock(&home), @r#"
     # Facts that this build relies on: `openmux check --lock` says what has changed since.
     # Prices are USD per 1M tokens. Written by openmux; `--update-lock` writes it anew.
-    version = 1
+    version = 2
     catalog = "2026-11-24"
 
     [[offer]]

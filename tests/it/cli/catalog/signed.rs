@@ -37,7 +37,7 @@ fn text(provider: &str, times: Option<&str>) -> String {
         endpoints.iter_mut().filter_map(|offer| offer.pricing.as_mut()).flat_map(|sheet| sheet.rates.values_mut())
     {
         if let Some(times) = times {
-            rate.base = format!("{}{times}", rate.base.exact()).parse().unwrap();
+            rate.base = rate.base.map(|base| format!("{}{times}", base.exact()).parse().unwrap());
             rate.tiers.clear();
         }
     }
