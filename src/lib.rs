@@ -105,7 +105,7 @@
 //! | whether the decision is any good: simulated hosts and traffic, other people's rules | `tests/benches/simulate/` |
 //! | what serving adds to a call, beside a direct call and a plain proxy | `tests/benches/serve/` |
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
-//! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
+//! | an assertion of `check`: what it says, who answers it, what mends it; the lock of facts | `cli/assert/{claim,judge,measured,court,mend}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |
 //! | whom a user believes; whether a release is news; making one | `cli/config/published.rs`; `cli/catalog/{release,publish}.rs` |
 //! | how something looks | `cli/render/` |
