@@ -110,7 +110,7 @@
 //! | a flag; what it means; a command | `cli/args.rs`; `cli/settings.rs`; one file a command |
 //! | options that are made where their command is on the line | `cli/args/later.rs` |
 //! | a list that is printed while its rows are found | `cli/render/rows.rs`; `cli/offline.rs` |
-//! | an assertion of `check`: what it says, who answers it; the lock of facts | `cli/assert/{claim,judge,measured,court}.rs`; `cli/assert/{lock,changes}.rs` |
+//! | an assertion of `check`: what it says, who answers it, what mends it; the lock of facts | `cli/assert/{claim,judge,measured,court,mend}.rs`; `cli/assert/{lock,changes}.rs` |
 //! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |
 //! | whom a user believes; whether a release is news; making one | `cli/config/published.rs`; `cli/catalog/{release,publish}.rs` |
 //! | how something looks | `cli/render/` |

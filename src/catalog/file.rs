@@ -31,6 +31,7 @@ use self::provider::ProviderPatch;
 pub(crate) use self::reader::{Reader, Source, suggestion};
 pub(crate) use self::record::default_auth;
 pub(super) use self::record::provider_record;
+use super::{Protocol, ProviderId};
 
 /// The tables of an overlay.
 pub(crate) const TABLES: [&str; 2] = ["provider", "endpoint"];
@@ -118,6 +119,13 @@ impl Overlay {
     /// The endpoints that it says something of, for a consent prompt.
     pub(crate) fn priced(&self) -> Vec<String> {
         self.endpoints.iter().map(|patch| patch.id.to_string()).collect()
+    }
+
+    /// The providers that it gives an address for one protocol by name.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(ProviderId, Protocol)> {
+        let named = self.providers.iter().filter(|patch| patch.base_url.is_some());
+        named.filter_map(|patch| Some((patch.id.clone(), patch.protocol?))).collect()
     }
 
     /// The environment variables and addresses that it sets, for a consent prompt: `(key path, value)` pairs.

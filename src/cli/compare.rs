@@ -1,7 +1,9 @@
 //! `openmux providers compare`: the providers of one model, in the order in which a call of a stated shape would try
 //! them, with price, limits, abilities and what was measured.
 
-use super::args::ProvidersCompare;
+use std::collections::BTreeSet;
+
+use super::args::{Choice, ProvidersCompare};
 use super::contract::Exit;
 use super::error::CliError;
 use super::measured::{self, View};
@@ -9,9 +11,9 @@ use super::mix::Call;
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
-use super::{Outcome, facts, prompt};
-use crate::catalog::Catalog;
+use super::{Outcome, facts, note, prompt};
 use crate::catalog::price::Item;
+use crate::catalog::{Catalog, EndpointId};
 use crate::dispatch::{Reach, Suppose, shape};
 use crate::routing::{Decision, Ranked, Rejection};
 use crate::units::Tokens;
@@ -62,7 +64,10 @@ const AFTER: [Column; 20] = [
 /// There is no such model, an overlay is broken, or a field does not exist.
 pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     let format = settings.list_format()?;
-    let args = &ProvidersCompare { choice: prompt::choice(settings, &args.choice)?, ..args.clone() };
+    let typed = &args.choice;
+    let args = &ProvidersCompare { choice: prompt::choice(settings, typed)?, ..args.clone() };
+    // What is merely configured for calls is told of each and leaves nobody out; a profile that was asked for does.
+    let limits = if typed.profile.is_some() { &args.choice } else { typed };
     let offline = Offline::open(settings, args.at.at)?;
     let resolved = facts::model(&offline.catalog, &args.model)?;
     let mut constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.choice)?;
@@ -101,8 +106,20 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
             Suppose::All,
         )
         .decision;
+    let left_out: BTreeSet<EndpointId> = decision
+        .rejected
+        .iter()
+        .filter(|entry| entry.reasons.iter().any(|reason| breaks(reason, limits)))
+        .map(|entry| entry.endpoint.clone())
+        .collect();
+    if !args.all {
+        reaches.retain(|reach| !left_out.contains(&reach.endpoint.id));
+    }
     let view = View::read(&offline, &args.window, args.unit, tokens.input, format);
     let mut sheet = sheet(&reaches, &decision, args, &call, &view);
+    if args.all && !left_out.is_empty() {
+        sheet.columns.iter_mut().filter(|column| column.name == "usable").for_each(|column| column.rank = 2);
+    }
     let assumed = !view.is_empty() && mark_assumed(&mut sheet);
     let sort = column_names(&args.list.sort);
     let faster_first =
@@ -118,14 +135,47 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
         }
         (true, false, false) => "best first as `route explain` would try them",
     };
+    let beyond = match (left_out.len(), args.all) {
+        (0, _) => String::new(),
+        (count, true) => format!("; USABLE says why {count} are not within your limits"),
+        (count, false) => format!("; {count} are not within your limits (--all shows them)"),
+    };
+    if found == 0 && !left_out.is_empty() {
+        let count = left_out.len();
+        note(settings, &format!("none of {count} providers is within your limits; --all shows why"));
+    }
     let legend = format!(
-        "{shown} of {found}, {order}. {}. {}. * differs from the author's own endpoint, ~ sources disagree{}. {}.",
+        "{shown} of {found}{beyond}, {order}. {}. {}. * differs from the author's own endpoint, ~ sources disagree{}. {}.",
         call.told(),
         view.legend(),
         super::show::legend(&sheet),
         facts::LEGEND,
     );
     offline.close(&printed.text, format, &legend, &printed.hidden)
+}
+
+/// Whether a rejection is for a limit that was stated, not for what the endpoint is or the call needs.
+fn breaks(reason: &Rejection, limits: &Choice) -> bool {
+    match reason {
+        Rejection::AboveMaxPrice { item: Item::Input, .. } | Rejection::Unpriced { missing: Some(Item::Input) } => {
+            limits.max_price_in.is_some()
+        }
+        Rejection::AboveMaxPrice { item: Item::Output, .. } | Rejection::Unpriced { missing: Some(Item::Output) } => {
+            limits.max_price_out.is_some()
+        }
+        Rejection::AboveMaxCost { .. } | Rejection::UnboundedCost { .. } => limits.max_cost.is_some(),
+        Rejection::NotAllowed => !limits.provider.is_empty() || !limits.only.is_empty(),
+        Rejection::Ignored => !limits.ignore.is_empty(),
+        Rejection::Gateway => limits.no_gateways,
+        Rejection::Beyond { measure, .. } => {
+            let stated = [&limits.max_ttft, &limits.min_throughput, &limits.min_availability];
+            stated.into_iter().flatten().any(|threshold| threshold.firm && threshold.measure == *measure)
+        }
+        Rejection::Quantization { .. } => !limits.quantization.is_empty(),
+        Rejection::Region { .. } => limits.region.as_ref().is_some_and(|region| region.firm),
+        Rejection::NotStated { ability } => limits.require.contains(ability),
+        _ => false,
+    }
 }
 
 /// Beside what was measured, says of the others by what they are ranked; whether there are any.

@@ -24,6 +24,11 @@ pub(crate) fn until(day: &str, now: Timestamp) -> Option<i64> {
     Some((midnight(day)?.as_second() - begun(now).as_second()) / SECONDS)
 }
 
+/// Whether an end that is so many days off is over, or comes within `days`. The last day is not over while it lasts.
+pub(crate) fn is_near(left: i64, days: u32) -> bool {
+    left < 0 || (days > 0 && left <= i64::from(days))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,6 +40,7 @@ mod tests {
         assert_eq!(until("2026-11-24", now), Some(0));
         assert_eq!(until("2026-10-24", now), Some(-31));
         assert_eq!(until("2026-11", now), None);
+        assert_eq!([is_near(-1, 0), is_near(0, 0), is_near(1, 1), is_near(2, 1)], [true, false, true, false]);
         assert_eq!((of(begun(now)), of(now)), ("2026-11-24".to_owned(), "2026-11-24".to_owned()));
     }
 }

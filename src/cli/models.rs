@@ -1,5 +1,7 @@
 //! `openmux models list`: one row a model, filtered, ordered, in any format.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::args::{Format, ModelsList, Shape};
@@ -9,7 +11,7 @@ use super::measured::{self, View};
 use super::offline::Offline;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
-use super::{Outcome, facts, note, print};
+use super::{Outcome, day, facts, note, print, prompt};
 use crate::catalog::price::Item;
 use crate::catalog::{
     Capability, Catalog, EndpointId, EndpointLine, Limits, Modality, ModelKind, ModelLine, ProviderId, ProviderKind,
@@ -53,10 +55,11 @@ const AFTER: [Column; 9] = [
 /// Runs the command.
 ///
 /// # Errors
-/// An overlay is broken, or a field does not exist.
+/// An overlay is broken, or a vendor, a provider or a field does not exist.
 pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let format = settings.list_format()?;
     let offline = Offline::open(settings, args.at.at)?;
+    let args = &named(&offline.catalog, args)?;
     let now = offline.now;
     let input = args.tokens.map_or(Tokens::new(1_000), |shape| shape.input);
     let measured = View::read(&offline, &args.window, args.unit, input, format);
@@ -161,6 +164,27 @@ fn at_once(
         note(offline.settings, &format!("no model matches{}{}", described(args), beyond(&offline.catalog, filter)));
     }
     Ok(Some(exit))
+}
+
+/// The same with vendors and providers as the catalog spells them.
+///
+/// # Errors
+/// There is no such vendor, or no such provider.
+fn named(catalog: &Catalog, args: &ModelsList) -> Result<ModelsList, CliError> {
+    let vendors: BTreeSet<&str> =
+        if args.vendor.is_empty() { BTreeSet::new() } else { catalog.models().map(|line| line.author()).collect() };
+    let vendor = args.vendor.iter().map(|typed| {
+        let name = typed.to_lowercase();
+        if vendors.contains(name.as_str()) {
+            return Ok(name);
+        }
+        let names: Vec<&str> = vendors.iter().copied().collect();
+        let error = CliError::new(Exit::NotFound, "vendor", format!("no vendor is called \"{typed}\""));
+        Err(error.near(&name, &names).fix("openmux models list -o tsv --fields vendor | sort -u"))
+    });
+    let provider = args.provider.iter().map(|typed| prompt::provider(catalog, typed).map(|id| id.to_string()));
+    let (vendor, provider) = (vendor.collect::<Result<_, CliError>>()?, provider.collect::<Result<_, CliError>>()?);
+    Ok(ModelsList { vendor, provider, ..args.clone() })
 }
 
 /// `price` sorts by the input price unless a call is priced; `output-price` and `released` are taken as well.
@@ -372,10 +396,8 @@ impl Filter<'_> {
             max_output: own.and_then(EndpointLine::max_output),
         };
         let retiring = |days: u32| {
-            let sunset = own.and_then(EndpointLine::sunset);
-            let limit = self.now.as_second() + i64::from(days) * 86_400;
-            let ends = sunset.and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
-            ends.is_some_and(|end| end.as_second() <= limit)
+            let left = own.and_then(EndpointLine::sunset).and_then(|day| day::until(&day, self.now));
+            left.is_some_and(|left| day::is_near(left, days))
         };
         (!args.tools || can(Capability::Tools))
             && (!args.vision || own.is_some_and(|endpoint| endpoint.takes(Modality::Image)))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::args::ProvidersList;
-use super::error::CliError;
+use super::error::{CliError, nearest};
 use super::offline::{Offline, column_names};
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
@@ -77,7 +77,11 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
     let sort = column_names(&args.list.sort);
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
-        note(settings, "no provider matches");
+        let providers = offline.catalog.providers();
+        let ids: Vec<&str> = providers.iter().map(|provider| provider.id.as_str()).collect();
+        let near = args.words.iter().find_map(|word| nearest(&word.to_lowercase(), &ids));
+        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        note(settings, &format!("no provider matches{near}"));
     }
     let legend = format!(
         "{found} providers. MODELS counts chat models that are not retired. Keys come from the environment, from \

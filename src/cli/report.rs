@@ -1,5 +1,6 @@
 //! From a decision without a candidate, or a chat without an answer, to one error: class, owner, one fix.
 
+mod dear;
 mod fault;
 mod keys;
 mod unsupported;
@@ -10,13 +11,13 @@ use super::contract::Exit;
 use super::error::CliError;
 use super::render::chat::attempts_json;
 use super::render::explain::{reason, unbounded};
-use super::render::money::dollars;
 use super::render::text::{duration, first_of, grouped, one_line};
 use crate::catalog::ModelId;
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::{ErrorClass, Fault, Flags};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
 use crate::upstream::exchange::Limit;
+use dear::too_dear;
 pub(crate) use keys::{better_key, is_variable};
 use keys::{everywhere, no_credential};
 use unsupported::{lacking, unsupported};
@@ -42,13 +43,7 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
     let others = if wanted.len() > 1 { format!(" (nor can {} others)", wanted.len() - 1) } else { String::new() };
     let error = match first {
         Rejection::NoCredential { looked_in } => no_key(&wanted, provider.as_str(), looked_in),
-        Rejection::AboveMaxCost { bound, limit } => CliError::new(
-            Exit::Refused,
-            "max_cost",
-            format!("not sent: it could cost {}, more than --max-cost {}", dollars(*bound), limit.exact()),
-        )
-        .fact("bound", bound_text(decision))
-        .fix(format!("--max-tokens with a smaller number, or --max-cost {}", bound.exact())),
+        Rejection::AboveMaxCost { .. } => too_dear(decision, &wanted, uncallable(nearest)),
         Rejection::UnboundedCost { .. } => {
             let why = unbounded(&decision.request);
             let error = CliError::new(Exit::Refused, "max_cost", "not sent: no bound on its cost is known");

@@ -48,12 +48,29 @@ fn better(kind: ErrorKind, typed: &[OsString]) -> Option<CliError> {
                 .fix("export ANTHROPIC_API_KEY=...   (openmux providers list -o wide names each variable)"),
         );
     }
+    let below_zero = |word: &str| word.starts_with('-') && word.parse::<f64>().is_ok();
+    if kind == ErrorKind::UnknownArgument
+        && let Some([option, value]) = words.windows(2).find(|pair| pair[0].starts_with("--") && below_zero(pair[1]))
+    {
+        return Some(
+            CliError::usage(format!("{option} takes no number below zero, such as {value}"))
+                .fix(format!("{option} {}", value.trim_start_matches('-'))),
+        );
+    }
     let first = words.iter().find(|word| !word.starts_with('-'))?;
     if kind == ErrorKind::InvalidSubcommand && first.contains(' ') {
         return Some(CliError::usage("a prompt needs a command in front of it").fix("openmux chat -m MODEL \"...\""));
     }
     None
 }
+
+/// What the standard library says of a number, and the same for people.
+const PLAIN: [(&str, &str); 4] = [
+    ("invalid digit found in string", "not a whole number"),
+    ("cannot parse integer from empty string", "not a whole number"),
+    ("number too large to fit in target type", "too large a number"),
+    ("invalid float literal", "not a number"),
+];
 
 /// What clap says: a sentence, what there is in its place, how the command is called.
 fn told(error: &clap::Error, typed: &[OsString]) -> CliError {
@@ -67,6 +84,9 @@ fn told(error: &clap::Error, typed: &[OsString]) -> CliError {
             Some(all) => values = Some(all.replace(", ", " ")),
             None => message = format!("{message} {line}"),
         }
+    }
+    for (rust, plain) in PLAIN {
+        message = message.replace(rust, plain);
     }
     let help = format!("openmux {}--help", path(typed));
     let near = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];

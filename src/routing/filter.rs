@@ -81,6 +81,8 @@ pub enum Rejection {
     AboveMaxCost {
         /// The worst case.
         bound: Usd,
+        /// The same of an answer of one token.
+        least: Usd,
         /// What was allowed.
         limit: Usd,
     },
@@ -316,7 +318,11 @@ fn money(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Reje
     }
     if let Some(limit) = constraints.max_cost {
         match candidate.bound(request) {
-            Some(bound) if bound > limit => found.push(Rejection::AboveMaxCost { bound, limit }),
+            Some(bound) if bound > limit => {
+                let shortest = RouteRequest { max_output: Some(Tokens::new(1)), ..request.clone() };
+                let least = candidate.bound(&shortest).unwrap_or(bound);
+                found.push(Rejection::AboveMaxCost { bound, least, limit });
+            }
             Some(_) => {}
             None => found.push(Rejection::UnboundedCost { limit }),
         }

@@ -30,7 +30,7 @@ pub(in super::super) struct ProviderPatch {
     pub(in super::super) id: ProviderId,
     pub(super) base_url: Option<String>,
     pub(super) key_env: Option<Vec<String>>,
-    protocol: Option<Protocol>,
+    pub(super) protocol: Option<Protocol>,
     name: Option<String>,
     kind: Option<ProviderKind>,
     headers: Option<BTreeMap<String, String>>,

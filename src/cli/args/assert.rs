@@ -42,7 +42,7 @@ pub struct CheckArgs {
     /// A lock that is not there is an error, in place of being written.
     #[arg(long, requires = "lock", conflicts_with = "update_lock", help_heading = "Lock")]
     pub locked: bool,
-    /// Assert the facts of these providers' offers, each.
+    /// Assert the facts of these providers' offers, each, beside the one that a model pins.
     #[arg(long, value_name = "P,P", value_delimiter = ',', help_heading = "Facts")]
     pub provider: Vec<String>,
     /// Input costs at most so many USD per 1M tokens.
@@ -115,7 +115,7 @@ pub struct CheckArgs {
     /// How far back measured figures reach.
     #[command(flatten)]
     pub window: Window,
-    /// Measure first, by calls that cost money: at most --max-cost together.
+    /// Measure first, by short calls that cost money (at most --max-cost together): waits and speeds are theirs then.
     #[arg(long, conflicts_with = "at", help_heading = "Probe")]
     pub probe: bool,
     /// The most that all probes may cost in USD [default: 1, or max_run_usd of config.toml].

@@ -201,7 +201,11 @@ pub struct ProvidersCheck {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples\n  \
     openmux providers compare claude-sonnet-5 --tokens 8000/1000\n  \
-    openmux providers compare claude-sonnet-5 --sort price --limit 5 -o md")]
+    openmux providers compare claude-sonnet-5 --sort price --limit 5 -o md\n  \
+    openmux providers compare deepseek-v4-pro --max-price-in 0.5 --no-gateways")]
+// Variables that are for calls leave nobody out here, so these have words of their own.
+#[command(mut_arg("provider", |arg| arg.help("Compare these only")))]
+#[command(mut_arg("max_cost", |arg| arg.help("Leave out what such a call could cost more than this at")))]
 pub struct ProvidersCompare {
     /// The model: author/slug, a bare slug that one author has, or an alias.
     pub model: String,
@@ -211,7 +215,7 @@ pub struct ProvidersCompare {
     /// What is traded and what is not negotiable.
     #[command(flatten)]
     pub choice: super::Choice,
-    /// Every region, instead of one row a provider.
+    /// Every region, instead of one row a provider; also those that are not within your limits.
     #[arg(long)]
     pub all: bool,
     /// Layout.

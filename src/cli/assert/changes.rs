@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::claim::{Check, Of, Place};
-use super::court::{Court, name, near, wanted};
-use super::judge::plural;
+use super::court::{Court, name, wanted};
+use super::judge::{self, plural};
 use super::lock::{Entry, Locked};
+use super::mend::{self, near};
 use super::offer::Offer;
-use super::row::{Finding, Row};
-use crate::catalog::Status;
+use super::row::{Finding, Row, Verdict};
+use crate::catalog::{Endpoint, Status};
 use crate::cli::render::sheet::Cell;
 use crate::cli::{day, facts};
 
@@ -80,8 +81,10 @@ pub(super) fn absent(asked: &[(Locked, Option<Place>)], entries: &[Entry], lock:
     let is_in = |facts: &Locked| entries.iter().any(|entry| entry.facts.is_of(facts));
     let row = |(facts, place): &(Locked, Option<Place>)| {
         let wanted = Cell::Text(lock.to_owned());
-        let finding = Finding::unknown(wanted, String::new(), format!("it is not in {lock}"))
-            .fix(Some("--update-lock adds it".to_owned()));
+        let finding = Finding::unknown(wanted, String::new(), format!("it is not in {lock}")).fix(Some(format!(
+            "openmux check {} --provider {} --lock {lock} --update-lock   (adds it)",
+            facts.model, facts.provider
+        )));
         Row::new(&facts.model, Some(&facts.provider), "locked", finding, place.as_ref())
     };
     asked.iter().filter(|(facts, _)| !is_in(facts)).map(row).collect()
@@ -103,6 +106,9 @@ fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Lock
     let row = |change: Change| {
         let change = if update { change.written() } else { change };
         let place = entry.at(&change.what);
+        let relock = mend::relock(&place.file, "takes it as it is now");
+        let mends = change.is_cured && change.finding.verdict != Verdict::Ok;
+        let change = Change { finding: change.finding.fix(mends.then_some(relock)), ..change };
         Row::new(&then.model, Some(&then.provider), format!("locked.{}", change.what), change.finding, Some(&place))
     };
     let gone = |what: &str, told: String, why: String, fix: Option<String>| {
@@ -121,13 +127,13 @@ fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Lock
     };
     let is_renamed = name(&model) != then.model;
     if is_renamed && !update {
-        let fix = Some(format!("replace it with {}", name(&model)));
+        let fix = Some(mend::relock(&entry.place.file, &format!("takes the name over: {}", name(&model))));
         return gone("model", String::new(), format!("it is called {} now", name(&model)), fix);
     }
     let all = court.offers(&model);
     let Some(offer) = all.iter().find(|offer| offer.provider().as_str() == then.provider) else {
-        let other =
-            super::offer::cheapest(&all, |_| true).map(|other| format!("provider {} serves it", other.provider()));
+        let other = super::offer::cheapest(&all, |_| true)
+            .map(|other| mend::elsewhere(&mend::typed(&other.endpoint), other.provider(), "who serves it"));
         let why = format!("{} has no such offer in the catalog any more", then.provider);
         return gone("provider", format!("served by {}", then.provider), why, other);
     };
@@ -161,7 +167,7 @@ fn changes(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer
     found.extend(Change::of("max_input", input));
     let output = changed("max_output", then.max_output.as_ref(), now.max_output.as_ref());
     found.extend(Change::of("max_output", output));
-    found.extend(Change::of("can", abilities(then, now)));
+    found.extend(Change::of("can", abilities(then, now, &offer.endpoint)));
     let items: BTreeSet<&String> = then.price.keys().chain(now.price.keys()).collect();
     let price = |item: &String| {
         let finding = changed(&format!("price {item}"), then.price.get(item), now.price.get(item));
@@ -206,28 +212,22 @@ fn status(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer,
 
 fn retires(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer, &[Offer])) -> Option<Change> {
     let left = now.retires.as_deref().and_then(|day| day::until(day, court.now()));
-    let is_over = left.is_some_and(|left| left <= 0) && offer.endpoint.status != Status::Retired;
-    if then.retires == now.retires && !is_over {
+    if then.retires == now.retires {
         return None;
     }
     let (wanted, found) = (Cell::text(then.retires.clone()), Cell::text(now.retires.clone()));
     let day = |day: &Option<String>| day.clone().unwrap_or_else(|| "no day".to_owned());
-    let told = if then.retires == now.retires {
-        format!("retires {}", day(&now.retires))
-    } else {
-        format!("retires {} -> {}", day(&then.retires), day(&now.retires))
-    };
+    let told = format!("retires {} -> {}", day(&then.retires), day(&now.retires));
     let why = match left {
-        Some(left) if left <= 0 => "that day has come".to_owned(),
         Some(left) => format!("it has changed: {} are left", plural(left)),
         None => "it has changed".to_owned(),
     };
     let fix = now.retires.as_ref().and_then(|_| court.instead(offer, all));
     let finding = Finding::decided(false, (wanted, found), told, why).fix(fix);
-    Some(Change { what: "retires".to_owned(), finding, is_cured: !is_over })
+    Change::of("retires", Some(finding))
 }
 
-fn abilities(then: &Locked, now: &Locked) -> Option<Finding> {
+fn abilities(then: &Locked, now: &Locked, endpoint: &Endpoint) -> Option<Finding> {
     let missing = |of: &Locked, from: &Locked| -> Vec<String> {
         of.can.iter().filter(|ability| !from.can.contains(ability)).cloned().collect()
     };
@@ -236,10 +236,11 @@ fn abilities(then: &Locked, now: &Locked) -> Option<Finding> {
     let told = |words: &[String], sign: &str| words.iter().map(|word| format!("{sign}{word}")).collect::<Vec<_>>();
     let told = [told(&lost, "-"), told(&gained, "+")].concat();
     let told = format!("can {}", told.join(" "));
-    match (lost.is_empty(), gained.is_empty()) {
-        (true, true) => None,
-        (true, false) => Some(Finding::decided(false, cells, told, "it has changed")),
+    let is_changed = !gained.is_empty() || lost.iter().any(|word| judge::denies_word(endpoint, word));
+    match (lost.is_empty(), is_changed) {
+        (true, false) => None,
+        (_, true) => Some(Finding::decided(false, cells, told, "it has changed")),
         // Silence is not "no".
-        (false, _) => Some(Finding::unknown(cells.0, told, "no source says so any more").found(cells.1)),
+        (false, false) => Some(Finding::unknown(cells.0, told, "no source says so any more").found(cells.1)),
     }
 }

@@ -10,6 +10,7 @@ use crate::cli::args::{
     CheckArgs, Shape, Since, ability, days, per_mtok, shape, share_millionths, span, speed_millionths, tokens,
     ttft_micros, usd,
 };
+use crate::observe::InputSize;
 use crate::routing::Ability;
 use crate::units::{Tokens, Usd, UsdPerMtok};
 
@@ -127,6 +128,17 @@ impl Claim {
         matches!(self, Self::Ttft(_) | Self::Tps(_) | Self::Availability(_))
     }
 
+    /// Whether a probe can tell, where a call of this size is meant: its own calls are short ones.
+    pub(super) fn is_told_by_a_probe(&self, shape: Option<Shape>) -> bool {
+        let is_short = shape.is_none_or(|shape| InputSize::of(Some(shape.input)) == InputSize::To1k);
+        self.is_measured() && (is_short || matches!(self, Self::Availability(_)))
+    }
+
+    /// Whether the size of the call that is meant makes a difference.
+    pub(super) const fn is_of_a_size(&self) -> bool {
+        matches!(self, Self::Price(..) | Self::CallPrice(_) | Self::Ttft(_) | Self::Tps(_))
+    }
+
     /// Whether it is about one provider's offer of a model.
     pub(super) const fn is_of_offer(&self) -> bool {
         !matches!(
@@ -216,7 +228,7 @@ impl Check {
 }
 
 /// What the command line asserts of its models.
-fn claims(args: &CheckArgs) -> Vec<Claim> {
+pub(super) fn claims(args: &CheckArgs) -> Vec<Claim> {
     let mut claims: Vec<Claim> = Vec::new();
     let limits = [args.max_price_in, args.max_price_out, args.max_price_cache_read, args.max_price_cache_write];
     claims.extend(PRICES.iter().zip(limits).filter_map(|((item, _), most)| Some(Claim::Price(*item, most?))));
@@ -295,7 +307,7 @@ fn model(name: &str, table: &Reader<'_, '_>) -> Result<Check, OverlayError> {
     table.known(&[&["id", "provider", "tokens", "window"], &OF_MODEL[..]].concat())?;
     let of = Of::Model {
         typed: id(table)?,
-        providers: table.list("provider")?.unwrap_or_default(),
+        providers: if table.has("provider") { texts(table, "provider")? } else { Vec::new() },
         shape: table.parsed("tokens", shape)?,
         window: table.parsed("window", span)?,
     };
@@ -326,7 +338,7 @@ fn check(name: &str, table: &Reader<'_, '_>, of: Of, keys: &[&str]) -> Result<Ch
 fn texts(table: &Reader<'_, '_>, key: &str) -> Result<Vec<String>, OverlayError> {
     match key {
         "exists" | "has_key" => Ok(table.flag(key)?.map(|flag| flag.to_string()).into_iter().collect()),
-        "has" | "served_by" | "serves" => match table.list(key)?.unwrap_or_default() {
+        "has" | "provider" | "served_by" | "serves" => match table.list(key)?.unwrap_or_default() {
             empty if empty.is_empty() => Err(table.error(key, "names nothing")),
             texts => Ok(texts),
         },
@@ -356,6 +368,7 @@ mod tests {
             "[[model]]\nid = \"m\"\nmax_price_in = \"three\"",
             "[[model]]\nid = \"m\"\nhas = [\"tools\", \"telepathy\"]",
             "[[model]]\nid = \"m\"\nhas = []",
+            "[[model]]\nid = \"m\"\nprovider = []",
             "[[model]]\nid = \"m\"\nnot_retiring = \"soon\"",
             "[[model]]\nid = \"m\"\nmin_availability = 2",
             "[[model]]\nid = \"m\"\nmin_tps = -1",
@@ -379,6 +392,7 @@ mod tests {
         c.toml:3: model[0].max_price_in: "three" is not a decimal number
         c.toml:3: model[0].has: not one of tools, parallel_tools, structured, reasoning, cache, web_search, computer_use, vision, pdf, audio, video
         c.toml:3: model[0].has: names nothing
+        c.toml:3: model[0].provider: names nothing
         c.toml:3: model[0].not_retiring: not a number of days, such as 90d
         c.toml:3: model[0].min_availability: not a share such as 0.99 or 99%
         c.toml:3: model[0].min_tps: not a speed in tokens per second, such as 50

@@ -5,9 +5,12 @@ mod provider;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::claim::{Check, Claim, Of, Place};
 use super::judge;
 use super::measured;
+use super::mend::{self, near};
 use super::offer::{Offer, cheapest, offers, speaker, successor};
 use super::row::{Finding, Row, Verdict};
 use crate::catalog::resolve::Resolved;
@@ -37,7 +40,9 @@ pub(super) struct Court<'a> {
     pub(super) unprobed: BTreeMap<String, CliError>,
     /// Of the offers that something is asserted of: the oldest day of their facts, and whose they are.
     oldest: Option<(String, String)>,
-    seen: RefCell<BTreeMap<i64, std::rc::Rc<Seen>>>,
+    /// When the probe of a model began, by its name.
+    pub(super) probed: BTreeMap<String, Timestamp>,
+    seen: RefCell<BTreeMap<Timestamp, std::rc::Rc<Seen>>>,
 }
 
 /// Of one provider's offer.
@@ -53,7 +58,15 @@ impl<'a> Court<'a> {
     /// Measured figures reach back as far as `window` says where an assertion has no word of its own.
     pub(super) fn new(offline: &'a Offline<'a>, window: &Window) -> Self {
         let (dispatcher, window) = (offline.dispatcher(None, None), offline.settings.window(window));
-        Self { offline, dispatcher, window, unprobed: BTreeMap::new(), oldest: None, seen: RefCell::default() }
+        Self {
+            offline,
+            dispatcher,
+            window,
+            unprobed: BTreeMap::new(),
+            oldest: None,
+            probed: BTreeMap::new(),
+            seen: RefCell::default(),
+        }
     }
 
     /// The catalog.
@@ -62,7 +75,7 @@ impl<'a> Court<'a> {
     }
 
     /// The moment of the answer.
-    pub(super) fn now(&self) -> jiff::Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.offline.now
     }
 
@@ -121,17 +134,22 @@ impl<'a> Court<'a> {
         });
         let model = match facts::model(self.catalog(), typed) {
             Ok(model) => model,
-            Err(error) => return vec![missing(typed, "exists", exists, check.place.as_ref(), &error)],
+            Err(error) => return vec![missing(typed, exists, check.place.as_ref(), &error)],
         };
         let subject = name(&model);
         let mut rows = Vec::new();
         if let Some((wanted, place)) = exists {
-            rows.push(found(&subject, "exists", wanted, place));
+            let fix = mend::read(&subject, "what is known of it");
+            rows.push(found(&subject, wanted, fix, place));
         }
         let all = self.offers(&model);
         let wanted = wanted(&model, providers);
         for (claim, place) in check.claims.iter().filter(|(claim, _)| !claim.is_of_offer()) {
             if let Some(finding) = self.of_model(claim, &all, &wanted) {
+                let finding = match finding.verdict {
+                    Verdict::Ok => finding,
+                    _ => finding.fix(mend::kept_by_nobody(claim, &subject)),
+                };
                 rows.push(Row::new(&subject, None, claim.name(), finding, place.as_ref()));
             }
         }
@@ -168,7 +186,7 @@ impl<'a> Court<'a> {
         }
         for typed in wanted {
             match prompt::provider(self.catalog(), typed) {
-                Err(error) => strangers.push((typed.clone(), unserved(typed, &error.message, &[]).fix(near(&error)))),
+                Err(error) => strangers.push((typed.clone(), unheard(typed, &error))),
                 Ok(id) => match all.iter().find(|offer| *offer.provider() == id) {
                     Some(offer) => offers.push(offer),
                     None => {
@@ -210,11 +228,13 @@ impl<'a> Court<'a> {
     /// What to use in place of an offer that goes.
     pub(super) fn instead(&self, offer: &Offer, others: &[Offer]) -> Option<String> {
         if let Some(model) = successor(self.catalog(), &offer.endpoint) {
-            return Some(format!("replace it with {model}, the newest of its family at {}", offer.provider()));
+            let provider = offer.provider();
+            let why = format!("to replace it: the newest of its family at {provider} of which no end is announced");
+            return Some(mend::read(&model, &why));
         }
         let lasting = |other: &Offer| other.provider() != offer.provider() && other.endpoint.sunset.is_none();
         let other = cheapest(others, |other| lasting(other) && other.endpoint.status == Status::Active)?;
-        Some(format!("{} still serves it", other.provider()))
+        Some(mend::elsewhere(&mend::typed(&other.endpoint), other.provider(), "who still serves it"))
     }
 
     fn of_offer(&self, claim: &Claim, asked: &Asked<'_>) -> Option<Finding> {
@@ -226,8 +246,10 @@ impl<'a> Court<'a> {
         if finding.verdict == Verdict::Ok {
             return Some(finding);
         }
+        let name = name(asked.model);
+        let nobody = mend::kept_by_nobody(claim, &name);
         if matches!(claim, Claim::NotRetiring(_)) {
-            return Some(finding.fix(self.instead(offer, asked.others)));
+            return Some(finding.fix(self.instead(offer, asked.others)).fix(nobody));
         }
         let holds = |other: &Offer| {
             other.provider() != offer.provider()
@@ -236,32 +258,39 @@ impl<'a> Court<'a> {
         };
         let other = cheapest(asked.others, holds).and_then(|other| {
             let told = judge::offer(claim, other, asked.shape, self.now())?.told;
-            Some(format!("provider {} keeps to it: {told}", other.provider()))
+            Some(mend::elsewhere(&name, other.provider(), &format!("who keeps to it: {told}")))
         });
-        Some(finding.fix(other))
+        Some(finding.fix(other).fix(nobody))
     }
 
     fn of_measured(&self, claim: &Claim, asked: &Asked<'_>) -> Finding {
         let id = &asked.offer.endpoint.id;
-        let seen = self.seen(asked.window);
+        let name = name(asked.model);
+        // What was measured for the answer is the answer: a share of few calls alone takes older ones as well.
+        let probed = self.probed.get(&name).filter(|_| claim.is_told_by_a_probe(asked.shape));
+        let probed = probed.filter(|_| !matches!(claim, Claim::Availability(_)));
+        let seen = self.seen(probed.copied().unwrap_or_else(|| begins(asked.window, self.now())));
         let known = match seen.as_ref() {
             Ok(seen) => seen.get(id),
             Err(_) => None,
         };
         let input = asked.shape.map_or(Tokens::new(1_000), |shape| shape.input);
-        let finding = measured::endpoint(claim, known, &Stratum::plain(input), asked.shape.is_some());
+        let exact = asked.shape.is_some() && probed.is_none();
+        let finding = measured::endpoint(claim, known, &Stratum::plain(input), exact);
         let Some(finding) = finding else { return Finding::unknown(Cell::Unknown, String::new(), "not measured") };
         let finding = self.unread(finding, seen.as_ref());
-        if !matches!(finding.verdict, Verdict::Unknown(_)) {
-            return finding;
+        match finding.verdict {
+            Verdict::Ok => return finding,
+            Verdict::No => return finding.fix(mend::kept_by_nobody(claim, &name)),
+            Verdict::Unknown(_) => {}
         }
-        let name = name(asked.model);
         if let Some(error) = self.unprobed.get(&name) {
             let why = format!("{}; the probe: {}", finding.why, error.message);
             let verdict = Verdict::Unknown(error.exit);
             return Finding { why, verdict, ..finding }.fix(Some(error.fix.clone()));
         }
-        finding.fix(Some(format!("openmux providers probe {name} {}", id.provider)))
+        let openmux = if self.offline.settings.sandbox.is_some() { "openmux --sandbox" } else { "openmux" };
+        finding.fix(Some(format!("{openmux} providers probe {name} {}", id.provider)))
     }
 
     /// The same, where measurements cannot be read, with that reason.
@@ -274,10 +303,9 @@ impl<'a> Court<'a> {
         Finding { verdict: Verdict::Unknown(Exit::Config), why: reason, ..finding }
     }
 
-    fn seen(&self, window: &Since) -> std::rc::Rc<Seen> {
-        let since = begins(window, self.now());
+    fn seen(&self, since: Timestamp) -> std::rc::Rc<Seen> {
         let read = || std::rc::Rc::new(self.offline.store.measured(since).map_err(|error| error.to_string()));
-        self.seen.borrow_mut().entry(since.as_second()).or_insert_with(read).clone()
+        self.seen.borrow_mut().entry(since).or_insert_with(read).clone()
     }
 
     /// A claim about all offers of a model.
@@ -308,13 +336,11 @@ impl<'a> Court<'a> {
         let wanted = Cell::Text(typed.to_owned());
         let id = match prompt::provider(self.catalog(), typed) {
             Ok(id) => id,
-            Err(error) => {
-                return Finding::unknown(wanted, format!("served by {typed}"), error.message.clone()).fix(near(&error));
-            }
+            Err(error) => return unheard(typed, &error),
         };
         let told = format!("served by {id}");
         match all.iter().find(|offer| *offer.provider() == id) {
-            None => unserved(id.as_str(), &format!("{id} has no such offer in the catalog"), all).decided_no(wanted),
+            None => unserved(id.as_str(), &format!("{id} has no such offer in the catalog"), all),
             Some(offer) => match self.guard(offer, all) {
                 Some(finding) => Finding { wanted, told, ..finding },
                 None => Finding::decided(true, (wanted.clone(), wanted), told, ""),
@@ -332,21 +358,16 @@ pub(super) fn name(model: &Resolved) -> String {
 }
 
 /// What is named does exist.
-fn found(subject: &str, name: &'static str, wanted: bool, place: Option<&Place>) -> Row {
+fn found(subject: &str, wanted: bool, fix: String, place: Option<&Place>) -> Row {
     let told = if wanted { "exists" } else { "does not exist" };
     let finding =
         Finding::decided(wanted, (Cell::Flag(wanted), Cell::Flag(true)), told.to_owned(), "it is in the catalog");
-    Row::new(subject, None, name, finding, place)
+    let finding = if wanted { finding } else { finding.fix(Some(fix)) };
+    Row::new(subject, None, "exists", finding, place)
 }
 
 /// What is named does not exist: a no where that was asserted, else nothing of it can be told.
-fn missing(
-    typed: &str,
-    name: &'static str,
-    exists: Option<(bool, Option<&Place>)>,
-    place: Option<&Place>,
-    error: &CliError,
-) -> Row {
+fn missing(typed: &str, exists: Option<(bool, Option<&Place>)>, place: Option<&Place>, error: &CliError) -> Row {
     let cells = |wanted: bool| (Cell::Flag(wanted), Cell::Flag(false));
     let ambiguous = error.code.ends_with("ambiguous");
     let finding = match exists.filter(|_| !ambiguous) {
@@ -355,33 +376,31 @@ fn missing(
         None => Finding::unknown(Cell::Flag(true), String::new(), error.message.clone()).found(Cell::Flag(false)),
     };
     let fix = if exists.is_some_and(|(wanted, _)| !wanted) { None } else { near(error) };
-    Row::new(typed, None, name, finding.fix(fix), exists.map_or(place, |(_, place)| place))
+    Row::new(typed, None, "exists", finding.fix(fix), exists.map_or(place, |(_, place)| place))
 }
 
-/// What was probably meant, else what the error itself says to do.
-pub(super) fn near(error: &CliError) -> Option<String> {
-    let fact =
-        |key: &str| error.facts.iter().find(|(known, _)| known == key).map(|(_, value)| value.replace('\n', ", "));
-    let meant = fact("did you mean").map(|names| format!("did you mean {names}?"));
-    meant.or_else(|| fact("could be").map(|names| format!("say which: {names}"))).or_else(|| Some(error.fix.clone()))
-}
-
-/// The providers that are asked about: the pinned one, else those that are named.
+/// The providers that are asked about: the one that the model pins, and those that are named, each once.
 pub(super) fn wanted(model: &Resolved, providers: &[String]) -> Vec<String> {
-    model.provider.as_ref().map_or_else(|| providers.to_vec(), |pinned| vec![pinned.to_string()])
+    let mut wanted: Vec<String> = Vec::new();
+    for id in model.provider.iter().map(ToString::to_string).chain(providers.iter().cloned()) {
+        if !wanted.iter().any(|known| known.eq_ignore_ascii_case(&id)) {
+            wanted.push(id);
+        }
+    }
+    wanted
 }
 
 /// A provider makes no such offer.
 fn unserved(provider: &str, why: &str, all: &[Offer]) -> Finding {
-    let fix = cheapest(all, |_| true).map(|offer| format!("provider {} serves it", offer.provider()));
-    Finding::unknown(Cell::Text(provider.to_owned()), format!("served by {provider}"), why).fix(fix)
+    let fix = cheapest(all, |_| true)
+        .map(|offer| mend::elsewhere(&mend::typed(&offer.endpoint), offer.provider(), "who serves it"));
+    let cells = (Cell::Text(provider.to_owned()), Cell::Flag(false));
+    Finding::decided(false, cells, format!("served by {provider}"), why).fix(fix)
 }
 
-impl Finding {
-    /// The same as a no.
-    fn decided_no(self, wanted: Cell) -> Self {
-        Self { verdict: Verdict::No, wanted, found: Cell::Flag(false), ..self }
-    }
+/// No provider is called that.
+fn unheard(typed: &str, error: &CliError) -> Finding {
+    Finding::unknown(Cell::Text(typed.to_owned()), format!("served by {typed}"), error.message.clone()).fix(near(error))
 }
 
 /// So many offers at least: what only an old list has may be there or not.

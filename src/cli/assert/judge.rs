@@ -6,7 +6,7 @@ use super::claim::Claim;
 use super::offer::Offer;
 use super::row::Finding;
 use crate::catalog::price::{Item, Meter, Rate};
-use crate::catalog::{Capability, Endpoint, Limits, Status};
+use crate::catalog::{Capability, Endpoint, Limits, Modality, Status};
 use crate::cli::args::Shape;
 use crate::cli::render::money::{dollars, per_mtok};
 use crate::cli::render::sheet::Cell;
@@ -75,7 +75,8 @@ fn dearer(rate: &Rate, base: UsdPerMtok, shape: Option<Shape>) -> String {
 
 fn call_price(endpoint: &Endpoint, most: Usd, shape: Shape, now: Timestamp) -> Finding {
     let (provider, wanted) = (&endpoint.id.provider, Cell::money(Some(most.decimal())));
-    let (limit, size) = (dollars(most), format!("{}/{}", shape.input, shape.output));
+    let cached = if shape.cached == Tokens::ZERO { String::new() } else { format!("/{}", shape.cached) };
+    let (limit, size) = (dollars(most), format!("{}/{}{cached}", shape.input, shape.output));
     match facts::per_call(endpoint, shape, now) {
         None => Finding::unknown(
             wanted,
@@ -127,19 +128,28 @@ fn has(endpoint: &Endpoint, ability: Ability) -> Finding {
     let wanted = Cell::Text(name.to_owned());
     let known = Cell::words(facts::abilities(&endpoint.capabilities, &endpoint.input));
     let told = format!("has {name}");
-    let denied = match ability {
-        Ability::Can(Capability::Tools) => endpoint.can(Capability::NoTools),
-        // What goes in is a whole list where there is one.
-        Ability::Takes(_) => !endpoint.input.is_empty(),
-        Ability::Can(_) => false,
-    };
-    match (ability.stated(endpoint), denied) {
+    match (ability.stated(endpoint), denies(endpoint, ability)) {
         (true, false) => Finding::decided(true, (wanted, known), told, ""),
         (false, true) => Finding::decided(false, (wanted, known), told, format!("{provider} lists it without")),
         (true, true) if matches!(ability, Ability::Takes(_)) => Finding::decided(true, (wanted, known), told, ""),
         (true, true) => Finding::unknown(wanted, told, "sources contradict each other").found(known),
         (false, false) => Finding::unknown(wanted, told, format!("no source says so of {provider}")).found(known),
     }
+}
+
+/// Whether some source says that an offer lacks an ability. What goes in is a whole list where there is one.
+fn denies(endpoint: &Endpoint, ability: Ability) -> bool {
+    match ability {
+        Ability::Can(Capability::Tools) => endpoint.can(Capability::NoTools),
+        Ability::Takes(_) => !endpoint.input.is_empty(),
+        Ability::Can(_) => false,
+    }
+}
+
+/// The same of an ability by its word in a lock.
+pub(super) fn denies_word(endpoint: &Endpoint, word: &str) -> bool {
+    let ability = if word == "text" { Some(Ability::Takes(Modality::Text)) } else { Ability::parse(word) };
+    ability.is_some_and(|ability| denies(endpoint, ability))
 }
 
 fn retiring(endpoint: &Endpoint, days: u32, now: Timestamp) -> Finding {
@@ -155,15 +165,11 @@ fn retiring(endpoint: &Endpoint, days: u32, now: Timestamp) -> Finding {
         let found = Cell::Text(day.clone());
         return match day::until(day, now) {
             None => Finding::unknown(wanted, wish, format!("{provider} names {day} as its end")).found(found),
-            Some(left) if left <= 0 => {
-                let why = format!("{provider} announced its end for {day}, {}", ago(left));
-                Finding::decided(false, (wanted, found), wish, why)
-            }
             Some(left) => {
-                let told = format!("retires in {}, {day}", plural(left));
-                let holds = left > i64::from(days);
-                let told = if holds { format!("{wish}: {told}") } else { wish };
-                let why = format!("{provider} retires it in {}, {day}", plural(left));
+                let when = if left == 0 { "after today".to_owned() } else { format!("in {}", plural(left)) };
+                let holds = !day::is_near(left, days);
+                let told = if holds { format!("{wish}: retires {when}, {day}") } else { wish };
+                let why = format!("{provider} retires it {when}, {day}");
                 Finding::decided(holds, (wanted, found), told, why)
             }
         };
@@ -211,10 +217,6 @@ fn unlisted(endpoint: &Endpoint) -> String {
 /// `1 day`, `90 days`.
 pub(super) fn plural(days: i64) -> String {
     if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
-}
-
-fn ago(left: i64) -> String {
-    if left == 0 { "today".to_owned() } else { format!("{} ago", plural(-left)) }
 }
 
 #[cfg(test)]

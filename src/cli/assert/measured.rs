@@ -103,9 +103,14 @@ pub(super) fn availability(judged: Option<Judged>, least: u64) -> Finding {
     let Some((judged, share, (low, high))) = known else {
         return Finding::unknown(wanted, format!("availability ? >= {}", percent(least)), NOTHING);
     };
-    let told =
-        format!("availability {} >= {} ({}/{})", percent(share), percent(least), judged.successes, judged.count());
+    let count = judged.count();
+    let told = format!("availability {} >= {} ({}/{count})", percent(share), percent(least), judged.successes);
     let found = Cell::Figure(share, 4);
+    // What failed once, or did not, says nothing yet.
+    if usize::try_from(count).is_ok_and(|count| count < MEDIAN_FLOOR) {
+        let why = format!("n={count} is too few for an availability, which takes {MEDIAN_FLOOR}");
+        return Finding::unknown(wanted, told, why).found(found);
+    }
     if low >= least {
         return Finding::decided(true, (wanted, found), told, "");
     }
@@ -113,17 +118,20 @@ pub(super) fn availability(judged: Option<Judged>, least: u64) -> Finding {
         return Finding::decided(false, (wanted, found), told, format!("it is surely at most {}", percent(high)));
     }
     let range = format!("it lies between {} and {}", percent(low), percent(high));
-    let why = match enough(least) {
-        Some(enough) if u64::from(judged.count()) < enough => format!("{range}; {enough} calls can tell"),
+    let why = match enough(least, u64::from(judged.faults)) {
+        Some(enough) if u64::from(count) < enough => {
+            let more = if judged.faults == 0 { "none fails" } else { "no more of them fail" };
+            format!("{range}; {enough} calls can tell, if {more}")
+        }
         _ => range,
     };
     Finding::unknown(wanted, told, why).found(found)
 }
 
-/// How many calls, all answered, certify an availability; `None` where no number within reason does.
-fn enough(least: f64) -> Option<u64> {
+/// How many calls, of which so many failed and no more, certify an availability; `None` where no number within reason does.
+fn enough(least: f64, faults: u64) -> Option<u64> {
     const MOST: u64 = 100_000;
-    (1..=MOST).find(|n| wilson(*n, *n).is_some_and(|(low, _)| low >= least))
+    (faults + 1..=MOST).find(|n| wilson(*n - faults, *n).is_some_and(|(low, _)| low >= least))
 }
 
 fn millis(time: Duration) -> u64 {
@@ -170,8 +178,13 @@ mod tests {
         assert_eq!(judge(381, 0, 990_000), Verdict::Ok);
         assert_eq!(judge(10, 10, 990_000), Verdict::No);
         assert_eq!(judge(0, 0, 1), UNKNOWN);
-        assert_eq!(enough(0.99), Some(381));
-        assert_eq!(enough(1.0), None);
+        assert_eq!([judge(0, 7, 900_000), judge(7, 0, 1)], [UNKNOWN; 2], "seven are too few, however they ended");
+        assert_eq!([judge(0, 8, 900_000), judge(8, 0, 1)], [Verdict::No, Verdict::Ok]);
+        assert_eq!(enough(0.99, 0), Some(381));
+        assert_eq!(enough(1.0, 0), None);
+        let least = enough(0.9, 1).unwrap();
+        let (fewer, exactly) = (wilson(least - 2, least - 1).unwrap().0, wilson(least - 1, least).unwrap().0);
+        assert!(fewer < 0.9 && exactly >= 0.9, "{least}: {fewer} {exactly}");
     }
 
     #[test]

@@ -7,11 +7,14 @@ mod court;
 mod judge;
 mod lock;
 mod measured;
+mod mend;
 mod offer;
 mod row;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+
+use jiff::Timestamp;
 
 pub(crate) use row::{Row, Tally, Verdict};
 
@@ -23,11 +26,11 @@ use super::probe::{self, Beforehand};
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text::one_line;
 use super::render::verdict;
-use super::settings::{Settings, read_text};
+use super::settings::{self, Settings, read_text};
 use super::{Outcome, config, facts, note, print};
 use crate::probe::plan::Kind;
 use crate::units::Usd;
-use claim::{Check, Of};
+use claim::{Check, Claim, Of};
 use court::Court;
 
 /// The columns of every format but the page, in a fixed order.
@@ -64,13 +67,21 @@ pub(crate) fn check(settings: &Settings, args: &CheckArgs) -> Outcome {
         return Err(CliError::new(Exit::Refused, "offline", "not probed: --offline refuses the network")
             .fix("leave out --probe, or try it with --sandbox"));
     }
+    if let Some(option) = idle(args, &checks) {
+        let (uses, fix) = match option {
+            "--tokens" => ("a price, a wait or a speed", "--max-call-price 0.05"),
+            _ => ("what is measured", "--max-ttft 2s"),
+        };
+        return Err(CliError::usage(format!("{option} is for {uses}, and nothing of that is asserted"))
+            .fix(format!("leave out {option}, or assert something of it: {fix}")));
+    }
     let mut offline = Offline::open(settings, args.at.at)?;
-    let unprobed = match args.probe {
+    let probed = match args.probe {
         true => match probed(&offline, args, &checks)? {
-            Ok(unprobed) => unprobed,
+            Ok(probed) => probed,
             Err(signalled) => return Ok(signalled),
         },
-        false => BTreeMap::new(),
+        false => Probed::default(),
     };
     if args.probe {
         let (store, warning) = settings.store_to_show();
@@ -78,7 +89,7 @@ pub(crate) fn check(settings: &Settings, args: &CheckArgs) -> Outcome {
         offline = offline.warned(warning);
     }
     let mut court = Court::new(&offline, &args.window).dated(&checks);
-    court.unprobed = unprobed;
+    (court.probed, court.unprobed) = (probed.since, probed.nobody);
     let mut rows: Vec<Row> = checks.iter().flat_map(|check| court.judge(check)).collect();
     if let Some(path) = &args.lock {
         rows.extend(locked(&court, path, args, &checks)?);
@@ -101,18 +112,41 @@ fn nothing(args: &CheckArgs, stands: bool) -> CliError {
     error.fix("openmux check MODEL --max-price-in 3   or   openmux check --file models.check.toml")
 }
 
-/// Measures what is asserted, model by model, within one budget. The value is why a model could not be probed, by its id;
-/// or how a signal ended it.
-fn probed(
-    offline: &Offline<'_>,
-    args: &CheckArgs,
-    checks: &[Check],
-) -> Result<Result<BTreeMap<String, CliError>, Exit>, CliError> {
+/// An option of the command line that nothing which is asserted makes use of.
+fn idle(args: &CheckArgs, checks: &[Check]) -> Option<&'static str> {
+    let claims = claim::claims(args);
+    let is_measured = checks.iter().flat_map(|check| &check.claims).any(|(claim, _)| claim.is_measured());
+    if args.tokens.is_some() && !claims.iter().any(Claim::is_of_a_size) {
+        return Some("--tokens");
+    }
+    (args.window.window.is_some() && !is_measured).then_some("--window")
+}
+
+/// What came of probes, by the name of the model.
+#[derive(Default)]
+struct Probed {
+    /// When each began.
+    since: BTreeMap<String, Timestamp>,
+    /// Why one could not be probed, or nobody answered.
+    nobody: BTreeMap<String, CliError>,
+}
+
+/// Measures what is asserted, model by model, within one budget; or how a signal ended it.
+fn probed(offline: &Offline<'_>, args: &CheckArgs, checks: &[Check]) -> Result<Result<Probed, Exit>, CliError> {
     let settings = offline.settings;
     let court = Court::new(offline, &args.window);
     let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for check in checks.iter().filter(|check| check.claims.iter().any(|(claim, _)| claim.is_measured())) {
-        let Of::Model { typed, providers, .. } = &check.of else { continue };
+    for check in checks {
+        let Of::Model { typed, providers, shape, .. } = &check.of else { continue };
+        let (told, untold): (Vec<&Claim>, Vec<&Claim>) =
+            check.claims.iter().map(|(claim, _)| claim).partition(|claim| claim.is_told_by_a_probe(*shape));
+        if let (Some(claim), Some(shape)) = (untold.into_iter().find(|claim| claim.is_measured()), shape) {
+            let name = claim.name();
+            note(settings, &format!("a probe's calls are short: {name} of {} tokens in is not probed", shape.input));
+        }
+        if told.is_empty() {
+            continue;
+        }
         let Ok(model) = facts::model(court.catalog(), typed) else { continue };
         let all = court.offers(&model);
         let (offers, _) = court.meant(&model, &all, &court::wanted(&model, providers));
@@ -128,20 +162,22 @@ fn probed(
         note(settings, "nothing is asserted that a probe could tell");
     }
     let mut left = args.max_cost.unwrap_or(settings.config.probe().run);
-    let mut unprobed = BTreeMap::new();
+    let mut probed = Probed::default();
     for (model, providers) in wanted.into_iter().filter(|(_, providers)| !providers.is_empty()) {
+        let begun = settings::now();
         match probe::beforehand(settings, &asked(&model, providers, args.rounds, left)) {
             Ok(Beforehand { signalled: Some(signalled), .. }) => return Ok(Err(signalled)),
             Ok(Beforehand { spent, nobody, .. }) => {
                 left = if spent < left { left - spent } else { Usd::ZERO };
-                unprobed.extend(nobody.map(|error| (model, error)));
+                probed.since.insert(model.clone(), begun);
+                probed.nobody.extend(nobody.map(|error| (model, error)));
             }
             Err(error) => {
-                unprobed.insert(model, error);
+                probed.nobody.insert(model, error);
             }
         }
     }
-    Ok(Ok(unprobed))
+    Ok(Ok(probed))
 }
 
 /// A probe as it would be typed.
@@ -218,10 +254,7 @@ fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
             .fix("openmux check MODEL, or a file that names models: openmux help check"));
     }
     let (exit, tally) = (row::exit(&rows), Tally::of(&rows));
-    let fix = rows
-        .iter()
-        .filter(|row| row.verdict != Verdict::Ok)
-        .find_map(|row| Some(format!("{}: {}", row.subject, row.fix.as_ref()?)));
+    let fix = rows.iter().filter(|row| row.verdict != Verdict::Ok).find_map(|row| row.fix.clone());
     let page = matches!(format, Format::Table | Format::Wide);
     match format {
         Format::Table | Format::Wide => print(&verdict::page(&rows, settings.width, settings.out))?,
@@ -244,7 +277,7 @@ fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
         return Ok(exit);
     }
     let detail = if exit == Exit::Negative { "check" } else { "check_unknown" };
-    let fix = fix.unwrap_or_else(|| "change what is wrong, or what is asserted of it: openmux help check".to_owned());
+    let fix = fix.unwrap_or_else(|| "openmux help check   (what can be asserted, and what answers mean)".to_owned());
     Err(CliError::new(exit, detail, tally.told()).fix(fix))
 }
 

@@ -38,7 +38,7 @@ impl Budget {
             return Err(CliError::new(Exit::Refused, "max_cost", message)
                 .with("bound_usd", exact(bound))
                 .with("cap_usd", exact(run_cap))
-                .fix(format!("fewer --rounds, fewer providers, or --max-cost {}", bound.exact())));
+                .fix(format!("--max-cost {}   (or fewer --rounds, or fewer providers)", bound.exact())));
         }
         if bound == Usd::ZERO {
             return Ok(Self { reservation: None });

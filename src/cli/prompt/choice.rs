@@ -7,6 +7,7 @@ use super::super::config::{Profile, under};
 use super::super::contract::Exit;
 use super::super::error::CliError;
 use super::super::settings::Settings;
+use crate::catalog::geo::geographies;
 use crate::catalog::resolve::Resolved;
 use crate::catalog::{Catalog, ModelId, ProviderId};
 use crate::dispatch::FallbackClass;
@@ -110,6 +111,12 @@ pub(crate) fn constraints(
         }
         only = vec![pinned.clone()];
     }
+    if let Some(name) = choice.region.as_ref().map(|region| &region.name).filter(|name| is_nowhere(catalog, name)) {
+        settings.warn_once(&format!(
+            "the catalog has nothing in the region \"{name}\", nor in a geography that holds it; fix: leave out --region {name}, \
+             or write one of a provider's: openmux providers compare MODEL --all --fields provider,region"
+        ));
+    }
     if !only.is_empty() && only.iter().all(|provider| choice.ignore.iter().any(|name| *name == provider.as_str())) {
         return Err(CliError::usage("--ignore leaves out everybody that --provider or --only names")
             .fix("leave one of them out"));
@@ -129,6 +136,14 @@ pub(crate) fn constraints(
         require: choice.require.clone(),
         lenient: choice.lenient,
     })
+}
+
+/// Whether no endpoint lies in a region, nor in a geography that holds it.
+fn is_nowhere(catalog: &Catalog, name: &str) -> bool {
+    let held = geographies(name);
+    let mut regions =
+        catalog.models().flat_map(|line| line.endpoints().filter_map(|endpoint| endpoint.region()).collect::<Vec<_>>());
+    !regions.any(|region| region == name || held.contains(&region))
 }
 
 /// What holds for a process that answers others.

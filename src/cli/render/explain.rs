@@ -376,13 +376,14 @@ fn policy_text(policy: &Policy) -> String {
 fn constants(policy: &Policy) -> String {
     format!(
         "priors, on the good side so that each is tried once: first token {} s (weighs {} samples), {} tok/s (weighs {} \
-         answers), availability {} (weighs {} attempts); what is usual weighs {} waits, {} answers' speed and {} attempts \
-         beside the last minutes, a half-life of {}; times fade by half within {} to {}, at most {} samples; a \
+         answers), availability {} (weighs {} attempts); beside what was seen of late, the long run counts as {} waits, \
+         {} speeds and {} attempts; half of what was seen is forgotten after {} (availability) or {} to {} (times, of which at \
+         most {} samples count); a \
          cache of {} tokens or more lives {} and serves {} of what is warm, a conversation goes on with {}; an answer has {} \
          tokens (weighs {} answers); a failure wastes {}; \
          a rejected round trip {} and ${}; near-tie {} %; at most {} attempts, {} retries; first-token limit {} x p95, at \
-         least {}, and {} for 1,000 tokens to read, at most {}, {} where reasoning is hidden; p95 doubts what it does not \
-         know by {}",
+         least {}, and {} for 1,000 tokens to read, at most {}, {} where reasoning is hidden; of whom no wait is known, the \
+         logarithm of its wait has a variance of {} more, half of that after one wait",
         policy.learning.prior_ttft_s,
         policy.learning.prior_samples,
         policy.prior_speed,

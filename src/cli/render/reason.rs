@@ -37,7 +37,7 @@ pub(crate) fn reason(rejection: &Rejection, provider: &ProviderId) -> String {
             let flag = if *item == crate::catalog::price::Item::Output { "--max-price-out" } else { "--max-price-in" };
             format!("{item} {} > {flag} {}", per_mtok(*price), per_mtok(*limit))
         }
-        Rejection::AboveMaxCost { bound, limit } => {
+        Rejection::AboveMaxCost { bound, limit, .. } => {
             format!("could cost {} > --max-cost {}", dollars(*bound), limit.exact())
         }
         Rejection::UnboundedCost { limit } => {

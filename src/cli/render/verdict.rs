@@ -86,9 +86,11 @@ pub(crate) fn github(rows: &[Row]) -> String {
             properties.push(format!("file={}", property(file)));
             properties.push(format!("line={line}"));
         }
-        properties.push(format!("title={}", property(&format!("{} {}", row.subject, row.assertion))));
+        let at = row.provider.as_ref().filter(|provider| **provider != row.subject);
+        let at = at.map(|provider| format!(" at {provider}")).unwrap_or_default();
+        properties.push(format!("title={}", property(&format!("{} {}{at}", row.subject, row.assertion))));
         let fix = row.fix.as_ref().map(|fix| format!("\nfix: {fix}")).unwrap_or_default();
-        out += &format!("::{command} {}::{}\n", properties.join(","), data(&(row.message.clone() + &fix)));
+        out += &format!("::{command} {}::{}\n", properties.join(","), data(&(message(row) + &fix)));
     }
     out + &Tally::of(rows).told() + "\n"
 }

@@ -1,6 +1,7 @@
 //! The catalog that commands use: the embedded one, an update in its place where there is one, the user's overlays over
 //! it. A file of an update that cannot be used is said once and passed over: no command fails because of it.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -9,10 +10,11 @@ use jiff::Timestamp;
 
 use super::{Settings, broken_overlay, read_regular, read_text, reason};
 use crate::catalog::file::Overlay;
-use crate::catalog::{Catalog, Stored};
+use crate::catalog::{Catalog, ModelKind, Protocol, ProviderId, Status, Stored};
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
 use crate::cli::{config, day, note, warn};
+use crate::upstream::BUILT;
 
 /// The largest file of an update; the embedded tables have 2 MB.
 const LARGEST: u64 = 128 << 20;
@@ -34,6 +36,11 @@ impl Settings {
     pub(crate) fn laid_over(&self, catalog: Catalog) -> Result<(Catalog, usize), CliError> {
         let overlays = self.overlays()?;
         let count = overlays.len();
+        let given = overlays.iter().flat_map(|overlay| {
+            let name = overlay.name().to_owned();
+            overlay.addresses().into_iter().map(move |(id, protocol)| (name.clone(), id, protocol))
+        });
+        let given: Vec<(String, ProviderId, Protocol)> = given.collect();
         let (catalog, passed) = catalog.with_what_fits(overlays).map_err(broken_overlay)?;
         if let Some(first) = passed.first() {
             let more = match passed.len() - 1 {
@@ -46,6 +53,7 @@ impl Settings {
                 first.line, first.file
             ));
         }
+        bypassed(&catalog, &given).iter().for_each(|text| self.warn_once(text));
         let (catalog, told) = self.config.named(catalog).map_err(|error| config::broken(&error))?;
         told.iter().for_each(|text| self.warn_once(text));
         Ok((catalog, count))
@@ -77,7 +85,7 @@ impl Settings {
     }
 
     /// A warning that is given once, however often its cause is met.
-    fn warn_once(&self, text: &str) {
+    pub(crate) fn warn_once(&self, text: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.insert(text.to_owned()) {
             warn(self, text);
@@ -139,6 +147,42 @@ impl Settings {
         files.sort();
         Ok(files)
     }
+}
+
+/// What is to be said of addresses that chats go past: each is for one protocol, and endpoints are called in another where
+/// the catalog has an address for that as well.
+fn bypassed(catalog: &Catalog, given: &[(String, ProviderId, Protocol)]) -> Vec<String> {
+    let mut told = Vec::new();
+    for (file, id, protocol) in given {
+        let Some(provider) = catalog.provider(id).filter(|provider| provider.protocols.len() > 1) else { continue };
+        let is_given = |other: Protocol| given.iter().any(|(_, given, protocol)| given == id && *protocol == other);
+        let (mut all, mut past) = (0_usize, BTreeMap::<&'static str, usize>::new());
+        for line in catalog.models() {
+            for endpoint in line.endpoints().filter(|endpoint| endpoint.provider() == id.as_str()) {
+                let is_chat = endpoint.kind() == ModelKind::Chat && endpoint.status() != Status::Retired;
+                let endpoint = endpoint.endpoint();
+                if !is_chat || endpoint.base_url.is_some() {
+                    continue;
+                }
+                let mut spoken = endpoint.protocols().filter(|protocol| BUILT.contains(protocol));
+                let called = spoken.find(|protocol| catalog.base_url(&endpoint, &provider, *protocol).is_some());
+                all += 1;
+                if let Some(called) = called.filter(|called| !is_given(*called)) {
+                    *past.entry(called.name()).or_default() += 1;
+                }
+            }
+        }
+        let count: usize = past.values().sum();
+        if count > 0 {
+            let names: Vec<&str> = past.into_keys().collect();
+            let (names, is_for) = (names.join(", "), protocol.name());
+            told.push(format!(
+                "{file}: provider.{id}.base_url is for {is_for}, but {count} of its {all} chat endpoints are called in \
+                 {names}, at the catalog's address; fix: protocol = \"{names}\""
+            ));
+        }
+    }
+    told
 }
 
 /// The update in a file; `None` where there is none.

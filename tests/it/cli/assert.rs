@@ -92,13 +92,14 @@ fn overlay(facts: &str) -> String {
     text + facts
 }
 
-/// A home with these facts, in which a hundred calls of `sure` were answered, three of `mute`, and none of twenty of
-/// `dull`.
+/// A home with these facts, in which a hundred calls of `sure` were answered, three of `mute`, none of twenty of
+/// `dull`, and not the one of `past`.
 fn home() -> Home {
     let home = Home::new();
     home.write("config/catalog.d/acme.toml", &overlay(FACTS));
     let good = (0..100).map(|at| answered("sure", at)).chain((0..3).map(|at| answered("mute", at)));
-    keep(home.path(), good.chain((0..20).map(|at| failed("dull", at, ErrorClass::ProviderFault))));
+    let once = [failed("past", 30, ErrorClass::ProviderFault)];
+    keep(home.path(), good.chain(once).chain((0..20).map(|at| failed("dull", at, ErrorClass::ProviderFault))));
     home
 }
 
@@ -145,7 +146,9 @@ const OF_OFFERS: &[(&str, &str, &str)] = &[
     ("not_retiring = 90", "sure", "ok"),
     ("not_retiring = 16", "late", "ok"),
     ("not_retiring = 17", "late", "no"),
-    ("not_retiring = 0", "past", "no"),
+    // Its last day is today, which is not over.
+    ("not_retiring = 0", "past", "ok"),
+    ("not_retiring = 1", "past", "no"),
     ("not_retiring = 0", "gone", "no"),
     ("not_retiring = 0", "weak", "ok"),
     ("not_retiring = 1", "weak", "unknown"),
@@ -175,6 +178,8 @@ const OF_OFFERS: &[(&str, &str, &str)] = &[
     ("min_availability = 0.2", "dull", "no"),
     ("min_availability = 0.5", "mute", "unknown"),
     ("min_availability = 0.01", "late", "unknown"),
+    // One call that failed is no availability.
+    ("min_availability = 0.9", "past", "unknown"),
 ];
 
 /// An assertion about a provider, and its answer.
@@ -293,7 +298,8 @@ fn a_no_beats_an_unknown_and_an_unknown_is_never_ok() {
     assert_eq!(code("acme/tiny --provider sure,mute --max-price-in 2"), Some(3));
     assert_eq!(code("acme/tiny --provider aged --max-price-in 2"), Some(3), "an old list's word is not enough");
     assert_eq!(code("acme/tiny --provider gone --max-price-in 2"), Some(1), "what is retired is no use at any price");
-    assert_eq!(code("acme/tiny --provider openai --max-price-in 2"), Some(3));
+    assert_eq!(code("acme/tiny --provider openai --max-price-in 2"), Some(1), "as --served-by says");
+    assert_eq!(code("acme/tiny --provider opnai --max-price-in 2"), Some(3));
     assert_eq!(code("acme/tiny:sure"), Some(0));
     assert_eq!(code("acme/nothing"), Some(3));
     assert_eq!(code("acme/nothing acme/tiny:gone"), Some(1));

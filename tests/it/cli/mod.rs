@@ -33,6 +33,7 @@ mod gemini;
 mod hedge;
 mod hostile;
 mod keys;
+mod limits;
 mod local;
 mod money;
 mod offline;

@@ -181,8 +181,8 @@ fn sides(decider: Decider<'_>, world: &World) -> Verdict {
                     let asked = if *item == Item::Input { asked.max_price_in } else { asked.max_price_out };
                     price > limit && spec.candidate().price(*item) == Some(*price) && asked == Some(*limit)
                 }
-                Rejection::AboveMaxCost { bound, limit } => {
-                    bound > limit && world.request.constraints.max_cost == Some(*limit)
+                Rejection::AboveMaxCost { bound, least, limit } => {
+                    bound > limit && least <= bound && world.request.constraints.max_cost == Some(*limit)
                 }
                 Rejection::Beyond { measure, expected, limit } => {
                     let asked = world.request.constraints.thresholds.iter().find(|asked| asked.measure == *measure);
@@ -289,7 +289,7 @@ fn a_figure_in_a_reason_lies_beyond_its_limit() {
     catches(
         sides,
         &turned(|reason| {
-            if let Rejection::AboveMaxCost { bound, limit } = reason {
+            if let Rejection::AboveMaxCost { bound, limit, .. } = reason {
                 std::mem::swap(bound, limit);
             }
         }),

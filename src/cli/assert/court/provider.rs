@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::{Check, Claim, Court, Finding, Place, Row, found, measured, missing, name, near};
+use super::{Check, Claim, Court, Finding, Place, Row, Verdict, found, measured, mend, missing, name};
 use crate::catalog::ProviderId;
 use crate::cli::args::Since;
 use crate::cli::assert::judge::plural;
 use crate::cli::render::sheet::Cell;
 use crate::cli::report::is_variable;
+use crate::cli::usage::begins;
 use crate::cli::{facts, prompt, settings};
 use crate::observe::Judged;
 use crate::upstream::auth::{Found, Lazy};
@@ -21,11 +22,14 @@ impl Court<'_> {
         });
         let id = match prompt::provider(self.catalog(), typed) {
             Ok(id) => id,
-            Err(error) => return vec![missing(typed, "exists", exists, check.place.as_ref(), &error)],
+            Err(error) => return vec![missing(typed, exists, check.place.as_ref(), &error)],
         };
         let one = |(claim, place): &(Claim, Option<Place>)| {
             let finding = match claim {
-                Claim::Exists(wanted) => return Some(found(id.as_str(), "exists", *wanted, place.as_ref())),
+                Claim::Exists(wanted) => {
+                    let fix = format!("openmux providers list {id}   (what is known of it)");
+                    return Some(found(id.as_str(), *wanted, fix, place.as_ref()));
+                }
                 Claim::HasKey => self.has_key(&id),
                 Claim::Serves(model) => self.serves(&id, model),
                 Claim::Availability(least) => self.available(&id, *least, window),
@@ -81,18 +85,22 @@ impl Court<'_> {
             }
             Err(error) => {
                 let told = format!("serves {typed}");
-                Finding::unknown(Cell::Text(typed.to_owned()), told, error.message.clone()).fix(near(&error))
+                Finding::unknown(Cell::Text(typed.to_owned()), told, error.message.clone()).fix(mend::near(&error))
             }
         }
     }
 
     fn available(&self, id: &ProviderId, least: u64, window: &Since) -> Finding {
-        let seen = self.seen(window);
+        let seen = self.seen(begins(window, self.now()));
         let ours = seen.as_ref().as_ref().into_iter().flatten().filter(|(endpoint, _)| endpoint.provider == *id);
         let sum = ours
             .map(|(_, known)| known.judged())
             .reduce(|a, b| Judged { successes: a.successes + b.successes, faults: a.faults + b.faults });
-        self.unread(measured::availability(sum, least), seen.as_ref())
+        let finding = self.unread(measured::availability(sum, least), seen.as_ref());
+        match finding.verdict {
+            Verdict::Ok => finding,
+            _ => finding.fix(Some(format!("openmux usage --by provider --provider {id}   (how its calls ended)"))),
+        }
     }
 
     /// The answer about the catalog's age.

@@ -17,6 +17,18 @@ fn whatever_is_asserted_of_a_model_after_its_last_day_is_no() {
         let output = at(&home, "check openai/gpt-5 --max-price-in 100", moment);
         assert_eq!(output.code, Some(code), "{moment}: {}", output.snapshot());
     }
+    // On the day itself nothing else calls it gone, and neither does a plain check.
+    for args in ["check openai/gpt-5", "check openai/gpt-5 --not-retiring 0d", "check acme/tiny:late"] {
+        let output = at(&home, args, "2026-12-11T12:00:00Z");
+        assert_eq!(output.code, Some(0), "{}", output.snapshot());
+    }
+    let today = at(&home, "check acme/tiny:late -o table", "2026-12-11T12:00:00Z").stdout;
+    assert!(today.contains("not retired: retires after today, 2026-12-11 (late)"), "{today}");
+    let listed = |days: &str| {
+        let args = format!("models list openai/gpt-5 --not-retiring {days} -o ids");
+        at(&home, &args, "2026-12-11T12:00:00Z").stdout.lines().any(|id| id == "openai/gpt-5")
+    };
+    assert_eq!((listed("0d"), listed("1d")), (true, false));
     let output = at(&home, "check openai/gpt-5 --max-price-in 100 -o table", AFTER);
     assert!(output.stdout.contains("openai retired it on 2026-12-11"), "{}", output.snapshot());
     let counted = |moment| rows(&at(&home, "check acme/tiny --min-providers 1 -o jsonl", moment))[0]["found"].clone();

@@ -275,3 +275,47 @@ fn entities(text: &str) -> Result<(), String> {
     };
     if text.split('&').skip(1).all(known) { Ok(()) } else { Err(format!("a bare &: {text}")) }
 }
+
+/// Of several providers each annotation says which it is about, in its title and in its words.
+#[test]
+fn an_annotation_names_its_provider() {
+    let home = home();
+    let output = run(&home, "acme/tiny --provider mute,late --max-price-in 1 -o github");
+    for provider in ["mute", "late"] {
+        let title = format!("::warning title=acme/tiny max_price_in at {provider}::");
+        let line = output.stdout.lines().find(|line| line.starts_with(&title));
+        assert!(line.is_some_and(|line| line[title.len()..].contains(provider)), "{}", output.snapshot());
+    }
+    let both = run(&home, "acme/tiny --provider mute,late --max-ttft 1ms -o github");
+    let lines: Vec<&str> = both.stdout.lines().filter(|line| line.starts_with("::")).collect();
+    assert!(lines.len() == 2 && lines[0] != lines[1], "{}", both.snapshot());
+}
+
+/// Whatever is to be done is one command, and each of them can be run as it stands.
+#[test]
+fn a_fix_is_a_command() {
+    let home = home();
+    let asked = [
+        "acme/tiny --provider dull --max-price-in 2 --min-output 2000 --has tools,pdf --min-tps 5000",
+        "acme/tiny:sure --max-price-in 1 --min-context 9000 --max-ttft 1ms --not-retiring 1d --min-providers 90",
+        "acme/tiny:late --not-retiring 90d",
+        "acme/tiny --served-by openai --provider anthropic",
+        "anthropic/claude-3-opus acme/tyny --provider opnai",
+        "gpt-5 --provider openai --not-retiring 90d --has-key opnai",
+    ];
+    let mut fixes = Vec::new();
+    for args in asked {
+        let output = run(&home, &format!("{args} -o jsonl"));
+        for row in rows(&output).into_iter().filter(|row| row["verdict"] != "ok") {
+            let fix = row["fix"].as_str().unwrap_or_else(|| panic!("{row}")).to_owned();
+            let command = fix.split("   (").next().unwrap().to_owned();
+            assert!(command.starts_with("openmux "), "{row}");
+            if !command.contains(" probe ") {
+                let done = home.openmux(command.split(' ').skip(1)).run();
+                assert!(done.code.is_some_and(|code| code < 2), "{command}: {}", done.snapshot());
+            }
+            fixes.push(fix);
+        }
+    }
+    insta::assert_snapshot!(fixes.join("\n"), @"");
+}

@@ -22,6 +22,15 @@ fn a_probe_measures_first_within_its_budget() {
     assert_eq!(output.code, Some(0), "{}", output.snapshot());
     assert!(output.stdout.contains("availability 100.0 % >= 50.0 % (12/12)"), "{}", output.stdout);
     assert!(output.stderr.contains("12 rounds x 1 endpoint (anthropic): at most $"), "{}", output.stderr);
+    // What was just measured is the answer: what was measured before does not stand in for it.
+    let short =
+        home.openmux("--sandbox check claude-sonnet-5 --max-ttft 20s --probe --rounds 3 -o jsonl".split(' ')).run();
+    assert_eq!(short.code, Some(3), "{}", short.snapshot());
+    assert!(rows(&short)[0]["message"].as_str().unwrap().contains("n=3 is too few"), "{}", short.snapshot());
+    // Its calls are short ones, so of a long one it says nothing and none is sent.
+    let long = home.openmux("--sandbox check claude-sonnet-5 --max-ttft 20s --tokens 50000/9 --probe".split(' ')).run();
+    assert!(long.stderr.contains("max_ttft of 50000 tokens in is not probed"), "{}", long.snapshot());
+    assert!(!long.stderr.contains("round"), "{}", long.snapshot());
     let keyless = home.openmux(["check", "claude-sonnet-5", "--max-ttft", "20s", "--probe"]).run();
     assert_eq!(keyless.code, Some(4), "{}", keyless.snapshot());
 }
