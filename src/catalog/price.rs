@@ -107,6 +107,13 @@ impl Pricing {
         if media && self.fees.contains_key(&FeeItem::InputImages) {
             return None;
         }
+        let (inputs, outputs) = self.worst_rates(input, output, media)?;
+        Some((inputs * input + outputs * output).times(self.multiplier) + self.request_fee())
+    }
+
+    /// The rates of input and output that [`Pricing::worst_case`] reckons with; `None` where a plain one is not known.
+    #[must_use]
+    pub fn worst_rates(&self, input: Tokens, output: Tokens, media: bool) -> Option<(UsdPerMtok, UsdPerMtok)> {
         let dearest = |items: &[Item]| {
             let rates = items.iter().filter_map(|item| self.rates.get(item));
             rates.map(|rate| rate.dearest(input, output)).max()
@@ -116,7 +123,7 @@ impl Pricing {
         let outputs = dearest(&[Item::Output, Item::Reasoning])?;
         self.base(Item::Input)?;
         self.base(Item::Output)?;
-        Some((inputs * input + outputs * output).times(self.multiplier) + self.request_fee())
+        Some((inputs, outputs))
     }
 
     /// What [`Pricing::cost`] comes to for text alone: `cached` of the `input` tokens read from a cache. The same to the

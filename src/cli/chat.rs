@@ -194,7 +194,7 @@ impl Asked<'_> {
             if let Some(outcome) = self.without_provider(dispatcher).await {
                 return outcome;
             }
-            return Err(report::unroutable(decision, &self.resolved.model));
+            return Err(report::unroutable(decision, &self.resolved.model, &reaches));
         };
         let hedge = dispatcher.hedge(decision, args.ask.hedge);
         if settings.verbose > 0 {
@@ -309,7 +309,7 @@ impl Asked<'_> {
         print(&text)?;
         match decision.chosen() {
             Some(_) => Ok(Exit::Ok),
-            None => Err(report::unroutable(decision, &self.resolved.model)),
+            None => Err(report::unroutable(decision, &self.resolved.model, reaches)),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::render::explain::{View, human};
 use super::render::hedge;
 use super::render::json::{head, literal};
 use super::render::money::dollars;
-use super::render::text::wrap;
+use super::render::text::{page, wrap};
 use super::render::whatif::Otherwise;
 use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
@@ -90,7 +90,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     let no_key = decision.chosen().is_none()
         && decision.rejected.iter().any(|entry| entry.reasons.iter().any(|reason| reason.code() == "no_credential"));
     if args.strict && no_key {
-        return Err(super::report::unroutable(&decision, &resolved.model));
+        return Err(super::report::unroutable(&decision, &resolved.model, &reaches));
     }
     if format == Format::Json {
         let mut document = head("route.explain/1", &offline.envelope());
@@ -108,13 +108,16 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         supposed: gathered.supposed,
         sending: false,
     };
-    print(
-        &(human(&decision, view)
-            + &hedge::text(&hedge, view.width)
-            + &fallback_text(args, &followers, view.width)
-            + &otherwise.text(&decision, view.width)),
-    )?;
-    Ok(if decision.chosen().is_some() { Exit::Ok } else { super::report::unroutable(&decision, &resolved.model).exit })
+    let text = human(&decision, view)
+        + &hedge::text(&hedge, view.width)
+        + &fallback_text(args, &followers, view.width)
+        + &otherwise.text(&decision, view.width);
+    print(&page(&text, settings.unicode))?;
+    Ok(if decision.chosen().is_some() {
+        Exit::Ok
+    } else {
+        super::report::unroutable(&decision, &resolved.model, &reaches).exit
+    })
 }
 
 /// The decisions for the models of `--fallback`, in their order.

@@ -1,10 +1,13 @@
 //! `openmux models list`: one row a model, filtered, ordered, in any format.
 
+mod nothing;
+
 use jiff::Timestamp;
 
 use super::args::{Format, ModelsList, Shape};
 use super::measured::{self, View};
 use super::offline::Offline;
+use super::prompt::provider;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::settings::Settings;
 use super::{Outcome, facts, note, print};
@@ -57,6 +60,9 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let input = args.tokens.map_or(Tokens::new(1_000), |shape| shape.input);
     let measured = View::read(&offline, &args.window, args.unit, input, format);
     let callable = args.callable.then(|| callable(settings, &offline.catalog));
+    let asked: Vec<ProviderId> =
+        args.provider.iter().map(|name| provider(&offline.catalog, name)).collect::<Result<_, _>>()?;
+    let args = &ModelsList { provider: asked.iter().map(ToString::to_string).collect(), ..args.clone() };
     let filter = Filter { args, callable, now, unmetered: unmetered(&offline.catalog, args), last: Default::default() };
     let (mut rows, mut shown) = (Vec::new(), Vec::new());
     for line in offline.catalog.models() {
@@ -81,7 +87,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     if found == 0 {
         // An empty table's headings would look like a result.
         let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
-        note(settings, &format!("no model matches{}{}", described(args), beyond(&offline.catalog, &filter)));
+        note(settings, &nothing::told(&offline.catalog, &filter));
         return asked;
     }
     let models = if found == 1 { "model" } else { "models" };
@@ -109,38 +115,6 @@ fn price_alias(name: &str, per_call: bool) -> String {
         "output-price" => "output".to_owned(),
         other => other.replace('-', "_"),
     }
-}
-
-/// How many more there would be with `--all`, where it was not asked for.
-fn beyond(catalog: &Catalog, filter: &Filter<'_>) -> String {
-    if filter.args.all {
-        return String::new();
-    }
-    let args = ModelsList { all: true, ..filter.args.clone() };
-    let (callable, unmetered) = (filter.callable.clone(), Vec::new());
-    let all = Filter { args: &args, callable, now: filter.now, unmetered, last: Default::default() };
-    match catalog.models().filter(|line| all.keep(line).is_some()).count() {
-        0 => String::new(),
-        1 => "; with --all one does: no chat model, or retired".to_owned(),
-        count => format!("; with --all {count} do: no chat models, or retired"),
-    }
-}
-
-fn described(args: &ModelsList) -> String {
-    let mut words = args.words.clone();
-    let flags = [
-        (args.tools, "--tools"),
-        (args.vision, "--vision"),
-        (args.reasoning, "--reasoning"),
-        (args.structured, "--structured"),
-        (args.open_weights, "--open-weights"),
-        (args.free, "--free"),
-        (args.callable, "--callable"),
-    ];
-    words.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned()));
-    words.extend(args.max_price.map(|price| format!("--max-price {price}")));
-    words.extend(args.min_context.map(|tokens| format!("--min-context {tokens}")));
-    if words.is_empty() { String::new() } else { format!(": {}", words.join(" ")) }
 }
 
 /// The providers that could be called now.

@@ -8,6 +8,7 @@ use super::contract::Exit;
 use super::error::CliError;
 use super::render::json::Envelope;
 use super::render::sheet::{Printed, Printing, Sheet};
+use super::render::text::page;
 use super::settings::{self, Settings};
 use super::{Outcome, footer, print, warn};
 use crate::catalog::Catalog;
@@ -131,7 +132,8 @@ impl<'a> Offline<'a> {
     /// # Errors
     /// stdout cannot be written.
     pub(crate) fn close(&self, text: &str, format: Format, legend: &str, hidden: &[&str]) -> Outcome {
-        let outcome = print(text)?;
+        let for_people = matches!(format, Format::Table | Format::Wide);
+        let outcome = if for_people { print(&page(text, self.settings.unicode))? } else { print(text)? };
         let age = settings::age_days(&self.catalog, self.now);
         let hidden = if hidden.is_empty() {
             String::new()

@@ -1,5 +1,6 @@
 //! From a decision without a candidate, or a chat without an answer, to one error: class, owner, one fix.
 
+mod bound;
 mod fault;
 mod keys;
 mod unsupported;
@@ -8,21 +9,23 @@ use std::collections::BTreeSet;
 
 use super::contract::Exit;
 use super::error::CliError;
+use super::platform::set_key;
 use super::render::chat::attempts_json;
 use super::render::explain::{reason, unbounded};
 use super::render::money::dollars;
 use super::render::text::{duration, first_of, grouped, one_line};
 use crate::catalog::ModelId;
-use crate::dispatch::{AttemptReport, ChatReport};
+use crate::dispatch::{AttemptReport, ChatReport, Reach};
 use crate::observe::{ErrorClass, Fault, Flags};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
 use crate::upstream::exchange::Limit;
+pub(crate) use bound::bound_text;
 pub(crate) use keys::{better_key, is_variable};
 use keys::{everywhere, no_credential};
 use unsupported::{lacking, unsupported};
 
-/// Why no provider may be used.
-pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
+/// Why no provider may be used. Of `reaches` the prices are told, where there are any.
+pub(crate) fn unroutable(decision: &Decision, model: &ModelId, reaches: &[Reach]) -> CliError {
     let wished = |reason: &Rejection| {
         matches!(reason, Rejection::NotAllowed | Rejection::Ignored | Rejection::Gateway | Rejection::NotSimulated)
     };
@@ -47,7 +50,7 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
             "max_cost",
             format!("not sent: it could cost {}, more than --max-cost {}", dollars(*bound), limit.exact()),
         )
-        .fact("bound", bound_text(decision))
+        .fact("bound", bound_text(decision, reaches.iter().find(|reach| reach.endpoint.id == nearest.endpoint)))
         .fix(format!("--max-tokens with a smaller number, or --max-cost {}", bound.exact())),
         Rejection::UnboundedCost { .. } => {
             let why = unbounded(&decision.request);
@@ -106,9 +109,8 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
                 .fix(format!("openmux models list --vendor {} --sort released --reverse", model.author()))
         }
         Rejection::MissingSetting { variables } => {
-            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", "))).fix(
-                format!("export {}=...", variables.first().and_then(|name| name.split(' ').next()).unwrap_or("NAME")),
-            )
+            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", ")))
+                .fix(set_key(variables.first().and_then(|name| name.split(' ').next()).unwrap_or("NAME")))
         }
         other => {
             CliError::new(Exit::NotFound, "no_provider", format!("no provider of {model} can be used by this version"))
@@ -199,7 +201,7 @@ fn no_key(wanted: &[&Rejected], provider: &str, looked_in: &[String]) -> CliErro
     };
     CliError::new(Exit::Auth, "no_key", message)
         .fact("looked in", places)
-        .fix(format!("export {first}=...   or try it without a key: openmux --sandbox chat ..."))
+        .fix(format!("{}   or try it without a key: openmux --sandbox chat ...", set_key(first)))
 }
 
 fn nobody(decision: &Decision, model: &ModelId) -> CliError {
@@ -220,18 +222,6 @@ fn nobody(decision: &Decision, model: &ModelId) -> CliError {
         .fix(format!("openmux route explain {model} --all"))
 }
 
-/// What the bound of a decision is made of.
-pub(crate) fn bound_text(decision: &Decision) -> String {
-    let request = &decision.request;
-    let output = request
-        .max_output
-        .map_or_else(|| "the model's longest answer".to_owned(), |most| format!("{} out", grouped(most.count())));
-    if request.input_bound == crate::units::Tokens::MAX {
-        return format!("the whole window in, since what is in a PDF cannot be counted, + {output}");
-    }
-    format!("at most {} tokens in + {output}", grouped(request.input_bound.count()))
-}
-
 /// The answer was ended by a content filter: what there is of it is on stdout.
 pub(crate) fn filtered(attempt: &AttemptReport) -> CliError {
     let native = attempt.outcome.finish.as_ref().map_or("content_filter", |(_, native)| native.as_str());
@@ -246,7 +236,7 @@ pub(crate) fn filtered(attempt: &AttemptReport) -> CliError {
 
 /// Why a chat has no answer. With several attempts the last one's class decides.
 pub(crate) fn failed(report: &ChatReport, decision: &Decision, model: &ModelId, text: bool) -> CliError {
-    let Some(attempt) = report.failed() else { return unroutable(decision, model) };
+    let Some(attempt) = report.failed() else { return unroutable(decision, model, &[]) };
     let provider = attempt.endpoint.provider.as_str();
     let error = by_class(report, attempt, model, text);
     let error = said(error, attempt);
