@@ -194,7 +194,9 @@ impl Asked<'_> {
             if let Some(outcome) = self.without_provider(dispatcher).await {
                 return outcome;
             }
-            return Err(report::unroutable(decision, &self.resolved.model, &reaches));
+            let model = &self.resolved.model;
+            let error = report::unroutable(decision, model, &reaches);
+            return Err(report::fits::told(error, decision, dispatcher.catalog, model));
         };
         let hedge = dispatcher.hedge(decision, args.ask.hedge);
         if settings.verbose > 0 {

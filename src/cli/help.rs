@@ -35,11 +35,10 @@ No key needed
   models list|show        Find models by price, context, abilities; one in full
   providers list|compare  Who serves a model, at what price, how fast
   providers history       How they did, as this machine saw it
-  usage                   What was spent
   route explain           Which provider a call would use, and why
   route replay|simulate   Decisions of the past, and under other policies
+  usage, config show      What was spent; what is set, and where that is from
   check                   Assert facts about models, for CI
-  config show             What is set, and where each value is from
   catalog update          Newer models and prices
   sandbox, completions    Simulated providers; completion for your shell
 Key needed
@@ -51,7 +50,7 @@ Try
   git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"
 
 More: openmux COMMAND -h, and openmux help with output, exit-codes, environment,
-      config, routing, messages, failures, check or dialects
+config, routing, messages, failures, check or dialects
 ";
 
 /// Every topic: its name and its text.

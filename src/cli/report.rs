@@ -2,6 +2,7 @@
 
 mod bound;
 mod fault;
+pub(crate) mod fits;
 mod keys;
 mod unsupported;
 

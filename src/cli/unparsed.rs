@@ -102,10 +102,11 @@ fn better(error: &clap::Error, typed: &[OsString]) -> Option<CliError> {
     None
 }
 
-/// Whether a word can be a slip in a command's name: two edits, a beginning, or its singular.
+/// Whether a word can be a slip in a command's name: two edits, a beginning, or much of one.
 fn is_near(typed: &str, name: &str) -> bool {
     let edits = strsim::osa_distance(typed, name);
-    (edits <= 2 && edits * 2 < name.len()) || (typed.len() >= 2 && name.starts_with(typed))
+    let is_beginning = typed.len() >= 2 && name.starts_with(typed);
+    (edits <= 2 && edits * 2 < name.len()) || is_beginning || strsim::jaro_winkler(typed, name) > 0.9
 }
 
 /// What clap says: a sentence, what there is in its place, how the command is called.

@@ -116,7 +116,11 @@ impl<'c> Page<'c> {
         let bare = self.groups.iter().enumerate().filter(|(at, _)| cut.bare.contains(at));
         let mut runs: Vec<(&str, Vec<String>)> =
             bare.map(|(_, group)| (group.heading.as_str(), run(&group.options, !cut.valueless))).collect();
-        runs.push(("Everywhere", EVERYWHERE.iter().map(|name| (*name).to_owned()).collect()));
+        let everywhere = EVERYWHERE.iter().map(|name| match name.split([' ', '[']).next() {
+            Some(bare) if cut.valueless => bare.to_owned(),
+            _ => (*name).to_owned(),
+        });
+        runs.push(("Everywhere", everywhere.collect()));
         let pad = runs.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0).min(columns / 4) + 2;
         if cut.roomy || cut.bare.len() == self.groups.len() {
             lines.push(String::new());
@@ -132,7 +136,8 @@ impl<'c> Page<'c> {
         if cut.roomy && cut.examples > 0 {
             lines.push(String::new());
         }
-        lines.extend(self.examples.iter().take(cut.examples).map(|example| format!("  {example}")));
+        let fitting = self.examples.iter().filter(|example| width(example) + 2 <= columns);
+        lines.extend(fitting.take(cut.examples).map(|example| format!("  {example}")));
         if cut.roomy {
             lines.push(String::new());
         }
@@ -142,8 +147,8 @@ impl<'c> Page<'c> {
 }
 
 /// The options of every command.
-const EVERYWHERE: [&str; 9] =
-    ["-o FORMAT", "--json", "--color WHEN", "-q", "-v", "--config FILE", "--offline", "--sandbox[=SCENARIO]", "-h"];
+const EVERYWHERE: [&str; 8] =
+    ["-o FORMAT", "--json", "--color WHEN", "-q", "-v", "--config FILE", "--offline", "--sandbox[=SCENARIO]"];
 
 /// Whether it is an option of the command's own.
 fn is_option(arg: &Arg) -> bool {

@@ -33,19 +33,21 @@ pub(crate) fn each_line(text: &str, columns: usize) -> String {
     lines.map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// Where the text of a line begins: behind its indent, or behind a term and at least two spaces.
+/// Where the text of a line begins: behind its indent, or behind terms with at least two spaces after each.
 fn hang(line: &str) -> usize {
     let indent = line.len() - line.trim_start().len();
-    let rest = &line[indent..];
-    let behind_term = rest.find("  ").map(|at| at + rest[at..].len() - rest[at..].trim_start().len());
-    indent + behind_term.filter(|at| *at < rest.len()).unwrap_or(0)
+    let text = line.trim_end().rfind("  ").map_or(0, |at| at + 2);
+    text.max(indent)
 }
 
 /// Whether a line is the rest of the one before it.
 fn goes_on(next: &str, at: usize, last: usize, laid_out: usize) -> bool {
     let text = next.trim_start();
     let first = text.split(' ').next().unwrap_or_default();
-    !text.is_empty() && next.len() - text.len() == at && !text.contains("  ") && last + 1 + width(first) > laid_out - 6
+    !text.is_empty()
+        && next.len() - text.len() == at
+        && !text.contains("  ")
+        && last + 1 + width(first) > laid_out.saturating_sub(3)
 }
 
 /// A line in as many as it takes.
@@ -57,7 +59,9 @@ fn broken(line: &str, hang: usize, columns: usize) -> Vec<String> {
     // A term that takes half of the line stands above its text.
     let (above, indent) = if hang * 2 > columns { (Some(term), 6.min(columns / 4)) } else { (None, hang) };
     let room = columns.saturating_sub(indent).max(12);
-    let mut lines: Vec<String> = above.map(str::to_owned).into_iter().collect();
+    let start = term.len() - term.trim_start().len();
+    let terms = wrap(above.unwrap_or_default(), columns.saturating_sub(start).max(12));
+    let mut lines: Vec<String> = terms.into_iter().map(|part| " ".repeat(start) + &part).collect();
     for (at, part) in wrap(text, room).into_iter().enumerate() {
         let before = if at == 0 && above.is_none() { term.to_owned() } else { " ".repeat(indent) };
         lines.push(before + &part);

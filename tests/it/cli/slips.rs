@@ -1,6 +1,6 @@
 //! Slips at the keyboard, and wishes that nothing fulfils: each is told with what is nearest.
 
-use super::super::support::command::Home;
+use super::super::support::command::{Home, Stdin};
 
 /// What is said on stderr, where the command ends with this code and prints nothing.
 fn said(args: &[&str], code: i32) -> String {
@@ -89,5 +89,24 @@ fn every_shell_has_its_script() {
         let output = home.openmux(["completions", shell]).run();
         let committed = std::fs::read_to_string(super::super::generated::top(&format!("completions/{file}"))).unwrap();
         assert_eq!((output.code, output.stdout), (Some(0), committed), "{shell}");
+    }
+}
+
+#[test]
+fn a_prompt_that_is_too_long_is_told_which_models_would_take_it() {
+    let home = Home::new();
+    let args = ["chat", "-m", "gpt-4o", "-"];
+    let run =
+        home.openmux(args).env("OPENAI_API_KEY", "sk-0123456789").stdin(Stdin::Bytes("word ".repeat(160_000).into()));
+    let output = run.run();
+    assert_eq!((output.code, output.stdout.as_str()), (Some(6), ""), "{}", output.snapshot());
+    let line = output.stderr.lines().find_map(|line| line.trim().strip_prefix("would fit")).unwrap_or_default();
+    let named: Vec<&str> = line.split_whitespace().filter(|word| word.contains('/')).collect();
+    assert!(named.first().is_some_and(|id| id.starts_with("openai/")), "{}", output.snapshot());
+    // Whoever follows the advice can send it.
+    for id in named {
+        let shown = home.openmux(["models", "show", id, "-o", "json"]).run();
+        let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+        assert!(document["data"]["context_tokens"].as_u64().unwrap() > 160_000, "{id}");
     }
 }
