@@ -94,7 +94,7 @@
 //! | what a client's dialect means, and how answers and errors are put in it | `gateway/codec/`, a folder each |
 //! | where a client marks the prompt cache; what signs a tool call, in the call's id | `gateway/codec/{cache,signed}.rs` |
 //! | what other gateways' options mean; what holds for one request of a gateway | `gateway/codec/options/`; `gateway/wishes.rs` |
-//! | who may call the gateway; how much, how slowly, how many at once | `gateway/{guard,intake,outlet,count,server}.rs` |
+//! | who may call the gateway, pages in a browser too; how much, how slowly, how many at once | `gateway/{guard,cross,intake,outlet,count,server}.rs` |
 //! | a client with a name: what it may ask, how much a minute, for how much money | `gateway/{client,limit}.rs`; its file in `cli/tokens.rs` |
 //! | a path of the gateway; what it does | `gateway/routes.rs`; a file each, but one for the chats of all dialects |
 //! | a chat that a client waits for, reads slowly, or leaves; which model is asked next | `gateway/{run,reply}.rs`; `gateway/decided.rs` |

@@ -19,6 +19,7 @@
 //! [serve]                              # what requests of a gateway may wish: never, asked or always; its defaults
 //! resume = "asked"                     # that a broken stream is gone on with by another provider
 //! hedge  = "never"                     # that a second provider is asked beside a slow one
+//! origins = ["app://obsidian.md"]       # pages that may ask, beside those of this machine
 //! ```
 //!
 //! `[providers.ID]` is in `keys`, `[profiles.NAME]` in `profile`, `[catalog]` in `published`, what a project's file may not say by itself in `tame`.
@@ -33,6 +34,7 @@ mod keys;
 mod origin;
 mod profile;
 mod published;
+mod serve;
 mod shown;
 mod tame;
 mod trust;
@@ -55,6 +57,7 @@ use keys::ProviderTable;
 pub(crate) use origin::{Entry, Origin};
 pub(crate) use profile::{Profile, under};
 pub(crate) use published::Published;
+use serve::ServeTable;
 
 /// The file's name in the configuration folder.
 pub(crate) const FILE: &str = "config.toml";
@@ -99,13 +102,6 @@ struct ProbeTable {
     run: Option<Usd>,
     day: Option<Usd>,
     calls: Option<u32>,
-}
-
-/// `[serve]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct ServeTable {
-    resume: Option<Wished>,
-    hedge: Option<Wished>,
 }
 
 /// What `providers probe` may do unless the command line says otherwise.
@@ -225,10 +221,7 @@ impl Config {
             },
             profiles: profiles.into_iter().chain(self.profiles).collect(),
             day_budget: self.day_budget.or(own.day_budget),
-            serve: ServeTable {
-                resume: self.serve.resume.or(own.serve.resume),
-                hedge: self.serve.hedge.or(own.serve.hedge),
-            },
+            serve: self.serve.over(own.serve),
             published: self.published.over(own.published),
             entries,
             silenced,
@@ -269,6 +262,11 @@ impl Config {
     pub(crate) fn serve(&self) -> (Wished, Wished) {
         let default = crate::gateway::Config::default();
         (self.serve.resume.unwrap_or(default.resume), self.serve.hedge.unwrap_or(default.hedge))
+    }
+
+    /// The pages that may ask a gateway, beside those of this machine.
+    pub(crate) fn origins(&self) -> Vec<String> {
+        self.serve.origins.clone().unwrap_or_default()
     }
 
     /// Where `catalog update` fetches from, and whom it believes.
@@ -316,17 +314,6 @@ impl Config {
     /// What a careful person should know, one sentence each: keys in the files themselves, and files that others can read.
     pub(crate) fn cautions(&self, home: Option<&Path>) -> Vec<String> {
         keys::cautions(&self.providers, home)
-    }
-}
-
-impl ServeTable {
-    fn read(table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
-        table.known(&["resume", "hedge"])?;
-        let wished = |name: &str| {
-            let known = Wished::ALL.into_iter().find(|(known, _)| *known == name);
-            known.map(|(_, wished)| wished).ok_or_else(|| "is none of never, asked, always".to_owned())
-        };
-        Ok(Self { resume: table.parsed("resume", wished)?, hedge: table.parsed("hedge", wished)? })
     }
 }
 
@@ -381,6 +368,9 @@ mod tests {
             "[budget]\nday_usd = -1",
             "[serve]\nhedge = \"often\"",
             "[serve]\nhedges = \"never\"",
+            "[serve]\norigins = [\"*\"]",
+            "[serve]\norigins = [\"https://a.example\", \"null\"]",
+            "[serve]\norigins = [\"https://a.example/\"]",
         ]
         .map(refused);
         insta::assert_snapshot!(said.join("\n"), @r#"
@@ -401,6 +391,9 @@ mod tests {
         c.toml:2: budget.day_usd: "-1" is negative
         c.toml:2: serve.hedge: is none of never, asked, always
         c.toml:2: serve.hedges: unknown key; did you mean "hedge"?
+        c.toml:2: serve.origins: "*" is no origin: name each as its browser does, scheme://host:port
+        c.toml:2: serve.origins: "null" is no origin: name each as its browser does, scheme://host:port
+        c.toml:2: serve.origins: "https://a.example/" is no origin: name each as its browser does, scheme://host:port
         "#);
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         if let Some(asked) = args.tokens {
             request.input = asked.input;
             request.input_estimated = false;
+            request.guessed = Tokens::ZERO;
             request.expected_output = asked.output;
             request.output_from = Expected::Stated;
             request.cached = asked.cached;

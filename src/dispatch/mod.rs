@@ -204,6 +204,7 @@ pub fn shape(model: &ModelId, input: Tokens, output: Tokens, cached: Tokens, con
         model: model.clone(),
         input,
         input_estimated: false,
+        guessed: Tokens::ZERO,
         input_bound: input,
         cached,
         expected_output: output,

@@ -24,22 +24,30 @@ struct Weight {
     quarters: u64,
     /// At most, in tokens; `None` is not known.
     bound: Option<u64>,
+    /// Of what is expected, whole tokens that are a guess from a size in bytes.
+    guessed: u64,
 }
 
 impl Weight {
     /// Four characters are a token, and a token is at least a byte.
     fn text(text: &str) -> Self {
-        Self { quarters: length(text.chars().count()), bound: Some(length(text.len())) }
+        Self { quarters: length(text.chars().count()), bound: Some(length(text.len())), guessed: 0 }
     }
 
     fn tokens(expected: u64, bound: Option<u64>) -> Self {
-        Self { quarters: expected.saturating_mul(4), bound }
+        Self { quarters: expected.saturating_mul(4), bound, guessed: 0 }
+    }
+
+    /// Nobody knows.
+    fn guess(tokens: u64) -> Self {
+        Self { guessed: tokens, ..Self::tokens(tokens, None) }
     }
 
     fn plus(self, other: Self) -> Self {
         Self {
             quarters: self.quarters.saturating_add(other.quarters),
             bound: self.bound.zip(other.bound).map(|(one, two)| one.saturating_add(two)),
+            guessed: self.guessed.saturating_add(other.guessed),
         }
     }
 }
@@ -50,7 +58,8 @@ impl Weight {
 /// a message, 1,600 an image, and one for every twenty bytes of a PDF. The bound is the UTF-8 bytes of all text, since a
 /// token is at least one byte, 64 for the chat template and 16 for each further message, 50,000 an image, and 1,024 for
 /// the instructions that providers add for tools or a schema. What is inside a PDF cannot be bounded without reading it,
-/// so with one the bound is [`Tokens::MAX`], which stands for the endpoint's own window.
+/// so with one the bound is [`Tokens::MAX`], which stands for the endpoint's own window; and a page of pictures has as many
+/// tokens as one of text and a hundred times the bytes, so what is expected of a PDF is a guess that rules nobody out.
 #[must_use]
 pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRequest {
     let messages = length(request.messages.len());
@@ -73,6 +82,7 @@ pub fn route_request(request: &ChatRequest, constraints: Constraints) -> RouteRe
         input: Tokens::new(weight.quarters.div_ceil(4)),
         input_estimated: true,
         input_bound: weight.bound.map_or(Tokens::MAX, Tokens::new),
+        guessed: Tokens::new(weight.guessed),
         expected_output: PRIOR_OUTPUT,
         output_from: Expected::Assumed,
         max_output: request.max_tokens.map(Tokens::new),
@@ -118,8 +128,8 @@ fn part_weight(part: &Part) -> Weight {
 fn media_weight(media: &Media) -> Weight {
     match (media.kind, &media.source) {
         (MediaKind::Image, _) => Weight::tokens(IMAGE, Some(IMAGE_BOUND)),
-        (MediaKind::Pdf, MediaSource::Bytes(bytes)) => Weight::tokens((length(bytes.len()) / 20).max(DOCUMENT), None),
-        (MediaKind::Pdf, MediaSource::Url(_)) => Weight::tokens(DOCUMENT, None),
+        (MediaKind::Pdf, MediaSource::Bytes(bytes)) => Weight::guess((length(bytes.len()) / 20).max(DOCUMENT)),
+        (MediaKind::Pdf, MediaSource::Url(_)) => Weight::guess(DOCUMENT),
     }
 }
 
@@ -154,6 +164,10 @@ mod tests {
         assert_eq!(weigh(|request| request.messages[0].parts.push(image)), (1_606, 50_072));
         let pdf = media(MediaKind::Pdf, MediaSource::Bytes(vec![0; 200_000].into()));
         assert_eq!(weigh(|request| request.messages[0].parts.push(pdf)), (10_006, Tokens::MAX.count()));
+        let pdf = media(MediaKind::Pdf, MediaSource::Bytes(vec![0; 200_000].into()));
+        let mut request = ChatRequest::new(ModelId::new("a/b"), vec![Message::text(Role::User, "12345678")]);
+        request.messages[0].parts.push(pdf);
+        assert_eq!(route_request(&request, Constraints::default()).known_input(), Tokens::new(6), "without the guess");
         let pdf = media(MediaKind::Pdf, url());
         assert_eq!(weigh(|request| request.messages[0].parts.push(pdf)), (3_006, Tokens::MAX.count()));
         let tool = Tool { name: "look".to_owned(), description: None, parameters: serde_json::json!({}), strict: None };

@@ -1,13 +1,12 @@
 //! A chat over HTTP, in whatever dialect it is asked: read, decided, answered at once or as it comes.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use serde_json::Value;
 use tokio::time::timeout;
 
-use super::client::Client;
 use super::codec::{Dialect, Voice, options};
 use super::count::Held;
 use super::decided::Decided;
@@ -40,11 +39,11 @@ pub(super) async fn answer(
     mut served: Served,
 ) -> Answer {
     let (head, body) = request.into_parts();
-    match begin(&worker, served.client(), dialect, &head.headers, body).await {
+    match begin(&worker, &mut served, dialect, &head.headers, body).await {
         Ok((held, begun)) if begun.decided.request.stream => stream(&worker, held, begun, served).await,
         Ok((_held, begun)) => at_once(&worker, begun, served).await,
         Err(problem) => {
-            served.status(problem.status);
+            served.refused(&problem);
             refusal(dialect, &problem, None)
         }
     }
@@ -60,19 +59,22 @@ struct Begun {
 
 async fn begin(
     worker: &Worker,
-    client: Option<&Arc<Client>>,
+    served: &mut Served,
     dialect: Dialect,
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<(Held, Begun), Problem> {
     let gateway = &worker.gateway;
     let (held, mut body) = intake::object(gateway, headers, body).await?;
+    if let Some(Value::String(model)) = body.get("model") {
+        served.names(model);
+    }
     let options = options::take(&mut body, headers, &gateway.owned.catalog).map_err(Problem::refused)?;
     let mut asked = dialect.read(headers, &body).map_err(|wrong| Problem::invalid(&wrong))?;
     if options.include_usage {
         asked.voice.include_usage();
     }
-    let decided = Decided::new(gateway, client, asked.request, options)?;
+    let decided = Decided::new(gateway, served.client(), asked.request, options)?;
     let metadata = headers.get(METADATA).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"enabled"));
     Ok((held, Begun { decided, dialect, voice: asked.voice, metadata }))
 }
@@ -99,7 +101,7 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, served: Served) -> Answer {
             say_dropped(&ended.dropped, &mut response);
             response
         }
-        None => failure(begun.dialect, &decided, &report),
+        None => failure(begun.dialect, &mut run, &report),
     };
     set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
     identify(&mut response, &decided);
@@ -115,14 +117,15 @@ async fn stream(worker: &Rc<Worker>, held: Held, begun: Begun, served: Served) -
     let report = timeout(quiet, run.begun()).await.unwrap_or(None);
     let decided = Rc::clone(&run.decided);
     if let Some(report) = report.as_ref().filter(|report| report.answered().is_none() && !run.has_events()) {
-        let mut response = failure(begun.dialect, &decided, report);
+        let mut response = failure(begun.dialect, &mut run, report);
         set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
         identify(&mut response, &decided);
         run.status(response.status());
         return response;
     }
     let (id, model) = (decided.hex(), decided.request.model.as_str());
-    let stream = begun.voice.stream(&id, decided.created(), model);
+    let mut stream = begun.voice.stream(&id, decided.created(), model);
+    stream.expects(decided.decision.request.input);
     // Of whom has said nothing yet somebody else may still take the place.
     let known = run.has_events().then(|| (run.so_far(), run.dropped_now()));
     run.status(StatusCode::OK);
@@ -143,8 +146,10 @@ async fn stream(worker: &Rc<Worker>, held: Held, begun: Begun, served: Served) -
 }
 
 /// Nobody has answered.
-fn failure(dialect: Dialect, decided: &Decided, report: &ChatReport) -> Answer {
+fn failure(dialect: Dialect, run: &mut Run, report: &ChatReport) -> Answer {
+    let decided = Rc::clone(&run.decided);
     let problem = Problem::failed(report, &decided.decision, &decided.request.model);
+    run.refused(&problem);
     refusal(dialect, &problem, Some(&decided.hex()))
 }
 

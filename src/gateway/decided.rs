@@ -146,7 +146,7 @@ impl Decided {
         let decided = Self::undisputed(gateway, client, request, options)?;
         if let Some(client) = client {
             let route = &decided.decision.request;
-            let tokens = route.input.count().saturating_add(route.expected_output.count());
+            let tokens = route.known_input().count().saturating_add(route.expected_output.count());
             client.take(tokens, gateway.owned.store.as_ref(), decided.decision.at)?;
             decided.wishes.taken.set(tokens);
         }

@@ -50,7 +50,10 @@ pub(super) fn query(
     for (name, value) in pairs {
         match name.as_str() {
             "model" => model = Some(value.as_str()),
-            "tokens" => tokens = read(value).ok_or_else(|| Problem::invalid("tokens: not IN/OUT or IN/OUT/CACHED"))?,
+            "tokens" => {
+                tokens = read(value)
+                    .ok_or_else(|| Problem::invalid("tokens: not IN/OUT or IN/OUT/CACHED").fix("tokens=1000/400"))?
+            }
             other => return Err(Problem::invalid(&format!("{other}: only model and tokens can be asked with"))),
         }
     }
@@ -141,7 +144,9 @@ fn told(
 ) -> Result<Value, Problem> {
     let Some(explain) = &gateway.config.explain else {
         let message = "this gateway explains nothing";
-        return Err(Problem::new(http::StatusCode::NOT_FOUND, "not_found", message));
+        return Err(
+            Problem::new(http::StatusCode::NOT_FOUND, "not_found", message).fix("ask one that openmux serve runs")
+        );
     };
     let (dispatcher, seed, wishes) = (gateway.owned.dispatcher(), asking.seed, Rc::clone(&asking.wishes));
     let (policy, session) = (&wishes.policy, wishes.session.as_deref());
@@ -157,7 +162,8 @@ fn told(
     };
     asking.sort(|link| Some(decision(link).chosen()?.score.total()));
     let Some((first, rest)) = asking.links.split_first() else {
-        return Err(Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", "no model was named"));
+        let nobody = Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", "no model was named");
+        return Err(nobody.fix("name one; GET /v1/models lists them"));
     };
     let chat = of_model(chat, first);
     let Prepared { reaches, route, .. } = prepared(first, &chat);

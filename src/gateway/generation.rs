@@ -25,11 +25,17 @@ const LONGEST_CHAIN: usize = 64;
 /// There is none of that id that is whoever's that asks, or what is kept of it cannot be read.
 pub(super) fn one(gateway: &Gateway, client: Option<&Client>, id: &str) -> Result<Value, Problem> {
     let hex = Dialect::decision_id(id).to_ascii_lowercase();
-    let none = || Problem::new(StatusCode::NOT_FOUND, "not_found", "no answer of that id is kept");
+    let none = || {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "no answer of that id is kept")
+            .fix("the id of an answer of this gateway, asked with the token that had it")
+    };
     if hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(none().fix("the answer's id, or x-openmux-decision-id: 32 hex digits"));
     }
-    let unreadable = |error: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store", error);
+    let unreadable = |error: String| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store", error)
+            .fix("look at obs.db where openmux serve runs (openmux providers list says where it is)")
+    };
     let store = &gateway.owned.store;
     let found = store.decision(&hex).map_err(|error| unreadable(error.to_string()))?;
     let is_own = |kept: &Kept| client.is_none_or(|client| kept.client.as_ref() == Some(&client.name));

@@ -1,11 +1,12 @@
-//! Who may ask: a token where one is set, and otherwise programs on this machine, but no web page in its browser.
+//! Who may ask: a token where one is set, and otherwise programs on this machine and its own pages, but no page of another site
+//! that nobody has named.
 //!
 //! A page of another site can send requests here, and can let its own name point here (DNS rebinding). It cannot choose the
 //! `Origin` and `Host` that the browser sends along.
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::Config;
@@ -51,39 +52,77 @@ impl std::fmt::Debug for Token {
 /// Where a browser says from which site a page asks; no page can change it.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// The text of a header.
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
+}
+
+/// Whether everybody is let in who is on this machine.
+fn is_open(config: &Config) -> bool {
+    config.token.is_none() && config.clients.is_empty()
+}
+
+/// The page that asks, where one does that may: a browser shows it what is answered.
+pub(super) fn page<'h>(config: &Config, headers: &'h HeaderMap) -> Option<&'h HeaderValue> {
+    headers.get(header::ORIGIN).filter(|origin| origin.to_str().is_ok_and(|origin| is_welcome(config, origin)))
+}
+
+/// Whether a page may ask: one of this machine, or one that the gateway was told.
+fn is_welcome(config: &Config, origin: &str) -> bool {
+    let site = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    site.is_some_and(|site| is_own(config, site))
+        || config.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+}
+
+/// What a browser may be told before it asks, which shows no token yet.
+///
+/// # Errors
+/// It asks for a page of another site, or under a strange name.
+pub(super) fn look(config: &Config, headers: &HeaderMap) -> Result<(), Problem> {
+    // Who is in front may go by the other one.
+    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "invalid_request", "there are two Host headers");
+        return Err(problem.fix("send one"));
+    }
+    let host = text(headers, header::HOST).unwrap_or_default();
+    // No page knows the token; without one the name is all there is to tell by.
+    if is_open(config) && !is_own(config, host) {
+        let message = format!("\"{}\" is not a name of this gateway", plain(host));
+        let fix = "call it as 127.0.0.1 or localhost, or name it with --host-name";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_host", message).fix(fix));
+    }
+    if let Some(origin) = text(headers, header::ORIGIN).filter(|origin| !is_welcome(config, origin)) {
+        let origin = plain(origin);
+        let problem = wrong_origin(format!("pages of \"{origin}\" may not call this gateway"));
+        // Any site can make a page that has no origin.
+        return Err(match origin.as_str() {
+            "null" => problem.fix("call it from a program, or from a page with an origin of its own"),
+            origin => problem.fix(format!("[serve] origins = [\"{origin}\"] in config.toml, where you trust it")),
+        });
+    }
+    // What a page of another site asks for without an `Origin`: an image, a form that leads here.
+    let site = text(headers, SITE);
+    if site.is_some_and(|site| site.eq_ignore_ascii_case("cross-site")) && !headers.contains_key(header::ORIGIN) {
+        let problem = wrong_origin("pages of other sites may not call this gateway".to_owned());
+        return Err(problem.fix("call it from a program, or with fetch and an origin that config.toml names"));
+    }
+    Ok(())
+}
+
+fn wrong_origin(message: String) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "wrong_origin", message)
+}
+
 /// Whether a request may be answered, and whose it is where that has a name.
 ///
 /// # Errors
 /// It comes from a page of another site, under a strange name, or without a token.
 pub(super) fn admit(config: &Config, headers: &HeaderMap) -> Result<Option<Arc<Client>>, Problem> {
-    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("\u{fffd}"));
-    let host = text(header::HOST).unwrap_or_default();
-    // No page knows the token; without one the name is all there is to tell by.
-    let is_open = config.token.is_none() && config.clients.is_empty();
-    if is_open && !is_own(config, host) {
-        let message = format!("\"{}\" is not a name of this gateway", plain(host));
-        let fix = "call it as 127.0.0.1 or localhost, or name it with --host-name";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_host", message).fix(fix));
-    }
-    if let Some(origin) = text(header::ORIGIN) {
-        let site = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        if !site.is_some_and(|site| is_own(config, site)) {
-            let message = format!("pages of \"{}\" may not call this gateway", plain(origin));
-            return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_origin", message));
-        }
-    }
-    // What a page of another site asks for without an `Origin`: an image, a form that leads here.
-    if text(SITE).is_some_and(|site| site.eq_ignore_ascii_case("cross-site")) && !headers.contains_key(header::ORIGIN) {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "wrong_origin",
-            "pages of other sites may not call this gateway",
-        ));
-    }
-    if is_open {
+    look(config, headers)?;
+    if is_open(config) {
         return Ok(None);
     }
-    let bearer = text(header::AUTHORIZATION).and_then(|value| {
+    let bearer = text(headers, header::AUTHORIZATION).and_then(|value| {
         let (scheme, rest) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
     });
@@ -146,7 +185,8 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_turned_away() {
-        let config = Config { hosts: vec!["gate.example".to_owned()], ..Config::default() };
+        let origins = vec!["app://obsidian.md".to_owned()];
+        let config = Config { hosts: vec!["gate.example".to_owned()], origins, ..Config::default() };
         for (host, origin, expected) in [
             ("127.0.0.1:8080", None, Ok(())),
             ("localhost", None, Ok(())),
@@ -157,6 +197,9 @@ mod tests {
             ("", None, Err("wrong_host")),
             ("127.0.0.1:8080", Some("https://evil.example"), Err("wrong_origin")),
             ("127.0.0.1:8080", Some("null"), Err("wrong_origin")),
+            ("127.0.0.1:8080", Some("app://obsidian.md"), Ok(())),
+            ("127.0.0.1:8080", Some("app://obsidian.md.evil"), Err("wrong_origin")),
+            ("evil.example", Some("app://obsidian.md"), Err("wrong_host")),
             ("127.0.0.1:8080", Some("https://localhost.evil.example"), Err("wrong_origin")),
         ] {
             let mut headers = vec![("host", host)];

@@ -32,6 +32,12 @@ pub(super) async fn object(
     body: Incoming,
 ) -> Result<(Held, Map<String, Value>), Problem> {
     let config = &gateway.config;
+    if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        let coding: String = coding.to_str().unwrap_or_default().chars().take(80).collect();
+        let message = format!("the body is in {coding:?}, and only plain ones are read");
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message);
+        return Err(problem.fix("send it without Content-Encoding"));
+    }
     let place = gateway
         .under_way
         .take(config.at_once)
@@ -41,7 +47,7 @@ pub(super) async fn object(
         Ok(read) => read?,
         Err(_) => {
             let message = format!("the body did not arrive within {} s", config.arrival.as_secs());
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message));
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message).fix("send it at once"));
         }
     };
     let values = values(&bytes);
@@ -51,11 +57,8 @@ pub(super) async fn object(
     grow(&mut room, values * VALUE, config)?;
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(body)) => Ok((Held { _place: place, _bytes: room }, body)),
-        Ok(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_json", "the body is not a JSON object")),
-        Err(error) => {
-            let message = format!("the body is not JSON: {error}");
-            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_json", message))
-        }
+        Ok(_) => Err(no_json("the body is not a JSON object".to_owned())),
+        Err(error) => Err(no_json(format!("the body is not JSON: {error}"))),
     }
 }
 
@@ -73,13 +76,19 @@ fn values(text: &[u8]) -> usize {
     count
 }
 
+fn no_json(message: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_json", message)
+        .fix("send one JSON object in UTF-8, {\"model\": ..., ...}")
+}
+
 fn too_large(message: String) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+        .fix("name files by their URL in place of their bytes, or send less of the conversation")
 }
 
 fn busy(message: String) -> Problem {
     let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message);
-    Problem { retry_after: Some(Duration::from_secs(1)), ..busy }
+    Problem { retry_after: Some(Duration::from_secs(1)), ..busy }.fix("ask again in a moment")
 }
 
 fn grow(room: &mut Permit, by: usize, config: &Config) -> Result<(), Problem> {
@@ -105,7 +114,7 @@ async fn read(
     while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let broken = |error: hyper::Error| {
             let message = format!("the body broke off: {error}");
-            Problem::new(StatusCode::BAD_REQUEST, "body_broken", message)
+            Problem::new(StatusCode::BAD_REQUEST, "body_broken", message).fix("send it again")
         };
         let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         length = length.saturating_add(data.len());

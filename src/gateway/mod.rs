@@ -10,6 +10,7 @@ mod client;
 pub mod codec;
 mod count;
 mod count_tokens;
+mod cross;
 mod decided;
 mod explain;
 mod flights;
@@ -46,7 +47,7 @@ use flights::Flights;
 pub use guard::Token;
 use metrics::Metrics;
 pub use problem::Problem;
-pub use served::{Asked, Line as LogLine};
+pub use served::{Asked, Line as LogLine, Refused};
 pub use server::{Renewal, Serving, serve};
 pub use wishes::Wished;
 
@@ -58,6 +59,8 @@ pub struct Config {
     pub clients: Vec<Arc<Client>>,
     /// The names, beside those of this machine, that a `Host` header may hold.
     pub hosts: Vec<String>,
+    /// The pages that may ask, beside those of this machine, as a browser writes their `Origin`.
+    pub origins: Vec<String>,
     /// The largest body of a request, in bytes.
     pub largest_body: usize,
     /// The most bytes that the bodies of all requests take up together, with what they are read into.
@@ -113,6 +116,7 @@ impl Default for Config {
             token: None,
             clients: Vec::new(),
             hosts: Vec::new(),
+            origins: Vec::new(),
             largest_body: 32 * 1024 * 1024,
             bodies: 1024 * 1024 * 1024,
             at_once: 1024,
@@ -149,6 +153,8 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     /// The list of models: keys and catalog stay as they are.
     models: OnceLock<Bytes>,
+    /// The same for Anthropic's clients.
+    told: OnceLock<Arc<[models::Told]>>,
 }
 
 impl Gateway {
@@ -164,6 +170,7 @@ impl Gateway {
             hedges: Arc::default(),
             metrics: Arc::default(),
             models: OnceLock::new(),
+            told: OnceLock::new(),
         }
     }
 

@@ -1,9 +1,12 @@
 //! `GET /v1/models`, `/v1/models/{model}` and `/v1/models/{model}/endpoints`: what can be asked for, what it costs, and how
 //! its providers did as this machine saw them.
 
+mod paged;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Gateway;
@@ -17,14 +20,23 @@ use crate::catalog::{
 };
 use crate::observe::{Measured, Percentile, Stratum};
 use crate::units::Tokens;
+pub(super) use paged::{Told, of_one, page};
 
 /// How far back times and speeds are shown.
 const HALF_HOUR: Duration = Duration::from_secs(30 * 60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Where to look for a model.
+const LISTED: &str = "GET /v1/models lists them";
 
-/// Every chat model that some provider with a key serves, of those that the gateway and the client's token allow, as one
-/// document.
+/// Every chat model that somebody may be asked for, as one document.
 pub(super) fn list(gateway: &Gateway, client: Option<&Client>) -> Value {
+    let rows = offered(gateway, client).into_iter().map(|(line, offers)| row(&line, &offers));
+    json!({ "object": "list", "data": rows.collect::<Vec<_>>() })
+}
+
+/// Every chat model that some provider with a key serves, of those that the gateway and the client's token allow, with its
+/// endpoints.
+fn offered<'a>(gateway: &'a Gateway, client: Option<&Client>) -> Vec<(ModelLine<'a>, Vec<Endpoint>)> {
     let catalog = &gateway.owned.catalog;
     let dispatcher = gateway.owned.dispatcher();
     let now = (dispatcher.now)();
@@ -49,10 +61,10 @@ pub(super) fn list(gateway: &Gateway, client: Option<&Client>) -> Value {
             }
         }
         if !offers.is_empty() {
-            rows.push(row(&line, &offers));
+            rows.push((line, offers));
         }
     }
-    json!({ "object": "list", "data": rows })
+    rows
 }
 
 /// Whether a provider may be used at all, by the gateway's configuration and by the client's token.
@@ -81,8 +93,10 @@ fn found<'a>(
 ) -> Result<(ModelLine<'a>, Vec<Endpoint>), Problem> {
     let (catalog, now) = (&gateway.owned.catalog, (gateway.owned.dispatcher().now)());
     let resolved = resolve(catalog, name).map_err(|error| Problem::no_model(&error))?;
-    let missing =
-        || Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", format!("no model is called \"{name}\""));
+    let missing = || {
+        Problem::new(http::StatusCode::NOT_FOUND, "model_not_found", format!("no model is called \"{name}\""))
+            .fix(LISTED)
+    };
     let line = catalog.model_line(resolved.model.as_str()).ok_or_else(missing)?;
     client.map_or(Ok(()), |client| client.may_ask(&resolved.model))?;
     let offers = catalog.endpoints_for(&resolved.model);
@@ -116,7 +130,8 @@ fn row(line: &ModelLine<'_>, offers: &[Endpoint]) -> Value {
     };
     put("id", line.id().into());
     put("object", "model".into());
-    put("created", line.released().map_or(Value::Null, released));
+    put("created", created(line).as_second().into());
+    put("released", line.released().map_or(Value::Null, Value::from));
     put("owned_by", author.into());
     put("name", line.name().into());
     put("display_name", line.name().into());
@@ -153,15 +168,16 @@ fn count(tokens: Option<Tokens>) -> Value {
     tokens.map_or(Value::Null, |tokens| tokens.count().into())
 }
 
-/// Seconds since 1970 of a day, of the first day of a month or a year.
-fn released(day: &str) -> Value {
+/// When a model came out: of a month or a year that is its first day, and where nobody knows it is 1970. Both vendors' clients
+/// want a number there, and Anthropic names that year for what it does not know.
+fn created(line: &ModelLine<'_>) -> Timestamp {
+    let day = line.released().unwrap_or_default();
     let whole = match day.len() {
         4 => format!("{day}-01-01"),
         7 => format!("{day}-01"),
         _ => day.to_owned(),
     };
-    let at = format!("{whole}T00:00:00Z").parse::<jiff::Timestamp>();
-    at.map_or(Value::Null, |at| at.as_second().into())
+    format!("{whole}T00:00:00Z").parse().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// The endpoints of a model, in OpenRouter's shape, with what was measured here.
@@ -208,9 +224,10 @@ pub(super) fn endpoints(gateway: &Gateway, client: Option<&Client>, name: &str) 
     let rows: Vec<Value> = rows.collect();
     let (input, output) = modalities(&offers);
     let architecture = json!({ "input_modalities": input, "output_modalities": output });
-    let created = line.released().map_or(Value::Null, released);
+    let (created, released) = (created(&line).as_second(), line.released());
     let model = json!({
-        "id": line.id(), "name": line.name(), "created": created, "architecture": architecture, "endpoints": rows,
+        "id": line.id(), "name": line.name(), "created": created, "released": released, "architecture": architecture,
+        "endpoints": rows,
     });
     Ok(json!({ "data": model }))
 }

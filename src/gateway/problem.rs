@@ -1,5 +1,6 @@
 //! Why a request gets no answer, in no dialect: a status, a class, whose it is, one fix.
 
+mod cure;
 mod told;
 
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::{Map, Value};
 
+use self::cure::cure;
 use super::codec::literal;
 use crate::catalog::ModelId;
 use crate::catalog::resolve::ResolveError;
@@ -85,7 +87,7 @@ impl Problem {
         let wrong = wrong.trim_start_matches('.');
         let place = wrong.split_once(": ").map(|(place, _)| place).filter(|place| !place.contains(' '));
         let problem = Self::new(StatusCode::BAD_REQUEST, "invalid_request", wrong);
-        Self { param: place.map(|place| short(place.to_owned())), fix: cure(wrong), ..problem }
+        Self { param: place.map(|place| short(place.to_owned())), fix: Some(cure(wrong)), ..problem }
     }
 
     /// An option that is not understood, or cannot be honoured.
@@ -121,7 +123,8 @@ impl Problem {
         let rejected: Vec<Value> = decision.rejected.iter().map(rejection).collect();
         let Some(first) = nearest(decision) else {
             let message = format!("nobody serves {model} for chat");
-            return Self { rejected, ..Self::new(StatusCode::NOT_FOUND, "no_provider", message) };
+            let nobody = Self::new(StatusCode::NOT_FOUND, "no_provider", message);
+            return Self { rejected, ..nobody }.fix("another model; GET /v1/models lists those that somebody serves");
         };
         let provider = &decision
             .rejected
@@ -419,16 +422,4 @@ fn words(class: ErrorClass) -> (StatusCode, &'static str, &'static str, &'static
         }
         _ => (StatusCode::BAD_GATEWAY, code, "failed", LATER),
     }
-}
-/// What to do about a request that cannot be read, where what is wrong does not say so by itself.
-fn cure(wrong: &str) -> Option<String> {
-    const BOTH: [&str; 3] = ["says something else", "says the same", "say the same thing twice"];
-    const ALONE: [&str; 4] = ["cannot send it", "cannot be asked for", "can be asked for", "can be given"];
-    if let Some((_, name)) = wrong.rsplit_once("; did you mean ") {
-        return Some(format!("write {name}, or leave it out"));
-    }
-    if BOTH.iter().any(|words| wrong.contains(words)) {
-        return Some("leave one of the two out".to_owned());
-    }
-    ALONE.iter().any(|words| wrong.contains(words)).then(|| "leave it out".to_owned())
 }

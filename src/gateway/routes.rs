@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -15,11 +15,11 @@ use super::codec::Dialect;
 use super::problem::Problem;
 use super::reply::{Answer, json, refusal, set, whole};
 use super::served::Served;
-use super::{Gateway, Worker, chat, count_tokens, explain, generation, guard, intake, models};
+use super::{Gateway, Worker, chat, count_tokens, cross, explain, generation, guard, intake, models};
 
 /// What a path is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Chat(Dialect),
     /// How many tokens a request of Anthropic's has.
     Count,
@@ -63,7 +63,7 @@ impl Place {
     }
 
     /// What it can be asked with.
-    const fn methods(&self) -> &'static str {
+    pub(super) const fn methods(&self) -> &'static str {
         match self {
             Self::Chat(_) | Self::Count => "POST",
             Self::Explain => "GET, POST",
@@ -95,16 +95,29 @@ impl Place {
     }
 }
 
-/// Answers one request.
+/// Answers one request, and a page in a browser so that it may read that.
 pub(super) async fn answer(worker: Rc<Worker>, request: Request<Incoming>) -> Answer {
+    let page = guard::page(&worker.gateway.config, request.headers()).cloned();
+    let mut response = answered(worker, request).await;
+    if let Some(page) = page {
+        cross::share(&mut response, page);
+    }
+    response
+}
+
+async fn answered(worker: Rc<Worker>, request: Request<Incoming>) -> Answer {
     let path = request.uri().path();
     let mut served = Served::new(&worker.gateway, request.method().as_str(), path);
     let place = Place::at(path);
     served.route(place.as_ref().map_or("", Place::route));
-    let dialect = spoken(place.as_ref(), request.headers());
+    let dialect = spoken(place.as_ref(), &request);
+    if let Some(place) = place.as_ref().filter(|_| cross::is_question(&request)) {
+        let answer = cross::answer(&worker.gateway.config, request.headers(), place.methods());
+        return told(answer, dialect, &mut served);
+    }
     let admitted = admitted(&worker.gateway, place.as_ref(), &request, &mut served);
     if let Err(problem) = admitted {
-        served.status(problem.status);
+        served.refused(&problem);
         let mut response = refusal(dialect, &problem, None);
         if let Some(place) = place.filter(|_| problem.status == StatusCode::METHOD_NOT_ALLOWED) {
             set(&mut response, header::ALLOW, place.methods());
@@ -114,22 +127,32 @@ pub(super) async fn answer(worker: Rc<Worker>, request: Request<Incoming>) -> An
     if let Some(Place::Chat(dialect)) = place {
         return chat::answer(worker, dialect, request, served).await;
     }
-    let told = match place {
-        Some(place) => looked_up(&worker, place, request, served.client().cloned()).await,
+    let found = match place {
+        Some(place) => looked_up(&worker, (place, dialect), request, served.client().cloned()).await,
         // It was not admitted.
         None => Err(nothing(&request)),
     };
-    let response = told.unwrap_or_else(|problem| refusal(dialect, &problem, None));
-    served.status(response.status());
-    response
+    told(found, dialect, &mut served)
 }
 
-/// The dialect of whoever asks. Anthropic's clients name their version wherever they ask.
-fn spoken(place: Option<&Place>, headers: &HeaderMap) -> Dialect {
+/// What was found, or why nothing was.
+fn told(found: Result<Answer, Problem>, dialect: Dialect, served: &mut Served) -> Answer {
+    found.inspect(|response| served.status(response.status())).unwrap_or_else(|problem| {
+        served.refused(&problem);
+        refusal(dialect, &problem, None)
+    })
+}
+
+/// The dialect of whoever asks. Anthropic's clients name their version wherever they ask, and show their key in a header of
+/// their own.
+fn spoken(place: Option<&Place>, request: &Request<Incoming>) -> Dialect {
+    let (path, headers) = (request.uri().path(), request.headers());
+    let has = |name: &str| headers.contains_key(name);
     match place {
         Some(Place::Chat(dialect)) => *dialect,
         Some(Place::Count) => Dialect::AnthropicMessages,
-        _ if headers.contains_key("anthropic-version") => Dialect::AnthropicMessages,
+        _ if has("anthropic-version") || (has("x-api-key") && !has("authorization")) => Dialect::AnthropicMessages,
+        _ if path.starts_with("/anthropic/") || path.starts_with("/api/anthropic/") => Dialect::AnthropicMessages,
         _ => Dialect::OpenaiChat,
     }
 }
@@ -149,19 +172,39 @@ fn admitted(
         return Ok(());
     }
     let message = format!("{} is asked with {}, not with {}", place.route(), place.methods(), request.method());
-    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    Err(problem.fix(format!("ask with {}", place.methods().replace(", ", " or "))))
 }
 
 fn nothing(request: &Request<Incoming>) -> Problem {
     let shown: String = request.uri().path().chars().take(200).collect();
     let message = format!("there is nothing at {} {shown}", request.method());
-    Problem::new(StatusCode::NOT_FOUND, "not_found", message)
+    Problem::new(StatusCode::NOT_FOUND, "not_found", message).fix(cure(request.uri().path()))
+}
+
+/// What to do about a path that is none: most are a base URL with a part too many or too few.
+fn cure(path: &str) -> String {
+    let bare = ["/api/anthropic", "/anthropic", "/api", ""].into_iter().find_map(|base| path.strip_prefix(base));
+    let bare = bare.unwrap_or(path).trim_end_matches('/');
+    let bare = bare.strip_prefix("/v1").filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(bare);
+    let whole = if bare.starts_with("/v1/") { bare.to_owned() } else { format!("/v1{bare}") };
+    match Place::at(&whole) {
+        Some(_) if !bare.is_empty() => {
+            format!(
+                "ask {whole}: the base URL ends in /v1 for clients of OpenAI, and has no /v1 for those of Anthropic"
+            )
+        }
+        _ if bare.is_empty() => {
+            "this is where paths begin: POST /v1/chat/completions, /v1/responses or /v1/messages".to_owned()
+        }
+        _ => "only chats are served: POST /v1/chat/completions, /v1/responses or /v1/messages".to_owned(),
+    }
 }
 
 /// Everything but chats: what is looked up. What takes long keeps no other request of this thread waiting.
 async fn looked_up(
     worker: &Worker,
-    place: Place,
+    (place, dialect): (Place, Dialect),
     request: Request<Incoming>,
     client: Option<Arc<Client>>,
 ) -> Result<Answer, Problem> {
@@ -180,7 +223,13 @@ async fn looked_up(
             };
             return Ok(whole(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text));
         }
+        Place::Models if dialect == Dialect::AnthropicMessages => {
+            aside(move || models::page(&gateway, client.as_deref(), &query)).await?
+        }
         Place::Models => return models_document(gateway, client).await,
+        Place::Model(name) if dialect == Dialect::AnthropicMessages => {
+            aside(move || models::of_one(&gateway, client.as_deref(), &name)).await?
+        }
         Place::Model(name) => aside(move || models::one(&gateway, client.as_deref(), &name)).await?,
         Place::Endpoints(name) => aside(move || models::endpoints(&gateway, client.as_deref(), &name)).await?,
         Place::Count => {
@@ -270,6 +319,16 @@ mod tests {
         assert_eq!(Place::at("/api/anthropic/v1/messages/count_tokens"), Some(Place::Count));
         assert_eq!(Place::at("/anthropic/messages"), None);
         assert_eq!(Place::at("/v1/models/"), None);
+        for (path, asked) in [
+            ("/chat/completions", "ask /v1/chat/completions: "),
+            ("/api/v1/v1/messages", "ask /v1/messages: "),
+            ("/v1", "this is where paths begin"),
+            ("/api/", "this is where paths begin"),
+            ("/v1/embeddings", "only chats are served"),
+            ("/v1beta/models/x", "only chats are served"),
+        ] {
+            assert!(cure(path).starts_with(asked), "{path}: {}", cure(path));
+        }
         assert_eq!(Place::at("/v1/generation/x"), Some(Place::Generation(Some("x".to_owned()))));
         assert_eq!(
             pairs("model=a%2Fb&tokens=1/2&x"),

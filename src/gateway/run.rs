@@ -12,15 +12,16 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use super::Worker;
-use super::codec::Ended;
+use super::codec::{Ended, Likely};
 use super::decided::Decided;
 use super::flights::Flight;
-use super::problem;
+use super::problem::{self, Problem};
 use super::served::Served;
 use crate::catalog::{EndpointId, Origin};
 use crate::chat::{ChatEvent, Native};
 use crate::dispatch::{AttemptReport, ChatReport, Notice, Observer, Seam};
 use crate::routing::Kept;
+use crate::units::Tokens;
 
 /// A part of an answer.
 #[derive(Debug)]
@@ -131,6 +132,13 @@ impl Run {
     pub(super) fn status(&mut self, status: http::StatusCode) {
         if let Some(served) = &mut self.served {
             served.status(status);
+        }
+    }
+
+    /// Nobody has answered.
+    pub(super) fn refused(&mut self, problem: &Problem) {
+        if let Some(served) = &mut self.served {
+            served.refused(problem);
         }
     }
 
@@ -277,6 +285,10 @@ pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, me
         finish: answered.outcome.finish.clone(),
         // Of one request all is known that was reported, of several what can be added up.
         usage: if report.seams.is_empty() { answered.outcome.usage.clone() } else { report.total().usage },
+        likely: Likely {
+            input: decided.decision.request.input,
+            output: answered.outcome.streamed.tokens.map(Tokens::new),
+        },
         cost: report.cost(),
         dropped: run.dropped(&answered.endpoint),
         metadata: metadata.then(|| routing(decided, report)),

@@ -11,9 +11,12 @@ use super::Gateway;
 use super::client::Client;
 use super::codec::literal;
 use super::decided::Decided;
-use super::problem::millis;
+use super::problem::{Problem, millis};
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::{ErrorClass, Flags};
+
+/// Characters of a name that a client has written.
+const LONGEST: usize = 200;
 
 /// One request, noted when it is dropped.
 pub(super) struct Served {
@@ -41,8 +44,23 @@ pub struct Line {
     pub status: u16,
     /// From its head to the last byte of its answer.
     pub took: Duration,
+    /// The model as it was named, where nothing was decided yet.
+    pub named: Option<String>,
+    /// Why it has no answer.
+    pub refused: Option<Refused>,
     /// What was asked, where it was a chat.
     pub chat: Option<Asked>,
+}
+
+/// Why a request has no answer: in words of ours alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The word for programs, e.g. `invalid_request`.
+    pub code: String,
+    /// The place of what is at fault in the request: its name, and nothing that is there.
+    pub param: Option<String>,
+    /// The class of the failure, where it has one.
+    pub class: Option<ErrorClass>,
 }
 
 /// What is noted of one chat.
@@ -99,6 +117,18 @@ impl Served {
         self.line.status = status.as_u16();
     }
 
+    /// It is refused, or nobody has answered.
+    pub(super) fn refused(&mut self, problem: &Problem) {
+        self.status(problem.status);
+        let Problem { code, param, class, .. } = problem;
+        self.line.refused = Some(Refused { code: code.clone(), param: param.as_deref().map(beginning), class: *class });
+    }
+
+    /// The model that it names.
+    pub(super) fn names(&mut self, model: &str) {
+        self.line.named = Some(beginning(model));
+    }
+
     /// The answer begins; where nothing follows, the client went away.
     pub(super) fn begun(&mut self, decided: &Decided) {
         let model = decided.request.model.as_str().to_owned();
@@ -113,6 +143,11 @@ impl Served {
         let model = decided.request.model.as_str().to_owned();
         self.line.chat = Some(Asked { model, decision: decided.hex(), report: Some(Arc::clone(report)) });
     }
+}
+
+/// What a client has written, at the length of a name.
+fn beginning(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
 }
 
 impl Drop for Served {
@@ -149,12 +184,25 @@ impl Line {
         if let Some(client) = &self.client {
             put("client", client.as_str().into());
         }
+        if let Some(Refused { code, param, .. }) = &self.refused {
+            put("code", code.as_str().into());
+            if let Some(param) = param {
+                put("param", param.as_str().into());
+            }
+        }
+        if let Some(named) = self.named.as_ref().filter(|_| self.chat.is_none()) {
+            put("model", named.as_str().into());
+        }
+        let class = self.refused.as_ref().and_then(|refused| refused.class);
+        if let Some(class) = class.filter(|_| self.chat.as_ref().is_none_or(|asked| asked.attempts().is_empty())) {
+            put("class", class.name().into());
+        }
         if let Some(asked) = &self.chat {
             let attempts = asked.attempts();
             put("model", asked.model.as_str().into());
             put("decision_id", asked.decision.as_str().into());
             put("attempts", attempts.len().into());
-            if attempts.is_empty() {
+            if attempts.is_empty() && self.refused.is_none() {
                 put("class", ErrorClass::Aborted.name().into());
             }
             if let Some(last) = attempts.last() {

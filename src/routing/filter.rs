@@ -258,16 +258,17 @@ fn measured(
 /// Does the request fit into it?
 fn fit(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Rejection>) {
     let endpoint = candidate.endpoint.as_ref();
-    let needed = request.input + request.max_output.unwrap_or(Tokens::new(1));
+    let input = request.known_input();
+    let needed = input + request.max_output.unwrap_or(Tokens::new(1));
     if let Some(limit) = endpoint.context
         && needed > limit
     {
         found.push(Rejection::ContextTooSmall { needed, limit });
     }
     if let Some(limit) = endpoint.max_input
-        && request.input > limit
+        && input > limit
     {
-        found.push(Rejection::InputTooLong { needed: request.input, limit });
+        found.push(Rejection::InputTooLong { needed: input, limit });
     }
     if let (Some(needed), Some(limit)) = (request.max_output, endpoint.max_output)
         && needed > limit

@@ -75,6 +75,9 @@ pub struct RouteRequest {
     pub input: Tokens,
     /// Whether `input` is an estimate.
     pub input_estimated: bool,
+    /// Of `input`, what nobody can know before a provider has read it (what is inside a PDF): it is weighed, and rules no
+    /// endpoint out.
+    pub guessed: Tokens,
     /// More input tokens than the request can have; [`Tokens::MAX`] where nothing but the endpoint's own window bounds
     /// them (documents).
     pub input_bound: Tokens,

@@ -32,6 +32,12 @@ impl Expected {
 }
 
 impl RouteRequest {
+    /// The input tokens that are known to be there, as far as counting characters knows: without what is guessed.
+    #[must_use]
+    pub fn known_input(&self) -> Tokens {
+        self.input.saturating_sub(self.guessed)
+    }
+
     /// The same request with the output that the answers so far let expect, unless it was stated; never more than was
     /// asked for. `answers` are the logarithms of output tokens, by endpoint of the model.
     ///
@@ -81,6 +87,7 @@ mod tests {
             model: ModelId::new("a/b"),
             input: Tokens::new(1000),
             input_estimated: true,
+            guessed: Tokens::ZERO,
             input_bound: Tokens::new(4000),
             cached: Tokens::ZERO,
             expected_output: Tokens::new(400),

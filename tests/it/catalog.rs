@@ -112,6 +112,16 @@ fn names_resolve_exactly() {
     let dashed = resolve(&catalog, "claude-sonnet-4-5").unwrap();
     assert_eq!(dashed.model.as_str(), "anthropic/claude-sonnet-4.5");
     assert_eq!(dashed.via_alias.as_deref(), Some("claude-sonnet-4-5"));
+    // What Anthropic itself calls a model, in all of its spellings.
+    for (typed, model) in [
+        ("claude-sonnet-4-0", "anthropic/claude-sonnet-4"),
+        ("claude-opus-4-0", "anthropic/claude-opus-4"),
+        ("claude-3-5-haiku-latest", "anthropic/claude-3.5-haiku"),
+        ("claude-3-5-haiku-20241022", "anthropic/claude-3.5-haiku"),
+        ("claude-3-haiku-20240307", "anthropic/claude-3-haiku"),
+    ] {
+        assert_eq!(resolve(&catalog, typed).unwrap().model.as_str(), model, "{typed}");
+    }
     let pinned = resolve(&catalog, "claude-sonnet-5:google-vertex").unwrap();
     assert_eq!((pinned.provider, pinned.variant), (Some(ProviderId::new("google-vertex")), None));
     let varied = resolve(&catalog, "anthropic/claude-sonnet-4:thinking").unwrap();

@@ -114,6 +114,7 @@ fn held(settings: &Settings) -> Result<Vec<Held>, CliError> {
         ("budget.day_usd", None),
         ("serve.resume", Some(called(resume))),
         ("serve.hedge", Some(called(hedge))),
+        ("serve.origins", None),
         ("catalog.url", Some(USUAL.to_owned())),
     ];
     all.extend(limits.into_iter().map(|(key, builtin)| holds(key, &layers, builtin)));

@@ -3,7 +3,7 @@
 //!
 //! - run a command, name a key, or send one elsewhere (`[providers]`, `[provider]`);
 //! - say what is offered, at what price, where (`[[endpoint]]`): `max_cost`, budgets and `region` are held against that;
-//! - say where catalogs are fetched from (`[catalog]`);
+//! - say where catalogs are fetched from (`[catalog]`), or which pages may ask a gateway (`[serve] origins`);
 //! - raise a limit of money or of attempts, or ask those whose price is unknown;
 //! - give up what the user's own file requires, nor take its profile or its aliases away.
 
@@ -30,6 +30,9 @@ pub(super) fn tame(mut config: Config, overlay: &Overlay, own: &Config) -> (Conf
     let (resume, hedge) = own.serve();
     lower("serve.resume", &mut config.serve.resume, Some(resume), &mut refused);
     lower("serve.hedge", &mut config.serve.hedge, Some(hedge), &mut refused);
+    if config.serve.origins.take().is_some() {
+        refused.push("serve.origins".to_owned());
+    }
     let retries = own.defaults.retries.unwrap_or(Policy::default().retries);
     lower("defaults.retries", &mut config.defaults.retries, Some(retries), &mut refused);
     let limits = &own.defaults.choice.choice;

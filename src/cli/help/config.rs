@@ -37,6 +37,8 @@ the repository's root or your home. Both are TOML:
   [serve]                         # requests may wish: never, asked, always
   resume = \"asked\"              # that another goes on with a broken stream
   hedge = \"never\"               # that a second is asked beside a slow one
+  origins = [\"app://obsidian.md\"] # pages and apps that may ask, beside
+                                  # those of this machine
 
   [probe]                         # what providers probe may do
   max_run_usd = 1
@@ -82,6 +84,7 @@ may be spent. What follows is left out, with one warning, until
   [[endpoint]]         prices, limits and places that --max-cost, budgets
                        and region are held against
   [catalog]            where catalogs come from (trusted_keys never)
+  [serve] origins      which pages may ask a gateway of yours
   max_cost, max_price_in, max_price_out, retries, [budget], [probe]
                        higher than yours
   only, provider, ignore, region, quantization, require, max_ttft,

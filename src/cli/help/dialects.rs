@@ -14,6 +14,13 @@ and both are named; so is a member that is none of these. A request
 narrows what the gateway's own configuration allows, and never widens
 it (403). --flags are those of `openmux chat`.
 
+What clients of Messages insist on: input_tokens and output_tokens are
+numbers, before a provider has told them by estimate (usage.estimated
+names which); a context_management that only clears thoughts and
+results of tools is left undone where a provider does not know it
+(x-openmux-dropped names it). Clients of Anthropic (anthropic-version,
+x-api-key) get its list at /v1/models, in pages.
+
 A chain of models: the next one is asked where nobody is left for the
 one before, and only before anything of an answer has come. model says
 who answered, and x-openmux-fallback names it; x-openmux-attempts and

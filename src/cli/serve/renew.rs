@@ -69,6 +69,7 @@ impl Kept {
             token: token(settings, args)?,
             clients,
             hosts: args.host_name.clone(),
+            origins: settings.config.origins(),
             at_once: args.max_requests,
             constraints,
             policy,

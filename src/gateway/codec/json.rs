@@ -11,7 +11,9 @@ pub(crate) fn nearest<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
     if typed.len() > 80 {
         return None;
     }
-    let scored = names.iter().map(|name| (strsim::jaro_winkler(typed, name), *name));
+    // A beginning in common is not enough: of what was typed half is there, too (`top_logprobs` is no `top_p`).
+    let alike = |name: &&&str| strsim::osa_distance(typed, name) * 2 <= typed.chars().count();
+    let scored = names.iter().filter(alike).map(|name| (strsim::jaro_winkler(typed, name), *name));
     scored.filter(|(near, _)| *near > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
@@ -93,12 +95,12 @@ pub(crate) fn list<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> R
     }
 }
 
-/// Refuses members that would be dropped. What says nothing (null, an empty list or object) is no loss.
+/// Refuses members that would be dropped. What says nothing (null, an empty list) is no loss; an empty object asks for something
+/// with nothing chosen about it (`web_search_options: {}`).
 pub(crate) fn only(object: &Map<String, Value>, at: &str, known: &[&str]) -> Result<(), Wrong> {
     let empty = |value: &Value| match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
         _ => false,
     };
     let stranger = object.iter().find(|(key, value)| !known.contains(&key.as_str()) && !empty(value));

@@ -19,7 +19,7 @@ use super::problem::Problem;
 use crate::catalog::{Origin, Usage};
 use crate::chat::{ChatEvent, ChatRequest, Finish};
 use crate::dispatch::Seam;
-use crate::units::Usd;
+use crate::units::{Tokens, Usd};
 
 /// A dialect that clients speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +117,8 @@ pub struct Ended {
     pub maker: Option<Origin>,
     /// What was used, as reported.
     pub usage: Option<Usage>,
+    /// What was likely read and written, for dialects that must say a number where nobody reports one.
+    pub likely: Likely,
     /// What it cost in USD: the provider's own bill, else by the price sheet; `None` is not known.
     pub cost: Option<Usd>,
     /// What of the request the provider was not told, because it does not take it.
@@ -125,8 +127,19 @@ pub struct Ended {
     pub metadata: Option<Value>,
 }
 
+/// What a request and its answer likely came to, by openmux's own estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Likely {
+    /// Tokens of the request, as its decision was made with.
+    pub input: Tokens,
+    /// Tokens of the answer, as they were counted when it came; `None` where it came at once.
+    pub output: Option<Tokens>,
+}
+
 /// How a dialect streams an answer: pieces of server-sent events, each whole.
 pub trait Stream {
+    /// Before anything else: so many tokens the request likely has, for dialects that say so before the provider does.
+    fn expects(&mut self, _input: Tokens) {}
     /// Another model than before is asked, before anything of an answer has come: its answer has this id, and was begun at
     /// that second.
     fn falls_back(&mut self, decision: &str, created: i64, model: &str);

@@ -214,7 +214,10 @@ fn turns(messages: &[Value], wants: &mut Wants) -> Result<(), Failure> {
         if at == 0 && role != "user" {
             return Err(bad("messages: first message must use the \"user\" role".to_owned()));
         }
-        wants.result = None;
+        // What a person says behind a result is of the same turn.
+        if role == "assistant" {
+            wants.result = None;
+        }
         let mut calls = Vec::new();
         let blocks = match message.get("content") {
             Some(Value::String(text)) if text.is_empty() => {

@@ -221,7 +221,10 @@ fn turns(messages: &[Value], has_tools: bool, wants: &mut Wants) -> Result<(), F
                 "The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the content field and try again."
             )));
         }
-        wants.result = None;
+        // What a person says behind a result is of the same turn.
+        if role == "assistant" {
+            wants.result = None;
+        }
         let mut calls = Vec::new();
         for (number, block) in blocks.iter().enumerate() {
             let place = format!("messages.{at}.content.{number}");

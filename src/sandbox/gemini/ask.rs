@@ -301,7 +301,10 @@ fn turns(contents: &[Value], on_vertex: bool, wants: &mut Wants) -> Result<(), F
             return Err(Failure::invalid(message));
         }
         let (mut calls, mut answers) = (Vec::new(), Vec::new());
-        wants.result = None;
+        // What a person says behind a result is of the same turn.
+        if role == "model" {
+            wants.result = None;
+        }
         for (number, part) in parts.iter().enumerate() {
             let place = format!("{place}.parts[{number}]");
             known(part, &PART, &place)?;

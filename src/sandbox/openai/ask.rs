@@ -242,7 +242,9 @@ fn turns(messages: &[Value], wants: &mut Wants) -> Result<(), Failure> {
             )));
         }
         match role {
-            "system" | "developer" | "user" | "assistant" | "function" => wants.result = None,
+            "assistant" => wants.result = None,
+            // What a person says behind a result is of the same turn.
+            "system" | "developer" | "user" | "function" => {}
             "tool" => {
                 let id = text(message, "tool_call_id").unwrap_or_default();
                 let Some(place) = open.iter().position(|known| *known == id) else {

@@ -146,7 +146,10 @@ fn items(items: &[Value], wants: &mut Wants) -> Result<(), Failure> {
         match text(item, "type") {
             None | Some("message") => {
                 message(item, at, wants)?;
-                wants.result = None;
+                // What a person says behind a result is of the same turn.
+                if text(item, "role") == Some("assistant") {
+                    wants.result = None;
+                }
             }
             Some("function_call") => {
                 let arguments = item.get("arguments").and_then(Value::as_str);

@@ -14,6 +14,8 @@ pub(super) struct Request {
     input: u64,
     #[serde(skip_serializing_if = "is_plain")]
     estimated: bool,
+    #[serde(skip_serializing_if = "is_plain")]
+    guessed: u64,
     bound: u64,
     #[serde(skip_serializing_if = "is_plain")]
     cached: u64,
@@ -115,6 +117,7 @@ impl Request {
             model,
             input,
             input_estimated,
+            guessed,
             input_bound,
             cached,
             expected_output,
@@ -136,6 +139,7 @@ impl Request {
             model: model.to_string(),
             input: input.count(),
             estimated: *input_estimated,
+            guessed: guessed.count(),
             bound: input_bound.count(),
             cached: cached.count(),
             expected: expected_output.count(),
@@ -164,6 +168,7 @@ impl Request {
             model: ModelId::new(self.model),
             input: Tokens::new(self.input),
             input_estimated: self.estimated,
+            guessed: Tokens::new(self.guessed),
             input_bound: Tokens::new(self.bound),
             cached: Tokens::new(self.cached),
             expected_output: Tokens::new(self.expected),

@@ -170,3 +170,36 @@ fn an_address_that_is_taken_is_an_error_with_a_fix() {
       fix:    another port: --listen 127.0.0.1:PORT takes a free one
     ");
 }
+
+/// An agent that says something behind what its tool has answered comes to an end all the same.
+#[test]
+fn the_sandbox_calls_a_tool_once_a_turn() {
+    let home = Home::new();
+    let served = serve(&home, "--sandbox", &["-q"]);
+    let tools = json!([{ "name": "look", "input_schema": { "type": "object" } }]);
+    let called = json!({ "role": "assistant",
+                         "content": [{ "type": "tool_use", "id": "c1", "name": "look", "input": {} }] });
+    let result = json!({ "type": "tool_result", "tool_use_id": "c1", "content": "a cat" });
+    let reminder = json!({ "type": "text", "text": "Mind the time." });
+    let ask = |model: &str, more: &[Value]| {
+        let turns: Vec<Value> =
+            [json!({ "role": "user", "content": "What is there?" })].iter().chain(more).cloned().collect();
+        let body = json!({ "model": model, "max_tokens": 500, "tools": tools, "messages": turns });
+        let answer = ask(served.addr, "POST", "/v1/messages", body.to_string().as_bytes(), &[]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["stop_reason"].as_str().unwrap().to_owned()
+    };
+    for model in ["anthropic/claude-sonnet-5:anthropic", "openai/gpt-5:openai", "google/gemini-2.5-flash:google"] {
+        assert_eq!(ask(model, &[]), "tool_use", "{model}");
+        let together = json!({ "role": "user", "content": [result, reminder] });
+        assert_eq!(ask(model, &[called.clone(), together.clone()]), "end_turn", "{model}");
+        let apart = [json!({ "role": "user", "content": [result] }), json!({ "role": "user", "content": [reminder] })];
+        assert_eq!(ask(model, &[&[called.clone()][..], &apart].concat()), "end_turn", "{model}");
+        // The next question is another turn.
+        let said = json!({ "role": "assistant", "content": "A cat." });
+        let again = json!({ "role": "user", "content": "And now?" });
+        assert_eq!(ask(model, &[called.clone(), together, said, again]), "tool_use", "{model}");
+    }
+    served.running.signal("TERM");
+    assert_eq!(served.running.wait().code, Some(143));
+}

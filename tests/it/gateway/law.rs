@@ -8,7 +8,7 @@ use openmux::gateway::codec::anthropic::stream::Messages;
 use openmux::gateway::codec::openai::chunk::Completions;
 use openmux::gateway::codec::openai::thoughts::Telling;
 use openmux::gateway::codec::responses::whole::Responses;
-use openmux::gateway::codec::{Dialect, Ended, Voice};
+use openmux::gateway::codec::{Dialect, Ended, Likely, Voice};
 use openmux::units::{Tokens, Usd};
 use openmux::upstream::wire::{Frame, Framer};
 use openmux::upstream::{Call, DecodeError, adapter};
@@ -95,6 +95,7 @@ fn said() -> impl Strategy<Value = Said> {
             finish: Some((finish, finish.name().to_owned())),
             maker: None,
             usage: Some(usage),
+            likely: Likely::default(),
             cost,
             dropped: Vec::new(),
             metadata: None,

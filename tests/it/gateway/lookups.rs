@@ -24,7 +24,8 @@ fn the_list_has_what_a_key_is_there_for() {
     {
       "id": "acme/tiny",
       "object": "model",
-      "created": null,
+      "created": 0,
+      "released": null,
       "owned_by": "acme",
       "name": "tiny",
       "display_name": "tiny",

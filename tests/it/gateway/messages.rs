@@ -84,7 +84,7 @@ fn a_stream_is_blocks_one_after_the_other() {
     x-openmux-provider: alpha
 
     event: message_start
-    data: {"type":"message_start","message":{"id":"msg_ID","type":"message","role":"assistant","model":"acme/tiny","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":null,"output_tokens":0,"cache_read_input_tokens":null,"cache_creation_input_tokens":null}}}
+    data: {"type":"message_start","message":{"id":"msg_ID","type":"message","role":"assistant","model":"acme/tiny","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":14,"output_tokens":0,"cache_read_input_tokens":null,"cache_creation_input_tokens":null,"estimated":["input_tokens"]}}}
 
     event: content_block_start
     data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}

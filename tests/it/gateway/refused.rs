@@ -94,3 +94,105 @@ fn a_long_mistake_has_a_short_answer() {
         assert!(refused.error("message").as_str().unwrap().contains("is none of "), "{path}: {refused:?}");
     }
 }
+
+/// `{}` asks for something with nothing chosen about it; OpenAI's web search is switched on so.
+#[test]
+fn an_empty_object_is_not_passed_over() {
+    let world = World::new(vec![Server::start(vec![])]);
+    for name in ["web_search_options", "moderation_options"] {
+        let refused = world.chat(&asked(CHAT, json!({ name: {} })));
+        assert_eq!((refused.status, refused.error("param")), (400, name.into()), "{refused:?}");
+    }
+}
+
+#[test]
+fn whatever_is_refused_says_what_to_do() {
+    let world = World::new(vec![Server::start(vec![])]);
+    let turn = |more: Value| json!({ "messages": [more] });
+    let call = json!({ "id": "c", "type": "function", "function": { "name": "f", "arguments": "{" } });
+    for (path, more, fix) in [
+        (CHAT, json!({ "functions": [{ "name": "w" }] }), "send tools in its place"),
+        (CHAT, json!({ "stop": [1] }), "change the request as it says"),
+        (CHAT, json!({ "max_tokens": 0 }), "write a whole number above 0, or leave it out"),
+        (CHAT, json!({ "temperature": "hot" }), "write a number, or leave it out"),
+        (CHAT, json!({ "stream_options": {} }), "leave it out, or set stream to true"),
+        (CHAT, json!({ "tool_choice": "any" }), "write one of them"),
+        (CHAT, json!({ "tools": [{ "type": "custom", "name": "w" }] }), "leave it out"),
+        (CHAT, turn(json!({ "role": "wizard", "content": "x" })), "write one of them"),
+        (
+            CHAT,
+            turn(json!({ "role": "assistant", "tool_calls": [call] })),
+            "send the arguments as the text of one: \"{}\" where there are none",
+        ),
+        (RESPONSES, json!({ "previous_response_id": "resp_1" }), "send the whole conversation as input"),
+        (RESPONSES, json!({ "input": [{ "type": "hologram" }] }), "write one of them"),
+        (MESSAGES, json!({ "messages": [] }), "add it"),
+        (MESSAGES, json!({ "max_tokens": "many" }), "write a whole number above 0, or leave it out"),
+    ] {
+        let refused = world.post(path, &asked(path, more).to_string(), &[]);
+        assert_eq!((refused.status, refused.error("fix")), (400, fix.into()), "{path}: {refused:?}");
+    }
+    // A beginning in common makes no other name of it.
+    let refused = world.chat(&asked(CHAT, json!({ "top_p_of_everything_else": 1 })));
+    assert!(!refused.body.contains("did you mean"), "{refused:?}");
+    for (method, path, body, status, fix) in [
+        ("POST", CHAT, "{", 400, "send one JSON object in UTF-8, {\"model\": ..., ...}"),
+        ("GET", CHAT, "", 405, "ask with POST"),
+        ("DELETE", "/v1/route/explain", "", 405, "ask with GET or POST"),
+        (
+            "POST",
+            "/chat/completions",
+            "{}",
+            404,
+            "ask /v1/chat/completions: the base URL ends in /v1 for clients of OpenAI, and has no /v1 for those of Anthropic",
+        ),
+        (
+            "POST",
+            "/v1/embeddings",
+            "{}",
+            404,
+            "only chats are served: POST /v1/chat/completions, /v1/responses or /v1/messages",
+        ),
+        ("GET", "/v1/generation/nonsense", "", 404, "the answer's id, or x-openmux-decision-id: 32 hex digits"),
+    ] {
+        let refused = super::ask(world.addr, method, path, body.as_bytes(), &[]);
+        assert_eq!((refused.status, refused.error("fix")), (status, fix.into()), "{method} {path}: {refused:?}");
+    }
+    let zipped = world.post(CHAT, "\u{1f}", &[("content-encoding", "gzip")]);
+    assert_eq!((zipped.status, zipped.error("fix")), (415, "send it without Content-Encoding".into()), "{zipped:?}");
+}
+
+/// An operator sees why, and nothing that was asked.
+#[test]
+fn the_log_says_why_a_request_was_refused() {
+    let world = World::new(vec![Server::start(vec![wire::openai_error(401, "auth", None, "no such key")])]);
+    let secret = "a secret of mine";
+    let said = json!([{ "role": "user", "content": secret }]);
+    let statuses = [
+        world.chat(&json!({ "model": "acme/tiny", "messages": said, "tool_choice": "any" })).status,
+        world.chat(&json!({ "model": "acme/none", "messages": said })).status,
+        world.chat(&json!({ "model": "acme/tiny", "messages": said, "max_tokens": 5000 })).status,
+        world.chat(&json!({ "model": "acme/tiny", "messages": said })).status,
+        world.get("/v1/nothing").status,
+        world.post(CHAT, secret, &[]).status,
+    ];
+    assert_eq!(statuses, [400, 404, 400, 401, 404, 400]);
+    let (_, log) = world.end();
+    let told: Vec<Value> = log
+        .iter()
+        .map(|line| ["code", "param", "model", "class"].iter().map(|name| line[*name].clone()).collect())
+        .collect();
+    let none = Value::Null;
+    assert_eq!(
+        told,
+        [
+            json!(["invalid_request", "tool_choice", "acme/tiny", none]),
+            json!(["model_not_found", "model", "acme/none", none]),
+            json!(["output_too_small", none, "acme/tiny", "unsupported"]),
+            json!(["auth", none, "acme/tiny", "auth"]),
+            json!(["not_found", none, none, none]),
+            json!(["invalid_json", none, none, none]),
+        ]
+    );
+    assert!(!format!("{log:?}").contains(secret), "{log:?}");
+}

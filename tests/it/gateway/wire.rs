@@ -59,9 +59,27 @@ fn a_flood_of_headers_is_refused() {
     for headers in [many, long] {
         let answer = world.raw(format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").as_bytes());
         assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        assert_eq!(in_words(&answer), "head_too_large", "{answer}");
     }
+    let long = world.raw(format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "y".repeat(70_000)).as_bytes());
+    assert_eq!((long.starts_with("HTTP/1.1 414"), in_words(&long)), (true, "uri_too_long".to_owned()), "{long}");
     let nonsense = world.raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS, and not HTTP\r\n\r\n");
     assert!(nonsense.starts_with("HTTP/1.1 400"), "{nonsense}");
+    assert_eq!(in_words(&nonsense), "bad_request", "{nonsense}");
+    let twice = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    let twice = world.raw(twice.as_bytes());
+    assert_eq!((twice.starts_with("HTTP/1.1 400"), in_words(&twice)), (true, "invalid_request".to_owned()), "{twice}");
+}
+
+/// The code of a refusal, of which all is there that the others have.
+fn in_words(answer: &str) -> String {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    assert_eq!(length.parse(), Ok(body.len()), "{answer}");
+    assert!(head.contains("content-type: application/json"), "{answer}");
+    let error = serde_json::from_str::<serde_json::Value>(body).unwrap()["error"].take();
+    assert!(error["fix"].is_string() && error["message"].is_string(), "{answer}");
+    error["code"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -159,6 +159,7 @@ fn a_decision_holds_no_prompt() {
         model: _,
         input: Tokens { .. },
         input_estimated: true,
+        guessed: Tokens { .. },
         input_bound: Tokens { .. },
         cached: Tokens { .. },
         expected_output: Tokens { .. },

@@ -40,6 +40,7 @@ fn forbidden(world: &World, spec: &Spec) -> Option<&'static str> {
     let (request, endpoint) = (&world.request, &spec.endpoint);
     let constraints = &request.constraints;
     let asked = request.max_output.map_or(1, Tokens::count);
+    let known = request.input.count() - request.guessed.count();
     let over = |size: u64, limit: Option<Tokens>| limit.is_some_and(|limit| size > limit.count());
     let sheet = endpoint.pricing.as_ref();
     let price = |item| match sheet.and_then(|sheet| sheet.rates.get(&item)) {
@@ -60,8 +61,8 @@ fn forbidden(world: &World, spec: &Spec) -> Option<&'static str> {
         ("a missing setting", !spec.missing_settings.is_empty()),
         ("not simulated", spec.outside_sandbox),
         ("retired", endpoint.status == Status::Retired),
-        ("the window", over(request.input.count() + asked, endpoint.context)),
-        ("the longest input", over(request.input.count(), endpoint.max_input)),
+        ("the window", over(known + asked, endpoint.context)),
+        ("the longest input", over(known, endpoint.max_input)),
         ("the longest answer", request.max_output.is_some() && over(asked, endpoint.max_output)),
         ("temperature", request.needs.temperature && !constraints.lenient && endpoint.can(Capability::NoTemperature)),
         ("tools", request.needs.tools && endpoint.can(Capability::NoTools)),
@@ -171,7 +172,7 @@ fn sides(decider: Decider<'_>, world: &World) -> Verdict {
         for reason in &entry.reasons {
             let right = match reason {
                 Rejection::ContextTooSmall { needed, limit } => needed > limit && spec.endpoint.context == Some(*limit),
-                Rejection::InputTooLong { needed, limit } => needed > limit && *needed == world.request.input,
+                Rejection::InputTooLong { needed, limit } => needed > limit && *needed == world.request.known_input(),
                 Rejection::OutputTooSmall { needed, limit } => {
                     needed > limit && world.request.max_output == Some(*needed)
                 }

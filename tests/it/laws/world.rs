@@ -178,6 +178,7 @@ fn request(genes: &mut Genes<'_>) -> RouteRequest {
         model: ModelId::new("a/m"),
         input: Tokens::new(input),
         input_estimated: true,
+        guessed: Tokens::new(genes.pick(&[0, 0, input / 3])),
         input_bound: Tokens::new(input * 2),
         cached: Tokens::new(genes.pick(&[0, 400])),
         expected_output: Tokens::new(genes.pick(&[250, 2000])),

@@ -36,13 +36,11 @@ const OWN: [&str; 15] = [
 
 /// Parameters that have none and go on untouched, each with whether an answer is the same without it. What changes the
 /// shape of an answer (`container`, `mcp_servers`) or its price (`inference_geo`, the speed `fast`) is not among them.
-const NATIVE: [(&str, bool); 5] = [
-    ("metadata", true),
-    ("service_tier", true),
-    ("user_profile_id", true),
-    ("top_k", false),
-    ("context_management", false),
-];
+const NATIVE: [(&str, bool); 4] =
+    [("metadata", true), ("service_tier", true), ("user_profile_id", true), ("top_k", false)];
+
+/// What is done to a long conversation before it is read.
+const CONTEXT: &str = "context_management";
 
 /// Who speaks the dialect.
 const SPEAKERS: &[Protocol] = &[Protocol::AnthropicMessages, Protocol::VertexAnthropic];
@@ -58,7 +56,7 @@ const LONGEST_NAME: usize = 128;
 /// # Errors
 /// What is wrong, with its place before it.
 pub fn read(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Asked, String> {
-    let known = OWN.into_iter().chain(NATIVE.into_iter().map(|(name, _)| name)).collect::<Vec<_>>();
+    let known = OWN.into_iter().chain(NATIVE.into_iter().map(|(name, _)| name)).chain([CONTEXT]).collect::<Vec<_>>();
     only(body, "", &known)?;
     let model = needed(body, "model", "")?.to_owned();
     let mut reading = Reading::default();
@@ -277,6 +275,17 @@ fn natives(headers: &HeaderMap, body: &Map<String, Value>) -> Result<Vec<Native>
     let beta = headers.get_all(BETA).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
     let beta = (!beta.is_empty()).then_some((BETA, beta.into(), true));
     let named = NATIVE.into_iter().filter_map(|(name, hint)| Some((name, set(body, name)?.clone(), hint)));
-    let all = named.chain(beta);
+    let context = set(body, CONTEXT).map(|value| (CONTEXT, value.clone(), only_clears(value)));
+    let all = named.chain(context).chain(beta);
     Ok(all.map(|(name, value, hint)| Native { protocols: SPEAKERS, name, value, hint }).collect())
+}
+
+/// Whether nothing is done to a conversation but that old thoughts and results of tools are left out of it, which makes it
+/// shorter and cheaper and changes nothing that is said: it may be left undone. A summary in its place may not.
+fn only_clears(context: &Value) -> bool {
+    let Some(members) = context.as_object() else { return false };
+    let clears = |edit: &Value| edit["type"].as_str().is_some_and(|kind| kind.starts_with("clear_"));
+    members
+        .iter()
+        .all(|(name, value)| name == "edits" && value.as_array().is_some_and(|edits| edits.iter().all(clears)))
 }

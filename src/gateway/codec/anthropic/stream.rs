@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::super::turn::{Kind, Start, Step, Turn};
-use super::super::{Dialect, Ended, Stream, Voice, quoted};
+use super::super::{Dialect, Ended, Likely, Stream, Voice, quoted};
 use super::whole::{counts, error, message, stop, usage};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, REDACTED_THINKING};
@@ -39,6 +39,8 @@ pub struct Blocks {
     begun: bool,
     /// What is known to be used before the first block.
     usage: Usage,
+    /// What the request likely has, where that says nothing of it.
+    likely: Likely,
     turn: Turn,
 }
 
@@ -52,11 +54,13 @@ impl Blocks {
             hides_thoughts,
             begun: false,
             usage: Usage::default(),
+            likely: Likely::default(),
             turn: Turn::default(),
         }
     }
 
-    /// The message begins, and nothing of it was written so far. What was read of the request may be told later.
+    /// The message begins, and nothing of it was written so far. Where the provider tells at the end alone what was read of
+    /// the request, its estimate stands here: clients take no message without a number, and the last one they are told.
     fn begin(&mut self, out: &mut String) {
         if std::mem::replace(&mut self.begun, true) {
             return;
@@ -70,7 +74,7 @@ impl Blocks {
             "content": [],
             "stop_reason": null,
             "stop_sequence": null,
-            "usage": counts(&so_far),
+            "usage": counts(&so_far, self.likely),
         });
         event("message_start", &format!("\"message\":{message}"), out);
     }
@@ -130,6 +134,10 @@ fn delta(index: usize, kind: &str, name: &str, text: &str, out: &mut String) {
 }
 
 impl Stream for Blocks {
+    fn expects(&mut self, input: Tokens) {
+        self.likely.input = input;
+    }
+
     fn falls_back(&mut self, decision: &str, _created: i64, model: &str) {
         (self.decision, self.model) = (decision.to_owned(), model.to_owned());
         self.usage = Usage::default();
@@ -148,7 +156,7 @@ impl Stream for Blocks {
         self.turn(|turn, tell| turn.end(tell), out);
         let mut members = Map::new();
         members.insert("delta".to_owned(), Map::from_iter(stop(ended)).into());
-        members.insert("usage".to_owned(), usage(ended).into());
+        members.insert("usage".to_owned(), usage(ended, ended.likely).into());
         members.insert("provider".to_owned(), ended.provider.as_str().into());
         if !ended.dropped.is_empty() {
             members.insert("dropped".to_owned(), ended.dropped.clone().into());

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Piece, arguments};
 use super::super::signed::signed;
-use super::super::{Dialect, Ended, details, literal};
+use super::super::{Dialect, Ended, Likely, details, literal};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
 use crate::gateway::problem::Problem;
@@ -14,6 +14,8 @@ use crate::units::Tokens;
 #[must_use]
 pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Value {
     let answer = Answer::of(events);
+    let output = ended.likely.output.unwrap_or_else(|| about(&answer));
+    let likely = Likely { output: Some(output), ..ended.likely };
     let blocks = answer.pieces().filter_map(|piece| block(piece, hides_thoughts));
     let mut document = Map::new();
     document.insert("id".to_owned(), Dialect::AnthropicMessages.answer_id(&ended.id).into());
@@ -23,7 +25,7 @@ pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Val
     document.insert("provider".to_owned(), ended.provider.as_str().into());
     document.insert("content".to_owned(), blocks.collect());
     document.extend(stop(ended));
-    document.insert("usage".to_owned(), usage(ended).into());
+    document.insert("usage".to_owned(), usage(ended, likely).into());
     if let Some(metadata) = &ended.metadata {
         document.insert("openmux".to_owned(), metadata.clone());
     }
@@ -74,23 +76,34 @@ fn stop_reason(finish: Finish, native: &str) -> &str {
     }
 }
 
-/// What was used and what it cost; unknown counts are null. Cached and written input lies beside the rest of it.
-pub(super) fn usage(ended: &Ended) -> Map<String, Value> {
-    let mut object = counts(&ended.usage.clone().unwrap_or_default());
+/// Tokens that an answer has by its length: one for every four characters, as of a request.
+fn about(answer: &Answer) -> Tokens {
+    let calls = answer.pieces().map(|piece| match piece {
+        Piece::Call(call) => call.name.chars().count() + call.arguments.chars().count(),
+        Piece::Text(text) | Piece::Thought(text, _) => text.chars().count(),
+    });
+    Tokens::new(u64::try_from(calls.sum::<usize>()).unwrap_or(u64::MAX).div_ceil(4))
+}
+
+/// What was used and what it cost. Cached and written input lies beside the rest of it.
+pub(super) fn usage(ended: &Ended, likely: Likely) -> Map<String, Value> {
+    let mut object = counts(&ended.usage.clone().unwrap_or_default(), likely);
     object.insert("cost".to_owned(), ended.cost.map_or(Value::Null, |cost| literal(&cost.exact())));
     object
 }
 
-/// The counts alone.
-pub(super) fn counts(usage: &Usage) -> Map<String, Value> {
+/// The counts alone. Those of the cache are null where they are unknown; the other two are numbers in Anthropic's schema,
+/// and where the provider has told none the estimate stands there and `estimated` names it.
+pub(super) fn counts(usage: &Usage, likely: Likely) -> Map<String, Value> {
     let Usage { input, output, cache_read, cache_write, cache_write_1h, reasoning, web_searches, .. } = usage;
     let count = |tokens: Option<Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
     let known = |tokens: &Option<Tokens>| tokens.map_or(0, Tokens::count);
     let beside = known(cache_read).saturating_add(known(cache_write));
-    let fresh = input.map(|input| Tokens::new(input.count().saturating_sub(beside)));
+    let fresh = input.unwrap_or(likely.input).count().saturating_sub(beside);
+    let said = output.or(likely.output).map_or(0, Tokens::count);
     let mut object = Map::new();
-    object.insert("input_tokens".to_owned(), count(fresh));
-    object.insert("output_tokens".to_owned(), count(*output));
+    object.insert("input_tokens".to_owned(), fresh.into());
+    object.insert("output_tokens".to_owned(), said.into());
     object.insert("cache_read_input_tokens".to_owned(), count(*cache_read));
     object.insert("cache_creation_input_tokens".to_owned(), count(*cache_write));
     if let Some(hour) = cache_write_1h {
@@ -107,6 +120,11 @@ pub(super) fn counts(usage: &Usage) -> Map<String, Value> {
     }
     if let Some(tier) = &usage.service_tier {
         object.insert("service_tier".to_owned(), tier.as_str().into());
+    }
+    let guessed = [("input_tokens", input), ("output_tokens", output)].into_iter().filter(|(_, told)| told.is_none());
+    let guessed: Vec<&str> = guessed.map(|(name, _)| name).collect();
+    if !guessed.is_empty() {
+        object.insert("estimated".to_owned(), guessed.into());
     }
     object
 }

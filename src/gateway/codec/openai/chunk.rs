@@ -214,6 +214,11 @@ impl Stream for Chunks {
             }
             out.push_str("}\n\n");
         }
+        if !self.voice.include_usage {
+            // Who has not asked for a chunk of it reads no comment; a person and a proxy do.
+            let provider = quoted(&ended.provider);
+            let _ = write!(out, ": openmux: {{\"provider\":{provider},\"usage\":{}}}\n\n", usage(ended));
+        }
         out.push_str("data: [DONE]\n\n");
     }
 

@@ -48,6 +48,7 @@ const CASES: &[Case] = &[
     ),
     ("[profiles.eu]\nregion = \"require:eu\"", "[profiles.eu]\nregion = \"us\"", "profiles.eu.region", "require:eu"),
     ("[aliases]\nfast = \"gpt-5\"", "[aliases]\nfast = \"gpt-4o\"", "aliases.fast", "gpt-5"),
+    ("", "[serve]\norigins = [\"https://evil.example\"]", "serve.origins", "-"),
     ("", "[catalog]\nurl = \"https://evil.example/api.json\"", "catalog.url", "https://models.dev/api.json"),
 ];
 
