@@ -46,7 +46,7 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
             [CompletionResult]::new('usage', 'usage', [CompletionResultType]::ParameterValue, 'What was spent, by day, model, provider or source. Works offline')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'What is configured, and where each value is from; whom of a project''s files to trust')
             [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run simulated providers on this machine until Ctrl-C')
-            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Completion for your shell: bash, zsh or fish')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Completion for your shell: bash, zsh, fish, PowerShell or elvish')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Help on a command or a topic: output, exit-codes, environment, config, routing, messages, failures, check, dialects')
             break
         }
@@ -701,7 +701,9 @@ Register-ArgumentCompleter -Native -CommandName 'openmux' -ScriptBlock {
         }
         'openmux;serve' {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Where to listen; port 0 takes a free one. Beyond this machine only with a token')
-            [CompletionResult]::new('--token-env', '--token-env', [CompletionResultType]::ParameterName, 'The variable that holds the token that clients must show')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'The host of --listen alone')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'The port of --listen alone')
+            [CompletionResult]::new('--token-env', '--token-env', [CompletionResultType]::ParameterName, 'The variable that holds the token that clients must show [default: OPENMUX_SERVE_TOKEN, where it is set]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file that holds it')
             [CompletionResult]::new('--tokens', '--tokens', [CompletionResultType]::ParameterName, 'Clients with names: tokens of their own, budgets, limits a minute, models and providers (TOML; see the README)')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Shares what it sees, conversations and budgets with other gateways, through a Redis or Valkey: redis://HOST:PORT/DB, or rediss:// [env: OPENMUX_STATE]')

@@ -43,7 +43,7 @@ set edit:completion:arg-completer[openmux] = {|@words|
             cand usage 'What was spent, by day, model, provider or source. Works offline'
             cand config 'What is configured, and where each value is from; whom of a project''s files to trust'
             cand sandbox 'Run simulated providers on this machine until Ctrl-C'
-            cand completions 'Completion for your shell: bash, zsh or fish'
+            cand completions 'Completion for your shell: bash, zsh, fish, PowerShell or elvish'
             cand help 'Help on a command or a topic: output, exit-codes, environment, config, routing, messages, failures, check, dialects'
         }
         &'openmux;models'= {
@@ -674,7 +674,9 @@ set edit:completion:arg-completer[openmux] = {|@words|
         }
         &'openmux;serve'= {
             cand --listen 'Where to listen; port 0 takes a free one. Beyond this machine only with a token'
-            cand --token-env 'The variable that holds the token that clients must show'
+            cand --host 'The host of --listen alone'
+            cand --port 'The port of --listen alone'
+            cand --token-env 'The variable that holds the token that clients must show [default: OPENMUX_SERVE_TOKEN, where it is set]'
             cand --token-file 'The file that holds it'
             cand --tokens 'Clients with names: tokens of their own, budgets, limits a minute, models and providers (TOML; see the README)'
             cand --state 'Shares what it sees, conversations and budgets with other gateways, through a Redis or Valkey: redis://HOST:PORT/DB, or rediss:// [env: OPENMUX_STATE]'

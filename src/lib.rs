@@ -114,6 +114,7 @@
 //! | which catalog commands use; fetching and keeping another | `cli/settings/catalog.rs`; `cli/catalog/{fetch,files,update}.rs` |
 //! | whom a user believes; whether a release is news; making one | `cli/config/published.rs`; `cli/catalog/{release,publish}.rs` |
 //! | how something looks | `cli/render/` |
+//! | words of advice that differ between systems | `cli/platform.rs` |
 //! | what fits at the cursor; how a shell asks for it | `cli/complete/`; `completions/` |
 //! | an exit code or a variable that scripts rely on | `cli/contract.rs` |
 //! | a member of the JSON that we print: its type, its unit | `cli/contract.txt`; read by `cli/contract/schemas.rs`, as JSON Schema in `cli/schemas/` |

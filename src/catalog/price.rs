@@ -98,15 +98,27 @@ pub enum CostError {
 }
 
 impl Pricing {
-    /// The most that so many tokens can cost on this sheet: input at the dearest of its plain, cache-write (with
-    /// `hours` those for an hour, too), tier and (with `media`) image rates, output at the dearest of its rates, both times the sheet's multiplier, plus the fee of
-    /// one request; `None` where the price of plain input or output is not known, or where images are billed apiece too:
-    /// how many a document holds is not known.
+    /// The most that so many tokens can cost on this sheet: input at the dearest of its plain, cache-write (with `hours`
+    /// those for an hour, too), tier and (with `media`) image rates, output at the dearest of its rates, both times the
+    /// sheet's multiplier, plus the fee of one request; `None` where the price of plain input or output is not known, or
+    /// where images are billed apiece too: how many a document holds is not known.
     #[must_use]
     pub fn worst_case(&self, input: Tokens, output: Tokens, (media, hours): (bool, bool)) -> Option<Usd> {
         if media && self.fees.contains_key(&FeeItem::InputImages) {
             return None;
         }
+        let (inputs, outputs) = self.worst_rates(input, output, (media, hours))?;
+        Some((inputs * input + outputs * output).times(self.multiplier) + self.request_fee())
+    }
+
+    /// The rates of input and output that [`Pricing::worst_case`] reckons with; `None` where a plain one is not known.
+    #[must_use]
+    pub fn worst_rates(
+        &self,
+        input: Tokens,
+        output: Tokens,
+        (media, hours): (bool, bool),
+    ) -> Option<(UsdPerMtok, UsdPerMtok)> {
         let dearest = |items: &[Item]| {
             let rates = items.iter().filter_map(|item| self.rates.get(item));
             rates.filter_map(|rate| rate.dearest(input, output)).max()
@@ -118,7 +130,7 @@ impl Pricing {
         let outputs = dearest(&[Item::Output, Item::Reasoning])?;
         self.base(Item::Input)?;
         self.base(Item::Output)?;
-        Some((inputs * input + outputs * output).times(self.multiplier) + self.request_fee())
+        Some((inputs, outputs))
     }
 
     /// What [`Pricing::cost`] comes to for text alone: `cached` of the `input` tokens read from a cache. The same to the

@@ -16,6 +16,7 @@ mod values;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Style as ClapStyle, Styles};
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use ask::{Ask, ChatArgs, Choice, RouteExplain, SandboxArgs};
@@ -79,7 +80,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// Output format [default: a table on a terminal, TSV in a pipe] [env: OPENMUX_OUTPUT].
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(short, long, global = true, value_parser = Versioned, value_name = "FORMAT", help_heading = "Output")]
     pub output: Option<Format>,
     /// Short for -o json.
     #[arg(long, global = true, conflicts_with = "output", help_heading = "Output")]
@@ -137,6 +138,40 @@ pub enum Format {
     Junit,
 }
 
+impl Format {
+    /// The format that was named. `json@1` asks for version 1 of the schemas: there is no other yet, and where there will be
+    /// one the old one stays for a while.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let known = |name: &str| <Self as ValueEnum>::from_str(name, true).ok();
+        let pinned = |name: &str| known(name).filter(|format| matches!(format, Self::Json | Self::Jsonl));
+        text.strip_suffix("@1").map_or_else(|| known(text), pinned)
+    }
+}
+
+/// A format, perhaps with the version of its schemas.
+#[derive(Debug, Clone)]
+struct Versioned;
+
+impl TypedValueParser for Versioned {
+    type Value = Format;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Format, clap::Error> {
+        match value.to_str().and_then(Format::named) {
+            Some(format) => Ok(format),
+            None => EnumValueParser::<Format>::new().parse_ref(command, arg, value),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Format::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
+}
+
 /// When to use colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "each is what its name says")]
@@ -175,7 +210,7 @@ pub enum Command {
     Config(Config),
     /// Run simulated providers on this machine until Ctrl-C.
     Sandbox(Later<SandboxArgs>),
-    /// Completion for your shell: bash, zsh or fish.
+    /// Completion for your shell: bash, zsh, fish, PowerShell or elvish.
     Completions(Later<CompletionsArgs>),
     /// Help on a command or a topic: output, exit-codes, environment, config, routing, messages, failures, check, dialects.
     Help(Later<HelpArgs>),

@@ -19,6 +19,7 @@ pub(crate) use self::status::status;
 pub(crate) use self::update::update;
 use super::args::{CatalogRollback, Format};
 use super::error::CliError;
+use super::render::narrow::each_line;
 use super::settings::Settings;
 use super::{Outcome, print};
 use crate::catalog::{About, Signed};
@@ -70,7 +71,8 @@ pub(crate) fn rollback(settings: &Settings, args: &CatalogRollback) -> Outcome {
         return print(&format!("{outcome}\n"));
     }
     if nothing {
-        return print(&format!("Catalog {was} is the one in the program: there is nothing to go back from\n"));
+        let told = format!("Catalog {was} is the one in the program: there is nothing to go back from");
+        return print(&each_line(&told, settings.width.max(40)));
     }
     print(&format!("Catalog {was} -> {} ({kind})\n", now.generated()))
 }

@@ -196,7 +196,9 @@ impl Asked<'_> {
             if let Some(outcome) = self.without_provider(dispatcher).await {
                 return outcome;
             }
-            return Err(report::unroutable(decision, &self.resolved.model));
+            let model = &self.resolved.model;
+            let error = report::unroutable(decision, model, &reaches);
+            return Err(report::fits::told(error, decision, dispatcher.catalog, model));
         };
         let hedge = dispatcher.hedge(decision, args.ask.hedge);
         if settings.verbose > 0 {
@@ -312,7 +314,7 @@ impl Asked<'_> {
         print(&text)?;
         match decision.chosen() {
             Some(_) => Ok(Exit::Ok),
-            None => Err(report::unroutable(decision, &self.resolved.model)),
+            None => Err(report::unroutable(decision, &self.resolved.model, reaches)),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::args::{Format, ProvidersCheck};
 use super::contract::Exit;
 use super::error::CliError;
 use super::offline::{Offline, column_names};
+use super::platform::set_key;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text::{one_line, wrap};
 use super::report::{better_key, is_variable};
@@ -98,7 +99,10 @@ async fn ask(offline: &Offline<'_>, args: &ProvidersCheck, named: Vec<Provider>)
     if reaches.is_empty() {
         return Err(CliError::new(Exit::Auth, "no_key", "no provider has a key")
             .fact("looked in", "the variables of every provider (openmux providers list -o wide), config.toml")
-            .fix("export OPENAI_API_KEY=...   or try it without a key: openmux --sandbox providers check"));
+            .fix(format!(
+                "{}   or try it without a key: openmux --sandbox providers check",
+                set_key("OPENAI_API_KEY")
+            )));
     }
     if simulated.is_some() {
         note(settings, "sandbox: the providers are simulated; nothing leaves this machine and nothing is spent");
@@ -214,12 +218,11 @@ fn judge(reach: &Reach, checked: &Checked, taken_by: Option<&String>) -> Told {
         Health::NotAsked(why) => unsure(why.clone()),
         Health::NoKey(looked_in) => {
             let first = looked_in.iter().find(|name| is_variable(name));
-            let fix = first
-                .map_or_else(|| "a key_cmd or key_file in config.toml".to_owned(), |name| format!("export {name}=..."));
+            let fix = first.map_or_else(|| "a key_cmd or key_file in config.toml".to_owned(), |name| set_key(name));
             bad(Exit::Auth, format!("no key: looked in {}", listed(looked_in)), fix)
         }
         Health::NoSetting(variables) => {
-            let fix = variables.first().map(|name| format!("export {name}=...")).unwrap_or_default();
+            let fix = variables.first().map(|name| set_key(name)).unwrap_or_default();
             bad(Exit::Auth, format!("its address needs {}", variables.join(", ")), fix)
         }
         Health::Bad(error)

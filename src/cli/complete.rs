@@ -20,6 +20,8 @@ const fn script(shell: Shell) -> &'static str {
         Shell::Bash => include_str!("../../completions/openmux.bash"),
         Shell::Zsh => include_str!("../../completions/_openmux"),
         Shell::Fish => include_str!("../../completions/openmux.fish"),
+        Shell::Powershell => include_str!("../../completions/_openmux.ps1"),
+        Shell::Elvish => include_str!("../../completions/openmux.elv"),
     }
 }
 

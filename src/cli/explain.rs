@@ -13,7 +13,7 @@ use super::render::hedge;
 use super::render::inputs::fees;
 use super::render::json::{head, literal};
 use super::render::money::dollars;
-use super::render::text::wrap;
+use super::render::text::{page, wrap};
 use super::render::whatif::Otherwise;
 use super::settings::Settings;
 use super::{Outcome, facts, print, prompt, sandbox};
@@ -95,7 +95,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
     let no_key = decision.chosen().is_none()
         && decision.rejected.iter().any(|entry| entry.reasons.iter().any(|reason| reason.code() == "no_credential"));
     if args.strict && no_key {
-        return Err(super::report::unroutable(&decision, &resolved.model));
+        return Err(super::report::unroutable(&decision, &resolved.model, &reaches));
     }
     if format == Format::Json {
         let mut document = head("route.explain/1", &offline.envelope());
@@ -114,15 +114,18 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         supposed: gathered.supposed,
         sending: false,
     };
-    print(
-        &(human(&decision, view)
-            + &fees(&decision, &|entry| question.rates(entry), view.width)
-            + &today.map(|today| today.text(view.width)).unwrap_or_default()
-            + &hedge::text(&hedge, view.width)
-            + &fallback_text(args, &followers, view.width)
-            + &otherwise.text(&decision, view.width)),
-    )?;
-    Ok(if decision.chosen().is_some() { Exit::Ok } else { super::report::unroutable(&decision, &resolved.model).exit })
+    let text = human(&decision, view)
+        + &fees(&decision, &|entry| question.rates(entry), view.width)
+        + &today.map(|today| today.text(view.width)).unwrap_or_default()
+        + &hedge::text(&hedge, view.width)
+        + &fallback_text(args, &followers, view.width)
+        + &otherwise.text(&decision, view.width);
+    print(&page(&text, settings.unicode))?;
+    Ok(if decision.chosen().is_some() {
+        Exit::Ok
+    } else {
+        super::report::unroutable(&decision, &resolved.model, &reaches).exit
+    })
 }
 
 /// The decisions for the models of `--fallback`, in their order.

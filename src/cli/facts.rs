@@ -55,7 +55,10 @@ fn unresolved(catalog: &Catalog, error: &ResolveError, typed: &str) -> CliError 
         }
         ResolveError::Unknown { suggestions, .. } => {
             let word = typed.rsplit('/').next().unwrap_or(typed).split(['-', ':', ' ']).find(|word| word.len() > 2);
+            let own = typed.rsplit(['/', ':']).next().unwrap_or(typed).to_lowercase();
+            let is_part = own.len() > 1 && catalog.models().any(|line| line.id().contains(&own));
             let word = match (suggestions.first(), word) {
+                _ if is_part => own,
                 (Some(near), _) => near.slug().split('-').nth(1).unwrap_or_else(|| near.slug()).to_owned(),
                 (None, Some(word)) => word.to_owned(),
                 (None, None) => String::new(),

@@ -4,54 +4,53 @@ mod check;
 mod config;
 mod dialects;
 mod failures;
+pub(super) mod short;
 
 use serde_json::Value;
 
 use super::args::{Format, HelpArgs, command};
 use super::contract::{ENVIRONMENT, Exit, FILES, PROVIDER_ENVIRONMENT, schemas};
 use super::error::{CliError, nearest};
+use super::render::narrow::narrow;
 use super::render::text::{Style, trim_ends, wrap};
 use super::settings::Settings;
 use super::{Outcome, print};
 
-/// What `openmux` alone prints.
-pub(crate) fn short(style: Style) -> String {
-    let heading = |text: &str| style.bold(text);
-    format!(
-        "Compare LLM models and providers, call them, and choose between them.\n\n\
-         {} openmux <COMMAND> [OPTIONS]\n\n\
-         {}\n  \
-           models list          Find models by price, context, abilities\n  \
-           models show          Everything known about one model\n  \
-           providers list       Every provider, and where its key comes from\n  \
-           providers compare    Who serves a model, at what price, how fast\n  \
-           providers history    How they did, as this machine saw it\n  \
-           usage                What was spent\n  \
-           route explain        Which provider a call would use, and why\n  \
-           route replay         A decision of the past, made again\n  \
-           route simulate       Your calls under other policies\n  \
-           check                Assert facts about models, for CI\n  \
-           config show          What is set, and where each value is from\n  \
-           catalog update       Newer models and prices\n  \
-           sandbox              Simulated providers on this machine\n  \
-           completions          Completion for bash, zsh or fish\n\n\
-         {}\n  \
-           chat                 Send one prompt, stream the answer\n  \
-           providers check      Do providers answer, and take their keys\n  \
-           providers probe      How fast they answer now, at a bounded cost\n  \
-           serve                A local gateway for clients of OpenAI\n\n\
-         {}\n  \
-           openmux models list --tools --max-price 1\n  \
-           openmux providers compare claude-sonnet-5\n  \
-           openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"\n  \
-           git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"\n\n\
-         More: openmux --help, openmux <COMMAND> -h,\n      openmux help output|exit-codes|environment|config|\n      routing|messages|failures|check|dialects\n",
-        heading("Usage:"),
-        heading("No key needed"),
-        heading("Key needed"),
-        heading("Try"),
-    )
+/// What `openmux` alone prints: fits 24 lines of 80 columns.
+pub(crate) fn first_page(style: Style, columns: usize) -> String {
+    let page = narrow(FIRST, columns);
+    let lines = page.lines().map(|line| match line {
+        "No key needed" | "Key needed" | "Try" => style.bold(line) + "\n",
+        _ => line.replacen("Usage:", &style.bold("Usage:"), 1) + "\n",
+    });
+    lines.collect()
 }
+
+const FIRST: &str = "\
+Compare LLM models and providers, call them, and choose between them.
+Usage: openmux <COMMAND> [OPTIONS]
+
+No key needed
+  models list|show        Find models by price, context, abilities; one in full
+  providers list|compare  Who serves a model, at what price, how fast
+  providers history       How they did, as this machine saw it
+  route explain           Which provider a call would use, and why
+  route replay|simulate   Decisions of the past, and under other policies
+  usage, config show      What was spent; what is set, and where that is from
+  check                   Assert facts about models, for CI
+  catalog update          Newer models and prices
+  sandbox, completions    Simulated providers; completion for your shell
+Key needed
+  chat                    Send one prompt, stream the answer
+  providers check|probe   Do they take the key; how fast are they now
+  serve                   A local gateway for clients of OpenAI and Anthropic
+Try
+  openmux --sandbox chat -m anthropic/claude-sonnet-5 \"Hello!\"
+  git diff | openmux chat -m claude-haiku-4.5 \"Write a commit message\"
+
+More: openmux COMMAND -h, and openmux help with output, exit-codes, environment,
+config, routing, messages, failures, check or dialects
+";
 
 /// Every topic: its name and its text.
 pub(crate) fn topics() -> Vec<(&'static str, String)> {
@@ -132,7 +131,8 @@ stdout is data, stderr is talk. A closed stdout is no failure (exit 0).
 
 Money in JSON is an exact decimal number. Unknown is null in JSON, empty
 in TSV and CSV, and - in tables; free is 0. Within one schema number,
-members are only ever added. --fields chooses and orders columns.
+members are only ever added; -o json@1 asks for the schemas of number 1,
+which are all that there are. --fields chooses and orders columns.
 
 chat -o text prints the answer as it comes, then each tool call as a
 line. On a terminal control characters of the answer are shown as signs.
@@ -300,7 +300,7 @@ vLLM, llama.cpp; others by prefill = \"plain\", \"prefix\", \"partial\" or
 /// There is no such command or topic.
 pub(crate) fn help(settings: &Settings, args: &HelpArgs) -> Outcome {
     if args.topic.is_empty() {
-        return print(&short(settings.out));
+        return print(&first_page(settings.out, settings.width));
     }
     if let [topic, document] = args.topic.as_slice()
         && topic == "output"
@@ -312,10 +312,10 @@ pub(crate) fn help(settings: &Settings, args: &HelpArgs) -> Outcome {
         return match (settings.format, name.as_str()) {
             (Some(Format::Json), "exit-codes") => print(&exit_codes_json()),
             (Some(Format::Json), "output") => print(&every_schema()?),
-            _ => print(&text),
+            _ => print(&narrow(&text, settings.width)),
         };
     }
-    let mut command = command(&args.topic);
+    let mut command = command(&args.topic).term_width(settings.width.min(100));
     command.build();
     let mut found = &mut command;
     for word in &args.topic {
@@ -390,7 +390,7 @@ mod tests {
             let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
             assert!(longest <= WIDTH, "{topic}: {longest} columns");
         }
-        for text in [&output(), ROUTING, MESSAGES, check::TEXT, &short(Style::default())] {
+        for text in [&output(), ROUTING, MESSAGES, check::TEXT] {
             assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::args::{Format, ProvidersList};
 use super::error::CliError;
 use super::offline::{Offline, column_names};
+use super::platform::set_key;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text::{duration, one_line, visible};
 use super::settings::Settings;
@@ -170,7 +171,7 @@ fn server(offline: &Offline<'_>, reach: Reach, checked: Checked) -> Option<Serve
             match checked.http_status {
                 Some(401 | 403) => match (&reach.found, reach.provider.env_names("key").first()) {
                     (Found::Key { source, .. }, _) => say(&format!("rejects the key from {source}")),
-                    (_, Some(name)) => say(&format!("wants a key: export {name}=...")),
+                    (_, Some(name)) => say(&format!("wants a key: {}", set_key(name))),
                     (_, None) => say("wants a key"),
                 },
                 Some(status) => say(&format!("answers, but not as a model server does ({status}: {})", error.message)),

@@ -24,6 +24,7 @@ mod mix;
 mod models;
 mod offline;
 mod out;
+mod platform;
 mod printer;
 mod probe;
 mod prompt;
@@ -90,7 +91,7 @@ fn run(typed: Vec<OsString>) -> Exit {
         return ended(print(&fits));
     }
     if typed.len() <= 1 {
-        return ended(print(&help::short(out_style)));
+        return ended(print(&help::first_page(out_style, width)));
     }
     let choice = |style: render::text::Style| {
         if style.on { clap::ColorChoice::Always } else { clap::ColorChoice::Never }
@@ -100,7 +101,7 @@ fn run(typed: Vec<OsString>) -> Exit {
     let parsed = command.try_get_matches_from(&typed).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return ended(unparsed::end(&error, &typed, out_style, err_style)),
+        Err(error) => return ended(unparsed::end(&error, &typed, (out_style, err_style), width)),
     };
     let (settings, warnings) = match Settings::resolve(&cli.global) {
         Ok(resolved) => resolved,

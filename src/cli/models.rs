@@ -1,5 +1,7 @@
 //! `openmux models list`: one row a model, filtered, ordered, in any format.
 
+mod nothing;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -100,7 +102,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     if found == 0 {
         // An empty table's headings would look like a result.
         let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
-        note(settings, &format!("no model matches{}{}", described(args), beyond(&offline.catalog, &filter)));
+        note(settings, &nothing::told(&offline.catalog, &filter));
         return asked;
     }
     let models = if found == 1 { "model" } else { "models" };
@@ -161,7 +163,7 @@ fn at_once(
     let none = running.count == 0;
     let exit = print(&running.end())?;
     if none {
-        note(offline.settings, &format!("no model matches{}{}", described(args), beyond(&offline.catalog, filter)));
+        note(offline.settings, &nothing::told(&offline.catalog, filter));
     }
     Ok(Some(exit))
 }
@@ -194,40 +196,6 @@ fn price_alias(name: &str, per_call: bool) -> String {
         "output-price" => "output".to_owned(),
         other => other.replace('-', "_"),
     }
-}
-
-/// How many more there would be with `--all`, where it was not asked for.
-fn beyond(catalog: &Catalog, filter: &Filter<'_>) -> String {
-    if filter.args.all {
-        return String::new();
-    }
-    let args = ModelsList { all: true, ..filter.args.clone() };
-    let (callable, unmetered) = (filter.callable.clone(), Vec::new());
-    let uncalled = filter.uncalled.clone();
-    let all = Filter { args: &args, callable, now: filter.now, unmetered, uncalled, last: Default::default() };
-    let mut plain = Vec::new();
-    match catalog.models().filter(|line| all.keep(line, &mut plain).is_some()).count() {
-        0 => String::new(),
-        1 => "; with --all one does: no chat model, or retired".to_owned(),
-        count => format!("; with --all {count} do: no chat models, or retired"),
-    }
-}
-
-fn described(args: &ModelsList) -> String {
-    let mut words = args.words.clone();
-    let flags = [
-        (args.tools, "--tools"),
-        (args.vision, "--vision"),
-        (args.reasoning, "--reasoning"),
-        (args.structured, "--structured"),
-        (args.open_weights, "--open-weights"),
-        (args.free, "--free"),
-        (args.callable, "--callable"),
-    ];
-    words.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned()));
-    words.extend(args.max_price.map(|price| format!("--max-price {price}")));
-    words.extend(args.min_context.map(|tokens| format!("--min-context {tokens}")));
-    if words.is_empty() { String::new() } else { format!(": {}", words.join(" ")) }
 }
 
 /// The providers that could be called now.

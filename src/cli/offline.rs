@@ -12,6 +12,7 @@ use super::out::{self, Reader};
 use super::render::json::Envelope;
 use super::render::rows::Rows;
 use super::render::sheet::{Cell, Printed, Printing, Sheet};
+use super::render::text::page;
 use super::settings::{self, Settings};
 use super::{Outcome, footer, print, unwritable, warn};
 use crate::catalog::{Catalog, Days, Endpoint};
@@ -188,7 +189,8 @@ impl<'a> Offline<'a> {
     /// # Errors
     /// stdout cannot be written.
     pub(crate) fn close(&self, text: &str, format: Format, legend: &str, hidden: &[&str]) -> Outcome {
-        let outcome = print(text)?;
+        let for_people = matches!(format, Format::Table | Format::Wide);
+        let outcome = if for_people { print(&page(text, self.settings.unicode))? } else { print(text)? };
         let day = self.day();
         let newest = self.catalog.update().map(|about| about.date.as_str());
         let other = otherwise(self.days.get(), day, newest);

@@ -1,7 +1,9 @@
 //! From a decision without a candidate, or a chat without an answer, to one error: class, owner, one fix.
 
+mod bound;
 mod dear;
 mod fault;
+pub(crate) mod fits;
 mod keys;
 mod unsupported;
 
@@ -9,21 +11,23 @@ use std::collections::BTreeSet;
 
 use super::contract::Exit;
 use super::error::CliError;
+use super::platform::set_key;
 use super::render::chat::attempts_json;
 use super::render::explain::{reason, unbounded};
 use super::render::text::{duration, first_of, grouped, one_line};
 use crate::catalog::ModelId;
-use crate::dispatch::{AttemptReport, ChatReport};
+use crate::dispatch::{AttemptReport, ChatReport, Reach};
 use crate::observe::{ErrorClass, Fault, Flags};
 use crate::routing::{Decision, GiveUp, Rejected, Rejection};
 use crate::upstream::exchange::Limit;
+pub(crate) use bound::bound_text;
 use dear::too_dear;
 pub(crate) use keys::{better_key, is_variable};
 use keys::{everywhere, no_credential};
 use unsupported::{lacking, unsupported};
 
-/// Why no provider may be used.
-pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
+/// Why no provider may be used. Of `reaches` the prices are told, where there are any.
+pub(crate) fn unroutable(decision: &Decision, model: &ModelId, reaches: &[Reach]) -> CliError {
     let wished = |reason: &Rejection| {
         matches!(reason, Rejection::NotAllowed | Rejection::Ignored | Rejection::Gateway | Rejection::NotSimulated)
     };
@@ -43,7 +47,7 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
     let others = if wanted.len() > 1 { format!(" (nor can {} others)", wanted.len() - 1) } else { String::new() };
     let error = match first {
         Rejection::NoCredential { looked_in } => no_key(&wanted, provider.as_str(), looked_in),
-        Rejection::AboveMaxCost { .. } => too_dear(decision, &wanted, uncallable(nearest)),
+        Rejection::AboveMaxCost { .. } => too_dear(decision, &wanted, uncallable(nearest), reaches),
         Rejection::UnboundedCost { .. } => {
             let why = unbounded(&decision.request);
             let error = CliError::new(Exit::Refused, "max_cost", "not sent: no bound on its cost is known");
@@ -101,9 +105,8 @@ pub(crate) fn unroutable(decision: &Decision, model: &ModelId) -> CliError {
                 .fix(format!("openmux models list --vendor {} --sort released --reverse", model.author()))
         }
         Rejection::MissingSetting { variables } => {
-            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", "))).fix(
-                format!("export {}=...", variables.first().and_then(|name| name.split(' ').next()).unwrap_or("NAME")),
-            )
+            CliError::new(Exit::Auth, "missing_setting", format!("{provider} needs {}", variables.join(", ")))
+                .fix(set_key(variables.first().and_then(|name| name.split(' ').next()).unwrap_or("NAME")))
         }
         other => {
             CliError::new(Exit::NotFound, "no_provider", format!("no provider of {model} can be used by this version"))
@@ -194,7 +197,7 @@ fn no_key(wanted: &[&Rejected], provider: &str, looked_in: &[String]) -> CliErro
     };
     CliError::new(Exit::Auth, "no_key", message)
         .fact("looked in", places)
-        .fix(format!("export {first}=...   or try it without a key: openmux --sandbox chat ..."))
+        .fix(format!("{}   or try it without a key: openmux --sandbox chat ...", set_key(first)))
 }
 
 fn nobody(decision: &Decision, model: &ModelId) -> CliError {
@@ -215,18 +218,6 @@ fn nobody(decision: &Decision, model: &ModelId) -> CliError {
         .fix(format!("openmux route explain {model} --all"))
 }
 
-/// What the bound of a decision is made of.
-pub(crate) fn bound_text(decision: &Decision) -> String {
-    let request = &decision.request;
-    let output = request
-        .max_output
-        .map_or_else(|| "the model's longest answer".to_owned(), |most| format!("{} out", grouped(most.count())));
-    if request.input_bound == crate::units::Tokens::MAX {
-        return format!("the whole window in, since what is in a PDF cannot be counted, + {output}");
-    }
-    format!("at most {} tokens in + {output}", grouped(request.input_bound.count()))
-}
-
 /// The answer was ended by a content filter: what there is of it is on stdout.
 pub(crate) fn filtered(attempt: &AttemptReport) -> CliError {
     let native = attempt.outcome.finish.as_ref().map_or("content_filter", |(_, native)| native.as_str());
@@ -241,7 +232,7 @@ pub(crate) fn filtered(attempt: &AttemptReport) -> CliError {
 
 /// Why a chat has no answer. With several attempts the last one's class decides.
 pub(crate) fn failed(report: &ChatReport, decision: &Decision, model: &ModelId, text: bool) -> CliError {
-    let Some(attempt) = report.failed() else { return unroutable(decision, model) };
+    let Some(attempt) = report.failed() else { return unroutable(decision, model, &[]) };
     let provider = attempt.endpoint.provider.as_str();
     let error = by_class(report, attempt, model, text);
     let error = said(error, attempt);

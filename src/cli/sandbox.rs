@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::args::SandboxArgs;
 use super::contract::Exit;
 use super::error::CliError;
+use super::platform::Platform;
 use super::settings::{self, Settings, read_text};
 use super::{Outcome, facts, out, print};
 use crate::catalog::resolve::Resolved;
@@ -268,7 +269,7 @@ pub(crate) fn called(running: &Running) -> String {
 /// What to say in another shell to call one provider from there; `document` is in place of the credential's own.
 fn exports(provider: &Provider, place: &Place, document: Option<&str>) -> String {
     let mut lines = format!("# {}: {}, {}\n", provider.id, provider.name, place.protocol.name());
-    let mut export = |name: &str, value: &str| lines += &format!("export {name}={value}\n");
+    let mut export = |name: &str, value: &str| lines += &(Platform::HERE.set(name, value) + "\n");
     let base = provider.env_names("base").first().cloned().unwrap_or_else(|| base_variable(&provider.id));
     // Clients of Anthropic's add the version themselves, and so does openmux.
     let is_anthropic = place.protocol == Protocol::AnthropicMessages;
@@ -293,7 +294,7 @@ fn exports(provider: &Provider, place: &Place, document: Option<&str>) -> String
             export("GOOGLE_CLOUD_PROJECT", GOOGLE_PLACE.0);
             export("GOOGLE_CLOUD_LOCATION", GOOGLE_PLACE.1);
             export("GOOGLE_APPLICATION_CREDENTIALS", "openmux-sandbox-google.json");
-            lines += &format!("printf '%s\\n' '{}' > openmux-sandbox-google.json\n", document.unwrap_or(own));
+            lines += &(Platform::HERE.write(document.unwrap_or(own), "openmux-sandbox-google.json") + "\n");
         }
         Credential::NotNeeded => {}
     }

@@ -30,12 +30,15 @@ use renew::Kept;
 /// How long what is under way may take to end after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The variable of the token where none was named.
+const TOKEN: &str = "OPENMUX_SERVE_TOKEN";
+
 /// Runs the command: until Ctrl-C, or SIGTERM.
 ///
 /// # Errors
 /// It would listen beyond this machine without a token, or the address cannot be had.
 pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
-    if token(settings, args)?.is_none() && args.tokens.is_none() && !args.listen.ip().is_loopback() {
+    if token(settings, args)?.is_none() && args.tokens.is_none() && !args.address().ip().is_loopback() {
         return Err(CliError::new(Exit::Refused, "token", "will not listen beyond this machine without a token")
             .fix("--token-env NAME, --token-file FILE or --tokens FILE, or --listen 127.0.0.1:8080"));
     }
@@ -48,11 +51,11 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
     let catalog = catalog.loaded();
     settings::note_age(settings, &catalog, settings::now());
     let failed = |error: std::io::Error| {
-        CliError::new(Exit::Config, "listen", format!("cannot listen on {}", args.listen))
+        CliError::new(Exit::Config, "listen", format!("cannot listen on {}", args.address()))
             .fact("reason", settings::reason(&error))
             .fix("another port: --listen 127.0.0.1:0 takes a free one")
     };
-    let listener = TcpListener::bind(args.listen).map_err(failed)?;
+    let listener = TcpListener::bind(args.address()).map_err(failed)?;
     let budgeted = settings.config.day_budget().is_some() && settings.sandbox.is_none();
     let budgeted = budgeted || clients(settings, args, &catalog)?.iter().any(|client| client.is_budgeted());
     let (store, said, forgetful) = store(settings, budgeted)?;
@@ -134,8 +137,10 @@ pub(crate) fn run(settings: &Settings, args: &ServeArgs) -> Outcome {
 
 /// The token that clients must show; `None` where none was asked for.
 fn token(settings: &Settings, args: &ServeArgs) -> Result<Option<Token>, CliError> {
-    let (text, place) = match (&args.token_env, &args.token_file) {
-        (Some(name), _) => (settings.keys.vars.plain(name).unwrap_or_default().to_owned(), name.clone()),
+    let variable = || settings.keys.vars.plain(TOKEN).map(|_| TOKEN.to_owned());
+    let named = args.token_env.clone().or_else(|| variable().filter(|_| args.token_file.is_none()));
+    let (text, place) = match (named, &args.token_file) {
+        (Some(name), _) => (settings.keys.vars.plain(&name).unwrap_or_default().to_owned(), name),
         (None, Some(path)) => (read_text(path)?, path.display().to_string()),
         (None, None) => return Ok(None),
     };

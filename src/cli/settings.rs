@@ -163,7 +163,7 @@ impl Settings {
         let format = match (global.output, global.json, vars.plain("OPENMUX_OUTPUT")) {
             (Some(format), ..) => Some(format),
             (None, true, _) => Some(Format::Json),
-            (None, false, Some(name)) => Some(<Format as clap::ValueEnum>::from_str(name, true).map_err(|_| {
+            (None, false, Some(name)) => Some(Format::named(name).ok_or_else(|| {
                 CliError::usage(format!("OPENMUX_OUTPUT holds \"{name}\", which is no format"))
                     .fact(
                         "formats",

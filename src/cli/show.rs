@@ -7,6 +7,7 @@ use super::args::{Format, ModelsShow};
 use super::error::CliError;
 use super::measured::{self, View};
 use super::offline::{Offline, column_names};
+use super::render::narrow::each_line;
 use super::render::sheet::{Cell, Column, Mark, OTHER_RATES, Sheet, Show, UNCALLED};
 use super::render::{json, model as page};
 use super::settings::Settings;
@@ -98,7 +99,7 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     let view = page::View { width: settings.width, style: settings.out, shape: args.tokens, now: offline.now };
     let mut head = page::head(&model, called(&offline, &resolved).as_deref(), &reaches, view);
     if args.prices {
-        head += &page::price_sheets(&reaches);
+        head += &each_line(&page::price_sheets(&reaches), settings.width.max(40));
         return print(&head);
     }
     head.push('\n');

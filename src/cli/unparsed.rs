@@ -7,45 +7,79 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::args::command;
 use super::contract::Exit;
 use super::error::CliError;
-use super::render::text::{Style, trim_ends};
+use super::help::first_page;
+use super::help::short::short;
+use super::platform::set_key;
+use super::render::text::{Style, one_line, trim_ends};
 use super::{Outcome, out, print};
 
-/// Prints help or the version where that was asked for.
+/// Prints help or the version where that was asked for: `-h` and a command without the one below it get the short help. The
+/// styles are those of stdout and stderr.
 ///
 /// # Errors
 /// It was not.
-pub(super) fn end(error: &clap::Error, typed: &[OsString], out_style: Style, err_style: Style) -> Outcome {
-    let text = |style: Style| {
-        let rendered = error.render();
-        trim_ends(&if style.on { rendered.ansi().to_string() } else { rendered.to_string() })
-    };
+pub(super) fn end(error: &clap::Error, typed: &[OsString], styles: (Style, Style), columns: usize) -> Outcome {
+    let (out_style, err_style) = styles;
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(&text(out_style)),
+        ErrorKind::DisplayHelp if is_short(typed) => print(&short_help(typed, columns, out_style)),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let rendered = error.render();
+            print(&trim_ends(&if out_style.on { rendered.ansi().to_string() } else { rendered.to_string() }))
+        }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            out::talk(&text(err_style));
+            out::talk(&short_help(typed, columns, err_style));
             Ok(Exit::Usage)
         }
-        kind => Err(better(kind, typed).unwrap_or_else(|| told(error, typed))),
+        _ => Err(better(error, typed).unwrap_or_else(|| told(error, typed))),
     }
+}
+
+/// Whether help was asked for with `-h`, perhaps in one word with others, before `--help` was.
+fn is_short(typed: &[OsString]) -> bool {
+    let asked = typed.iter().skip(1).filter_map(|word| word.to_str());
+    let is_cluster = |word: &str| !word.starts_with("--") && word.starts_with('-') && word.contains('h');
+    asked.into_iter().find(|word| *word == "--help" || is_cluster(word)) != Some("--help")
+}
+
+/// The short help of the command that was typed.
+fn short_help(typed: &[OsString], columns: usize, style: Style) -> String {
+    let path = path(typed);
+    if path.is_empty() {
+        return first_page(style, columns);
+    }
+    let words: Vec<&str> = path.split_whitespace().collect();
+    let mut root = command(&words);
+    root.build();
+    let named = words.iter().try_fold(&root, |command, word| command.find_subcommand(word));
+    short(named.unwrap_or(&root), &format!("openmux {}", path.trim_end()), columns.min(100), style)
 }
 
 /// Whether the command line asks for JSON, as far as that can be told before it is parsed.
 pub(super) fn wants_json(typed: &[OsString]) -> bool {
     let words: Vec<&str> = typed.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--").collect();
-    let pair = |pair: &[&str]| matches!(pair, ["-o" | "--output", "json" | "jsonl"]);
-    let one = ["--json", "-ojson", "-ojsonl", "--output=json", "--output=jsonl", "-o=json", "-o=jsonl"];
-    words.iter().any(|word| one.contains(word)) || words.windows(2).any(pair)
+    let is_json = |name: &str| {
+        let name = name.split('@').next().unwrap_or_default();
+        ["json", "jsonl"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    let joined = |word: &&str| {
+        let value = ["--output=", "-o=", "-o"].into_iter().find_map(|flag| word.strip_prefix(flag));
+        *word == "--json" || value.is_some_and(is_json)
+    };
+    words.iter().any(joined) || words.windows(2).any(|pair| matches!(pair[0], "-o" | "--output") && is_json(pair[1]))
 }
 
 /// An error that deserves more than clap's words.
-fn better(kind: ErrorKind, typed: &[OsString]) -> Option<CliError> {
+fn better(error: &clap::Error, typed: &[OsString]) -> Option<CliError> {
+    let kind = error.kind();
     let words: Vec<&str> = typed.iter().skip(1).filter_map(|word| word.to_str()).collect();
     if kind == ErrorKind::UnknownArgument
         && words.iter().any(|word| *word == "-k" || word.starts_with("--api-key") || word.starts_with("--key"))
     {
         return Some(
-            CliError::usage("a key is never given on the command line, where every process can see it")
-                .fix("export ANTHROPIC_API_KEY=...   (openmux providers list -o wide names each variable)"),
+            CliError::usage("a key is never given on the command line, where every process can see it").fix(format!(
+                "{}   (openmux providers list -o wide names each variable)",
+                set_key("ANTHROPIC_API_KEY")
+            )),
         );
     }
     let below_zero = |word: &str| word.starts_with('-') && word.parse::<f64>().is_ok();
@@ -57,9 +91,22 @@ fn better(kind: ErrorKind, typed: &[OsString]) -> Option<CliError> {
                 .fix(format!("{option} {}", value.trim_start_matches('-'))),
         );
     }
-    let first = words.iter().find(|word| !word.starts_with('-'))?;
-    if kind == ErrorKind::InvalidSubcommand && first.contains(' ') {
-        return Some(CliError::usage("a prompt needs a command in front of it").fix("openmux chat -m MODEL \"...\""));
+    if kind == ErrorKind::UnknownArgument && words.iter().any(|word| *word == "--jq" || word.starts_with("--jq=")) {
+        return Some(CliError::usage("there is no jq in this program").fix("openmux ... -o json | jq '.data[]'"));
+    }
+    // A prompt with nothing in front of it: several words, or one that is like no command.
+    let unknown = &word(error.get(ContextKind::InvalidSubcommand)?)?;
+    let root = command::<&str>(&[]);
+    let commands: Vec<&str> = root.get_subcommands().map(clap::Command::get_name).collect();
+    let is_slip = !unknown.contains(' ') && commands.iter().any(|name| is_near(unknown, name));
+    if path(typed).is_empty() && !is_slip {
+        let shown: String = one_line(unknown).chars().take(40).collect();
+        let more = if unknown.chars().count() > 40 { "..." } else { "" };
+        return Some(
+            CliError::usage(format!("there is no command \"{shown}{more}\"; a prompt goes behind chat"))
+                .fact("commands", commands.join(" "))
+                .fix("openmux chat -m MODEL \"...\""),
+        );
     }
     None
 }
@@ -71,6 +118,12 @@ const PLAIN: [(&str, &str); 4] = [
     ("number too large to fit in target type", "too large a number"),
     ("invalid float literal", "not a number"),
 ];
+/// Whether a word can be a slip in a command's name: two edits, a beginning, or much of one.
+fn is_near(typed: &str, name: &str) -> bool {
+    let edits = strsim::osa_distance(typed, name);
+    let is_beginning = typed.len() >= 2 && name.starts_with(typed);
+    (edits <= 2 && edits * 2 < name.len()) || is_beginning || strsim::jaro_winkler(typed, name) > 0.9
+}
 
 /// What clap says: a sentence, what there is in its place, how the command is called.
 fn told(error: &clap::Error, typed: &[OsString]) -> CliError {

@@ -70,8 +70,7 @@ pub enum TermKind {
 
 impl TermKind {
     /// Every term, in the order in which they are printed.
-    pub const ALL: [Self; 7] =
-        [Self::Price, Self::Write, Self::Wait, Self::Risk, Self::Load, Self::Switch, Self::Next];
+    pub const ALL: [Self; 7] = [Self::Price, Self::Write, Self::Wait, Self::Risk, Self::Load, Self::Switch, Self::Next];
 
     /// Whether most decisions do without it.
     #[must_use]

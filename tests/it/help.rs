@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use clap::Command;
-use openmux::cli::contract::{ENVIRONMENT, SETTINGS};
+use openmux::cli::contract::{ENVIRONMENT, Exit, SETTINGS};
 
 use crate::support::command::Home;
 #[cfg(unix)]
@@ -107,6 +107,123 @@ fn every_setting_is_a_flag_and_every_flag_names_its_variable() {
     }
 }
 
+/// Without what roff and Markdown put before signs.
+fn plain(text: &str) -> String {
+    text.replace("\\-", "-").replace("\\|", "|")
+}
+
+/// One source, three places: whatever is an option, a variable, a key or an exit code is in help, man page and README.
+#[test]
+fn nothing_is_missing_from_help_man_and_readme() {
+    let root = root();
+    let home = Home::new();
+    let file = |name: &str| plain(&std::fs::read_to_string(crate::generated::top(name)).unwrap());
+    let readme = file("README.md");
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c))).map(str::to_owned).collect()
+    };
+    let (commands, _) =
+        readme.split_once("<!-- table: commands -->").and_then(|(_, rest)| rest.split_once("<!-- end")).unwrap();
+    let mut count = 0;
+    for (name, command) in all(&root) {
+        let page = file(&format!("man/{}.1", name.replace(' ', "-")));
+        let help = home.openmux(name.split(' ').skip(1).chain(["--help"])).run().stdout;
+        let own = name.trim_start_matches("openmux ");
+        let row = commands.lines().find(|line| line.starts_with(&format!("| `{own}` |"))).unwrap_or_default();
+        assert!(command.has_subcommands() || !row.is_empty(), "{name} is not in the README");
+        let everywhere = commands.lines().find(|line| line.starts_with("| each of them |")).unwrap();
+        let (help, page, row) = (words(&help), words(&page), words(&format!("{row} {everywhere}")));
+        for flag in command.get_arguments().filter(|flag| !flag.is_hide_set()) {
+            let Some(long) = flag.get_long().map(|long| format!("--{long}")) else { continue };
+            let is_told = command.has_subcommands() || row.contains(&long);
+            assert!(help.contains(&long) && page.contains(&long) && is_told, "{name} {long}");
+            count += 1;
+        }
+    }
+    assert!(count > 300, "{count} options");
+    let topic = |name: &str| openmux::cli::topics().into_iter().find(|(topic, _)| *topic == name).unwrap().1;
+    let (man, config) = (file("man/openmux.1"), file("man/openmux-config.1"));
+    for (names, _) in ENVIRONMENT {
+        for name in names.split(", ") {
+            let places = [&topic("environment"), &man, &readme];
+            assert!(places.iter().all(|place| words(place).contains(name)), "{name}");
+        }
+    }
+    for setting in SETTINGS {
+        let places = [&topic("config"), &config, &readme];
+        assert!(places.iter().all(|place| words(place).contains(setting.key)), "{}", setting.key);
+    }
+    for exit in Exit::ALL {
+        let (code, name) = (exit.code().to_string(), exit.name());
+        assert!(
+            topic("exit-codes").lines().any(|line| line.trim_start().starts_with(&format!("{code}  {name}"))),
+            "{name}"
+        );
+        assert!(man.contains(&format!("{code}\\fR\n{name}: ")), "{name} is not in the man page");
+        assert!(readme.contains(&format!("| {code} | `{name}` | ")), "{name} is not in the README");
+    }
+}
+
+/// `-h` of every command fits the smallest terminal with its prompt, and names every option.
+#[test]
+fn short_help_fits_24_lines_and_leaves_out_no_option() {
+    let root = root();
+    let home = Home::new();
+    for (name, command) in all(&root) {
+        let words: Vec<&str> = name.split(' ').skip(1).collect();
+        let short = home.openmux(words.iter().copied().chain(["-h"])).run();
+        assert_eq!((short.code, short.stderr.as_str()), (Some(0), ""), "{}", short.snapshot());
+        let long = home.openmux(words.iter().copied().chain(["--help"])).run().stdout;
+        assert!(short.stdout.lines().count() <= 23, "{name}: {}", short.stdout);
+        assert!(short.stdout.len() < long.len(), "{name}");
+        for line in short.stdout.lines() {
+            assert!(line.chars().count() <= 80 && line.trim_end() == line, "{name}: {line}");
+        }
+        let told = short.stdout.replace("[no-]", "");
+        for flag in command.get_arguments().filter(|flag| !flag.is_global_set() && !flag.is_hide_set()) {
+            let Some(long) = flag.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
+            let bare = long.strip_prefix("no-").unwrap_or(long);
+            let is_told = [long, bare].iter().any(|name| told.contains(&format!("--{name}")));
+            assert!(is_told, "{name} -h says nothing of --{long}: {}", short.stdout);
+        }
+        if command.has_subcommands() && name != "openmux" {
+            let bare = home.openmux(words.iter().copied()).run();
+            assert_eq!((bare.code, bare.stderr), (Some(2), short.stdout), "{name} alone prints its short help");
+        }
+    }
+    assert_eq!(home.openmux(["-h"]).run().stdout, home.openmux([]).run().stdout);
+}
+
+#[test]
+fn short_help_has_words_where_there_is_room() {
+    let home = Home::new();
+    insta::assert_snapshot!(home.openmux(["models", "list", "-h"]).run().stdout);
+    insta::assert_snapshot!(home.openmux(["models", "show", "-h"]).run().stdout);
+    insta::assert_snapshot!(home.openmux(["chat", "-h"]).run().stdout);
+    insta::assert_snapshot!(home.openmux(["models"]).run().stderr);
+    insta::assert_snapshot!(home.openmux([]).run().stdout);
+}
+
+/// Topics and the first page, on narrow terminals: nothing but single words passes the width.
+#[test]
+fn topics_fit_narrow_terminals() {
+    let home = Home::new();
+    for (topic, text) in openmux::cli::topics().into_iter().chain([("", String::new())]) {
+        for width in [40, 60] {
+            let words: Vec<&str> = ["help", topic].into_iter().filter(|word| !word.is_empty()).collect();
+            let output = home.openmux(words).env("COLUMNS", width.to_string()).run();
+            for line in output.stdout.lines() {
+                let is_word = line.split_whitespace().count() <= 1;
+                assert!(line.chars().count() <= width || is_word, "{topic} at {width}: {line}");
+                assert_eq!(line.trim_end(), line, "{topic} at {width}");
+            }
+            // The same words in the same order.
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert!(topic.is_empty() || words(&output.stdout) == words(&text), "{topic} at {width}");
+        }
+    }
+}
+
 #[test]
 fn help_fits_80_columns() {
     let home = Home::new();
@@ -150,4 +267,30 @@ fn every_example_runs() {
     for example in all_examples {
         examples::run(&home, &example);
     }
+}
+
+/// Words of a POSIX shell are advice on Windows as well, unless they come from where both are told.
+#[test]
+fn advice_with_words_of_a_shell_comes_from_one_place() {
+    let mut folders = vec![crate::generated::top("src/cli"), crate::generated::top("src/upstream")];
+    let mut wrong = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            if path.extension().is_none_or(|extension| extension != "rs") || path.ends_with("cli/platform.rs") {
+                continue;
+            }
+            let is_advice = |line: &&str| {
+                ["\"export ", "</dev/null", "/dev/stdin is", "iconv"].iter().any(|word| line.contains(word))
+            };
+            wrong.extend(code.lines().filter(is_advice).map(|line| format!("{}: {}", path.display(), line.trim())));
+        }
+    }
+    assert!(wrong.is_empty(), "put it into cli/platform.rs: {wrong:#?}");
 }

@@ -8,11 +8,12 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use openmux::cli::contract::{ENVIRONMENT, Exit};
+use openmux::cli::contract::{ENVIRONMENT, Exit, SETTINGS};
 
 use crate::generated::{held, top};
 use crate::support::command::Home;
 use crate::support::examples;
+use crate::support::help::all;
 use crate::support::stable::stable;
 
 #[test]
@@ -233,6 +234,37 @@ fn table(name: &str) -> String {
                 let names: Vec<String> = names.split(", ").map(|name| format!("`{name}`")).collect();
                 writeln!(out, "| {} | {meaning} |", names.join(", ")).unwrap();
             }
+        }
+        "defaults" => {
+            out +=
+                "| key of `[defaults]` | flag | variable | built in | in `[profiles.NAME]` |\n|---|---|---|---|---|\n";
+            for setting in SETTINGS {
+                let (key, flag) = (setting.key, setting.key.replace('_', "-"));
+                let variable = setting.variable.map(|name| format!("`{name}`")).unwrap_or_default();
+                let (builtin, too) = (setting.builtin.unwrap_or_default(), if setting.in_profile { "too" } else { "" });
+                writeln!(out, "| `{key}` | `--{flag}` | {variable} | {builtin} | {too} |").unwrap();
+            }
+        }
+        "commands" => {
+            out += "| command | what it does | options |\n|---|---|---|\n";
+            let mut root = openmux::cli::command();
+            root.build();
+            let flags = |command: &clap::Command, everywhere: bool| {
+                let own = command.get_arguments().filter(|flag| flag.is_global_set() == everywhere);
+                let own =
+                    own.filter(|flag| !flag.is_hide_set() && !["help", "version"].contains(&flag.get_id().as_str()));
+                let names: Vec<String> = own.filter_map(|flag| Some(format!("`--{}`", flag.get_long()?))).collect();
+                names.join(" ")
+            };
+            for (name, command) in all(&root) {
+                if command.has_subcommands() {
+                    continue;
+                }
+                let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+                let name = name.trim_start_matches("openmux ");
+                writeln!(out, "| `{name}` | {} | {} |", about.replace('|', "\\|"), flags(command, false)).unwrap();
+            }
+            writeln!(out, "| each of them | | {} `--help` |", flags(&root, true)).unwrap();
         }
         name => panic!("there is no table {name}"),
     }

@@ -12,21 +12,25 @@ pub struct HelpArgs {
     pub topic: Vec<String>,
 }
 
-/// A shell that the program itself completes for.
+/// A shell that there is a script for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "each is the shell of its name")]
 pub enum Shell {
     Bash,
     Zsh,
     Fish,
+    Powershell,
+    Elvish,
 }
 
 /// `openmux completions`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "For bash: eval \"$(openmux completions bash)\" in ~/.bashrc. For zsh: source <(openmux completions zsh) in \
-    ~/.zshrc, after compinit. For fish: openmux completions fish | source in config.fish. The same files are in \
-    completions/, with static ones for PowerShell and elvish.\n\n\
+    ~/.zshrc, after compinit. For fish: openmux completions fish | source in config.fish. For PowerShell: openmux \
+    completions powershell | Out-String | Invoke-Expression in $PROFILE. For elvish: eval (openmux completions elvish | slurp) \
+    in rc.elv. The first three ask for names of models and providers as well; those for PowerShell and elvish know commands \
+    and flags. The same files are in completions/.\n\n\
     Examples\n  \
     openmux completions bash >openmux.bash\n  \
     openmux completions fish | head -n 2"

@@ -1,6 +1,6 @@
 //! `openmux serve`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -21,8 +21,14 @@ use super::{Limit, duration};
 pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one. Beyond this machine only with a token.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// The variable that holds the token that clients must show.
+    listen: SocketAddr,
+    /// The host of --listen alone.
+    #[arg(long, value_name = "IP", value_parser = host, conflicts_with = "listen")]
+    host: Option<IpAddr>,
+    /// The port of --listen alone.
+    #[arg(long, value_name = "N", conflicts_with = "listen")]
+    port: Option<u16>,
+    /// The variable that holds the token that clients must show [default: OPENMUX_SERVE_TOKEN, where it is set].
     #[arg(long, value_name = "NAME", conflicts_with = "token_file")]
     pub token_env: Option<String>,
     /// The file that holds it.
@@ -52,4 +58,19 @@ pub struct ServeArgs {
     /// Making a connection to a provider [default: 10s].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub connect_timeout: Option<Limit>,
+}
+
+impl ServeArgs {
+    /// Where to listen.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.host.unwrap_or(self.listen.ip()), self.port.unwrap_or(self.listen.port()))
+    }
+}
+
+fn host(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        _ => text.parse().map_err(|_| "not an address such as 127.0.0.1, ::1 or localhost".to_owned()),
+    }
 }

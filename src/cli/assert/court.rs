@@ -19,6 +19,7 @@ use crate::cli::args::{Shape, Since, Window};
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
 use crate::cli::offline::Offline;
+use crate::cli::platform::set_key;
 use crate::cli::render::sheet::Cell;
 use crate::cli::report::is_variable;
 use crate::cli::usage::begins;
@@ -427,5 +428,5 @@ fn key_fix(offer: &Offer) -> Option<String> {
         Found::Missing { looked_in } => looked_in.iter().find(|name| is_variable(name)),
         _ => reach.missing_settings.first(),
     };
-    missing.map(|name| format!("export {name}=...   (for {})", offer.provider()))
+    missing.map(|name| format!("{}   (for {})", set_key(name), offer.provider()))
 }

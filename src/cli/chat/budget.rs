@@ -53,7 +53,7 @@ pub(super) fn refused(report: &ChatReport, decision: &Decision) -> Option<CliErr
     let used = over.used.unwrap_or_default();
     let error = error
         .fact("today", format!("{} is spent or set aside since 00:00 UTC", dollars(used)))
-        .fact("bound", bound_text(decision))
+        .fact("bound", bound_text(decision, None))
         .with("budget_usd", literal(&cap.exact()))
         .with("used_usd", literal(&used.exact()));
     Some(match (over.bound, unbounded(&decision.request).strip_prefix("give ")) {

@@ -156,7 +156,7 @@ fn sample(report: &AttemptReport) -> Sample {
     Sample::of(&report.outcome, cost)
 }
 
-/// One line on stderr that is written over; nothing where that is no terminal.
+/// One line on stderr that is written over; nothing where that is no terminal, with `-q` or `-v`, or in CI.
 pub(super) struct Progress {
     shown: bool,
     all: u64,
@@ -167,7 +167,11 @@ pub(super) struct Progress {
 impl Progress {
     /// Of so many calls.
     pub(super) fn new(settings: &Settings, all: u64) -> Self {
-        Self { shown: settings.err_is_terminal && !settings.quiet, all, done: 0, spent: Usd::ZERO }
+        let vars = &settings.keys.vars;
+        // A log of CI would hold every state of it, and what -v says stands on lines of its own.
+        let is_bare = vars.plain("CI").is_some() || vars.plain("TERM") == Some("dumb");
+        let shown = settings.err_is_terminal && !settings.quiet && settings.verbose == 0 && !is_bare;
+        Self { shown, all, done: 0, spent: Usd::ZERO }
     }
 
     fn advance(&mut self, provider: &str, sample: &Sample) {

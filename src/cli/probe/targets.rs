@@ -201,7 +201,7 @@ fn nobody(dispatcher: &Dispatcher<'_>, wanted: &Wanted, model: &Resolved, reache
     let routed = dispatcher.route(&request, None, reaches, &Policy::default(), 0, Suppose::Nothing);
     match routed.decision.chosen() {
         None => {
-            let error = report::unroutable(&routed.decision, &model.model);
+            let error = report::unroutable(&routed.decision, &model.model, reaches);
             let keyless = "try it without a key: openmux --sandbox ";
             let probe = format!("{keyless}providers probe {}", model.model);
             let fix = error.fix.replace(&format!("{keyless}chat ..."), &probe);

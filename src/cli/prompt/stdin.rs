@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::args::Limit;
 use super::super::contract::Exit;
 use super::super::error::CliError;
+use super::super::platform::Platform;
 use super::super::settings::{Settings, reason};
 use super::super::{note, render};
 
@@ -22,7 +23,7 @@ pub(super) fn text(settings: &Settings, demanded: Option<&str>, limit: Limit) ->
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        CliError::usage(format!("stdin is not UTF-8 at byte {at}")).fix("convert it, e.g. iconv -t utf-8")
+        CliError::usage(format!("stdin is not UTF-8 at byte {at}")).fix(Platform::HERE.piped_as_utf8())
     })?;
     Ok((!text.is_empty()).then_some(text))
 }
@@ -75,13 +76,13 @@ pub(super) fn bytes(settings: &Settings, demanded: Option<&str>, limit: Limit) -
                 "stdin",
                 format!("stdin is an open pipe that gave nothing for {}", render::text::duration(waited)),
             )
-            .fix("--no-stdin or </dev/null"));
+            .fix(Platform::HERE.no_input()));
         }
     };
     let bytes = bytes.map_err(|error| {
         CliError::new(Exit::Config, "stdin", "cannot read stdin")
             .fact("reason", reason(&error))
-            .fix("--no-stdin or </dev/null")
+            .fix(Platform::HERE.no_input())
     })?;
     Ok(Some(bytes))
 }

@@ -11,6 +11,7 @@ pub(crate) mod inputs;
 pub(crate) mod json;
 pub(crate) mod model;
 pub(crate) mod money;
+pub(crate) mod narrow;
 pub(crate) mod pace;
 pub(crate) mod reason;
 pub(crate) mod request;

@@ -35,8 +35,10 @@ pub(crate) fn head(model: &Model, called: Option<&str>, reaches: &[Reach], view:
     let id = model.id.to_string();
     let room = view.width.clamp(40, 100);
     let name = text::visible(&model.name);
-    let gap = room.saturating_sub(text::width(&name) + text::width(&id)).max(2);
-    let _ = writeln!(page, "{}{}{id}", style.bold(&name), " ".repeat(gap));
+    match room.checked_sub(text::width(&name) + text::width(&id)).filter(|gap| *gap >= 2) {
+        Some(gap) => drop(writeln!(page, "{}{}{id}", style.bold(&name), " ".repeat(gap))),
+        None => drop(writeln!(page, "{}\n{id}", style.bold(&name))),
+    }
     if let Some(called) = called {
         let _ = writeln!(page, "{}", style.dim(&text::visible(called)));
     }

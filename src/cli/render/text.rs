@@ -117,6 +117,16 @@ pub(crate) fn bars(shares: &[Option<f64>], unicode: bool) -> String {
     shares.iter().map(sign).collect()
 }
 
+/// A page for people; where the terminal may know nothing but ASCII, our own signs are those that come nearest.
+pub(crate) fn page(text: &str, unicode: bool) -> Cow<'_, str> {
+    const SIGNS: [(char, char); 5] = [('…', '~'), ('≈', '~'), ('≥', '>'), ('²', '2'), ('–', '-')];
+    if unicode || text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let plain = |c: char| SIGNS.iter().find(|(sign, _)| *sign == c).map_or(c, |(_, plain)| *plain);
+    Cow::Owned(text.chars().map(plain).collect())
+}
+
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
     // Most cells are ASCII, of which the crate looks at every character backwards.

@@ -127,7 +127,7 @@ fn section(page: &mut String, title: &str, lines: &[String], width: usize) {
     page.push_str(title);
     page.push('\n');
     for text in lines {
-        for (at, line) in wrap(text, width.saturating_sub(11).max(30)).into_iter().enumerate() {
+        for (at, line) in wrap(text, width.saturating_sub(11).max(29)).into_iter().enumerate() {
             let _ = writeln!(page, "{:<9}{line}", if at == 0 { "" } else { "           " });
         }
     }

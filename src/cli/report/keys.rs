@@ -2,6 +2,7 @@
 
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
+use crate::cli::platform::set_key;
 use crate::upstream::auth::AuthError;
 
 /// Every place that was looked at: variables, then what else there was.
@@ -20,7 +21,7 @@ pub(crate) fn is_variable(name: &str) -> bool {
 /// What to do about a key from this place that is not taken.
 pub(crate) fn better_key(source: Option<&str>) -> String {
     match source {
-        Some(name) if is_variable(name) => format!("export {name}=... with a valid key"),
+        Some(name) if is_variable(name) => format!("{} with a valid key", set_key(name)),
         Some("key_cmd") => "see what the command in key_cmd prints".to_owned(),
         Some(place) => match place.strip_prefix("key_file ") {
             Some(path) => format!("put a valid key into {path}"),

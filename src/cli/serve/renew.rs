@@ -117,7 +117,7 @@ impl Kept {
         };
         let (catalog, overlays) = settings.laid_over(tables.clone())?;
         let (owned, config) = self.with(&settings, (catalog.loaded(), overlays))?;
-        let open = config.token.is_none() && config.clients.is_empty() && !self.args.listen.ip().is_loopback();
+        let open = config.token.is_none() && config.clients.is_empty() && !self.args.address().ip().is_loopback();
         if open {
             return Err(CliError::new(Exit::Refused, "token", "beyond this machine it listens with a token alone")
                 .fix("put the token back where it was"));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::super::contract::Exit;
 use super::super::error::CliError;
+use super::super::platform::Platform;
 
 /// The bytes of a file that the user named.
 #[expect(clippy::disallowed_methods, reason = "the command line reads the files that the user names")]
@@ -21,7 +22,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
     let told = |name: &str| CliError::new(exit, "file", format!("cannot read {name}")).fact("reason", reason(error));
     match path.to_str() {
         Some("") => told("\"\"").fix("name a file"),
-        Some("-") => told("-").fix("/dev/stdin is standard input, ./- a file of that name"),
+        Some("-") => told("-").fix(Platform::HERE.instead_of_dash()),
         _ => told(&path.display().to_string()).fix(fix),
     }
 }
@@ -53,7 +54,7 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// The text of a file that the user named.
+/// The text of a file that the user named, without its byte-order mark.
 ///
 /// # Errors
 /// It cannot be read, is not UTF-8, or is a pipe by name, whose writer could be waited for without end; the shell's own
@@ -63,10 +64,12 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
     let is_ours = ["/dev/", "/proc/"].into_iter().any(|folder| path.starts_with(folder));
     if !is_ours && about.is_ok_and(|about| !about.is_file() && !about.is_dir()) {
         return Err(CliError::usage(format!("{} is a pipe or a device, not a file", path.display()))
-            .fix("give a plain file, or <(command)"));
+            .fix(Platform::HERE.plain_file()));
     }
-    String::from_utf8(read_file(path)?).map_err(|error| {
+    let text = String::from_utf8(read_file(path)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display())).fix("iconv -t UTF-8 makes it so")
-    })
+        CliError::usage(format!("{} is not UTF-8 at byte {at}", path.display())).fix(Platform::HERE.file_as_utf8())
+    })?;
+    // Editors of Windows put a byte-order mark in front.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

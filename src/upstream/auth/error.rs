@@ -77,10 +77,10 @@ impl AuthError {
     #[must_use]
     pub fn fix(&self) -> Option<String> {
         match self {
-            Self::NotAHeader(source) if is_variable(source) => Some(format!("export {source}=... with a valid key")),
+            Self::NotAHeader(source) if is_variable(source) => Some(format!("set {source} to a valid key")),
             Self::NotAHeader(source) => Some(format!("put a valid key there: {source}")),
             Self::Unsupported(_) | Self::Unsignable(_) => None,
-            Self::MissingRegion => Some("export AWS_REGION=...".to_owned()),
+            Self::MissingRegion => Some("set AWS_REGION to the region of your models".to_owned()),
             Self::Command { .. } => Some("run the words of key_cmd by themselves: they must print the key".to_owned()),
             Self::Refused { fix, .. } => Some(fix.clone()),
             Self::Unreachable { .. } => Some("check the connection and the proxy settings".to_owned()),

@@ -47,6 +47,7 @@ mod session;
 mod shown;
 mod signals;
 mod simulated;
+mod slips;
 mod spent;
 mod stdin;
 mod stdout;

@@ -143,7 +143,7 @@ fn a_key_that_no_header_can_carry_is_named_and_not_shown() {
     --- stderr
     error: the key from ALPHA_KEY cannot be sent to alpha
       reason  the key from ALPHA_KEY holds characters that a header cannot carry
-      fix:    export ALPHA_KEY=... with a valid key
+      fix:    set ALPHA_KEY to a valid key
     ");
 }
 

@@ -47,6 +47,7 @@ fn the_prompt_is_the_words_and_then_what_is_piped_in() {
     assert_eq!(sent(&["words"], b""), "words");
     assert_eq!(sent(&["words"], b" \n"), "words");
     assert_eq!(sent(&[], "\u{feff}after the mark".as_bytes()), "after the mark");
+    assert_eq!(sent(&[], b"one\r\ntwo\r\n"), "one\r\ntwo\r\n", "ends of lines stay as they are");
 }
 
 #[test]

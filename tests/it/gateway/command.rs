@@ -19,7 +19,10 @@ pub(super) fn serve(home: &Home, sandbox: &str, more: &[&str]) -> Served {
     let addr: SocketAddr = ([127, 0, 0, 1], closed_port()).into();
     let listen = addr.to_string();
     let args = [sandbox, "serve", "--listen", &listen];
-    let mut running = home.openmux(args.into_iter().chain(more.iter().copied())).spawn();
+    until_it_listens(addr, home.openmux(args.into_iter().chain(more.iter().copied())).spawn())
+}
+
+fn until_it_listens(addr: SocketAddr, mut running: Running) -> Served {
     // A process begins when it begins.
     while TcpStream::connect(addr).is_err() {
         assert!(!running.has_ended(), "it runs");
@@ -127,6 +130,26 @@ fn it_listens_beyond_this_machine_with_a_token_alone() {
     let token = home.write("token", "let-me-in\n");
     let served = serve(&home, "--sandbox", &["--token-file", &token.display().to_string()]);
     assert_eq!(chat(&served, "/v1/chat/completions", json!({})).status, 401);
+    served.running.signal("TERM");
+    assert_eq!(served.running.wait().code, Some(143));
+}
+
+#[test]
+fn host_and_port_are_halves_of_an_address_and_a_variable_holds_the_token() {
+    let home = Home::new();
+    let refused = |args: &[&str]| home.openmux(["--sandbox", "serve"].iter().chain(args).copied());
+    assert_eq!(refused(&["--port", "0", "--host", "0.0.0.0"]).run().code, Some(11));
+    assert_eq!(refused(&["--host", "0.0.0.0"]).env("OPENMUX_SERVE_TOKEN", "").run().code, Some(11), "empty is unset");
+    assert_eq!(refused(&["--listen", "127.0.0.1:0", "--port", "0"]).run().code, Some(2));
+    let addr: SocketAddr = ([127, 0, 0, 1], closed_port()).into();
+    let args = ["--sandbox", "serve", "--host", "localhost", "--port", &addr.port().to_string()].map(str::to_owned);
+    let run = home.openmux(args.iter().map(String::as_str)).env("OPENMUX_SERVE_TOKEN", "let-me-in-0123456789");
+    let served = until_it_listens(addr, run.spawn());
+    let status = |token: &str| {
+        let token = format!("Bearer {token}");
+        ask(served.addr, "GET", "/v1/models", b"", &[("authorization", token.as_str())]).status
+    };
+    assert_eq!((status("another"), status("let-me-in-0123456789")), (401, 200));
     served.running.signal("TERM");
     assert_eq!(served.running.wait().code, Some(143));
 }

@@ -6,6 +6,7 @@ use super::{Check, Claim, Court, Finding, Place, Row, Verdict, found, measured, 
 use crate::catalog::ProviderId;
 use crate::cli::args::Since;
 use crate::cli::assert::judge::plural;
+use crate::cli::platform::set_key;
 use crate::cli::render::sheet::Cell;
 use crate::cli::report::is_variable;
 use crate::cli::usage::begins;
@@ -66,7 +67,7 @@ impl Court<'_> {
                 Finding::decided(true, (wanted, found), format!("{told}: none is needed"), "")
             }
             Some(Found::Missing { looked_in }) => {
-                let fix = looked_in.iter().find(|name| is_variable(name)).map(|name| format!("export {name}=..."));
+                let fix = looked_in.iter().find(|name| is_variable(name)).map(|name| set_key(name));
                 let why = if looked_in.is_empty() {
                     "it has no variable, and config.toml has no key".to_owned()
                 } else {

@@ -163,7 +163,8 @@ impl Stream for Blocks {
         self.begin(out);
         self.turn(|turn, tell| turn.end(tell), out);
         let mut members = Map::new();
-        members.insert("delta".to_owned(), Map::from_iter(stop(ended, self.stopped_at.as_deref(), self.refuses)).into());
+        members
+            .insert("delta".to_owned(), Map::from_iter(stop(ended, self.stopped_at.as_deref(), self.refuses)).into());
         members.insert("usage".to_owned(), usage(ended, ended.likely).into());
         members.insert("provider".to_owned(), ended.provider.as_str().into());
         if !ended.dropped.is_empty() {
