@@ -72,6 +72,7 @@
 //! | when a second provider is asked beside a slow one, at what cost; asking both | `routing/hedge.rs`; `dispatch/hedge.rs` |
 //! | what a decision is made of, to make it again | `routing/input.rs`; as text in `store/codec.rs` |
 //! | what another policy would have come to | `routing/counterfactual.rs` |
+//! | which functions lie side by side in the binary | `link/order.txt`, made by `link/order.sh`; `build.rs` |
 //! | tables on disk, and what each version adds | `store/{schema,sqlite}.rs` |
 //! | what a process that serves keeps in memory, and writes when | `store/behind.rs` |
 //! | what gateways on several machines tell each other, and what becomes of it when Redis is away | `store/redis/`; their figures as one: `observe/together.rs` |

@@ -1,5 +1,6 @@
 //! One attempt at one endpoint: encoded, signed, sent, billed and recorded.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,7 +164,7 @@ impl Dispatcher<'_> {
         let mut sent: Sent = None;
         let copy = taped.is_some().then_some(&mut sent);
         let called = call((request, changes), reach, (wire, at), limits, cancel, &mut sink, copy);
-        let (called, absent) = watched(self.now, once.source != Source::Gateway, called).await;
+        let (called, absent) = watched(self.now, once.source != Source::Gateway, pin!(called)).await;
         let Called { mut outcome, spent, unsigned } = called;
         spent.iter().for_each(|secret| redact(&mut outcome, secret));
         outcome.flags = outcome.flags | once.marks.flags | absent;
@@ -325,7 +326,7 @@ async fn call(
     changes.iter().for_each(|change| change.apply(&mut encoded));
     let began = Instant::now();
     let signing = wire.signer.sign(&mut encoded, &reach.found, at);
-    let spent = match within(signing, limits.total, cancel.clone()).await {
+    let spent = match within(pin!(signing), limits.total, cancel.clone()).await {
         Ok(spent) => spent,
         Err(why) => return why.into(),
     };

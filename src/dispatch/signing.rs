@@ -1,5 +1,6 @@
 //! Obtaining a credential within the limits of an attempt, and what becomes of the attempt without one.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -56,7 +57,7 @@ impl From<Unsigned> for Called {
 
 /// Signs, unless it is cancelled or the time is up before.
 pub(super) async fn within(
-    signing: impl Future<Output = Result<Vec<Secret>, AuthError>>,
+    signing: Pin<&mut impl Future<Output = Result<Vec<Secret>, AuthError>>>,
     total: Option<Duration>,
     mut cancel: watch::Receiver<bool>,
 ) -> Result<Vec<Secret>, Unsigned> {
@@ -99,6 +100,8 @@ fn refused(class: ErrorClass, message: String) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     fn hanging() -> impl Future<Output = Result<Vec<Secret>, AuthError>> {
@@ -108,7 +111,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_ends_with_the_limit_over_all_attempts_and_blames_nobody() {
         let (_stop, cancel) = watch::channel(false);
-        let Err(why) = within(hanging(), Some(Duration::from_secs(3)), cancel).await else { panic!("it cannot sign") };
+        let Err(why) = within(pin!(hanging()), Some(Duration::from_secs(3)), cancel).await else {
+            panic!("it cannot sign")
+        };
         let called = Called::from(why);
         assert_eq!(called.outcome.limit, Some((Limit::Total, Duration::from_secs(3))));
         assert!(!called.outcome.class.is_provider_fault());
@@ -119,7 +124,7 @@ mod tests {
     async fn it_ends_when_it_is_cancelled() {
         let (stop, cancel) = watch::channel(false);
         stop.send(true).unwrap();
-        let Err(why) = within(hanging(), None, cancel).await else { panic!("it cannot sign") };
+        let Err(why) = within(pin!(hanging()), None, cancel).await else { panic!("it cannot sign") };
         assert_eq!(Called::from(why).outcome.class, ErrorClass::Aborted);
     }
 
@@ -128,7 +133,7 @@ mod tests {
         let (stop, cancel) = watch::channel(false);
         drop(stop);
         let signing = std::future::ready(Err(AuthError::MissingRegion));
-        let Err(why) = within(signing, None, cancel).await else { panic!("it cannot sign") };
+        let Err(why) = within(pin!(signing), None, cancel).await else { panic!("it cannot sign") };
         let called = Called::from(why);
         assert_eq!((called.outcome.class, called.unsigned), (ErrorClass::LocalConfig, Some(AuthError::MissingRegion)));
     }

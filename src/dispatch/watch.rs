@@ -1,5 +1,6 @@
 //! Whether this machine was there all the time: it may have slept, or had no time for us, and then the stamps are wrong.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,17 +22,16 @@ const ASLEEP: Duration = Duration::from_secs(1);
 pub(super) async fn watched<T>(
     now: &(dyn Fn() -> Timestamp + Sync),
     ticking: bool,
-    attempt: impl Future<Output = T>,
+    mut attempt: Pin<&mut impl Future<Output = T>>,
 ) -> (T, Flags) {
     let (wall, began) = (now(), Instant::now());
     let mut late = 0;
     let mut ticker = interval_at(began + TICK, TICK);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut attempt = std::pin::pin!(attempt);
     let done = loop {
         tokio::select! {
             biased;
-            done = &mut attempt => break done,
+            done = attempt.as_mut() => break done,
             due = ticker.tick(), if ticking => {
                 late += u32::from(Instant::now().saturating_duration_since(due) > LATE);
             }
@@ -45,6 +45,7 @@ pub(super) async fn watched<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::Mutex;
 
     use tokio::time::{advance, sleep};
@@ -73,8 +74,8 @@ mod tests {
             (3, 31, Flags::CLIENT_BUSY),
             (9, 500, Flags::CLIENT_BUSY),
         ] {
-            assert_eq!(watched(&stopped, true, absent(times, millis)).await.1, flags, "{times} x {millis} ms");
-            assert_eq!(watched(&stopped, false, absent(times, millis)).await.1, Flags::NONE);
+            assert_eq!(watched(&stopped, true, pin!(absent(times, millis))).await.1, flags, "{times} x {millis} ms");
+            assert_eq!(watched(&stopped, false, pin!(absent(times, millis))).await.1, Flags::NONE);
         }
     }
 
@@ -90,11 +91,11 @@ mod tests {
                 sleep(Duration::from_secs(5)).await;
                 *ahead.lock().unwrap() = moved;
             };
-            assert_eq!(watched(&clock, true, attempt).await.1, flags, "{moved} ms ahead");
+            assert_eq!(watched(&clock, true, pin!(attempt)).await.1, flags, "{moved} ms ahead");
         }
         // Set back is not asleep.
         let clock = || stopped() - began_ago();
-        assert_eq!(watched(&clock, true, sleep(Duration::from_secs(5))).await.1, Flags::NONE);
+        assert_eq!(watched(&clock, true, pin!(sleep(Duration::from_secs(5)))).await.1, Flags::NONE);
     }
 
     /// A clock that is set back by an hour each time that it is looked at.

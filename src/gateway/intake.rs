@@ -1,6 +1,6 @@
 //! Takes the body of a request in: so far and no further, and no more of them at once than there is room for.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -43,7 +43,7 @@ pub(super) async fn object(
         .take(config.at_once)
         .ok_or_else(|| busy(format!("{} requests are under way, and no more are taken", config.at_once)))?;
     let mut room = gateway.bodies.none();
-    let bytes = match timeout(config.arrival, read(config, headers, body, &mut room)).await {
+    let bytes = match timeout(config.arrival, pin!(read(config, headers, body, &mut room))).await {
         Ok(read) => read?,
         Err(_) => {
             let message = format!("the body did not arrive within {} s", config.arrival.as_secs());

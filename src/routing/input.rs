@@ -1,5 +1,6 @@
 //! Everything that one decision is made of, as a value that owns it: what is kept of a decision and decided again.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 
 use super::{Candidate, Credential, Decision, Policy, RouteRequest, decide};
@@ -109,7 +110,7 @@ impl Kept {
 /// The id of a decision as it is printed: 32 hex digits.
 #[must_use]
 pub fn decision_hex(id: &[u8; 16]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(id)
 }
 
 fn placed(decision: &Decision) -> Vec<Placed> {

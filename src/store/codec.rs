@@ -13,6 +13,7 @@ mod trade;
 
 use std::str::FromStr;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -73,7 +74,7 @@ pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
     let failed = |error: serde_json::Error| StoreError(error.to_string());
     let sheet = Sheet { policy: Trade::of(policy), candidates: candidates.iter().map(Fact::of).collect() };
     let sheet = serde_json::to_string(&sheet).map_err(failed)?;
-    let hash: String = Sha256::digest(sheet.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = HEXLOWER.encode(&Sha256::digest(sheet.as_bytes()));
     let live = candidates.iter().map(Live::of).enumerate().filter(|(_, live)| *live != Live::default());
     let place = |placed: &Placed| {
         let at = candidates.iter().position(|candidate| candidate.endpoint.id == placed.endpoint)?;

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
@@ -255,8 +256,7 @@ impl ObservationStore for Sqlite {
     }
 
     fn take_salt(&self, salt: [u8; 16]) -> Result<(), StoreError> {
-        let hex: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.lock().execute("UPDATE meta SET v = ?1 WHERE k = 'salt'", [hex])?;
+        self.lock().execute("UPDATE meta SET v = ?1 WHERE k = 'salt'", [HEXLOWER.encode(&salt)])?;
         Ok(())
     }
 

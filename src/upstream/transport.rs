@@ -9,6 +9,7 @@ mod fault;
 mod knock;
 mod names;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -160,11 +161,11 @@ impl Transport {
     /// No response came.
     pub async fn send_noting(&self, request: http::Request<Bytes>, noted: &Noted) -> Result<Incoming, WireError> {
         let again = request.clone();
-        let mut sent = noted.0.during(self.execute(request)).await;
+        let mut sent = noted.0.during(pin!(self.execute(request))).await;
         let reused = noted.stamps().began.is_none();
         if reused && sent.as_ref().is_err_and(|error| error.kind == WireErrorKind::Broken) {
             tracing::debug!("a kept connection was closed by the other side: sending on another");
-            sent = noted.0.during(self.execute(again)).await;
+            sent = noted.0.during(pin!(self.execute(again))).await;
         }
         let response = sent?;
         let mut head = http::Response::new(());

@@ -112,6 +112,7 @@ const CONFINED: &[(&str, &[&str])] = &[
 const FREE: &[&str] = &[
     "base64",
     "bytes",
+    "data_encoding",
     "futures_util",
     "hmac",
     "http",

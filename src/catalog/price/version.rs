@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
@@ -25,8 +26,7 @@ impl SheetVersion {
     #[must_use]
     pub fn of(pricing: &Pricing, day: &str) -> Self {
         let sheet = text(pricing);
-        let sha256 =
-            Sha256::digest(sheet.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let sha256 = HEXLOWER.encode(&Sha256::digest(sheet.as_bytes()));
         Self { sha256, day: day.to_owned(), sheet }
     }
 

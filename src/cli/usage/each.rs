@@ -9,6 +9,7 @@ use crate::catalog::price::SheetVersion;
 use crate::observe::ledger::drift;
 use crate::observe::{CostState, Observation};
 use crate::units::{Tokens, Usd};
+use data_encoding::HEXLOWER;
 
 const COLUMNS: [Column; 20] = [
     Column::new("at", "", "AT (UTC)", Show::Plain, 0),
@@ -84,7 +85,7 @@ fn row(seen: &Observation) -> Vec<Cell> {
         money(seen.asked.bound),
         Cell::text(sheet.map(SheetVersion::name)),
         Cell::text(sheet.map(|sheet| sheet.sha256.clone())),
-        Cell::Text(seen.group.iter().take(4).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))),
+        Cell::Text(HEXLOWER.encode(&seen.group[..4])),
         Cell::Text(seen.endpoint.upstream_model.clone()),
     ]
 }

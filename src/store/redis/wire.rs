@@ -1,5 +1,6 @@
 //! What gateways tell each other, as text: an attempt, or where a conversation is. Nothing of a prompt, no key.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +81,7 @@ impl News {
 
 /// Sixteen bytes as 32 hex digits.
 pub(super) fn hex(bytes: &[u8; 16]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(bytes)
 }
 
 /// Reads them back.

@@ -76,7 +76,8 @@ impl Signer {
                 carry(request, source, secret, auth)?;
                 Ok(vec![secret.clone()])
             }
-            Found::Lazy { source, lazy } => self.obtain(request, source, lazy, now).await,
+            // Logging in is large, and most keys are at hand.
+            Found::Lazy { source, lazy } => Box::pin(self.obtain(request, source, lazy, now)).await,
             Found::NotNeeded | Found::Missing { .. } => Ok(Vec::new()),
         }
     }

@@ -1,5 +1,6 @@
 //! The attempt while it runs: stamps, counts, and events that are held back until the first token.
 
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ impl Attempt {
         // The URL of a chat holds no key in the built protocols; headers are never logged.
         tracing::debug!(provider = %call.provider.id, url = %request.uri(), bytes = request.body().len(), "send");
         let noted = Noted::default();
-        let sent = self.guard(transport.send_noting(request, &noted)).await;
+        let sent = self.guard(pin!(transport.send_noting(request, &noted))).await;
         self.stamps = noted.stamps();
         self.phase = self.stamps.phase();
         let mut incoming = match sent {
@@ -162,7 +163,7 @@ impl Attempt {
             // Whatever had arrived along with the last read is handed over first; what has to be waited for is another.
             tokio::task::yield_now().await;
             let mut waited = false;
-            let chunk = self.guard(noticing(incoming.chunk(), &mut waited)).await;
+            let chunk = self.guard(pin!(noticing(incoming.chunk(), &mut waited))).await;
             if waited {
                 self.tally.end_read();
             }
@@ -253,7 +254,7 @@ impl Attempt {
     async fn body(&mut self, incoming: &mut Incoming, most: usize) -> Result<Vec<u8>, End> {
         let mut body = Vec::new();
         loop {
-            match self.guard(incoming.chunk()).await? {
+            match self.guard(pin!(incoming.chunk())).await? {
                 Ok(Some(bytes)) => {
                     self.last_read = Instant::now();
                     body.extend_from_slice(&bytes);
@@ -268,13 +269,13 @@ impl Attempt {
         }
     }
 
-    /// Awaits within the limit that is nearest, or until cancelled. What is there already is had without a timer.
-    async fn guard<T>(&mut self, future: impl Future<Output = T>) -> Result<T, End> {
+    /// Awaits within the limit that is nearest, or until cancelled. What is there already is had without a timer. The future
+    /// stays where it is: whoever awaits one that is handed over has room for it twice, and moves it there.
+    async fn guard<T>(&mut self, mut future: Pin<&mut impl Future<Output = T>>) -> Result<T, End> {
         let (limit, deadline) = self.deadline();
         if *self.cancel.borrow() {
             return Err(End::Cancelled);
         }
-        let mut future = std::pin::pin!(future);
         if let Poll::Ready(result) = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
             // What arrived in time and is only read late is no silence; an answer without an end is one all the same.
             let endless = limit == Limit::Total && Instant::now() >= deadline;

@@ -79,7 +79,7 @@ impl Log {
     }
 
     /// Notes what is connected while the future runs, and in what it leaves running.
-    pub(super) async fn during<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(super) async fn during<T>(&self, future: Pin<&mut impl Future<Output = T>>) -> T {
         NOTES.scope(self.clone(), future).await
     }
 
