@@ -1,7 +1,6 @@
 //! Lays the functions that common commands run side by side, where the linker can: `link/order.txt` names them. A page of
 //! the program that is touched brings its neighbours into memory; in their own order what runs is spread over all of it.
 //! Names that are not there any more are passed over, so an old list does less and no harm.
-#![expect(clippy::print_stdout, reason = "what Cargo is told is told so")]
 #![expect(clippy::disallowed_methods, reason = "Cargo tells a build script by the environment")]
 
 use std::env::{var, var_os};

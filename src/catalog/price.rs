@@ -168,9 +168,7 @@ impl Pricing {
         let (plain, short) = (rate(Item::Input)?, rate(Item::CacheWrite));
         // What has no rate of its own is charged as what contains it.
         let long = rate(Item::CacheWrite1h).or(short);
-        if short.or(long).is_none() {
-            return None;
-        }
+        short.or(long)?;
         let hour = hour.min(written);
         let beyond = |rate: Option<UsdPerMtok>, count| amount(rate.unwrap_or(plain), count) - amount(plain, count);
         Some(beyond(short, written.saturating_sub(hour)) + beyond(long, hour))
@@ -433,7 +431,7 @@ mod tests {
             threshold: Tokens::new(100),
             comparator: Comparator::Gt,
             meter: Meter::Input,
-            price: "6".parse().unwrap(),
+            price: Some("6".parse().unwrap()),
         });
         sheet.off_peak = Some(OffPeak {
             windows: vec![window(0, 60, &[])],

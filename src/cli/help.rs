@@ -204,7 +204,7 @@ serve it:
   load    the odds of being turned away (429) times what that costs
   switch  what leaving a prompt cache that is warm elsewhere costs
   next    in a conversation, what the input of its next turn is expected
-          to cost there, times the odds that there is one (0.7); it is no
+          to cost there, times the odds of one (0.7); it is no
           part of this call's price
 
 The lowest sum goes first, and the order of the sums is the order of

@@ -364,7 +364,7 @@ impl Filter<'_> {
             max_output: own.and_then(EndpointLine::max_output),
         };
         let retiring = |days: u32| {
-            let left = own.and_then(EndpointLine::sunset).and_then(|day| day::until(&day, self.now));
+            let left = own.and_then(EndpointLine::sunset).and_then(|day| day::until(day, self.now));
             left.is_some_and(|left| day::is_near(left, days))
         };
         (!args.tools || can(Capability::Tools))

@@ -225,7 +225,7 @@ mod tests {
         t.toml:4: token[0].requests_per_minute: should be a whole number above 0
         t.toml:4: token[0].models: no model is called "claude-sonet-5"; did you mean "anthropic/claude-sonnet-5"?
         t.toml:4: token[0].providers: no provider is called "antropic"; did you mean "anthropic"?
-        t.toml:4: token[0].metrics: should be true or false
+        t.toml:4: token[0].metrics: should be true or false, not a string
         t.toml:5: token[1].name: another token is called "a", too
         t.toml:5: token[1].name: it has the same token as "a"
         "#);

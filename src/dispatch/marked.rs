@@ -83,12 +83,12 @@ mod tests {
     #[test]
     fn what_stands_before_the_last_mark_is_kept() {
         let part = |message| CachePlace::Part { message, part: 0, within: None };
-        // A tool is 10: its name, its schema, and what surrounds it.
+        // A tool is nine and a half: its name, its schema, and what surrounds it.
         assert_eq!(asked(&[]), (0, 0));
         assert_eq!(asked(&[(CachePlace::Tool(0), false)]), (10, 0));
-        assert_eq!(asked(&[(CachePlace::Tool(1), true), (part(0), false)]), (120, 20));
-        assert_eq!(asked(&[(part(0), true), (part(2), false)]), (170, 120));
-        assert_eq!(asked(&[(CachePlace::End, false)]), (177, 0));
+        assert_eq!(asked(&[(CachePlace::Tool(1), true), (part(0), false)]), (119, 19));
+        assert_eq!(asked(&[(part(0), true), (part(2), false)]), (169, 119));
+        assert_eq!(asked(&[(CachePlace::End, false)]), (176, 0));
         let mut request = ChatRequest::new(ModelId::new("a/b"), vec![Message::text(Role::User, "word")]);
         request.cache = true;
         assert_eq!(marked(&request), (Tokens::ZERO, Tokens::ZERO), "nothing of it is stable");

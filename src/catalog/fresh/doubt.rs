@@ -51,8 +51,10 @@ impl Listing {
                 entry.context = None;
             }
             let window = entry.context.or(was.and_then(|was| was.context));
-            if let (Some(window), Some(output)) = (window, entry.max_output)
+            // What makes speech or pictures counts its answers in units of its own.
+            if let (Some(window), Some(output), ModelKind::Chat) = (window, entry.max_output, entry.kind())
                 && output > window
+                && was.is_none_or(|was| was.max_output != Some(output))
             {
                 // Where the catalog has what can be meant, that was said when it was made.
                 if was.is_none_or(|was| was.max_output.is_none_or(|most| most > window)) {
@@ -190,7 +192,14 @@ mod tests {
             told(r#"{"limit":{"context":10,"output":99999999}}"#),
             told(r#"{"limit":{"context":1000000,"output":99999999}}"#),
         ];
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        anthropic:claude-sonnet-5 takes $0.000001 per 1M tokens of input, where nobody takes less than $0.001: its price is not taken (--allow prices)
+        anthropic:claude-sonnet-5 takes $9999 per 1M tokens of input, where half of the others take $2: its price is not taken (--allow prices)
+        anthropic:claude-sonnet-5 takes $0.9 per 1M tokens of output, where half of the others take $10: its price is not taken (--allow prices)
+        anthropic:claude-sonnet-5 takes nothing for input above 200000 tokens and $2 below: its price is not taken (--allow prices)
+        anthropic:claude-sonnet-5 takes $9 for output above 200000 tokens and $10 below: its price is not taken (--allow prices)
+        anthropic:claude-sonnet-5 has a window of 10 tokens, which is not taken
+        ");
         for fine in [
             r#"{"cost":{"input":2,"output":10}}"#,
             r#"{"cost":{"input":3,"output":15}}"#,
@@ -211,7 +220,7 @@ mod tests {
         let stored = Stored::parse(merge(&list, None).text(&about).into_bytes()).unwrap();
         let own = |catalog: &Catalog| catalog.own_endpoint(&ModelId::new("anthropic/claude-sonnet-5")).unwrap();
         let (was, is) = (own(&Catalog::builtin()), own(&Catalog::updated(std::sync::Arc::new(stored))));
-        assert_eq!((was.pricing, was.limits()), (is.pricing, is.limits()));
+        assert_eq!((was.limits(), was.pricing), (is.limits(), is.pricing));
     }
 
     #[test]

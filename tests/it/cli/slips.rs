@@ -83,6 +83,7 @@ fn who_names_a_family_is_shown_that_family() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the scripts are files")]
 fn every_shell_has_its_script() {
     let home = Home::new();
     for (shell, file) in [("powershell", "_openmux.ps1"), ("elvish", "openmux.elv"), ("bash", "openmux.bash")] {

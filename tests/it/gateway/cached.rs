@@ -242,5 +242,5 @@ fn what_writing_will_cost_is_in_the_decision() {
     // Who is told nothing of it writes nothing that we know of.
     assert_eq!(term(&entry(HOUR, "openrouter")), None);
     served.running.signal("TERM");
-    served.running.wait();
+    let _ = served.running.wait();
 }

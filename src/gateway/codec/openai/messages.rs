@@ -381,10 +381,7 @@ mod tests {
                 r#"{"type":"image","source":{"type":"base64","data":"JVBERi0xLjQK"}}"#,
                 "[0].content[0].source.data: its bytes are application/pdf",
             ),
-            (
-                r#"{"type":"file","file":{"file_id":"f1"}}"#,
-                "[0].content[0].file.file_id: this version cannot send it; did you mean file_data",
-            ),
+            (r#"{"type":"file","file":{"file_id":"f1"}}"#, "[0].content[0].file.file_id: this version cannot send it"),
             (
                 r#"{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}"#,
                 "[0].content[0].cache_control: this version cannot send it",

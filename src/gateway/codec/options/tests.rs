@@ -70,7 +70,7 @@ fn what_is_not_understood_is_told_with_its_place() {
     provider.routing.type: missing
     provider.fallback: "nobody/nothing" is no model, no provider, neither true nor false
     provider: not an object
-    provider_routing_strategy.type: "specified" is none of specified_providers; did you mean specified_providers?
+    provider_routing_strategy.type: "specified" is none of specified_providers
     model_routing_config: only where the model is zenmux/auto
     model_routing_config: missing, and the model is zenmux/auto
     model_routing_config.available_models: missing
