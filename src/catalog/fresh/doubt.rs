@@ -56,8 +56,8 @@ impl Listing {
                 && output > window
                 && was.is_none_or(|was| was.max_output != Some(output))
             {
-                // Where the catalog has what can be meant, that was said when it was made.
-                if was.is_none_or(|was| was.max_output.is_none_or(|most| most > window)) {
+                // Where the catalog has the window in its place, that was said when it was made.
+                if was.is_none_or(|was| was.max_output != Some(window)) {
                     note(
                         entry,
                         format!("has a longest answer of {output} tokens in a window of {window}, which is not taken"),
@@ -199,6 +199,8 @@ mod tests {
         anthropic:claude-sonnet-5 takes nothing for input above 200000 tokens and $2 below: its price is not taken (--allow prices)
         anthropic:claude-sonnet-5 takes $9 for output above 200000 tokens and $10 below: its price is not taken (--allow prices)
         anthropic:claude-sonnet-5 has a window of 10 tokens, which is not taken
+        anthropic:claude-sonnet-5 has a longest answer of 99999999 tokens in a window of 1000000, which is not taken
+        anthropic:claude-sonnet-5 has a longest answer of 99999999 tokens in a window of 1000000, which is not taken
         ");
         for fine in [
             r#"{"cost":{"input":2,"output":10}}"#,
