@@ -109,7 +109,9 @@ fn every_setting_is_a_flag_and_every_flag_names_its_variable() {
 
 /// Without what roff and Markdown put before signs.
 fn plain(text: &str) -> String {
-    text.replace("\\-", "-").replace("\\|", "|")
+    ["\\fB", "\\fI", "\\fR"]
+        .iter()
+        .fold(text.replace("\\-", "-").replace("\\|", "|"), |text, font| text.replace(font, ""))
 }
 
 /// One source, three places: whatever is an option, a variable, a key or an exit code is in help, man page and README.

@@ -56,8 +56,13 @@ fn broken(line: &str, hang: usize, columns: usize) -> Vec<String> {
         return vec![line.to_owned()];
     }
     let (term, text) = line.split_at_checked(hang).unwrap_or(("", line));
-    // A term that takes half of the line stands above its text.
-    let (above, indent) = if hang * 2 > columns { (Some(term), 6.min(columns / 4)) } else { (None, hang) };
+    // A term that takes half of the line, or leaves no room for a word of its text, stands above it.
+    let longest = text.split(' ').map(width).max().unwrap_or_default();
+    let (above, indent) = if hang * 2 > columns || (hang > 0 && hang + longest > columns) {
+        (Some(term), 6.min(columns / 4))
+    } else {
+        (None, hang)
+    };
     let room = columns.saturating_sub(indent).max(12);
     let start = term.len() - term.trim_start().len();
     let terms = wrap(above.unwrap_or_default(), columns.saturating_sub(start).max(12));

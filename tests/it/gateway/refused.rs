@@ -131,7 +131,7 @@ fn whatever_is_refused_says_what_to_do() {
         assert_eq!((refused.status, refused.error("fix")), (400, fix.into()), "{path}: {refused:?}");
     }
     // A beginning in common makes no other name of it.
-    let refused = world.chat(&asked(CHAT, json!({ "top_p_of_everything_else": 1 })));
+    let refused = world.chat(&asked(CHAT, json!({ "provider": { "only_of_everything_else": 1 } })));
     assert!(!refused.body.contains("did you mean"), "{refused:?}");
     for (method, path, body, status, fix) in [
         ("POST", CHAT, "{", 400, "send one JSON object in UTF-8, {\"model\": ..., ...}"),

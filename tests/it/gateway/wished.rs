@@ -58,7 +58,11 @@ fn a_stream_that_broke_off_is_gone_on_with_and_the_seam_is_told() {
                         "cost_estimate": 0.000324 });
     let told = &last["openmux"];
     let parts = [&told["attempts"][0]["cost_estimate_usd"], &told["attempts"][1]["cost_estimate_usd"]];
-    assert_eq!(parts, [&json!(0.000009), &Value::Null], "an estimate where there is no bill: {last}");
+    assert_eq!(
+        parts,
+        [&serde_json::from_str("0.000009").unwrap(), &Value::Null],
+        "an estimate where there is no bill: {last}"
+    );
     assert_eq!((&last["usage"], &last["provider"]), (&usage, &"beta".into()), "{last}");
     let seam = json!({ "provider": "beta", "from": "alpha", "class": "stream_broken", "characters": 5, "bytes": 5 });
     assert_eq!((&told["seams"], told["attempts"].as_array().map(Vec::len)), (&json!([seam]), Some(2)), "{last}");
