@@ -122,7 +122,9 @@ fn nothing_is_missing_from_help_man_and_readme() {
     let file = |name: &str| plain(&std::fs::read_to_string(crate::generated::top(name)).unwrap());
     let readme = file("README.md");
     let words = |text: &str| -> BTreeSet<String> {
-        text.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c))).map(str::to_owned).collect()
+        text.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)))
+            .map(|word| word.trim_end_matches('.').to_owned())
+            .collect()
     };
     let (commands, _) =
         readme.split_once("<!-- table: commands -->").and_then(|(_, rest)| rest.split_once("<!-- end")).unwrap();

@@ -134,7 +134,7 @@ fn the_sample_job_runs_green_and_red() {
     let red = run(step, "2026-12-01");
     assert_eq!(red.code, Some(1), "{}", red.snapshot());
     assert!(
-        red.stdout.starts_with("::error file=models.check.toml,line=13,title=openai/gpt-5 not_retiring::"),
+        red.stdout.starts_with("::error file=models.check.toml,line=13,title=openai/gpt-5 not_retiring at openai::"),
         "{}",
         red.stdout
     );

@@ -149,7 +149,7 @@ impl Settings {
     }
 }
 
-/// What is to be said of addresses that all chats go past: each is for one protocol, and endpoints are called in another
+/// What is to be said of addresses that most chats go past: each is for one protocol, and endpoints are called in another
 /// where the catalog has an address for that as well.
 fn bypassed(catalog: &Catalog, given: &[(String, ProviderId, Protocol)]) -> Vec<String> {
     let mut told = Vec::new();
@@ -172,12 +172,13 @@ fn bypassed(catalog: &Catalog, given: &[(String, ProviderId, Protocol)]) -> Vec<
                 }
             }
         }
-        // Where some are called in another, both are meant.
-        if all > 0 && past.values().sum::<usize>() == all {
+        // Where only a few are called in another, most go where they are sent.
+        let count: usize = past.values().sum();
+        if count * 2 > all {
             let names: Vec<&str> = past.into_keys().collect();
             let (names, is_for) = (names.join(", "), protocol.name());
             told.push(format!(
-                "{file}: provider.{id}.base_url is for {is_for}, but all of its {all} chat endpoints are called in \
+                "{file}: provider.{id}.base_url is for {is_for}, but {count} of its {all} chat endpoints are called in \
                  {names}, at the catalog's address; fix: protocol = \"{names}\""
             ));
         }

@@ -173,7 +173,7 @@ const PAGES: [(&[&str], usize); 15] = [
     (&["route", "explain", "gpt-5", "-v", "--max-cost", "0.0001"], 40),
     (&["route", "explain", "claude-sonnet-5", "--strict"], 40),
     (&["models", "list", "--fields", "nope"], 40),
-    (&["chat", "-m", "claude-sonet-4", "hi"], 40),
+    (&["chat", "-m", "claude-sonet-4", "hi"], 60),
     (&["chat", "-m", "gpt-5", "hi"], 40),
     (&["chat", "--api-key", "x"], 40),
 ];

@@ -36,7 +36,12 @@ fn whom_a_limit_excludes_is_not_compared() {
     }
     // What the call itself does not fit into is told, not left out: it is no limit of the user's.
     assert_eq!(ids(" --tokens 500000/10"), "alpha beta gamma ");
-    insta::assert_snapshot!(run(&world, "providers compare acme/tiny --max-price-in 21 --all -o table").stdout, @"");
+    insta::assert_snapshot!(run(&world, "providers compare acme/tiny --max-price-in 21 --all -o table").stdout, @r"
+    PROVIDER  KIND   KEY  IN $/M  OUT $/M  PER CALL  CONTEXT  TTFT  TOK/S  USABLE
+    alpha     local  -      1.00     2.00   $0.0018     8192     -      -  no_credential
+    beta      local  -     21.00    42.00   $0.0378     8192     -      -  no_credential
+    gamma     local  -     41.00    82.00   $0.0738     8192     -      -  above_max_price,no_credential
+    ");
     let none = run(&world, "providers compare acme/tiny --ignore alpha,beta,gamma -o json");
     assert!(none.stdout.contains("\"data\":[]"), "{}", none.snapshot());
     assert_eq!(none.stderr, "note: none of 3 providers is within your limits; --all shows why\n");
@@ -49,9 +54,9 @@ fn a_comparison_goes_by_what_is_asked_of_it() {
     world.home.write("config/config.toml", "[defaults]\nignore = [\"gamma\"]\n[profiles.own]\nonly = [\"beta\"]\n");
     let ids = |more: &str| {
         let args = format!("providers compare acme/tiny -o ids{more}");
-        let run =
-            world.home.openmux(args.split(' ')).env("OPENMUX_PROVIDER", "alpha").env("OPENMUX_MAX_COST", "0.000001");
-        run.run().stdout.replace('\n', " ")
+        let run = world.home.openmux(args.split(' ')).env("OPENMUX_MAX_COST", "0.000001");
+        let named = if more.is_empty() { "alpha" } else { "" };
+        run.env("OPENMUX_PROVIDER", named).run().stdout.replace('\n', " ")
     };
     assert_eq!((ids(""), ids(" --profile own")), ("alpha beta gamma ".to_owned(), "beta ".to_owned()));
     let help = world.home.openmux(["providers", "compare", "--help"]).run().stdout;
@@ -109,7 +114,15 @@ fn a_fix_for_a_call_that_is_too_dear_helps() {
         assert_eq!(output.code, Some(11), "{}", output.snapshot());
         output.stderr
     };
-    insta::assert_snapshot!([told("100 --max-cost 0.0001"), told("5 --max-cost 0.000001")].join("\n"), @"");
+    insta::assert_snapshot!([told("100 --max-cost 0.0001"), told("5 --max-cost 0.000001")].join("\n"), @r"
+    error: not sent: it could cost $0.000266, more than --max-cost 0.0001
+      bound  66 in x $1.00/M + 100 out x $2.00/M at alpha
+      fix:   --max-tokens with a smaller number, or --max-cost 0.000266
+
+    error: not sent: it could cost $0.000076, more than --max-cost 0.000001
+      bound  66 in x $1.00/M + 5 out x $2.00/M at alpha
+      fix:   --max-cost 0.000076 (the prompt alone can cost $0.000068)
+    ");
 }
 
 /// A region that nothing is in cannot be preferred, which is said once.

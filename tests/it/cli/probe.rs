@@ -120,15 +120,15 @@ fn only_those_that_are_named_are_asked() {
 #[test]
 fn nothing_is_sent_beyond_a_budget_or_offline() {
     let world = World::openai(vec![Server::repeating(answers()), Server::repeating(answers())]);
-    insta::assert_snapshot!(page(&probe(&world, ["--max-cost", "0.0001"]).run()), @r#"
+    insta::assert_snapshot!(page(&probe(&world, ["--max-cost", "0.0001"]).run()), @r"
     exit: 11
     --- stdout
 
     --- stderr
     1 round x 2 endpoints (alpha, beta): at most $0.003674, expected $0.001364
     error: not sent: it could cost $0.003674, more than --max-cost 0.0001
-    fix: fewer --rounds, fewer providers, or --max-cost 0.003674
-    "#);
+    fix: --max-cost 0.003674 (or fewer --rounds, or fewer providers)
+    ");
     insta::assert_snapshot!(page(&probe(&world, ["--dry-run"]).run()), @r#"
     exit: 0
     --- stdout

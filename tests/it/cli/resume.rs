@@ -84,7 +84,7 @@ fn another_provider_goes_on_where_one_broke_off() {
 
             --- stderr
             note: resuming at beta what alpha broke off after 5 characters: stream_broken
-            acme/tiny at beta: 11 in, 2 out after the seam, $0.000315 and about $0.000009 for the part of alpha (an estimate), TIME
+            acme/tiny at beta: 11 in, 2 out after the seam, $0.000315 and about $0.000011 for the part of alpha (an estimate), TIME
             ");
         }
         assert_eq!(world.hits(), [1, 1]);

@@ -116,7 +116,7 @@ fn what_could_cost_too_much_is_not_sent() {
 
     --- stderr
     error: not sent: it could cost $0.008258, more than --max-cost 0.001
-      bound  66 in x $1/M + 4,096 out x $2/M at alpha
+      bound  66 in x $1.00/M + 4,096 out x $2.00/M at alpha
       fix:   --max-tokens with a smaller number, or --max-cost 0.008258
     ");
     assert_eq!(world.hits(), [0]);

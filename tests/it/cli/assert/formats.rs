@@ -40,27 +40,36 @@ fn every_format_says_the_same() {
     ok       acme/tiny                  price_in 2.00 <= 2.50 (sure)
     no       acme/tiny                  price_in 3.00 <= 2.50: no, dull says 3.00
                                         mixed,100%.toml:7
-                                        fix: provider sure keeps to it: price_in
-                                             2.00 <= 2.50
+                                        fix: openmux check acme/tiny --provider sure
+                                             (who keeps to it: price_in 2.00 <=
+                                             2.50)
     ok       acme/tiny                  has tools (sure)
     no       acme/tiny                  has pdf: no, sure lists it without
                                         mixed,100%.toml:8
+                                        fix: openmux models show acme/tiny (no
+                                             provider is known to keep to it)
     no       acme/tiny                  has tools: no, dull lists it without
                                         mixed,100%.toml:8
-                                        fix: provider sure keeps to it: has tools
+                                        fix: openmux check acme/tiny --provider sure
+                                             (who keeps to it: has tools)
     no       acme/tiny                  has pdf: no, dull lists it without
                                         mixed,100%.toml:8
+                                        fix: openmux models show acme/tiny (no
+                                             provider is known to keep to it)
     no       anthropic/claude-sonnet-4  amazon-bedrock retired it on 2026-10-14
                                         mixed,100%.toml:11
-                                        fix: replace it with
-                                             anthropic/claude-sonnet-5, the newest
-                                             of its family at amazon-bedrock
+                                        fix: openmux models show
+                                             anthropic/claude-sonnet-5 (to replace
+                                             it: the newest of its family at
+                                             amazon-bedrock of which no end is
+                                             announced)
     ok       anthropic/claude-sonnet-4  context 200,000 >= 200,000 (amazon-bedrock)
     unknown  claude-sonet-4             no model is called "claude-sonet-4"
                                         mixed,100%.toml:16
-                                        fix: did you mean anthropic/claude-sonnet-4,
-                                             anthropic/claude-sonnet-5,
-                                             anthropic/claude-sonnet-4.6?
+                                        fix: openmux models show
+                                             anthropic/claude-sonnet-4 (if that is
+                                             meant, or anthropic/claude-sonnet-5,
+                                             anthropic/claude-sonnet-4.6)
     no       openai                     has a key: no, looked in OPENAI_API_KEY
                                         mixed,100%.toml:21
                                         fix: export OPENAI_API_KEY=...
@@ -71,12 +80,12 @@ fn every_format_says_the_same() {
     insta::assert_snapshot!(told("github"), @r#"
     exit: 1
     --- stdout
-    ::error file=mixed%2C100%25.toml,line=7,title=acme/tiny max_price_in::price_in 3.00 <= 2.50: no, dull says 3.00%0Afix: provider sure keeps to it: price_in 2.00 <= 2.50
-    ::error file=mixed%2C100%25.toml,line=8,title=acme/tiny has::has pdf: no, sure lists it without
-    ::error file=mixed%2C100%25.toml,line=8,title=acme/tiny has::has tools: no, dull lists it without%0Afix: provider sure keeps to it: has tools
-    ::error file=mixed%2C100%25.toml,line=8,title=acme/tiny has::has pdf: no, dull lists it without
-    ::error file=mixed%2C100%25.toml,line=11,title=anthropic/claude-sonnet-4 served::amazon-bedrock retired it on 2026-10-14%0Afix: replace it with anthropic/claude-sonnet-5, the newest of its family at amazon-bedrock
-    ::warning file=mixed%2C100%25.toml,line=16,title=claude-sonet-4 exists::no model is called "claude-sonet-4"%0Afix: did you mean anthropic/claude-sonnet-4, anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6?
+    ::error file=mixed%2C100%25.toml,line=7,title=acme/tiny max_price_in at dull::price_in 3.00 <= 2.50: no, dull says 3.00%0Afix: openmux check acme/tiny --provider sure   (who keeps to it: price_in 2.00 <= 2.50)
+    ::error file=mixed%2C100%25.toml,line=8,title=acme/tiny has at sure::has pdf: no, sure lists it without%0Afix: openmux models show acme/tiny   (no provider is known to keep to it)
+    ::error file=mixed%2C100%25.toml,line=8,title=acme/tiny has at dull::has tools: no, dull lists it without%0Afix: openmux check acme/tiny --provider sure   (who keeps to it: has tools)
+    ::error file=mixed%2C100%25.toml,line=8,title=acme/tiny has at dull::has pdf: no, dull lists it without%0Afix: openmux models show acme/tiny   (no provider is known to keep to it)
+    ::error file=mixed%2C100%25.toml,line=11,title=anthropic/claude-sonnet-4 served at amazon-bedrock::amazon-bedrock retired it on 2026-10-14%0Afix: openmux models show anthropic/claude-sonnet-5   (to replace it: the newest of its family at amazon-bedrock of which no end is announced)
+    ::warning file=mixed%2C100%25.toml,line=16,title=claude-sonet-4 exists::no model is called "claude-sonet-4"%0Afix: openmux models show anthropic/claude-sonnet-4   (if that is meant, or anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6)
     ::error file=mixed%2C100%25.toml,line=21,title=openai has_key::has a key: no, looked in OPENAI_API_KEY%0Afix: export OPENAI_API_KEY=...
     11 checks: 4 ok, 6 no, 1 unknown
 
@@ -91,24 +100,24 @@ fn every_format_says_the_same() {
         <testcase classname="catalog" name="max_age" file="mixed,100%.toml" line="2"/>
         <testcase classname="acme/tiny" name="max_price_in at sure" file="mixed,100%.toml" line="7"/>
         <testcase classname="acme/tiny" name="max_price_in at dull" file="mixed,100%.toml" line="7">
-          <failure type="no" message="price_in 3.00 &lt;= 2.50: no, dull says 3.00">fix: provider sure keeps to it: price_in 2.00 &lt;= 2.50</failure>
+          <failure type="no" message="price_in 3.00 &lt;= 2.50: no, dull says 3.00">fix: openmux check acme/tiny --provider sure   (who keeps to it: price_in 2.00 &lt;= 2.50)</failure>
         </testcase>
         <testcase classname="acme/tiny" name="has tools at sure" file="mixed,100%.toml" line="8"/>
         <testcase classname="acme/tiny" name="has pdf at sure" file="mixed,100%.toml" line="8">
-          <failure type="no" message="has pdf: no, sure lists it without"></failure>
+          <failure type="no" message="has pdf: no, sure lists it without">fix: openmux models show acme/tiny   (no provider is known to keep to it)</failure>
         </testcase>
         <testcase classname="acme/tiny" name="has tools at dull" file="mixed,100%.toml" line="8">
-          <failure type="no" message="has tools: no, dull lists it without">fix: provider sure keeps to it: has tools</failure>
+          <failure type="no" message="has tools: no, dull lists it without">fix: openmux check acme/tiny --provider sure   (who keeps to it: has tools)</failure>
         </testcase>
         <testcase classname="acme/tiny" name="has pdf at dull" file="mixed,100%.toml" line="8">
-          <failure type="no" message="has pdf: no, dull lists it without"></failure>
+          <failure type="no" message="has pdf: no, dull lists it without">fix: openmux models show acme/tiny   (no provider is known to keep to it)</failure>
         </testcase>
         <testcase classname="anthropic/claude-sonnet-4" name="served at amazon-bedrock" file="mixed,100%.toml" line="11">
-          <failure type="no" message="amazon-bedrock retired it on 2026-10-14">fix: replace it with anthropic/claude-sonnet-5, the newest of its family at amazon-bedrock</failure>
+          <failure type="no" message="amazon-bedrock retired it on 2026-10-14">fix: openmux models show anthropic/claude-sonnet-5   (to replace it: the newest of its family at amazon-bedrock of which no end is announced)</failure>
         </testcase>
         <testcase classname="anthropic/claude-sonnet-4" name="min_context at amazon-bedrock" file="mixed,100%.toml" line="13"/>
         <testcase classname="claude-sonet-4" name="exists" file="mixed,100%.toml" line="16">
-          <error type="unknown" message="no model is called &quot;claude-sonet-4&quot;">fix: did you mean anthropic/claude-sonnet-4, anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6?</error>
+          <error type="unknown" message="no model is called &quot;claude-sonet-4&quot;">fix: openmux models show anthropic/claude-sonnet-4   (if that is meant, or anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6)</error>
         </testcase>
         <testcase classname="openai" name="has_key at openai" file="mixed,100%.toml" line="21">
           <failure type="no" message="has a key: no, looked in OPENAI_API_KEY">fix: export OPENAI_API_KEY=...</failure>
@@ -118,44 +127,46 @@ fn every_format_says_the_same() {
 
     --- stderr
     error: 11 checks: 4 ok, 6 no, 1 unknown
-      fix:  acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50
+      fix:  openmux check acme/tiny --provider sure (who keeps to it: price_in 2.00
+            <= 2.50)
     "#);
     insta::assert_snapshot!(told("jsonl"), @r#"
     exit: 1
     --- stdout
     {"verdict":"ok","subject":"catalog","provider":null,"assertion":"max_age","wanted":30,"found":0,"message":"0 days old <= 30","fix":null,"file":"mixed,100%.toml","line":2,"code":null}
     {"verdict":"ok","subject":"acme/tiny","provider":"sure","assertion":"max_price_in","wanted":2.5,"found":2,"message":"price_in 2.00 <= 2.50","fix":null,"file":"mixed,100%.toml","line":7,"code":null}
-    {"verdict":"no","subject":"acme/tiny","provider":"dull","assertion":"max_price_in","wanted":2.5,"found":3,"message":"price_in 3.00 <= 2.50: no, dull says 3.00","fix":"provider sure keeps to it: price_in 2.00 <= 2.50","file":"mixed,100%.toml","line":7,"code":null}
+    {"verdict":"no","subject":"acme/tiny","provider":"dull","assertion":"max_price_in","wanted":2.5,"found":3,"message":"price_in 3.00 <= 2.50: no, dull says 3.00","fix":"openmux check acme/tiny --provider sure   (who keeps to it: price_in 2.00 <= 2.50)","file":"mixed,100%.toml","line":7,"code":null}
     {"verdict":"ok","subject":"acme/tiny","provider":"sure","assertion":"has","wanted":"tools","found":["tools","vision","cache"],"message":"has tools","fix":null,"file":"mixed,100%.toml","line":8,"code":null}
-    {"verdict":"no","subject":"acme/tiny","provider":"sure","assertion":"has","wanted":"pdf","found":["tools","vision","cache"],"message":"has pdf: no, sure lists it without","fix":null,"file":"mixed,100%.toml","line":8,"code":null}
-    {"verdict":"no","subject":"acme/tiny","provider":"dull","assertion":"has","wanted":"tools","found":[],"message":"has tools: no, dull lists it without","fix":"provider sure keeps to it: has tools","file":"mixed,100%.toml","line":8,"code":null}
-    {"verdict":"no","subject":"acme/tiny","provider":"dull","assertion":"has","wanted":"pdf","found":[],"message":"has pdf: no, dull lists it without","fix":null,"file":"mixed,100%.toml","line":8,"code":null}
-    {"verdict":"no","subject":"anthropic/claude-sonnet-4","provider":"amazon-bedrock","assertion":"served","wanted":"served","found":"2026-10-14","message":"amazon-bedrock retired it on 2026-10-14","fix":"replace it with anthropic/claude-sonnet-5, the newest of its family at amazon-bedrock","file":"mixed,100%.toml","line":11,"code":null}
+    {"verdict":"no","subject":"acme/tiny","provider":"sure","assertion":"has","wanted":"pdf","found":["tools","vision","cache"],"message":"has pdf: no, sure lists it without","fix":"openmux models show acme/tiny   (no provider is known to keep to it)","file":"mixed,100%.toml","line":8,"code":null}
+    {"verdict":"no","subject":"acme/tiny","provider":"dull","assertion":"has","wanted":"tools","found":[],"message":"has tools: no, dull lists it without","fix":"openmux check acme/tiny --provider sure   (who keeps to it: has tools)","file":"mixed,100%.toml","line":8,"code":null}
+    {"verdict":"no","subject":"acme/tiny","provider":"dull","assertion":"has","wanted":"pdf","found":[],"message":"has pdf: no, dull lists it without","fix":"openmux models show acme/tiny   (no provider is known to keep to it)","file":"mixed,100%.toml","line":8,"code":null}
+    {"verdict":"no","subject":"anthropic/claude-sonnet-4","provider":"amazon-bedrock","assertion":"served","wanted":"served","found":"2026-10-14","message":"amazon-bedrock retired it on 2026-10-14","fix":"openmux models show anthropic/claude-sonnet-5   (to replace it: the newest of its family at amazon-bedrock of which no end is announced)","file":"mixed,100%.toml","line":11,"code":null}
     {"verdict":"ok","subject":"anthropic/claude-sonnet-4","provider":"amazon-bedrock","assertion":"min_context","wanted":200000,"found":200000,"message":"context 200,000 >= 200,000","fix":null,"file":"mixed,100%.toml","line":13,"code":null}
-    {"verdict":"unknown","subject":"claude-sonet-4","provider":null,"assertion":"exists","wanted":true,"found":false,"message":"no model is called \"claude-sonet-4\"","fix":"did you mean anthropic/claude-sonnet-4, anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6?","file":"mixed,100%.toml","line":16,"code":"not_found"}
+    {"verdict":"unknown","subject":"claude-sonet-4","provider":null,"assertion":"exists","wanted":true,"found":false,"message":"no model is called \"claude-sonet-4\"","fix":"openmux models show anthropic/claude-sonnet-4   (if that is meant, or anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6)","file":"mixed,100%.toml","line":16,"code":"not_found"}
     {"verdict":"no","subject":"openai","provider":"openai","assertion":"has_key","wanted":true,"found":false,"message":"has a key: no, looked in OPENAI_API_KEY","fix":"export OPENAI_API_KEY=...","file":"mixed,100%.toml","line":21,"code":null}
 
     --- stderr
-    {"error":{"code":"negative.check","exit":1,"message":"11 checks: 4 ok, 6 no, 1 unknown","fix":"acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50"}}
+    {"error":{"code":"negative.check","exit":1,"message":"11 checks: 4 ok, 6 no, 1 unknown","fix":"openmux check acme/tiny --provider sure   (who keeps to it: price_in 2.00 <= 2.50)"}}
     "#);
     insta::assert_snapshot!(told("tsv"), @r#"
     exit: 1
     --- stdout
     ok	catalog		max_age	30	0	0 days old <= 30		mixed,100%.toml	2	
     ok	acme/tiny	sure	max_price_in	2.5	2	price_in 2.00 <= 2.50		mixed,100%.toml	7	
-    no	acme/tiny	dull	max_price_in	2.5	3	price_in 3.00 <= 2.50: no, dull says 3.00	provider sure keeps to it: price_in 2.00 <= 2.50	mixed,100%.toml	7	
+    no	acme/tiny	dull	max_price_in	2.5	3	price_in 3.00 <= 2.50: no, dull says 3.00	openmux check acme/tiny --provider sure (who keeps to it: price_in 2.00 <= 2.50)	mixed,100%.toml	7	
     ok	acme/tiny	sure	has	tools	tools,vision,cache	has tools		mixed,100%.toml	8	
-    no	acme/tiny	sure	has	pdf	tools,vision,cache	has pdf: no, sure lists it without		mixed,100%.toml	8	
-    no	acme/tiny	dull	has	tools		has tools: no, dull lists it without	provider sure keeps to it: has tools	mixed,100%.toml	8	
-    no	acme/tiny	dull	has	pdf		has pdf: no, dull lists it without		mixed,100%.toml	8	
-    no	anthropic/claude-sonnet-4	amazon-bedrock	served	served	2026-10-14	amazon-bedrock retired it on 2026-10-14	replace it with anthropic/claude-sonnet-5, the newest of its family at amazon-bedrock	mixed,100%.toml	11	
+    no	acme/tiny	sure	has	pdf	tools,vision,cache	has pdf: no, sure lists it without	openmux models show acme/tiny (no provider is known to keep to it)	mixed,100%.toml	8	
+    no	acme/tiny	dull	has	tools		has tools: no, dull lists it without	openmux check acme/tiny --provider sure (who keeps to it: has tools)	mixed,100%.toml	8	
+    no	acme/tiny	dull	has	pdf		has pdf: no, dull lists it without	openmux models show acme/tiny (no provider is known to keep to it)	mixed,100%.toml	8	
+    no	anthropic/claude-sonnet-4	amazon-bedrock	served	served	2026-10-14	amazon-bedrock retired it on 2026-10-14	openmux models show anthropic/claude-sonnet-5 (to replace it: the newest of its family at amazon-bedrock of which no end is announced)	mixed,100%.toml	11	
     ok	anthropic/claude-sonnet-4	amazon-bedrock	min_context	200000	200000	context 200,000 >= 200,000		mixed,100%.toml	13	
-    unknown	claude-sonet-4		exists	true	false	no model is called "claude-sonet-4"	did you mean anthropic/claude-sonnet-4, anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6?	mixed,100%.toml	16	not_found
+    unknown	claude-sonet-4		exists	true	false	no model is called "claude-sonet-4"	openmux models show anthropic/claude-sonnet-4 (if that is meant, or anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6)	mixed,100%.toml	16	not_found
     no	openai	openai	has_key	true	false	has a key: no, looked in OPENAI_API_KEY	export OPENAI_API_KEY=...	mixed,100%.toml	21	
 
     --- stderr
     error: 11 checks: 4 ok, 6 no, 1 unknown
-      fix:  acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50
+      fix:  openmux check acme/tiny --provider sure (who keeps to it: price_in 2.00
+            <= 2.50)
     "#);
     insta::assert_snapshot!(told("csv"), @r#"
     exit: 1
@@ -163,19 +174,20 @@ fn every_format_says_the_same() {
     verdict,subject,provider,assertion,wanted,found,message,fix,file,line,code
     ok,catalog,,max_age,30,0,0 days old <= 30,,"mixed,100%.toml",2,
     ok,acme/tiny,sure,max_price_in,2.5,2,price_in 2.00 <= 2.50,,"mixed,100%.toml",7,
-    no,acme/tiny,dull,max_price_in,2.5,3,"price_in 3.00 <= 2.50: no, dull says 3.00",provider sure keeps to it: price_in 2.00 <= 2.50,"mixed,100%.toml",7,
+    no,acme/tiny,dull,max_price_in,2.5,3,"price_in 3.00 <= 2.50: no, dull says 3.00",openmux check acme/tiny --provider sure (who keeps to it: price_in 2.00 <= 2.50),"mixed,100%.toml",7,
     ok,acme/tiny,sure,has,tools,"tools,vision,cache",has tools,,"mixed,100%.toml",8,
-    no,acme/tiny,sure,has,pdf,"tools,vision,cache","has pdf: no, sure lists it without",,"mixed,100%.toml",8,
-    no,acme/tiny,dull,has,tools,,"has tools: no, dull lists it without",provider sure keeps to it: has tools,"mixed,100%.toml",8,
-    no,acme/tiny,dull,has,pdf,,"has pdf: no, dull lists it without",,"mixed,100%.toml",8,
-    no,anthropic/claude-sonnet-4,amazon-bedrock,served,served,2026-10-14,amazon-bedrock retired it on 2026-10-14,"replace it with anthropic/claude-sonnet-5, the newest of its family at amazon-bedrock","mixed,100%.toml",11,
+    no,acme/tiny,sure,has,pdf,"tools,vision,cache","has pdf: no, sure lists it without",openmux models show acme/tiny (no provider is known to keep to it),"mixed,100%.toml",8,
+    no,acme/tiny,dull,has,tools,,"has tools: no, dull lists it without",openmux check acme/tiny --provider sure (who keeps to it: has tools),"mixed,100%.toml",8,
+    no,acme/tiny,dull,has,pdf,,"has pdf: no, dull lists it without",openmux models show acme/tiny (no provider is known to keep to it),"mixed,100%.toml",8,
+    no,anthropic/claude-sonnet-4,amazon-bedrock,served,served,2026-10-14,amazon-bedrock retired it on 2026-10-14,openmux models show anthropic/claude-sonnet-5 (to replace it: the newest of its family at amazon-bedrock of which no end is announced),"mixed,100%.toml",11,
     ok,anthropic/claude-sonnet-4,amazon-bedrock,min_context,200000,200000,"context 200,000 >= 200,000",,"mixed,100%.toml",13,
-    unknown,claude-sonet-4,,exists,true,false,"no model is called ""claude-sonet-4""","did you mean anthropic/claude-sonnet-4, anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6?","mixed,100%.toml",16,not_found
+    unknown,claude-sonet-4,,exists,true,false,"no model is called ""claude-sonet-4""","openmux models show anthropic/claude-sonnet-4 (if that is meant, or anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6)","mixed,100%.toml",16,not_found
     no,openai,openai,has_key,true,false,"has a key: no, looked in OPENAI_API_KEY",export OPENAI_API_KEY=...,"mixed,100%.toml",21,
 
     --- stderr
     error: 11 checks: 4 ok, 6 no, 1 unknown
-      fix:  acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50
+      fix:  openmux check acme/tiny --provider sure (who keeps to it: price_in 2.00
+            <= 2.50)
     "#);
     insta::assert_snapshot!(told("md"), @r#"
     exit: 1
@@ -184,19 +196,20 @@ fn every_format_says_the_same() {
     | --- | --- | --- | --- | --- | --- | --- | --- | --- | ---: | --- |
     | ok | catalog | - | max_age | 30 | 0 | 0 days old <= 30 | - | mixed,100%.toml | 2 | - |
     | ok | acme/tiny | sure | max_price_in | 2.5 | 2 | price_in 2.00 <= 2.50 | - | mixed,100%.toml | 7 | - |
-    | no | acme/tiny | dull | max_price_in | 2.5 | 3 | price_in 3.00 <= 2.50: no, dull says 3.00 | provider sure keeps to it: price_in 2.00 <= 2.50 | mixed,100%.toml | 7 | - |
+    | no | acme/tiny | dull | max_price_in | 2.5 | 3 | price_in 3.00 <= 2.50: no, dull says 3.00 | openmux check acme/tiny --provider sure (who keeps to it: price_in 2.00 <= 2.50) | mixed,100%.toml | 7 | - |
     | ok | acme/tiny | sure | has | tools | tools,vision,cache | has tools | - | mixed,100%.toml | 8 | - |
-    | no | acme/tiny | sure | has | pdf | tools,vision,cache | has pdf: no, sure lists it without | - | mixed,100%.toml | 8 | - |
-    | no | acme/tiny | dull | has | tools |  | has tools: no, dull lists it without | provider sure keeps to it: has tools | mixed,100%.toml | 8 | - |
-    | no | acme/tiny | dull | has | pdf |  | has pdf: no, dull lists it without | - | mixed,100%.toml | 8 | - |
-    | no | anthropic/claude-sonnet-4 | amazon-bedrock | served | served | 2026-10-14 | amazon-bedrock retired it on 2026-10-14 | replace it with anthropic/claude-sonnet-5, the newest of its family at amazon-bedrock | mixed,100%.toml | 11 | - |
+    | no | acme/tiny | sure | has | pdf | tools,vision,cache | has pdf: no, sure lists it without | openmux models show acme/tiny (no provider is known to keep to it) | mixed,100%.toml | 8 | - |
+    | no | acme/tiny | dull | has | tools |  | has tools: no, dull lists it without | openmux check acme/tiny --provider sure (who keeps to it: has tools) | mixed,100%.toml | 8 | - |
+    | no | acme/tiny | dull | has | pdf |  | has pdf: no, dull lists it without | openmux models show acme/tiny (no provider is known to keep to it) | mixed,100%.toml | 8 | - |
+    | no | anthropic/claude-sonnet-4 | amazon-bedrock | served | served | 2026-10-14 | amazon-bedrock retired it on 2026-10-14 | openmux models show anthropic/claude-sonnet-5 (to replace it: the newest of its family at amazon-bedrock of which no end is announced) | mixed,100%.toml | 11 | - |
     | ok | anthropic/claude-sonnet-4 | amazon-bedrock | min_context | 200000 | 200000 | context 200,000 >= 200,000 | - | mixed,100%.toml | 13 | - |
-    | unknown | claude-sonet-4 | - | exists | yes | no | no model is called "claude-sonet-4" | did you mean anthropic/claude-sonnet-4, anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6? | mixed,100%.toml | 16 | not_found |
+    | unknown | claude-sonet-4 | - | exists | yes | no | no model is called "claude-sonet-4" | openmux models show anthropic/claude-sonnet-4 (if that is meant, or anthropic/claude-sonnet-5, anthropic/claude-sonnet-4.6) | mixed,100%.toml | 16 | not_found |
     | no | openai | openai | has_key | yes | no | has a key: no, looked in OPENAI_API_KEY | export OPENAI_API_KEY=... | mixed,100%.toml | 21 | - |
 
     --- stderr
     error: 11 checks: 4 ok, 6 no, 1 unknown
-      fix:  acme/tiny: provider sure keeps to it: price_in 2.00 <= 2.50
+      fix:  openmux check acme/tiny --provider sure (who keeps to it: price_in 2.00
+            <= 2.50)
     "#);
     let document: Value = serde_json::from_str(&run(&home, "--file mixed,100%.toml -o json").stdout).unwrap();
     assert_eq!(document["schema"], "check/1");
@@ -317,5 +330,22 @@ fn a_fix_is_a_command() {
             fixes.push(fix);
         }
     }
-    insta::assert_snapshot!(fixes.join("\n"), @"");
+    insta::assert_snapshot!(fixes.join("\n"), @r"
+    openmux check acme/tiny --provider sure   (who keeps to it: price_in 2.00 <= 2.00)
+    openmux check acme/tiny --provider sure   (who keeps to it: max_output 4,096 >= 2,000)
+    openmux check acme/tiny --provider sure   (who keeps to it: has tools)
+    openmux models show acme/tiny   (no provider is known to keep to it)
+    openmux providers probe acme/tiny dull
+    openmux models show acme/tiny   (who serves it)
+    openmux models show acme/tiny --prices   (no provider is known to keep to it)
+    openmux check acme/tiny --provider dull   (who keeps to it: context 16,384 >= 9,000)
+    openmux providers compare acme/tiny   (what was measured of others)
+    openmux check acme/tiny --provider sure   (who still serves it)
+    openmux check acme/tiny --provider sure   (who serves it)
+    openmux check acme/tiny --provider sure   (who serves it)
+    openmux providers list openai   (if that is meant)
+    openmux models show acme/tiny   (if that is meant)
+    openmux models show openai/gpt-5.6   (to replace it: the newest of its family at openai of which no end is announced)
+    openmux providers list openai   (if that is meant)
+    ");
 }

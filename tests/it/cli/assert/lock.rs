@@ -90,7 +90,8 @@ fn a_lock_is_sorted_exact_and_says_nothing_where_nothing_changed() {
     ok       acme/tiny  3 facts as in m.lock (late)
     ok       acme/tiny  12 facts as in m.lock (sure)
     unknown  acme/tiny  it is not in m.lock (dull)
-                        fix: --update-lock adds it
+                        fix: openmux check acme/tiny --provider dull --lock m.lock
+                             --update-lock (adds it)
     4 checks: 3 ok, 1 unknown
 
     --- stderr
@@ -178,39 +179,58 @@ fn every_kind_of_change_is_told_and_a_new_lock_takes_it() {
       at: model = "acme/tiny"
     price input 2 -> 2.000000000001: no, it has changed
       at: input = "2"
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     price input 2 -> unknown: unknown, nobody states it any more
       at: input = "2"
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     price request unknown -> 0.01 / 1000: no, it has changed
       at: model = "acme/tiny"
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     context 8192 -> 4096: no, it has changed
       at: context = 8192
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     context 8192 -> 16384: no, it has changed
       at: context = 8192
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     context 8192 -> unknown: unknown, nobody states it any more
       at: context = 8192
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     max_output 4096 -> 4095: no, it has changed
       at: max_output = 4096
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     can -cache: unknown, no source says so any more
       at: can = ["cache", "text", "tools", "vision"]
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     can +structured: no, it has changed
       at: can = ["cache", "text", "tools", "vision"]
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
+    can -tools: no, it has changed
+      at: can = ["cache", "text", "tools", "vision"]
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
+    can -vision: no, it has changed
+      at: can = ["cache", "text", "tools", "vision"]
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
+    can -cache +structured: no, it has changed
+      at: can = ["cache", "text", "tools", "vision"]
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     retires no day -> 2027-03-01: no, it has changed: 97 days are left
       at: model = "acme/tiny"
-      fix: dull still serves it
+      fix: openmux check acme/tiny --provider dull   (who still serves it)
     status active -> deprecated: no, it has changed
       at: status = "active"
-      fix: dull still serves it
+      fix: openmux check acme/tiny --provider dull   (who still serves it)
     status active -> unlisted: unknown, no fresh list has it; it may be gone
       at: status = "active"
-      fix: dull still serves it
+      fix: openmux check acme/tiny --provider dull   (who still serves it)
     sure retired it
       at: status = "active"
-      fix: dull still serves it
+      fix: openmux check acme/tiny --provider dull   (who still serves it)
     id tiny-1 -> tiny-2: no, it has changed
       at: id = "tiny-1"
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     served by sure: no, sure has no such offer in the catalog any more
       at: provider = "sure"
-      fix: provider mute serves it
+      fix: openmux check acme/tiny --provider mute   (who serves it)
     "#);
 }
 
@@ -224,9 +244,10 @@ fn a_day_that_comes_and_a_model_that_goes_are_told() {
     insta::assert_snapshot!(then.snapshot(), @r"
     exit: 1
     --- stdout
-    no  acme/tiny  retires 2026-12-11: no, that day has come (late)
-                   m.lock:11
-                   fix: sure still serves it
+    no  acme/tiny  late retired it on 2026-12-11
+                   m.lock:10
+                   fix: openmux check acme/tiny --provider sure (who still serves
+                        it)
     1 check: 1 no
 
     --- stderr
@@ -235,7 +256,7 @@ fn a_day_that_comes_and_a_model_that_goes_are_told() {
     insta::assert_snapshot!(run(&home, "--lock m.lock -o github").snapshot(), @r#"
     exit: 3
     --- stdout
-    ::warning file=m.lock,line=7,title=acme/tiny locked.model::no model is called "acme/tiny"%0Afix: did you mean mistralai/mistral-tiny, inclusionai/ling-3.0-tiny, openai/whisper-tiny?
+    ::warning file=m.lock,line=7,title=acme/tiny locked.model at late::no model is called "acme/tiny" (late)%0Afix: openmux models show mistralai/mistral-tiny   (if that is meant, or inclusionai/ling-3.0-tiny, openai/whisper-tiny)
     1 check: 1 unknown
 
     --- stderr
@@ -248,8 +269,9 @@ fn a_day_that_comes_and_a_model_that_goes_are_told() {
     no  anthropic/claude-sonnet-4-20250514  it is called anthropic/claude-sonnet-4
                                             now
                                             m.lock:7
-                                            fix: replace it with
-                                                 anthropic/claude-sonnet-4
+                                            fix: openmux check --lock m.lock
+                                                 --update-lock (takes the name over:
+                                                 anthropic/claude-sonnet-4)
     1 check: 1 no
 
     --- stderr
