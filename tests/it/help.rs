@@ -163,7 +163,7 @@ fn nothing_is_missing_from_help_man_and_readme() {
             topic("exit-codes").lines().any(|line| line.trim_start().starts_with(&format!("{code}  {name}"))),
             "{name}"
         );
-        assert!(man.contains(&format!("{code}\\fR\n{name}: ")), "{name} is not in the man page");
+        assert!(man.contains(&format!("\n{code}\n{name}: ")), "{name} is not in the man page");
         assert!(readme.contains(&format!("| {code} | `{name}` | ")), "{name} is not in the README");
     }
 }

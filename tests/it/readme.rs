@@ -138,7 +138,7 @@ fn the_sample_job_runs_green_and_red() {
         "{}",
         red.stdout
     );
-    assert!(red.stdout.contains("fix: replace it with openai/gpt-5"), "{}", red.stdout);
+    assert!(red.stdout.contains("fix: openmux models show openai/gpt-5"), "{}", red.stdout);
     drop(home.write(
         "config/catalog.d/dearer.toml",
         "[[endpoint]]\nprovider = \"anthropic\"\nmodel = \"anthropic/claude-sonnet-5\"\nid = \"claude-sonnet-5\"\n\
@@ -147,7 +147,7 @@ fn the_sample_job_runs_green_and_red() {
     let red = run(step, "2026-11-25");
     assert_eq!(red.code, Some(1), "{}", red.snapshot());
     assert!(
-        red.stdout.contains("title=anthropic/claude-sonnet-5 locked.price.input::price input 2 -> 2.5"),
+        red.stdout.contains("title=anthropic/claude-sonnet-5 locked.price.input at anthropic::price input 2 -> 2.5"),
         "{}",
         red.stdout
     );
