@@ -22,7 +22,7 @@ mod thrifty {
 
     /// How many milliseconds what is free stays with the process: the allocator's own variable, which it reads as the
     /// program starts. Its own value is a second, and in a second a gateway's threads free many times what they hold.
-    const DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "10");
+    const DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
 
     /// Starts what is to serve once more, in its own place, with that set; where the user has set it, that holds.
     #[expect(clippy::disallowed_methods, reason = "the variable is the allocator's, not openmux's")]
