@@ -130,7 +130,6 @@ def errors(client):
         (lambda: client.responses.create(model="acme/none", input="Hello!"), openai.NotFoundError),
         (lambda: client.responses.create(model=MODEL, input="x", previous_response_id="resp_1"), openai.BadRequestError),
         (lambda: client.responses.create(model=MODEL, input="x", background=True), openai.BadRequestError),
-        (lambda: client.responses.create(model=MODEL, input="x", tools=[{"type": "web_search"}]), openai.BadRequestError),
     ]:
         try:
             call()
