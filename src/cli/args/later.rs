@@ -25,7 +25,7 @@ fn is_on_the_line(name: &str) -> bool {
     LINE.with_borrow(|line| line.as_ref().is_none_or(|words| words.iter().any(|word| word == name)))
 }
 
-/// The options of a command, made by [`command`] where they can be asked for.
+/// The options of a command, made by `command` where they can be asked for.
 #[derive(Debug, Clone)]
 pub struct Later<T>(Box<T>);
 
