@@ -58,8 +58,10 @@ END
 
 # The gateway, between clients of every dialect and simulated providers.
 "$binary" sandbox -q --port 18791 >"$work/sandbox" &
+played=$!
 group=serve vars=(MIMALLOC_PURGE_DELAY=0 ANTHROPIC_BASE_URL=http://127.0.0.1:18791/anthropic ANTHROPIC_API_KEY=openmux-sandbox)
 "$binary" sandbox -q --port 18792 -m "$other" >"$work/sandbox" &
+played+=" $!"
 vars+=(DEEPSEEK_BASE_URL=http://127.0.0.1:18792/deepseek/v1 DEEPSEEK_API_KEY=openmux-sandbox)
 traced serve --listen 127.0.0.1:18790 &
 for _ in $(seq 100); do
@@ -79,11 +81,12 @@ responses {"model":"$model","stream":$stream,"input":"Hello!"}
 END
     done
 done
-for path in models metrics healthz; do
-    curl -s -o "$work/answer" "http://127.0.0.1:18790/v1/$path"
+for path in v1/models metrics healthz; do
+    curl -s -o "$work/answer" "http://127.0.0.1:18790/$path"
 done
-pkill -INT -f "serve --listen 127.0.0.1:18790" || true
-pkill -INT -f "sandbox -q --port 1879" || true
+# The numbers of the processes: valgrind's is that of the gateway.
+served=$(sed -nE 's/^==([0-9]+)==.*/\1/p' "$work/stderr" | head -1)
+kill -INT "$served" $played
 wait
 
 # What runs for months comes first, and by itself.

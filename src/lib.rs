@@ -43,7 +43,7 @@
 //! |---|---|
 //! | money, tokens, what multiplies into what | [`units`] |
 //! | what a model, provider or endpoint *is* | [`catalog`] |
-//! | what a price sheet is, what a usage costs | [`catalog::price`] |
+//! | what a price sheet is, what a usage costs; what a call is expected to cost, and at most | [`catalog::price`]; `price/forecast.rs` |
 //! | which cloud regions lie in which geography | [`catalog::geo`] |
 //! | the embedded tables, and looking things up in them | `catalog/builtin/{mod,lines}.rs`, made by `generate.rs` from `input/` |
 //! | the file of an update, with the same tables; writing tables | `catalog/builtin/{stored,encode}.rs` |

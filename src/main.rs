@@ -24,11 +24,24 @@ mod thrifty {
     /// program starts. Its own value is a second, and in a second a gateway's threads free many times what they hold.
     const DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
 
+    /// The command among the words: the first that is neither an option nor the value of one.
+    fn command(words: &[OsString]) -> Option<&OsString> {
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if ["-o", "--output", "--color", "--config"].iter().any(|option| word == option) {
+                words.next();
+            } else if !word.as_encoded_bytes().starts_with(b"-") {
+                return Some(word);
+            }
+        }
+        None
+    }
+
     /// Starts what is to serve once more, in its own place, with that set; where the user has set it, that holds.
     #[expect(clippy::disallowed_methods, reason = "the variable is the allocator's, not openmux's")]
     pub(super) fn again(args: &[OsString]) {
         let Some((name, words)) = args.split_first() else { return };
-        let serves = words.iter().any(|word| word == "serve");
+        let serves = command(words).is_some_and(|word| word == "serve");
         let asks = words.iter().any(|word| word == "--help" || word == "-h" || word == "help");
         if !serves || asks || std::env::var_os(DELAY.0).is_some() {
             return;

@@ -266,15 +266,8 @@ mod tests {
         let (catalog, store) = (Catalog::builtin(), crate::store::Memory::new());
         let url = ("OPENAI_BASE_URL".to_owned(), "https://u:canary@h.example/v1?key=canary".to_owned());
         let keys = Keyring { vars: Vars::new([url]), ..Keyring::default() };
-        let dispatcher = Dispatcher {
-            catalog: &catalog,
-            store: &store,
-            keys: &keys,
-            now: &|| jiff::Timestamp::UNIX_EPOCH,
-            sandbox: None,
-            region: None,
-            clerk: None,
-        };
+        let now = || jiff::Timestamp::UNIX_EPOCH;
+        let dispatcher = Dispatcher::new(&catalog, &store, &keys, &now);
         let model = ModelId::new("openai/gpt-4o");
         let reaches = dispatcher.reach(&model, None, false);
         let reach = reaches.iter().find(|reach| reach.provider.id.as_str() == "openai").unwrap();

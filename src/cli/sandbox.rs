@@ -69,8 +69,7 @@ fn simulated(catalog: &Catalog, model: &Resolved, named: &[ProviderId]) -> Vec<S
     let store = Memory::new();
     let keys = crate::upstream::auth::Keyring::default();
     let now = || jiff::Timestamp::UNIX_EPOCH;
-    let dispatcher =
-        Dispatcher { catalog, store: &store, keys: &keys, now: &now, sandbox: None, region: None, clerk: None };
+    let dispatcher = Dispatcher::new(catalog, &store, &keys, &now);
     let mut reaches = dispatcher.reach(&model.model, model.variant.as_deref(), true);
     reaches.retain(|reach| {
         reach.protocol.is_some() && reach.endpoint.pricing.is_some() && reach.endpoint.status != Status::Retired

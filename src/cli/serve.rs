@@ -226,13 +226,13 @@ async fn everybody(settings: &Settings, catalog: &Catalog, scenario: &str) -> Re
 
 /// A decision as `route explain -o json` tells it.
 fn explainer(catalog: &Catalog, overlays: usize) -> Explain {
-    let (catalog, since) = (catalog.clone(), settings::now());
+    let catalog = catalog.clone();
     Box::new(move |explained| {
         let question = explained.question;
         let decision = question.decide();
         let days = catalog.days_of(&catalog.endpoints_for(&question.request.model));
         let day = days.most().unwrap_or(catalog.as_of());
-        let envelope = Settings::envelope_of(&catalog, day, overlays, since, &explained.warnings);
+        let envelope = Settings::envelope_of(&catalog, day, overlays, settings::now(), &explained.warnings);
         let mut document = head("route.explain/1", &envelope);
         document.extend(with_rates(&decision, explained.supposed, &|entry| Some(question.rates(entry))));
         document.extend(Otherwise::of(question, &decision, None).json(&decision));

@@ -37,8 +37,9 @@ pub(super) fn end(error: &clap::Error, typed: &[OsString], styles: (Style, Style
 /// Whether help was asked for with `-h`, perhaps in one word with others, before `--help` was.
 fn is_short(typed: &[OsString]) -> bool {
     let asked = typed.iter().skip(1).filter_map(|word| word.to_str());
-    let is_cluster = |word: &str| !word.starts_with("--") && word.starts_with('-') && word.contains('h');
-    asked.into_iter().find(|word| *word == "--help" || is_cluster(word)) != Some("--help")
+    let flags = |word: &str| word.bytes().all(|letter| b"hqv".contains(&letter));
+    let is_cluster = |word: &str| word.strip_prefix('-').is_some_and(|word| word.contains('h') && flags(word));
+    asked.take_while(|word| *word != "--").find(|word| *word == "--help" || is_cluster(word)) != Some("--help")
 }
 
 /// The short help of the command that was typed.
@@ -83,8 +84,16 @@ fn better(error: &clap::Error, typed: &[OsString]) -> Option<CliError> {
         );
     }
     let below_zero = |word: &str| word.starts_with('-') && word.parse::<f64>().is_ok();
+    let takes_values = |option: &str| {
+        let mut root = command(&words);
+        root.build();
+        let path = path(typed);
+        let found = path.split_whitespace().try_fold(&root, |command, word| command.find_subcommand(word));
+        let mut all = found.unwrap_or(&root).get_arguments();
+        all.any(|arg| arg.get_long() == option.strip_prefix("--") && arg.get_action().takes_values())
+    };
     if kind == ErrorKind::UnknownArgument
-        && let Some([option, value]) = words.windows(2).find(|pair| pair[0].starts_with("--") && below_zero(pair[1]))
+        && let Some([option, value]) = words.windows(2).find(|pair| below_zero(pair[1]) && takes_values(pair[0]))
     {
         return Some(
             CliError::usage(format!("{option} takes no number below zero, such as {value}"))
@@ -118,6 +127,7 @@ const PLAIN: [(&str, &str); 4] = [
     ("number too large to fit in target type", "too large a number"),
     ("invalid float literal", "not a number"),
 ];
+
 /// Whether a word can be a slip in a command's name: two edits, a beginning, or much of one.
 fn is_near(typed: &str, name: &str) -> bool {
     let edits = strsim::osa_distance(typed, name);

@@ -72,6 +72,19 @@ pub struct Dispatcher<'a> {
     pub clerk: Option<&'a Clerk>,
 }
 
+impl<'a> Dispatcher<'a> {
+    /// One outside of the sandbox that prefers no region and does everything in place.
+    #[must_use]
+    pub fn new(
+        catalog: &'a Catalog,
+        store: &'a dyn ObservationStore,
+        keys: &'a Keyring,
+        now: &'a (dyn Fn() -> Timestamp + Sync),
+    ) -> Self {
+        Self { catalog, store, keys, now, sandbox: None, region: None, clerk: None }
+    }
+}
+
 /// Which keys a decision supposes that are not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suppose {

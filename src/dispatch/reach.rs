@@ -375,15 +375,7 @@ mod tests {
         let vars = Vars::new(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let keys = Keyring { vars, ..Keyring::default() };
         let now = || jiff::Timestamp::UNIX_EPOCH;
-        let dispatcher = Dispatcher {
-            catalog: &catalog,
-            store: &store,
-            keys: &keys,
-            now: &now,
-            sandbox: None,
-            region: None,
-            clerk: None,
-        };
+        let dispatcher = Dispatcher::new(&catalog, &store, &keys, &now);
         let mut asked = ChatRequest::new(model.clone(), vec![Message::text(Role::User, "hi")]);
         change(&mut asked);
         let reaches = dispatcher.reach_for(&model, None, false, Some(&asked));

@@ -120,7 +120,6 @@ async fn stream(worker: &Rc<Worker>, held: Held, begun: Begun, served: Served) -
         let mut response = failure(begun.dialect, &mut run, report);
         set(&mut response, ATTEMPTS, &report.attempts.len().to_string());
         identify(&mut response, &decided);
-        run.status(response.status());
         return response;
     }
     let (id, model) = (decided.hex(), decided.request.model.as_str());

@@ -32,7 +32,9 @@ pub(super) async fn object(
     body: Incoming,
 ) -> Result<(Held, Map<String, Value>), Problem> {
     let config = &gateway.config;
-    if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+    if let Some(coding) =
+        headers.get(header::CONTENT_ENCODING).filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
         let coding: String = coding.to_str().unwrap_or_default().chars().take(80).collect();
         let message = format!("the body is in {coding:?}, and only plain ones are read");
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", message);

@@ -1,7 +1,7 @@
 //! A client's connection, which ends where the client does not read: a chat that waits for its reader holds a place, a
 //! provider's connection and a part of a budget. What hyper refuses by itself, in no words, gets its words here.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -21,12 +21,16 @@ const REST: Duration = Duration::from_secs(1);
 /// When the answer that is under way on a connection has to have been read; `None` where only silence ends it.
 pub(super) type Due = Rc<Cell<Option<Instant>>>;
 
+/// What was refused on a connection in place of hyper, for whoever notes it.
+pub(super) type Refused = Rc<RefCell<Option<Problem>>>;
+
 /// A connection to a client.
 pub(super) struct Outlet {
     socket: TcpStream,
     /// How long nothing at all may be read.
     patience: Duration,
     due: Due,
+    refused: Refused,
     /// Since nothing more can be written: until when that is waited for.
     stalled: Option<Pin<Box<Sleep>>>,
     /// What is written in place of what hyper has said, and how much of it has been.
@@ -34,14 +38,16 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    pub(super) const fn new(socket: TcpStream, patience: Duration, due: Due) -> Self {
-        Self { socket, patience, due, stalled: None, instead: None }
+    pub(super) const fn new(socket: TcpStream, patience: Duration, due: Due, refused: Refused) -> Self {
+        Self { socket, patience, due, refused, stalled: None, instead: None }
     }
 
     /// Writes what there is in place of these bytes; `None` where there is nothing.
     fn reword(&mut self, bytes: &[u8], context: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         if self.instead.is_none() {
-            self.instead = Some((worded(bytes)?, 0));
+            let (words, problem) = worded(bytes)?;
+            *self.refused.borrow_mut() = Some(problem);
+            self.instead = Some((words, 0));
         }
         let (words, written) = self.instead.as_mut()?;
         while let Some(rest) = words.get(*written..).filter(|rest| !rest.is_empty()) {
@@ -117,7 +123,7 @@ impl AsyncWrite for Outlet {
 
 /// What hyper answers to a head that it cannot read, with the words that every other refusal has; `None` is an answer of
 /// somebody else. Who asked is not known, so the envelope is OpenAI's.
-fn worded(bytes: &[u8]) -> Option<Vec<u8>> {
+fn worded(bytes: &[u8]) -> Option<(Vec<u8>, Problem)> {
     let status = bytes.strip_prefix(b"HTTP/1.1 4")?.get(..3)?;
     let (code, message, fix) = match status {
         b"00 " => ("bad_request", "the head of the request is no HTTP/1.1", "send it as plain HTTP, with one length"),
@@ -135,9 +141,10 @@ fn worded(bytes: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let status = http::StatusCode::from_bytes(line.split(' ').nth(1)?.as_bytes()).ok()?;
-    let body = Dialect::OpenaiChat.error(&Problem::new(status, code, message).fix(fix), None).to_string();
+    let problem = Problem::new(status, code, message).fix(fix);
+    let body = Dialect::OpenaiChat.error(&problem, None).to_string();
     let kept = headers.split("\r\n").filter(|header| !is_empty(header)).map(|header| format!("{header}\r\n"));
     let (kept, length) = (kept.collect::<String>(), body.len());
     let words = format!("{line}\r\n{kept}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}");
-    Some(words.into_bytes())
+    Some((words.into_bytes(), problem))
 }

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use http::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,8 +19,7 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{sleep, timeout};
 
 use super::count::{Counter, Permit};
-use super::outlet::{Due, Outlet};
-use super::problem::Problem;
+use super::outlet::{Due, Outlet, Refused};
 use super::reply::Reply;
 use super::served::Served;
 use super::{Config, Gateway, Worker, routes};
@@ -233,19 +231,6 @@ async fn work(
     }
 }
 
-/// What hyper has refused because it could not read its head, as it is noted; `None` where it answered nothing.
-fn refused(error: &hyper::Error) -> Option<Problem> {
-    if !error.is_parse() || error.is_parse_version_h2() {
-        return None;
-    }
-    let (status, code) = match error.to_string().as_str() {
-        "URI too long" => (StatusCode::URI_TOO_LONG, "uri_too_long"),
-        _ if error.is_parse_too_large() => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
-        _ => (StatusCode::BAD_REQUEST, "bad_request"),
-    };
-    Some(Problem::new(status, code, "the head cannot be read"))
-}
-
 /// Answers the requests of one connection.
 async fn connection((desk, mut stopping): (Rc<Desk>, watch::Receiver<bool>), socket: std::net::TcpStream) {
     // Without nodelay the first small chunk of a stream waits 40 ms for the peer's delayed acknowledgement.
@@ -262,8 +247,8 @@ async fn connection((desk, mut stopping): (Rc<Desk>, watch::Receiver<bool>), soc
         let config = &worker.gateway.config;
         (worker.draining.clone(), config.arrival, config.reading)
     };
-    let due = Due::default();
-    let socket = Outlet::new(socket, patience, Rc::clone(&due));
+    let (due, refused) = (Due::default(), Refused::default());
+    let socket = Outlet::new(socket, patience, Rc::clone(&due), Rc::clone(&refused));
     let of_requests = Rc::clone(&desk);
     let service = service_fn(move |request| {
         let (worker, due) = (of_requests.worker(), Rc::clone(&due));
@@ -291,7 +276,7 @@ async fn connection((desk, mut stopping): (Rc<Desk>, watch::Receiver<bool>), soc
         }
     };
     if let Err(error) = ended {
-        if let Some(problem) = refused(&error) {
+        if let Some(problem) = refused.take() {
             Served::new(&desk.worker().gateway, "", "").refused(&problem);
         }
         tracing::debug!(%error, "a connection ended");

@@ -177,7 +177,7 @@ impl Decision {
         if second.cooling.is_some() || second.half_open {
             return Err(Unhedged::Cooling(second.endpoint.clone()));
         }
-        let expected = expected(second).ok_or_else(|| Unhedged::Unbounded(second.endpoint.clone()))?;
+        let expected = second.score.call().ok_or_else(|| Unhedged::Unbounded(second.endpoint.clone()))?;
         let bound = second.bound.ok_or_else(|| Unhedged::Unbounded(second.endpoint.clone()))?;
         let both = first.bound.ok_or_else(|| Unhedged::Unbounded(first.endpoint.clone()))? + bound;
         if let Some(limit) = self.request.constraints.max_cost.filter(|limit| both > *limit) {
@@ -203,9 +203,4 @@ impl Decision {
         let tokens = u32::try_from(entry.expectation.output.count()).unwrap_or(u32::MAX);
         seconds(f64::from(tokens) / entry.expectation.tokens_per_s.value.max(1e-3))
     }
-}
-
-/// What this call alone is expected to cost there.
-fn expected(entry: &Ranked) -> Option<Usd> {
-    entry.score.call()
 }

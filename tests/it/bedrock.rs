@@ -105,8 +105,7 @@ fn chosen(model: &str, vars: &[(&str, &str)], region: Option<&str>) -> Reach {
     let keys = Keyring { vars, ..Keyring::default() };
     let store = Memory::new();
     let now = || jiff::Timestamp::UNIX_EPOCH;
-    let dispatcher =
-        Dispatcher { catalog: &catalog, store: &store, keys: &keys, now: &now, sandbox: None, region, clerk: None };
+    let dispatcher = Dispatcher { region, ..Dispatcher::new(&catalog, &store, &keys, &now) };
     let bedrock = ProviderId::new("amazon-bedrock");
     let mut reaches = dispatcher.reach(&ModelId::new(model), None, false);
     reaches.retain(|reach| reach.endpoint.id.provider == bedrock);

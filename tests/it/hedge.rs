@@ -125,15 +125,7 @@ impl Told {
 async fn chat(servers: &[Server], case: Case) -> Told {
     let (catalog, keys, store) = (catalog(servers), Keyring::default(), Memory::new());
     let now = || "2026-11-24T10:00:00Z".parse().unwrap();
-    let dispatcher = Dispatcher {
-        catalog: &catalog,
-        store: &store,
-        keys: &keys,
-        now: &now,
-        sandbox: None,
-        region: None,
-        clerk: None,
-    };
+    let dispatcher = Dispatcher::new(&catalog, &store, &keys, &now);
     let model = ModelId::new("acme/tiny");
     let mut request = ChatRequest::new(model.clone(), vec![Message::text(Role::User, "hi")]);
     request.stream = case.stream;

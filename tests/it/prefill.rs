@@ -10,15 +10,7 @@ use openmux::upstream::auth::Keyring;
 fn goes_on(model: &str, provider: &str, wish: impl Fn(&mut ChatRequest)) -> bool {
     let (catalog, store, keys) = (Catalog::builtin(), Memory::new(), Keyring::default());
     let now = || jiff::Timestamp::UNIX_EPOCH;
-    let dispatcher = Dispatcher {
-        catalog: &catalog,
-        store: &store,
-        keys: &keys,
-        now: &now,
-        sandbox: None,
-        region: None,
-        clerk: None,
-    };
+    let dispatcher = Dispatcher::new(&catalog, &store, &keys, &now);
     let model = ModelId::new(model);
     let messages = vec![Message::text(Role::User, "Count"), Message::text(Role::Assistant, "One, two")];
     let mut request = ChatRequest { continues: true, ..ChatRequest::new(model.clone(), messages) };

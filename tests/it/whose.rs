@@ -121,8 +121,7 @@ async fn chat_among(
     now: impl Fn() -> jiff::Timestamp + Sync,
 ) -> (ChatReport, Heard) {
     let (catalog, keys) = (Catalog::builtin(), Keyring::default());
-    let dispatcher =
-        Dispatcher { catalog: &catalog, store, keys: &keys, now: &now, sandbox: None, region: None, clerk: None };
+    let dispatcher = Dispatcher::new(&catalog, store, &keys, &now);
     let request = ChatRequest::new(ModelId::new("acme/tiny"), vec![Message::text(Role::User, "hi")]);
     let order = reaches.iter().map(|reach| reach.provider.id.clone()).collect();
     let constraints = Constraints { order, allow_unpriced: true, ..Constraints::default() };

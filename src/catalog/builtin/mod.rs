@@ -212,8 +212,8 @@ impl Catalog {
     #[must_use]
     pub fn uncalled(&self) -> Vec<ProviderId> {
         let lines = self.tables.further_providers().lines().filter_map(file::provider_record);
-        let silent = lines.filter(|provider| provider.protocols.is_empty());
-        silent.map(|provider| provider.id).filter(|id| !self.layer.providers.contains_key(id)).collect()
+        let known = lines.filter_map(|listed| self.provider(&listed.id));
+        known.filter(|provider| provider.protocols.is_empty()).map(|provider| provider.id).collect()
     }
 
     /// Every model, sorted by id, with its endpoints; fields are read when they are asked for.

@@ -27,7 +27,7 @@ const WINDOWS: std::ops::RangeInclusive<u64> = 256..=20_000_000;
 const BILLED: [(Item, &str); 2] = [(Item::Input, "input"), (Item::Output, "output")];
 
 impl Listing {
-    /// Takes out of its entries what is not believed of them, and says so. A price that `current` has as well is believed,
+    /// Puts what is in use in the place of what is not believed of its entries, and says so. A price that `current` has as well is believed,
     /// and so is every price with `prices`.
     pub fn doubt(&mut self, current: &Catalog, prices: bool) {
         let embedded = Catalog::builtin();
@@ -44,11 +44,12 @@ impl Listing {
             let sheet = entry.pricing.as_ref().filter(|_| !prices);
             if let Some(why) = sheet.and_then(|sheet| known.doubts(&entry.id, sheet, was, model.as_ref())) {
                 note(entry, format!("{why}: its price is not taken (--allow prices)"));
-                entry.pricing = None;
+                entry.pricing = was.and_then(|was| was.pricing.clone());
+                entry.priced_on = was.and_then(|was| current.day_of(was)).map(str::to_owned);
             }
             if let Some(why) = window(entry) {
                 note(entry, why);
-                entry.context = None;
+                entry.context = was.and_then(|was| was.context);
             }
             let window = entry.context.or(was.and_then(|was| was.context));
             // What makes speech or pictures counts its answers in units of its own.
@@ -63,7 +64,7 @@ impl Listing {
                         format!("has a longest answer of {output} tokens in a window of {window}, which is not taken"),
                     );
                 }
-                entry.max_output = None;
+                entry.max_output = was.and_then(|was| was.max_output);
             }
         }
         told.append(&mut self.reduced);
@@ -223,6 +224,31 @@ mod tests {
         let own = |catalog: &Catalog| catalog.own_endpoint(&ModelId::new("anthropic/claude-sonnet-5")).unwrap();
         let (was, is) = (own(&Catalog::builtin()), own(&Catalog::updated(std::sync::Arc::new(stored))));
         assert_eq!((was.limits(), was.pricing), (is.limits(), is.pricing));
+    }
+
+    /// Not what the program has: what the update before has, with its day.
+    #[test]
+    fn what_is_in_use_stays_where_a_newer_list_is_not_believed() {
+        let about = |date: &str| About { date: date.into(), embedded: Catalog::embedded().into(), ..About::default() };
+        let stored = |list: &Listing, before: Option<&Stored>, date: &str| {
+            Stored::parse(merge(list, before).text(&about(date)).into_bytes()).unwrap()
+        };
+        let read = |cost: &str| {
+            let text = format!(r#"{{"anthropic":{{"models":{{"claude-sonnet-5":{{"cost":{cost}}}}}}}}}"#);
+            Listing::read(text.as_bytes()).unwrap()
+        };
+        let mut first = read(r#"{"input":3,"output":15}"#);
+        first.doubt(&Catalog::builtin(), false);
+        let first = stored(&first, None, "2026-12-01");
+        let before = Catalog::updated(std::sync::Arc::new(first.clone()));
+        let mut second = read(r#"{"input":9999,"output":9999}"#);
+        second.doubt(&before, false);
+        let after = Catalog::updated(std::sync::Arc::new(stored(&second, Some(&first), "2026-12-08")));
+        let own = |catalog: &Catalog| catalog.own_endpoint(&ModelId::new("anthropic/claude-sonnet-5")).unwrap();
+        let (was, is) = (own(&before), own(&after));
+        assert_eq!(was.pricing, is.pricing);
+        assert_eq!(is.pricing.as_ref().unwrap().base(Item::Input), Some("3".parse().unwrap()));
+        assert_eq!(after.day_of(&is), Some("2026-12-01"));
     }
 
     #[test]

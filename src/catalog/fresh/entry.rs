@@ -31,6 +31,8 @@ pub struct Entry {
     pub(super) name: Option<String>,
     /// Its price; `None` where none is stated, or one of zero that nothing confirms.
     pub(super) pricing: Option<Pricing>,
+    /// Of which day its price is, where that is not the one that the list states.
+    pub(super) priced_on: Option<String>,
     pub(super) context: Option<Tokens>,
     pub(super) max_input: Option<Tokens>,
     pub(super) max_output: Option<Tokens>,
@@ -93,6 +95,7 @@ impl Entry {
         let field = record.get("interleaved").and_then(|interleaved| interleaved.get("field")).and_then(Value::as_str);
         let is_field = |field: &&str| field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         Ok(Self {
+            priced_on: None,
             pricing: pricing.filter(|sheet| confirmed(sheet, provider, wire_id)),
             name: text("name").map(checks::shown_name),
             context: limit("context")?,
@@ -118,6 +121,7 @@ impl Entry {
             id: endpoint.id.clone(),
             name: None,
             pricing: endpoint.pricing.clone(),
+            priced_on: None,
             context: endpoint.context,
             max_input: endpoint.max_input,
             max_output: endpoint.max_output,

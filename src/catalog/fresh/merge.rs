@@ -69,6 +69,7 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
             if entry.pricing.is_none() && known.pricing.is_some() {
                 mark.day = Some(Catalog::embedded().to_owned());
             }
+            mark.day = entry.priced_on.clone().or(mark.day);
             entry.change(known);
         } else {
             let known = embedded.provider(&id.provider);
@@ -77,6 +78,7 @@ pub fn merge(list: &Listing, before: Option<&Stored>) -> Merged {
             if let Some(spelling) = meant.spelling {
                 spelt_so.entry(spelling).or_default().insert(meant.model.clone());
             }
+            mark.day = entry.priced_on.clone();
             let mut endpoint = entry.endpoint(meant.model, provider, &siblings);
             (endpoint.variant, endpoint.region, endpoint.floating) = (meant.variant, meant.region, meant.floating);
             models.entry(endpoint.model.as_str().to_owned()).or_insert_with(|| entry.model(&endpoint));

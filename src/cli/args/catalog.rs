@@ -18,10 +18,10 @@ use super::values::{Limit, duration};
     schema    hardly anything has a price any more\n  \
     unsigned  you trust keys ([catalog] trusted_keys in config.toml), and none of them signed it\n  \
     older     a list of a day before the update in use; a release of an older serial than one before\n\
-    --allow takes it over nevertheless. A single price that nobody can mean is not taken (what was known
-    stays, a new offer has none) unless --allow prices says so: below $0.001 per 1M tokens, more than eight
-    times its model's median over five other offers or less than an eighth of it, or of what it was, a
-    larger request cheaper than a small one, or free. Nor is a window below 256 or above 20M tokens, or a
+    --allow takes it over nevertheless. A single price that nobody can mean is not taken (what was known\n\
+    stays, a new offer has none) unless --allow prices says so: below $0.001 per 1M tokens, more than eight\n\
+    times its model's median over five other offers or less than an eighth of it, or of what it was, a\n\
+    larger request cheaper than a small one, or free. Nor is a window below 256 or above 20M tokens, or a\n\
     longest answer above the window. A list or a release never says where a key goes: addresses and\n\
     key variables of known providers stay as they are, and a provider that only a list knows is not called\n\
     until [provider.ID] in catalog.d/*.toml says where it is and which key it takes. A file is of the day on\n\

@@ -87,6 +87,9 @@ impl<'a> Court<'a> {
 
     /// Looks up how old the facts are of which something is asserted: the catalog's age is theirs.
     pub(super) fn dated(mut self, checks: &[Check]) -> Self {
+        if !checks.iter().any(|check| check.claims.iter().any(|(claim, _)| matches!(claim, Claim::Age(_)))) {
+            return self;
+        }
         let mut days = Vec::new();
         for check in checks {
             let Of::Model { typed, providers, .. } = &check.of else { continue };

@@ -35,7 +35,7 @@ pub(crate) fn status(settings: &Settings, args: &CatalogStatus) -> Outcome {
     let current = held(files.as_ref().map(|files| &files.current));
     let previous = held(files.as_ref().map(|files| &files.previous));
     let (catalog, _) = settings.catalog()?;
-    let days = settings.tables().days();
+    let days = catalog.days();
     let seen = Seen { catalog: &catalog, files: files.as_ref(), current: &current, previous: &previous, days };
     let text = if json { seen.json(settings, args.sources)? } else { seen.page(settings, args.sources)? };
     print(&text)

@@ -10,9 +10,10 @@ what they come to (?dialect=chat, responses or messages says which API
 the body is of). What cannot be honoured is refused (400, with the
 place and a fix) where it is not negotiable, and else a warning:
 x-openmux-warning. Two options that contradict each other are refused,
-and both are named; so is a member that is none of these. A request
-narrows what the gateway's own configuration allows, and never widens
-it (403). --flags are those of `openmux chat`.
+and both are named; so is a member of provider, openmux and the other
+objects below that is none of these. A request narrows what the
+gateway's own configuration allows, and never widens it (403). --flags
+are those of `openmux chat`.
 
 Parameters, tools and items that one API alone has go on untouched to
 providers that speak it, and these are asked first. Where nobody of a

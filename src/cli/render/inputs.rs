@@ -51,9 +51,9 @@ pub(super) fn of(kind: TermKind, entry: &Ranked, decision: &Decision, rates: Opt
         }
         TermKind::Write => {
             let (written, hour) = expectation.written;
-            put("marked_tokens", count(request.marked), if request.input_estimated { "prior" } else { REQUEST });
-            put("written_tokens", count(written), if request.input_estimated { "prior" } else { REQUEST });
-            put("written_1h_tokens", count(hour), if request.input_estimated { "prior" } else { REQUEST });
+            put("marked_tokens", count(request.marked), input_from);
+            put("written_tokens", count(written), input_from);
+            put("written_1h_tokens", count(hour), input_from);
             if let Some(rates) = rates {
                 put("input_usd_per_mtok", rate(rates.input), CATALOG);
                 put("cache_write_usd_per_mtok", rate(rates.cache_write), CATALOG);

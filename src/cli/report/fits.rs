@@ -1,11 +1,10 @@
 //! Which other models would take a prompt that is too long for the one that was asked.
 
-use crate::catalog::price::Item;
 use crate::catalog::{Catalog, ModelId, ModelKind, Status};
 use crate::cli::error::CliError;
 use crate::cli::render::money::dollars;
 use crate::routing::{Decision, Rejection};
-use crate::units::{Tokens, Usd, UsdPerMtok};
+use crate::units::{Tokens, Usd};
 
 /// The error with the cheapest models that would take the prompt, where that it is too long is what is wrong: the author's
 /// own, and anybody's, each as its author sells it, with what reading the prompt costs.
@@ -27,9 +26,10 @@ pub(crate) fn told(error: CliError, decision: &Decision, catalog: &Catalog, mode
                     && offer.is_plain()
                     && offer.status_at(decision.at) == Status::Active
                     && window >= needed
+                    && offer.max_input().is_none_or(|most| most >= needed)
             })?;
-            let rate = offer.price(Item::Input)?.parse::<UsdPerMtok>().ok()?;
-            Some((rate * input, line.id())).filter(|(cost, _)| *cost > Usd::ZERO)
+            let cost = offer.endpoint().pricing?.of_text(input, Tokens::ZERO, Tokens::ZERO, decision.at)?;
+            Some((cost, line.id())).filter(|(cost, _)| *cost > Usd::ZERO)
         })
         .collect();
     fitting.sort_unstable();

@@ -188,7 +188,7 @@ fn no_line_is_wider_than_the_terminal_or_ends_in_spaces() {
             let output = home.openmux(args.iter().copied().chain(at)).env("COLUMNS", width.to_string()).run();
             for line in output.stdout.lines().chain(output.stderr.lines()) {
                 let columns = line.chars().count();
-                let is_word = line.split_whitespace().count() == 1;
+                let is_word = width < 60 && line.split_whitespace().count() == 1;
                 assert!(
                     width < narrowest || columns <= width || is_word,
                     "{columns} of {width} columns, {args:?}:\n{line}"

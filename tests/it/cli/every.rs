@@ -148,7 +148,7 @@ fn no_line_passes_the_width_or_ends_in_spaces() {
                 let columns = line.chars().count();
                 // A note is one line for whoever looks for it, and a word cannot be broken.
                 let is_note = ["note: ", "warning: "].iter().any(|word| line.starts_with(word));
-                let is_word = line.split_whitespace().count() == 1;
+                let is_word = width < 60 && line.split_whitespace().count() == 1;
                 if columns > width && width >= narrowest && !is_note && !is_word {
                     wrong.push(format!("{name}: {columns} of {width}: {line}"));
                 }

@@ -35,7 +35,7 @@ const OWN: [&str; 15] = [
     "speed",
 ];
 
-/// Parameters that have none and go on untouched, each with whether an answer is the same without it. What changes the
+/// Parameters that have none and go on untouched, each with what an answer is without it. What changes the
 /// shape of an answer (`container`, `mcp_servers`) or its price (`inference_geo`, the speed `fast`) is not among them;
 /// whatever else there is goes on as well.
 const NATIVE: [(&str, Force); 4] = [

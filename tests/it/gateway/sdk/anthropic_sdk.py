@@ -6,6 +6,8 @@ import sys
 import anthropic
 from pydantic import BaseModel
 
+from seam import is_joined, wish
+
 MODEL = "anthropic/claude-sonnet-5"
 RESUMABLE = "anthropic/claude-haiku-4.5"
 METADATA = {"x-openmux-metadata": "enabled"}
@@ -117,17 +119,6 @@ def broken(client):
         assert text and error.body["error"]["class"] == "stream_broken", error.body
     else:
         raise AssertionError("half an answer is no answer")
-
-
-def wish(breaks):
-    """Asked first is one that breaks off; who can goes on."""
-    return {"openmux": {"resume": True}, "provider": {"order": [breaks], "only": [breaks, "amazon-bedrock"]}}
-
-
-def is_joined(text, told, breaks):
-    assert text.count("[sandbox]") == 1 and len(text.split()) == 60, text
-    seams = told["seams"]
-    assert [(seam["from"], seam["provider"]) for seam in seams] == [(breaks, "amazon-bedrock")], told
 
 
 def resumed(client):

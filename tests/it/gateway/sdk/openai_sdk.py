@@ -7,6 +7,8 @@ import sys
 import openai
 from pydantic import BaseModel
 
+from seam import is_joined, wish
+
 MODEL = "anthropic/claude-sonnet-4"
 RESUMABLE = "anthropic/claude-haiku-4.5"
 METADATA = {"x-openmux-metadata": "enabled"}
@@ -160,17 +162,6 @@ def broken(client):
         raise AssertionError("half an answer is no answer")
     *_, last = client.responses.create(model="openai/gpt-5", input="Hello!", stream=True)
     assert last.type == "response.failed" and last.response.error.message, last
-
-
-def wish(breaks):
-    """Asked first is one that breaks off; who can goes on."""
-    return {"openmux": {"resume": True}, "provider": {"order": [breaks], "only": [breaks, "amazon-bedrock"]}}
-
-
-def is_joined(text, told, breaks):
-    assert text.count("[sandbox]") == 1 and len(text.split()) == 60, text
-    seams = told["seams"]
-    assert [(seam["from"], seam["provider"]) for seam in seams] == [(breaks, "amazon-bedrock")], told
 
 
 def resumed(client):

@@ -98,15 +98,7 @@ impl Client {
         let messages = vec![Message::text(Role::User, "Say something of a lamp.")];
         let request = ChatRequest::new(reach.endpoint.model.clone(), messages);
         let store = Memory::new();
-        let dispatcher = Dispatcher {
-            catalog: &self.catalog,
-            store: &store,
-            keys: &self.keys,
-            now,
-            sandbox: None,
-            region: None,
-            clerk: None,
-        };
+        let dispatcher = Dispatcher::new(&self.catalog, &store, &self.keys, now);
         let once = Once {
             request: &request,
             reach: &reach,
