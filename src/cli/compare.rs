@@ -196,8 +196,8 @@ fn mark_assumed(sheet: &mut Sheet) -> bool {
     any
 }
 
-/// As if every address were known and every protocol built, but of those who are never called. What the sandbox measured was measured with none of the user's
-/// keys.
+/// As if every address were known and every protocol built, but of those who are never called. What the sandbox measured was
+/// measured with none of the user's keys.
 fn built(reaches: &[Reach], sandbox: bool) -> Vec<Reach> {
     let with_everything = |reach: &Reach| {
         if facts::is_uncalled(&reach.provider) {
@@ -226,37 +226,29 @@ fn sheet(reaches: &[Reach], decision: &Decision, args: &ProvidersCompare, call: 
             _ => {}
         }
     }
-    let ranked = decision.ranked.iter().map(|ranked| (&ranked.endpoint, Some(ranked), Vec::new()));
-    let rejected = decision
-        .rejected
-        .iter()
-        .map(|rejected| (&rejected.endpoint, None, rejected.reasons.iter().map(Rejection::code).collect::<Vec<_>>()));
-    let (mut rows, mut ids) = (Vec::new(), Vec::new());
+    let ranked = decision.ranked.iter().map(|ranked| (&ranked.endpoint, Some(ranked), &[][..]));
+    let rejected = decision.rejected.iter().map(|rejected| (&rejected.endpoint, None, &rejected.reasons[..]));
+    let (mut rows, mut shown) = (Vec::new(), Vec::new());
     for (id, ranked, reasons) in ranked.chain(rejected) {
         let Some(reach) = reaches.iter().find(|reach| reach.endpoint.id == *id) else { continue };
-        ids.push(id);
-        rows.push(row(reach, ranked, &reasons, (call, decision.at), view.cells(id)));
+        shown.push(reach);
+        rows.push(row(reach, ranked, reasons, (call, decision.at), view.cells(id)));
     }
     let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
     let mut marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(super::show::disputed(&columns, &rows));
-    let other = ids.iter().map(|id| {
-        let reach = reaches.iter().find(|reach| reach.endpoint.id == **id);
-        reach.is_some_and(|reach| facts::is_of_other_rates(&reach.endpoint, call.shape, decision.at))
-    });
+    let other = shown.iter().map(|reach| facts::is_of_other_rates(&reach.endpoint, call.shape, decision.at));
     marked.extend(super::show::other_rates(&columns, other));
-    let uncalled =
-        ids.iter().map(|id| reaches.iter().any(|r| r.endpoint.id == **id && facts::is_uncalled(&r.provider)));
-    marked.extend(super::show::uncalled(uncalled));
-    marked.extend(view.marks(&columns, ids.into_iter().map(Some)));
+    marked.extend(super::show::uncalled(shown.iter().map(|reach| facts::is_uncalled(&reach.provider))));
+    marked.extend(view.marks(&columns, shown.iter().map(|reach| Some(&reach.endpoint.id))));
     Sheet { schema: "providers.compare/1", command: "providers compare", columns, rows, marked }
 }
 
 fn row(
     reach: &Reach,
     ranked: Option<&Ranked>,
-    reasons: &[&'static str],
+    reasons: &[Rejection],
     (call, now): (&Call, jiff::Timestamp),
     measured: Vec<Cell>,
 ) -> Vec<Cell> {
@@ -269,7 +261,7 @@ fn row(
         crate::upstream::auth::Found::NotNeeded => Cell::Text("not needed".to_owned()),
         crate::upstream::auth::Found::Missing { .. } => Cell::Unknown,
     };
-    let mut usable: Vec<String> = reasons.iter().map(|reason| (*reason).to_owned()).collect();
+    let mut usable: Vec<String> = reasons.iter().map(|reason| reason.code().to_owned()).collect();
     if reach.unsupported.is_some() {
         usable.push("protocol_unsupported".to_owned());
     }

@@ -101,7 +101,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
         // An empty table's headings would look like a result.
-        let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
+        let asked = if format.is_page() { print("") } else { print(&printed.text) };
         note(settings, &nothing::told(&offline.catalog, &filter));
         return asked;
     }

@@ -11,7 +11,7 @@ use super::render::narrow::each_line;
 use super::render::sheet::{Cell, Column, Mark, OTHER_RATES, Sheet, Show, UNCALLED};
 use super::render::{json, model as page};
 use super::settings::Settings;
-use super::{Outcome, facts, print};
+use super::{Outcome, facts, print, print_page};
 use crate::catalog::Catalog;
 use crate::catalog::price::Item;
 use crate::catalog::resolve::Resolved;
@@ -100,7 +100,7 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     let mut head = page::head(&model, called(&offline, &resolved).as_deref(), &reaches, view);
     if args.prices {
         head += &each_line(&page::price_sheets(&reaches), settings.width.max(40));
-        return print(&head);
+        return print_page(settings, &head);
     }
     head.push('\n');
     head += &printed.text;

@@ -143,6 +143,7 @@ fn who_is_held_back_after_a_pause_is_told() {
         let mut sheet = Pricing::default();
         assert!(sheet.set("input", price).unwrap() && sheet.set("output", price).unwrap());
         endpoint.pricing = Some(sheet);
+        endpoint.context = Some(Tokens::new(128_000));
         Candidate::new(&endpoint, ProviderKind::Host).into_owned()
     };
     let mut alpha = weighed("alpha", "1");

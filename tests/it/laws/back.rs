@@ -17,7 +17,8 @@ fn behind(decider: Decider<'_>, world: &World) -> Verdict {
     ensure(decision.rejected == plain.rejected, || "a return rejects or cures".to_owned())?;
     let mut ids: Vec<_> = decision.ranked.iter().map(|entry| &entry.endpoint).collect();
     let mut all: Vec<_> = plain.ranked.iter().map(|entry| &entry.endpoint).collect();
-    (ids.sort(), all.sort());
+    ids.sort();
+    all.sort();
     ensure(ids == all, || format!("{ids:?} of {all:?} are ranked"))?;
     let order: Vec<bool> = decision.ranked.iter().map(|entry| entry.is_held_back()).collect();
     ensure(order.is_sorted(), || format!("somebody is held back before others: {order:?}"))?;
