@@ -59,7 +59,7 @@ mod tests {
             ErrorClass::RateLimited,
             ErrorClass::Unreachable,
             ErrorClass::Ok,
-            ErrorClass::RateLimited,
+            ErrorClass::ProviderFault,
         ];
         let fold = |ahead: Duration| {
             let mut moment = "2026-11-24T10:00:00Z".parse::<Timestamp>().unwrap() + ahead;
