@@ -228,32 +228,34 @@ fn sheet(reaches: &[Reach], decision: &Decision, args: &ProvidersCompare, call: 
     }
     let ranked = decision.ranked.iter().map(|ranked| (&ranked.endpoint, Some(ranked), &[][..]));
     let rejected = decision.rejected.iter().map(|rejected| (&rejected.endpoint, None, &rejected.reasons[..]));
-    let (mut rows, mut shown) = (Vec::new(), Vec::new());
+    let (mut rows, mut other, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     for (id, ranked, reasons) in ranked.chain(rejected) {
         let Some(reach) = reaches.iter().find(|reach| reach.endpoint.id == *id) else { continue };
+        let (cells, is_other) = row(reach, ranked, reasons, (call, decision.at), view.cells(id));
+        rows.push(cells);
+        other.push(is_other);
         shown.push(reach);
-        rows.push(row(reach, ranked, reasons, (call, decision.at), view.cells(id)));
     }
     let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
     let mut marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(super::show::disputed(&columns, &rows));
-    let other = shown.iter().map(|reach| facts::is_of_other_rates(&reach.endpoint, call.shape, decision.at));
-    marked.extend(super::show::other_rates(&columns, other));
+    marked.extend(super::show::other_rates(&columns, other.into_iter()));
     marked.extend(super::show::uncalled(shown.iter().map(|reach| facts::is_uncalled(&reach.provider))));
     marked.extend(view.marks(&columns, shown.iter().map(|reach| Some(&reach.endpoint.id))));
     Sheet { schema: "providers.compare/1", command: "providers compare", columns, rows, marked }
 }
 
+/// The cells of an endpoint, and whether the price of a call does not come out of the rates among them.
 fn row(
     reach: &Reach,
     ranked: Option<&Ranked>,
     reasons: &[Rejection],
     (call, now): (&Call, jiff::Timestamp),
     measured: Vec<Cell>,
-) -> Vec<Cell> {
+) -> (Vec<Cell>, bool) {
     let endpoint = &reach.endpoint;
-    let price = facts::per_call(endpoint, call.shape, now);
+    let (price, is_other) = facts::call(endpoint, call.shape, now);
     let key = match &reach.found {
         crate::upstream::auth::Found::Key { .. } | crate::upstream::auth::Found::Lazy { .. } => {
             Cell::Text("yes".to_owned())
@@ -314,5 +316,5 @@ fn row(
         facts::call_rate(endpoint, Item::Output, tokens, now),
         facts::call_rate(endpoint, Item::CacheRead, tokens, now),
     ]);
-    cells
+    (cells, is_other)
 }
