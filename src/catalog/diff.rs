@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::price::{Pricing, Rate};
+use super::price::{Pricing, Rate, stated};
 use super::words::words;
 use super::{Capability, Catalog, Endpoint, EndpointId, ModelId, ProviderId};
-use crate::units::UsdPerMtok;
 
 words! {
     /// What kind of difference it is.
@@ -176,10 +175,9 @@ fn figures(sheet: Option<&Pricing>) -> BTreeMap<String, String> {
 }
 
 fn figure(rate: &Rate) -> String {
-    let known = |price: Option<UsdPerMtok>| price.map_or_else(|| "-".to_owned(), |price| price.to_string());
     let tiers =
-        rate.tiers.iter().map(|tier| format!(", {} {}{}", known(tier.price), tier.comparator.sign(), tier.threshold));
-    format!("{}{}", known(rate.base), tiers.collect::<String>())
+        rate.tiers.iter().map(|tier| format!(", {} {}{}", stated(tier.price), tier.comparator.sign(), tier.threshold));
+    format!("{}{}", stated(rate.base), tiers.collect::<String>())
 }
 
 #[cfg(test)]

@@ -171,6 +171,25 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// One that is called by its id, and of which nothing else is known.
+    #[must_use]
+    pub fn new(id: ProviderId, kind: ProviderKind) -> Self {
+        Self {
+            name: id.as_str().to_owned(),
+            id,
+            kind,
+            protocols: Vec::new(),
+            env: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            models_url: None,
+            doc: None,
+            output_limit: OutputLimitField::MaxTokens,
+            hides_reasoning: false,
+            tiers_inclusive: false,
+            quirks: Quirks::default(),
+        }
+    }
+
     /// The environment variables of a role, in the order in which they are tried.
     #[must_use]
     pub fn env_names(&self, role: &str) -> &[String] {

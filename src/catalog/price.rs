@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 pub use item::{FeeItem, Item, PriceKey, ServiceTier};
-pub use rate::{Comparator, Fee, Meter, OffPeak, Rate, Tier, Window};
+pub(crate) use rate::UNSTATED;
+pub use rate::{Comparator, Fee, Meter, OffPeak, Rate, Tier, Window, stated, stated_in};
 pub use version::SheetVersion;
 
 use super::Usage;

@@ -73,6 +73,9 @@ impl Native {
     /// The name of what stands beside the content of messages and nobody here knows: an object for each message, by its
     /// number.
     pub const BESIDE: &'static str = "members of messages that openmux does not know";
+    /// The same beside the items of OpenAI Responses: an array of the members (`more`) with the numbers of the message and of
+    /// the piece that the item begins with (`at`).
+    pub const BESIDE_ITEMS: &'static str = "members of items that openmux does not know";
     /// The name of a wish that the arguments of some tools stream as they come: a list of the tools' numbers.
     pub const EAGER: &'static str = "tools[].eager_input_streaming";
 
@@ -89,13 +92,18 @@ impl Native {
         let sign = |sign: char| if sign.is_ascii_graphic() && sign != ',' { sign } else { '?' };
         let short = |name: &String| name.chars().take(64).map(sign).collect::<String>();
         let keys = |value: &Value| value.as_object().into_iter().flat_map(Map::keys).map(short).collect::<Vec<_>>();
+        let once = |each: &mut dyn Iterator<Item = String>, of: &str| {
+            let once = each.collect::<BTreeSet<_>>().into_iter().take(MOST);
+            once.map(|name| format!("{of}[].{name}")).collect()
+        };
         match (self.name, self.force) {
             (_, Force::Form) => Vec::new(),
             (Self::MEMBERS, _) => keys(&self.value).into_iter().take(MOST).collect(),
             (Self::BESIDE, _) => {
-                let each = self.value.as_object().into_iter().flat_map(Map::values).flat_map(keys);
-                let once = each.collect::<BTreeSet<_>>().into_iter().take(MOST);
-                once.map(|name| format!("messages[].{name}")).collect()
+                once(&mut self.value.as_object().into_iter().flat_map(Map::values).flat_map(keys), "messages")
+            }
+            (Self::BESIDE_ITEMS, _) => {
+                once(&mut self.value.as_array().into_iter().flatten().flat_map(|item| keys(&item["more"])), "input")
             }
             (name, _) => vec![name.to_owned()],
         }

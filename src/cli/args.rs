@@ -27,7 +27,7 @@ pub use catalog::{
 pub use config::{Config, ConfigPath, ConfigShow, ConfigTrust};
 pub use help::{CompletionsArgs, HelpArgs, Shell};
 pub use later::Later;
-pub(crate) use later::command;
+pub(crate) use later::command_for;
 pub use lists::{At, ListArgs, ModelsList, ModelsShow, ProvidersCheck, ProvidersCompare, ProvidersList, Unit, Window};
 pub use measured::{ProvidersHistory, Since, Step, UsageArgs};
 pub use probe::ProvidersProbe;
@@ -145,6 +145,11 @@ impl Format {
         let known = |name: &str| <Self as ValueEnum>::from_str(name, true).ok();
         let pinned = |name: &str| known(name).filter(|format| matches!(format, Self::Json | Self::Jsonl));
         text.strip_suffix("@1").map_or_else(|| known(text), pinned)
+    }
+
+    /// Whether it is a table, which is for people alone.
+    pub(crate) fn is_page(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
     }
 }
 

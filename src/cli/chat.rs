@@ -17,7 +17,7 @@ use super::render::explain::{View, human};
 use super::render::hedge;
 use super::render::request as render;
 use super::settings::Settings;
-use super::{Outcome, facts, note, print, prompt, report, sandbox, settings, warn};
+use super::{Outcome, facts, note, print, print_page, prompt, report, sandbox, settings, warn};
 use crate::catalog::resolve::Resolved;
 use crate::chat::ChatRequest;
 use crate::dispatch::{Dispatcher, Fallen, Prepared, Reach, Suppose, Turn, limits, route_request};
@@ -303,15 +303,14 @@ impl Asked<'_> {
             supposed,
             sending: false,
         };
-        let text = if self.format == Format::Text {
-            let sent = chosen.map(|reach| render::request_text(self.request, reach));
+        if self.format == Format::Text {
             let left = today.map(|today| today.text(view.width)).unwrap_or_default();
-            human(decision, view) + &left + &hedge::text(hedge, view.width) + &sent.unwrap_or_default()
+            print_page(self.settings, &(human(decision, view) + &left + &hedge::text(hedge, view.width)))?;
+            print(&chosen.map(|reach| render::request_text(self.request, reach)).unwrap_or_default())?;
         } else {
             let sent = chosen.map(|reach| render::request_json(self.request, reach));
-            render::dry_run_json((decision, hedge, today), supposed, sent)
-        };
-        print(&text)?;
+            print(&render::dry_run_json((decision, hedge, today), supposed, sent))?;
+        }
         match decision.chosen() {
             Some(_) => Ok(Exit::Ok),
             None => Err(report::unroutable(decision, &self.resolved.model, reaches)),

@@ -12,7 +12,7 @@ use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text::{one_line, wrap};
 use super::report::{better_key, is_variable};
 use super::settings::{self, Settings};
-use super::{Outcome, facts, note, print, prompt, sandbox, warn};
+use super::{Outcome, facts, note, print, print_page, prompt, sandbox, warn};
 use crate::catalog::{Provider, is_loopback};
 use crate::dispatch::{Checked, Dispatcher, Health, Reach, Sandboxed, Wire};
 use crate::observe::ErrorClass;
@@ -317,7 +317,11 @@ fn show(offline: &Offline<'_>, format: Format, args: &ProvidersCheck, rows: Vec<
     }
     let sort = column_names(&list.sort);
     let (printed, _) = offline.lay_out(&mut sheet, format, &list, &sort, list.reverse)?;
-    print(&if page { explained(offline.settings, &sheet, &printed.text) } else { printed.text })?;
+    if page {
+        print_page(offline.settings, &explained(offline.settings, &sheet, &printed.text))?;
+    } else {
+        print(&printed.text)?;
+    }
     let Some(exit) = ORDER.into_iter().find(|exit| failed.contains(exit)) else { return Ok(Exit::Ok) };
     let message = match (failed.len(), all) {
         (1, _) => format!("{failing} did not pass the check"),

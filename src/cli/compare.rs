@@ -196,8 +196,8 @@ fn mark_assumed(sheet: &mut Sheet) -> bool {
     any
 }
 
-/// As if every address were known and every protocol built, but of those who are never called. What the sandbox measured was measured with none of the user's
-/// keys.
+/// As if every address were known and every protocol built, but of those who are never called. What the sandbox measured was
+/// measured with none of the user's keys.
 fn built(reaches: &[Reach], sandbox: bool) -> Vec<Reach> {
     let with_everything = |reach: &Reach| {
         if facts::is_uncalled(&reach.provider) {
@@ -226,42 +226,36 @@ fn sheet(reaches: &[Reach], decision: &Decision, args: &ProvidersCompare, call: 
             _ => {}
         }
     }
-    let ranked = decision.ranked.iter().map(|ranked| (&ranked.endpoint, Some(ranked), Vec::new()));
-    let rejected = decision
-        .rejected
-        .iter()
-        .map(|rejected| (&rejected.endpoint, None, rejected.reasons.iter().map(Rejection::code).collect::<Vec<_>>()));
-    let (mut rows, mut ids) = (Vec::new(), Vec::new());
+    let ranked = decision.ranked.iter().map(|ranked| (&ranked.endpoint, Some(ranked), &[][..]));
+    let rejected = decision.rejected.iter().map(|rejected| (&rejected.endpoint, None, &rejected.reasons[..]));
+    let (mut rows, mut other, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     for (id, ranked, reasons) in ranked.chain(rejected) {
         let Some(reach) = reaches.iter().find(|reach| reach.endpoint.id == *id) else { continue };
-        ids.push(id);
-        rows.push(row(reach, ranked, &reasons, (call, decision.at), view.cells(id)));
+        let (cells, is_other) = row(reach, ranked, reasons, (call, decision.at), view.cells(id));
+        rows.push(cells);
+        other.push(is_other);
+        shown.push(reach);
     }
     let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = rows.iter().position(|row| matches!(&row[0], Cell::Text(name) if Some(name.as_str()) == own));
     let mut marked = author.map(|author| super::show::differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(super::show::disputed(&columns, &rows));
-    let other = ids.iter().map(|id| {
-        let reach = reaches.iter().find(|reach| reach.endpoint.id == **id);
-        reach.is_some_and(|reach| facts::is_of_other_rates(&reach.endpoint, call.shape, decision.at))
-    });
-    marked.extend(super::show::other_rates(&columns, other));
-    let uncalled =
-        ids.iter().map(|id| reaches.iter().any(|r| r.endpoint.id == **id && facts::is_uncalled(&r.provider)));
-    marked.extend(super::show::uncalled(uncalled));
-    marked.extend(view.marks(&columns, ids.into_iter().map(Some)));
+    marked.extend(super::show::other_rates(&columns, other.into_iter()));
+    marked.extend(super::show::uncalled(shown.iter().map(|reach| facts::is_uncalled(&reach.provider))));
+    marked.extend(view.marks(&columns, shown.iter().map(|reach| Some(&reach.endpoint.id))));
     Sheet { schema: "providers.compare/1", command: "providers compare", columns, rows, marked }
 }
 
+/// The cells of an endpoint, and whether the price of a call does not come out of the rates among them.
 fn row(
     reach: &Reach,
     ranked: Option<&Ranked>,
-    reasons: &[&'static str],
+    reasons: &[Rejection],
     (call, now): (&Call, jiff::Timestamp),
     measured: Vec<Cell>,
-) -> Vec<Cell> {
+) -> (Vec<Cell>, bool) {
     let endpoint = &reach.endpoint;
-    let price = facts::per_call(endpoint, call.shape, now);
+    let (price, is_other) = facts::call(endpoint, call.shape, now);
     let key = match &reach.found {
         crate::upstream::auth::Found::Key { .. } | crate::upstream::auth::Found::Lazy { .. } => {
             Cell::Text("yes".to_owned())
@@ -269,7 +263,7 @@ fn row(
         crate::upstream::auth::Found::NotNeeded => Cell::Text("not needed".to_owned()),
         crate::upstream::auth::Found::Missing { .. } => Cell::Unknown,
     };
-    let mut usable: Vec<String> = reasons.iter().map(|reason| (*reason).to_owned()).collect();
+    let mut usable: Vec<String> = reasons.iter().map(|reason| reason.code().to_owned()).collect();
     if reach.unsupported.is_some() {
         usable.push("protocol_unsupported".to_owned());
     }
@@ -322,5 +316,5 @@ fn row(
         facts::call_rate(endpoint, Item::Output, tokens, now),
         facts::call_rate(endpoint, Item::CacheRead, tokens, now),
     ]);
-    cells
+    (cells, is_other)
 }

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use clap::Arg;
 
-use super::args::{CompletionsArgs, Shell, command};
+use super::args::{CompletionsArgs, Shell, command_for};
 use super::render::text::visible;
 use super::{Outcome, print};
 use crate::catalog::file::checks::is_hidden;
@@ -84,7 +84,7 @@ fn is_one_word(word: &str) -> bool {
 
 /// What fits at the cursor; `before` begins with the program's name.
 fn fitting(before: &[String], current: &str) -> Wanted {
-    let root = command(before);
+    let root = command_for(before);
     let (mut command, mut path) = (&root, Vec::new());
     let (mut place, mut waiting, mut escaped) = (0_usize, None, false);
     for word in before.iter().skip(1) {

@@ -13,10 +13,10 @@ use super::render::hedge;
 use super::render::inputs::fees;
 use super::render::json::{head, literal};
 use super::render::money::dollars;
-use super::render::text::{page, wrap};
+use super::render::text::labelled;
 use super::render::whatif::Otherwise;
 use super::settings::Settings;
-use super::{Outcome, facts, print, prompt, sandbox};
+use super::{Outcome, facts, print, print_page, prompt, sandbox};
 use crate::chat::{ChatRequest, Message, Role};
 use crate::dispatch::{Dispatcher, Prepared, Suppose, Turn, route_request, shape};
 use crate::routing::{Decision, Expected, Policy, Question, RouteRequest};
@@ -120,7 +120,7 @@ pub(crate) fn explain(settings: &Settings, args: &RouteExplain) -> Outcome {
         + &hedge::text(&hedge, view.width)
         + &fallback_text(args, &followers, view.width)
         + &otherwise.text(&decision, view.width);
-    print(&page(&text, settings.unicode))?;
+    print_page(settings, &text)?;
     Ok(if decision.chosen().is_some() {
         Exit::Ok
     } else {
@@ -170,8 +170,7 @@ fn fallback_text(args: &RouteExplain, followers: &[Decision], width: usize) -> S
         classes => format!("after {}", classes.iter().map(|class| class.name()).collect::<Vec<_>>().join(", ")),
     };
     let text = format!("{after}: {}", each.join(", then "));
-    let lines = wrap(&text, width.saturating_sub(9).max(30)).into_iter().enumerate();
-    lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { "Fallback" } else { "" })).collect()
+    labelled("Fallback", &text, width)
 }
 
 /// The decisions for the models to go on to, for programs.

@@ -178,15 +178,16 @@ pub(crate) fn call_rate(endpoint: &Endpoint, item: Item, shape: Shape, now: Time
     Cell::money(rate.map(|rate| rate.decimal()))
 }
 
-/// Whether what such a call costs does not come out of the plain rates.
-pub(crate) fn is_of_other_rates(endpoint: &Endpoint, shape: Shape, now: Timestamp) -> bool {
-    let (Some(total), Some(sheet)) = (per_call(endpoint, shape, now), &endpoint.pricing) else { return false };
+/// What such a call costs, and whether that does not come out of the plain rates.
+pub(crate) fn call(endpoint: &Endpoint, shape: Shape, now: Timestamp) -> (Option<Usd>, bool) {
     let plain = || {
+        let sheet = endpoint.pricing.as_ref()?;
         let (input, output) = (sheet.base(Item::Input)?, sheet.base(Item::Output)?);
         let cached = sheet.base(Item::CacheRead).unwrap_or(input);
         Some(input * shape.input.checked_sub(shape.cached)? + cached * shape.cached + output * shape.output)
     };
-    plain() != Some(total)
+    let total = per_call(endpoint, shape, now);
+    (total, total.is_some() && plain() != total)
 }
 
 /// What one call of this shape costs on an endpoint's sheet.

@@ -8,7 +8,7 @@ pub(super) mod short;
 
 use serde_json::Value;
 
-use super::args::{Format, HelpArgs, command};
+use super::args::{Format, HelpArgs, command_for};
 use super::contract::{ENVIRONMENT, Exit, FILES, PROVIDER_ENVIRONMENT, schemas};
 use super::error::{CliError, nearest};
 use super::render::narrow::narrow;
@@ -315,7 +315,7 @@ pub(crate) fn help(settings: &Settings, args: &HelpArgs) -> Outcome {
             _ => print(&narrow(&text, settings.width)),
         };
     }
-    let mut command = command(&args.topic).term_width(settings.width.min(100));
+    let mut command = command_for(&args.topic).term_width(settings.width.min(100));
     command.build();
     let mut found = &mut command;
     for word in &args.topic {
@@ -370,7 +370,7 @@ fn pretty(value: &Value) -> String {
 }
 
 fn unknown_topic(name: &str) -> CliError {
-    let command = command::<&str>(&[]);
+    let command = command_for::<&str>(&[]);
     let topics = topics();
     let names: Vec<&str> =
         topics.iter().map(|(topic, _)| *topic).chain(command.get_subcommands().map(clap::Command::get_name)).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::args::{Format, ProvidersHistory, Step, Unit};
+use super::args::{ProvidersHistory, Step, Unit};
 use super::contract::Exit;
 use super::error::CliError;
 use super::measured::{availability, factor, health, millis, part_of, unit_name};
@@ -56,7 +56,7 @@ pub(crate) fn history(settings: &Settings, args: &ProvidersHistory) -> Outcome {
     let since = begins(&args.since, offline.now);
     let seen = Seen::read(&offline, &of, since, args.by).map_err(|error| CliError::no_measurements(&error))?;
     // A picture helps a person, and nobody else.
-    let drawn = matches!(format, Format::Table | Format::Wide) && settings.out_is_terminal;
+    let drawn = format.is_page() && settings.out_is_terminal;
     let picture = if drawn { seen.picture(since, offline.now, settings) } else { String::new() };
     let asked = Stratum::plain(args.tokens.map_or(Tokens::new(1_000), |shape| shape.input));
     let (unit, mut columns) = (settings.unit(args.unit), COLUMNS.to_vec());
@@ -81,7 +81,7 @@ pub(crate) fn history(settings: &Settings, args: &ProvidersHistory) -> Outcome {
             ),
         );
     }
-    if found == 0 && matches!(format, Format::Table | Format::Wide) {
+    if found == 0 && format.is_page() {
         // An empty table's headings would look like a result.
         return Ok(Exit::Ok);
     }

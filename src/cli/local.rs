@@ -12,7 +12,7 @@ use super::platform::set_key;
 use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text::{duration, one_line, visible};
 use super::settings::Settings;
-use super::{Outcome, note, print};
+use super::{Outcome, note, print_page};
 use crate::catalog::file::Overlay;
 use crate::catalog::{Catalog, Protocol, ProviderKind, ProviderProtocol, is_loopback};
 use crate::dispatch::{Checked, Health, Reach, Wire};
@@ -101,7 +101,7 @@ pub(crate) fn list(settings: &Settings, args: &ProvidersList) -> Outcome {
     }
     let own = args.list.fields.is_empty() && args.list.sort.is_empty();
     if format == Format::Table && own {
-        return print(&page(settings, &servers));
+        return print_page(settings, &page(settings, &servers));
     }
     let mut sheet = Sheet {
         schema: "providers.local/1",

@@ -72,7 +72,7 @@ impl View {
     ) -> Self {
         let (window, unit) = (offline.settings.window(window), offline.settings.unit(unit));
         let since = begins(&window, offline.now);
-        let drawn = offline.settings.out_is_terminal && matches!(format, Format::Table | Format::Wide);
+        let drawn = offline.settings.out_is_terminal && format.is_page();
         Self {
             all: offline.store.measured(since).unwrap_or_default(),
             asked: Stratum::plain(input),

@@ -97,7 +97,7 @@ fn run(typed: Vec<OsString>) -> Exit {
         if style.on { clap::ColorChoice::Always } else { clap::ColorChoice::Never }
     };
     let words: Vec<_> = typed.iter().map(|word| word.to_string_lossy()).collect();
-    let command = args::command(&words).color(choice(out_style)).term_width(width.min(100));
+    let command = args::command_for(&words).color(choice(out_style)).term_width(width.min(100));
     let parsed = command.try_get_matches_from(&typed).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -186,6 +186,11 @@ fn print(text: &str) -> Outcome {
     }
 }
 
+/// Writes what people read: in ASCII, where their locale knows nothing else.
+fn print_page(settings: &Settings, text: &str) -> Outcome {
+    print(&render::text::page(text, settings.unicode))
+}
+
 /// stdout cannot be written, and not because its reader is gone: a full disk.
 fn unwritable(error: &std::io::Error) -> CliError {
     CliError::new(Exit::Config, "stdout", "cannot write to stdout")
@@ -211,22 +216,24 @@ fn noted(style: render::text::Style, text: &str) -> String {
 /// A warning for people, one line.
 fn warn(settings: &Settings, text: &str) {
     if !settings.quiet {
-        out::talk(&warning(settings.err, text));
+        out::talk(&render::text::page(&warning(settings.err, text), settings.unicode));
     }
 }
 
 /// A note for people, one line.
 fn note(settings: &Settings, text: &str) {
     if !settings.quiet {
-        out::talk(&noted(settings.err, text));
+        out::talk(&render::text::page(&noted(settings.err, text), settings.unicode));
     }
 }
 
 /// What surrounds a table for a person: dim, on stderr, on a terminal only.
 fn footer(settings: &Settings, format: args::Format, text: &str) {
-    let table = matches!(format, args::Format::Table | args::Format::Wide);
-    if table && settings.err_is_terminal && settings.out_is_terminal && !settings.quiet {
-        for line in render::text::wrap(&render::text::visible(text), settings.width.clamp(40, 100)) {
+    if format.is_page() && settings.err_is_terminal && settings.out_is_terminal && !settings.quiet {
+        for line in render::text::wrap(
+            &render::text::page(&render::text::visible(text), settings.unicode),
+            settings.width.clamp(40, 100),
+        ) {
             out::talk(&format!("{}\n", settings.err.dim(&line)));
         }
     }

@@ -77,13 +77,8 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
             if !measured.is_empty() {
                 shown.push(found.own.as_ref().map(id));
             }
-            if let Some((shape, own)) = args.tokens.zip(found.own.as_ref()) {
-                other.push(facts::is_of_other_rates(&own.endpoint(), shape, now));
-            } else {
-                other.push(false);
-            }
             let mut cells = Vec::with_capacity(COLUMNS);
-            row(&found, args.tokens, &measured, now, &mut cells);
+            other.push(row(&found, args.tokens, &measured, now, &mut cells));
             rows.push(cells);
         }
     }
@@ -101,7 +96,7 @@ pub(crate) fn list(settings: &Settings, args: &ModelsList) -> Outcome {
     let (printed, found) = offline.lay_out(&mut sheet, format, &args.list, &sort, args.list.reverse)?;
     if found == 0 {
         // An empty table's headings would look like a result.
-        let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
+        let asked = if format.is_page() { print("") } else { print(&printed.text) };
         note(settings, &nothing::told(&offline.catalog, &filter));
         return asked;
     }
@@ -403,14 +398,15 @@ fn id(endpoint: &EndpointLine<'_>) -> EndpointId {
     EndpointId { provider: ProviderId::new(endpoint.provider()), upstream_model: endpoint.wire_id().to_owned() }
 }
 
-/// The cells of a model, added to others.
-fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp, cells: &mut Vec<Cell>) {
+/// The cells of a model, added to others; whether the price of a call does not come out of the rates among them.
+fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp, cells: &mut Vec<Cell>) -> bool {
     let line = &kept.line;
     let own = kept.own.as_ref();
     let price = |item| own.and_then(|endpoint| endpoint.price(item)?.parse::<UsdPerMtok>().ok());
     let rate = |price: Option<UsdPerMtok>| Cell::money(price.map(UsdPerMtok::decimal));
     let count = |tokens: Option<Tokens>| Cell::count(tokens.map(Tokens::count));
-    let call = shape.zip(own).and_then(|(shape, endpoint)| facts::per_call(&endpoint.endpoint(), shape, now));
+    let priced = shape.zip(own).map(|(shape, endpoint)| facts::call(&endpoint.endpoint(), shape, now));
+    let (call, is_other) = priced.unwrap_or_default();
     let (input, output) = (price(Item::Input), price(Item::Output));
     let prices = input.zip(output);
     let billing = prices.map(|prices| if prices == (UsdPerMtok::ZERO, UsdPerMtok::ZERO) { "free" } else { "metered" });
@@ -447,4 +443,5 @@ fn row(kept: &Kept<'_>, shape: Option<Shape>, measured: &View, now: Timestamp, c
         Cell::text(kept.cheapest.map(|(_, provider)| provider)),
         count(own.and_then(EndpointLine::max_input)),
     ]);
+    is_other
 }

@@ -12,9 +12,8 @@ use super::out::{self, Reader};
 use super::render::json::Envelope;
 use super::render::rows::Rows;
 use super::render::sheet::{Cell, Printed, Printing, Sheet};
-use super::render::text::page;
 use super::settings::{self, Settings};
-use super::{Outcome, footer, print, unwritable, warn};
+use super::{Outcome, footer, print, print_page, unwritable, warn};
 use crate::catalog::{Catalog, Days, Endpoint};
 use crate::dispatch::{Dispatcher, Sandboxed};
 use crate::store::ObservationStore;
@@ -189,8 +188,7 @@ impl<'a> Offline<'a> {
     /// # Errors
     /// stdout cannot be written.
     pub(crate) fn close(&self, text: &str, format: Format, legend: &str, hidden: &[&str]) -> Outcome {
-        let for_people = matches!(format, Format::Table | Format::Wide);
-        let outcome = if for_people { print(&page(text, self.settings.unicode))? } else { print(text)? };
+        let outcome = if format.is_page() { print_page(self.settings, text)? } else { print(text)? };
         let day = self.day();
         let newest = self.catalog.update().map(|about| about.date.as_str());
         let other = otherwise(self.days.get(), day, newest);

@@ -67,6 +67,15 @@ impl Platform {
             Self::Windows => "Get-Content FILE | Set-Content -Encoding utf8 COPY makes it so",
         }
     }
+
+    /// How a file in UTF-16 becomes UTF-8.
+    pub(crate) const fn utf16_as_utf8(self) -> &'static str {
+        match self {
+            Self::Unix => "iconv -f utf-16 -t utf-8 makes it UTF-8",
+            // What the file is in, PowerShell sees by its first bytes.
+            Self::Windows => self.file_as_utf8(),
+        }
+    }
 }
 
 /// [`Platform::set`] with a key that is to be filled in, on this system.
@@ -89,6 +98,7 @@ mod tests {
                 platform.plain_file().to_owned(),
                 platform.piped_as_utf8().to_owned(),
                 platform.file_as_utf8().to_owned(),
+                platform.utf16_as_utf8().to_owned(),
             ]
             .join("\n")
         };
@@ -100,6 +110,7 @@ mod tests {
         give a plain file, or <(command)
         convert it, e.g. iconv -t utf-8
         iconv -t UTF-8 makes it so
+        iconv -f utf-16 -t utf-8 makes it UTF-8
         "#);
         insta::assert_snapshot!(said(Platform::Windows), @r#"
         $env:A_KEY = "..."
@@ -108,6 +119,7 @@ mod tests {
         write standard input into a file first; .\- is a file of that name
         give a plain file
         $OutputEncoding = [Text.Encoding]::UTF8, before the pipe
+        Get-Content FILE | Set-Content -Encoding utf8 COPY makes it so
         Get-Content FILE | Set-Content -Encoding utf8 COPY makes it so
         "#);
         let windows = said(Platform::Windows);

@@ -12,7 +12,7 @@ use super::render::explain::{View, human};
 use super::render::inputs::fees;
 use super::render::text::wrap;
 use super::settings::Settings;
-use super::{Outcome, print, warn};
+use super::{Outcome, print, print_page, warn};
 use crate::routing::{Decision, Kept, Policy, Question, decision_hex};
 use crate::store::ObservationStore;
 
@@ -58,7 +58,7 @@ pub(crate) fn replay(settings: &Settings, args: &RouteReplay) -> Outcome {
         let shown = other.as_ref().unwrap_or(&today);
         let question = question(&kept, shown);
         let fees = fees(shown, &|entry| question.rates(entry), view.width);
-        print(&format!("{page}\n{}{fees}", human(shown, view)))?;
+        print_page(settings, &format!("{page}\n{}{fees}", human(shown, view)))?;
     }
     Ok(if same { Exit::Ok } else { Exit::Negative })
 }

@@ -11,7 +11,7 @@ use super::render::narrow::each_line;
 use super::render::sheet::{Cell, Column, Mark, OTHER_RATES, Sheet, Show, UNCALLED};
 use super::render::{json, model as page};
 use super::settings::Settings;
-use super::{Outcome, facts, print};
+use super::{Outcome, facts, print, print_page};
 use crate::catalog::Catalog;
 use crate::catalog::price::Item;
 use crate::catalog::resolve::Resolved;
@@ -100,7 +100,7 @@ pub(crate) fn show(settings: &Settings, args: &ModelsShow) -> Outcome {
     let mut head = page::head(&model, called(&offline, &resolved).as_deref(), &reaches, view);
     if args.prices {
         head += &each_line(&page::price_sheets(&reaches), settings.width.max(40));
-        return print(&head);
+        return print_page(settings, &head);
     }
     head.push('\n');
     head += &printed.text;
@@ -186,16 +186,13 @@ fn sheet(reaches: &[Reach], args: &ModelsShow, measured: &View, now: Timestamp) 
             _ => {}
         }
     }
-    let rows: Vec<Vec<Cell>> =
-        reaches.iter().map(|reach| row(reach, args, measured.cells(&reach.endpoint.id), now)).collect();
+    let rows = reaches.iter().map(|reach| row(reach, args, measured.cells(&reach.endpoint.id), now));
+    let (rows, other): (Vec<Vec<Cell>>, Vec<bool>) = rows.unzip();
     let own = reaches.first().and_then(|first| Catalog::own_provider(first.endpoint.model.author()));
     let author = reaches.iter().position(|reach| own == Some(reach.provider.id.as_str()) && reach.endpoint.is_plain());
     let mut marked = author.map(|author| differences(&columns, &rows, author)).unwrap_or_default();
     marked.extend(disputed(&columns, &rows));
-    if let Some(shape) = args.tokens {
-        let other = reaches.iter().map(|reach| facts::is_of_other_rates(&reach.endpoint, shape, now));
-        marked.extend(other_rates(&columns, other));
-    }
+    marked.extend(other_rates(&columns, other.into_iter()));
     marked.extend(uncalled(reaches.iter().map(|reach| facts::is_uncalled(&reach.provider))));
     marked.extend(measured.marks(&columns, reaches.iter().map(|reach| Some(&reach.endpoint.id))));
     Sheet { schema: "models.show/1", command: "models show", columns, rows, marked }
@@ -253,9 +250,10 @@ pub(crate) fn legend(sheet: &Sheet) -> String {
         .collect()
 }
 
-fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) -> Vec<Cell> {
+/// The cells of an endpoint, and whether the price of a call does not come out of the rates among them.
+fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) -> (Vec<Cell>, bool) {
     let endpoint = &reach.endpoint;
-    let call = args.tokens.and_then(|shape| facts::per_call(endpoint, shape, now));
+    let (call, is_other) = args.tokens.map(|shape| facts::call(endpoint, shape, now)).unwrap_or_default();
     let mut cells = vec![
         Cell::Text(reach.provider.id.to_string()),
         Cell::Text(facts::kind(reach).to_owned()),
@@ -293,5 +291,5 @@ fn row(reach: &Reach, args: &ModelsShow, measured: Vec<Cell>, now: Timestamp) ->
         Cell::count(endpoint.max_input.map(crate::units::Tokens::count)),
         facts::per_request(endpoint),
     ]);
-    cells
+    (cells, is_other)
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::args::command;
+use super::args::command_for;
 use super::contract::Exit;
 use super::error::CliError;
 use super::help::first_page;
@@ -48,11 +48,15 @@ fn short_help(typed: &[OsString], columns: usize, style: Style) -> String {
     if path.is_empty() {
         return first_page(style, columns);
     }
+    short(&named(&path), &format!("openmux {}", path.trim_end()), columns.min(100), style)
+}
+
+/// The command of a [`path`], with its options.
+fn named(path: &str) -> clap::Command {
     let words: Vec<&str> = path.split_whitespace().collect();
-    let mut root = command(&words);
+    let mut root = command_for(&words);
     root.build();
-    let named = words.iter().try_fold(&root, |command, word| command.find_subcommand(word));
-    short(named.unwrap_or(&root), &format!("openmux {}", path.trim_end()), columns.min(100), style)
+    words.iter().try_fold(&root, |command, word| command.find_subcommand(word)).unwrap_or(&root).clone()
 }
 
 /// Whether the command line asks for JSON, as far as that can be told before it is parsed.
@@ -85,11 +89,8 @@ fn better(error: &clap::Error, typed: &[OsString]) -> Option<CliError> {
     }
     let below_zero = |word: &str| word.starts_with('-') && word.parse::<f64>().is_ok();
     let takes_values = |option: &str| {
-        let mut root = command(&words);
-        root.build();
-        let path = path(typed);
-        let found = path.split_whitespace().try_fold(&root, |command, word| command.find_subcommand(word));
-        let mut all = found.unwrap_or(&root).get_arguments();
+        let command = named(&path(typed));
+        let mut all = command.get_arguments();
         all.any(|arg| arg.get_long() == option.strip_prefix("--") && arg.get_action().takes_values())
     };
     if kind == ErrorKind::UnknownArgument
@@ -105,7 +106,7 @@ fn better(error: &clap::Error, typed: &[OsString]) -> Option<CliError> {
     }
     // A prompt with nothing in front of it: several words, or one that is like no command.
     let unknown = &word(error.get(ContextKind::InvalidSubcommand)?)?;
-    let root = command::<&str>(&[]);
+    let root = command_for::<&str>(&[]);
     let commands: Vec<&str> = root.get_subcommands().map(clap::Command::get_name).collect();
     let is_slip = !unknown.contains(' ') && commands.iter().any(|name| is_near(unknown, name));
     if path(typed).is_empty() && !is_slip {
@@ -187,10 +188,10 @@ fn word(value: &ContextValue) -> Option<String> {
 
 /// The commands that were typed, each with a space behind it.
 fn path(typed: &[OsString]) -> String {
-    let mut command = command::<&str>(&[]);
-    let mut path = String::new();
+    let root = command_for::<&str>(&[]);
+    let (mut command, mut path) = (&root, String::new());
     for word in typed.iter().skip(1).filter_map(|word| word.to_str()) {
-        let Some(below) = command.find_subcommand(word).cloned() else { continue };
+        let Some(below) = command.find_subcommand(word) else { continue };
         path += &format!("{word} ");
         command = below;
     }

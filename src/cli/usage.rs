@@ -99,7 +99,7 @@ pub(crate) fn usage(settings: &Settings, args: &UsageArgs) -> Outcome {
     if found == 0 {
         note(settings, "nothing was sent in that time");
     }
-    if found == 0 && matches!(format, Format::Table | Format::Wide) {
+    if found == 0 && format.is_page() {
         // An empty table's headings would look like a result.
         return Ok(Exit::Ok);
     }

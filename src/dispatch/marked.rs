@@ -13,8 +13,9 @@ pub(super) fn marked(request: &ChatRequest) -> (Tokens, Tokens) {
         return (kept, Tokens::ZERO);
     }
     let up_to = |hours: bool| {
-        let marks = request.marks.iter().filter(|mark| mark.hour || !hours);
-        marks.map(|mark| before(request, mark.place)).max().unwrap_or_default()
+        let marks = request.marks.iter().filter(|mark| mark.hour || !hours).map(|mark| mark.place);
+        let last = marks.max_by_key(|place| order(request, *place));
+        last.map_or(Tokens::ZERO, |place| before(request, place))
     };
     (up_to(false), up_to(true))
 }
@@ -33,6 +34,18 @@ fn stable(request: &ChatRequest) -> Tokens {
 
 fn is_instruction(request: &ChatRequest, at: usize) -> bool {
     request.messages.get(at).is_some_and(|message| matches!(message.role, Role::System | Role::Developer))
+}
+
+/// Where the end of a place stands among others: tools first, then instructions, then the turns.
+fn order(request: &ChatRequest, place: CachePlace) -> (u8, usize, usize, usize) {
+    match place {
+        CachePlace::Tool(number) => (0, number, 0, 0),
+        CachePlace::Part { message, part, within } => {
+            let group = if is_instruction(request, message) { 1 } else { 2 };
+            (group, message, part, within.unwrap_or(usize::MAX))
+        }
+        CachePlace::End => (3, 0, 0, 0),
+    }
 }
 
 /// What stands before the end of a place: tools first, then instructions, then the turns.

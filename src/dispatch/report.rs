@@ -201,6 +201,12 @@ impl ChatReport {
         came.sum()
     }
 
+    /// The same by estimate, where it is not known.
+    #[must_use]
+    pub fn cost_estimate(&self) -> Option<Usd> {
+        if self.cost().is_some() { None } else { self.total().estimate }
+    }
+
     /// The same report with earlier attempts before its own.
     #[must_use]
     pub fn after(mut self, earlier: Vec<AttemptReport>) -> Self {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
@@ -28,11 +29,7 @@ impl Token {
     /// The token of that SHA-256, in 64 hex digits; `None` where it is none.
     #[must_use]
     pub fn of_digest(hex: &str) -> Option<Self> {
-        let mut digest = [0; 32];
-        for (at, byte) in digest.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
-        }
-        (hex.len() == 64).then_some(Self(digest))
+        HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok().map(Self)
     }
 
     /// Whether it is this one, in a time that does not depend on where they differ.

@@ -34,10 +34,14 @@ pub(super) enum Place {
     Ready,
 }
 
+/// What paths may lie below: those of hosted gateways below `/api`, and ZenMux's of Anthropic's below `/api/anthropic`. One
+/// that another begins with stands behind it.
+const BASES: [&str; 3] = ["/api/anthropic", "/anthropic", "/api"];
+
 impl Place {
-    /// The place at a path; those of hosted gateways lie below `/api`, and ZenMux's of Anthropic's below `/api/anthropic`.
+    /// The place at a path, or at one below a base.
     fn at(path: &str) -> Option<Self> {
-        let below = ["/api", "/api/anthropic", "/anthropic"].into_iter().filter_map(|base| path.strip_prefix(base));
+        let below = BASES.into_iter().filter_map(|base| path.strip_prefix(base));
         let path = below.into_iter().find(|rest| rest.starts_with("/v1/")).unwrap_or(path);
         let named = |name: &str| percent_decode_str(name).decode_utf8_lossy().into_owned();
         Some(match path {
@@ -184,7 +188,7 @@ fn nothing(request: &Request<Incoming>) -> Problem {
 
 /// What to do about a path that is none: most are a base URL with a part too many or too few.
 fn cure(path: &str) -> String {
-    let bare = ["/api/anthropic", "/anthropic", "/api", ""].into_iter().find_map(|base| path.strip_prefix(base));
+    let bare = BASES.into_iter().find_map(|base| path.strip_prefix(base));
     let bare = bare.unwrap_or(path).trim_end_matches('/');
     let bare = bare.strip_prefix("/v1").filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(bare);
     let whole = if bare.starts_with("/v1/") { bare.to_owned() } else { format!("/v1{bare}") };

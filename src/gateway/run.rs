@@ -292,7 +292,7 @@ pub(super) fn ended(run: &Run, report: &ChatReport, answered: &AttemptReport, me
             output: answered.outcome.streamed.tokens.map(Tokens::new),
         },
         cost: report.cost(),
-        estimate: report.cost().is_none().then(|| report.total().estimate).flatten(),
+        estimate: report.cost_estimate(),
         dropped: run.dropped(&answered.endpoint),
         metadata: metadata.then(|| routing(decided, report)),
     }

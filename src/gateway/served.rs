@@ -215,8 +215,7 @@ impl Line {
                 put("output_tokens", count(usage.and_then(|usage| usage.output)));
                 let cost = asked.report.as_ref().and_then(|report| report.cost());
                 put("cost_usd", cost.map_or(Value::Null, |cost| literal(&cost.exact())));
-                let total = asked.report.as_ref().filter(|_| cost.is_none()).map(|report| report.total());
-                if let Some(estimate) = total.and_then(|total| total.estimate) {
+                if let Some(estimate) = asked.report.as_ref().and_then(|report| report.cost_estimate()) {
                     put("cost_estimate_usd", literal(&estimate.exact()));
                 }
             }

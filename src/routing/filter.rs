@@ -319,8 +319,7 @@ fn money(request: &RouteRequest, candidate: &Candidate<'_>, found: &mut Vec<Reje
     if let Some(limit) = constraints.max_cost {
         match candidate.bound(request) {
             Some(bound) if bound > limit => {
-                let shortest = RouteRequest { max_output: Some(Tokens::new(1)), ..request.clone() };
-                let least = candidate.bound(&shortest).unwrap_or(bound);
+                let least = candidate.bound_of(request, Tokens::new(1)).unwrap_or(bound);
                 found.push(Rejection::AboveMaxCost { bound, least, limit });
             }
             Some(_) => {}

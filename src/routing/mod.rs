@@ -166,6 +166,12 @@ impl RouteRequest {
     pub fn warm_at(&self, endpoint: &EndpointId) -> Tokens {
         self.warm.iter().find(|warm| warm.endpoint == *endpoint).map_or(Tokens::ZERO, |warm| warm.tokens)
     }
+
+    /// What makes the most that it can cost dearer: images or documents, and what is to be kept in a cache for an hour.
+    #[must_use]
+    pub fn bound_kinds(&self) -> (bool, bool) {
+        (self.needs.images || self.needs.pdfs, self.marked_1h > Tokens::ZERO)
+    }
 }
 
 impl<'a> Candidate<'a> {
@@ -227,13 +233,15 @@ impl<'a> Candidate<'a> {
     /// The most that this request can cost here, in USD; `None` where no bound is known.
     #[must_use]
     pub fn bound(&self, request: &RouteRequest) -> Option<Usd> {
-        let output = request.max_output.or(self.endpoint.max_output)?;
+        self.bound_of(request, request.max_output.or(self.endpoint.max_output)?)
+    }
+
+    /// The same with at most so much output.
+    fn bound_of(&self, request: &RouteRequest, output: Tokens) -> Option<Usd> {
         let Some(pricing) = &self.endpoint.pricing else {
             return (self.kind == ProviderKind::Local).then_some(Usd::ZERO);
         };
-        let media = request.needs.images || request.needs.pdfs;
-        let hours = request.marked_1h > Tokens::ZERO;
-        pricing.worst_case(self.input_bound(request)?, output, (media, hours))
+        pricing.worst_case(self.input_bound(request)?, output, request.bound_kinds())
     }
 
     /// The most input tokens that this request can have here: no endpoint takes more than its window.

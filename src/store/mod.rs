@@ -105,6 +105,12 @@ impl SetAside {
     pub fn total(self) -> Usd {
         self.spent + self.open
     }
+
+    /// What it leaves of a day's budget, never less than nothing.
+    #[must_use]
+    pub fn left_of(self, day: Usd) -> Usd {
+        if self.total() < day { day - self.total() } else { Usd::ZERO }
+    }
 }
 
 /// How sharing with other machines goes.

@@ -1,5 +1,6 @@
 //! Small values as the text that stands in a row or a line of the spool.
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use jiff::Timestamp;
 
 use crate::observe::{Bucket, Headroom};
@@ -46,11 +47,7 @@ pub(super) fn pico(amount: Usd) -> i64 {
 
 /// Sixteen bytes of 32 hex digits.
 pub(super) fn sixteen(hex: &str) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    (hex.len() == 32).then_some(bytes)
+    HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{Call, DecodeError, EncodeError, classify};
@@ -74,6 +75,44 @@ pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> DecodeError {
         return DecodeError::Truncated;
     }
     DecodeError::Corrupt(format!("{what} cannot be read: {error}"))
+}
+
+/// A chunk of an answer, or a whole one: an object. What `is_failure` is one of the provider's, also where it stands in a
+/// list, as Google's errors do even where the answer would be an object.
+///
+/// # Errors
+/// It is cut off or corrupt, or it reports a failure, as it does for sure with `is_error`.
+pub(super) fn chunk<T: DeserializeOwned>(
+    text: &str,
+    (family, is_error): (ErrorFamily, bool),
+    is_failure: impl FnOnce(&T) -> bool,
+) -> Result<T, DecodeError> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.is_empty() {
+        return Err(DecodeError::Truncated);
+    }
+    let listed = || serde_json::from_str::<Vec<Value>>(text).ok();
+    let is_listed = |items: Vec<Value>| items.iter().filter_map(|item| item.get("error")).any(is_said);
+    if is_error || (text.starts_with('[') && listed().is_some_and(is_listed)) {
+        return Err(failed(family, text));
+    }
+    // Serde would read a list as the fields in order.
+    if !text.starts_with('{') {
+        return Err(DecodeError::Corrupt("the answer is not a JSON object".to_owned()));
+    }
+    let chunk: T = serde_json::from_str(text).map_err(|error| unreadable("the answer", &error))?;
+    if is_failure(&chunk) { Err(failed(family, text)) } else { Ok(chunk) }
+}
+
+/// Whether a field of an error says anything: `"error": null` is no error.
+pub(super) fn is_said(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(object) => !object.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    }
 }
 
 /// The in-band failure of a provider.

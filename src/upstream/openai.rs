@@ -23,7 +23,7 @@ use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, cla
 use crate::catalog::{OutputLimitField, Protocol};
 use crate::chat::{ChatEvent, ChatRequest, Force, Native, Tool, ToolChoice};
 use chunk::Answer;
-pub(super) use chunk::{finish_of, is_said};
+pub(super) use chunk::finish_of;
 pub(super) use parts::{address, arguments, file_name, misplaced, once, result_text, role};
 pub(super) use schema::is_strict;
 pub(super) use usage::{WireUsage, service_tier, tokens};
@@ -133,7 +133,7 @@ pub(super) fn untouched(request: &ChatRequest, protocol: Protocol, body: &mut Ma
     for native in request.native.iter().filter(|native| native.is_of(protocol) && !native.value.is_null()) {
         match (native.name, &native.value) {
             // Those are laid in where messages and items are written.
-            (Native::BESIDE | "input", _) => {}
+            (Native::BESIDE | Native::BESIDE_ITEMS | "input", _) => {}
             (Native::MEMBERS, Value::Object(members)) => {
                 for (name, value) in members {
                     body.entry(name.clone()).or_insert_with(|| value.clone());

@@ -128,21 +128,14 @@ pub(crate) fn world(case: &Case) -> World {
         base_url: call["base_url"].as_str().unwrap_or("https://api.example.com/v1").to_owned(),
         endpoint: endpoint(&provider, call, case.protocol),
         provider: Provider {
-            id: provider,
             name: "Example".to_owned(),
-            kind: ProviderKind::Host,
-            protocols: Vec::new(),
-            env: BTreeMap::new(),
             headers: headers.into_iter().map(|(name, value)| (name, value.as_str().unwrap().to_owned())).collect(),
-            models_url: None,
-            doc: None,
             output_limit: match call["output_limit"].as_str() {
                 Some("max_tokens") => OutputLimitField::MaxTokens,
                 _ => OutputLimitField::MaxCompletionTokens,
             },
-            hides_reasoning: false,
-            tiers_inclusive: false,
             quirks: quirks(&call["quirks"]),
+            ..Provider::new(provider, ProviderKind::Host)
         },
         request: ChatRequest {
             model: ModelId::new("example/model"),

@@ -10,10 +10,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use openmux::catalog::{
-    Auth, Catalog, Endpoint, EndpointId, ModelId, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind,
-    Quirks,
-};
+use openmux::catalog::{Auth, Catalog, Endpoint, EndpointId, ModelId, Protocol, Provider, ProviderId, ProviderKind};
 use openmux::chat::{ChatEvent, ChatRequest, Message, Role};
 use openmux::dispatch::{ChatReport, Dispatcher, Notice, Observer, Plan, Reach, Suppose, Wire, route_request};
 use openmux::observe::Source;
@@ -27,18 +24,8 @@ fn reach(name: &str, base_url: String) -> Reach {
     let id = EndpointId { provider: ProviderId::new(name), upstream_model: "m".into() };
     let variable = format!("{}_KEY", name.to_uppercase());
     let provider = Provider {
-        id: id.provider.clone(),
-        name: name.to_owned(),
-        kind: ProviderKind::Host,
-        protocols: Vec::new(),
         env: BTreeMap::from([("key".to_owned(), vec![variable.clone()])]),
-        headers: BTreeMap::new(),
-        models_url: None,
-        doc: None,
-        output_limit: OutputLimitField::MaxTokens,
-        hides_reasoning: false,
-        tiers_inclusive: false,
-        quirks: Quirks::default(),
+        ..Provider::new(id.provider.clone(), ProviderKind::Host)
     };
     let vars = Vars::new([(variable, format!("sk-{name}-0123456789"))]);
     let keys = Keyring { vars, ..Keyring::default() };

@@ -10,9 +10,6 @@
 
 use crate::catalog::price::Item;
 
-/// A rate that nobody states.
-pub(super) const UNKNOWN: &str = "-";
-
 /// Columns of `models.tsv`.
 pub(super) mod model {
     /// `author/slug`.
@@ -188,6 +185,11 @@ pub(super) const SERVICES: &Codes = &[("batch", "b"), ("flex", "f"), ("priority"
 /// The prefix of off-peak rates, and alone the key of the off-peak spans.
 pub(super) const OFF_PEAK: &str = "z";
 
+/// The name behind a code.
+pub(super) fn name(codes: &Codes, code: &str) -> Option<&'static str> {
+    codes.iter().find(|(_, known)| *known == code).map(|&(name, _)| name)
+}
+
 /// The value behind a code.
 pub(super) fn value<T: Copy>(codes: &Codes, all: &[T], code: &str) -> Option<T> {
     codes.iter().position(|(_, known)| *known == code).and_then(|at| all.get(at).copied())
@@ -198,21 +200,22 @@ pub(super) fn item(item: Item) -> &'static str {
     ITEMS.get(item as usize).map_or("", |&(_, code)| code)
 }
 
-/// The code of a name.
-pub(super) fn code(codes: &Codes, name: &str) -> Option<&'static str> {
-    codes.iter().find(|(known, _)| *known == name).map(|&(_, code)| code)
+/// The code of a name; a test holds that each has one.
+pub(super) fn code(codes: &Codes, name: &str) -> &'static str {
+    codes.iter().find(|(known, _)| *known == name).map_or("", |&(_, code)| code)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Capability, Modality, ModelKind, Status};
+    use crate::catalog::{Capability, Modality, ModelKind, Protocol, Status};
 
     #[test]
     fn codes_stand_in_the_order_of_their_values() {
         let names = |codes: &Codes| codes.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         assert_eq!(names(KINDS), ModelKind::ALL.map(ModelKind::name));
         assert_eq!(names(STATUSES), Status::ALL.map(Status::name));
+        assert_eq!(names(PROTOCOLS), Protocol::ALL.map(Protocol::name));
         assert_eq!(names(CAPABILITIES), Capability::ALL.map(Capability::name));
         assert_eq!(names(MODALITIES), Modality::ALL.map(Modality::name));
         assert_eq!(names(ITEMS), Item::ALL.map(Item::key));

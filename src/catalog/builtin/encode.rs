@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::Mark;
-use super::codes::{self, Codes, endpoint, model};
-use crate::catalog::price::{Comparator, FeeItem, Item, PriceKey, Pricing, Rate};
+use super::codes::{self, Codes, code, endpoint, model};
+use crate::catalog::price::{Comparator, FeeItem, Item, PriceKey, Pricing, Rate, stated};
 use crate::catalog::{Auth, Endpoint, EndpointId, Model, OutputLimitField, Protocol, Provider, Quirks};
-use crate::units::{Tokens, UsdPerMtok};
+use crate::units::Tokens;
 
 /// The two big tables as text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -130,19 +130,15 @@ fn price_sheet(sheet: &Pricing) -> String {
     out
 }
 
-fn known(price: Option<UsdPerMtok>) -> String {
-    price.map_or_else(|| codes::UNKNOWN.to_owned(), |price| price.to_string())
-}
-
 fn push_rate(out: &mut String, prefix: &str, item: Item, rate: &Rate) {
     let key = code(codes::ITEMS, item.key());
-    write_entry(out, format_args!("{prefix}{key}={}", known(rate.base)));
+    write_entry(out, format_args!("{prefix}{key}={}", stated(rate.base)));
     for tier in &rate.tiers {
         let sign = match tier.comparator {
             Comparator::Ge => ">=",
             Comparator::Gt | Comparator::Lt | Comparator::Le => ">",
         };
-        write_entry(out, format_args!("{prefix}{key}{sign}{}={}", tier.threshold, known(tier.price)));
+        write_entry(out, format_args!("{prefix}{key}{sign}{}={}", tier.threshold, stated(tier.price)));
     }
 }
 
@@ -241,11 +237,6 @@ fn row<'n>(codes: &Codes, names: impl Iterator<Item = &'n str>) -> String {
     names.map(|name| code(codes, name)).collect()
 }
 
-/// The code of a name; a test holds that each has one.
-fn code(codes: &Codes, name: &str) -> &'static str {
-    codes::code(codes, name).unwrap_or_default()
-}
-
 fn text(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
 }
@@ -267,7 +258,7 @@ mod tests {
     #[test]
     fn every_word_has_a_code_of_its_own() {
         let held = |codes: &Codes, names: Vec<&str>| {
-            let mut found: Vec<&str> = names.iter().map(|name| codes::code(codes, name).expect(name)).collect();
+            let mut found: Vec<&str> = names.iter().map(|name| code(codes, name)).collect();
             found.sort_unstable();
             found.dedup();
             assert_eq!(found.len(), names.len(), "{names:?}");

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::codes::{self, Codes, endpoint, model};
+use super::sheet;
 use super::table::{column, filled};
-use super::{sheet, table};
 use crate::catalog::{
     Capability, Endpoint, EndpointId, Modality, Model, ModelId, ModelKind, Protocol, ProviderId, Status,
 };
@@ -68,9 +68,9 @@ pub(super) fn parse_endpoint(model: &str, line: &str) -> Endpoint {
         context: tokens(column(endpoint::CONTEXT)),
         max_input: tokens(column(endpoint::MAX_INPUT)),
         max_output: tokens(column(endpoint::MAX_OUTPUT)),
-        input: set(column(endpoint::INPUT), codes::MODALITIES, Modality::parse),
-        output: set(column(endpoint::OUTPUT), codes::MODALITIES, Modality::parse),
-        capabilities: set(column(endpoint::CAPABILITIES), codes::CAPABILITIES, Capability::parse),
+        input: set(column(endpoint::INPUT), codes::MODALITIES, &Modality::ALL),
+        output: set(column(endpoint::OUTPUT), codes::MODALITIES, &Modality::ALL),
+        capabilities: set(column(endpoint::CAPABILITIES), codes::CAPABILITIES, &Capability::ALL),
         reasoning_options: list(column(endpoint::REASONING), ';'),
         reasoning_field: owned(column(endpoint::REASONING_FIELD)),
         cache_min: tokens(column(endpoint::CACHE_MIN)),
@@ -118,7 +118,7 @@ pub(super) fn has(text: &str, codes: &Codes, number: usize) -> bool {
 }
 
 fn protocol(code: &str) -> Option<Protocol> {
-    table::name(codes::PROTOCOLS, code).and_then(Protocol::parse)
+    codes::value(codes::PROTOCOLS, &Protocol::ALL, code)
 }
 
 fn owned(text: &str) -> Option<String> {
@@ -130,8 +130,8 @@ fn list(text: &str, separator: char) -> Vec<String> {
 }
 
 /// The values behind a row of codes.
-pub(super) fn set<T: Ord>(text: &str, codes: &Codes, parse: fn(&str) -> Option<T>) -> BTreeSet<T> {
-    codes.iter().filter(|(_, code)| text.contains(code)).filter_map(|(name, _)| parse(name)).collect()
+fn set<T: Ord + Copy>(text: &str, codes: &Codes, all: &[T]) -> BTreeSet<T> {
+    all.iter().enumerate().filter(|(number, _)| has(text, codes, *number)).map(|(_, value)| *value).collect()
 }
 
 #[cfg(test)]

@@ -291,7 +291,11 @@ impl Catalog {
     fn with_endpoints<'a>(&'a self, id: &str, source: ModelSource<'a>) -> ModelLine<'a> {
         let endpoints = match (self.layer.endpoints.get(id), source) {
             (Some(records), _) => EndpointSource::Records(records),
-            (None, ModelSource::Line(_)) => EndpointSource::Table(self.tables.endpoints()),
+            (None, ModelSource::Line(cells)) => {
+                let (offset, length) = (cells.column(codes::model::OFFSET), cells.column(codes::model::LENGTH));
+                let block = lines::range(offset, length).and_then(|range| self.tables.endpoints().get(range));
+                EndpointSource::Block(block.unwrap_or_default())
+            }
             (None, ModelSource::Record(_)) => EndpointSource::Records(&[]),
         };
         ModelLine { source, endpoints }

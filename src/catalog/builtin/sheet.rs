@@ -1,8 +1,10 @@
 //! Reading the price columns of `endpoints.tsv`.
 
-use super::{codes, table};
+use super::codes;
 use crate::catalog::Dispute;
-use crate::catalog::price::{Comparator, Item, Meter, OffPeak, PriceKey, Pricing, Rate, Tier, Window};
+use crate::catalog::price::{
+    Comparator, Item, Meter, OffPeak, PriceKey, Pricing, Rate, Tier, UNSTATED, Window, stated_in,
+};
 use crate::units::{Tokens, UsdPerMtok};
 
 /// The entry of this code, as the decimal stands in the table.
@@ -12,7 +14,7 @@ pub(super) fn raw<'t>(sheet: &'t str, code: &str) -> Option<&'t str> {
         let end = rest.bytes().position(|byte| byte == b';');
         let entry = rest.get(..end.unwrap_or(rest.len()))?;
         if let Some(value) = entry.strip_prefix(code).and_then(|entry| entry.strip_prefix('=')) {
-            return Some(value).filter(|price| *price != codes::UNKNOWN);
+            return Some(value).filter(|price| *price != UNSTATED);
         }
         rest = rest.get(end? + 1..)?;
     }
@@ -38,9 +40,9 @@ pub(super) fn pricing(sheet: &str) -> Option<Pricing> {
         }
         match rest.split_once('>') {
             Some((code, threshold)) => {
-                add_tier(&mut pricing, prefix, item(code)?, tier(threshold, known(value)?)?)?;
+                add_tier(&mut pricing, prefix, item(code)?, tier(threshold, stated_in(value).ok()?)?)?;
             }
-            None if value == codes::UNKNOWN => {
+            None if value == UNSTATED => {
                 pricing.rates.insert(item(rest)?, Rate { base: None, tiers: Vec::new() });
             }
             None => {
@@ -65,22 +67,16 @@ pub(super) fn dispute(text: &str) -> Option<Dispute> {
 }
 
 fn item(code: &str) -> Option<Item> {
-    let name = table::name(codes::ITEMS, code)?;
-    Item::ALL.into_iter().find(|item| item.key() == name)
+    codes::value(codes::ITEMS, &Item::ALL, code)
 }
 
 fn long_key(prefix: &str, code: &str) -> Option<String> {
-    let key = table::name(codes::ITEMS, code).or_else(|| table::name(codes::FEES, code))?;
+    let key = codes::name(codes::ITEMS, code).or_else(|| codes::name(codes::FEES, code))?;
     if prefix.is_empty() {
         Some(key.to_owned())
     } else {
-        Some(format!("{}_{key}", table::name(codes::SERVICES, prefix)?))
+        Some(format!("{}_{key}", codes::name(codes::SERVICES, prefix)?))
     }
-}
-
-/// A rate, or that nobody says what it is; `None` is neither.
-fn known(value: &str) -> Option<Option<UsdPerMtok>> {
-    if value == codes::UNKNOWN { Some(None) } else { value.parse().ok().map(Some) }
 }
 
 /// `200000` or `=200000`: what follows the `>` of a context tier.

@@ -1,7 +1,5 @@
 //! Looking up one line of a sorted table without parsing the others.
 
-use super::codes::Codes;
-
 /// The first column of a tab-separated line.
 pub(super) fn first_column(line: &str) -> &str {
     column(line, 0)
@@ -122,11 +120,6 @@ fn place(marks: u64) -> usize {
 /// A column, or `None` where it is empty.
 pub(super) fn filled(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
-}
-
-/// The name behind a code.
-pub(super) fn name(codes: &Codes, code: &str) -> Option<&'static str> {
-    codes.iter().find(|(_, known)| *known == code).map(|&(name, _)| name)
 }
 
 /// The lines whose keys begin so, in a table whose lines are sorted by them (bytewise).

@@ -27,8 +27,8 @@ pub(super) enum ModelSource<'a> {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum EndpointSource<'a> {
-    /// The whole of `endpoints.tsv`: the model's line says where its block is.
-    Table(&'a str),
+    /// The model's block in `endpoints.tsv`.
+    Block(&'a str),
     /// The whole list of a model that overlays touch.
     Records(&'a [Placed]),
 }
@@ -144,13 +144,9 @@ impl<'a> ModelLine<'a> {
 
     /// Its endpoints, sorted by provider and wire id; hidden ones are left out.
     pub fn endpoints(&self) -> impl Iterator<Item = EndpointLine<'a>> + use<'a> {
-        let (block, records): (&'a str, &'a [Placed]) = match (self.endpoints, &self.source) {
-            (EndpointSource::Table(table), ModelSource::Line(cells)) => {
-                let (offset, length) = (cells.column(model::OFFSET), cells.column(model::LENGTH));
-                (lines::range(offset, length).and_then(|range| table.get(range)).unwrap_or_default(), &[])
-            }
-            (EndpointSource::Table(_), ModelSource::Record(_)) => ("", &[]),
-            (EndpointSource::Records(records), _) => ("", records),
+        let (block, records): (&'a str, &'a [Placed]) = match self.endpoints {
+            EndpointSource::Block(block) => (block, &[]),
+            EndpointSource::Records(records) => ("", records),
         };
         let model = self.id();
         let embedded = Rows(block).map(move |cells| EndpointLine(Source::Line { model, cells }));

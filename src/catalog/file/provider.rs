@@ -120,20 +120,7 @@ impl ProviderPatch {
         let base_url = self.base_url.as_deref().ok_or_else(|| missing("base_url"))?;
         self.protocol.ok_or_else(|| missing("protocol"))?;
         let local = checks::is_loopback(base_url);
-        Ok(Provider {
-            id: self.id.clone(),
-            name: self.id.as_str().to_owned(),
-            kind: if local { ProviderKind::Local } else { ProviderKind::Host },
-            protocols: Vec::new(),
-            env: BTreeMap::new(),
-            headers: BTreeMap::new(),
-            models_url: None,
-            doc: None,
-            output_limit: OutputLimitField::MaxTokens,
-            hides_reasoning: false,
-            tiers_inclusive: false,
-            quirks: crate::catalog::Quirks::default(),
-        })
+        Ok(Provider::new(self.id.clone(), if local { ProviderKind::Local } else { ProviderKind::Host }))
     }
 
     /// Sets the address and the credential of one protocol; a new protocol is preferred over those that were there.

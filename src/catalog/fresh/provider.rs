@@ -3,12 +3,12 @@
 //! is told, and not taken. Of a release, which somebody answers for, a variable is taken where it has the provider's own name
 //! and nobody else uses it, and an address where it is filled from such variables alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::checks;
-use crate::catalog::{Catalog, OutputLimitField, Protocol, Provider, ProviderId, ProviderKind, Quirks};
+use crate::catalog::{Catalog, Protocol, Provider, ProviderId, ProviderKind};
 
 /// The packages that speak to a provider, and the dialect that each speaks.
 const SPOKEN: &[(&str, Protocol)] = &[
@@ -74,18 +74,9 @@ pub(super) fn new(id: &str, record: &Value, taken: &Taken) -> (Provider, Option<
         ),
     );
     let provider = Provider {
-        id: ProviderId::new(id),
         name: text("name").map_or_else(|| id.to_owned(), checks::shown_name),
-        kind: ProviderKind::guessed(id),
-        protocols: Vec::new(),
-        env: BTreeMap::new(),
-        headers: BTreeMap::new(),
-        models_url: None,
         doc: text("doc").filter(|doc| checks::base_url(doc).is_ok()).map(checks::shown_name),
-        output_limit: OutputLimitField::MaxTokens,
-        hides_reasoning: false,
-        tiers_inclusive: false,
-        quirks: Quirks::default(),
+        ..Provider::new(ProviderId::new(id), ProviderKind::guessed(id))
     };
     (provider, spoken, told)
 }

@@ -5,7 +5,24 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Item;
-use crate::units::{Tokens, Usd, UsdPerMtok};
+use crate::units::{MoneyError, Tokens, Usd, UsdPerMtok};
+
+/// What stands for a rate that nobody states.
+pub(crate) const UNSTATED: &str = "-";
+
+/// A rate as text: the exact decimal, or `-` where nobody states one.
+#[must_use]
+pub fn stated(rate: Option<UsdPerMtok>) -> String {
+    rate.map_or_else(|| UNSTATED.to_owned(), UsdPerMtok::exact)
+}
+
+/// The rate that such a text says.
+///
+/// # Errors
+/// It is neither `-` nor a price.
+pub fn stated_in(text: &str) -> Result<Option<UsdPerMtok>, MoneyError> {
+    if text == UNSTATED { Ok(None) } else { text.parse().map(Some) }
+}
 
 /// How a tier's threshold is compared with the size of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

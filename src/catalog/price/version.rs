@@ -7,8 +7,7 @@ use data_encoding::HEXLOWER;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
-use super::{Pricing, Rate};
-use crate::units::UsdPerMtok;
+use super::{Pricing, Rate, stated};
 
 /// One endpoint's price sheet as it was on a day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,11 +69,10 @@ fn text(pricing: &Pricing) -> String {
 }
 
 fn rate_text(rate: &Rate) -> String {
-    let known = |price: Option<UsdPerMtok>| price.map_or_else(|| "-".to_owned(), UsdPerMtok::exact);
-    let mut out = format!(" {}", known(rate.base));
+    let mut out = format!(" {}", stated(rate.base));
     for tier in &rate.tiers {
         let meter = if tier.meter == super::Meter::Input { "input" } else { "output" };
-        let _ = write!(out, " {}{} {meter} {}", tier.comparator.sign(), tier.threshold.count(), known(tier.price));
+        let _ = write!(out, " {}{} {meter} {}", tier.comparator.sign(), tier.threshold.count(), stated(tier.price));
     }
     out
 }

@@ -14,7 +14,7 @@ thread_local! {
 
 /// The whole command with the options of those commands whose names are among these words: all of them together are a third
 /// of what a start costs. Of the others names and texts are there.
-pub(crate) fn command<W: AsRef<str>>(words: &[W]) -> Command {
+pub(crate) fn command_for<W: AsRef<str>>(words: &[W]) -> Command {
     LINE.set(Some(words.iter().map(|word| word.as_ref().to_owned()).collect()));
     let command = Cli::command();
     LINE.set(None);
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn the_commands_on_the_line_are_whole_and_the_others_have_their_texts() {
         let all = Cli::command();
-        let some = command(&["-v", "models", "list", "gpt"]);
+        let some = command_for(&["-v", "models", "list", "gpt"]);
         assert_eq!(options(&some, &["models", "list"]), options(&all, &["models", "list"]));
         assert_eq!(options(&some, &["models", "show"]), 0);
         assert_eq!(options(&some, &["chat"]), 0);

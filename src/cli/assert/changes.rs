@@ -81,10 +81,8 @@ pub(super) fn absent(asked: &[(Locked, Option<Place>)], entries: &[Entry], lock:
     let is_in = |facts: &Locked| entries.iter().any(|entry| entry.facts.is_of(facts));
     let row = |(facts, place): &(Locked, Option<Place>)| {
         let wanted = Cell::Text(lock.to_owned());
-        let finding = Finding::unknown(wanted, String::new(), format!("it is not in {lock}")).fix(Some(format!(
-            "openmux check {} --provider {} --lock {lock} --update-lock   (adds it)",
-            facts.model, facts.provider
-        )));
+        let finding = Finding::unknown(wanted, String::new(), format!("it is not in {lock}"))
+            .fix(Some(mend::lock_too(&facts.model, &facts.provider, lock)));
         Row::new(&facts.model, Some(&facts.provider), "locked", finding, place.as_ref())
     };
     asked.iter().filter(|(facts, _)| !is_in(facts)).map(row).collect()
@@ -138,10 +136,7 @@ fn one(court: &Court<'_>, entry: &Entry, update: bool) -> (Vec<Row>, Option<Lock
         return gone("provider", format!("served by {}", then.provider), why, other);
     };
     let now = Locked::of(&name(&model), offer);
-    // A lock of the form before says nothing of it.
-    let told = if entry.knows_input { then.max_input.clone() } else { now.max_input.clone() };
-    let known = Locked { max_input: told, ..then.clone() };
-    let mut rows: Vec<Row> = changes(court, &known, &now, (offer, &all)).into_iter().map(row).collect();
+    let mut rows: Vec<Row> = changes(court, &entry.beside(&now), &now, (offer, &all)).into_iter().map(row).collect();
     if is_renamed {
         let cells = (Cell::Text(then.model.clone()), Cell::Text(now.model.clone()));
         let finding = Finding::decided(false, cells, format!("it is called {} now", now.model), "");
@@ -162,11 +157,14 @@ fn changes(court: &Court<'_>, then: &Locked, now: &Locked, (offer, all): (&Offer
     found.extend(status(court, then, now, (offer, all)));
     found.extend(retires(court, then, now, (offer, all)));
     found.extend(Change::of("id", changed("id", Some(&then.id), Some(&now.id))));
-    found.extend(Change::of("context", changed("context", then.context.as_ref(), now.context.as_ref())));
-    let input = changed("max_input", then.max_input.as_ref(), now.max_input.as_ref());
-    found.extend(Change::of("max_input", input));
-    let output = changed("max_output", then.max_output.as_ref(), now.max_output.as_ref());
-    found.extend(Change::of("max_output", output));
+    for (what, then, now) in [
+        ("context", &then.context, &now.context),
+        ("max_input", &then.max_input, &now.max_input),
+        ("max_output", &then.max_output, &now.max_output),
+        ("output", &then.output, &now.output),
+    ] {
+        found.extend(Change::of(what, changed(what, then.as_ref(), now.as_ref())));
+    }
     found.extend(Change::of("can", abilities(then, now, &offer.endpoint)));
     let items: BTreeSet<&String> = then.price.keys().chain(now.price.keys()).collect();
     let price = |item: &String| {

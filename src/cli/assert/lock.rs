@@ -8,18 +8,19 @@ use super::claim::Place;
 use super::offer::Offer;
 use crate::catalog::file::{OverlayError, Reader, Source};
 use crate::catalog::price::SheetVersion;
-use crate::catalog::{Modality, Status};
+use crate::catalog::{Capability, Modality, Status};
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
 use crate::cli::facts;
 use crate::cli::render::json::quote;
 use crate::cli::settings::{self, read_text};
 
-/// The version of the form.
-const VERSION: &str = "2";
+/// The version of the form. Form 1 says nothing of the longest input, and neither 1 nor 2 of what a model answers with and of
+/// whether its temperature is fixed.
+const VERSION: u8 = 3;
 
-/// The form before, which says nothing of the longest input.
-const BEFORE: &str = "1";
+/// What a fixed temperature is called among the abilities.
+const FIXED: &str = Capability::NoTemperature.name();
 
 /// What the file begins with.
 const HEAD: &str = "# Facts that this build relies on: `openmux check --lock` says what has changed since.\n\
@@ -44,7 +45,9 @@ pub(super) struct Locked {
     pub(super) max_input: Option<String>,
     /// The longest answer.
     pub(super) max_output: Option<String>,
-    /// What it can do, sorted.
+    /// What it answers with, in the catalog's order; `None` is unknown.
+    pub(super) output: Option<String>,
+    /// What it can do, and that its temperature is fixed, sorted.
     pub(super) can: Vec<String>,
     /// The price sheet: what is billed, and how; empty is unknown.
     pub(super) price: BTreeMap<String, String>,
@@ -57,8 +60,8 @@ pub(super) struct Entry {
     pub(super) facts: Locked,
     /// Where the offer begins.
     pub(super) place: Place,
-    /// Whether it says what the longest input was.
-    pub(super) knows_input: bool,
+    /// The version of its form.
+    form: u8,
     /// The lines of keys (`context`, `price.input`).
     lines: BTreeMap<String, usize>,
 }
@@ -68,6 +71,19 @@ impl Entry {
     pub(super) fn at(&self, key: &str) -> Place {
         let line = self.lines.get(key).copied().unwrap_or(self.place.line);
         Place { line, ..self.place.clone() }
+    }
+
+    /// What it says, and of what its form does not know, what is so now.
+    pub(super) fn beside(&self, now: &Locked) -> Locked {
+        let mut known = self.facts.clone();
+        if self.form < 2 {
+            known.max_input.clone_from(&now.max_input);
+        }
+        if self.form < 3 {
+            known.output.clone_from(&now.output);
+            known.can.extend(now.can.iter().filter(|word| *word == FIXED).cloned());
+        }
+        known
     }
 }
 
@@ -79,7 +95,11 @@ impl Locked {
         if endpoint.input.contains(&Modality::Text) {
             can.push("text");
         }
+        if endpoint.can(Capability::NoTemperature) {
+            can.push(FIXED);
+        }
         can.sort_unstable();
+        let output: Vec<&str> = endpoint.output.iter().map(|modality| modality.name()).collect();
         let sheet = endpoint.pricing.as_ref().map(|pricing| SheetVersion::of(pricing, "").sheet).unwrap_or_default();
         Self {
             model: model.to_owned(),
@@ -90,6 +110,7 @@ impl Locked {
             context: endpoint.context.map(|tokens| tokens.to_string()),
             max_input: endpoint.max_input.map(|tokens| tokens.to_string()),
             max_output: endpoint.max_output.map(|tokens| tokens.to_string()),
+            output: (!output.is_empty()).then(|| output.join(", ")),
             can: can.into_iter().map(str::to_owned).collect(),
             price: prices(&sheet),
         }
@@ -102,8 +123,8 @@ impl Locked {
 
     /// How many facts there are.
     pub(super) fn count(&self) -> usize {
-        let limits = [&self.retires, &self.context, &self.max_input, &self.max_output].into_iter().flatten().count();
-        2 + limits + self.can.len() + self.price.len()
+        let limits = [&self.retires, &self.context, &self.max_input, &self.max_output, &self.output];
+        2 + limits.into_iter().flatten().count() + self.can.len() + self.price.len()
     }
 
     fn text(&self) -> String {
@@ -124,12 +145,18 @@ impl Locked {
         for (key, count) in counts.into_iter().filter_map(|(key, count)| Some((key, count.as_ref()?))) {
             out.push_str(&format!("{key} = {count}\n"));
         }
-        out.push_str("can = [");
-        for (at, ability) in self.can.iter().enumerate() {
-            out.push_str(if at == 0 { "" } else { ", " });
-            quote(ability, &mut out);
+        let mut list = |key: &str, words: &[&str]| {
+            out.extend([key, " = ["]);
+            for (at, word) in words.iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { ", " });
+                quote(word, &mut out);
+            }
+            out.push_str("]\n");
+        };
+        if let Some(output) = &self.output {
+            list("output", &output.split(", ").collect::<Vec<_>>());
         }
-        out.push_str("]\n");
+        list("can", &self.can.iter().map(String::as_str).collect::<Vec<_>>());
         if !self.price.is_empty() {
             out.push_str("[offer.price]\n");
         }
@@ -148,8 +175,19 @@ impl Locked {
     }
 
     fn read(table: &Reader<'_, '_>) -> Result<Self, OverlayError> {
-        const KEYS: [&str; 10] =
-            ["model", "provider", "id", "status", "retires", "context", "max_input", "max_output", "can", "price"];
+        const KEYS: [&str; 11] = [
+            "model",
+            "provider",
+            "id",
+            "status",
+            "retires",
+            "context",
+            "max_input",
+            "max_output",
+            "output",
+            "can",
+            "price",
+        ];
         table.known(&KEYS)?;
         let text = |key: &str| table.text(key)?.ok_or_else(|| table.error(key, "is missing"));
         let status = text("status")?;
@@ -172,6 +210,7 @@ impl Locked {
             context: tokens("context")?,
             max_input: tokens("max_input")?,
             max_output: tokens("max_output")?,
+            output: table.list("output")?.map(|words| words.join(", ")),
             can: table.list("can")?.unwrap_or_default(),
             price,
         })
@@ -213,13 +252,12 @@ fn entries(name: &str, text: &str) -> Result<Vec<Entry>, OverlayError> {
     let source = Source { file: name.into(), text };
     let document = source.document()?;
     let root = Reader::root(&source, document.get_ref());
-    let version = root.amount("version")?;
-    match version.as_deref() {
-        Some(VERSION | BEFORE) => {}
-        Some(other) => return Err(root.error("version", format!("is {other}; this openmux reads {VERSION}"))),
-        None => return Err(root.error("version", "is missing: this is no lock of openmux")),
-    }
-    let knows_input = version.as_deref() == Some(VERSION);
+    let Some(version) = root.amount("version")? else {
+        return Err(root.error("version", "is missing: this is no lock of openmux"));
+    };
+    let Some(form) = version.parse().ok().filter(|form| (1..=VERSION).contains(form)) else {
+        return Err(root.error("version", format!("is {version}; this openmux reads {VERSION}")));
+    };
     root.known(&["version", "catalog", "offer"])?;
     let mut entries: Vec<Entry> = Vec::new();
     for table in root.tables("offer")? {
@@ -235,7 +273,7 @@ fn entries(name: &str, text: &str) -> Result<Vec<Entry>, OverlayError> {
         if let Some(prices) = table.table("price")? {
             lines.extend(prices.keys().into_iter().map(|key| (format!("price.{key}"), prices.line_of(&key))));
         }
-        entries.push(Entry { facts, place, knows_input, lines });
+        entries.push(Entry { facts, place, form, lines });
     }
     Ok(entries)
 }
@@ -281,7 +319,8 @@ mod tests {
             context: Some("8192".into()),
             max_input: Some("8000".into()),
             max_output: None,
-            can: vec!["tools".into(), "vision".into()],
+            output: Some("text, image".into()),
+            can: vec!["no_temperature".into(), "tools".into(), "vision".into()],
             price: prices(sheet),
         }
     }
@@ -293,7 +332,7 @@ mod tests {
         insta::assert_snapshot!(written, @r#"
         # Facts that this build relies on: `openmux check --lock` says what has changed since.
         # Prices are USD per 1M tokens. Written by openmux; `--update-lock` writes it anew.
-        version = 2
+        version = 3
         catalog = "2026-11-24"
 
         [[offer]]
@@ -304,7 +343,8 @@ mod tests {
         retires = "2027-01-01"
         context = 8192
         max_input = 8000
-        can = ["tools", "vision"]
+        output = ["text", "image"]
+        can = ["no_temperature", "tools", "vision"]
         [offer.price]
         "batch output" = "7.5"
         cache_write = "- >200000 input 7.5"
@@ -321,13 +361,14 @@ mod tests {
         retires = "2027-01-01"
         context = 8192
         max_input = 8000
-        can = ["tools", "vision"]
+        output = ["text", "image"]
+        can = ["no_temperature", "tools", "vision"]
         "#);
         let entries = entries("m.lock", &written).unwrap();
         assert_eq!(entries.iter().map(|entry| entry.facts.clone()).collect::<Vec<_>>(), offers);
         assert_eq!(
             (entries[0].place.line, entries[0].at("price.input").line, entries[1].at("price.input").line),
-            (7, 18, 24)
+            (7, 19, 25)
         );
     }
 
@@ -336,7 +377,7 @@ mod tests {
         let offer = "version = 1\n[[offer]]\nmodel = \"a/b\"\nprovider = \"a\"\nid = \"b\"\nstatus = \"active\"\n";
         let said = [
             "".to_owned(),
-            "version = 3".to_owned(),
+            "version = 4".to_owned(),
             "<<<<<<< ours\nversion = 1".to_owned(),
             "version = 1\noffers = 3".to_owned(),
             offer.replace("active", "fine"),
@@ -347,7 +388,7 @@ mod tests {
         .map(|text| entries("m.lock", &text).unwrap_err().to_string());
         insta::assert_snapshot!(said.join("\n"), @r#"
         m.lock:1: version: is missing: this is no lock of openmux
-        m.lock:1: version: is 3; this openmux reads 2
+        m.lock:1: version: is 4; this openmux reads 3
         m.lock:1: key with no value, expected `=`
         m.lock:2: offers: unknown key; did you mean "offer"?
         m.lock:6: offer[0].status: "fine" is no status

@@ -19,6 +19,11 @@ pub(super) fn relock(lock: &str, why: &str) -> String {
     format!("openmux check --lock {lock} --update-lock   ({why})")
 }
 
+/// To have one more offer written into a lock.
+pub(super) fn lock_too(model: &str, provider: &str, lock: &str) -> String {
+    format!("openmux check {model} --provider {provider} --lock {lock} --update-lock   (adds it)")
+}
+
 /// The model of an offer, with its variant, as it would be typed.
 pub(super) fn typed(endpoint: &Endpoint) -> String {
     match endpoint.variant.first() {

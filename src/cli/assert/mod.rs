@@ -27,7 +27,7 @@ use super::render::sheet::{Cell, Column, Sheet, Show};
 use super::render::text::one_line;
 use super::render::verdict;
 use super::settings::{self, Settings, read_text};
-use super::{Outcome, config, facts, note, print};
+use super::{Outcome, config, facts, note, print, print_page};
 use crate::probe::plan::Kind;
 use crate::units::Usd;
 use claim::{Check, Claim, Of};
@@ -255,9 +255,8 @@ fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
     }
     let (exit, tally) = (row::exit(&rows), Tally::of(&rows));
     let fix = rows.iter().filter(|row| row.verdict != Verdict::Ok).find_map(|row| row.fix.clone());
-    let page = matches!(format, Format::Table | Format::Wide);
     match format {
-        Format::Table | Format::Wide => print(&verdict::page(&rows, settings.width, settings.out))?,
+        Format::Table | Format::Wide => print_page(settings, &verdict::page(&rows, settings.width, settings.out))?,
         Format::Github => print(&verdict::github(&rows))?,
         Format::Junit => print(&verdict::junit(&rows))?,
         Format::Ids => print(&subjects(&rows))?,
@@ -273,7 +272,7 @@ fn show(offline: &Offline<'_>, format: Format, rows: Vec<Row>) -> Outcome {
             print(&printed.text)?
         }
     };
-    if exit == Exit::Ok || page || format == Format::Github {
+    if exit == Exit::Ok || format.is_page() || format == Format::Github {
         return Ok(exit);
     }
     let detail = if exit == Exit::Negative { "check" } else { "check_unknown" };

@@ -8,7 +8,7 @@ use super::{changes, release};
 use crate::catalog::fresh::{Listing, merge};
 use crate::catalog::release::Release;
 use crate::catalog::{About, Catalog, Stored, diff};
-use crate::cli::args::{CatalogDiff, Format};
+use crate::cli::args::CatalogDiff;
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
 use crate::cli::offline::Offline;
@@ -30,7 +30,7 @@ pub(crate) fn diff(settings: &Settings, args: &CatalogDiff) -> Outcome {
     let mut sheet = changes::sheet(&found);
     let (printed, count) = offline.lay_out(&mut sheet, format, &args.list, &args.list.sort, args.list.reverse)?;
     if count == 0 {
-        let asked = if matches!(format, Format::Table | Format::Wide) { print("") } else { print(&printed.text) };
+        let asked = if format.is_page() { print("") } else { print(&printed.text) };
         note(settings, &format!("{} and {} are the same", args.before, args.after));
         return asked;
     }

@@ -56,7 +56,8 @@ impl Files {
         let (old, new) = (self.old(), self.folder.join("catalog.new"));
         let _ = std::fs::remove_file(new);
         let is_lost = !self.previous.exists() && self.current.exists();
-        if is_lost && stored(&old).is_ok_and(|held| held.is_some()) && !same(&old, &self.current) {
+        let held = if is_lost { stored(&old).ok().flatten() } else { None };
+        if held.is_some() && held != stored(&self.current).ok().flatten() {
             let _ = self.rename(&old, &self.previous);
         }
         let _ = std::fs::remove_file(old);
@@ -178,10 +179,4 @@ impl Files {
             .fact("reason", reason(error))
             .fix(fix)
     }
-}
-
-/// Whether two files hold the same.
-fn same(one: &Path, other: &Path) -> bool {
-    let read = |path| stored(path).ok().flatten();
-    read(one) == read(other)
 }

@@ -8,7 +8,7 @@ use crate::cli::args::CatalogStatus;
 use crate::cli::render::json::document;
 use crate::cli::render::text::{grouped, wrap};
 use crate::cli::settings::{self, Settings};
-use crate::cli::{Outcome, print};
+use crate::cli::{Outcome, print, print_page};
 
 /// What the embedded tables were made of: name, date, licence.
 const SOURCES: [(&str, &str, &str); 7] = [
@@ -37,8 +37,10 @@ pub(crate) fn status(settings: &Settings, args: &CatalogStatus) -> Outcome {
     let (catalog, _) = settings.catalog()?;
     let days = catalog.days();
     let seen = Seen { catalog: &catalog, files: files.as_ref(), current: &current, previous: &previous, days };
-    let text = if json { seen.json(settings, args.sources)? } else { seen.page(settings, args.sources)? };
-    print(&text)
+    if json {
+        return print(&seen.json(settings, args.sources)?);
+    }
+    print_page(settings, &seen.page(settings, args.sources)?)
 }
 
 struct Seen<'a> {

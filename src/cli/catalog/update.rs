@@ -20,7 +20,7 @@ use crate::cli::render::json::document;
 use crate::cli::render::sheet::Printing;
 use crate::cli::render::text::{grouped, wrap};
 use crate::cli::settings::{self, Settings};
-use crate::cli::{Outcome, print, warn};
+use crate::cli::{Outcome, print, print_page, warn};
 
 /// The most changes that the page shows.
 const SHOWN: usize = 20;
@@ -62,7 +62,7 @@ pub(crate) fn update(settings: &Settings, args: &CatalogUpdate) -> Outcome {
     if json {
         return print(&as_document(settings, &done, &source, &warning.into_iter().collect::<Vec<_>>()));
     }
-    print(&page(settings, &done, &source)?)
+    print_page(settings, &page(settings, &done, &source)?)
 }
 
 /// What is here from the source that is asked.

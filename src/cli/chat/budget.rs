@@ -1,13 +1,13 @@
 //! The budget of a day: what is said where a chat does not fit into it, or would not.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::contract::Exit;
 use super::super::error::CliError;
 use super::super::render::explain::unbounded;
 use super::super::render::json::literal;
 use super::super::render::money::dollars;
-use super::super::render::text::wrap;
+use super::super::render::text::labelled;
 use super::super::report::bound_text;
 use super::super::settings::Settings;
 use crate::dispatch::{ChatReport, OverBudget};
@@ -85,11 +85,6 @@ impl Today {
         Some(Self { day, used, bound: first.and_then(|first| first.bound), is_asked: first.is_some() })
     }
 
-    fn left(self) -> Usd {
-        let used = self.used.total();
-        if used < self.day { self.day - used } else { Usd::ZERO }
-    }
-
     /// Whether chat would send it; `None` where nobody would be asked. What costs nothing fits into any day.
     fn fits(self) -> Option<bool> {
         let holds = self.bound.is_some_and(|bound| bound == Usd::ZERO || self.used.total() + bound <= self.day);
@@ -98,7 +93,7 @@ impl Today {
 
     /// A line for people.
     pub(crate) fn text(self, width: usize) -> String {
-        let (left, day) = (dollars(self.left()), dollars(self.day));
+        let (left, day) = (dollars(self.used.left_of(self.day)), dollars(self.day));
         let left = format!("{left} is left of today's {day} (UTC)");
         let text = match (self.fits(), self.bound) {
             (None | Some(true), _) => left,
@@ -107,20 +102,22 @@ impl Today {
             }
             (Some(false), None) => format!("chat would not send it (exit 11): no bound on its cost is known; {left}"),
         };
-        let lines = wrap(&text, width.saturating_sub(9).max(30)).into_iter().enumerate();
-        lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { "Budget" } else { "" })).collect()
+        labelled("Budget", &text, width)
     }
 
     /// The same for programs.
     pub(crate) fn json(self) -> Value {
-        serde_json::json!({
-            "day_usd": literal(&self.day.exact()),
-            "spent_usd": literal(&self.used.spent.exact()),
-            "set_aside_usd": literal(&self.used.open.exact()),
-            "left_usd": literal(&self.left().exact()),
-            "fits": self.fits(),
-        })
+        let mut members = members(self.day, self.used);
+        members.insert("fits".to_owned(), self.fits().into());
+        members.into()
     }
+}
+
+/// The budget of a day for programs: what is spent, set aside and left of it.
+pub(crate) fn members(day: Usd, used: SetAside) -> Map<String, Value> {
+    let amounts =
+        [("day_usd", day), ("spent_usd", used.spent), ("set_aside_usd", used.open), ("left_usd", used.left_of(day))];
+    amounts.into_iter().map(|(name, amount)| (name.to_owned(), literal(&amount.exact()))).collect()
 }
 
 /// What is left of the day, never less than nothing.

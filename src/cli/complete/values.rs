@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use clap::Arg;
 
-use super::super::args::{Global, command};
+use super::super::args::{Global, command_for};
 use super::super::contract::{SETTINGS, schemas};
 use super::super::help;
 use super::super::settings::Settings;
@@ -134,7 +134,7 @@ fn aliases() -> Vec<(String, String)> {
 }
 
 fn topics() -> Vec<(String, String)> {
-    let commands = command::<&str>(&[]);
+    let commands = command_for::<&str>(&[]);
     let commands =
         commands.get_subcommands().map(|command| (command.get_name().to_owned(), super::about(command.get_about())));
     let mut all: Vec<_> = commands.chain(help::topics().into_iter().map(|(topic, _)| owned((topic, "")))).collect();

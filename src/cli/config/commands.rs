@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::offline::column_names;
 use crate::cli::render::sheet::{Cell, Column, Printing, Sheet, Show};
 use crate::cli::settings::{self, Settings};
-use crate::cli::{Outcome, footer, note, noted, out, print};
+use crate::cli::{Outcome, footer, note, noted, out, print, print_page};
 
 /// Runs the command.
 ///
@@ -35,7 +35,7 @@ fn list(settings: &Settings, list: &ListArgs, mut sheet: Sheet) -> Outcome {
     let envelope = settings.envelope(&catalog, 0, settings::now(), &[]);
     let (width, style) = (settings.width, settings.out);
     let printed = sheet.print(&Printing { format, fields: &list.fields, width, style, envelope })?;
-    let outcome = print(&printed.text)?;
+    let outcome = if format.is_page() { print_page(settings, &printed.text)? } else { print(&printed.text)? };
     if !printed.hidden.is_empty() {
         footer(settings, format, &format!("Hidden: {} (-o wide shows all).", printed.hidden.join(", ")));
     }

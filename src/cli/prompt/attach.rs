@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::super::contract::Exit;
 use super::super::error::CliError;
+use super::super::platform::Platform;
 use super::super::render::text::grouped;
 use super::super::settings::{Settings, read_regular};
 use super::fetch;
 use crate::chat::{Media, MediaSource, Part};
-use crate::gateway::codec::media::{MOST, Sniffed, sniff};
+use crate::gateway::codec::media::{MOST, Sniffed, UTF16, sniff};
 
 /// What can go along, for people.
 const TAKEN: &str = "PNG, JPEG, GIF and WebP images, PDF documents, UTF-8 text";
@@ -54,6 +55,7 @@ pub(super) fn part(shown: &str, name: &str, bytes: Vec<u8>) -> Result<Part, CliE
         return Err(CliError::usage(format!("{shown} is empty: there is nothing to attach"))
             .fix("attach a file with something in it, or leave out -a"));
     }
+    let refused = |found: &str| CliError::usage(format!("{shown} cannot go along: it is {found}")).fact("can", TAKEN);
     match sniff(&bytes) {
         Sniffed::Media(kind, mime) => Ok(Part::Media(Media {
             kind,
@@ -63,9 +65,8 @@ pub(super) fn part(shown: &str, name: &str, bytes: Vec<u8>) -> Result<Part, CliE
             detail: None,
         })),
         Sniffed::Text(text) => Ok(Part::Text(named(name, text))),
-        Sniffed::Other(found) => Err(CliError::usage(format!("{shown} cannot go along: it is {found}"))
-            .fact("can", TAKEN)
-            .fix("convert it to one of these")),
+        Sniffed::Utf16 => Err(refused(UTF16).fix(Platform::HERE.utf16_as_utf8())),
+        Sniffed::Other(found) => Err(refused(&found).fix("convert it to one of these")),
     }
 }
 
@@ -94,5 +95,7 @@ mod tests {
         let error = super::part("x.bin", "x.bin", b"a\0b".to_vec()).unwrap_err();
         assert_eq!(error.message, "x.bin cannot go along: it is binary data (it holds zero bytes)");
         assert_eq!(error.facts[0].1, TAKEN);
+        let error = super::part("x.txt", "x.txt", b"\xff\xfea\0".to_vec()).unwrap_err();
+        assert_eq!((error.facts[0].1.as_str(), error.fix.as_str()), (TAKEN, Platform::HERE.utf16_as_utf8()));
     }
 }

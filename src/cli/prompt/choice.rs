@@ -27,15 +27,18 @@ pub(crate) fn profile<'a>(settings: &'a Settings, typed: Option<&str>) -> Result
     Err(error.fix(format!("write [profiles.{name}] into config.toml (`openmux config path` says where it is)")))
 }
 
-/// What the configuration says of a call: the profile that was asked for, over the defaults. What the environment says
-/// goes before both, except before a region that is required. A provider, a region and a cost that are merely a default give
-/// way as those of the environment do: `constraints` and [`Settings::region`] ask for them.
-fn configured(settings: &Settings, typed: &Choice) -> Result<Profile, CliError> {
+/// The variables that say of a call what a profile may say.
+const OF_CALLS: [&str; 3] = ["OPENMUX_PROVIDER", "OPENMUX_MAX_COST", "OPENMUX_REGION"];
+
+/// What the configuration says of a call: the profile that was asked for, over the defaults. What the environment says in
+/// one of those variables goes before both, except before a region that is required. A provider, a region and a cost that are
+/// merely a default give way as those of the environment do: `constraints` and [`Settings::region`] ask for them.
+fn configured(settings: &Settings, typed: &Choice, above: &[&str]) -> Result<Profile, CliError> {
     let mut below = settings.config.defaults.choice.clone();
     below.choice.provider.clear();
     below.choice.max_cost = None;
     below.choice.region = below.choice.region.filter(|region| region.firm);
-    let set = |name: &str| settings.keys.vars.plain(name).is_some();
+    let set = |name: &str| above.contains(&name) && settings.keys.vars.plain(name).is_some();
     if set("OPENMUX_PROVIDER") {
         below.choice.only.clear();
     }
@@ -54,12 +57,13 @@ fn configured(settings: &Settings, typed: &Choice) -> Result<Profile, CliError> 
     Ok(own.over(&below))
 }
 
-/// What was typed of the choice of a provider, with what the configuration says where nothing was.
+/// What was typed of the choice of a provider for a comparison, with what the configuration says where nothing was. What the
+/// environment says of calls, a comparison does without: it takes nothing from a profile.
 ///
 /// # Errors
 /// There is no such profile, or a variable of ours holds something that cannot be meant.
 pub(crate) fn choice(settings: &Settings, typed: &Choice) -> Result<Choice, CliError> {
-    Ok(under(typed, &configured(settings, typed)?.choice))
+    Ok(under(typed, &configured(settings, typed, &["OPENMUX_REGION"])?.choice))
 }
 
 /// The same of everything that is asked: also the models to go on to, and whether a second provider is asked beside a slow
@@ -68,7 +72,7 @@ pub(crate) fn choice(settings: &Settings, typed: &Choice) -> Result<Choice, CliE
 /// # Errors
 /// As [`choice`].
 pub(crate) fn ask(settings: &Settings, typed: &Ask) -> Result<Ask, CliError> {
-    let own = configured(settings, &typed.choice)?;
+    let own = configured(settings, &typed.choice, &OF_CALLS)?;
     let mut ask = Ask { choice: under(&typed.choice, &own.choice), ..typed.clone() };
     ask.hedge |= settings.config.defaults.hedge.unwrap_or_default() && !ask.no_hedge;
     if ask.fallback.is_empty() {
@@ -170,7 +174,7 @@ pub(crate) struct Standing {
 /// There is no such profile, one of its names is nobody's, or a variable of ours holds something that cannot be meant.
 pub(crate) fn standing(settings: &Settings, catalog: &Catalog, named: Option<&String>) -> Result<Standing, CliError> {
     let typed = Choice { profile: named.cloned(), ..Choice::default() };
-    let Profile { choice: own, fallback, fallback_on, .. } = configured(settings, &typed)?;
+    let Profile { choice: own, fallback, fallback_on, .. } = configured(settings, &typed, &OF_CALLS)?;
     let choice = under(&typed, &own);
     let any = Resolved { model: ModelId::new(""), provider: None, variant: None, via_alias: None };
     for model in &fallback {

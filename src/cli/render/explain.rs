@@ -7,7 +7,7 @@ use super::cache::told;
 use super::data;
 use super::money::{adding_up, dollars};
 pub(crate) use super::reason::{reason, unbounded};
-use super::text::{Style, cut_middle, duration, grouped, visible, width, wrap};
+use super::text::{Style, cut_middle, duration, grouped, labelled, listed, visible, width, wrap};
 use crate::routing::{Decision, Expected, Policy, Ranked, Rejected, Rejection, RouteRequest, Rule, TermKind};
 use crate::units::Usd;
 
@@ -54,9 +54,7 @@ pub(crate) fn human(decision: &Decision, view: View) -> String {
     page += &candidates(decision, view);
     page.push('\n');
     for (key, text) in notes(decision, view) {
-        for (at, line) in wrap(&visible(&text), view.width.saturating_sub(9).max(30)).into_iter().enumerate() {
-            let _ = writeln!(page, "{:<9}{line}", if at == 0 { key } else { "" });
-        }
+        page += &labelled(key, &visible(&text), view.width);
     }
     page
 }
@@ -292,6 +290,13 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
     }
     if decision.ranked.len() > 1 {
         notes.push(("Chain", chain_text(decision)));
+    }
+    let most = usize::try_from(decision.policy.max_attempts).unwrap_or(usize::MAX);
+    let unstated = decision.ranked.iter().take(most).filter(|entry| entry.context.is_none());
+    let unstated: Vec<&str> = unstated.map(|entry| entry.endpoint.provider.as_str()).collect();
+    if !unstated.is_empty() {
+        let who = listed(&unstated, 6);
+        notes.push(("Window", format!("not known of {who}, which may be asked all the same")));
     }
     if decision.all_cooling {
         notes.push(("Cooling", "every usable provider is cooling down: the earliest to reopen goes first".to_owned()));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::json::literal;
 use super::money::dollars;
-use super::text::{duration, wrap};
+use super::text::{duration, labelled};
 use crate::catalog::CancelBilling;
 use crate::routing::{Hedge, Hedging, Unhedged};
 
@@ -54,8 +54,7 @@ pub(crate) fn text(hedge: &Result<Hedge, Unhedged>, columns: usize) -> String {
             None => return String::new(),
         },
     };
-    let lines = wrap(&told, columns.saturating_sub(9).max(30)).into_iter().enumerate();
-    lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { "Hedge" } else { "" })).collect()
+    labelled("Hedge", &told, columns)
 }
 
 fn planned(hedge: &Hedge) -> String {

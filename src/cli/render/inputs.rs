@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::json::literal;
 use super::money::dollars;
-use super::text::wrap;
+use super::text::labelled;
 use crate::routing::{Basis, Decision, Estimate, Ranked, Rates, TermKind};
 use crate::units::{Tokens, Usd, UsdPerMtok, UsdPerSecond};
 
@@ -109,8 +109,7 @@ pub(crate) fn fees(decision: &Decision, rates: &dyn Fn(&Ranked) -> Rates, width:
         return String::new();
     }
     let text = format!("{} for each request, within the price", told.join(", "));
-    let lines = wrap(&text, width.saturating_sub(9).max(30)).into_iter().enumerate();
-    lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { "Fees" } else { "" })).collect()
+    labelled("Fees", &text, width)
 }
 
 fn input(name: &str, value: Value, from: &str) -> Value {

@@ -179,6 +179,13 @@ pub(crate) fn wrap(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// A note below an explanation: its label, and beside it the text, in lines of at most `columns` but no fewer than 30 of its
+/// own.
+pub(crate) fn labelled(label: &str, text: &str, columns: usize) -> String {
+    let lines = wrap(text, columns.saturating_sub(9).max(30)).into_iter().enumerate();
+    lines.map(|(at, line)| format!("{:<9}{line}\n", if at == 0 { label } else { "" })).collect()
+}
+
 /// Whether a text is one line already, with single spaces only.
 pub(crate) fn is_one_line(text: &str) -> bool {
     let mut last = b' ';

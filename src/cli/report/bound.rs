@@ -12,7 +12,7 @@ pub(crate) fn bound_text(decision: &Decision, reach: Option<&Reach>) -> String {
     let rates = reach.and_then(|reach| {
         let (input, pricing) = (request.input_bound, reach.endpoint.pricing.as_ref()?);
         let output = request.max_output.or(reach.endpoint.max_output).filter(|_| input < Tokens::MAX)?;
-        let kinds = (request.needs.images || request.needs.pdfs, request.marked_1h > Tokens::ZERO);
+        let kinds = request.bound_kinds();
         let (input_rate, output_rate) = pricing.worst_rates(input, output, kinds)?;
         let is_all = input_rate * input + output_rate * output == pricing.worst_case(input, output, kinds)?;
         let (input_rate, output_rate) = (per_mtok(input_rate), per_mtok(output_rate));

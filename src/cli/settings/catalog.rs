@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{Settings, broken_overlay, read_regular, read_text, reason};
 use crate::catalog::file::Overlay;
-use crate::catalog::{Catalog, ModelKind, Protocol, ProviderId, Status, Stored};
+use crate::catalog::{Catalog, ModelKind, Protocol, Provider, ProviderId, Status, Stored};
 use crate::cli::contract::Exit;
 use crate::cli::error::CliError;
 use crate::cli::{config, day, note, warn};
@@ -152,38 +152,40 @@ impl Settings {
 /// What is to be said of addresses that most chats go past: each is for one protocol, and endpoints are called in another
 /// where the catalog has an address for that as well.
 fn bypassed(catalog: &Catalog, given: &[(String, ProviderId, Protocol)]) -> Vec<String> {
-    let mut told = Vec::new();
-    for (file, id, protocol) in given {
-        let Some(provider) = catalog.provider(id).filter(|provider| provider.protocols.len() > 1) else { continue };
-        let is_given = |other: Protocol| given.iter().any(|(_, given, protocol)| given == id && *protocol == other);
-        let (mut all, mut past) = (0_usize, BTreeMap::<&'static str, usize>::new());
-        for line in catalog.models() {
-            for endpoint in line.endpoints().filter(|endpoint| endpoint.provider() == id.as_str()) {
-                let is_chat = endpoint.kind() == ModelKind::Chat && endpoint.status() != Status::Retired;
-                let endpoint = endpoint.endpoint();
-                if !is_chat || endpoint.base_url.is_some() {
-                    continue;
-                }
-                let mut spoken = endpoint.protocols().filter(|protocol| BUILT.contains(protocol));
-                let called = spoken.find(|protocol| catalog.base_url(&endpoint, &provider, *protocol).is_some());
-                all += 1;
-                if let Some(called) = called.filter(|called| !is_given(*called)) {
-                    *past.entry(called.name()).or_default() += 1;
-                }
-            }
+    let provider = |id| catalog.provider(id).filter(|provider| provider.protocols.len() > 1);
+    let mut several: BTreeMap<&str, (Provider, usize, BTreeMap<&'static str, usize>)> =
+        given.iter().filter_map(|(_, id, _)| Some((id.as_str(), (provider(id)?, 0, BTreeMap::new())))).collect();
+    if several.is_empty() {
+        return Vec::new();
+    }
+    for endpoint in catalog.models().flat_map(|line| line.endpoints()) {
+        let Some((provider, all, past)) = several.get_mut(endpoint.provider()) else { continue };
+        let is_chat = endpoint.kind() == ModelKind::Chat && endpoint.status() != Status::Retired;
+        let endpoint = endpoint.endpoint();
+        if !is_chat || endpoint.base_url.is_some() {
+            continue;
         }
-        // Where only a few are called in another, most go where they are sent.
-        let count: usize = past.values().sum();
-        if count * 2 > all {
-            let names: Vec<&str> = past.into_keys().collect();
-            let (names, is_for) = (names.join(", "), protocol.name());
-            told.push(format!(
-                "{file}: provider.{id}.base_url is for {is_for}, but {count} of its {all} chat endpoints are called in \
-                 {names}, at the catalog's address; fix: protocol = \"{names}\""
-            ));
+        let mut spoken = endpoint.protocols().filter(|protocol| BUILT.contains(protocol));
+        let called = spoken.find(|protocol| catalog.base_url(&endpoint, provider, *protocol).is_some());
+        let is_given = |other| given.iter().any(|(_, id, protocol)| *id == provider.id && *protocol == other);
+        *all += 1;
+        if let Some(called) = called.filter(|called| !is_given(*called)) {
+            *past.entry(called.name()).or_default() += 1;
         }
     }
-    told
+    let told = |(file, id, protocol): &(String, ProviderId, Protocol)| {
+        let (_, all, past) = several.get(id.as_str())?;
+        let count: usize = past.values().sum();
+        let (names, is_for) = (past.keys().copied().collect::<Vec<_>>().join(", "), protocol.name());
+        // Where only a few are called in another, most go where they are sent.
+        (count * 2 > *all).then(|| {
+            format!(
+                "{file}: provider.{id}.base_url is for {is_for}, but {count} of its {all} chat endpoints are called in \
+                 {names}, at the catalog's address; fix: protocol = \"{names}\""
+            )
+        })
+    };
+    given.iter().filter_map(told).collect()
 }
 
 /// The update in a file; `None` where there is none.

@@ -1,7 +1,9 @@
 //! Today's budgets, of chats and of probes: what is spent, what is set aside, what is left.
 
+use serde_json::Value;
+
+use super::super::chat::budget::members;
 use super::super::offline::Offline;
-use super::super::render::json::literal;
 use super::super::render::money::dollars;
 use crate::observe::Source;
 use crate::store::SetAside;
@@ -46,7 +48,7 @@ impl Budgets {
     pub(super) fn with(&self, document: &str) -> String {
         let mut text = document.trim_end().strip_suffix('}').unwrap_or(document).to_owned();
         for name in NAMES {
-            let json = self.0.iter().find(|budget| budget.name == name).map_or(serde_json::Value::Null, Budget::json);
+            let json = self.0.iter().find(|budget| budget.name == name).map_or(Value::Null, Budget::json);
             text += &format!(",\"{name}\":{json}");
         }
         text + "}\n"
@@ -54,11 +56,6 @@ impl Budgets {
 }
 
 impl Budget {
-    fn left(&self) -> Usd {
-        let used = self.used.total();
-        if used < self.day { self.day - used } else { Usd::ZERO }
-    }
-
     fn told(&self) -> String {
         let SetAside { spent, open } = self.used;
         let open =
@@ -67,17 +64,12 @@ impl Budget {
             "budget of {} today (UTC): {} spent{open}; {} left of {}",
             self.of,
             dollars(spent),
-            dollars(self.left()),
+            dollars(self.used.left_of(self.day)),
             dollars(self.day)
         )
     }
 
-    fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "day_usd": literal(&self.day.exact()),
-            "spent_usd": literal(&self.used.spent.exact()),
-            "set_aside_usd": literal(&self.used.open.exact()),
-            "left_usd": literal(&self.left().exact()),
-        })
+    fn json(&self) -> Value {
+        members(self.day, self.used).into()
     }
 }

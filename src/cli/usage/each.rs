@@ -47,7 +47,7 @@ pub(super) fn print(offline: &Offline<'_>, args: &UsageArgs, format: Format, att
     if found == 0 {
         note(offline.settings, "nothing was sent in that time");
     }
-    if found == 0 && matches!(format, Format::Table | Format::Wide) {
+    if found == 0 && format.is_page() {
         return Ok(Exit::Ok);
     }
     let legend =

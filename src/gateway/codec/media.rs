@@ -11,12 +11,17 @@ use crate::chat::{Detail, Media, MediaKind, MediaSource, Part};
 /// The most bytes of one file: more than any provider takes of an image or a PDF in a request.
 pub(crate) const MOST: u64 = 20_000_000;
 
+/// What bytes are that begin as UTF-16 does.
+pub(crate) const UTF16: &str = "UTF-16 text, or binary data";
+
 /// What some bytes are.
 pub(crate) enum Sniffed<'a> {
     /// An image or a document, and its media type.
     Media(MediaKind, &'static str),
     /// UTF-8 text, without its byte-order mark.
     Text(&'a str),
+    /// Text in UTF-16, or else nothing that can go along.
+    Utf16,
     /// Nothing that can go along: what it is, in words.
     Other(String),
 }
@@ -35,7 +40,7 @@ pub(crate) fn sniff(bytes: &[u8]) -> Sniffed<'_> {
         _ => {}
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Sniffed::Other("UTF-16 text, or binary data (iconv -f utf-16 -t utf-8 makes it UTF-8)".to_owned());
+        return Sniffed::Utf16;
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(text) {
@@ -125,6 +130,7 @@ fn decoded(data: &str, wanted: Option<MediaKind>, name: Option<String>, at: &str
         })),
         Sniffed::Media(_, mime) => Err(format!("{at}: its bytes are {mime}")),
         Sniffed::Text(_) => Err(format!("{at}: its bytes are text")),
+        Sniffed::Utf16 => Err(format!("{at}: it is {UTF16}")),
         Sniffed::Other(found) => Err(format!("{at}: it is {found}")),
     }
 }
@@ -150,10 +156,10 @@ mod tests {
         assert!(matches!(sniff("\u{feff}caf\u{e9}".as_bytes()), Sniffed::Text("caf\u{e9}")));
         assert!(matches!(sniff(b"<?xml version=\"1.0\"?><svg/>"), Sniffed::Text(_)));
         assert!(matches!(sniff(b"#!/bin/sh\n"), Sniffed::Text(_)));
+        assert!(matches!(sniff(b"\xff\xfea\0"), Sniffed::Utf16));
         for (bytes, said) in [
             (&b""[..], "empty"),
             (b"PK\x03\x04\x14\0\0\0\xff\xff", "application/zip"),
-            (b"\xff\xfea\0", "UTF-16 text"),
             (b"caf\xe9", "byte 3"),
             (b"a\0b", "zero bytes"),
         ] {

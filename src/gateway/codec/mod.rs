@@ -129,6 +129,15 @@ pub struct Ended {
     pub metadata: Option<Value>,
 }
 
+impl Ended {
+    /// What it cost, null where that is not known; then the estimate, where there is one.
+    fn costs(&self) -> impl Iterator<Item = (String, Value)> {
+        let usd = |amount: Usd| literal(&amount.exact());
+        let estimate = self.estimate.map(|amount| ("cost_estimate".to_owned(), usd(amount)));
+        [("cost".to_owned(), self.cost.map_or(Value::Null, usd))].into_iter().chain(estimate)
+    }
+}
+
 /// What a request and its answer likely came to, by openmux's own estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Likely {

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{StoreError, is_plain, named, parsed};
-use crate::catalog::price::{Comparator, Fee, FeeItem, Item, Meter, OffPeak, Rate, ServiceTier, Tier, Window};
+use crate::catalog::price::{
+    Comparator, Fee, FeeItem, Item, Meter, OffPeak, Rate, ServiceTier, Tier, Window, stated, stated_in,
+};
 use crate::catalog::{
     CancelBilling, Capability, Endpoint, EndpointId, Modality, ModelId, Pricing, ProviderId, ProviderKind, Status,
 };
@@ -252,20 +254,16 @@ type Cheaper = (Vec<(u16, u16, Vec<u8>)>, BTreeMap<String, String>);
 
 const COMPARATORS: [Comparator; 4] = [Comparator::Gt, Comparator::Ge, Comparator::Lt, Comparator::Le];
 
-fn known(price: Option<UsdPerMtok>) -> String {
-    price.map_or_else(|| "-".to_owned(), UsdPerMtok::exact)
-}
-
-fn known_of(text: &str) -> Result<Option<UsdPerMtok>, StoreError> {
-    if text == "-" { Ok(None) } else { parsed("price", text).map(Some) }
-}
-
 fn rates(all: &BTreeMap<Item, Rate>) -> BTreeMap<String, Rates> {
     let tier = |Tier { threshold, comparator, meter, price }: &Tier| {
-        (threshold.count(), comparator.sign().to_owned(), *meter == Meter::Output, known(*price))
+        (threshold.count(), comparator.sign().to_owned(), *meter == Meter::Output, stated(*price))
     };
-    let rate = |Rate { base, tiers }: &Rate| (known(*base), tiers.iter().map(tier).collect());
+    let rate = |Rate { base, tiers }: &Rate| (stated(*base), tiers.iter().map(tier).collect());
     all.iter().map(|(item, one)| (item.key().to_owned(), rate(one))).collect()
+}
+
+fn rate_of(text: &str) -> Result<Option<UsdPerMtok>, StoreError> {
+    named("price", text, |text| stated_in(text).ok())
 }
 
 fn rates_of(all: BTreeMap<String, Rates>) -> Result<BTreeMap<Item, Rate>, StoreError> {
@@ -274,12 +272,12 @@ fn rates_of(all: BTreeMap<String, Rates>) -> Result<BTreeMap<Item, Rate>, StoreE
             threshold: Tokens::new(threshold),
             comparator: named("sign", &sign, |sign| COMPARATORS.into_iter().find(|known| known.sign() == sign))?,
             meter: if output { Meter::Output } else { Meter::Input },
-            price: known_of(&price)?,
+            price: rate_of(&price)?,
         })
     };
     let rate = |(key, (base, tiers)): (String, Rates)| {
         let tiers = tiers.into_iter().map(tier).collect::<Result<_, StoreError>>()?;
-        Ok((item(&key)?, Rate { base: known_of(&base)?, tiers }))
+        Ok((item(&key)?, Rate { base: rate_of(&base)?, tiers }))
     };
     all.into_iter().map(rate).collect()
 }

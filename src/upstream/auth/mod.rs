@@ -206,25 +206,16 @@ pub fn find_key(provider: &Provider, auth: &Auth, keys: &Keyring) -> Found {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::catalog::{OutputLimitField, ProviderKind};
+    use crate::catalog::ProviderKind;
 
     pub(in crate::upstream) fn provider(env: &[(&str, &[&str])]) -> Provider {
         Provider {
-            id: ProviderId::new("amazon-bedrock"),
             name: "Amazon Bedrock".into(),
-            kind: ProviderKind::Cloud,
-            protocols: Vec::new(),
             env: env
                 .iter()
                 .map(|(role, names)| ((*role).into(), names.iter().map(|n| (*n).into()).collect()))
                 .collect(),
-            headers: BTreeMap::new(),
-            models_url: None,
-            doc: None,
-            output_limit: OutputLimitField::MaxTokens,
-            hides_reasoning: false,
-            tiers_inclusive: false,
-            quirks: crate::catalog::Quirks::default(),
+            ..Provider::new(ProviderId::new("amazon-bedrock"), ProviderKind::Cloud)
         }
     }
 

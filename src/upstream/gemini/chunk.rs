@@ -10,7 +10,7 @@ use super::parts::invented_id;
 use super::usage::WireUsage;
 use crate::catalog::{ErrorFamily, Usage};
 use crate::chat::{ChatEvent, Finish, Part};
-use crate::upstream::body::{failed, unreadable};
+use crate::upstream::body::{self, unreadable};
 use crate::upstream::{Call, DecodeError};
 
 /// An answer as far as it has been read.
@@ -116,22 +116,8 @@ impl Answer {
     /// # Errors
     /// It is cut off or corrupt, or it reports a failure.
     pub(super) fn read(&mut self, text: &str, is_error: bool, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if text.is_empty() {
-            return Err(DecodeError::Truncated);
-        }
-        if is_error || is_listed_error(text) {
-            return Err(failed(self.family, text));
-        }
-        // Serde would read a list as the fields in order.
-        if !text.starts_with('{') {
-            return Err(DecodeError::Corrupt("the answer is not a JSON object".to_owned()));
-        }
-        let chunk: Chunk = serde_json::from_str(text).map_err(|error| unreadable("the answer", &error))?;
-        if chunk.error.as_ref().is_some_and(|error| !error.is_null()) {
-            return Err(failed(self.family, text));
-        }
-        self.chunk(chunk, out)
+        let is_failure = |chunk: &Chunk| chunk.error.as_ref().is_some_and(|error| !error.is_null());
+        self.chunk(body::chunk(text, (self.family, is_error), is_failure)?, out)
     }
 
     /// Reads a whole answer: one object, or the list of chunks that a stream without `alt=sse` is.
@@ -238,13 +224,6 @@ impl Answer {
             self.told = Some(usage);
         }
     }
-}
-
-/// Whether it is a list that holds an error: Google lists its errors where the answer would be a stream.
-fn is_listed_error(text: &str) -> bool {
-    let listed = || serde_json::from_str::<Vec<Value>>(text).ok();
-    let is_error = |item: &Value| item.get("error").is_some_and(|error| !error.is_null());
-    text.starts_with('[') && listed().is_some_and(|items| items.iter().any(is_error))
 }
 
 /// The normalised reason for Google's own word (`metrics.md` 4.4).

@@ -8,7 +8,7 @@ use crate::catalog::{ErrorFamily, Quirks, Usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::units::Usd;
 use crate::upstream::DecodeError;
-use crate::upstream::body::{failed, unreadable};
+use crate::upstream::body::{self, failed, is_said};
 
 /// An answer as far as it has been read.
 #[derive(Debug)]
@@ -123,21 +123,7 @@ impl Answer {
     /// # Errors
     /// It is cut off or corrupt, or it reports a failure.
     pub(super) fn read(&mut self, text: &str, is_error: bool, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if text.is_empty() {
-            return Err(DecodeError::Truncated);
-        }
-        if is_error || is_listed_error(text) {
-            return Err(failed(self.family, text));
-        }
-        // Serde would read a list as the fields in order.
-        if !text.starts_with('{') {
-            return Err(DecodeError::Corrupt("the answer is not a JSON object".to_owned()));
-        }
-        let chunk: Chunk = serde_json::from_str(text).map_err(|error| unreadable("the answer", &error))?;
-        if chunk.is_failure() {
-            return Err(failed(self.family, text));
-        }
+        let chunk = body::chunk(text, (self.family, is_error), Chunk::is_failure)?;
         self.start(&chunk, out);
         if let Some(tier) = &chunk.service_tier {
             self.service_tier = usage::service_tier(tier);
@@ -318,24 +304,6 @@ impl Chunk {
             || self.object.as_deref() == Some("error")
             || self.base_resp.as_ref().is_some_and(|base| base.status_code.unwrap_or(0) != 0)
             || (flat && !has_choices)
-    }
-}
-
-/// Whether it is a list that holds an error: Google lists its own even where the answer would be an object.
-fn is_listed_error(text: &str) -> bool {
-    let listed = || serde_json::from_str::<Vec<Value>>(text).ok();
-    text.starts_with('[')
-        && listed().is_some_and(|items| items.iter().filter_map(|item| item.get("error")).any(is_said))
-}
-
-/// Whether a field of an error says anything: `"error": null` is no error.
-pub(in crate::upstream) fn is_said(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Object(object) => !object.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        _ => true,
     }
 }
 

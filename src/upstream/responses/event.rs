@@ -8,8 +8,8 @@ use super::item::{Channel, Items, Place};
 use crate::catalog::{ErrorFamily, Quirks, Usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::units::Tokens;
-use crate::upstream::body::{failed, unreadable};
-use crate::upstream::openai::{WireUsage, finish_of, is_said, service_tier};
+use crate::upstream::body::{failed, is_said, unreadable};
+use crate::upstream::openai::{WireUsage, finish_of, service_tier};
 use crate::upstream::{Call, DecodeError};
 
 /// A response as far as it has been read.

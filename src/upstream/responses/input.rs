@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::catalog::{Protocol, Quirks};
-use crate::chat::{ChatRequest, Detail, Media, MediaKind, MediaSource, Message, Part, Role, ToolResult, flat_name};
+use crate::chat::{
+    ChatRequest, Detail, Media, MediaKind, MediaSource, Message, Native, Part, Role, ToolResult, flat_name,
+};
 use crate::upstream::openai::{address, arguments, file_name, misplaced, result_text, role};
 
 /// What of a conversation the dialect cannot carry.
@@ -21,7 +23,7 @@ pub(super) fn items(request: &ChatRequest, quirks: &Quirks) -> Vec<Value> {
         match message.role {
             Role::Assistant => assistant(message, quirks, (&own, number), &mut items),
             _ => {
-                told(message, quirks, &mut items);
+                told(message, quirks, (&own, number), &mut items);
                 items.extend(own.after(Some((number, None))).cloned());
             }
         }
@@ -35,6 +37,8 @@ struct Own<'a> {
     items: &'a [Value],
     /// The functions that stand in groups: the group and the name there, by the name that they have elsewhere.
     grouped: BTreeMap<String, (&'a str, &'a str)>,
+    /// What stands beside what is known of an item, by the numbers of the message and of the piece that it begins with.
+    beside: BTreeMap<(usize, usize), &'a Map<String, Value>>,
 }
 
 impl<'a> Own<'a> {
@@ -51,7 +55,20 @@ impl<'a> Own<'a> {
                 grouped.insert(flat_name(namespace, name), (namespace, name));
             }
         }
-        Self { items: own("input"), grouped }
+        let at =
+            |entry: &Value, index: usize| entry["at"][index].as_u64().and_then(|number| usize::try_from(number).ok());
+        let beside = own(Native::BESIDE_ITEMS).iter();
+        let beside = beside.filter_map(|entry| Some(((at(entry, 0)?, at(entry, 1)?), entry["more"].as_object()?)));
+        Self { items: own("input"), grouped, beside: beside.collect() }
+    }
+
+    /// Lays beside an item what a client had there.
+    fn lay(&self, place: (usize, usize), item: &mut Value) {
+        for (name, value) in self.beside.get(&place).into_iter().flat_map(|more| more.iter()) {
+            if let Value::Object(item) = item {
+                item.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
     }
 
     /// The items behind so many pieces of a message, behind all of them that are left (`None`), or before everything.
@@ -69,20 +86,27 @@ impl<'a> Own<'a> {
 }
 
 /// Instructions, or a turn of the user's: the results of tools first, then one message for all else.
-fn told(message: &Message, quirks: &Quirks, items: &mut Vec<Value>) {
-    let mut rest = Vec::new();
-    for part in &message.parts {
+fn told(message: &Message, quirks: &Quirks, (own, number): (&Own<'_>, usize), items: &mut Vec<Value>) {
+    let (mut rest, mut first) = (Vec::new(), None);
+    for (at, part) in message.parts.iter().enumerate() {
         match part {
-            Part::ToolResult(result) => items.push(output(result)),
-            part => rest.push(part),
+            Part::ToolResult(result) => {
+                let mut item = output(result);
+                own.lay((number, at), &mut item);
+                items.push(item);
+            }
+            part => {
+                first.get_or_insert(at);
+                rest.push(part);
+            }
         }
     }
-    if rest.is_empty() {
-        return;
-    }
+    let Some(first) = first else { return };
     let is_text = rest.iter().all(|part| part.as_text().is_some());
     let content: Value = if is_text { message.joined().into() } else { rest.into_iter().filter_map(content).collect() };
-    items.push(json!({ "role": role(message.role, quirks.developer_role), "content": content }));
+    let mut item = json!({ "role": role(message.role, quirks.developer_role), "content": content });
+    own.lay((number, first), &mut item);
+    items.push(item);
 }
 
 /// A piece of what is told to the model.
@@ -124,20 +148,29 @@ fn output(result: &ToolResult) -> Value {
 
 /// A turn of the assistant's: every piece an item of its own, so that reasoning stands before what it led to.
 fn assistant(message: &Message, quirks: &Quirks, (own, number): (&Own<'_>, usize), items: &mut Vec<Value>) {
-    let mut text = String::new();
+    // A message that has been begun: its text, and the piece that it begins with.
+    let (mut text, mut first) = (String::new(), 0);
+    let say = |text: &mut String, first: usize, items: &mut Vec<Value>| {
+        items.extend(said(std::mem::take(text)).map(|mut item| {
+            own.lay((number, first), &mut item);
+            item
+        }));
+    };
     for (at, part) in message.parts.iter().enumerate() {
         let mut between = own.after(Some((number, Some(at)))).cloned().peekable();
-        if between.peek().is_some() {
-            say(&mut text, items);
+        if between.peek().is_some() || own.beside.contains_key(&(number, at)) {
+            say(&mut text, first, items);
             items.extend(between);
         }
         match part {
             Part::Text(piece) => {
+                if text.is_empty() {
+                    first = at;
+                }
                 text.push_str(piece);
-                continue;
             }
             Part::ToolCall(call) => {
-                say(&mut text, items);
+                say(&mut text, first, items);
                 let grouped = own.grouped.get(&call.name);
                 let mut item = json!({
                     "type": "function_call",
@@ -148,26 +181,26 @@ fn assistant(message: &Message, quirks: &Quirks, (own, number): (&Own<'_>, usize
                 if let Some((namespace, _)) = grouped {
                     item["namespace"] = (*namespace).into();
                 }
+                own.lay((number, at), &mut item);
                 items.push(item);
             }
             Part::Reasoning { text: thought, signature } => {
-                say(&mut text, items);
-                let number = items.len();
-                items.extend(reasoning(thought, signature.as_deref(), quirks, number));
+                say(&mut text, first, items);
+                let mut item = reasoning(thought, signature.as_deref(), quirks, items.len());
+                item.iter_mut().for_each(|item| own.lay((number, at), item));
+                items.extend(item);
             }
             _ => {}
         }
     }
-    say(&mut text, items);
+    say(&mut text, first, items);
     items.extend(own.after(Some((number, Some(message.parts.len())))).cloned());
 }
 
-/// Ends a message, if one has been begun. llama.cpp takes no plain text here, as OpenAI does.
-fn say(text: &mut String, items: &mut Vec<Value>) {
-    if !text.is_empty() {
-        let said = json!({ "type": "output_text", "text": std::mem::take(text) });
-        items.push(json!({ "type": "message", "role": role(Role::Assistant, false), "content": [said] }));
-    }
+/// A message of the model's that says something. llama.cpp takes no plain text here, as OpenAI does.
+fn said(text: String) -> Option<Value> {
+    let part = (!text.is_empty()).then(|| json!({ "type": "output_text", "text": text }))?;
+    Some(json!({ "type": "message", "role": role(Role::Assistant, false), "content": [part] }))
 }
 
 /// A thought of an earlier turn: with its encrypted content where it has some, in plain words where the provider wants

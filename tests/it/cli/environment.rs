@@ -217,6 +217,19 @@ fn a_terminal_that_knows_ascii_alone_gets_ascii() {
         assert!(plain.is_ascii(), "{args:?}: {plain}");
         assert_eq!(plain, rich.replace('…', "~"), "{args:?}: nothing else differs");
     }
+    for args in [
+        "chat --dry-run -m claude-sonnet-5 hi",
+        "providers probe claude-sonnet-5 --sandbox --rounds 1 -o table",
+        "config show -o table",
+        "config path -o table",
+    ] {
+        let page = |locale: &str| {
+            let output = home.openmux(args.split(' ')).env("LC_ALL", locale).env("COLUMNS", "40").run();
+            output.stdout + &output.stderr
+        };
+        let (plain, rich) = (page("C"), page("C.UTF-8"));
+        assert!(plain.is_ascii() && !rich.is_ascii(), "{args}: {plain}\n{rich}");
+    }
     let cut = home.openmux(["models", "list", "sonnet", "-o", "table"]).env("LC_ALL", "C").env("COLUMNS", "40").run();
     assert!(cut.stdout.contains('~'), "{}", cut.snapshot());
 }

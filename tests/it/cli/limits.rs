@@ -51,14 +51,16 @@ fn whom_a_limit_excludes_is_not_compared() {
 #[test]
 fn a_comparison_goes_by_what_is_asked_of_it() {
     let world = three();
-    world.home.write("config/config.toml", "[defaults]\nignore = [\"gamma\"]\n[profiles.own]\nonly = [\"beta\"]\n");
+    let config = "[defaults]\nignore = [\"gamma\"]\n[profiles.own]\nonly = [\"beta\"]\n\
+                  [profiles.cheap]\nmax_cost = \"0.03\"\n";
+    world.home.write("config/config.toml", config);
     let ids = |more: &str| {
         let args = format!("providers compare acme/tiny -o ids{more}");
         let run = world.home.openmux(args.split(' ')).env("OPENMUX_MAX_COST", "0.000001");
-        let named = if more.is_empty() { "alpha" } else { "" };
-        run.env("OPENMUX_PROVIDER", named).run().stdout.replace('\n', " ")
+        run.env("OPENMUX_PROVIDER", "alpha").run().stdout.replace('\n', " ")
     };
-    assert_eq!((ids(""), ids(" --profile own")), ("alpha beta gamma ".to_owned(), "beta ".to_owned()));
+    let asked = (ids(""), ids(" --profile own"), ids(" --profile cheap"));
+    assert_eq!(asked, ("alpha beta gamma ".to_owned(), "beta ".to_owned(), "alpha ".to_owned()));
     let help = world.home.openmux(["providers", "compare", "--help"]).run().stdout;
     assert!(!help.contains("OPENMUX_PROVIDER") && !help.contains("OPENMUX_MAX_COST"), "{help}");
     assert!(help.contains("OPENMUX_REGION") && help.contains("OPENMUX_PROFILE"), "{help}");
@@ -136,4 +138,22 @@ fn a_region_that_is_nowhere_is_told() {
     for region in ["eu", "us-east-1", "global"] {
         assert!(!said(region).contains("nothing in the region"), "{}", said(region));
     }
+}
+
+#[test]
+fn whose_window_nobody_states_is_asked_and_named() {
+    let home = Home::new();
+    let explained = |context: &str| {
+        let overlay = format!(
+            "[provider.alpha]\nprotocol = \"openai-chat\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+             [[endpoint]]\nprovider = \"alpha\"\nmodel = \"acme/tiny\"\nid = \"tiny-1\"\n{context}"
+        );
+        home.write("config/catalog.d/local.toml", &overlay);
+        let output = home.openmux(["route", "explain", "acme/tiny", "hi"]).env("COLUMNS", "100").run();
+        assert_eq!(output.code, Some(0), "{}", output.snapshot());
+        output.stdout
+    };
+    let said = "Window   not known of alpha, which may be asked all the same\n";
+    assert!(explained("").contains(said), "{}", explained(""));
+    assert!(!explained("context = 8192\n").contains("Window"), "{}", explained("context = 8192\n"));
 }

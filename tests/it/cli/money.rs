@@ -97,11 +97,13 @@ fn a_lock_keeps_the_longest_input() {
     let less = check("check --lock m.lock");
     assert_eq!(less.code, Some(1), "{}", less.snapshot());
     assert!(less.stdout.contains("max_input"), "{}", less.snapshot());
-    // A lock of the form before says nothing of it.
+    // A lock of an older form says nothing of it, nor of what a model answers with and of a fixed temperature.
+    assert!(written.contains("\noutput = [\"text\"]\n") && written.contains("\"no_temperature\", "), "{written}");
     let old: String = written
-        .replace("version = 2", "version = 1")
+        .replace("version = 3", "version = 1")
+        .replace("\"no_temperature\", ", "")
         .lines()
-        .filter(|line| !line.starts_with("max_input"))
+        .filter(|line| !line.starts_with("max_input") && !line.starts_with("output = ["))
         .map(|line| format!("{line}\n"))
         .collect();
     home.write("m.lock", &old);

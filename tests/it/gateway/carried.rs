@@ -198,7 +198,7 @@ fn responses() -> Vec<(Value, Fate)> {
         (json!({ "input": [{ "type": "item_reference", "id": "msg_0" }] }), Refused("input[0]")),
         (
             json!({ "input": [{ "role": "user", "content": "hi" }, said, { "role": "user", "content": "y" }] }),
-            Untold("phase"),
+            Sent("/input/1/phase"),
         ),
     ]
 }

@@ -96,8 +96,7 @@ fn what_codex_asks_goes_untouched_to_who_speaks_its_dialect_and_so_does_the_answ
     body["input"].as_array_mut().unwrap().extend([call.clone(), output.clone()]);
     let answer = ask(&world, &body);
     let sent = sent(&world);
-    // What stands beside an item's own members has no place yet, and that is said.
-    assert_eq!(answer.header("x-openmux-dropped"), "members of items that openmux does not know");
+    assert_eq!(answer.header("x-openmux-dropped"), "", "all of it is sent");
     for name in ["client_metadata", "unheard_of", "tools", "tool_choice", "parallel_tool_calls"] {
         assert_eq!(sent[name], body[name], "{name}");
     }
@@ -117,12 +116,44 @@ fn what_codex_asks_goes_untouched_to_who_speaks_its_dialect_and_so_does_the_answ
     let place = &sent["input"];
     assert_eq!((&place[2], &place[5], &place[6]), (&body["input"][2], &call, &output));
     assert_eq!((&place[3]["namespace"], &place[3]["name"]), (&"multi_agent_v1".into(), &"spawn_agent".into()));
+    assert_eq!(place[3]["metadata"], body["input"][3]["metadata"]);
     assert_eq!(told(&answer.json()["output"]), told(&Value::from(items().to_vec())));
     body["stream"] = true.into();
     let answer = ask(&world, &body);
     super::grammar::kept(openmux::gateway::codec::Dialect::OpenaiResponses, &answer.body).unwrap();
     let last: Value = serde_json::from_str(answer.events().last().unwrap()).unwrap();
     assert_eq!(told(&last["response"]["output"]), told(&Value::from(items().to_vec())), "{last}");
+}
+
+#[test]
+fn what_stands_beside_an_item_goes_with_that_item_alone() {
+    let world = World::with(vec![Server::start(vec![Script::json(200, &response())])], "openai-responses", |_| {});
+    let said = |text: &str, more: Value| {
+        let mut item = json!({ "type": "message", "role": "assistant",
+                               "content": [{ "type": "output_text", "text": text }] });
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        item
+    };
+    let input = json!([
+        { "role": "user", "content": "hi", "weight": 2 },
+        said("I look.", json!({ "phase": "commentary" })),
+        said("I found it.", json!({ "phase": "final_answer", "unheard_of": [1] })),
+        said(" Really.", json!({})),
+        { "type": "function_call", "call_id": "c1", "name": "exec_command", "arguments": "{}" },
+        { "type": "function_call", "call_id": "c2", "name": "exec_command", "arguments": "{}", "by": "me" },
+        { "type": "function_call_output", "call_id": "c1", "output": "a" },
+        { "type": "function_call_output", "call_id": "c2", "output": "b", "took_ms": 7 },
+    ]);
+    let answer = ask(&world, &json!({ "model": "acme/tiny", "input": input }));
+    assert_eq!((answer.status, answer.header("x-openmux-dropped")), (200, ""), "{answer:?}");
+    let more = |item: &Value| {
+        let known = ["type", "role", "content", "call_id", "name", "arguments", "output"];
+        let more = item.as_object().unwrap().iter().filter(|(name, _)| !known.contains(&name.as_str()));
+        Value::Object(more.map(|(name, value)| (name.clone(), value.clone())).collect())
+    };
+    let (sent, asked) = (sent(&world), input.as_array().unwrap());
+    let sent: Vec<Value> = sent["input"].as_array().unwrap().iter().map(more).collect();
+    assert_eq!(sent, asked.iter().map(more).collect::<Vec<_>>());
 }
 
 #[test]
@@ -133,8 +164,7 @@ fn elsewhere_groups_are_flat_and_come_back_as_groups_and_a_search_is_left_out_an
                           "usage": { "input_tokens": 7, "output_tokens": 3 } });
     let world = World::with(vec![Server::start(vec![Script::json(200, &message)])], "anthropic-messages", |_| {});
     let answer = ask(&world, &codex(json!({})));
-    let dropped = "input.web_search_call, members of items that openmux does not know, tools.web_search, \
-                   client_metadata, include";
+    let dropped = "input.web_search_call, input[].metadata, tools.web_search, client_metadata, include";
     assert_eq!((answer.status, answer.header("x-openmux-dropped")), (200, dropped), "{answer:?}");
     let sent = sent(&world);
     let names: Vec<&str> =

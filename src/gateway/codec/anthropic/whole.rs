@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Piece, arguments};
 use super::super::signed::signed;
-use super::super::{Dialect, Ended, Likely, details, literal};
+use super::super::{Dialect, Ended, Likely, details};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
 use crate::gateway::problem::Problem;
@@ -14,8 +14,9 @@ use crate::units::Tokens;
 #[must_use]
 pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Value {
     let answer = Answer::of(events);
-    let output = ended.likely.output.unwrap_or_else(|| about(&answer));
-    let likely = Likely { output: Some(output), ..ended.likely };
+    let is_told = ended.usage.as_ref().is_some_and(|usage| usage.output.is_some());
+    let output = ended.likely.output.or_else(|| (!is_told).then(|| about(&answer)));
+    let likely = Likely { output, ..ended.likely };
     let blocks = answer.pieces().filter_map(|piece| block(piece, hides_thoughts));
     let mut document = Map::new();
     document.insert("id".to_owned(), Dialect::AnthropicMessages.answer_id(&ended.id).into());
@@ -95,10 +96,7 @@ fn about(answer: &Answer) -> Tokens {
 /// What was used and what it cost. Cached and written input lies beside the rest of it.
 pub(super) fn usage(ended: &Ended, likely: Likely) -> Map<String, Value> {
     let mut object = counts(&ended.usage.clone().unwrap_or_default(), likely);
-    object.insert("cost".to_owned(), ended.cost.map_or(Value::Null, |cost| literal(&cost.exact())));
-    if let Some(estimate) = ended.estimate {
-        object.insert("cost_estimate".to_owned(), literal(&estimate.exact()));
-    }
+    object.extend(ended.costs());
     object
 }
 

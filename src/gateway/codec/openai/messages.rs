@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::super::cache::CONTROL;
-use super::super::json::{Wrong, few, flag, needed, object, only, others, parse, text};
+use super::super::json::{Wrong, few, flag, list, needed, object, only, others, parse, set, text};
 use super::super::signed::parted;
 use super::marks;
 use super::parts::{content, is_blank};
@@ -122,7 +122,7 @@ fn message(value: &Value, at: &str, seen: &mut Seen) -> Result<Message, Wrong> {
 
 /// The model's own turn: what it thought, what it said, what it called.
 fn assistant(fields: &Map<String, Value>, at: &str, seen: &mut Seen) -> Result<Message, Wrong> {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 11] = [
         "role",
         "content",
         "reasoning",
@@ -135,39 +135,24 @@ fn assistant(fields: &Map<String, Value>, at: &str, seen: &mut Seen) -> Result<M
         // What a reader was shown beside the text; no model is told.
         "annotations",
         CONTROL,
-        "audio",
-        "function_call",
     ];
-    seen.only(fields, at, &KNOWN)?;
     // Without those the turn would be another.
-    let left: Vec<&str> = KNOWN.into_iter().filter(|name| !matches!(*name, "audio" | "function_call")).collect();
-    let lost =
-        ["audio", "function_call"].into_iter().filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())));
-    only(&lost.collect(), at, &left)?;
+    if let Some(lost) = ["audio", "function_call"].into_iter().find(|name| set(fields, name).is_some()) {
+        return Err(format!("{at}.{lost}: this version cannot send it"));
+    }
+    seen.only(fields, at, &KNOWN)?;
     let Thoughts { mut parts, calls: signatures } = thoughts::read(fields, at)?;
-    if !matches!(fields.get("content"), None | Some(Value::Null)) {
+    if set(fields, "content").is_some() {
         parts.extend(content(fields, at)?);
     }
     if let Some(refusal) = text(fields, "refusal", at)?.filter(|text| !text.is_empty()) {
         parts.push(Part::Text(refusal.to_owned()));
     }
-    match fields.get("tool_calls") {
-        None | Some(Value::Null) => {}
-        Some(Value::Array(items)) => {
-            few(items, &format!("{at}.tool_calls"))?;
-            let mut ids = HashSet::new();
-            for (index, item) in items.iter().enumerate() {
-                let mut call = call(item, &format!("{at}.tool_calls[{index}]"))?;
-                call.signature = call.signature.or_else(|| signatures.get(&call.id).cloned());
-                if !ids.insert(call.id.clone()) {
-                    return Err(format!("{at}.tool_calls[{index}].id: \"{}\" is there twice", call.id));
-                }
-                // Some providers count their calls from 0 in each turn: the last of an id is meant.
-                seen.calls.insert(call.id.clone(), call.name.clone());
-                parts.push(Part::ToolCall(call));
-            }
-        }
-        Some(_) => return Err(format!("{at}.tool_calls: not an array")),
+    for mut call in calls(fields, at)? {
+        call.signature = call.signature.or_else(|| signatures.get(&call.id).cloned());
+        // Some providers count their calls from 0 in each turn: the last of an id is meant.
+        seen.calls.insert(call.id.clone(), call.name.clone());
+        parts.push(Part::ToolCall(call));
     }
     // What is left of a turn that was stopped says nothing, and stands in the way of nothing.
     if parts.is_empty() && is_blank(fields) {
@@ -188,6 +173,19 @@ fn origin(fields: &Map<String, Value>, at: &str) -> Result<Option<Origin>, Wrong
     let word = needed(fields, "protocol", &at)?;
     let protocol = Protocol::parse(word).ok_or_else(|| format!("{at}.protocol: \"{word}\" is no protocol"))?;
     Ok(Some(Origin { provider: ProviderId::new(needed(fields, "provider", &at)?), protocol }))
+}
+
+/// What a turn calls; no id is there twice.
+fn calls(fields: &Map<String, Value>, at: &str) -> Result<Vec<ToolCall>, Wrong> {
+    let items = list(fields, "tool_calls", at)?;
+    few(items, &format!("{at}.tool_calls"))?;
+    let mut ids = HashSet::new();
+    let read = |(index, item): (usize, &Value)| {
+        let at = format!("{at}.tool_calls[{index}]");
+        let call = call(item, &at)?;
+        if ids.insert(call.id.clone()) { Ok(call) } else { Err(format!("{at}.id: \"{}\" is there twice", call.id)) }
+    };
+    items.iter().enumerate().map(read).collect()
 }
 
 fn call(value: &Value, at: &str) -> Result<ToolCall, Wrong> {

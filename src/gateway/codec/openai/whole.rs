@@ -98,10 +98,7 @@ pub fn usage(ended: &Ended) -> Value {
     if !output.is_empty() {
         object.insert("completion_tokens_details".to_owned(), output.into());
     }
-    object.insert("cost".to_owned(), ended.cost.map_or(Value::Null, |cost| super::super::literal(&cost.exact())));
-    if let Some(estimate) = ended.estimate {
-        object.insert("cost_estimate".to_owned(), super::super::literal(&estimate.exact()));
-    }
+    object.extend(ended.costs());
     object.into()
 }
 

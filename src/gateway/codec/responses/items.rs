@@ -8,7 +8,7 @@ use super::super::json::{Wrong, list, needed, object, only, others, set, text};
 use super::super::media::{located, looked_at};
 use super::super::openai::messages::arguments_of;
 use super::super::signed::parted;
-use super::tools::note;
+use super::tools::{HERE, note};
 use crate::chat::{Force, MediaKind, Message, Native, Part, Role, ToolCall, ToolResult, flat_name};
 
 /// What a request says.
@@ -18,7 +18,7 @@ pub(super) struct Read {
     pub(super) messages: Vec<Message>,
     /// Items that only this dialect has: each with the message and the number of its pieces that it stands behind.
     pub(super) own: Vec<Value>,
-    /// What of it has a name elsewhere alone.
+    /// What of it only this dialect has.
     pub(super) native: Vec<Native>,
 }
 
@@ -38,7 +38,8 @@ pub(super) fn messages(body: &Map<String, Value>) -> Result<Read, Wrong> {
         None | Some(Value::String(_) | Value::Array(_)) => return Err("input: missing".to_owned()),
         Some(_) => return Err("input: neither text nor an array of items".to_owned()),
     }
-    let Reading { messages, own, native, .. } = reading;
+    let Reading { messages, own, mut native, beside, .. } = reading;
+    native.extend(told(beside));
     if messages.is_empty() {
         return Err("input: nothing in it that is said or called".to_owned());
     }
@@ -53,10 +54,21 @@ struct Reading {
     calls: BTreeMap<String, String>,
     own: Vec<Value>,
     native: Vec<Native>,
+    /// What stands beside what is known of each item: with the message and the piece of it that the item begins with.
+    beside: Vec<([usize; 2], Map<String, Value>)>,
 }
 
-/// Members of items that have no place, which nobody is told.
-const MORE: &str = "members of items that openmux does not know";
+/// Which part of a turn a message of the model's is: an answer is much the same without.
+const PHASE: &str = "phase";
+
+/// What goes untouched beside items: all of it, since an item without any ends one that has some.
+fn told(beside: Vec<([usize; 2], Map<String, Value>)>) -> Option<Native> {
+    let mut names = beside.iter().flat_map(|(_, more)| more.keys()).peekable();
+    names.peek()?;
+    let force = if names.all(|name| name == PHASE) { Force::Hint } else { Force::Wish };
+    let value = beside.into_iter().map(|(at, more)| json!({ "at": at, "more": more })).collect();
+    Some(Native { protocols: HERE, name: Native::BESIDE_ITEMS, value, force })
+}
 
 impl Reading {
     fn item(&mut self, value: &Value, at: &str) -> Result<(), Wrong> {
@@ -98,22 +110,14 @@ impl Reading {
         self.own.push(json!({ "after": after, "item": item }));
     }
 
-    /// Notes members that are none of those.
-    fn only(&mut self, fields: &Map<String, Value>, known: &[&str]) {
-        if !others(fields, known).is_empty() {
-            self.untold(MORE);
-        }
-    }
-
-    /// Notes what nobody is told.
-    fn untold(&mut self, name: &'static str) {
-        if !self.native.iter().any(|known| known.name == name) {
-            self.native.push(Native { protocols: &[], name, value: Value::Null, force: Force::Hint });
+    /// Notes the members that are none of those of an item whose pieces are the last of the messages.
+    fn beside(&mut self, pieces: usize, fields: &Map<String, Value>, known: &[&str]) {
+        if let Some(last) = self.messages.last() {
+            self.beside.push(([self.messages.len() - 1, last.parts.len() - pieces], others(fields, known)));
         }
     }
 
     fn message(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        self.only(fields, &["type", "role", "content", "id", "status", "phase"]);
         let role = match needed(fields, "role", at)? {
             "user" => Role::User,
             "assistant" => Role::Assistant,
@@ -121,31 +125,33 @@ impl Reading {
             "developer" => Role::Developer,
             other => return Err(format!("{at}.role: \"{other}\" is none of user, assistant, system, developer")),
         };
-        if text(fields, "phase", at)?.is_some() {
-            self.untold("phase");
-        }
+        text(fields, PHASE, at)?;
         let place = format!("{at}.content");
         let parts = content(fields.get("content").unwrap_or(&Value::Null), role, &place)?;
+        let known = ["type", "role", "content", "id", "status"];
         if role == Role::Assistant {
-            self.said(parts);
+            self.said(parts, fields, &known);
             return Ok(());
         }
         let parts = if parts.is_empty() { vec![Part::Text(String::new())] } else { parts };
+        let pieces = parts.len();
         self.messages.push(Message::of(role, parts));
+        self.beside(pieces, fields, &known);
         Ok(())
     }
 
     /// Pieces of one turn of the model's are items in a row.
-    fn said(&mut self, parts: Vec<Part>) {
+    fn said(&mut self, parts: Vec<Part>, fields: &Map<String, Value>, known: &[&str]) {
+        let pieces = parts.len();
         match self.messages.last_mut() {
-            _ if parts.is_empty() => {}
+            _ if parts.is_empty() => return,
             Some(last) if last.role == Role::Assistant => last.parts.extend(parts),
             _ => self.messages.push(Message::of(Role::Assistant, parts)),
         }
+        self.beside(pieces, fields, known);
     }
 
     fn call(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        self.only(fields, &["type", "id", "call_id", "name", "namespace", "arguments", "status", "signature"]);
         let (id, within) = parted(needed(fields, "call_id", at)?);
         let name = needed(fields, "name", at)?;
         let namespace = text(fields, "namespace", at)?.filter(|namespace| !namespace.is_empty());
@@ -153,12 +159,13 @@ impl Reading {
         let arguments = arguments_of(fields, at)?;
         let signature = text(fields, "signature", at)?.map(str::to_owned).or(within);
         self.calls.insert(id.to_owned(), name.to_owned());
-        self.said(vec![Part::ToolCall(ToolCall { id: id.to_owned(), name: name.to_owned(), arguments, signature })]);
+        let call = Part::ToolCall(ToolCall { id: id.to_owned(), name: name.to_owned(), arguments, signature });
+        let known = ["type", "id", "call_id", "name", "namespace", "arguments", "status", "signature"];
+        self.said(vec![call], fields, &known);
         Ok(())
     }
 
     fn output(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        self.only(fields, &["type", "id", "call_id", "output", "status"]);
         let (id, _) = parted(needed(fields, "call_id", at)?);
         let Some(name) = self.calls.get(id).cloned() else {
             return Err(format!("{at}.call_id: \"{id}\" is no function_call before it"));
@@ -176,12 +183,12 @@ impl Reading {
             }
             _ => self.messages.push(Message::of(Role::User, vec![Part::ToolResult(result)])),
         }
+        self.beside(1, fields, &["type", "id", "call_id", "output", "status"]);
         Ok(())
     }
 
     /// A thought: in its own words, else in a summary of them. One of which nothing is left goes nowhere.
     fn reasoning(&mut self, fields: &Map<String, Value>, at: &str) -> Result<(), Wrong> {
-        self.only(fields, &["type", "id", "summary", "content", "encrypted_content", "status"]);
         let words = |name: &str| -> Result<String, Wrong> {
             let texts = list(fields, name, at)?.iter().enumerate().map(|(index, part)| {
                 let at = format!("{at}.{name}[{index}]");
@@ -193,7 +200,8 @@ impl Reading {
         let thought = if own.is_empty() { summary } else { own };
         let signature = text(fields, "encrypted_content", at)?.filter(|text| !text.is_empty()).map(str::to_owned);
         if !thought.is_empty() || signature.is_some() {
-            self.said(vec![Part::Reasoning { text: thought, signature }]);
+            let known = ["type", "id", "summary", "content", "encrypted_content", "status"];
+            self.said(vec![Part::Reasoning { text: thought, signature }], fields, &known);
         }
         Ok(())
     }

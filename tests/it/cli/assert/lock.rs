@@ -41,7 +41,7 @@ fn a_lock_is_sorted_exact_and_says_nothing_where_nothing_changed() {
     insta::assert_snapshot!(lock(&home), @r#"
     # Facts that this build relies on: `openmux check --lock` says what has changed since.
     # Prices are USD per 1M tokens. Written by openmux; `--update-lock` writes it anew.
-    version = 2
+    version = 3
     catalog = "2026-11-24"
 
     [[offer]]
@@ -118,6 +118,8 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
     ("max_output = 4096", "max_output = 4095", "no", "locked.max_output"),
     ("\"tools\", \"cache\"", "\"tools\"", "unknown", "locked.can"),
     ("\"tools\", \"cache\"", "\"tools\", \"cache\", \"structured\"", "no", "locked.can"),
+    ("\"tools\", \"cache\"", "\"tools\", \"cache\", \"no_temperature\"", "no", "locked.can"),
+    ("context = 8192", "context = 8192\noutput = [\"text\", \"image\"]", "no", "locked.output"),
     // What a source denies is a no, and so is what comes, whatever goes with it.
     ("\"tools\", \"cache\"", "\"no_tools\", \"cache\"", "no", "locked.can"),
     ("\"text\", \"image\"", "\"text\"", "no", "locked.can"),
@@ -203,6 +205,12 @@ fn every_kind_of_change_is_told_and_a_new_lock_takes_it() {
       fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     can +structured: no, it has changed
       at: can = ["cache", "text", "tools", "vision"]
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
+    can +no_temperature: no, it has changed
+      at: can = ["cache", "text", "tools", "vision"]
+      fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
+    output unknown -> text, image: no, it has changed
+      at: model = "acme/tiny"
       fix: openmux check --lock m.lock --update-lock   (takes it as it is now)
     can -tools: no, it has changed
       at: can = ["cache", "text", "tools", "vision"]
