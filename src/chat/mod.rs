@@ -131,7 +131,7 @@ pub enum ChatEvent {
         signature: String,
     },
     /// What the answer used so far; the last one counts.
-    Usage(Usage),
+    Usage(Box<Usage>),
     /// What the provider says that it bills, in US dollars; kept beside our own figure.
     Billed(crate::units::Usd),
     /// Which of the request's stop sequences ended the answer, where the provider says so; comes before the end. Not

@@ -9,14 +9,14 @@
 mod facts;
 mod live;
 mod request;
+mod sheets;
 mod trade;
 
 use std::str::FromStr;
+use std::sync::Arc;
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::StoreError;
 use super::words::sixteen;
@@ -25,15 +25,14 @@ use crate::units::Usd;
 use facts::Fact;
 use live::Live;
 use request::Request;
-use trade::Trade;
+pub(super) use sheets::Sheets;
+use sheets::{Sheet, Written};
 
 /// A decision as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Encoded {
-    /// The hash of the sheet: 64 hex digits.
-    pub hash: String,
     /// What many decisions share.
-    pub sheet: String,
+    pub sheet: Arc<Written>,
     /// What is this one's own; it names the hash.
     pub row: String,
 }
@@ -57,24 +56,15 @@ struct Row {
     after: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize, Default)]
-#[serde(default)]
-struct Sheet {
-    policy: Trade,
-    candidates: Vec<Fact>,
-}
-
-/// The texts of a decision.
+/// The texts of a decision; `sheets` are those that were written before.
 ///
 /// # Errors
 /// It cannot be written as JSON, which does not happen.
-pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
+pub(super) fn encode(kept: &Kept, sheets: &mut Sheets) -> Result<Encoded, StoreError> {
     let Kept { id: _, version, input, order, client, after } = kept;
     let Input { request, candidates, policy, now, seed } = input;
     let failed = |error: serde_json::Error| StoreError(error.to_string());
-    let sheet = Sheet { policy: Trade::of(policy), candidates: candidates.iter().map(Fact::of).collect() };
-    let sheet = serde_json::to_string(&sheet).map_err(failed)?;
-    let hash = HEXLOWER.encode(&Sha256::digest(sheet.as_bytes()));
+    let sheet = sheets.of(policy, candidates).map_err(failed)?;
     let live = candidates.iter().map(Live::of).enumerate().filter(|(_, live)| *live != Live::default());
     let place = |placed: &Placed| {
         let at = candidates.iter().position(|candidate| candidate.endpoint.id == placed.endpoint)?;
@@ -82,7 +72,7 @@ pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
     };
     let row = Row {
         by: version.clone(),
-        sheet: hash.clone(),
+        sheet: sheet.hash.clone(),
         at: now.to_string(),
         seed: *seed,
         request: Request::of(request),
@@ -91,7 +81,7 @@ pub(super) fn encode(kept: &Kept) -> Result<Encoded, StoreError> {
         client: client.clone(),
         after: after.as_ref().map(decision_hex),
     };
-    Ok(Encoded { hash, sheet, row: serde_json::to_string(&row).map_err(failed)? })
+    Ok(Encoded { sheet, row: serde_json::to_string(&row).map_err(failed)? })
 }
 
 /// A decision from its texts; `sheet` gives the sheet of a hash.

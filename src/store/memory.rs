@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::codec::{self, Encoded};
+use super::codec::{self, Encoded, Sheets};
 use super::words::day_of;
 use super::{
     Conversation, KEPT_FOR, LEARNED_DAYS, ObservationStore, Reservation, SetAside, StateKey, Stay, StoreError,
@@ -95,7 +95,7 @@ impl Memory {
 }
 
 fn read((id, _, encoded): &([u8; 16], Timestamp, Encoded)) -> Result<Kept, StoreError> {
-    codec::decode(*id, &encoded.row, |_| Ok(Some(encoded.sheet.clone())))
+    codec::decode(*id, &encoded.row, |_| Ok(Some(encoded.sheet.text.clone())))
 }
 
 impl ObservationStore for Memory {
@@ -200,7 +200,7 @@ impl ObservationStore for Memory {
     }
 
     fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
-        let encoded = codec::encode(kept)?;
+        let encoded = codec::encode(kept, &mut Sheets::default())?;
         let mut inner = self.lock();
         inner.decisions.push((kept.id, kept.input.now, encoded));
         trim(&mut inner.decisions, DECISIONS);

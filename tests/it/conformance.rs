@@ -283,7 +283,7 @@ fn folded(case: &Case) -> Folded {
                 call[1].push_str(&name.unwrap_or_default());
                 call[2].push_str(&arguments);
             }
-            ChatEvent::Usage(usage) => folded.usage = Some(usage),
+            ChatEvent::Usage(usage) => folded.usage = Some(*usage),
             ChatEvent::Finished { finish, native } => folded.finish = Some(format!("{} {native}", finish.name())),
         }
     }

@@ -63,7 +63,8 @@ impl Shared {
 fn text(lines: &[LogLine], lost: usize) -> String {
     let mut text = String::new();
     for line in lines {
-        let _ = writeln!(text, "{}", line.json());
+        text.push_str(&serde_json::to_string(&line.json()).unwrap_or_default());
+        text.push('\n');
     }
     if lost > 0 {
         let _ = writeln!(text, "warning: {lost} lines were not written, because nobody read them in time");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::super::codec::Sheets;
 use super::super::sqlite::{Batch, Sqlite, Written};
 use super::super::{ObservationStore, StoreError};
 use super::{BATCH, CONVERSATIONS, DECISIONS, Learned, Shared, StateKey, Word};
@@ -23,6 +24,8 @@ pub(super) struct Writing {
     said: bool,
     /// Attempts that were lost since then.
     lost: usize,
+    /// What the decisions share that were written last.
+    sheets: Sheets,
 }
 
 impl Shared {
@@ -64,7 +67,7 @@ impl Shared {
         if batch.is_empty() {
             return true;
         }
-        match followed.and_then(|()| self.disk.write_batch(&batch)) {
+        match followed.and_then(|()| self.disk.write_batch(&batch, &mut writing.sheets)) {
             Ok(Written::All { more, left }) => {
                 self.lock().stale |= more;
                 match left {
@@ -134,7 +137,7 @@ impl Shared {
     }
 
     fn works(&self, writing: &mut Writing) {
-        let Writing { said, lost } = std::mem::take(writing);
+        let (said, lost) = (std::mem::take(&mut writing.said), std::mem::take(&mut writing.lost));
         if said {
             let path = self.disk.path().display();
             let less = if lost == 0 { String::new() } else { format!("; {lost} attempts were not kept") };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::super::codec::{self, Encoded};
+use super::super::codec::{self, Encoded, Sheets};
 use super::super::{Conversation, StateKey, Stay, StoreError};
 use super::rows::When;
 use super::{Refused, Sqlite, decisions, learned, rows, session, state, upkeep};
@@ -63,10 +63,11 @@ pub(in crate::store) enum Written {
 }
 
 impl Sqlite {
-    /// Writes all of it, or all but the decisions, or nothing.
-    pub(in crate::store) fn write_batch(&self, batch: &Batch) -> Result<Written, StoreError> {
+    /// Writes all of it, or all but the decisions, or nothing; `sheets` are those that were written before.
+    pub(in crate::store) fn write_batch(&self, batch: &Batch, sheets: &mut Sheets) -> Result<Written, StoreError> {
         // Encoded before anybody has to wait for the connection.
-        let encode = |kept| codec::encode(kept).inspect_err(|error| tracing::warn!(%error, "a decision is not kept"));
+        let mut encode =
+            |kept| codec::encode(kept, sheets).inspect_err(|error| tracing::warn!(%error, "a decision is not kept"));
         let kept: Vec<_> = batch.kept.iter().filter_map(|kept| Some((kept, encode(kept).ok()?))).collect();
         let mut connection = self.lock();
         let (written, left) = match write(&mut connection, batch, &kept) {
@@ -126,9 +127,7 @@ fn write(connection: &mut Connection, batch: &Batch, kept: &[(&Kept, Encoded)]) 
     for (key, now) in &batch.set_back {
         state::set_back(&transaction, key, *now)?;
     }
-    for (kept, encoded) in kept {
-        decisions::insert(&transaction, kept, encoded)?;
-    }
+    decisions::insert(&transaction, kept)?;
     for ((conversation, _), stay) in &batch.stays {
         session::insert(&transaction, *conversation, stay)?;
     }

@@ -1,33 +1,44 @@
 //! What decisions were made of: a row each, and the sheets that they share.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::super::StoreError;
-use super::super::codec::{self, Encoded};
+use super::super::codec::{self, Encoded, Sheets};
 use super::super::words::sixteen;
 use crate::routing::Kept;
 
 /// Keeps a decision. Its sheet stands in `traded` once, with the moment of the last decision that used it.
 pub(super) fn keep(connection: &mut Connection, kept: &Kept) -> Result<(), StoreError> {
-    let encoded = codec::encode(kept)?;
+    let encoded = codec::encode(kept, &mut Sheets::default())?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    insert(&transaction, kept, &encoded)?;
+    insert(&transaction, &[(kept, encoded)])?;
     transaction.commit()?;
     Ok(())
 }
 
-/// The same within a transaction of somebody else's.
-pub(super) fn insert(transaction: &Transaction<'_>, kept: &Kept, encoded: &Encoded) -> Result<(), StoreError> {
-    let millis = kept.input.now.as_millisecond();
+/// The same of several, within a transaction of somebody else's.
+pub(super) fn insert(transaction: &Transaction<'_>, all: &[(&Kept, Encoded)]) -> Result<(), StoreError> {
+    let millis = |kept: &Kept| kept.input.now.as_millisecond();
+    let mut last: BTreeMap<&str, (i64, &str)> = BTreeMap::new();
+    for (kept, Encoded { sheet, .. }) in all {
+        let (used, _) = last.entry(&sheet.hash).or_insert((i64::MIN, &sheet.text));
+        *used = millis(kept).max(*used);
+    }
     let mut sheet = transaction.prepare_cached(
         "INSERT INTO traded(sha256, last_ms, sheet) VALUES (?1, ?2, ?3)
          ON CONFLICT(sha256) DO UPDATE SET last_ms = max(last_ms, excluded.last_ms)",
     )?;
-    sheet.execute(params![encoded.hash, millis, encoded.sheet])?;
+    for (hash, (used, text)) in last {
+        sheet.execute(params![hash, used, text])?;
+    }
     let mut row =
         transaction.prepare_cached("INSERT OR REPLACE INTO decision(id, ts_ms, input) VALUES (?1, ?2, ?3)")?;
-    row.execute(params![kept.id.as_slice(), millis, encoded.row])?;
+    for (kept, encoded) in all {
+        row.execute(params![kept.id.as_slice(), millis(kept), encoded.row])?;
+    }
     Ok(())
 }
 

@@ -28,13 +28,14 @@ pub(super) enum When {
     Once,
 }
 
-/// Keeps attempts, in order; the fold of each endpoint is read and written once.
+/// Keeps attempts, in order; what many of them have in common is read and written once.
 pub(super) fn keep_all(transaction: &Transaction<'_>, all: &[Observation], when: When) -> Result<(), StoreError> {
     let mut folds: BTreeMap<i64, StatsState> = BTreeMap::new();
+    let (mut places, mut sums) = (Places::default(), Sums::default());
     for seen in all {
-        let endpoint = endpoint_row(transaction, seen)?;
-        insert(transaction, endpoint, seen)?;
-        sum_up(transaction, endpoint, seen)?;
+        let endpoint = places.endpoint(transaction, seen)?;
+        insert(transaction, (endpoint, places.sheet(transaction, seen)?), seen)?;
+        sums.add(endpoint, seen);
         let fold = match folds.entry(endpoint) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
@@ -46,6 +47,7 @@ pub(super) fn keep_all(transaction: &Transaction<'_>, all: &[Observation], when:
         }
         fold.observe(seen, &Learning::default());
     }
+    sums.write(transaction)?;
     folds.iter().try_for_each(|(endpoint, fold)| write_state(transaction, *endpoint, fold))
 }
 
@@ -54,23 +56,77 @@ pub(super) const METRIC_TTFT: i64 = 0;
 pub(super) const METRIC_SPEED: i64 = 1;
 
 /// Hourly counts by class, and histograms with bins 2 % wide: additive, so that nothing is read before it is written.
-fn sum_up(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> Result<(), StoreError> {
-    let hour = seen.at.as_second().div_euclid(3600);
-    let cost = seen.cost.and_then(crate::units::Usd::to_pico).unwrap_or(0);
-    let mut tally = transaction.prepare_cached(
-        "INSERT INTO tally(ep, hour, class, n, cost_pd) VALUES (?1, ?2, ?3, 1, ?4)
-         ON CONFLICT(ep, hour, class) DO UPDATE SET n = n + 1, cost_pd = cost_pd + excluded.cost_pd",
-    )?;
-    tally.execute(params![endpoint, hour, seen.class.number(), cost])?;
-    for (metric, bin) in [(METRIC_TTFT, ttft_bin(seen)), (METRIC_SPEED, speed_bin(seen))] {
-        let Some(bin) = bin else { continue };
-        let mut histogram = transaction.prepare_cached(
-            "INSERT INTO hist(ep, metric, hour, bin, n) VALUES (?1, ?2, ?3, ?4, 1)
-             ON CONFLICT(ep, metric, hour, bin) DO UPDATE SET n = n + 1",
-        )?;
-        histogram.execute(params![endpoint, metric, hour, bin])?;
+#[derive(Default)]
+struct Sums {
+    /// How many of an endpoint, an hour and a class, and their cost in picodollars.
+    tally: BTreeMap<(i64, i64, i64), (i64, i64)>,
+    /// How many of an endpoint, a metric, an hour and a bin.
+    histogram: BTreeMap<(i64, i64, i64, i64), i64>,
+}
+
+impl Sums {
+    fn add(&mut self, endpoint: i64, seen: &Observation) {
+        let hour = seen.at.as_second().div_euclid(3600);
+        let cost = seen.cost.and_then(crate::units::Usd::to_pico).unwrap_or(0);
+        let (count, sum) = self.tally.entry((endpoint, hour, seen.class.number())).or_default();
+        (*count, *sum) = (*count + 1, sum.saturating_add(cost));
+        for (metric, bin) in [(METRIC_TTFT, ttft_bin(seen)), (METRIC_SPEED, speed_bin(seen))] {
+            if let Some(bin) = bin {
+                *self.histogram.entry((endpoint, metric, hour, bin)).or_default() += 1;
+            }
+        }
     }
-    Ok(())
+
+    fn write(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+        let mut tally = transaction.prepare_cached(
+            "INSERT INTO tally(ep, hour, class, n, cost_pd) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT(ep, hour, class) DO UPDATE SET n = n + excluded.n, cost_pd = cost_pd + excluded.cost_pd",
+        )?;
+        for ((endpoint, hour, class), (count, cost)) in &self.tally {
+            tally.execute(params![endpoint, hour, class, count, cost])?;
+        }
+        let mut histogram = transaction.prepare_cached(
+            "INSERT INTO hist(ep, metric, hour, bin, n) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT(ep, metric, hour, bin) DO UPDATE SET n = n + excluded.n",
+        )?;
+        for ((endpoint, metric, hour, bin), count) in &self.histogram {
+            histogram.execute(params![endpoint, metric, hour, bin, count])?;
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of the endpoints and of the price sheets that were looked up last.
+#[derive(Default)]
+struct Places<'a> {
+    endpoint: Option<(&'a Observation, i64)>,
+    sheet: Option<(&'a SheetVersion, i64)>,
+}
+
+impl<'a> Places<'a> {
+    fn endpoint(&mut self, transaction: &Transaction<'_>, seen: &'a Observation) -> Result<i64, StoreError> {
+        let is_same = |last: &Observation| {
+            last.endpoint == seen.endpoint
+                && (last.host == seen.host && last.protocol == seen.protocol)
+                && (last.model == seen.model && last.key_fingerprint == seen.key_fingerprint)
+        };
+        if let Some((_, place)) = self.endpoint.filter(|(last, _)| is_same(last)) {
+            return Ok(place);
+        }
+        let place = endpoint_row(transaction, seen)?;
+        self.endpoint = Some((seen, place));
+        Ok(place)
+    }
+
+    fn sheet(&mut self, transaction: &Transaction<'_>, seen: &'a Observation) -> Result<Option<i64>, StoreError> {
+        let Some(sheet) = seen.asked.sheet.as_deref() else { return Ok(None) };
+        if let Some((_, place)) = self.sheet.filter(|(last, _)| last.sha256 == sheet.sha256) {
+            return Ok(Some(place));
+        }
+        let place = sheet_row(transaction, sheet)?;
+        self.sheet = Some((sheet, place));
+        Ok(Some(place))
+    }
 }
 
 /// The number of a price sheet, which is written down where it is new.
@@ -126,14 +182,17 @@ pub(super) fn place<T: PartialEq>(all: &[T], value: &T) -> Option<i64> {
     all.iter().position(|known| known == value).and_then(|at| i64::try_from(at).ok())
 }
 
-fn insert(transaction: &Transaction<'_>, endpoint: i64, seen: &Observation) -> Result<(), StoreError> {
+fn insert(
+    transaction: &Transaction<'_>,
+    (endpoint, sheet): (i64, Option<i64>),
+    seen: &Observation,
+) -> Result<(), StoreError> {
     let micros = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_micros()).ok());
     let millis = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_millis()).ok());
     let usage = seen.usage.clone().unwrap_or_default();
     let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
     let whole = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
     let to_pico = |amount: crate::units::Usd| amount.to_pico().or_else(|| amount.rounded().to_pico());
-    let sheet = seen.asked.sheet.as_deref().map(|sheet| sheet_row(transaction, sheet)).transpose()?;
     let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
     // By place, in the order of the columns: looking forty names up takes longer than writing the row.
     let mut statement = transaction.prepare_cached(

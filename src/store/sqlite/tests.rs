@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::observe::{Asked, CostState, ErrorClass, Timings};
 use crate::store::Memory;
+use crate::store::codec::Sheets;
 
 fn key(seen: &Observation) -> StateKey {
     StateKey::of(seen)
@@ -264,4 +265,70 @@ fn the_past_is_folded_of_so_many_attempts_and_no_more() {
     disk.record(&sample("2026-11-24T10:00:05Z", ErrorClass::RateLimited)).unwrap();
     let stats = disk.stats(&[key(&one)], "2026-11-24T10:00:06Z".parse().unwrap()).unwrap();
     assert_eq!(stats[&one.endpoint].age, Some(Duration::from_secs(1)));
+}
+
+/// What many attempts have in common is written once, and comes to what each would have come to alone.
+#[test]
+fn a_batch_comes_to_what_its_attempts_come_to_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| Sqlite::open(&folder.path().join(name)).unwrap().0;
+    let (alone, together) = (open("alone.db"), open("together.db"));
+    let sheet = |name: &str| {
+        let (sha256, day, sheet) = (name.repeat(64), "2026-11-24".to_owned(), format!("input {name}"));
+        std::sync::Arc::new(crate::catalog::price::SheetVersion { sha256, day, sheet })
+    };
+    let (cheap, dear) = (sheet("1"), sheet("2"));
+    let seen: Vec<Observation> = (0..12_u64)
+        .map(|number| {
+            let class = if number % 5 == 0 { ErrorClass::RateLimited } else { ErrorClass::Ok };
+            let mut seen = sample(&format!("2026-11-24T10:5{}:00Z", number % 10), class);
+            seen.at += Duration::from_secs(600 * (number / 10));
+            seen.timings.ttft = Some(Duration::from_millis(100 * (1 + number % 3)));
+            seen.cost = Some(Usd::from_pico(250_000_000_000));
+            seen.asked.sheet =
+                [Some(&cheap), Some(&cheap), Some(&dear), None][usize::try_from(number % 4).unwrap()].cloned();
+            match number % 6 {
+                2 => seen.model = crate::catalog::ModelId::new("other/model"),
+                3 => seen.host = "elsewhere.example".to_owned(),
+                4 => seen.key_fingerprint = "another".to_owned(),
+                5 => seen.endpoint.upstream_model = "another".to_owned(),
+                _ => {}
+            }
+            seen
+        })
+        .collect();
+    seen.iter().for_each(|seen| alone.record(seen).unwrap());
+    let batch = Batch { seen, ..Batch::default() };
+    together.write_batch(&batch, &mut Sheets::default()).unwrap();
+    let rows = |disk: &Sqlite, table: &str| {
+        let connection = disk.lock();
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4")).unwrap();
+        let columns = statement.column_count();
+        let row = |row: &rusqlite::Row<'_>| (0..columns).map(|at| row.get::<_, rusqlite::types::Value>(at)).collect();
+        statement.query_map([], row).unwrap().collect::<Result<Vec<Vec<_>>, _>>().unwrap()
+    };
+    for (table, least) in [("endpoint", 4), ("price", 2), ("obs", 12), ("tally", 7), ("hist", 5)] {
+        let alone = rows(&alone, table);
+        assert_eq!(rows(&together, table), alone, "{table}");
+        assert!(alone.len() >= least, "{table}: {alone:?}");
+    }
+}
+
+#[test]
+fn decisions_of_a_batch_share_their_sheet() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, _) = Sqlite::open(&folder.path().join("obs.db")).unwrap();
+    let decided = |id, second: u8| crate::store::codec::decided([id; 16], &format!("2026-11-24T10:00:0{second}Z"));
+    let mut other = decided(4, 4);
+    other.input.policy.max_attempts += 1;
+    let kept = vec![decided(1, 1), decided(2, 3), decided(3, 2), other];
+    disk.write_batch(&Batch { kept, ..Batch::default() }, &mut Sheets::default()).unwrap();
+    let connection = disk.lock();
+    let mut statement = connection.prepare("SELECT last_ms % 10000 FROM traded ORDER BY last_ms").unwrap();
+    let used: Vec<i64> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(used, [3000, 4000], "the last use of each");
+    drop(statement);
+    drop(connection);
+    let found = |prefix: &str| disk.decision(prefix).unwrap().remove(0).input.policy.max_attempts;
+    assert_eq!(found("0404"), found("0202") + 1);
 }

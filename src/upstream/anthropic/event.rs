@@ -272,7 +272,7 @@ impl Answer {
             None => {}
         }
         if let Ok(usage) = self.counts.canonical() {
-            out.push(ChatEvent::Usage(usage));
+            out.push(ChatEvent::Usage(Box::new(usage)));
         }
     }
 }

@@ -237,7 +237,7 @@ impl Answer {
             self.content(content, out)?;
         }
         if let Some(usage) = response.usage.as_ref().and_then(|usage| Counts::read(usage, response.service_tier)) {
-            out.push(ChatEvent::Usage(usage));
+            out.push(ChatEvent::Usage(Box::new(usage)));
         }
         self.stopped = Some(response.stop_reason.ok_or(DecodeError::Truncated)?);
         self.finish(out);
@@ -327,7 +327,7 @@ impl Answer {
 
     fn metadata(&mut self, metadata: Metadata, out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         if let Some(usage) = metadata.usage.as_ref().and_then(|usage| Counts::read(usage, metadata.service_tier)) {
-            out.push(ChatEvent::Usage(usage));
+            out.push(ChatEvent::Usage(Box::new(usage)));
         }
         self.has_metadata = true;
         if self.stopped.is_some() {

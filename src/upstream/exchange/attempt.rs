@@ -217,7 +217,7 @@ impl Attempt {
         stamp: Instant,
         sink: &mut Sink<'_>,
     ) -> Result<(), DecodeError> {
-        let mut events = Vec::new();
+        let mut events = Vec::with_capacity(frames.len());
         let mut result = Ok(());
         for frame in frames.drain(..) {
             result = decoder.frame(&frame, &mut events);
@@ -327,7 +327,7 @@ impl Attempt {
 
     fn note(&mut self, event: &ChatEvent) {
         match event {
-            ChatEvent::Usage(usage) => self.usage = Some(usage.clone()),
+            ChatEvent::Usage(usage) => self.usage = Some(usage.as_ref().clone()),
             ChatEvent::Billed(amount) => self.billed = Some(*amount),
             ChatEvent::Finished { finish, native } => self.finish = Some((*finish, native.clone())),
             ChatEvent::ToolCall { index, arguments, .. } => {

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn usage_that_is_told_again_and_again_fills_nothing() {
         let mut held = Held::default();
-        (0..1000).for_each(|output| held.push(ChatEvent::Usage(Usage::text(7, output))));
-        assert_eq!(all(held), [ChatEvent::Usage(Usage::text(7, 999))]);
+        (0..1000).for_each(|output| held.push(ChatEvent::Usage(Box::new(Usage::text(7, output)))));
+        assert_eq!(all(held), [ChatEvent::Usage(Box::new(Usage::text(7, 999)))]);
     }
 }

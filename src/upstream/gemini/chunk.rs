@@ -220,7 +220,7 @@ impl Answer {
         let web_searches = if self.bills_queries { queries } else { queries.min(1) };
         let usage = Usage { web_searches, ..counts.clone() };
         if self.told.as_ref() != Some(&usage) {
-            out.push(ChatEvent::Usage(usage.clone()));
+            out.push(ChatEvent::Usage(Box::new(usage.clone())));
             self.told = Some(usage);
         }
     }

@@ -37,24 +37,25 @@ struct Call {
     is_named: bool,
 }
 
+/// What seldom comes is a pointer: a chunk is moved as it is read, and most carry a few letters of text.
 #[derive(Debug, Deserialize)]
 struct Chunk {
     id: Option<String>,
     model: Option<String>,
     object: Option<String>,
     choices: Option<Vec<Choice>>,
-    usage: Option<Value>,
-    x_groq: Option<Groq>,
+    usage: Option<Box<Value>>,
+    x_groq: Option<Box<Groq>>,
     service_tier: Option<String>,
-    error: Option<Value>,
+    error: Option<Box<Value>>,
     base_resp: Option<MiniMax>,
-    code: Option<Value>,
-    message: Option<Value>,
+    code: Option<Box<Value>>,
+    message: Option<Box<Value>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Groq {
-    usage: Option<Value>,
+    usage: Option<Box<Value>>,
     /// Why the stream was stopped early.
     error: Option<String>,
 }
@@ -67,13 +68,13 @@ struct MiniMax {
 #[derive(Debug, Deserialize)]
 struct Choice {
     index: Option<u64>,
-    delta: Option<Delta>,
-    message: Option<Delta>,
+    delta: Option<Box<Delta>>,
+    message: Option<Box<Delta>>,
     finish_reason: Option<String>,
     native_finish_reason: Option<String>,
     /// Moonshot's place for usage.
-    usage: Option<Value>,
-    error: Option<Value>,
+    usage: Option<Box<Value>>,
+    error: Option<Box<Value>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,7 +86,7 @@ struct Delta {
     reasoning_text: Option<String>,
     reasoning_details: Option<Vec<Value>>,
     tool_calls: Option<Vec<ToolCall>>,
-    function_call: Option<Function>,
+    function_call: Option<Box<Function>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,13 +135,13 @@ impl Answer {
         let mut reported = chunk.usage;
         // Only one answer is asked for; others belong to nobody.
         for choice in chunk.choices.unwrap_or_default().into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {
-            if let Some(error) = choice.error.filter(is_said) {
+            if let Some(error) = choice.error.filter(|error| is_said(error)) {
                 return Err(failed(self.family, &json!({ "error": error }).to_string()));
             }
             // A last piece may come with the finish reason.
             let ends = choice.finish_reason.as_ref().is_some_and(|reason| !reason.is_empty());
             for delta in [choice.delta, choice.message].into_iter().flatten() {
-                self.delta(delta, ends, out)?;
+                self.delta(*delta, ends, out)?;
             }
             self.note_finish(choice.finish_reason, choice.native_finish_reason);
             reported = reported.or(choice.usage);
@@ -200,7 +201,7 @@ impl Answer {
             self.tool_call(call, out)?;
         }
         if let Some(function) = delta.function_call {
-            self.tool_call(ToolCall { index: Some(0), id: None, function: Some(function) }, out)?;
+            self.tool_call(ToolCall { index: Some(0), id: None, function: Some(*function) }, out)?;
         }
         Ok(())
     }
@@ -275,14 +276,14 @@ impl Answer {
         let Some(reported) = WireUsage::read(reported) else {
             // Of those before, the last count is not known any more.
             if !reported.is_null() && self.usage.take().is_some() {
-                out.push(ChatEvent::Usage(Usage::default()));
+                out.push(ChatEvent::Usage(Box::default()));
             }
             return;
         };
         if let Some(usage) = reported.canonical(self.output_excludes_reasoning) {
             let usage = Usage { service_tier: self.service_tier.clone(), ..usage };
             if self.usage.as_ref() != Some(&usage) {
-                out.push(ChatEvent::Usage(usage.clone()));
+                out.push(ChatEvent::Usage(Box::new(usage.clone())));
                 self.usage = Some(usage);
             }
         }
@@ -297,8 +298,9 @@ impl Chunk {
     /// Whether it reports a failure in place of an answer, in any of the shapes that occur under HTTP 200.
     fn is_failure(&self) -> bool {
         let has_choices = self.choices.as_ref().is_some_and(|choices| !choices.is_empty());
-        let flat = self.message.as_ref().is_some_and(Value::is_string) && self.code.as_ref().is_some_and(is_said);
-        self.error.as_ref().is_some_and(is_said)
+        let flat = self.message.as_ref().is_some_and(|text| text.is_string())
+            && self.code.as_ref().is_some_and(|code| is_said(code));
+        self.error.as_ref().is_some_and(|error| is_said(error))
             || self.object.as_deref() == Some("error")
             || self.base_resp.as_ref().is_some_and(|base| base.status_code.unwrap_or(0) != 0)
             || (flat && !has_choices)

@@ -259,7 +259,7 @@ impl Answer {
             web_searches: usage.web_searches.max(self.items.searches()),
             ..usage
         };
-        out.extend(usage.map(tell).map(ChatEvent::Usage));
+        out.extend(usage.map(|usage| ChatEvent::Usage(Box::new(tell(usage)))));
         out.extend(reported.billed().map(ChatEvent::Billed));
         output.map(Tokens::count)
     }

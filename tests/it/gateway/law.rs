@@ -176,7 +176,7 @@ fn expected(spoken: &Spoken, said: &Said) -> Vec<ChatEvent> {
     let started = ChatEvent::Started { id: Some(id), model: Some(said.ended.model.clone()) };
     let told = |event: &&ChatEvent| spoken.signs || !matches!(event, ChatEvent::Signature { .. });
     let rest: Vec<ChatEvent> = rest.iter().filter(told).cloned().collect();
-    let usage = said.ended.usage.clone().map(ChatEvent::Usage);
+    let usage = said.ended.usage.clone().map(|usage| ChatEvent::Usage(Box::new(usage)));
     let billed = said.ended.cost.filter(|_| spoken.bills).map(ChatEvent::Billed);
     let finished = ChatEvent::Finished { finish, native: (spoken.native)(finish).to_owned() };
     [started].into_iter().chain(rest).chain(usage).chain(billed).chain([finished]).collect()

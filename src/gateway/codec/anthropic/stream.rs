@@ -152,7 +152,7 @@ impl Stream for Blocks {
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
         self.refuses |= matches!(event, ChatEvent::Refusal(_));
         match event {
-            ChatEvent::Usage(usage) => self.usage = usage.clone(),
+            ChatEvent::Usage(usage) => self.usage = usage.as_ref().clone(),
             ChatEvent::StopSequence(text) => self.stopped_at = Some(text.clone()),
             ChatEvent::Reasoning(_) if self.hides_thoughts => {}
             event => self.turn(|turn, tell| turn.event(event, tell), out),

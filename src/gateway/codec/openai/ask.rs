@@ -115,10 +115,11 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
 
 /// What goes on untouched; `beside` is what stands beside the content of messages.
 fn natives(body: &Map<String, Value>, beside: Map<String, Value>) -> Vec<Native> {
+    let mut rest = others(body, &OWN);
     let mut natives: Vec<Native> = NATIVE
         .into_iter()
         .filter_map(|(name, force)| {
-            let value = set(body, name)?.clone();
+            let value = rest.shift_remove(name)?;
             let protocols = if force == Force::Hint && name != "store" { BOTH } else { HERE };
             Some(Native { protocols, name, value, force })
         })
@@ -126,8 +127,6 @@ fn natives(body: &Map<String, Value>, beside: Map<String, Value>) -> Vec<Native>
     let mut here = |name: &'static str, value: Value, force: Force| {
         natives.push(Native { protocols: HERE, name, value, force });
     };
-    let known = OWN.into_iter().chain(NATIVE.into_iter().map(|(name, _)| name)).collect::<Vec<_>>();
-    let rest = others(body, &known);
     if !rest.is_empty() {
         here(Native::MEMBERS, rest.into(), Force::Wish);
     }
