@@ -196,6 +196,19 @@ fn a_file_will_do_and_offline_refuses_the_rest() {
     error: http://models.example/api.json can be changed on its way
       fix:  use https://; http:// is for this machine alone
     ");
+    let apart = home.openmux(["--sandbox", "catalog", "update", "--from", "https://models.invalid/api.json"]).run();
+    insta::assert_snapshot!(page(&apart), @r"
+    exit: 11
+    --- stdout
+
+    --- stderr
+    error: not fetched: with --sandbox nothing leaves this machine, and
+    https://models.invalid/api.json does
+      in use  the catalog of TODAY stays (an update)
+      fix:    leave out --sandbox
+    ");
+    let server = Server::start(vec![answer(&list())]);
+    assert_eq!(update(&home, &server, &["--sandbox"]).run().code, Some(0), "from this machine it may come");
 }
 
 #[test]

@@ -311,6 +311,25 @@ fn a_projects_file_goes_before_the_users_own() {
     assert_eq!(world.hits(), [0, 1]);
 }
 
+#[test]
+fn what_a_projects_file_leaves_open_stays_as_the_users_own_has_it() {
+    let own = "[defaults]\noutput = \"csv\"\noffline = true\n";
+    let home = home(own, "[defaults]\nunit = \"tok/min\"\n");
+    let shown = home.openmux(["config", "show", "output"]).run();
+    assert!(shown.stdout.contains("\ndefaults.output,csv,"), "{}", shown.snapshot());
+    let offline = || {
+        let run = home.openmux(["chat", "-m", "claude-sonnet-5", "hi"]).env("ANTHROPIC_API_KEY", "sk-0123456789");
+        run.run().code
+    };
+    assert_eq!(offline(), Some(11));
+    // It says the same of its own.
+    home.write(OWN, "[defaults]\noutput = \"csv\"\noffline = false\n");
+    home.write(PROJECT, "[defaults]\noutput = \"jsonl\"\noffline = true\n");
+    let shown = home.openmux(["config", "show", "output"]).run();
+    assert!(shown.stdout.starts_with('{') && shown.stdout.contains("\"jsonl\""), "{}", shown.snapshot());
+    assert_eq!(offline(), Some(11));
+}
+
 /// A project's file that would run a command, send a key elsewhere and spend more.
 fn greedy(elsewhere: &str) -> String {
     format!(

@@ -91,23 +91,41 @@ fn a_stream_is_the_next_models_from_its_first_chunk() {
     assert_eq!((answer.status, answer.header("x-openmux-fallback")), (200, "acme/spare"), "{answer:?}");
     assert!(answer.body.contains("\"model\":\"acme/spare\"") && !answer.body.contains("acme/tiny"), "{answer:?}");
     // The head has gone out, with comments after it, before the first model fails.
-    let gate = Gate::new();
-    let late = Script::raw(vec![
-        Step::Pause(gate.clone()),
-        Step::bytes("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"),
-    ]);
-    let world = chained(late, spare(), |config| config.quiet = Duration::from_millis(20));
-    let body = asked(json!({ "stream": true, "models": ["acme/spare"] })).to_string();
-    let mut socket = TcpStream::connect(world.addr).unwrap();
-    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:";
-    write!(socket, "{head} {}\r\n\r\n{body}", body.len()).unwrap();
-    let mut lines = BufReader::new(&socket).lines();
-    assert!(lines.any(|line| line.unwrap() == ": openmux is waiting for the provider"));
-    gate.open();
-    let rest: Vec<String> = lines.map(Result::unwrap).collect();
-    let chunks: Vec<&String> = rest.iter().filter(|line| line.starts_with("data: {")).collect();
-    assert!(chunks.iter().all(|chunk| chunk.contains("\"model\":\"acme/spare\"")), "{rest:?}");
-    assert!(chunks.len() == 2 && rest.iter().any(|line| line == "data: [DONE]"), "{rest:?}");
+    let said = json!([{ "role": "user", "content": "hi" }]);
+    for (path, question) in [
+        ("/v1/chat/completions", json!({ "messages": said })),
+        ("/v1/messages", json!({ "messages": said, "max_tokens": 9 })),
+        ("/v1/responses", json!({ "input": said })),
+    ] {
+        let gate = Gate::new();
+        let late = Script::raw(vec![
+            Step::Pause(gate.clone()),
+            Step::bytes("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"),
+        ]);
+        let world = chained(late, spare(), |config| config.quiet = Duration::from_millis(20));
+        let mut body = question;
+        for (name, value) in [("model", "acme/tiny".into()), ("stream", true.into()), ("num_retries", 0.into())] {
+            body[name] = value;
+        }
+        body["models"] = json!(["acme/spare"]);
+        let body = body.to_string();
+        let mut socket = TcpStream::connect(world.addr).unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length:");
+        write!(socket, "{head} {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut lines = BufReader::new(&socket).lines();
+        let waits = |line: &str| line == ": openmux is waiting for the provider" || line == "event: ping";
+        assert!(lines.any(|line| waits(&line.unwrap())), "{path}");
+        gate.open();
+        let rest: Vec<String> = lines.map(Result::unwrap).collect();
+        let data: Vec<&String> = rest.iter().filter(|line| line.starts_with("data: {")).collect();
+        let named = data.iter().filter(|line| line.contains("\"model\":\"acme/spare\"")).count();
+        assert!(named > 0 && !data.iter().any(|line| line.contains("acme/tiny")), "{path}: {rest:?}");
+        if path == "/v1/chat/completions" {
+            assert_eq!((data.len(), named), (2, 2), "{rest:?}");
+        }
+        let ends = ["data: [DONE]", "event: message_stop", "event: response.completed"];
+        assert!(rest.iter().any(|line| ends.contains(&line.as_str())), "{path}: {rest:?}");
+    }
 }
 
 #[test]

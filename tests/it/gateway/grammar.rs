@@ -81,9 +81,30 @@ fn messages(events: &[Value]) -> Result<(), String> {
     Ok(())
 }
 
+/// One of a response's items.
+#[derive(Debug, Default)]
+struct Item {
+    added: Value,
+    /// What has come of its text or its arguments.
+    came: String,
+    /// Whether it was said that this is all of it.
+    is_whole: bool,
+    done: Option<Value>,
+}
+
+/// The text, the refusal, the thought or the arguments that an item holds in the end.
+fn held(item: &Value) -> &str {
+    text(match (text(&item["type"]), text(&item["content"][0]["type"])) {
+        ("function_call", _) => &item["arguments"],
+        ("reasoning", _) => &item["summary"][0]["text"],
+        (_, "refusal") => &item["content"][0]["refusal"],
+        _ => &item["content"][0]["text"],
+    })
+}
+
 /// What is done is all that came, and is what the response holds in the end.
 fn responses(events: &[Value]) -> Result<(), String> {
-    let mut items: Vec<(Value, String, Option<Value>)> = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
     for (number, event) in events.iter().enumerate() {
         let place = || event.to_string();
         if event["sequence_number"] != number {
@@ -98,26 +119,32 @@ fn responses(events: &[Value]) -> Result<(), String> {
                 if at != items.len() || is_nameless {
                     return Err(place());
                 }
-                items.push((item.clone(), String::new(), None));
+                items.push(Item { added: item.clone(), ..Item::default() });
             }
             (_, Some(at)) => {
-                let (added, came, done) = items.get_mut(at).filter(|(.., done)| done.is_none()).ok_or_else(place)?;
+                let item = items.get_mut(at).filter(|item| item.done.is_none()).ok_or_else(place)?;
+                let told = &event["item"];
                 let whole = match kind {
-                    "response.function_call_arguments.done" if came.is_empty() => "{}",
+                    "response.function_call_arguments.done" if item.came.is_empty() => "{}",
                     "response.function_call_arguments.done" => text(&event["arguments"]),
                     "response.output_text.done" | "response.reasoning_summary_text.done" => text(&event["text"]),
-                    _ => came.as_str(),
+                    "response.refusal.done" => text(&event["refusal"]),
+                    "response.output_item.done" => held(told),
+                    _ => item.came.as_str(),
                 };
-                let item = &event["item"];
-                let same = ["id", "call_id", "name"].iter().all(|name| item[*name] == added[*name]);
-                if (!came.is_empty() && whole != came) || (item.is_object() && !same) {
-                    return Err(format!("{came} is not what is done: {event}"));
+                let same = ["id", "call_id", "name", "namespace"].iter().all(|name| told[*name] == item.added[*name]);
+                if (!item.came.is_empty() && whole != item.came) || (told.is_object() && !same) {
+                    return Err(format!("{} is not what is done: {event}", item.came));
                 }
-                came.push_str(text(&event["delta"]));
-                *done = item.is_object().then(|| item.clone());
+                item.is_whole |= ["text.done", "refusal.done", "arguments.done"].iter().any(|end| kind.ends_with(end));
+                item.came.push_str(text(&event["delta"]));
+                if told.is_object() && !item.came.is_empty() && !item.is_whole {
+                    return Err(format!("it ends before its text does: {event}"));
+                }
+                item.done = told.is_object().then(|| told.clone());
             }
             ("response.completed" | "response.incomplete", _) => {
-                let done: Option<Vec<Value>> = items.iter().map(|(.., done)| done.clone()).collect();
+                let done: Option<Vec<Value>> = items.iter().map(|item| item.done.clone()).collect();
                 if done.map(Value::from).as_ref() != Some(&event["response"]["output"]) {
                     return Err(format!("not what was done: {event}"));
                 }

@@ -266,6 +266,13 @@ impl Response {
         value
     }
 
+    /// Whether an error says what to do about it.
+    fn is_mended(&self) -> bool {
+        let said = serde_json::from_str::<Value>(&self.body).unwrap_or_default();
+        let fix = said["error"]["fix"].as_str();
+        self.status < 400 || !said["error"].is_object() || fix.is_some_and(|fix| !fix.is_empty())
+    }
+
     /// The error's member of that name.
     fn error(&self, name: &str) -> Value {
         self.json()["error"][name].clone()
@@ -328,7 +335,9 @@ fn ask(addr: SocketAddr, method: &str, path: &str, body: &[u8], headers: &[(&str
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Response { status, headers, body: response.text().await.unwrap() }
+        let response = Response { status, headers, body: response.text().await.unwrap() };
+        assert!(response.is_mended(), "an error without a fix: {response:?}");
+        response
     })
 }
 

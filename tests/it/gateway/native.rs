@@ -183,6 +183,12 @@ fn what_an_answer_cannot_be_without_keeps_others_from_being_asked() {
         (json!({ "tools": [patch] }), "tools.custom"),
         (json!({ "tools": [{ "type": "mcp", "server_label": "m" }] }), "tools.mcp"),
         (json!({ "tool_choice": { "type": "web_search" } }), "tool_choice"),
+        (
+            json!({ "tool_choice": { "type": "function", "namespace": "multi_agent_v1", "name": "spawn_agent" } }),
+            "tool_choice",
+        ),
+        // A tool must be called, and there is none that others know.
+        (json!({ "tools": [{ "type": "web_search" }], "tool_choice": "required" }), "tool_choice"),
     ] {
         let answer = ask(&world, &codex(more));
         assert_eq!((answer.status, answer.error("code")), (400, "unsupported".into()), "{answer:?}");
@@ -194,6 +200,101 @@ fn what_an_answer_cannot_be_without_keeps_others_from_being_asked() {
         assert_eq!((answer.status, answer.error("code")), (400, "unsupported".into()), "{answer:?}");
     }
     assert_eq!(world.hits(), [0]);
+}
+
+/// Each kind of tool and of item that only this dialect has, and whether an answer without it is one all the same.
+const KINDS: &[(&str, &str, &str, bool)] = &[
+    ("tools", "web_search", "tools.web_search", true),
+    ("tools", "web_search_preview_2025_03_11", "tools.web_search", true),
+    ("tools", "image_generation", "tools.image_generation", true),
+    ("tools", "tool_search", "tools.tool_search", true),
+    ("tools", "custom", "tools.custom", false),
+    ("tools", "local_shell", "tools.shell", false),
+    ("tools", "shell", "tools.shell", false),
+    ("tools", "apply_patch", "tools.apply_patch", false),
+    ("tools", "file_search", "tools.file_search", false),
+    ("tools", "code_interpreter", "tools.code_interpreter", false),
+    ("tools", "mcp", "tools.mcp", false),
+    ("tools", "computer_use_preview", "tools.computer", false),
+    ("tools", "hologram", "tools of a type that openmux does not know", false),
+    ("input", "web_search_call", "input.web_search_call", true),
+    ("input", "file_search_call", "input.file_search_call", true),
+    ("input", "code_interpreter_call", "input.code_interpreter_call", true),
+    ("input", "image_generation_call", "input.image_generation_call", true),
+    ("input", "tool_search_call", "input.tool_search_call", true),
+    ("input", "tool_search_output", "input.tool_search_call", true),
+    ("input", "custom_tool_call", "input.custom_tool_call", false),
+    ("input", "custom_tool_call_output", "input.custom_tool_call", false),
+    ("input", "local_shell_call", "input.shell_call", false),
+    ("input", "shell_call_output", "input.shell_call", false),
+    ("input", "apply_patch_call", "input.apply_patch_call", false),
+    ("input", "computer_call_output", "input.computer_call", false),
+    ("input", "compaction", "input.compaction", false),
+    ("input", "mcp_approval_response", "input.mcp_call", false),
+    ("input", "hologram_call", "items of a type that openmux does not know", false),
+];
+
+#[test]
+fn each_kind_of_tool_and_item_is_left_out_and_said_or_keeps_others_from_being_asked() {
+    let server = Server::repeating(wire::anthropic_whole("Hello.", (7, 3)));
+    let world = World::with(vec![server], "anthropic-messages", |_| {});
+    for (place, kind, name, may_go) in KINDS {
+        let one = json!({ "type": kind, "id": "x_1" });
+        let said = json!({ "role": "user", "content": "hi" });
+        let body = match *place {
+            "tools" => json!({ "model": "acme/tiny", "input": [said], "tools": [one] }),
+            _ => json!({ "model": "acme/tiny", "input": [said, one] }),
+        };
+        let (answer, before) = (ask(&world, &body), world.hits()[0]);
+        if *may_go {
+            assert_eq!((answer.status, answer.header("x-openmux-dropped")), (200, *name), "{kind}: {answer:?}");
+        } else {
+            assert_eq!((answer.status, answer.error("code")), (400, "unsupported".into()), "{kind}: {answer:?}");
+            assert_eq!(answer.error("fix"), format!("leave out {name}"), "{kind}");
+            assert_eq!(world.hits(), [before], "{kind}");
+        }
+    }
+    // Not everything of a strange look is strange.
+    let function = json!({ "type": "custom", "name": "w", "input_schema": { "type": "object" } });
+    let more = json!({ "type": "function", "name": "v", "parameters": { "type": "object" }, "defer_loading": true });
+    let said = json!({ "role": "user", "content": "hi", "phase": "commentary" });
+    let body = json!({ "model": "acme/tiny", "input": [said], "tools": [function, more],
+                       "stream": true, "stream_options": { "include_obfuscation": false } });
+    let answer = ask(&world, &body);
+    let dropped = "input[].phase, members of tools that openmux does not know";
+    assert_eq!((answer.status, answer.header("x-openmux-dropped")), (200, dropped), "{answer:?}");
+    assert_eq!(sent(&world)["tools"][0]["name"], "w");
+}
+
+#[test]
+fn a_streamed_call_of_a_function_in_a_group_is_one_from_its_first_event_to_its_last() {
+    let chunk = |delta: Value, finish: Option<&str>| {
+        wire::openai_event(&json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                                    "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] }))
+    };
+    let call = |more: Value| {
+        let mut call = json!({ "index": 0, "function": { "arguments": "" } });
+        call.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "tool_calls": [call] })
+    };
+    let named = json!({ "name": "multi_agent_v1__spawn_agent", "arguments": "" });
+    let script = wire::stream(vec![
+        chunk(call(json!({ "id": "c9", "type": "function", "function": named })), None),
+        chunk(call(json!({ "function": { "arguments": "{\"a\":1}" } })), None),
+        chunk(json!({}), Some("tool_calls")),
+        "data: [DONE]\n\n".to_owned(),
+    ]);
+    let world = World::new(vec![Server::start(vec![script])]);
+    let answer = ask(&world, &codex(json!({ "stream": true })));
+    super::grammar::kept(openmux::gateway::codec::Dialect::OpenaiResponses, &answer.body).unwrap();
+    let events: Vec<Value> = answer.events().iter().map(|event| serde_json::from_str(event).unwrap()).collect();
+    let of = |kind: &str| events.iter().find(|event| event["type"] == kind).unwrap_or_else(|| panic!("{answer:?}"));
+    let items = ["added", "done"].map(|what| of(&format!("response.output_item.{what}"))["item"].clone());
+    let all = [&items[0], &items[1], &of("response.completed")["response"]["output"][0]];
+    for item in all {
+        assert_eq!((&item["namespace"], &item["name"]), (&"multi_agent_v1".into(), &"spawn_agent".into()), "{item}");
+    }
+    assert_eq!(of("response.function_call_arguments.done")["name"], "spawn_agent");
 }
 
 #[test]

@@ -10,6 +10,9 @@ use openmux::gateway::Token;
 const APP: &str = "app://obsidian.md";
 const OWN: &str = "http://localhost:3000";
 
+/// What a browser says with a question before it asks.
+const ASKS: (&str, &str) = ("access-control-request-method", "POST");
+
 fn world(token: Option<&str>) -> World {
     let streamed = wire::openai_stream(&["Hello."], Some((7, 3)));
     World::with(vec![Server::repeating(streamed)], "openai-chat", |config| {
@@ -20,11 +23,7 @@ fn world(token: Option<&str>) -> World {
 
 /// What a browser asks before a page may.
 fn question(world: &World, path: &str, origin: &str, more: &[(&str, &str)]) -> Response {
-    let headers = [
-        ("origin", origin),
-        ("access-control-request-method", "POST"),
-        ("access-control-request-headers", "authorization,content-type"),
-    ];
+    let headers = [("origin", origin), ASKS, ("access-control-request-headers", "authorization,content-type")];
     ask(world.addr, "OPTIONS", path, b"", &[&headers[..], more].concat())
 }
 
@@ -39,13 +38,17 @@ fn a_page_that_may_ask_is_let_through_by_its_browser() {
                 ["origin", "methods", "headers"].map(|what| asked.header(&format!("access-control-allow-{what}")));
             assert_eq!(said, [origin, "POST", "authorization,content-type"]);
             assert_eq!(asked.header("vary"), "origin");
+            assert_eq!(asked.header("access-control-max-age"), "600");
+            assert_eq!(asked.header("access-control-allow-private-network"), "", "it did not ask for that");
             let body = hello(json!({ "stream": true })).to_string();
             let shown = [("origin", origin), ("authorization", "Bearer let-me-in")];
             let answer = world.post("/v1/chat/completions", &body, &shown);
             assert_eq!(answer.status, 200, "{answer:?}");
-            for name in ["access-control-allow-origin", "access-control-expose-headers"] {
-                assert!(!answer.header(name).is_empty(), "{name}: {answer:?}");
-            }
+            let said = ["allow-origin", "expose-headers"].map(|what| answer.header(&format!("access-control-{what}")));
+            assert_eq!((said, answer.header("vary")), ([origin, "*"], "origin"), "{answer:?}");
+            // Only who asks with OPTIONS asks whether it may.
+            let plain = world.post("/v1/messages/count_tokens", &body, &[&shown[..], &[ASKS]].concat());
+            assert_eq!(plain.status, 200, "{plain:?}");
         }
         let private = [("access-control-request-private-network", "true")];
         let asked = question(&world, "/v1/models", APP, &private);
@@ -79,6 +82,9 @@ fn every_other_page_is_turned_away_and_told_nothing() {
     }
     let renamed = question(&world, "/v1/chat/completions", APP, &[("host", "evil.example")]);
     assert_eq!((renamed.status, renamed.error("code")), (403, "wrong_host".into()), "{renamed:?}");
+    let twice = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    let twice = world.raw(twice.as_bytes());
+    assert!(twice.starts_with("HTTP/1.1 400 ") && twice.contains("there are two Host headers"), "{twice}");
     // Without a page there is nobody to tell.
     let plain = ask(world.addr, "OPTIONS", "/v1/chat/completions", b"", &[]);
     assert_eq!((plain.status, plain.error("code")), (405, "method_not_allowed".into()), "{plain:?}");

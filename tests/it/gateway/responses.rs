@@ -153,6 +153,24 @@ fn a_conversation_goes_on_by_its_items() {
     "#);
 }
 
+/// What one turn of the model's says and calls is items in a row here, and one message elsewhere.
+#[test]
+fn items_of_one_turn_are_one_message_elsewhere() {
+    let world = World::new(vec![Server::start(vec![wire::openai_whole("A cat.", (7, 3))])]);
+    let call = |id: &str| json!({ "type": "function_call", "call_id": id, "name": "look", "arguments": "{}" });
+    let output = |id: &str| json!({ "type": "function_call_output", "call_id": id, "output": "a cat" });
+    let said = json!({ "role": "assistant", "content": [{ "type": "output_text", "text": "Let me look." }] });
+    let input = json!([{ "role": "user", "content": "hi" }, said, call("c1"), call("c2"), output("c1"), output("c2")]);
+    let tools = json!([{ "type": "function", "name": "look", "parameters": { "type": "object" } }]);
+    let answer = ask(&world, &hello(json!({ "input": input, "tools": tools })));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let sent = world.servers[0].requests().remove(0).json();
+    let roles: Vec<&Value> = sent["messages"].as_array().unwrap().iter().map(|message| &message["role"]).collect();
+    assert_eq!(roles, ["user", "assistant", "tool", "tool"], "{sent}");
+    let turn = &sent["messages"][1];
+    assert_eq!((&turn["content"], turn["tool_calls"].as_array().map(Vec::len)), (&"Let me look.".into(), Some(2)));
+}
+
 #[test]
 fn what_would_need_a_store_or_a_provider_is_refused_with_what_to_do() {
     let world = World::new(vec![Server::start(vec![])]);
@@ -183,4 +201,37 @@ fn a_break_in_the_middle_is_a_response_that_failed() {
     assert_eq!((&last["type"], &last["response"]["status"]), (&"response.failed".into(), &"failed".into()));
     assert_eq!(last["response"]["error"]["class"], "stream_broken", "{last}");
     assert!(!answer.body.contains("response.completed"), "{answer:?}");
+    // What was said in part is no item, and none that is null stands in its place.
+    assert_eq!(last["response"]["output"], json!([]), "{last}");
+}
+
+/// Of how it ended clients read one word, and for what reason it is no whole answer.
+#[test]
+fn how_an_answer_ended_stands_in_the_response() {
+    for (finish, status, details) in [
+        ("stop", "completed", Value::Null),
+        ("length", "incomplete", json!({ "reason": "max_output_tokens" })),
+        ("content_filter", "incomplete", json!({ "reason": "content_filter" })),
+    ] {
+        let said = json!({ "role": "assistant", "content": "Hello." });
+        let whole = json!({ "id": "c", "object": "chat.completion", "created": 1, "model": "m",
+                            "choices": [{ "index": 0, "message": said, "finish_reason": finish }],
+                            "usage": { "prompt_tokens": 7 } });
+        let mut events = wire::openai_events(&["Hello."], None);
+        events.iter_mut().for_each(|event| *event = event.replace("\"stop\"", &format!("\"{finish}\"")));
+        let world = World::new(vec![Server::start(vec![Script::json(200, &whole), wire::stream(events)])]);
+        let whole = ask(&world, &hello(json!({}))).json();
+        let answer = ask(&world, &hello(json!({ "stream": true })));
+        let last: Value = serde_json::from_str(answer.events().last().unwrap()).unwrap();
+        assert_eq!(last["type"], format!("response.{status}"), "{answer:?}");
+        for response in [&whole, &last["response"]] {
+            assert_eq!(
+                (&response["status"], &response["incomplete_details"]),
+                (&status.into(), &details),
+                "{response}"
+            );
+        }
+        // Half of a count is no usage, and is not lost.
+        assert_eq!((&whole["usage"], &whole["partial_usage"]["input_tokens"]), (&Value::Null, &7.into()), "{whole}");
+    }
 }

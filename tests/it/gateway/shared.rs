@@ -3,7 +3,7 @@
 
 mod strange;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -42,19 +42,13 @@ impl Machine {
 
     /// The same, and who is in that file is trusted.
     fn knowing(home: Home, state: &str, more: &[&str], authorities: &str) -> Self {
-        let addr: SocketAddr = ([127, 0, 0, 1], closed_port()).into();
-        let listen = addr.to_string();
         let run = home
-            .openmux(["serve", "--listen", &listen].into_iter().chain(more.iter().copied()))
+            .openmux(["serve", "--listen", "127.0.0.1:0"].into_iter().chain(more.iter().copied()))
             .env("OPENMUX_STATE", state);
         let run = if authorities.is_empty() { run } else { run.env("SSL_CERT_FILE", authorities) };
         let run = NAMES.iter().fold(run, |run, name| run.env(&key_variable(name), format!("sk-{name}-0123456789")));
         let mut running = run.spawn();
-        while TcpStream::connect(addr).is_err() {
-            assert!(!running.has_ended(), "it runs");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        Self { home, addr, running }
+        Self { home, addr: running.listening(), running }
     }
 
     fn get(&self, path: &str) -> Response {
@@ -235,7 +229,6 @@ fn a_client_has_one_minute_on_all_machines() {
         let wait: u64 = refused.header("retry-after").parse().unwrap();
         assert!((1..=15).contains(&wait) && refused.error("code") == "client_rate_limited", "{refused:?}");
     }
-    // What was expected of tokens beyond what was used is given back: a full bucket but for ten for each answer.
     let held = redis.dump();
     assert!(held.contains("minute:alice:requests:4") && held.contains("minute:alice:tokens:100000"), "{held}");
     // By itself each has what is left of its own minute: two of four, of which nobody else knows.
@@ -291,7 +284,6 @@ fn a_redis_that_is_killed_fails_nothing_and_is_shared_again_when_it_is_back() {
     }
 }
 
-/// It takes connections in, and says nothing: from the start, and in the middle.
 /// Its salt is told again by whoever knows it, before a machine that comes new can bring its own.
 #[test]
 fn a_redis_that_is_emptied_under_its_lines_knows_the_same_salt_again() {
@@ -311,6 +303,7 @@ fn a_redis_that_is_emptied_under_its_lines_knows_the_same_salt_again() {
     drop(machine.end());
 }
 
+/// It takes connections in, and says nothing: from the start, and in the middle.
 #[test]
 fn a_redis_that_hangs_fails_nothing() {
     let servers = vec![Server::repeating(answer())];
@@ -377,13 +370,9 @@ fn a_redis_that_refuses_is_told_without_the_password() {
 #[test]
 fn nothing_of_the_sandbox_is_shared() {
     let home = Home::new();
-    let addr: SocketAddr = ([127, 0, 0, 1], closed_port()).into();
-    let run = home.openmux(["--sandbox", "serve", "--listen", &addr.to_string(), "--state", "redis://127.0.0.1:1/0"]);
+    let run = home.openmux(["--sandbox", "serve", "--listen", "127.0.0.1:0", "--state", "redis://127.0.0.1:1/0"]);
     let mut running = run.spawn();
-    while TcpStream::connect(addr).is_err() {
-        assert!(!running.has_ended(), "it runs");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let addr = running.listening();
     assert_eq!(ask(addr, "GET", "/readyz", b"", &[]).json()["sharing"], Value::Null);
     running.signal("TERM");
     let output = running.wait();

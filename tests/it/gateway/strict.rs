@@ -59,6 +59,27 @@ fn a_message_has_numbers_whoever_answers_and_says_which_are_guessed() {
     assert_eq!((&first["input_tokens"], &first["estimated"]), (&json!(7), &Value::Null));
 }
 
+/// Who speaks the dialect has words for an end that nobody else has.
+#[test]
+fn an_end_in_the_dialects_own_words_is_told_in_them() {
+    for (reason, told) in [
+        ("model_context_window_exceeded", "model_context_window_exceeded"),
+        ("pause_turn", "pause_turn"),
+        ("stop_sequence", "stop_sequence"),
+        ("max_tokens", "max_tokens"),
+        ("unheard_of", "end_turn"),
+    ] {
+        let said = json!([{ "type": "text", "text": "Hello." }]);
+        let whole = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": said,
+                            "stop_reason": reason, "stop_sequence": null,
+                            "usage": { "input_tokens": 7, "output_tokens": 3 } });
+        let server = Server::start(vec![Script::json(200, &whole)]);
+        let world = World::with(vec![server], "anthropic-messages", |_| {});
+        let answer = message(&world, json!({})).json();
+        assert_eq!((&answer["stop_reason"], &answer["native_stop_reason"]), (&told.into(), &reason.into()), "{answer}");
+    }
+}
+
 #[test]
 fn what_clears_a_long_conversation_may_be_left_undone_and_is_named() {
     let clears = json!({ "edits": [{ "type": "clear_thinking_20251015", "keep": "all" },
@@ -134,7 +155,13 @@ fn anthropics_clients_get_its_own_list_a_page_at_a_time() {
     ] {
         assert_eq!(get(path, headers).json(), all, "{path}");
     }
-    assert_eq!(get("/v1/models", &[("authorization", "Bearer sk-any")]).json()["object"], "list");
+    let both = [("authorization", "Bearer sk-any"), ("x-api-key", "sk-any")];
+    for headers in [&both[..1], &both] {
+        assert_eq!(get("/v1/models", headers).json()["object"], "list", "{headers:?}");
+    }
+    let days: Vec<&str> =
+        all["data"].as_array().unwrap().iter().map(|row| row["created_at"].as_str().unwrap()).collect();
+    assert!(days.is_sorted_by(|one, next| one >= next) && days[0] > "1970-01-02", "the newest first: {days:?}");
     // Forwards, and back.
     let mut walked = Vec::new();
     let mut query = "limit=2".to_owned();

@@ -188,13 +188,19 @@ fn what_is_listed_is_what_the_token_may_ask() {
         assert_eq!(listed(&one_provider, ALICE), [("acme/tiny".to_owned(), r#"["beta"]"#.to_owned())]);
     }
     let (model, endpoints) = ("/v1/models/acme/tiny", "/v1/models/acme/tiny/endpoints");
+    let anthropics = ["/anthropic/v1/models?limit=1000", "/anthropic/v1/models/acme/tiny"];
     assert_eq!(look(&one_provider, ALICE, model).json()["priced_by"], "beta");
     assert_eq!(look(&one_provider, BOB, model).json()["priced_by"], "alpha");
     let tags = |token| look(&one_provider, token, endpoints).json()["data"]["endpoints"].as_array().unwrap().len();
     assert_eq!((tags(ALICE), tags(BOB)), (1, 2));
     let other_model = world(Allowance { models: vec![ModelId::new("openai/gpt-5")], ..Allowance::default() });
     assert_eq!((listed(&other_model, ALICE), listed(&other_model, BOB)), (Vec::new(), all.to_vec()));
-    for path in [model, endpoints] {
+    let ids = |token| {
+        let rows = look(&other_model, token, anthropics[0]).json()["data"].clone();
+        rows.as_array().unwrap().iter().filter(|row| row["id"] == "acme/tiny").count()
+    };
+    assert_eq!([ids(BOB), ids(ALICE), ids(BOB)], [1, 0, 1], "in Anthropic's form, too");
+    for path in [model, endpoints, anthropics[1]] {
         let refused = look(&other_model, ALICE, path);
         assert_eq!((refused.status, refused.error("code")), (403, "model_not_allowed".into()), "{refused:?}");
         assert_eq!(look(&other_model, BOB, path).status, 200);

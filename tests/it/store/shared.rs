@@ -164,6 +164,8 @@ fn what_one_machine_sets_aside_the_other_does_not_have() {
     let (one, two) = (Machine::join(&redis, 1), Machine::join(&redis, 2));
     let held = one.reserve("chat", 600, 1_000);
     assert_eq!(two.reserve("chat", 401, 1_000), exceeded(600));
+    let own = two.store.set_aside("chat", now()).unwrap().total();
+    assert_eq!(own, Usd::ZERO, "what did not fit is not set aside on its own machine either");
     let other = two.reserve("chat", 400, 1_000);
     assert_eq!(one.reserve("chat", 1, 1_000), exceeded(1_000));
     one.settle(held, 100);
@@ -213,6 +215,131 @@ fn a_redis_that_forgets_is_told_again() {
     wait_used(&two, "chat", 100 + 200 + 350);
     one.settle(away, 50);
     wait_used(&two, "chat", 100 + 200 + 50);
+}
+
+/// Redis stops in the middle of a wish, which goes out by the machine's own rule: it counts once, whether Redis has made it
+/// or not.
+#[test]
+fn what_is_in_doubt_counts_once() {
+    for forgets in [false, true] {
+        let Some(mut redis) = Redis::start() else { return };
+        let (one, two) = (Machine::join(&redis, 1), Machine::join(&redis, 2));
+        assert!(matches!(one.reserve("chat", 300, 1_000), Reservation::Granted(_)));
+        assert!(matches!(two.reserve("chat", 200, 1_000), Reservation::Granted(_)));
+        redis.signal("STOP");
+        let away = one.reserve("chat", 350, 1_000);
+        assert!(matches!(away, Reservation::Granted(_)));
+        one.hears(false);
+        if forgets {
+            redis.kill();
+            redis.run();
+        } else {
+            redis.signal("CONT");
+        }
+        one.hears(true);
+        wait_used(&two, "chat", 300 + 200 + 350);
+        one.settle(away, 50);
+        wait_used(&two, "chat", 300 + 200 + 50);
+    }
+}
+
+/// It answers, but later than a request waits: the line is left, said to be, and found again.
+#[test]
+fn a_redis_that_is_slow_is_left_and_found_again() {
+    let Some(redis) = Redis::start() else { return };
+    let (one, two) = (Machine::join(&redis, 1), Machine::join(&redis, 2));
+    assert!(matches!(two.reserve("chat", 900, 1_000), Reservation::Granted(_)));
+    redis.signal("STOP");
+    let away = one.reserve("chat", 350, 1_000);
+    redis.signal("CONT");
+    one.hears(false);
+    one.hears(true);
+    // It did not fit, and went out all the same.
+    assert!(matches!(away, Reservation::Granted(_)), "{away:?}");
+    wait_used(&two, "chat", 900 + 350);
+}
+
+/// What was seen while Redis hung is told when it is there again; what was seen under another salt is not.
+#[test]
+fn news_waits_for_a_line_and_for_the_salt_that_all_share() {
+    let Some(mut redis) = Redis::start() else { return };
+    let (one, two) = (Machine::join(&redis, 1), Machine::join(&redis, 2));
+    let knows = |machine: &Machine, provider| !machine.store.stats(&[key(provider)], at(9)).unwrap().is_empty();
+    redis.signal("STOP");
+    one.store.record(&seen("p", 0)).unwrap();
+    one.hears(false);
+    redis.kill();
+    redis.run();
+    one.hears(true);
+    two.wait("the news", |_| knows(&two, "p"));
+    let heard = two.store.sharing().unwrap().heard;
+    redis.signal("STOP");
+    let late = Machine::start(&redis, 3);
+    late.store.record(&seen("q", 1)).unwrap();
+    late.hears(false);
+    redis.signal("CONT");
+    late.hears(true);
+    late.store.record(&seen("r", 2)).unwrap();
+    two.wait("the news", |_| knows(&two, "r"));
+    assert!(!knows(&two, "q"), "nobody can tell whose key it was");
+    assert_eq!(two.store.sharing().unwrap().heard, heard + 1);
+}
+
+/// A version that does not say which process it is tells its own machine nothing new.
+#[test]
+fn an_older_version_is_not_heard_by_its_own_machine() {
+    let Some(redis) = Redis::start() else { return };
+    let one = Machine::join(&redis, 1);
+    one.store.record(&seen("p", 0)).unwrap();
+    one.wait("the news", |store| store.sharing().unwrap().told == 1);
+    let held = redis.dump();
+    let told = held.lines().find_map(|line| line.split_once(" seen ").filter(|(by, _)| by.starts_with("by ")));
+    let (by, text) = told.unwrap_or_else(|| panic!("{held}"));
+    let machine = by.split(' ').nth(1).unwrap();
+    let other = text.replace("\"provider\":\"p\"", "\"provider\":\"z\"");
+    for (machine, text) in [(machine, text), ("0123456789abcdef0123456789abcdef", &*other)] {
+        let fields: [&[u8]; 4] = [b"by", machine.as_bytes(), b"seen", text.as_bytes()];
+        redis.tell(&[&[b"XADD".as_slice(), b"openmux:1:news", b"*"], &fields[..]].concat());
+    }
+    one.wait("the other's news", |store| !store.stats(&[key("z")], at(9)).unwrap().is_empty());
+    assert_eq!(one.store.sharing().unwrap().heard, 1);
+}
+
+/// One a minute, so that nothing comes while the test runs.
+#[test]
+fn a_minute_is_everybodys_and_what_was_not_used_is_given_back() {
+    let Some(redis) = Redis::start() else { return };
+    let (one, two) = (Machine::join(&redis, 1), Machine::join(&redis, 2));
+    let take = |machine: &Machine, name, amount| machine.store.take_minute(name, 1, amount).unwrap();
+    assert_eq!(take(&one, "x", 1), Ok(()));
+    let wait = take(&two, "x", 1).unwrap_err();
+    assert!(wait <= Duration::from_secs(60), "{wait:?}");
+    one.store.owe_minute("x", 1, -1);
+    assert_eq!(take(&one, "x", 1), Ok(()), "it is there again");
+    one.store.owe_minute("x", 1, 100);
+    let hour = Duration::from_secs(3_600);
+    assert!(take(&one, "x", 1).unwrap_err() > hour, "what was used beyond is owed");
+    assert_eq!(one.store.take_minute("x", 2, 1), Some(Ok(())), "another limit is another bucket");
+    // More than a minute's worth passes a full bucket, once.
+    assert_eq!(take(&two, "y", 100), Ok(()));
+    assert!(take(&one, "y", 100).unwrap_err() > hour);
+}
+
+/// What nobody uses any more goes away by itself.
+#[test]
+fn trials_and_news_have_an_end() {
+    let Some(redis) = Redis::start() else { return };
+    let fill = b"for i = 1, 25000 do redis.call('XADD', 'openmux:1:news', '*', 'seen', '{}') end";
+    redis.tell(&[b"EVAL", fill, b"0"]);
+    let one = Machine::join(&redis, 1);
+    assert!(one.store.claim_trial(&key("q"), at(30), at(330)).unwrap());
+    let left = redis.kept_for("openmux:1:trial:").unwrap();
+    assert!((1..=300_000).contains(&left), "{left}");
+    one.store.record(&seen("p", 0)).unwrap();
+    one.wait("the news", |store| store.sharing().unwrap().told == 1);
+    // Redis cuts the stream where that costs nothing, which is a little beyond.
+    let held = redis.dump().lines().filter(|line| line.starts_with("seen ") || line.contains(" seen ")).count();
+    assert!((20_000..20_500).contains(&held), "{held}");
 }
 
 /// What this machine spent on the day before it shared anything counts, once.

@@ -1,6 +1,7 @@
 //! The `openmux` command in a bare environment: nothing of the machine's reaches it, and it cannot run for ever.
 
 use std::io::{PipeWriter, Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -249,6 +250,13 @@ impl Running {
             assert!(!ended, "it ended without a word of {word}: {said}");
             std::thread::sleep(POLL);
         }
+    }
+
+    /// Where a gateway listens that chose its port itself: waits until it says so.
+    pub(crate) fn listening(&mut self) -> SocketAddr {
+        let line = self.line("listening on http://");
+        let addr = line.split_once("http://").and_then(|(_, rest)| rest.split('/').next()?.parse().ok());
+        addr.unwrap_or_else(|| panic!("no address: {line}"))
     }
 
     /// Sends it a signal: `INT`, `TERM`.

@@ -1,6 +1,6 @@
 //! A scripted HTTP/1.1 server on loopback: each request takes the next script, byte by byte as the test says.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -72,8 +72,15 @@ struct State {
 
 /// A port of this machine where nobody listens.
 pub(crate) fn closed_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a listener has an address").port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    // Two tests at once would take what the other one starts there for their own.
+    loop {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let port = listener.local_addr().expect("a listener has an address").port();
+        if GIVEN.lock().expect("nobody panics there").insert(port) {
+            return port;
+        }
+    }
 }
 
 impl Server {

@@ -9,7 +9,7 @@ use super::super::openai::ask::{schema_of, tier};
 use super::super::openai::reasoning;
 use super::super::openai::tools::chosen;
 use super::items::{Read, messages};
-use super::tools::{HERE, Offered, note, offered};
+use super::tools::{HERE, Offered, offered};
 use super::whole::Responses;
 use crate::catalog::{ModelId, Protocol};
 use crate::chat::{AnswerSchema, ChatRequest, Effort, Force, Native, ToolChoice};
@@ -117,11 +117,11 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
         Choice::Plain(choice) => choice,
     };
     if has_own {
-        for name in ["tool_choice", "parallel_tool_calls"] {
-            set(body, name).into_iter().for_each(|value| untouched(HERE, name, value.clone(), Force::Form));
-        }
-        if functions.is_empty() && tool_choice == Some(ToolChoice::Required) {
-            note(&mut native, "tool_choice", Force::Term);
+        // Where one must be called and others know none of them, an answer of theirs is another one.
+        let must_be_own = functions.is_empty() && tool_choice == Some(ToolChoice::Required);
+        let calls = if must_be_own { Force::Term } else { Force::Form };
+        for (name, force) in [("tool_choice", calls), ("parallel_tool_calls", Force::Form)] {
+            set(body, name).into_iter().for_each(|value| untouched(HERE, name, value.clone(), force));
         }
     }
     let request = ChatRequest {

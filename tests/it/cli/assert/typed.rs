@@ -1,6 +1,6 @@
 //! What is typed wrongly is told, never left out.
 
-use super::{home, rows, run};
+use super::{FACTS, home, overlay, rows, run};
 
 /// What needs a model and has none is a mistake, not an assertion that is left out.
 #[test]
@@ -24,6 +24,34 @@ fn a_pin_and_a_named_provider_are_both_asked() {
         let told: Vec<String> = told.collect();
         assert_eq!(told, ["\"dull\" \"no\"", "\"sure\" \"ok\""]);
     }
+}
+
+/// Where a provider is named, another one that could be called does not stand in for it, and a key mends nothing that is gone.
+#[test]
+fn who_is_named_could_be_called_or_could_not() {
+    let home = home();
+    let told = |provider: &str| {
+        let output = run(&home, &format!("acme/tiny --provider {provider} --min-callable 1 -o jsonl"));
+        let row = rows(&output).remove(0);
+        (row["verdict"].clone(), row["fix"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(told("sure").0, "ok");
+    let (verdict, fix) = told("mute");
+    assert!(verdict == "no" && fix.contains("MUTE_KEY") && fix.ends_with("(for mute)"), "{verdict}: {fix}");
+    assert_eq!(told("gone"), ("no".into(), String::new()));
+}
+
+/// A model without an offer of its author's is as cheap as the cheapest that is not gone.
+#[test]
+fn what_is_gone_speaks_for_no_model() {
+    let home = home();
+    let facts = FACTS
+        .replace("status = \"unlisted\"\nprice = { input = \"1\"", "status = \"unlisted\"\nprice = { input = \"5\"");
+    assert_ne!(facts, FACTS);
+    home.write("config/catalog.d/acme.toml", &overlay(&facts));
+    let output = run(&home, "acme/tiny --max-price-in 2 -o jsonl");
+    let row = &rows(&output)[0];
+    assert_eq!((&row["provider"], &row["verdict"]), (&"sure".into(), &"ok".into()), "{row}");
 }
 
 /// What nothing makes use of is a mistake.

@@ -1,6 +1,8 @@
 //! How old facts are: an update brings up to date what it lists, and nothing else.
 
+use std::fs::File;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use openmux::catalog::fresh::{Listing, merge};
 use openmux::catalog::{About, Catalog, ModelId, Stored};
@@ -142,6 +144,36 @@ fn an_update_is_of_the_day_that_its_source_says_and_never_of_tomorrow() {
         assert_eq!(output.code, Some(0), "{}", output.snapshot());
         assert_eq!(document(&home, "catalog status")["data"]["current"]["date"], day, "{at}");
     }
+}
+
+/// It says of no day itself, as a list on the network may.
+#[test]
+fn a_file_is_of_the_day_on_which_it_was_written() {
+    let home = Home::new();
+    let file = home.write("api.json", &list().to_string());
+    let from_day = |day: &str| {
+        let written = format!("{day}T12:00:00Z").parse::<jiff::Timestamp>().unwrap().as_second();
+        let written = UNIX_EPOCH + Duration::from_secs(u64::try_from(written).unwrap());
+        File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
+        run(&home, "catalog update --from api.json")
+    };
+    let output = from_day("2026-11-26");
+    assert_eq!(output.code, Some(0), "{}", output.snapshot());
+    assert_eq!(document(&home, "catalog status")["data"]["current"]["date"], "2026-11-26");
+    insta::assert_snapshot!(page(&from_day("2026-11-23")), @r"
+    exit: 11
+    --- stdout
+
+    --- stderr
+    error: api.json is of 2026-11-23, before the catalog in the program
+      in program  2026-11-24
+      in use      the catalog of 2026-11-26 stays (an update)
+      fix:        a newer one: openmux catalog update --from URL|FILE
+    ");
+    assert_eq!(document(&home, "catalog status")["data"]["current"]["date"], "2026-11-26");
+    // A file whose clock ran ahead is of today.
+    assert_eq!(from_day("2031-01-01").code, Some(0));
+    assert_eq!(document(&home, "catalog status")["data"]["current"]["date"], jiff_today().as_str());
 }
 
 /// Whoever signs answers for prices, and makes none of them new.

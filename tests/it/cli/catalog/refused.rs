@@ -1,11 +1,13 @@
 //! Lists that are refused, entries that are left out, and files that are passed over.
 
+use openmux::catalog::fresh::{Listing, merge};
+use openmux::catalog::{About, Catalog, Signed};
 use serde_json::{Value, json};
 
 use super::super::super::support::command::Home;
 use super::super::super::support::server::{Script, Server};
 use super::faults::{pages, survives};
-use super::{answer, current, held, list, page, price_of, update, updated};
+use super::{answer, current, held, list, moved, page, price_of, update, updated};
 
 #[test]
 fn a_list_that_looks_broken_is_refused_as_a_whole_until_it_is_allowed() {
@@ -259,6 +261,50 @@ fn a_file_that_cannot_be_used_is_said_once_and_passed_over() {
     std::fs::remove_file(current(&home)).unwrap();
     std::fs::create_dir(current(&home)).unwrap();
     assert_eq!(home.openmux(["models", "show", "claude-sonnet-5"]).run().code, Some(0));
+}
+
+/// What was fetched before this program was made knows less than the program does.
+#[test]
+fn an_update_that_is_older_than_the_program_is_passed_over() {
+    let home = Home::new();
+    let sonnet = "anthropic/claude-sonnet-5";
+    let known = price_of(&home, sonnet);
+    let list = merge(&Listing::read(moved().to_string().as_bytes()).unwrap(), None);
+    let lies = |day: &str, signed: Option<Signed>| {
+        let about = About { date: day.into(), embedded: Catalog::embedded().to_owned(), signed, ..About::default() };
+        home.write("cache/catalog.txt", &list.text(&about));
+    };
+    lies("2026-11-23", None);
+    assert_eq!(price_of(&home, sonnet), known);
+    lies("2026-11-24", None);
+    assert_ne!(price_of(&home, sonnet), known, "of the same day, it is what was fetched last");
+    // Whom the user trusts is named.
+    let signed = Signed { by: "acme".into(), key: String::new(), serial: 7, issued: "2026-11-23T10:00:00Z".into() };
+    lies("2026-11-23", Some(signed));
+    insta::assert_snapshot!(page(&home.openmux(["models", "list", sonnet, "--fields", "input", "--limit", "1"]).run()), @r"
+    exit: 0
+    --- stdout
+    2
+
+    --- stderr
+    warning: the catalog that acme signed on 2026-11-23 is passed over: the one in the program is newer; fix: openmux catalog update
+    ");
+}
+
+#[test]
+fn a_file_that_is_larger_than_any_list_is_not_read() {
+    let home = Home::new();
+    let file = home.write("large.json", "");
+    std::fs::File::options().write(true).open(file).unwrap().set_len((64 << 20) + 1).unwrap();
+    insta::assert_snapshot!(page(&home.openmux(["catalog", "update", "--from", "large.json"]).run()), @r"
+    exit: 2
+    --- stdout
+
+    --- stderr
+    error: large.json is larger than 64 MB
+      in use  the catalog of 2026-11-24 stays (the one in the program)
+      fix:    no list is that large: --from with another file
+    ");
 }
 
 #[test]

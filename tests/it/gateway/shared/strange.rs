@@ -91,8 +91,8 @@ fn a_redis_is_spoken_to_over_tls_where_it_shows_who_it_is() {
 fn limited(servers: &[Server], redis: &Redis) -> Machine {
     let home = Home::new();
     home.write("config/catalog.d/private.toml", &overlay(servers, "openai-chat"));
-    let tokens =
-        "[[token]]\nname = \"alice\"\ntoken = \"alice-token-0123456789\"\nday_usd = 5\nrequests_per_minute = 60\n";
+    let tokens = "[[token]]\nname = \"alice\"\ntoken = \"alice-token-0123456789\"\nday_usd = 5\nrequests_per_minute = 60\n\
+        tokens_per_minute = 1000\n";
     let file = home.write("config/tokens.toml", tokens);
     Machine::at(home, &redis.url(), &["--tokens", &file.display().to_string()])
 }
@@ -110,6 +110,26 @@ fn budgets_and_limits_are_kept_for_as_long_as_they_hold() {
     assert!((32 * DAY..=40 * DAY).contains(&budget), "longer than a month: {budget}");
     let minute = redis.kept_for("openmux:1:minute:alice:requests:").unwrap();
     assert!((1..=120_000).contains(&minute), "{minute}");
+    drop(machine.end());
+}
+
+/// What was expected of tokens beyond what was used is there for the other machines.
+#[test]
+fn tokens_of_a_minute_that_were_not_used_are_given_back_to_all() {
+    let Some(redis) = Redis::start() else { return };
+    let servers = vec![Server::repeating(answer())];
+    let machine = limited(&servers, &redis);
+    machine.wait_sharing();
+    assert_eq!(machine.chat(json!({ "max_tokens": 900 })).status, 200);
+    // As it was left by whoever took last, in sixty-thousandths.
+    let left = || {
+        let held = redis.dump();
+        let mut lines = held.lines().skip_while(|line| !line.starts_with("openmux:1:minute:alice:tokens:1000 "));
+        let words: Vec<&str> = lines.nth(1).unwrap_or_else(|| panic!("{held}")).split(' ').collect();
+        let at = words.iter().position(|word| *word == "left").unwrap();
+        words[at + 1].parse::<i64>().unwrap() / 60_000
+    };
+    machine.wait("what was not used", |_| left() > 900);
     drop(machine.end());
 }
 
