@@ -75,6 +75,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("infer", &["gateway/codec/media.rs"]),
     ("jsonschema", &["chat/", "cli/"]),
     ("percent_encoding", &["upstream/", "sandbox/", "gateway/routes.rs"]),
+    ("memchr", &["upstream/wire/"]),
     ("mimalloc", &["main.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),

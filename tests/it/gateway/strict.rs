@@ -80,6 +80,41 @@ fn an_end_in_the_dialects_own_words_is_told_in_them() {
     }
 }
 
+/// Whatever else is counted beside the tokens stands where Anthropic's clients look for it.
+#[test]
+fn what_is_counted_beside_the_tokens_is_told() {
+    let beside = json!({ "cache_creation": { "ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20 },
+                         "cache_creation_input_tokens": 30, "cache_read_input_tokens": 5,
+                         "output_tokens_details": { "thinking_tokens": 4 },
+                         "server_tool_use": { "web_search_requests": 2 }, "service_tier": "priority" });
+    let mut usage = json!({ "input_tokens": 7, "output_tokens": 9 });
+    usage.as_object_mut().unwrap().extend(beside.as_object().unwrap().clone());
+    let said = json!([{ "type": "text", "text": "Hello." }]);
+    let whole = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": said,
+                        "stop_reason": "end_turn", "stop_sequence": null, "usage": usage });
+    let server = Server::start(vec![Script::json(200, &whole)]);
+    let world = World::with(vec![server], "anthropic-messages", |_| {});
+    let told = message(&world, json!({})).json()["usage"].clone();
+    for (name, value) in usage.as_object().unwrap() {
+        assert_eq!(told[name], *value, "{name}: {told}");
+    }
+}
+
+/// Anthropic's clients go by the type of an error, whoever answers.
+#[test]
+fn an_error_has_the_type_that_its_status_has_there() {
+    for (status, code, told, kind) in [
+        (402, "insufficient_quota", 402, "billing_error"),
+        (403, "x", 403, "permission_error"),
+        (503, "x", 503, "overloaded_error"),
+        (504, "x", 504, "timeout_error"),
+    ] {
+        let world = World::new(vec![Server::repeating(wire::openai_error(status, "x", Some(code), "no"))]);
+        let answer = message(&world, json!({ "num_retries": 0 }));
+        assert_eq!((answer.status, answer.error("type")), (told, kind.into()), "{answer:?}");
+    }
+}
+
 #[test]
 fn what_clears_a_long_conversation_may_be_left_undone_and_is_named() {
     let clears = json!({ "edits": [{ "type": "clear_thinking_20251015", "keep": "all" },
