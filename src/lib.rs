@@ -67,6 +67,7 @@
 //! | a term of the score | `routing/score.rs` |
 //! | a constant of the decision | `routing/policy.rs` |
 //! | near-ties; the rules of hosted systems | `routing/balance.rs`; `routing/rule.rs` |
+//! | for what share of requests an endpoint comes back after a pause | `routing/ramp.rs` |
 //! | limits on estimates, abilities that are required | `routing/wishes.rs` |
 //! | what would change a decision | `routing/whatif.rs` |
 //! | what is tried next, when, how often; what all requests of a gateway share of that | `routing/failover.rs`; `routing/retries.rs` |

@@ -222,6 +222,14 @@ judged by what it did. One answer tells its speed, a few its wait. What
 failed or was slow counts for half after 30 s in a busy process, and
 later the fewer the calls; what is usual lasts for hours.
 
+A provider that failed is left alone for a while (`help failures`); then
+one call tries it. Once that has gone well, a gateway that has 32 calls
+in flight there gives it 10, 25 and 50 % of what else comes, for 10 s
+each, so that what has just got up is not run over; the seed decides
+which calls. Those that it does not get ask the others first, and this
+one where no other is left. `route explain` says so. The command line,
+and whoever has fewer calls in flight, gives it everything at once.
+
 A first token may take twice the 95th percentile of its wait, at least
 3 s and 0.1 s more for 1,000 tokens that no cache holds, at most 30 s
 (2 min where the model reasons in hiding); then the next is tried. An

@@ -3,13 +3,17 @@
 //! Three failures in a row open the breaker, one alone where nothing succeeded within 30 s (a command line calls seldom, and
 //! the next call must know), and so does half of at least eight attempts within 30 s, or a failure that says when
 //! to come back. After the pause one trial goes through; what fails its trial is left alone twice as long. A pause only
-//! ever lengthens.
+//! ever lengthens. When one that the provider's faults began is over is told for a while ([`RETURNING`]): whatever has just
+//! got up is not to be run over (`routing/ramp.rs`).
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Cooldown, ErrorClass, Observation, draw};
+
+/// So long it is told when a pause was over.
+pub const RETURNING: Duration = Duration::from_secs(60);
 
 /// Why an endpoint is left alone, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +91,8 @@ pub struct Breaker {
     pub since: Option<Timestamp>,
     /// Until when a trial after the pause may be under way, so that there is no second one.
     pub trial_until: Option<Timestamp>,
+    /// When the last pause that the provider's faults began was over: it was seen well then.
+    pub reopened: Option<Timestamp>,
     /// The last attempts.
     pub window: Window,
 }
@@ -101,10 +107,7 @@ impl Breaker {
             self.failures_in_row = 0;
             // What began before the pause says nothing of how it is now.
             if self.since.is_none_or(|since| seen.at >= since) {
-                *self = Self {
-                    window: if self.ejections > 0 { Window::default() } else { self.window },
-                    ..Self::default()
-                };
+                *self = self.closed(ended);
             }
             return;
         }
@@ -114,7 +117,7 @@ impl Breaker {
         let doubled = |base: Duration, most: Duration| base.saturating_mul(1 << self.ejections.min(8)).min(most);
         let in_row = self.failures_in_row.saturating_add(u32::from(class.is_provider_fault()));
         let pause = match class.cooldown() {
-            Cooldown::None => return self.tried(seen.at, class),
+            Cooldown::None => return self.tried((seen.at, ended), class),
             Cooldown::Fixed(pause) => Some(pause),
             Cooldown::Hint(base, most) => Some(seen.retry_after.map_or(doubled(base, most), at_least_a_second)),
             // What has failed its trial after a pause need not fail three times more.
@@ -139,13 +142,24 @@ impl Breaker {
 
     /// A trial after the pause that ended neither well nor in a fault. What refuses the request for the caller's sake lives;
     /// else the next attempt is the trial.
-    fn tried(&mut self, began: Timestamp, class: ErrorClass) {
+    fn tried(&mut self, (began, ended): (Timestamp, Timestamp), class: ErrorClass) {
         if self.trial_until.is_none() || self.since.is_some_and(|since| began < since) {
             return;
         }
         self.trial_until = None;
         if matches!(class, ErrorClass::Invalid | ErrorClass::Unsupported | ErrorClass::TooLarge) {
-            *self = Self { window: Window::default(), ..Self::default() };
+            *self = self.closed(ended);
+        }
+    }
+
+    /// What it is once the endpoint is seen well: closed, with the window begun anew after a pause.
+    fn closed(&self, at: Timestamp) -> Self {
+        // What turns away for a limit or a key has not been down.
+        let got_up = self.cooling.is_some_and(|cooling| cooling.class.is_provider_fault());
+        Self {
+            reopened: if got_up { Some(at) } else { self.reopened },
+            window: if self.ejections > 0 { Window::default() } else { self.window },
+            ..Self::default()
         }
     }
 
@@ -154,6 +168,7 @@ impl Breaker {
         let back = |at: Timestamp| at.checked_sub(ahead).unwrap_or(at);
         self.cooling = self.cooling.map(|cooling| Cooling { until: back(cooling.until), ..cooling });
         (self.since, self.trial_until) = (self.since.map(back), self.trial_until.map(back));
+        self.reopened = self.reopened.map(back);
         self.window.set_back(ahead);
     }
 
@@ -163,6 +178,12 @@ impl Breaker {
         let cooling = self.cooling?;
         let until = cooling.until.max(self.trial_until.unwrap_or(cooling.until));
         (until > now).then_some(Cooling { until, ..cooling })
+    }
+
+    /// When it was seen well again, where that is not long ago and it is not left alone anew.
+    #[must_use]
+    pub fn reopened_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.reopened.filter(|at| self.cooling.is_none() && *at + RETURNING > now)
     }
 
     /// Whether the next attempt at `now` is the one trial after a pause.
@@ -298,6 +319,33 @@ mod tests {
         }
         breaker.observe(&attempt("00:23", ErrorClass::Invalid));
         assert_eq!((breaker.cooling, breaker.trial_until, breaker.ejections), (None, None, 0));
+    }
+
+    #[test]
+    fn what_got_up_again_is_told_for_a_minute_and_what_only_turned_away_is_not() {
+        let mut breaker = Breaker::default();
+        let told = |breaker: &Breaker, moment: &str| breaker.reopened_at(at(moment));
+        breaker.observe(&Observation {
+            retry_after: Some(Duration::from_secs(5)),
+            ..attempt("00:00", ErrorClass::RateLimited)
+        });
+        breaker.observe(&attempt("00:06", ErrorClass::Ok));
+        assert_eq!((breaker.cooling, told(&breaker, "00:06")), (None, None), "a limit is no outage");
+        for class in [ErrorClass::Ok, ErrorClass::Invalid] {
+            breaker.observe(&attempt("01:00", ErrorClass::ProviderFault));
+            assert!(breaker.claim(at("01:03"), at("01:33")));
+            let mut trial = attempt("01:03", class);
+            trial.timings.e2e = Some(Duration::from_secs(4));
+            breaker.observe(&trial);
+            assert_eq!(told(&breaker, "01:08"), Some(at("01:07")), "from the end of the trial: {}", class.name());
+            assert_eq!(told(&breaker, "01:02"), Some(at("01:07")), "whoever looked a moment before");
+        }
+        // More successes change nothing, nor does a limit, but for its pause.
+        breaker.observe(&attempt("01:10", ErrorClass::Ok));
+        breaker.observe(&attempt("01:11", ErrorClass::RateLimited));
+        assert_eq!((told(&breaker, "01:11"), told(&breaker, "01:20")), (None, None));
+        breaker.observe(&attempt("01:20", ErrorClass::Ok));
+        assert_eq!((told(&breaker, "01:21"), told(&breaker, "02:07")), (Some(at("01:07")), None));
     }
 
     #[test]

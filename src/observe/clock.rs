@@ -58,6 +58,8 @@ mod tests {
             ErrorClass::Ok,
             ErrorClass::RateLimited,
             ErrorClass::Unreachable,
+            ErrorClass::Ok,
+            ErrorClass::ProviderFault,
         ];
         let fold = |ahead: Duration| {
             let mut moment = "2026-11-24T10:00:00Z".parse::<Timestamp>().unwrap() + ahead;

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use breaker::{Breaker, Cooling, Window};
+pub use breaker::{Breaker, Cooling, RETURNING, Window};
 pub use class::{Cooldown, ErrorClass, Failover};
 pub use draw::draw;
 pub use fault::{Evidence, Fault, Others, WireErrorKind, blame};

@@ -109,6 +109,8 @@ pub struct EndpointStats {
     pub half_open: bool,
     /// The pause that is over and has not been followed by a success, where the next attempt is the trial after it.
     pub paused: Option<Cooling>,
+    /// When a pause that its faults began was over, where that is not long ago.
+    pub reopened: Option<Timestamp>,
 }
 
 /// The decayed sums of one endpoint as they are stored: valid at `updated`.
@@ -292,6 +294,7 @@ impl StatsState {
             cooling: state.breaker.cooling_at(now),
             half_open: state.breaker.is_half_open(now),
             paused: state.breaker.cooling.filter(|_| state.breaker.is_half_open(now)),
+            reopened: state.breaker.reopened_at(now),
         }
     }
 }

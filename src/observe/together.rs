@@ -26,6 +26,7 @@ impl Together {
             cooling: pause,
             since: own.and_then(|own| own.last_fault).filter(|_| pause.is_some()),
             ejections: u32::from(pause.is_some()),
+            reopened: own.and_then(|own| own.reopened),
             ..Breaker::default()
         };
         Self { others: None, breaker, last_success: None, failed_here: false }
@@ -72,7 +73,7 @@ impl Together {
     #[must_use]
     pub fn at(&self, own: Option<EndpointStats>, now: Timestamp) -> EndpointStats {
         let own = own.unwrap_or_default();
-        let (pause, paused) = (own.cooling, own.paused);
+        let (pause, paused, reopened) = (own.cooling, own.paused, own.reopened);
         // What another process of this machine leaves alone, and nobody has seen well since.
         let seen_well = own.last_fault.zip(self.last_success).is_some_and(|(fault, success)| success > fault);
         let elsewhere = |pause: Option<Cooling>| pause.filter(|_| !self.failed_here && !seen_well);
@@ -86,6 +87,8 @@ impl Together {
         let own_trial = self.breaker.cooling.filter(|_| self.breaker.is_half_open(now));
         all.paused = own_trial.or_else(|| elsewhere(paused)).filter(|_| all.cooling.is_none());
         all.half_open = all.paused.is_some();
+        let reopened = self.breaker.reopened_at(now).max(reopened.filter(|_| !self.failed_here));
+        all.reopened = reopened.filter(|_| all.cooling.is_none() && !all.half_open);
         all
     }
 }
@@ -120,6 +123,7 @@ fn sum(one: EndpointStats, two: EndpointStats) -> EndpointStats {
         cooling: None,
         half_open: false,
         paused: None,
+        reopened: None,
     }
 }
 
@@ -169,6 +173,7 @@ mod tests {
             let one = whole.unwrap().at(now, &learning);
             let two = both.at(own.map(|own| own.at(now, &learning)), now);
             prop_assert_eq!((one.cooling, one.half_open, one.paused), (two.cooling, two.half_open, two.paused));
+            prop_assert_eq!(one.reopened, two.reopened);
             prop_assert!((one.recent.tried() - two.recent.tried()).abs() < 1e-9);
             prop_assert!((one.limited - two.limited).abs() < 1e-9);
             prop_assert_eq!((one.last_success, one.last_fault), (two.last_success, two.last_fault));

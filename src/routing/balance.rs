@@ -25,7 +25,7 @@ pub struct TieBreak {
 pub(super) fn settle(ranked: &mut [Ranked], request: &RouteRequest, policy: &Policy, seed: u64) {
     let Some(best) = ranked.first() else { return };
     let ceiling = near(best.score.total(), policy);
-    let group = |entry: &Ranked| (listed(request, entry), entry.grade(), entry.score.price_known);
+    let group = |entry: &Ranked| (entry.is_held_back(), listed(request, entry), entry.grade(), entry.score.price_known);
     let head = group(best);
     let tied = ranked.iter().take_while(|entry| group(entry) == head && entry.score.total() <= ceiling).count();
     if tied < 2 {

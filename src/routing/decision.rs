@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Credential, Expectation, Measure, Policy, Rejection, RouteRequest, Score, TieBreak};
+use super::{Credential, Expectation, Measure, Policy, Rejection, Return, RouteRequest, Score, TieBreak};
 use crate::catalog::{CancelBilling, EndpointId, ProviderKind, Status};
 use crate::observe::Cooling;
 use crate::units::{Tokens, Usd};
@@ -38,6 +38,8 @@ pub struct Ranked {
     pub half_open: bool,
     /// The pause before that trial.
     pub paused: Option<Cooling>,
+    /// That it comes back after a pause, and whether it is to have this request.
+    pub returning: Option<Return>,
     /// What was preferred of it and was measured otherwise.
     pub missed: Vec<Measure>,
     /// What was asked of it and was not measured, so that it is neither a pass nor a fail.
@@ -60,6 +62,12 @@ impl Ranked {
             (true, false) => 1,
             (false, _) => 2,
         }
+    }
+
+    /// Whether it comes back after a pause and is not to have this request: then it goes behind all others.
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        self.returning.is_some_and(|returning| !returning.admitted())
     }
 }
 
@@ -100,7 +108,8 @@ impl Decision {
         self.ranked.first()
     }
 
-    /// By how much the first beats the best of the others; negative where a near-tie was settled against the score.
+    /// By how much the first beats the best of the others; negative where a near-tie was settled against the score, or the
+    /// best is held back after a pause.
     #[must_use]
     pub fn margin(&self) -> Option<Usd> {
         let [first, rest @ ..] = self.ranked.as_slice() else { return None };

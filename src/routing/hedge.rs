@@ -174,7 +174,7 @@ impl Decision {
 
     fn beside(&self, first: &Ranked, second: &Ranked) -> Result<Hedge, Unhedged> {
         self.may_be_cancelled(second)?;
-        if second.cooling.is_some() || second.half_open {
+        if second.cooling.is_some() || second.half_open || second.is_held_back() {
             return Err(Unhedged::Cooling(second.endpoint.clone()));
         }
         let expected = second.score.call().ok_or_else(|| Unhedged::Unbounded(second.endpoint.clone()))?;

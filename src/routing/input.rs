@@ -41,6 +41,8 @@ impl Input {
     pub fn traded(&self, trade: &Policy) -> Policy {
         Policy {
             learning: self.policy.learning,
+            ramp_step: self.policy.ramp_step,
+            ramp_free: self.policy.ramp_free,
             max_attempts: self.policy.max_attempts,
             retries: self.policy.retries,
             ..trade.clone()

@@ -13,6 +13,7 @@ mod hedge;
 mod input;
 mod output;
 mod policy;
+mod ramp;
 mod retries;
 mod rule;
 mod score;
@@ -33,6 +34,7 @@ pub use hedge::{HEDGED_WITHIN, Hedge, Hedging, Unhedged};
 pub use input::{Input, Kept, Placed, decision_hex};
 pub use output::Expected;
 pub use policy::{Constraints, PRIOR_OUTPUT, Policy, Preset};
+pub use ramp::{Admission, Return};
 pub use retries::RetryBudget;
 pub use rule::Rule;
 pub use score::{Basis, Estimate, Expectation, Score, Term, TermKind};
@@ -282,7 +284,7 @@ pub fn decide(
         match cooling {
             Some(reason) if !all_cooling => rejected.push(reject(candidate, vec![reason], now)),
             _ => {
-                let entry = rank(request, candidate, policy, now);
+                let entry = rank(request, candidate, policy, (now, seed));
                 places.push(rule::place(request, candidate, policy, &entry, (now, seed), all_cooling));
                 ranked.push(entry);
             }
@@ -334,7 +336,7 @@ fn reject(candidate: &Candidate<'_>, reasons: Vec<Rejection>, now: Timestamp) ->
     Rejected { endpoint: candidate.endpoint.id.clone(), region: candidate.endpoint.region.clone(), reasons }
 }
 
-fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now: Timestamp) -> Ranked {
+fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, (now, seed): (Timestamp, u64)) -> Ranked {
     let expectation = score::expect(request, candidate, policy, now);
     let score = score::score(request, candidate, policy, &expectation, now);
     let limit = first_token_limit(candidate, policy, &expectation);
@@ -360,6 +362,7 @@ fn rank(request: &RouteRequest, candidate: &Candidate<'_>, policy: &Policy, now:
         cooling: candidate.stats.cooling.filter(|cooling| cooling.until > now),
         half_open: candidate.stats.half_open,
         paused: candidate.stats.paused,
+        returning: Return::of(candidate, policy, now, seed),
         missed,
         unproven,
         expectation,

@@ -140,6 +140,10 @@ pub struct Policy {
     pub prior_answers: f64,
     /// Two totals are a near-tie within this many percent of the best.
     pub near_tie_percent: u32,
+    /// How long each step takes in which an endpoint that comes back after a pause gets more of what comes (`ramp.rs`).
+    pub ramp_step: Duration,
+    /// So many requests of one process in flight run over nobody who comes back.
+    pub ramp_free: u32,
     /// Most attempts for one request.
     pub max_attempts: u32,
     /// Most tries of an endpoint that was tried already.
@@ -187,6 +191,8 @@ impl Policy {
             prior_output: PRIOR_OUTPUT,
             prior_answers: 4.0,
             near_tie_percent: 2,
+            ramp_step: Duration::from_secs(10),
+            ramp_free: 32,
             max_attempts: 4,
             retries: 2,
             first_token_factor: 2.0,

@@ -1,7 +1,7 @@
 //! Who goes before whom: by the sum of the terms, or by the rule of a hosted system, for parity and comparison.
 //!
-//! Whatever the rule, the request's own order comes first, then what it prefers; a rule only says how those are ordered
-//! between whom that leaves a choice. Each place is the candidate's own: no rule looks at another candidate, so that
+//! Whatever the rule, who is held back after a pause comes last; else the request's own order comes first, then what it
+//! prefers; a rule only says how those are ordered between whom that leaves a choice. Each place is the candidate's own: no rule looks at another candidate, so that
 //! removing one never reorders two others.
 
 use jiff::{SignedDuration, Timestamp};
@@ -49,6 +49,8 @@ impl Rule {
 /// Where a candidate stands: compared field by field, the lower first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
+    /// Whether it comes back after a pause and is not to have this request.
+    held_back: bool,
     /// In the request's own order.
     listed: usize,
     /// When it reopens, where all are cooling.
@@ -97,6 +99,7 @@ pub(super) fn place(
         Rule::Listed => (0, Usd::ZERO, 0.0),
     };
     Place {
+        held_back: ranked.is_held_back(),
         listed: listed(request, ranked),
         reopens: if all_cooling { ranked.cooling.map(|cooling| cooling.until) } else { None },
         grade: ranked.grade(),

@@ -1,10 +1,10 @@
 //! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), and how they came to be.
 
 /// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 /// What makes each version of the one before it; the first makes version 1 of an empty file.
-pub(super) const STEPS: [&str; 6] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED];
+pub(super) const STEPS: [&str; 7] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED, REOPENED];
 
 /// From this version on the folds of endpoints are as they are now.
 pub(super) const FOLDED: i64 = 2;
@@ -117,4 +117,9 @@ INSERT INTO decision(id, ts_ms, input) SELECT id, ts_ms, input FROM unnumbered
   WHERE ts_ms >= COALESCE((SELECT ts_ms FROM unnumbered ORDER BY ts_ms DESC LIMIT 1 OFFSET 199999), 0) ORDER BY ts_ms;
 DROP TABLE unnumbered;
 CREATE INDEX decision_ts ON decision(ts_ms);
+";
+
+/// Version 7: when the last pause of an endpoint was over.
+const REOPENED: &str = "
+ALTER TABLE state ADD COLUMN reopened_ms INTEGER;
 ";

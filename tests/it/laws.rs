@@ -1,6 +1,7 @@
 //! The laws of `decide` as functions over a [`Decider`], each tried on the real one and on one with a planted bug:
 //! a law is not done until a deliberate bug has failed it.
 
+mod back;
 mod elsewhere;
 mod explain;
 mod hedge;

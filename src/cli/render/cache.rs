@@ -28,6 +28,7 @@ pub(crate) fn left_behind(decision: &Decision) -> Option<String> {
     let (here, there) = (&first.endpoint.provider, &warmest.endpoint.provider);
     let switch = first.score.amount(TermKind::Switch).map_or_else(|| "an unknown sum".to_owned(), dollars);
     let why = match decision.ranked.iter().find(|entry| entry.endpoint == warmest.endpoint) {
+        Some(entry) if entry.is_held_back() => format!("{there} comes back after a pause, and not with this request"),
         Some(entry) => format!("{} less in all", dollars(entry.score.total() - first.score.total())),
         None => {
             let rejected = decision.rejected.iter().find(|entry| entry.endpoint == warmest.endpoint);

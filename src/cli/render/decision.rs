@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::back;
 use super::inputs;
 use super::json::literal;
 use super::reason::{decimal, reason};
@@ -155,6 +156,8 @@ fn policy_json(policy: &Policy) -> Value {
     put("prior_answers", figure(policy.prior_answers));
     put("learning", learning_json(&policy.learning));
     put("near_tie_percent", policy.near_tie_percent.into());
+    put("ramp_step_s", policy.ramp_step.as_secs().into());
+    put("ramp_free", policy.ramp_free.into());
     put("max_attempts", policy.max_attempts.into());
     put("retries", policy.retries.into());
     put("first_token_factor", figure(policy.first_token_factor));
@@ -254,6 +257,7 @@ fn candidate_json(entry: &Ranked, decision: &Decision, rates: Option<Rates>) -> 
     put("unproven", measures(&entry.unproven).into());
     put("trial", entry.half_open.into());
     put("trial_after", entry.paused.map_or(Value::Null, |paused| paused.class.name().into()));
+    put("returning", entry.returning.as_ref().map_or(Value::Null, back::json));
     put("cooling_until", entry.cooling.map_or(Value::Null, |cooling| cooling.until.to_string().into()));
     put("cooling_after", entry.cooling.map_or(Value::Null, |cooling| cooling.class.name().into()));
     object.into()

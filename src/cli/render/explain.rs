@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::back;
 use super::cache::told;
 use super::data;
 use super::money::{adding_up, dollars};
@@ -214,7 +215,7 @@ fn remark(place: usize, entry: &Ranked, decision: &Decision) -> String {
     let cooling = match (entry.cooling, entry.paused) {
         (Some(cooling), _) => format!(", cooling until {} after {}", cooling.until, cooling.class.name()),
         (None, Some(paused)) => format!(", one trial after {}", paused.class.name()),
-        (None, None) => String::new(),
+        (None, None) => back::remark(entry),
     };
     if place == 0 {
         return format!("chosen{cooling}");
@@ -290,6 +291,9 @@ fn notes(decision: &Decision, view: View) -> Vec<(&'static str, String)> {
     }
     if decision.ranked.len() > 1 {
         notes.push(("Chain", chain_text(decision)));
+    }
+    if let Some(text) = back::told(decision) {
+        notes.push(("Return", text));
     }
     let most = usize::try_from(decision.policy.max_attempts).unwrap_or(usize::MAX);
     let unstated = decision.ranked.iter().take(most).filter(|entry| entry.context.is_none());
@@ -386,7 +390,7 @@ fn constants(policy: &Policy) -> String {
          most {} samples count); a \
          cache of {} tokens or more lives {} and serves {} of what is warm, a conversation goes on with {}; an answer has {} \
          tokens (weighs {} answers); a failure wastes {}; \
-         a rejected round trip {} and ${}; near-tie {} %; at most {} attempts, {} retries; first-token limit {} x p95, at \
+         a rejected round trip {} and ${}; near-tie {} %; {}; at most {} attempts, {} retries; first-token limit {} x p95, at \
          least {}, and {} for 1,000 tokens to read, at most {}, {} where reasoning is hidden; of whom no wait is known, the \
          logarithm of its wait has a variance of {} more, half of that after one wait",
         policy.learning.prior_ttft_s,
@@ -412,6 +416,7 @@ fn constants(policy: &Policy) -> String {
         duration(policy.reject_wait),
         policy.reject_cost.exact(),
         policy.near_tie_percent,
+        back::steps(policy),
         policy.max_attempts,
         policy.retries,
         policy.first_token_factor,

@@ -1,5 +1,6 @@
 //! Pure value to `String`: tables for people, delimited text and JSON for programs. Nothing here writes.
 
+mod back;
 pub(crate) mod cache;
 mod cell;
 pub(crate) mod chat;

@@ -10,7 +10,7 @@ use super::reason::{decimal, reason};
 use super::text::wrap;
 use crate::catalog::price::Item;
 use crate::catalog::{EndpointId, ProviderId};
-use crate::routing::{Change, Decision, Flip, Preset, Question, TermKind, Why};
+use crate::routing::{Change, Decision, Flip, Preset, Question, Ranked, TermKind, Why};
 use crate::units::Usd;
 
 /// So many keys are named to people; programs get all.
@@ -249,7 +249,9 @@ fn place_line(name: &str, place: usize, endpoint: &EndpointId, decision: &Decisi
     }
     let entry = decision.ranked.iter().find(|entry| entry.endpoint == *endpoint);
     let (own, first) = (entry.map(|entry| entry.grade()), decision.chosen().map(|entry| entry.grade()));
-    if !listed.is_empty() {
+    if entry.is_some_and(Ranked::is_held_back) {
+        text += "; it comes back after a pause, and this request is not among its share";
+    } else if !listed.is_empty() {
         text += "; --order comes before the sum";
     } else if own > first {
         text += "; what was asked of waits, speed or availability comes before the sum";

@@ -60,7 +60,7 @@ impl Question<'_> {
             let entry = decision.ranked.iter().find(|entry| entry.endpoint == *endpoint)?;
             entry.score.total().to_pico().map(float)
         };
-        let others = near.1.ranked.iter().filter(|entry| entry.endpoint != *endpoint);
+        let others = near.1.ranked.iter().filter(|entry| entry.endpoint != *endpoint && !entry.is_held_back());
         let best = others.filter_map(|entry| entry.score.total().to_pico()).min().map(float);
         let (Some(from), Some(to), Some(best)) = (own(near.1), own(far.1), best) else { return Vec::new() };
         let [start, end] = [near.0, far.0].map(|value| float(i64::try_from(value).unwrap_or(i64::MAX)));
@@ -118,7 +118,9 @@ impl Question<'_> {
     /// The values of time at which two sums cross, or one leaves the near-tie of the best: a sum is a straight line in it.
     fn crossings(&self, decision: &Decision) -> Vec<u64> {
         let head = |entry: &&Ranked| {
-            let group = |entry: &Ranked| (listed(self.request, entry), entry.grade(), entry.score.price_known);
+            let group = |entry: &Ranked| {
+                (entry.is_held_back(), listed(self.request, entry), entry.grade(), entry.score.price_known)
+            };
             decision.chosen().is_some_and(|first| group(first) == group(entry))
         };
         // At nothing, and at $3,600 an hour: a dollar a second.

@@ -95,6 +95,8 @@ struct Stats {
     /// The same of the pause that is over.
     #[serde(skip_serializing_if = "is_plain")]
     paused: Option<(String, String)>,
+    #[serde(skip_serializing_if = "is_plain")]
+    reopened: Option<String>,
 }
 
 /// Limit, what was left, when that was said, when it is full again.
@@ -138,6 +140,7 @@ impl Stats {
             cooling,
             half_open,
             paused,
+            reopened,
         } = stats;
         let share = |Share { successes, faults }: &Share| (Float(*successes), Float(*faults));
         let sizes = ttft_by_size.iter().map(three).enumerate().filter(|(_, size)| !is_plain(size));
@@ -163,6 +166,7 @@ impl Stats {
             cooling: cooling.map(pause),
             half_open: *half_open,
             paused: paused.map(pause),
+            reopened: moment(*reopened),
         }
     }
 
@@ -195,6 +199,7 @@ impl Stats {
             cooling: self.cooling.map(pause).transpose()?,
             half_open: self.half_open,
             paused: self.paused.map(pause).transpose()?,
+            reopened: parsed_if("moment", self.reopened.as_ref())?,
         })
     }
 }

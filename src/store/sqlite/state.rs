@@ -11,7 +11,7 @@ use crate::observe::{
 };
 
 const COLUMNS: &str = "upd_ms, rate, a, b, af, bf, r, fail_s, hit_asked, hit_served, moments, room, fails, ejections,
-    cool_until_ms, cool_since_ms, cool_why, trial_ms, window, last_ok_ms, last_fail_ms";
+    cool_until_ms, cool_since_ms, cool_why, trial_ms, window, last_ok_ms, last_fail_ms, reopened_ms";
 
 /// The rows of the endpoint, under whichever host and protocol, the newest first; of every key where none is at hand.
 pub(super) fn endpoints(connection: &Connection, key: &StateKey) -> Result<Vec<i64>, StoreError> {
@@ -100,6 +100,7 @@ fn state_of(row: &Row<'_>) -> Result<StatsState, rusqlite::Error> {
             cooling: at(14)?.zip(why).map(|(until, class)| Cooling { until, class }),
             since: at(15)?,
             trial_until: at(17)?,
+            reopened: at(21)?,
             window: window_of(row.get_ref(18)?.as_blob().unwrap_or_default()),
         },
         last_success: at(19)?,
@@ -116,7 +117,7 @@ pub(super) fn write_state(transaction: &Transaction<'_>, endpoint: i64, state: &
     let mut statement = transaction.prepare_cached(&format!(
         "INSERT OR REPLACE INTO state(ep, {COLUMNS})
          VALUES (:ep, :updated, :rate, :a, :b, :af, :bf, :r, :fail, :asked, :served, :moments, :room, :fails, :ejections,
-           :until, :since, :why, :trial, :window, :ok, :fault)"
+           :until, :since, :why, :trial, :window, :ok, :fault, :reopened)"
     ))?;
     statement.execute(named_params! {
         ":ep": endpoint, ":updated": state.updated.as_millisecond(), ":rate": state.rate,
@@ -128,7 +129,7 @@ pub(super) fn write_state(transaction: &Transaction<'_>, endpoint: i64, state: &
         ":until": millis(breaker.cooling.map(|cooling| cooling.until)), ":since": millis(breaker.since),
         ":why": breaker.cooling.map(|cooling| cooling.class.number()), ":trial": millis(breaker.trial_until),
         ":window": window_blob(&breaker.window),
-        ":ok": millis(state.last_success), ":fault": millis(state.last_fault),
+        ":ok": millis(state.last_success), ":fault": millis(state.last_fault), ":reopened": millis(breaker.reopened),
     })?;
     Ok(())
 }

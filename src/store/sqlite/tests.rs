@@ -38,6 +38,16 @@ fn sqlite_and_memory_give_the_same_fold() {
     drop(disk);
     let again = Sqlite::open_existing(&path).unwrap().unwrap();
     assert_eq!(again.stats(&keys, now).unwrap(), memory.stats(&keys, now).unwrap());
+    // After the pause it is seen well: since when is remembered.
+    let back = sample("2026-11-24T11:00:09Z", ErrorClass::Ok);
+    again.record(&back).unwrap();
+    memory.record(&back).unwrap();
+    let later = "2026-11-24T11:00:15Z".parse().unwrap();
+    drop(again);
+    let again = Sqlite::open_existing(&path).unwrap().unwrap();
+    let stats = again.stats(&keys, later).unwrap();
+    assert_eq!(stats, memory.stats(&keys, later).unwrap());
+    assert_eq!(stats[&keys[0].endpoint].reopened, Some(back.at));
 }
 
 #[test]

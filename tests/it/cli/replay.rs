@@ -1,7 +1,12 @@
 //! Decisions of the past: made again, under another policy, and all of them under others.
 #![expect(clippy::disallowed_methods, reason = "a store and fixtures are files")]
 
-use openmux::catalog::Protocol;
+use openmux::catalog::{Endpoint, EndpointId, ModelId, Pricing, Protocol, ProviderId, ProviderKind};
+use openmux::dispatch::shape;
+use openmux::routing::{Candidate, Constraints, Input, Kept, Policy, Warm};
+use openmux::store::ObservationStore;
+use openmux::store::sqlite::Sqlite;
+use openmux::units::Tokens;
 use serde_json::Value;
 
 use super::super::generated::{held, top};
@@ -12,6 +17,8 @@ use super::super::support::wire;
 use super::{World, answer};
 
 const OPENAI: Protocol = Protocol::OpenaiChat;
+/// A seed that lets the first in where it gets a tenth.
+const DRAWN: u64 = 17;
 
 /// Two providers; the first turns the first call away.
 fn failing_first() -> World {
@@ -124,6 +131,78 @@ fn a_decision_is_replayed_as_it_was_explained() {
     let holds = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
     assert!(holds(b"ALPHA_KEY"), "where the key was found is kept");
     assert!(!holds(b"sk-alpha") && !holds(b"nobody-keeps"), "no key and no prompt is");
+}
+
+/// What a gateway decided while a provider came back after a pause.
+#[test]
+fn who_is_held_back_after_a_pause_is_told() {
+    let now: jiff::Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+    let weighed = |name: &str, price: &str| {
+        let id = EndpointId { provider: ProviderId::new(name), upstream_model: "tiny-1".into() };
+        let mut endpoint = Endpoint::new(id, ModelId::new("acme/tiny"));
+        let mut sheet = Pricing::default();
+        assert!(sheet.set("input", price).unwrap() && sheet.set("output", price).unwrap());
+        endpoint.pricing = Some(sheet);
+        endpoint.context = Some(Tokens::new(128_000));
+        Candidate::new(&endpoint, ProviderKind::Host).into_owned()
+    };
+    let mut alpha = weighed("alpha", "1");
+    alpha.stats.reopened = Some(now - std::time::Duration::from_secs(4));
+    alpha.in_flight = 32;
+    let candidates = vec![alpha, weighed("beta", "2"), weighed("gamma", "3")];
+    let tokens = Tokens::new;
+    let mut request = shape(&ModelId::new("acme/tiny"), tokens(1000), tokens(400), tokens(0), Constraints::default());
+    request.warm = vec![Warm { endpoint: candidates[0].endpoint.id.clone(), tokens: tokens(900) }];
+    let home = Home::new();
+    let (store, _) = Sqlite::open(&home.path().join("data/obs.db")).unwrap();
+    // One seed draws it, another does not.
+    for (at, seed) in [(1, DRAWN), (2, 0)] {
+        let input =
+            Input { request: request.clone(), candidates: candidates.clone(), policy: Policy::default(), now, seed };
+        store.keep_decision(&Kept::new([at; 16], input.clone(), &input.decide())).unwrap();
+    }
+    drop(store);
+    insta::assert_snapshot!(home.openmux(["route", "replay", "0202"]).run().snapshot(), @r"
+    exit: 0
+    --- stdout
+    Decision 02020202 of 2026-11-24T12:00:00Z by openmux 0.1.0: this version gives
+    the same order and sums.
+
+    beta would answer. Nothing was sent.
+    acme/tiny: 1,000 tokens in, 400 out expected
+
+         PROVIDER           PRICE    + WAIT    + RISK   = TOTAL
+      1  beta            $0.00280  $0.00590  $0.00007  $0.00877  chosen
+      2  gamma           $0.00420  $0.00590  $0.00007  $0.01017  +16 %
+      3  alpha           $0.00140  $0.00590  $0.00007  $0.00737  -16 %, held back
+
+    Margin   $0.0014 behind it: gamma, mostly price ($0.0014 more)
+    Cache    alpha may hold 900 tokens of this conversation; leaving the prompt
+             cache at alpha for beta costs $0 (alpha comes back after a pause, and
+             not with this request)
+    Chain    beta TIME, gamma TIME, alpha TIME: how long each may take to its
+             first token while another is open
+    Return   alpha answers again since 2026-11-24T11:59:56Z: with 32 in flight
+             there, it gets 10 % of what comes; seed 0 has not drawn this one, so it
+             comes last
+    At most  not known (give --max-tokens) for this call at beta
+    Policy   balanced: $0.005 a second to the first token, $0.0015 a second of
+             answer, $0.004 a failed call
+    Data     assumed, on the good side: first token TIME, 240 tok/s, 99.2 %
+             available (nothing measured)
+    Replay   --at 2026-11-24T12:00:00Z --seed 0
+
+    --- stderr
+    ");
+    let drawn = home.openmux(["route", "replay", "0101"]).run();
+    let told = ["alpha would answer", "back at 10 %", "seed 17"];
+    assert!(told.iter().all(|told| drawn.stdout.contains(told)), "{}", drawn.snapshot());
+    let returning = |id: &str, at: usize| {
+        document(&home.openmux(["route", "replay", id, "-o", "json"]).run())["candidates"][at]["returning"].to_string()
+    };
+    insta::assert_snapshot!(returning("0202", 2), @r#"{"since":"2026-11-24T11:59:56Z","percent":10,"admitted":false,"by":"seed"}"#);
+    insta::assert_snapshot!(returning("0101", 0), @r#"{"since":"2026-11-24T11:59:56Z","percent":10,"admitted":true,"by":"seed"}"#);
+    assert_eq!(returning("0202", 0), "null");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The gateway over real HTTP: in this process before scripted providers, and as the command before simulated ones.
 
 mod asked;
+mod back;
 mod cached;
 mod carried;
 mod chat;
@@ -132,6 +133,16 @@ impl World {
 
     /// The same, with so many threads that answer.
     fn answering(threads: usize, overlays: &[String], change: impl FnOnce(&mut Config)) -> Self {
+        Self::clocked(now, threads, overlays, change)
+    }
+
+    /// The same by another clock.
+    fn clocked(
+        now: fn() -> jiff::Timestamp,
+        threads: usize,
+        overlays: &[String],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let read = |(at, text): (usize, &String)| Overlay::parse(&format!("private-{at}.toml"), text).unwrap();
         let overlays = overlays.iter().enumerate().map(read).collect();
         let key = |name: &&str| (key_variable(name), format!("sk-{name}-0123456789"));

@@ -72,7 +72,8 @@ fn ordered(world: &World, decision: &Decision) -> Verdict {
     let key = |entry: &Ranked| {
         let reopens = entry.cooling.filter(|_| decision.all_cooling).map(|cooling| cooling.until);
         let place = world.place(&entry.endpoint);
-        (place, reopens, entry.grade(), !entry.score.price_known, entry.score.total(), entry.endpoint.clone())
+        let class = (entry.is_held_back(), place, reopens, entry.grade(), !entry.score.price_known);
+        (class, entry.score.total(), entry.endpoint.clone())
     };
     let [first, rest @ ..] = decision.ranked.as_slice() else { return Ok(()) };
     ensure(rest.is_sorted_by_key(key), || format!("{rest:?} is not in order"))?;

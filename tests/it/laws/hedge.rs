@@ -97,6 +97,7 @@ fn may(decision: &Decision, first: &Ranked, second: &Ranked) -> bool {
         && cheap_to_cancel(decision, second)
         && second.cooling.is_none()
         && !second.half_open
+        && !second.is_held_back()
         && both.is_some_and(|both| limit.is_none_or(|limit| both <= limit))
         && due.is_some_and(|due| !decision.request.stream || due < first.first_token_limit.as_secs_f64())
 }
@@ -120,7 +121,7 @@ fn lawful(decision: &Decision, wish: Option<Hedging>, told: &Result<Hedge, Unhed
     let (first, second) = (of(&hedge.first)?, of(&hedge.second)?);
     rule(first.endpoint == ranked[0].endpoint && first.endpoint != second.endpoint, "two")?;
     rule(cheap_to_cancel(decision, first) && cheap_to_cancel(decision, second), "bills")?;
-    rule(second.cooling.is_none() && !second.half_open, "cooling")?;
+    rule(second.cooling.is_none() && !second.half_open && !second.is_held_back(), "cooling")?;
     let both = first.bound.zip(second.bound).map(|(one, other)| one + other);
     rule(second.bound == Some(hedge.bound) && both == Some(hedge.both), "bound")?;
     rule(decision.request.constraints.max_cost.is_none_or(|limit| hedge.both <= limit), "cost")?;
@@ -155,7 +156,7 @@ fn a_second_request_keeps_its_laws() {
 
 #[test]
 fn a_deliberate_bug_breaks_each_of_them() {
-    let bugs: [(&str, Bug); 14] = [
+    let bugs: [(&str, Bug); 15] = [
         ("asked", Bug { hears: |wish| wish.or(Some(Hedging::default())), ..NONE }),
         ("share", Bug { hears: |wish| wish.map(|_| Hedging::default()), ..NONE }),
         ("planned", Bug { hears: |_| None, ..NONE }),
@@ -191,6 +192,10 @@ fn a_deliberate_bug_breaks_each_of_them() {
         (
             "cooling",
             Bug { sees: |decision| decision.ranked.iter_mut().for_each(|entry| entry.half_open = false), ..NONE },
+        ),
+        (
+            "cooling",
+            Bug { sees: |decision| decision.ranked.iter_mut().for_each(|entry| entry.returning = None), ..NONE },
         ),
         (
             "long",

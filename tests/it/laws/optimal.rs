@@ -57,7 +57,7 @@ fn least(arms: &mut Vec<Arm>, done: usize, last: f64) -> f64 {
 /// No order of trying loses less than the one that was decided, whatever it costs when all of them fail. Where a
 /// near-tie at the head was settled, the order by total is what is held to that.
 fn optimal(decider: Decider<'_>, world: &World) -> Verdict {
-    let mut free = world.clone();
+    let mut free = world.long_back();
     free.request.constraints.order.clear();
     free.request.constraints.thresholds.clear();
     let decision = free.decide(decider);

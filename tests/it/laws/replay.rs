@@ -62,6 +62,10 @@ fn input(world: &World) -> Input {
             stats.half_open = true;
             stats.paused = Some(Cooling { until, class: ErrorClass::Overloaded });
         }
+        if next(4) == 0 {
+            let back = at - Duration::from_nanos(next(40_000_000_000));
+            (stats.cooling, stats.half_open, stats.paused, stats.reopened) = (None, false, None, Some(back));
+        }
         stats.last_success = (next(3) == 0).then_some(at - Duration::from_nanos(17));
         candidate.hides_reasoning = next(6) == 0;
         candidate.keeps_marks = next(2) == 0;
@@ -96,6 +100,8 @@ fn input(world: &World) -> Input {
     }
     policy.cache_lifetime += Duration::from_nanos(next(1_000_000_000));
     policy.cache_min = Tokens::new(next(4096));
+    policy.ramp_step += Duration::from_nanos(next(5_000_000_000));
+    policy.ramp_free += u32::try_from(next(2)).unwrap();
     policy.prior_output = Tokens::new(1 + next(4096));
     policy.prior_answers += 1.0 / f64::from(u32::try_from(next(1_000_003)).unwrap() + 3);
     Input { request, candidates, policy, now: at, seed: world.seed }
@@ -122,7 +128,7 @@ fn a_kept_decision_is_made_again_to_the_byte() {
 type Loss = (&'static str, fn(&mut Input));
 
 /// What a worse codec would lose, each on its own.
-const BUGS: [Loss; 27] = [
+const BUGS: [Loss; 30] = [
     ("nanoseconds", |input| {
         input.now = jiff::Timestamp::from_millisecond(input.now.as_millisecond()).unwrap();
     }),
@@ -163,6 +169,11 @@ const BUGS: [Loss; 27] = [
     ("the pause that is over", |input| {
         input.candidates.iter_mut().for_each(|candidate| candidate.stats.paused = None);
     }),
+    ("the return after a pause", |input| {
+        input.candidates.iter_mut().for_each(|candidate| candidate.stats.reopened = None);
+    }),
+    ("the step of a return", |input| input.policy.ramp_step = Policy::default().ramp_step),
+    ("how few run nobody over", |input| input.policy.ramp_free = Policy::default().ramp_free),
     ("who cannot take the state", |input| {
         input.candidates.iter_mut().for_each(|candidate| candidate.foreign_state = None);
     }),

@@ -15,7 +15,8 @@ const HOSTED: [Preset; 4] = [Preset::Zenmux, Preset::ZenmuxOrigin, Preset::Openr
 
 /// The same world under a rule, for a model whose author serves it in one place.
 fn under(preset: Preset, world: &World) -> World {
-    let mut world = World { policy: Policy::preset(preset), ..world.clone() };
+    let policy = Policy { ramp_free: 1, ..Policy::preset(preset) };
+    let mut world = World { policy, ..world.clone() };
     let own = usize::try_from(world.luck).unwrap_or(0) % world.specs.len();
     for (at, spec) in world.specs.iter_mut().enumerate() {
         spec.endpoint.model = ModelId::new("anthropic/m");
@@ -35,10 +36,10 @@ fn faulty(world: &World, entry: &Ranked) -> bool {
     spec.stats.last_fault.is_some_and(|at| at + Duration::from_secs(30) > now())
 }
 
-/// What comes before the rule: the request's own order, reopening, what is preferred.
-fn before(world: &World, decision: &Decision, entry: &Ranked) -> (usize, Option<Timestamp>, u8) {
+/// What comes before the rule: who is held back after a pause, the request's own order, reopening, what is preferred.
+fn before(world: &World, decision: &Decision, entry: &Ranked) -> (bool, usize, Option<Timestamp>, u8) {
     let reopens = entry.cooling.filter(|_| decision.all_cooling).map(|cooling| cooling.until);
-    (world.place(&entry.endpoint), reopens, entry.grade())
+    (entry.is_held_back(), world.place(&entry.endpoint), reopens, entry.grade())
 }
 
 /// Each rule's order, as far as it is not drawn.
@@ -92,7 +93,7 @@ const SEEDS: u64 = 600;
 
 /// Over many seeds the first is drawn in proportion to 1/price².
 fn proportional(decider: Decider<'_>, world: &World) -> Verdict {
-    let world = under(Preset::OpenrouterClassic, world);
+    let world = under(Preset::OpenrouterClassic, &world.long_back());
     let decision = world.decide(decider);
     let Some(first) = decision.ranked.first() else { return Ok(()) };
     let class = |entry: &Ranked| (before(&world, &decision, entry), faulty(&world, entry), entry.score.price_known);

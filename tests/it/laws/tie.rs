@@ -17,10 +17,11 @@ pub(super) fn near_tied(a: Usd, b: Usd) -> bool {
     high.decimal() <= low.decimal() * Decimal::new(102, 2) + Decimal::new(1, 12)
 }
 
-/// Who may go first, worked out anew: of the earliest place, with a known price if any has one, within 2 % of the best,
+/// Who may go first, worked out anew: of those that are not held back after a pause, of the earliest place, with a known price if any has one, within 2 % of the best,
 /// of those the one with the warmest cache, and of those the least loaded.
 pub(super) fn may_lead<'a>(world: &World, decision: &'a Decision) -> Vec<&'a Ranked> {
-    let rank = |entry: &Ranked| (world.place(&entry.endpoint), entry.grade(), !entry.score.price_known);
+    let rank =
+        |entry: &Ranked| (entry.is_held_back(), world.place(&entry.endpoint), entry.grade(), !entry.score.price_known);
     let Some(first) = decision.ranked.iter().map(rank).min() else { return Vec::new() };
     let front: Vec<&Ranked> = decision.ranked.iter().filter(|entry| rank(entry) == first).collect();
     let best = front.iter().map(|entry| entry.score.total()).min().unwrap_or_default();
@@ -36,6 +37,7 @@ const SEEDS: u64 = 1500;
 
 /// Over many seeds, near-ties of equal load are chosen equally often, and nothing outside the near-ties ever is.
 fn fair(decider: Decider<'_>, world: &World) -> Verdict {
+    let world = &world.long_back();
     let decision = decide_plainly(world);
     if decision.all_cooling || decision.ranked.len() < 2 {
         return Ok(());

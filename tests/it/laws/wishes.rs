@@ -59,7 +59,7 @@ fn graded(decider: Decider<'_>, world: &World) -> Verdict {
     }
     let key = |entry: &Ranked| {
         let reopens = entry.cooling.filter(|_| decision.all_cooling).map(|cooling| cooling.until);
-        (world.place(&entry.endpoint), reopens, entry.grade())
+        (entry.is_held_back(), world.place(&entry.endpoint), reopens, entry.grade())
     };
     ensure(decision.ranked.is_sorted_by_key(key), || "a lower grade goes before a higher one".to_owned())
 }

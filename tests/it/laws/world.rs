@@ -77,6 +77,13 @@ impl World {
         decider(&self.request, &candidates, &self.policy, now(), seed)
     }
 
+    /// The same where nobody comes back from a pause.
+    pub(super) fn long_back(&self) -> Self {
+        let mut world = self.clone();
+        world.specs.iter_mut().for_each(|spec| spec.stats.reopened = None);
+        world
+    }
+
     pub(super) fn spec(&self, id: &EndpointId) -> &Spec {
         self.specs.iter().find(|spec| spec.id() == id).unwrap()
     }
@@ -119,6 +126,8 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
         let (seed, luck) = (genes.long(), genes.long());
         let policy =
             Policy::preset(genes.pick(&[Preset::Balanced, Preset::Price, Preset::Latency, Preset::Throughput]));
+        // Few are in flight in these worlds.
+        let policy = Policy { ramp_free: 1, ..policy };
         let request = request(&mut genes);
         let mut specs: Vec<Spec> = Vec::new();
         for at in 0..2 + genes.byte() % 7 {
@@ -315,8 +324,10 @@ fn stats(genes: &mut Genes<'_>) -> EndpointStats {
         until: now() + Duration::from_secs(genes.pick(&[40, 3600])),
         class: genes.pick(&[ErrorClass::RateLimited, ErrorClass::Auth]),
     });
+    let ago = genes.pick(&[0, 9, 12, 25, 31]);
+    let reopened = (genes.chance(20) && cooling.is_none()).then(|| now() - Duration::from_secs(ago));
     if !genes.chance(60) {
-        return EndpointStats { cooling, ..EndpointStats::default() };
+        return EndpointStats { cooling, reopened, ..EndpointStats::default() };
     }
     let ttft: f64 = genes.pick(&[0.8, 0.3, 2.5]);
     let speed: f64 = genes.pick(&[60.0, 25.0, 140.0]);
@@ -341,6 +352,7 @@ fn stats(genes: &mut Genes<'_>) -> EndpointStats {
         last_fault: genes.pick(&[None, None, Some(10), Some(29), Some(31)]).map(|ago| now() - Duration::from_secs(ago)),
         age: Some(Duration::from_secs(60)),
         cooling,
+        reopened,
         ..EndpointStats::default()
     }
 }

@@ -121,6 +121,17 @@ fn what_one_sees_the_other_knows_and_one_has_the_trial() {
     assert_eq!(claimed, 1);
     two.store.record(&seen("p", 31)).unwrap();
     one.wait("the success", |_| stats(&one, 32).values().all(|stats| stats.cooling.is_none() && !stats.half_open));
+    // A fault's pause that one meets and the other sees over: both know since when it is back.
+    for second in 40..43 {
+        one.store
+            .record(&openmux::observe::Observation { class: ErrorClass::ProviderFault, ..seen("p", second) })
+            .unwrap();
+    }
+    two.wait("the faults", |_| stats(&two, 43).values().any(|stats| stats.cooling.is_some()));
+    two.store.record(&seen("p", 50)).unwrap();
+    let back = |machine: &Machine| stats(machine, 51).values().find_map(|stats| stats.reopened);
+    one.wait("the return", |_| back(&one).is_some());
+    assert_eq!((back(&one), back(&two)), (Some(at(50)), Some(at(50))));
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl Product {
             "first_token_min" => Some(&mut policy.first_token_min),
             "first_token_max" => Some(&mut policy.first_token_max),
             "failure_wait" => Some(&mut policy.failure_wait),
+            "ramp_step" => Some(&mut policy.ramp_step),
             _ => None,
         };
         if let Some(duration) = duration {
@@ -86,6 +87,10 @@ impl Product {
         let share = match constant {
             "near_tie_percent" => {
                 policy.near_tie_percent = value as u32;
+                return Some(());
+            }
+            "ramp_free" => {
+                policy.ramp_free = value as u32;
                 return Some(());
             }
             "retry_cost" => {
