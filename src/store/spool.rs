@@ -89,11 +89,16 @@ impl Spool {
         Err(StoreError(format!("{} and the files after it are held by others", self.path(0).display())))
     }
 
+    /// Whether anything lies in one of its files.
+    pub(super) fn holds_any(&self, at: usize) -> bool {
+        self.path(at).metadata().is_ok_and(|about| about.len() > 0)
+    }
+
     /// What lies in one of its files; `None` where that is nothing, or somebody else is at it.
     pub(super) fn take(&self, at: usize) -> Result<Option<Taken>, StoreError> {
         let path = self.path(at);
         let failed = |error: std::io::Error| StoreError(format!("{}: {error}", path.display()));
-        if !path.metadata().is_ok_and(|about| about.len() > 0) {
+        if !self.holds_any(at) {
             return Ok(None);
         }
         let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;

@@ -342,3 +342,31 @@ fn decisions_of_a_batch_share_their_sheet() {
     let found = |prefix: &str| disk.decision(prefix).unwrap().remove(0).input.policy.max_attempts;
     assert_eq!(found("0404"), found("0202") + 1);
 }
+
+/// Whoever waits for the store with a file of the spool in hand keeps it from all who could write there.
+#[test]
+fn the_spool_is_free_for_others_while_the_store_is_waited_for() {
+    static SPOOL: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    static FREE: std::sync::Mutex<Option<bool>> = std::sync::Mutex::new(None);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("obs.db");
+    let (held, waiting) = (Sqlite::open(&path).unwrap().0, Sqlite::open(&path).unwrap().0);
+    let one = sample("2026-11-24T10:00:00Z", ErrorClass::Ok);
+    held.spool_all(std::slice::from_ref(&one)).unwrap();
+    SPOOL.set(folder.path().join("obs.spool.jsonl")).unwrap();
+    let mut connection = waiting.lock();
+    // What it does while it waits: it looks once, and gives up.
+    let look = |_| {
+        let file = std::fs::File::open(SPOOL.get().unwrap()).unwrap();
+        *FREE.lock().unwrap() = Some(file.try_lock().is_ok());
+        false
+    };
+    connection.busy_handler(Some(look)).unwrap();
+    held.lock().execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(upkeep::take_in(&mut connection, &waiting.spool).is_err());
+    assert_eq!(*FREE.lock().unwrap(), Some(true));
+    held.lock().execute_batch("ROLLBACK").unwrap();
+    assert!(upkeep::take_in(&mut connection, &waiting.spool).unwrap());
+    drop(connection);
+    assert_eq!(waiting.attempts(Timestamp::MIN, Timestamp::MAX).unwrap(), [one]);
+}

@@ -25,9 +25,13 @@ const BELIEVED_DAYS: i64 = 31;
 pub(super) fn take_in(connection: &mut Connection, spool: &Spool) -> Result<bool, StoreError> {
     let mut any = false;
     for at in 0..FILES {
-        let Some(taken) = spool.take(at)? else { continue };
+        if !spool.holds_any(at) {
+            continue;
+        }
         let mark = if at == 0 { "spool".to_owned() } else { format!("spool-{at}") };
+        // The store comes first: whoever waited for it with a file of the spool in hand would keep that from all who write.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let Some(taken) = spool.take(at)? else { continue };
         let done: Option<String> =
             transaction.query_row("SELECT v FROM meta WHERE k = ?1", [&mark], |row| row.get(0)).optional()?;
         rows::keep_all(&transaction, &taken.unseen(done.as_deref()), When::Once)?;
