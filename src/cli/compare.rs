@@ -70,12 +70,8 @@ pub(crate) fn compare(settings: &Settings, args: &ProvidersCompare) -> Outcome {
     let limits = if typed.profile.is_some() { &args.choice } else { typed };
     let offline = Offline::open(settings, args.at.at)?;
     let resolved = facts::model(&offline.catalog, &args.model)?;
-    let mut constraints = prompt::constraints(settings, &offline.catalog, &resolved, &args.choice)?;
     // A comparison leaves nobody out for what the environment says of calls.
-    let named =
-        args.choice.provider.iter().chain(&args.choice.only).map(|name| prompt::provider(&offline.catalog, name));
-    let named = named.collect::<Result<Vec<_>, _>>()?;
-    constraints.only.retain(|id| named.contains(id));
+    let mut constraints = prompt::constrained(settings, &offline.catalog, &resolved, (&args.choice, &[]))?;
     constraints.max_cost = args.choice.max_cost;
     let dispatcher = offline.dispatcher(None, args.choice.region.as_ref().map(|region| region.name.as_str()));
     let variant = resolved.variant.as_deref();

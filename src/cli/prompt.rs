@@ -20,7 +20,7 @@ use crate::catalog::ModelId;
 use crate::chat::{ChatRequest, Message, Part, Role};
 use crate::gateway::codec::openai::messages;
 use crate::routing::Constraints;
-pub(crate) use choice::{Standing, ask, choice, constraints, policy, profile, provider, standing};
+pub(crate) use choice::{Standing, ask, choice, constrained, constraints, policy, profile, provider, standing};
 pub(crate) use schema::{Checker, Verdict};
 
 /// The error of a whole file.

@@ -1,19 +1,20 @@
 //! What is noted of each request when it ends: no prompt, no answer, no key.
 
+use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::Gateway;
 use super::client::Client;
-use super::codec::literal;
+use super::codec::quote;
 use super::decided::Decided;
 use super::problem::{Problem, millis};
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::{ErrorClass, Flags};
+use crate::units::Tokens;
 
 /// Characters of a name that a client has written.
 const LONGEST: usize = 200;
@@ -168,64 +169,95 @@ pub(super) fn is_hedged(attempt: &AttemptReport) -> bool {
     attempt.outcome.flags.has(Flags::HEDGED)
 }
 
+/// A JSON object, written as it is told.
+struct Members(String);
+
+impl Members {
+    fn name(&mut self, name: &str) -> &mut String {
+        self.0.extend([if self.0.is_empty() { "{\"" } else { ",\"" }, name, "\":"]);
+        &mut self.0
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        quote(text, self.name(name));
+    }
+
+    /// A number, or a word of JSON's own.
+    fn literal(&mut self, name: &str, value: impl Display) {
+        // A text takes whatever is written to it.
+        let _ = write!(self.name(name), "{value}");
+    }
+
+    fn count(&mut self, name: &str, count: Option<Tokens>) {
+        match count {
+            Some(count) => self.literal(name, count.count()),
+            None => self.literal(name, "null"),
+        }
+    }
+}
+
 impl Line {
-    /// The note as JSON, for logs.
+    /// The note as a JSON object in one line, for logs.
     #[must_use]
-    pub fn json(&self) -> Value {
-        let mut object = Map::new();
-        let mut put = |key: &str, value: Value| {
-            object.insert(key.to_owned(), value);
-        };
-        put("at", self.at.to_string().into());
-        put("method", self.method.as_str().into());
-        put("path", self.path.as_str().into());
-        put("status", self.status.into());
-        put("ms", literal(&millis(self.took)));
+    pub fn json(&self) -> String {
+        let mut line = Members(String::with_capacity(384));
+        line.text("at", &self.at.to_string());
+        line.text("method", &self.method);
+        line.text("path", &self.path);
+        line.literal("status", self.status);
+        line.literal("ms", millis(self.took));
         if let Some(client) = &self.client {
-            put("client", client.as_str().into());
+            line.text("client", client);
         }
         if let Some(Refused { code, param, .. }) = &self.refused {
-            put("code", code.as_str().into());
+            line.text("code", code);
             if let Some(param) = param {
-                put("param", param.as_str().into());
+                line.text("param", param);
             }
         }
         if let Some(named) = self.named.as_ref().filter(|_| self.chat.is_none()) {
-            put("model", named.as_str().into());
+            line.text("model", named);
         }
         let class = self.refused.as_ref().and_then(|refused| refused.class);
         if let Some(class) = class.filter(|_| self.chat.as_ref().is_none_or(|asked| asked.attempts().is_empty())) {
-            put("class", class.name().into());
+            line.text("class", class.name());
         }
         if let Some(asked) = &self.chat {
-            let attempts = asked.attempts();
-            put("model", asked.model.as_str().into());
-            put("decision_id", asked.decision.as_str().into());
-            put("attempts", attempts.len().into());
-            if attempts.is_empty() && self.refused.is_none() {
-                put("class", ErrorClass::Aborted.name().into());
+            asked.tell(self.refused.is_some(), &mut line);
+        }
+        line.0.push('}');
+        line.0
+    }
+}
+
+impl Asked {
+    fn tell(&self, is_refused: bool, line: &mut Members) {
+        let attempts = self.attempts();
+        line.text("model", &self.model);
+        line.text("decision_id", &self.decision);
+        line.literal("attempts", attempts.len());
+        if attempts.is_empty() && !is_refused {
+            line.text("class", ErrorClass::Aborted.name());
+        }
+        if let Some(last) = attempts.last() {
+            line.text("provider", last.endpoint.provider.as_str());
+            line.text("class", last.outcome.class.name());
+            let usage = last.outcome.usage.as_ref();
+            line.count("input_tokens", usage.and_then(|usage| usage.input));
+            line.count("output_tokens", usage.and_then(|usage| usage.output));
+            match self.report.as_ref().and_then(|report| report.cost()) {
+                Some(cost) => line.literal("cost_usd", cost.exact()),
+                None => line.literal("cost_usd", "null"),
             }
-            if let Some(last) = attempts.last() {
-                put("provider", last.endpoint.provider.as_str().into());
-                put("class", last.outcome.class.name().into());
-                let usage = last.outcome.usage.as_ref();
-                let count =
-                    |count: Option<crate::units::Tokens>| count.map_or(Value::Null, |count| count.count().into());
-                put("input_tokens", count(usage.and_then(|usage| usage.input)));
-                put("output_tokens", count(usage.and_then(|usage| usage.output)));
-                let cost = asked.report.as_ref().and_then(|report| report.cost());
-                put("cost_usd", cost.map_or(Value::Null, |cost| literal(&cost.exact())));
-                if let Some(estimate) = asked.report.as_ref().and_then(|report| report.cost_estimate()) {
-                    put("cost_estimate_usd", literal(&estimate.exact()));
-                }
-            }
-            if asked.resumed() > 0 {
-                put("resumed", asked.resumed().into());
-            }
-            if asked.attempts().iter().any(is_hedged) {
-                put("hedged", true.into());
+            if let Some(estimate) = self.report.as_ref().and_then(|report| report.cost_estimate()) {
+                line.literal("cost_estimate_usd", estimate.exact());
             }
         }
-        object.into()
+        if self.resumed() > 0 {
+            line.literal("resumed", self.resumed());
+        }
+        if attempts.iter().any(is_hedged) {
+            line.literal("hedged", true);
+        }
     }
 }

@@ -183,7 +183,7 @@ impl Breaker {
     /// When it was seen well again, where that is not long ago and it is not left alone anew.
     #[must_use]
     pub fn reopened_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.reopened.filter(|at| self.cooling.is_none() && *at + RETURNING > now)
+        self.reopened.filter(|at| self.cooling.is_none() && at.checked_add(RETURNING).is_ok_and(|end| end > now))
     }
 
     /// Whether the next attempt at `now` is the one trial after a pause.

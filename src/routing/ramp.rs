@@ -3,9 +3,9 @@
 //!
 //! For three steps it gets a share of what comes, by a hash of the seed. What finds few of this process in flight there gets
 //! through whatever the share: few run nobody over, and who calls now and then is not sent elsewhere for a share of nothing;
-//! the simulation, whose hosts nobody runs over, loses no more by it than by chance. Who is held back is never excluded: it comes behind all
-//! others, and where there is no other it is asked. Each endpoint is judged by itself, so that removing one never reorders
-//! two others.
+//! the simulation, whose hosts nobody runs over, loses no more by it than by chance. Who is held back is never excluded: it
+//! comes behind all others, and where there is no other it is asked. Each endpoint is judged by itself, so that removing one
+//! never reorders two others.
 
 use jiff::Timestamp;
 

@@ -1,8 +1,8 @@
 //! Who goes before whom: by the sum of the terms, or by the rule of a hosted system, for parity and comparison.
 //!
 //! Whatever the rule, who is held back after a pause comes last; else the request's own order comes first, then what it
-//! prefers; a rule only says how those are ordered between whom that leaves a choice. Each place is the candidate's own: no rule looks at another candidate, so that
-//! removing one never reorders two others.
+//! prefers; a rule only says how those are ordered between whom that leaves a choice. Each place is the candidate's own: no
+//! rule looks at another candidate, so that removing one never reorders two others.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -140,5 +140,8 @@ pub(super) fn ordered(ranked: Vec<Ranked>, places: &[Place]) -> Vec<Ranked> {
     order
         .sort_unstable_by(|&a, &b| places[a].cmp(&places[b]).then_with(|| ranked[a].endpoint.cmp(&ranked[b].endpoint)));
     let mut slots: Vec<Option<Ranked>> = ranked.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|at| slots[at].take()).collect()
+    // They are large: room is made for all of them at once.
+    let mut sorted = Vec::with_capacity(order.len());
+    sorted.extend(order.into_iter().filter_map(|at| slots[at].take()));
+    sorted
 }

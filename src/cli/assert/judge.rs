@@ -148,6 +148,9 @@ fn denies(endpoint: &Endpoint, ability: Ability) -> bool {
 
 /// The same of an ability by its word in a lock.
 pub(super) fn denies_word(endpoint: &Endpoint, word: &str) -> bool {
+    if word == Capability::NoTemperature.name() {
+        return endpoint.can(Capability::Temperature);
+    }
     let ability = if word == "text" { Some(Ability::Takes(Modality::Text)) } else { Ability::parse(word) };
     ability.is_some_and(|ability| denies(endpoint, ability))
 }

@@ -256,7 +256,7 @@ fn entries(name: &str, text: &str) -> Result<Vec<Entry>, OverlayError> {
         return Err(root.error("version", "is missing: this is no lock of openmux"));
     };
     let Some(form) = version.parse().ok().filter(|form| (1..=VERSION).contains(form)) else {
-        return Err(root.error("version", format!("is {version}; this openmux reads {VERSION}")));
+        return Err(root.error("version", format!("is {version}; this openmux reads 1 to {VERSION}")));
     };
     root.known(&["version", "catalog", "offer"])?;
     let mut entries: Vec<Entry> = Vec::new();
@@ -388,7 +388,7 @@ mod tests {
         .map(|text| entries("m.lock", &text).unwrap_err().to_string());
         insta::assert_snapshot!(said.join("\n"), @r#"
         m.lock:1: version: is missing: this is no lock of openmux
-        m.lock:1: version: is 4; this openmux reads 3
+        m.lock:1: version: is 4; this openmux reads 1 to 3
         m.lock:1: key with no value, expected `=`
         m.lock:2: offers: unknown key; did you mean "offer"?
         m.lock:6: offer[0].status: "fine" is no status

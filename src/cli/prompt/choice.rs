@@ -95,6 +95,19 @@ pub(crate) fn constraints(
     model: &Resolved,
     choice: &Choice,
 ) -> Result<Constraints, CliError> {
+    constrained(settings, catalog, model, (choice, &settings.providers()))
+}
+
+/// The same with other providers where neither flags nor the model name any.
+///
+/// # Errors
+/// As [`constraints`].
+pub(crate) fn constrained(
+    settings: &Settings,
+    catalog: &Catalog,
+    model: &Resolved,
+    (choice, otherwise): (&Choice, &[String]),
+) -> Result<Constraints, CliError> {
     let ids = |names: &[String]| names.iter().map(|name| provider(catalog, name)).collect::<Result<Vec<_>, _>>();
     let (mut only, wanted) = (ids(&choice.only)?, ids(&choice.provider)?);
     if only.is_empty() {
@@ -106,7 +119,7 @@ pub(crate) fn constraints(
         }
     }
     if only.is_empty() && model.provider.is_none() {
-        only = ids(&settings.providers())?;
+        only = ids(otherwise)?;
     }
     if let Some(pinned) = &model.provider {
         if !only.is_empty() && !only.contains(pinned) {

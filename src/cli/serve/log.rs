@@ -63,7 +63,7 @@ impl Shared {
 fn text(lines: &[LogLine], lost: usize) -> String {
     let mut text = String::new();
     for line in lines {
-        text.push_str(&serde_json::to_string(&line.json()).unwrap_or_default());
+        text.push_str(&line.json());
         text.push('\n');
     }
     if lost > 0 {

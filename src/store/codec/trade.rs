@@ -54,6 +54,7 @@ impl Default for Trade {
         // What an old row does not say was fixed then, at this.
         (trade.speed_samples, trade.lasting_speed_samples) = (Float(4.0), Float(4.0));
         (trade.first_token_factor, trade.first_token_per_1k) = (Float(4.0), span(Duration::ZERO));
+        trade.ramp_step = span(Duration::ZERO);
         trade
     }
 }

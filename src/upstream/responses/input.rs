@@ -149,28 +149,27 @@ fn output(result: &ToolResult) -> Value {
 /// A turn of the assistant's: every piece an item of its own, so that reasoning stands before what it led to.
 fn assistant(message: &Message, quirks: &Quirks, (own, number): (&Own<'_>, usize), items: &mut Vec<Value>) {
     // A message that has been begun: its text, and the piece that it begins with.
-    let (mut text, mut first) = (String::new(), 0);
-    let say = |text: &mut String, first: usize, items: &mut Vec<Value>| {
+    let (mut text, mut first) = (String::new(), None);
+    let say = |text: &mut String, first: &mut Option<usize>, items: &mut Vec<Value>| {
+        let first = first.take();
         items.extend(said(std::mem::take(text)).map(|mut item| {
-            own.lay((number, first), &mut item);
+            first.into_iter().for_each(|first| own.lay((number, first), &mut item));
             item
         }));
     };
     for (at, part) in message.parts.iter().enumerate() {
         let mut between = own.after(Some((number, Some(at)))).cloned().peekable();
         if between.peek().is_some() || own.beside.contains_key(&(number, at)) {
-            say(&mut text, first, items);
+            say(&mut text, &mut first, items);
             items.extend(between);
         }
         match part {
             Part::Text(piece) => {
-                if text.is_empty() {
-                    first = at;
-                }
+                first.get_or_insert(at);
                 text.push_str(piece);
             }
             Part::ToolCall(call) => {
-                say(&mut text, first, items);
+                say(&mut text, &mut first, items);
                 let grouped = own.grouped.get(&call.name);
                 let mut item = json!({
                     "type": "function_call",
@@ -185,7 +184,7 @@ fn assistant(message: &Message, quirks: &Quirks, (own, number): (&Own<'_>, usize
                 items.push(item);
             }
             Part::Reasoning { text: thought, signature } => {
-                say(&mut text, first, items);
+                say(&mut text, &mut first, items);
                 let mut item = reasoning(thought, signature.as_deref(), quirks, items.len());
                 item.iter_mut().for_each(|item| own.lay((number, at), item));
                 items.extend(item);
@@ -193,7 +192,7 @@ fn assistant(message: &Message, quirks: &Quirks, (own, number): (&Own<'_>, usize
             _ => {}
         }
     }
-    say(&mut text, first, items);
+    say(&mut text, &mut first, items);
     items.extend(own.after(Some((number, Some(message.parts.len())))).cloned());
 }
 

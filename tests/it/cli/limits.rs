@@ -61,6 +61,7 @@ fn a_comparison_goes_by_what_is_asked_of_it() {
     };
     let asked = (ids(""), ids(" --profile own"), ids(" --profile cheap"));
     assert_eq!(asked, ("alpha beta gamma ".to_owned(), "beta ".to_owned(), "alpha ".to_owned()));
+    assert_eq!(ids(" --ignore alpha"), "beta gamma ", "whom the environment names may be left out");
     let help = world.home.openmux(["providers", "compare", "--help"]).run().stdout;
     assert!(!help.contains("OPENMUX_PROVIDER") && !help.contains("OPENMUX_MAX_COST"), "{help}");
     assert!(help.contains("OPENMUX_REGION") && help.contains("OPENMUX_PROFILE"), "{help}");

@@ -162,8 +162,10 @@ impl World {
         };
         let log = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&log);
-        let mut config =
-            Config { log: Box::new(move |line| noted.lock().unwrap().push(line.json())), ..Config::default() };
+        let mut config = Config {
+            log: Box::new(move |line| noted.lock().unwrap().push(serde_json::from_str(&line.json()).unwrap())),
+            ..Config::default()
+        };
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();

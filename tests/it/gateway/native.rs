@@ -137,6 +137,8 @@ fn what_stands_beside_an_item_goes_with_that_item_alone() {
     let input = json!([
         { "role": "user", "content": "hi", "weight": 2 },
         said("I look.", json!({ "phase": "commentary" })),
+        said("", json!({ "phase": "aside", "content": [{ "type": "output_text", "text": "" },
+                                                       { "type": "output_text", "text": "So far." }] })),
         said("I found it.", json!({ "phase": "final_answer", "unheard_of": [1] })),
         said(" Really.", json!({})),
         { "type": "function_call", "call_id": "c1", "name": "exec_command", "arguments": "{}" },

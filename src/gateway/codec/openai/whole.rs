@@ -27,13 +27,13 @@ pub fn completion(events: &[ChatEvent], ended: &Ended, telling: Telling) -> Valu
         calls.iter_mut().filter_map(Value::as_object_mut).for_each(sign);
     }
     let finish = ended.finish.as_ref();
-    let mut choice = Map::new();
+    let mut choice = Map::with_capacity(5);
     choice.insert("index".to_owned(), 0.into());
     choice.insert("message".to_owned(), message.into());
     choice.insert("logprobs".to_owned(), Value::Null);
     choice.insert("finish_reason".to_owned(), finish.map_or(Value::Null, |(finish, _)| finish_reason(*finish).into()));
     choice.insert("native_finish_reason".to_owned(), finish.map_or(Value::Null, |(_, native)| native.as_str().into()));
-    let mut document = Map::new();
+    let mut document = Map::with_capacity(8);
     document.insert("id".to_owned(), Dialect::OpenaiChat.answer_id(&ended.id).into());
     document.insert("object".to_owned(), "chat.completion".into());
     document.insert("created".to_owned(), ended.created.into());
@@ -73,7 +73,7 @@ pub fn usage(ended: &Ended) -> Value {
     let counted = ended.usage.clone().unwrap_or_default();
     let count = |tokens: Option<Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
     let Usage { input, output, cache_read, cache_write, reasoning, .. } = &counted;
-    let mut object = Map::new();
+    let mut object = Map::with_capacity(7);
     object.insert("prompt_tokens".to_owned(), count(*input));
     object.insert("completion_tokens".to_owned(), count(*output));
     object.insert("total_tokens".to_owned(), count(input.zip(*output).map(|(input, output)| input + output)));

@@ -101,6 +101,20 @@ fn a_lock_is_sorted_exact_and_says_nothing_where_nothing_changed() {
     assert_eq!(lock(&home).matches("[[offer]]").count(), 3);
 }
 
+#[test]
+fn a_temperature_that_was_fixed_and_is_not_any_more_is_a_change() {
+    let home = home();
+    let can = |more: &str| changed(&home, "\"tools\", \"cache\"", &format!("\"tools\", \"cache\"{more}"));
+    can(", \"no_temperature\"");
+    assert_eq!(run(&home, "acme/tiny:sure --lock m.lock").code, Some(0));
+    for (more, verdict, exit) in [(", \"temperature\"", "no", 1), ("", "unknown", 3)] {
+        can(more);
+        let output = run(&home, "--lock m.lock -o jsonl");
+        let told: Vec<_> = rows(&output).iter().map(|row| row["verdict"].as_str().unwrap().to_owned()).collect();
+        assert_eq!((told, output.code), (vec![verdict.to_owned()], Some(exit)), "{}", output.snapshot());
+    }
+}
+
 /// What changes, and what the lock says of it: its answer, the fact, and the line of the lock.
 const CHANGES: &[(&str, &str, &str, &str)] = &[
     ("input = \"2\"", "input = \"2.00\"", "ok", "locked"),
