@@ -1,10 +1,10 @@
 //! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), and how they came to be.
 
 /// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// What makes each version of the one before it; the first makes version 1 of an empty file.
-pub(super) const STEPS: [&str; 7] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED, REOPENED];
+pub(super) const STEPS: [&str; 8] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED, REOPENED, SLICED];
 
 /// From this version on the folds of endpoints are as they are now.
 pub(super) const FOLDED: i64 = 2;
@@ -122,4 +122,18 @@ CREATE INDEX decision_ts ON decision(ts_ms);
 /// Version 7: when the last pause of an endpoint was over.
 const REOPENED: &str = "
 ALTER TABLE state ADD COLUMN reopened_ms INTEGER;
+";
+
+/// Version 8: the ids of decisions are indexed by slices of 1024 rows. They are random: in one index of all rows each that
+/// comes touches a page of its own, and so does each that goes. Attempts are indexed by what they are looked up by alone.
+const SLICED: &str = "
+ALTER TABLE decision RENAME TO whole;
+DROP INDEX decision_ts;
+CREATE TABLE decision(n INTEGER PRIMARY KEY, id BLOB NOT NULL, ts_ms INTEGER NOT NULL, input TEXT NOT NULL) STRICT;
+INSERT INTO decision(n, id, ts_ms, input) SELECT n, id, ts_ms, input FROM whole;
+DROP TABLE whole;
+CREATE INDEX decision_ts ON decision(ts_ms);
+CREATE UNIQUE INDEX decision_id ON decision(n >> 10, id);
+DROP INDEX obs_ep_ts;
+CREATE INDEX obs_ep_ts ON obs(ep, ts_ms);
 ";
