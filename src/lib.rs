@@ -96,6 +96,7 @@
 //! | what such a process owns, and what each of its threads does | `dispatch/owned.rs` |
 //! | what a client's dialect means, and how answers and errors are put in it | `gateway/codec/`, a folder each |
 //! | how much of a chat is to be kept in prompt caches | `dispatch/marked.rs` |
+//! | JSON that somebody else wrote; JSON of ours that is written as it is told | `gateway/codec/{json,members}.rs` |
 //! | where a client marks the prompt cache; what signs a tool call, in the call's id | `gateway/codec/{cache,signed}.rs` |
 //! | what other gateways' options mean; what holds for one request of a gateway | `gateway/codec/options/`; `gateway/wishes.rs` |
 //! | who may call the gateway, pages in a browser too; how much, how slowly, how many at once | `gateway/{guard,cross,intake,outlet,count,server}.rs` |

@@ -11,7 +11,7 @@ use super::codec::{Dialect, Voice, options};
 use super::count::Held;
 use super::decided::Decided;
 use super::problem::Problem;
-use super::reply::{Answer, Answering, Reply, json, refusal, set};
+use super::reply::{Answer, Answering, JSON, Reply, refusal, set, whole};
 use super::run::{Run, Said, ended};
 use super::served::Served;
 use super::{Worker, intake};
@@ -93,7 +93,7 @@ async fn at_once(worker: &Rc<Worker>, begun: Begun, served: Served) -> Answer {
                 Said::Seam(_) => None,
             };
             let events: Vec<_> = run.take().into_iter().filter_map(event).collect();
-            let mut response = json(StatusCode::OK, &begun.voice.whole(&events, &ended));
+            let mut response = whole(StatusCode::OK, JSON, begun.voice.whole(&events, &ended));
             set(&mut response, PROVIDER, answered.endpoint.provider.as_str());
             if let Some(cost) = ended.cost {
                 set(&mut response, COST, &cost.exact());

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::client::Client;
 use super::codec::Dialect;
 use super::problem::Problem;
-use super::reply::{Answer, json, refusal, set, whole};
+use super::reply::{Answer, JSON, json, refusal, set, whole};
 use super::served::Served;
 use super::{Gateway, Worker, chat, count_tokens, cross, explain, generation, guard, intake, models};
 
@@ -282,7 +282,7 @@ async fn models_document(gateway: Arc<Gateway>, client: Option<Arc<Client>>) -> 
             spawn_blocking(made).await.map_err(|_| broken())?
         }
     };
-    Ok(whole(StatusCode::OK, "application/json", document))
+    Ok(whole(StatusCode::OK, JSON, document))
 }
 
 fn lives(worker: &Worker, well: bool) -> Answer {

@@ -1,6 +1,5 @@
 //! What is noted of each request when it ends: no prompt, no answer, no key.
 
-use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,11 @@ use tokio::time::Instant;
 
 use super::Gateway;
 use super::client::Client;
-use super::codec::quote;
+use super::codec::members::Members;
 use super::decided::Decided;
 use super::problem::{Problem, millis};
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::{ErrorClass, Flags};
-use crate::units::Tokens;
 
 /// Characters of a name that a client has written.
 const LONGEST: usize = 200;
@@ -169,38 +167,16 @@ pub(super) fn is_hedged(attempt: &AttemptReport) -> bool {
     attempt.outcome.flags.has(Flags::HEDGED)
 }
 
-/// A JSON object, written as it is told.
-struct Members(String);
-
-impl Members {
-    fn name(&mut self, name: &str) -> &mut String {
-        self.0.extend([if self.0.is_empty() { "{\"" } else { ",\"" }, name, "\":"]);
-        &mut self.0
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        quote(text, self.name(name));
-    }
-
-    /// A number, or a word of JSON's own.
-    fn literal(&mut self, name: &str, value: impl Display) {
-        // A text takes whatever is written to it.
-        let _ = write!(self.name(name), "{value}");
-    }
-
-    fn count(&mut self, name: &str, count: Option<Tokens>) {
-        match count {
-            Some(count) => self.literal(name, count.count()),
-            None => self.literal(name, "null"),
-        }
-    }
-}
-
 impl Line {
     /// The note as a JSON object in one line, for logs.
     #[must_use]
     pub fn json(&self) -> String {
-        let mut line = Members(String::with_capacity(384));
+        let mut text = String::with_capacity(384);
+        Members::write(&mut text, |line| self.tell(line));
+        text
+    }
+
+    fn tell(&self, line: &mut Members<'_>) {
         line.text("at", &self.at.to_string());
         line.text("method", &self.method);
         line.text("path", &self.path);
@@ -223,15 +199,13 @@ impl Line {
             line.text("class", class.name());
         }
         if let Some(asked) = &self.chat {
-            asked.tell(self.refused.is_some(), &mut line);
+            asked.tell(self.refused.is_some(), line);
         }
-        line.0.push('}');
-        line.0
     }
 }
 
 impl Asked {
-    fn tell(&self, is_refused: bool, line: &mut Members) {
+    fn tell(&self, is_refused: bool, line: &mut Members<'_>) {
         let attempts = self.attempts();
         line.text("model", &self.model);
         line.text("decision_id", &self.decision);
@@ -245,12 +219,9 @@ impl Asked {
             let usage = last.outcome.usage.as_ref();
             line.count("input_tokens", usage.and_then(|usage| usage.input));
             line.count("output_tokens", usage.and_then(|usage| usage.output));
-            match self.report.as_ref().and_then(|report| report.cost()) {
-                Some(cost) => line.literal("cost_usd", cost.exact()),
-                None => line.literal("cost_usd", "null"),
-            }
+            line.usd("cost_usd", self.report.as_ref().and_then(|report| report.cost()));
             if let Some(estimate) = self.report.as_ref().and_then(|report| report.cost_estimate()) {
-                line.literal("cost_estimate_usd", estimate.exact());
+                line.usd("cost_estimate_usd", Some(estimate));
             }
         }
         if self.resumed() > 0 {

@@ -44,7 +44,8 @@ pub(super) fn post(call: &Call<'_>, path: &str, body: &Map<String, Value>) -> Re
         return Err(bad_url());
     }
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
-    let mut request = Request::new(Bytes::from(Value::Object(body.clone()).to_string()));
+    // An object has no keys that are no text, which is all that could fail.
+    let mut request = Request::new(Bytes::from(serde_json::to_vec(body).unwrap_or_default()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     let headers = request.headers_mut();

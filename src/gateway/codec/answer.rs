@@ -182,7 +182,7 @@ impl Answer {
     }
 
     /// The calls, each with an id, which some providers do not give.
-    fn said_calls(&self) -> impl Iterator<Item = Call> {
+    pub(super) fn said_calls(&self) -> impl Iterator<Item = Call> {
         (0..self.calls.len()).filter_map(|at| self.said_call(at))
     }
 
@@ -210,20 +210,15 @@ impl Answer {
     pub(crate) fn message(&self, maker: Option<&Origin>) -> Value {
         let mut object = Map::new();
         object.insert("role".to_owned(), "assistant".into());
-        let said: Vec<&Block> =
-            self.blocks.iter().filter(|block| is_said(block) && !matches!(block, Block::Refusal(_))).collect();
-        match said.as_slice() {
-            [Block::Reasoning { text, signature }, rest @ ..] if !rest.iter().any(|block| is_reasoning(block)) => {
-                object.insert("content".to_owned(), content(rest));
-                if !text.is_empty() {
-                    object.insert("reasoning".to_owned(), text.as_str().into());
-                }
-                if let Some(signature) = signature {
-                    object.insert("signature".to_owned(), signature.as_str().into());
-                }
+        let first = self.first_thought();
+        let said: Vec<&Block> = self.told().skip(usize::from(first.is_some())).collect();
+        object.insert("content".to_owned(), content(&said));
+        if let Some((text, signature)) = first {
+            if !text.is_empty() {
+                object.insert("reasoning".to_owned(), text.into());
             }
-            blocks => {
-                object.insert("content".to_owned(), content(blocks));
+            if let Some(signature) = signature {
+                object.insert("signature".to_owned(), signature.into());
             }
         }
         if !self.refusal.is_empty() {
@@ -233,10 +228,29 @@ impl Answer {
         if !calls.is_empty() {
             object.insert("tool_calls".to_owned(), calls.into());
         }
-        if let Some(maker) = maker.filter(|_| self.is_signed()) {
-            object.insert("origin".to_owned(), origin(maker));
+        if let Some(origin) = self.origin(maker) {
+            object.insert("origin".to_owned(), origin);
         }
         object.into()
+    }
+
+    /// What was said and is no refusal, which has a place of its own.
+    fn told(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(|block| is_said(block) && !matches!(block, Block::Refusal(_)))
+    }
+
+    /// The one thought of the turn, with its signature, where the turn begins with it.
+    pub(super) fn first_thought(&self) -> Option<(&str, Option<&str>)> {
+        let mut told = self.told();
+        match told.next() {
+            Some(Block::Reasoning { text, signature }) if !told.any(is_reasoning) => Some((text, signature.as_deref())),
+            _ => None,
+        }
+    }
+
+    /// Who made the turn's signatures, where it has any.
+    pub(super) fn origin(&self, maker: Option<&Origin>) -> Option<Value> {
+        maker.filter(|_| self.is_signed()).map(origin)
     }
 }
 
@@ -299,7 +313,7 @@ pub(crate) fn call_id(index: impl std::fmt::Display) -> String {
 }
 
 /// A call as OpenAI writes it: the arguments are a text.
-fn call_json(call: Call) -> Value {
+pub(super) fn call_json(call: Call) -> Value {
     let mut function = Map::new();
     function.insert("name".to_owned(), call.name.as_str().into());
     let arguments = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.as_str() };

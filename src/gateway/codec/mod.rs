@@ -5,6 +5,7 @@ pub mod anthropic;
 pub(crate) mod cache;
 pub(crate) mod json;
 pub(crate) mod media;
+pub(crate) mod members;
 pub mod openai;
 pub mod options;
 pub mod prices;
@@ -20,6 +21,7 @@ use crate::catalog::{Origin, Usage};
 use crate::chat::{ChatEvent, ChatRequest, Finish};
 use crate::dispatch::Seam;
 use crate::units::{Tokens, Usd};
+use members::written;
 
 /// A dialect that clients speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +94,8 @@ pub struct Asked {
 
 /// How the answer to one request is put, in the dialect that it was asked in.
 pub trait Voice: std::fmt::Debug {
-    /// The document of a whole answer.
-    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> Value;
+    /// The JSON document of a whole answer.
+    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> String;
     /// A stream is to end with what was used, in dialects where that is a matter of asking.
     fn include_usage(&mut self) {}
     /// A stream of an answer by the id of its decision, begun at that second, of that model.
@@ -130,11 +132,9 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// What it cost, null where that is not known; then the estimate, where there is one.
-    fn costs(&self) -> impl Iterator<Item = (String, Value)> {
-        let usd = |amount: Usd| literal(&amount.exact());
-        let estimate = self.estimate.map(|amount| ("cost_estimate".to_owned(), usd(amount)));
-        [("cost".to_owned(), self.cost.map_or(Value::Null, usd))].into_iter().chain(estimate)
+    /// What it cost, which may not be known; then the estimate, where there is one.
+    fn costs(&self) -> impl Iterator<Item = (&'static str, Option<Usd>)> {
+        [("cost", self.cost)].into_iter().chain(self.estimate.map(|amount| ("cost_estimate", Some(amount))))
     }
 }
 
@@ -174,11 +174,12 @@ pub trait Stream {
 
 /// Writes a JSON string.
 pub(crate) fn quote(text: &str, out: &mut String) {
-    let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-    if plain {
-        out.extend(["\"", text, "\""]);
+    // All of them are looked at, which is less work than to stop at the first: many at once are.
+    let escapes = text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
+    if escapes {
+        out.push_str(&written(&text));
     } else {
-        out.push_str(&Value::from(text).to_string());
+        out.extend(["\"", text, "\""]);
     }
 }
 

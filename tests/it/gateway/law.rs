@@ -130,9 +130,7 @@ const CHAT: Spoken = Spoken {
     // The finish is said before usage and `[DONE]`; a reader that takes it at its word has all of the answer.
     end: "\"finish_reason\":\"",
     stream: |said| streamed(&Completions { include_usage: true, telling: Telling::Content }, said),
-    whole: |said| {
-        Completions { include_usage: true, telling: Telling::Content }.whole(&said.events, &said.ended).to_string()
-    },
+    whole: |said| Completions { include_usage: true, telling: Telling::Content }.whole(&said.events, &said.ended),
 };
 
 const MESSAGES: Spoken = Spoken {
@@ -148,7 +146,7 @@ const MESSAGES: Spoken = Spoken {
     bills: false,
     end: "event: message_stop",
     stream: |said| streamed(&Messages { hides_thoughts: false }, said),
-    whole: |said| Messages { hides_thoughts: false }.whole(&said.events, &said.ended).to_string(),
+    whole: |said| Messages { hides_thoughts: false }.whole(&said.events, &said.ended),
 };
 
 const RESPONSES: Spoken = Spoken {
@@ -163,7 +161,7 @@ const RESPONSES: Spoken = Spoken {
     bills: true,
     end: "event: response.",
     stream: |said| streamed(&Responses::default(), said),
-    whole: |said| Responses::default().whole(&said.events, &said.ended).to_string(),
+    whole: |said| Responses::default().whole(&said.events, &said.ended),
 };
 
 pub(super) const ALL: [Spoken; 3] = [CHAT, MESSAGES, RESPONSES];

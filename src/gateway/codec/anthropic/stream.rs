@@ -21,7 +21,7 @@ pub struct Messages {
 }
 
 impl Voice for Messages {
-    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> Value {
+    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> String {
         message(events, ended, self.hides_thoughts)
     }
 

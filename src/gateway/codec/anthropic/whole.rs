@@ -3,16 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Piece, arguments};
+use super::super::members::written;
 use super::super::signed::signed;
-use super::super::{Dialect, Ended, Likely, details};
+use super::super::{Dialect, Ended, Likely, details, literal};
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish, REDACTED_THINKING};
 use crate::gateway::problem::Problem;
-use crate::units::Tokens;
+use crate::units::{Tokens, Usd};
 
-/// The document of a whole message. With `hides_thoughts` only the signatures of thoughts are in it.
+/// The JSON document of a whole message. With `hides_thoughts` only the signatures of thoughts are in it.
 #[must_use]
-pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Value {
+pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> String {
     let answer = Answer::of(events);
     let is_told = ended.usage.as_ref().is_some_and(|usage| usage.output.is_some());
     let output = ended.likely.output.or_else(|| (!is_told).then(|| about(&answer)));
@@ -34,7 +35,7 @@ pub fn message(events: &[ChatEvent], ended: &Ended, hides_thoughts: bool) -> Val
     if let Some(metadata) = &ended.metadata {
         document.insert("openmux".to_owned(), metadata.clone());
     }
-    document.into()
+    written(&document)
 }
 
 fn block(piece: Piece<'_>, hides_thoughts: bool) -> Option<Value> {
@@ -96,7 +97,8 @@ fn about(answer: &Answer) -> Tokens {
 /// What was used and what it cost. Cached and written input lies beside the rest of it.
 pub(super) fn usage(ended: &Ended, likely: Likely) -> Map<String, Value> {
     let mut object = counts(&ended.usage.clone().unwrap_or_default(), likely);
-    object.extend(ended.costs());
+    let usd = |amount: Option<Usd>| amount.map_or(Value::Null, |amount| literal(&amount.exact()));
+    object.extend(ended.costs().map(|(name, amount)| (name.to_owned(), usd(amount))));
     object
 }
 

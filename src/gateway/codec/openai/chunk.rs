@@ -22,7 +22,7 @@ pub struct Completions {
 }
 
 impl Voice for Completions {
-    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> Value {
+    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> String {
         completion(events, ended, self.telling)
     }
 
@@ -209,7 +209,12 @@ impl Stream for Chunks {
         if self.voice.include_usage || ended.metadata.is_some() {
             out.push_str(&self.head);
             let _ = write!(out, "],\"provider\":{}", quoted(&ended.provider));
-            let _ = write!(out, ",\"usage\":{}", if self.voice.include_usage { usage(ended) } else { Value::Null });
+            out.push_str(",\"usage\":");
+            if self.voice.include_usage {
+                usage(ended, out);
+            } else {
+                out.push_str("null");
+            }
             if let Some(metadata) = &ended.metadata {
                 let _ = write!(out, ",\"openmux\":{metadata}");
             }
@@ -218,7 +223,9 @@ impl Stream for Chunks {
         if !self.voice.include_usage {
             // Who has not asked for a chunk of it reads no comment; a person and a proxy do.
             let provider = quoted(&ended.provider);
-            let _ = write!(out, ": openmux: {{\"provider\":{provider},\"usage\":{}}}\n\n", usage(ended));
+            let _ = write!(out, ": openmux: {{\"provider\":{provider},\"usage\":");
+            usage(ended, out);
+            out.push_str("}\n\n");
         }
         out.push_str("data: [DONE]\n\n");
     }

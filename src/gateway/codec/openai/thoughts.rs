@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Piece};
 use super::super::json::{Wrong, needed, object, only, text};
+use super::super::members::Members;
 use super::super::signed::parted;
 use crate::chat::{Part, REDACTED_THINKING};
 
@@ -111,21 +112,21 @@ pub(super) fn part(fields: &Map<String, Value>, at: &str) -> Result<Part, Wrong>
     Ok(Part::Reasoning { text: plain, signature })
 }
 
-/// Puts the thoughts of an answer into its message.
-pub(super) fn tell(answer: &Answer, telling: Telling, message: &mut Map<String, Value>) {
-    message.shift_remove("reasoning");
+/// Writes the thoughts of an answer into its message.
+pub(super) fn tell(answer: &Answer, telling: Telling, message: &mut Members<'_>) {
     let told = (!answer.reasoning.is_empty()).then_some(answer.reasoning.as_str());
     match telling {
         Telling::Content => {
             // Several signatures belong to a thought each, so the thoughts are told one by one as well.
             if let Some(thoughts) = answer.signed_thoughts() {
-                message.insert("reasoning_details".to_owned(), thoughts);
+                message.value("reasoning_details", &thoughts);
             }
-            message.extend(told.map(|told| ("reasoning_content".to_owned(), told.into())));
+            if told.is_some() {
+                message.known("reasoning_content", told);
+            }
         }
         Telling::Details => {
-            message.shift_remove("signature");
-            message.insert("reasoning".to_owned(), told.map_or(Value::Null, Value::from));
+            message.known("reasoning", told);
             let thoughts = answer.pieces().filter_map(|piece| match piece {
                 Piece::Thought(text, signature) => Some((text, signature)),
                 _ => None,
@@ -133,12 +134,10 @@ pub(super) fn tell(answer: &Answer, telling: Telling, message: &mut Map<String, 
             let details = thoughts.enumerate().map(|(index, (text, signature))| detail(index, text, signature));
             let details: Vec<Value> = details.collect();
             if !details.is_empty() {
-                message.insert("reasoning_details".to_owned(), details.into());
+                message.value("reasoning_details", &details);
             }
         }
-        Telling::Nothing => {
-            message.shift_remove("signature");
-        }
+        Telling::Nothing => {}
     }
 }
 

@@ -2,57 +2,71 @@
 
 use serde_json::{Map, Value};
 
-use super::super::answer::Answer;
+use super::super::answer::{Answer, Call, call_json};
+use super::super::members::Members;
 use super::super::signed::signed;
 use super::super::{Dialect, Ended, details};
 use super::thoughts::{self, Telling};
-use crate::catalog::Usage;
+use crate::catalog::{Origin, Usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::gateway::problem::Problem;
-use crate::units::Tokens;
 
-/// The document of a whole answer.
+/// The JSON document of a whole answer.
 #[must_use]
-pub fn completion(events: &[ChatEvent], ended: &Ended, telling: Telling) -> Value {
+pub fn completion(events: &[ChatEvent], ended: &Ended, telling: Telling) -> String {
     let answer = Answer::of(events);
-    let mut message = match answer.message(ended.maker.as_ref()) {
-        Value::Object(message) => message,
-        _ => Map::new(),
-    };
-    // Clients expect a text, with what was thought beside it.
-    message.insert("content".to_owned(), answer.spoken().map_or(Value::Null, Value::from));
-    message.entry("refusal").or_insert(Value::Null);
-    thoughts::tell(&answer, telling, &mut message);
-    if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
-        calls.iter_mut().filter_map(Value::as_object_mut).for_each(sign);
-    }
-    let finish = ended.finish.as_ref();
-    let mut choice = Map::with_capacity(5);
-    choice.insert("index".to_owned(), 0.into());
-    choice.insert("message".to_owned(), message.into());
-    choice.insert("logprobs".to_owned(), Value::Null);
-    choice.insert("finish_reason".to_owned(), finish.map_or(Value::Null, |(finish, _)| finish_reason(*finish).into()));
-    choice.insert("native_finish_reason".to_owned(), finish.map_or(Value::Null, |(_, native)| native.as_str().into()));
-    let mut document = Map::with_capacity(8);
-    document.insert("id".to_owned(), Dialect::OpenaiChat.answer_id(&ended.id).into());
-    document.insert("object".to_owned(), "chat.completion".into());
-    document.insert("created".to_owned(), ended.created.into());
-    document.insert("model".to_owned(), ended.model.as_str().into());
-    document.insert("provider".to_owned(), ended.provider.as_str().into());
-    document.insert("choices".to_owned(), Value::Array(vec![choice.into()]));
-    document.insert("usage".to_owned(), usage(ended));
-    if let Some(metadata) = &ended.metadata {
-        document.insert("openmux".to_owned(), metadata.clone());
-    }
-    document.into()
+    let mut out = String::with_capacity(1024 + answer.text.len() + answer.reasoning.len());
+    Members::write(&mut out, |document| {
+        document.text("id", &Dialect::OpenaiChat.answer_id(&ended.id));
+        document.text("object", "chat.completion");
+        document.literal("created", ended.created);
+        document.text("model", &ended.model);
+        document.text("provider", &ended.provider);
+        let choices = document.name("choices");
+        choices.push('[');
+        Members::write(choices, |choice| {
+            choice.literal("index", 0);
+            choice.object("message", |turn| message(&answer, ended.maker.as_ref(), telling, turn));
+            choice.null("logprobs");
+            let finish = ended.finish.as_ref();
+            choice.known("finish_reason", finish.map(|(finish, _)| finish_reason(*finish)));
+            choice.known("native_finish_reason", finish.map(|(_, native)| native.as_str()));
+        });
+        choices.push(']');
+        usage(ended, document.name("usage"));
+        if let Some(metadata) = &ended.metadata {
+            document.value("openmux", metadata);
+        }
+    });
+    out
 }
 
-/// Puts a call's signature into its id.
-fn sign(call: &mut Map<String, Value>) {
-    let signature = call.shift_remove("signature");
-    let id = call.get("id").and_then(Value::as_str).unwrap_or_default();
-    let id = signed(id, signature.as_ref().and_then(Value::as_str)).into_owned();
-    call.insert("id".to_owned(), id.into());
+/// The turn in the form of [`Answer::message`], but for its thoughts, and for signatures of calls, which are in their ids.
+fn message(answer: &Answer, maker: Option<&Origin>, telling: Telling, turn: &mut Members<'_>) {
+    turn.text("role", "assistant");
+    // Clients expect a text, with what was thought beside it.
+    turn.known("content", answer.spoken().as_deref());
+    if let Some((_, Some(signature))) = answer.first_thought().filter(|_| telling == Telling::Content) {
+        turn.text("signature", signature);
+    }
+    let refuses = !answer.refusal.is_empty();
+    if refuses {
+        turn.text("refusal", &answer.refusal);
+    }
+    let call = |call: Call| {
+        let id = signed(&call.id, call.signature.as_deref()).into_owned();
+        call_json(Call { id, signature: None, ..call })
+    };
+    if answer.calls_tools() {
+        turn.value("tool_calls", &answer.said_calls().map(call).collect::<Vec<_>>());
+    }
+    if let Some(origin) = answer.origin(maker) {
+        turn.value("origin", &origin);
+    }
+    if !refuses {
+        turn.null("refusal");
+    }
+    thoughts::tell(answer, telling, turn);
 }
 
 /// OpenAI's word. It has none for what this version does not know; the provider's own stands beside it.
@@ -64,42 +78,38 @@ pub const fn finish_reason(finish: Finish) -> &'static str {
     }
 }
 
-/// What was used and what it cost; unknown counts are null, and so is the whole where nothing was reported.
-#[must_use]
-pub fn usage(ended: &Ended) -> Value {
+/// Writes what was used and what it cost; unknown counts are null, and so is the whole where nothing was reported.
+pub fn usage(ended: &Ended, out: &mut String) {
     if ended.usage.is_none() && ended.cost.is_none() {
-        return Value::Null;
+        out.push_str("null");
+        return;
     }
-    let counted = ended.usage.clone().unwrap_or_default();
-    let count = |tokens: Option<Tokens>| tokens.map_or(Value::Null, |tokens| tokens.count().into());
-    let Usage { input, output, cache_read, cache_write, reasoning, .. } = &counted;
-    let mut object = Map::with_capacity(7);
-    object.insert("prompt_tokens".to_owned(), count(*input));
-    object.insert("completion_tokens".to_owned(), count(*output));
-    object.insert("total_tokens".to_owned(), count(input.zip(*output).map(|(input, output)| input + output)));
-    let details = |pairs: &[(&str, Option<Tokens>)]| {
-        let told = pairs.iter().filter_map(|(name, tokens)| Some(((*name).to_owned(), (*tokens)?.count().into())));
-        told.collect::<Map<String, Value>>()
-    };
-    let input = details(&[
-        ("cached_tokens", *cache_read),
-        ("cache_write_tokens", *cache_write),
-        ("audio_tokens", counted.input_audio),
-        ("image_tokens", counted.input_image),
-    ]);
-    let output = details(&[
-        ("reasoning_tokens", *reasoning),
-        ("audio_tokens", counted.output_audio),
-        ("image_tokens", counted.output_image),
-    ]);
-    if !input.is_empty() {
-        object.insert("prompt_tokens_details".to_owned(), input.into());
-    }
-    if !output.is_empty() {
-        object.insert("completion_tokens_details".to_owned(), output.into());
-    }
-    object.extend(ended.costs());
-    object.into()
+    let nothing = Usage::default();
+    let counted = ended.usage.as_ref().unwrap_or(&nothing);
+    let Usage { input, output, cache_read, cache_write, reasoning, .. } = counted;
+    Members::write(out, |usage| {
+        usage.count("prompt_tokens", *input);
+        usage.count("completion_tokens", *output);
+        usage.count("total_tokens", input.zip(*output).map(|(input, output)| input + output));
+        let input = [
+            ("cached_tokens", *cache_read),
+            ("cache_write_tokens", *cache_write),
+            ("audio_tokens", counted.input_audio),
+            ("image_tokens", counted.input_image),
+        ];
+        let output = [
+            ("reasoning_tokens", *reasoning),
+            ("audio_tokens", counted.output_audio),
+            ("image_tokens", counted.output_image),
+        ];
+        for (name, counts) in [("prompt_tokens_details", &input[..]), ("completion_tokens_details", &output)] {
+            let known = counts.iter().filter(|(_, tokens)| tokens.is_some());
+            if known.clone().next().is_some() {
+                usage.object(name, |details| known.for_each(|(name, tokens)| details.count(name, *tokens)));
+            }
+        }
+        ended.costs().for_each(|(name, amount)| usage.usd(name, amount));
+    });
 }
 
 /// An error in OpenAI's envelope, with what openmux knows of it beside.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Call, Piece};
+use super::super::members::written;
 use super::super::openai::whole::usage as chat_usage;
 use super::super::signed::signed;
 use super::super::{Dialect, Ended, Stream, Voice, details};
@@ -21,7 +22,7 @@ pub struct Responses {
 }
 
 impl Voice for Responses {
-    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> Value {
+    fn whole(&self, events: &[ChatEvent], ended: &Ended) -> String {
         let answer = Answer::of(events);
         let pieces = answer.pieces().enumerate();
         let output = pieces.map(|(index, piece)| match piece {
@@ -36,7 +37,7 @@ impl Voice for Responses {
         });
         let output = output.collect();
         let document = Document { echo: &self.echo, decision: &ended.id, created: ended.created, model: &ended.model };
-        document.ended(output, ended).into()
+        written(&document.ended(output, ended))
     }
 
     fn stream(&self, decision: &str, created: i64, model: &str) -> Box<dyn Stream> {
@@ -168,7 +169,11 @@ pub(super) fn regroup(item: &mut Value, grouped: &Grouped) {
 /// anything else, so that details which nobody reported are 0 and named in `not_reported`; where a total is not known there
 /// is no `usage`, and what is known stands in `partial_usage`.
 fn usage(ended: &Ended) -> Map<String, Value> {
-    let Value::Object(counts) = chat_usage(ended) else { return Map::from_iter([("usage".to_owned(), Value::Null)]) };
+    let mut counts = String::new();
+    chat_usage(ended, &mut counts);
+    let Ok(Value::Object(counts)) = serde_json::from_str(&counts) else {
+        return Map::from_iter([("usage".to_owned(), Value::Null)]);
+    };
     let renamed = counts.into_iter().map(|(name, value)| match name.as_str() {
         "prompt_tokens" => ("input_tokens".to_owned(), value),
         "completion_tokens" => ("output_tokens".to_owned(), value),
