@@ -4,7 +4,7 @@
 pub(super) const VERSION: i64 = 8;
 
 /// What makes each version of the one before it; the first makes version 1 of an empty file.
-pub(super) const STEPS: [&str; 8] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED, REOPENED, SLICED];
+pub(super) const STEPS: [&str; 8] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED, REOPENED, LOOKED_UP];
 
 /// From this version on the folds of endpoints are as they are now.
 pub(super) const FOLDED: i64 = 2;
@@ -124,16 +124,8 @@ const REOPENED: &str = "
 ALTER TABLE state ADD COLUMN reopened_ms INTEGER;
 ";
 
-/// Version 8: the ids of decisions are indexed by slices of 1024 rows. They are random: in one index of all rows each that
-/// comes touches a page of its own, and so does each that goes. Attempts are indexed by what they are looked up by alone.
-const SLICED: &str = "
-ALTER TABLE decision RENAME TO whole;
-DROP INDEX decision_ts;
-CREATE TABLE decision(n INTEGER PRIMARY KEY, id BLOB NOT NULL, ts_ms INTEGER NOT NULL, input TEXT NOT NULL) STRICT;
-INSERT INTO decision(n, id, ts_ms, input) SELECT n, id, ts_ms, input FROM whole;
-DROP TABLE whole;
-CREATE INDEX decision_ts ON decision(ts_ms);
-CREATE UNIQUE INDEX decision_id ON decision(n >> 10, id);
+/// Version 8: attempts are indexed by what an endpoint's are looked up by, and by nothing else.
+const LOOKED_UP: &str = "
 DROP INDEX obs_ep_ts;
 CREATE INDEX obs_ep_ts ON obs(ep, ts_ms);
 ";

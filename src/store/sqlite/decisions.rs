@@ -43,13 +43,9 @@ pub(super) fn insert(transaction: &Transaction<'_>, all: &[(&Kept, Encoded)]) ->
 }
 
 pub(super) const NEWEST: &str = "SELECT id, input FROM decision ORDER BY ts_ms DESC, n DESC LIMIT 1";
-/// In each slice of the index of ids, and not by that of their moments, which holds all of them.
-pub(super) const BETWEEN: &str = "
-    WITH RECURSIVE slice(at) AS (
-      SELECT (SELECT min(n) FROM decision) >> 10
-      UNION ALL SELECT at + 1 FROM slice WHERE at < (SELECT max(n) FROM decision) >> 10)
-    SELECT id, input FROM slice CROSS JOIN decision ON n >> 10 = at AND id BETWEEN ?1 AND ?2
-    ORDER BY +ts_ms DESC, n DESC LIMIT 2";
+/// Not by the index of their moments, which holds all of them.
+pub(super) const BETWEEN: &str =
+    "SELECT id, input FROM decision WHERE id BETWEEN ?1 AND ?2 ORDER BY +ts_ms DESC, n DESC LIMIT 2";
 
 /// The newest two decisions whose id begins so; of all of them the newest alone.
 pub(super) fn find(connection: &Connection, prefix: &str) -> Result<Vec<Kept>, StoreError> {
