@@ -299,6 +299,9 @@ fn a_batch_comes_to_what_its_attempts_come_to_one_by_one() {
             seen.cost = Some(Usd::from_pico(250_000_000_000));
             seen.asked.sheet =
                 [Some(&cheap), Some(&cheap), Some(&dear), None][usize::try_from(number % 4).unwrap()].cloned();
+            seen.code = (number % 3 == 0).then(|| format!("code {number}"));
+            seen.http_status = [Some(200), Some(200), None][usize::try_from(number % 3).unwrap()];
+            seen.events = u32::try_from(number / 4).unwrap();
             match number % 6 {
                 2 => seen.model = crate::catalog::ModelId::new("other/model"),
                 3 => seen.host = "elsewhere.example".to_owned(),
