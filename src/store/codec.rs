@@ -10,16 +10,19 @@ mod facts;
 mod live;
 mod request;
 mod sheets;
+mod text;
 mod trade;
 
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::StoreError;
-use super::words::sixteen;
+use super::words::{moment_text, sixteen};
 use crate::routing::{Candidate, Input, Kept, Placed, decision_hex};
 use crate::units::Usd;
 use facts::Fact;
@@ -39,9 +42,9 @@ pub(super) struct Encoded {
 
 #[derive(Debug, Serialize, Deserialize, Default)]
 #[serde(default)]
-struct Row {
-    by: String,
-    sheet: String,
+struct Row<'a> {
+    by: Cow<'a, str>,
+    sheet: Cow<'a, str>,
     at: String,
     seed: u64,
     request: Request,
@@ -50,7 +53,7 @@ struct Row {
     /// Places in the order of trying, each with its total in picodollars.
     order: Vec<(usize, Option<i64>)>,
     #[serde(skip_serializing_if = "is_plain")]
-    client: Option<String>,
+    client: Option<Cow<'a, str>>,
     /// The id of the decision before, as it is printed.
     #[serde(skip_serializing_if = "is_plain")]
     after: Option<String>,
@@ -71,17 +74,18 @@ pub(super) fn encode(kept: &Kept, sheets: &mut Sheets) -> Result<Encoded, StoreE
         Some((at, placed.total.and_then(Usd::to_pico)))
     };
     let row = Row {
-        by: version.clone(),
-        sheet: sheet.hash.clone(),
-        at: now.to_string(),
+        by: version.into(),
+        sheet: Cow::Borrowed(&sheet.hash),
+        at: moment_text(*now),
         seed: *seed,
         request: Request::of(request),
         live: live.collect(),
         order: order.iter().filter_map(place).collect(),
-        client: client.clone(),
+        client: client.as_ref().map(Cow::from),
         after: after.as_ref().map(decision_hex),
     };
-    Ok(Encoded { sheet, row: serde_json::to_string(&row).map_err(failed)? })
+    let row = text::text(&row).map_err(failed)?;
+    Ok(Encoded { sheet, row })
 }
 
 /// A decision from its texts; `sheet` gives the sheet of a hash.
@@ -94,7 +98,7 @@ pub(super) fn decode(
     sheet: impl FnOnce(&str) -> Result<Option<String>, StoreError>,
 ) -> Result<Kept, StoreError> {
     let damaged = |error: serde_json::Error| StoreError(format!("the decision is damaged: {error}"));
-    let row: Row = serde_json::from_str(row).map_err(damaged)?;
+    let row: Row<'_> = serde_json::from_str(row).map_err(damaged)?;
     let sheet = sheet(&row.sheet)?.ok_or_else(|| StoreError("what the decision was made of is gone".to_owned()))?;
     let sheet: Sheet = serde_json::from_str(&sheet).map_err(damaged)?;
     let mut candidates =
@@ -108,22 +112,32 @@ pub(super) fn decode(
         Ok(Placed { endpoint: candidate.endpoint.id.clone(), total: total.map(Usd::from_pico) })
     };
     let order = row.order.into_iter().map(place).collect::<Result<Vec<_>, StoreError>>()?;
-    let client = row.client;
+    let client = row.client.map(Cow::into_owned);
     let after = row.after.map(|hex| sixteen(&hex).ok_or_else(|| not_known("decision", &hex))).transpose()?;
     let request = row.request.value()?;
     let (policy, now) = (sheet.policy.value()?, parsed("moment", &row.at)?);
     let input = Input { request, candidates, policy, now, seed: row.seed };
-    Ok(Kept { id, version: row.by, input, order, client, after })
+    Ok(Kept { id, version: row.by.into_owned(), input, order, client, after })
 }
 
 /// A float that reads back to the bit.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(try_from = "String")]
 struct Float(f64);
 
-impl From<Float> for String {
-    fn from(float: Float) -> Self {
-        format!("{:?}", float.0)
+impl Serialize for Float {
+    /// As `{:?}` writes it, which serde_json does faster where no exponent is needed; of two shortest texts that are equally
+    /// near it may take the other.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = self.0;
+        if !(value == 0.0 || (1e-4..1e16).contains(&value.abs())) {
+            return serializer.collect_str(&format_args!("{value:?}"));
+        }
+        let mut room = [0; 32];
+        let mut left = &mut room[..];
+        serde_json::to_writer(&mut left, &value).map_err(S::Error::custom)?;
+        let length = 32 - left.len();
+        serializer.serialize_str(std::str::from_utf8(&room[..length]).map_err(S::Error::custom)?)
     }
 }
 
@@ -168,7 +182,7 @@ fn named<T>(what: &str, word: &str, parse: impl FnOnce(&str) -> Option<T>) -> Re
 }
 
 fn moment(at: Option<Timestamp>) -> Option<String> {
-    at.map(|at| at.to_string())
+    at.map(moment_text)
 }
 
 /// A small decision of a moment.
@@ -192,6 +206,28 @@ mod tests {
             let text = serde_json::to_string(&Float(value)).unwrap();
             let back: Float = serde_json::from_str(&text).unwrap();
             assert_eq!(back.0.to_bits(), value.to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_float_is_written_as_shortly_as_rust_writes_it() {
+        let words =
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE, f64::EPSILON, 0.0, 1.0, -1e-4, 1e15];
+        let powers =
+            (-324..309).flat_map(|power| [1.0, 9.999_999_999_999_999, -1.25].map(|by| by * 10_f64.powi(power)));
+        let mut bits = 1_u64;
+        let odd = (0..20_000).map(|_| {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            f64::from_bits(bits)
+        });
+        for value in words.into_iter().chain(powers).chain(odd) {
+            for value in [value, value.fract(), value % 1e6] {
+                let (text, rust) = (serde_json::to_string(&Float(value)).unwrap(), format!("\"{value:?}\""));
+                let is_tie = text.len() == rust.len() && text[..text.len() - 2] == rust[..rust.len() - 2];
+                assert!(text == rust || is_tie && value.abs() >= 1e-4, "{text} {rust}");
+                let back: Float = serde_json::from_str(&text).unwrap();
+                assert!(back.0.to_bits() == value.to_bits() || value.is_nan(), "{text}");
+            }
         }
     }
 

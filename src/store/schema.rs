@@ -1,10 +1,10 @@
 //! The tables of the observation store (`metrics.md` 3.2, `decisions.md` 20), and how they came to be.
 
 /// What `PRAGMA user_version` says of this schema.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// What makes each version of the one before it; the first makes version 1 of an empty file.
-pub(super) const STEPS: [&str; 7] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED, REOPENED];
+pub(super) const STEPS: [&str; 8] = [CREATE, FOLD, SESSION, ASKED, TRADED, NUMBERED, REOPENED, LOOKED_UP];
 
 /// From this version on the folds of endpoints are as they are now.
 pub(super) const FOLDED: i64 = 2;
@@ -122,4 +122,10 @@ CREATE INDEX decision_ts ON decision(ts_ms);
 /// Version 7: when the last pause of an endpoint was over.
 const REOPENED: &str = "
 ALTER TABLE state ADD COLUMN reopened_ms INTEGER;
+";
+
+/// Version 8: attempts are indexed by what an endpoint's are looked up by, and by nothing else.
+const LOOKED_UP: &str = "
+DROP INDEX obs_ep_ts;
+CREATE INDEX obs_ep_ts ON obs(ep, ts_ms);
 ";

@@ -17,7 +17,7 @@ use crate::observe::EndpointStats;
 use crate::routing::{Candidate, Credential};
 use crate::units::{Tokens, UsdPerMtok};
 
-#[derive(Debug, Serialize, Deserialize, Default, PartialEq)]
+#[derive(Debug, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Fact {
     provider: String,
@@ -84,6 +84,33 @@ struct Paid {
 
 fn words<T: Copy>(values: impl IntoIterator<Item = T>, name: impl Fn(T) -> &'static str) -> Vec<String> {
     values.into_iter().map(|value| name(value).to_owned()).collect()
+}
+
+/// Whether the same is known of two candidates before anything is measured: whether one text tells of both.
+pub(super) fn is_same(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
+    let Candidate {
+        endpoint,
+        kind,
+        credential,
+        unsupported,
+        lacks: _,
+        foreign_state: _,
+        no_base_url,
+        missing_settings,
+        outside_sandbox,
+        hides_reasoning,
+        keeps_marks,
+        bills_on_cancel,
+        in_flight: _,
+        stats: _,
+    } = one;
+    let flags = (*no_base_url, *outside_sandbox, *hides_reasoning, *keeps_marks);
+    flags == (other.no_base_url, other.outside_sandbox, other.hides_reasoning, other.keeps_marks)
+        && (*kind, *bills_on_cancel) == (other.kind, other.bills_on_cancel)
+        && *credential == other.credential
+        && *unsupported == other.unsupported
+        && *missing_settings == other.missing_settings
+        && *endpoint == other.endpoint
 }
 
 impl Fact {

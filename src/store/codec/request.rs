@@ -137,11 +137,12 @@ impl Request {
         } = request;
         let Needs { temperature, tools, images, pdfs } = *needs;
         let place = |Warm { endpoint, tokens }: &Warm| {
-            (endpoint.provider.to_string(), endpoint.upstream_model.clone(), tokens.count())
+            (endpoint.provider.as_str().to_owned(), endpoint.upstream_model.clone(), tokens.count())
         };
-        let origin = |Origin { provider, protocol }: &Origin| (provider.to_string(), protocol.name().to_owned());
+        let origin =
+            |Origin { provider, protocol }: &Origin| (provider.as_str().to_owned(), protocol.name().to_owned());
         Self {
-            model: model.to_string(),
+            model: model.as_str().to_owned(),
             input: input.count(),
             estimated: *input_estimated,
             guessed: guessed.count(),

@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::facts::Fact;
+use super::facts::{Fact, is_same};
 use super::trade::Trade;
 use crate::routing::{Candidate, Policy};
 
@@ -16,7 +16,7 @@ use crate::routing::{Candidate, Policy};
 const REMEMBERED: usize = 8;
 
 /// What many decisions share: the policy, and what is known of the endpoints before anything is measured.
-#[derive(Debug, Serialize, Deserialize, Default, PartialEq)]
+#[derive(Debug, Serialize, Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Sheet {
     pub(super) policy: Trade,
@@ -33,26 +33,31 @@ pub(in crate::store) struct Written {
 
 /// The sheets that were written last, the newest first.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Sheets(VecDeque<(Sheet, Arc<Written>)>);
+pub(in crate::store) struct Sheets(VecDeque<(Policy, Vec<Candidate<'static>>, Arc<Written>)>);
 
 impl Sheets {
-    /// The sheet of a policy and candidates: the one that was written before, where it says the same.
+    /// The sheet of a policy and candidates: the one that was written before, where nothing has changed.
     pub(super) fn of(
         &mut self,
         policy: &Policy,
-        candidates: &[Candidate<'_>],
+        candidates: &[Candidate<'static>],
     ) -> Result<Arc<Written>, serde_json::Error> {
-        let sheet = Sheet { policy: Trade::of(policy), candidates: candidates.iter().map(Fact::of).collect() };
-        let known = self.0.iter().position(|(known, _)| *known == sheet);
-        if let Some(known) = known.and_then(|at| self.0.remove(at)) {
+        let is_known = |(known, all, _): &(Policy, Vec<Candidate<'static>>, _)| {
+            known == policy && all.len() == candidates.len() && all.iter().zip(candidates).all(|(a, b)| is_same(a, b))
+        };
+        if let Some(at) = self.0.iter().position(is_known)
+            && let Some(known) = self.0.remove(at)
+        {
+            let written = Arc::clone(&known.2);
             self.0.push_front(known);
-        } else {
-            let text = serde_json::to_string(&sheet)?;
-            let hash = HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
-            self.0.truncate(REMEMBERED - 1);
-            self.0.push_front((sheet, Arc::new(Written { hash, text })));
+            return Ok(written);
         }
-        Ok(Arc::clone(&self.0[0].1))
+        let sheet = Sheet { policy: Trade::of(policy), candidates: candidates.iter().map(Fact::of).collect() };
+        let text = serde_json::to_string(&sheet)?;
+        let written = Arc::new(Written { hash: HEXLOWER.encode(&Sha256::digest(text.as_bytes())), text });
+        self.0.truncate(REMEMBERED - 1);
+        self.0.push_front((policy.clone(), candidates.to_vec(), Arc::clone(&written)));
+        Ok(written)
     }
 }
 

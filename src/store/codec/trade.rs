@@ -9,7 +9,7 @@ use crate::observe::Learning;
 use crate::routing::{Policy, Preset, Rule};
 use crate::units::Tokens;
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Trade {
     preset: Option<String>,
@@ -170,7 +170,7 @@ impl Trade {
     }
 }
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(default)]
 struct Lesson {
     rate_base: Span,

@@ -78,6 +78,10 @@ pub(super) fn of_request(
     Ok(found)
 }
 
+pub(super) fn attempts_of_sql() -> String {
+    format!("{ATTEMPT} WHERE obs.ep = ?1 AND ts_ms < ?2 ORDER BY ts_ms DESC, obs.id DESC LIMIT ?3")
+}
+
 /// Every attempt at one endpoint before a moment, oldest first; at most the last so many.
 pub(super) fn attempts_of(
     connection: &Connection,
@@ -86,8 +90,7 @@ pub(super) fn attempts_of(
     most: Option<u32>,
 ) -> Result<Vec<Observation>, StoreError> {
     let sheets = sheets(connection)?;
-    let last = "WHERE obs.ep = ?1 AND ts_ms < ?2 ORDER BY ts_ms DESC, obs.id DESC LIMIT ?3";
-    let mut statement = connection.prepare_cached(&format!("{ATTEMPT} {last}"))?;
+    let mut statement = connection.prepare_cached(&attempts_of_sql())?;
     let mut rows = statement.query(params![endpoint, before.as_millisecond(), most.map_or(-1, i64::from)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

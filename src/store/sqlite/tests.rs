@@ -228,6 +228,8 @@ fn a_request_and_a_decision_are_found_by_an_index() {
     };
     let told = plan(&ledger::of_request_sql());
     assert!(told.contains("USING INDEX obs_ts (ts_ms>? AND ts_ms<?)"), "{told}");
+    let told = plan(&ledger::attempts_of_sql());
+    assert!(told.contains("USING INDEX obs_ep_ts (ep=? AND ts_ms<?)") && !told.contains("ORDER BY"), "{told}");
     let told = plan(decisions::BETWEEN);
     assert!(told.contains("USING INDEX sqlite_autoindex_decision_1 (id>? AND id<?)"), "{told}");
     let told = plan(decisions::NEWEST);
