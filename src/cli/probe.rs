@@ -280,5 +280,5 @@ fn announced(found: &Found, rounds: u32, bound: Usd, columns: usize) -> String {
 
 /// A seed that no other run has, so that no prompt was ever sent before.
 fn fresh_seed() -> u64 {
-    crate::dispatch::group().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    crate::dispatch::group(settings::now()).iter().skip(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }

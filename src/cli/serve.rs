@@ -207,7 +207,7 @@ fn share(
         Told::Together(text) => say(false, text),
         Told::Alone(text) => say(true, text),
     };
-    let setup = Setup { address, process: group(), now: settings::now, say: Box::new(say) };
+    let setup = Setup { address, process: group(settings::now()), now: settings::now, say: Box::new(say) };
     let failed = |error: crate::store::StoreError| {
         CliError::new(Exit::Config, "store", error.to_string()).fix("see --state, or leave it out")
     };

@@ -277,9 +277,9 @@ impl Dispatcher<'_> {
         }
         let spoken = spoken.iter().find(carries).or(spoken.first()).cloned();
         // An address that the catalog does not know may still be the user's to give.
-        let given =
-            endpoint.protocols().find(|protocol| BUILT.contains(protocol) && is_overridden(&provider, &self.keys.vars));
-        let spoken = spoken.or(given.map(|protocol| (protocol, String::new(), default_auth(protocol))));
+        let given = |protocol: &Protocol| BUILT.contains(protocol) && is_overridden(&provider, &self.keys.vars);
+        let given = || endpoint.protocols().find(given);
+        let spoken = spoken.or_else(|| given().map(|protocol| (protocol, String::new(), default_auth(protocol))));
         let built = endpoint.protocols().any(|protocol| adapter(protocol).is_some());
         let mut reach = Reach {
             protocol: spoken.as_ref().map(|(protocol, ..)| *protocol),

@@ -187,9 +187,10 @@ impl Decided {
         let mut request = ChatRequest { model: link.resolved.model.clone(), relaxed: false, ..request };
         let (routed, (reaches, talk)) = route(gateway, link, &mut request, (&wishes, seed));
         let Routed { decision, input, .. } = routed;
+        let id = group(decision.at);
         let input = RefCell::new(Some(input));
         let rest = RefCell::new(rest);
-        Self { request, reaches, decision, input, talk, id: group(), fallen, after, wishes, seed, rest }
+        Self { request, reaches, decision, input, talk, id, fallen, after, wishes, seed, rest }
     }
 
     /// The next model that somebody can be asked for, where the failure of this one leads to one.

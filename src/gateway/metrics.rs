@@ -67,6 +67,8 @@ const OUTPUT: Kind = Kind {
     help: "Tokens that one attempt wrote, as reported.",
     bounds: &TOKENS,
 };
+/// What is sampled of each attempt, beside how long it took.
+const PER_MODEL: [Kind; 4] = [FIRST_CHUNK, PER_CHUNK, INPUT, OUTPUT];
 /// What tokens were, by the end of the count's name.
 const USED: [(&str, &str); 5] = [
     ("input_tokens", "Tokens read, as reported; also those from a cache."),
@@ -89,19 +91,78 @@ struct Histogram {
     sum: f64,
 }
 
-/// Labels as they are written, without braces.
-type Labels = String;
+impl Histogram {
+    fn sample(&mut self, kind: &Kind, value: f64) {
+        self.counts.resize(kind.bounds.len(), 0);
+        for (bound, count) in kind.bounds.iter().zip(&mut self.counts) {
+            *count += u64::from(value <= *bound);
+        }
+        self.count += 1;
+        self.sum += value;
+    }
+
+    fn text(&self, kind: &Kind, labels: &str, out: &mut String) {
+        let (Kind { name, bounds, .. }, Self { counts, count, sum }) = (kind, self);
+        for (bound, count) in bounds.iter().zip(counts) {
+            let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}");
+        }
+        let _ = writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}");
+        let _ = writeln!(out, "{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {count}");
+    }
+}
+
+/// What was seen of one model at one provider.
+#[derive(Debug, Default)]
+struct Seen {
+    /// How long attempts took, by the class of those that failed.
+    durations: BTreeMap<Option<&'static str>, Histogram>,
+    /// Of the kinds of [`PER_MODEL`].
+    others: [Option<Histogram>; PER_MODEL.len()],
+    /// Tokens, by what they were, as in [`USED`].
+    used: [Option<u64>; USED.len()],
+    /// What attempts cost, where one's cost is known.
+    cost: Option<Usd>,
+}
+
+impl Seen {
+    fn attempt(&mut self, attempt: &AttemptReport) {
+        let outcome = &attempt.outcome;
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        if let Some(time) = seconds(outcome.timings.e2e) {
+            let class = (!outcome.class.is_success()).then(|| outcome.class.name());
+            self.durations.entry(class).or_default().sample(&DURATION, time);
+        }
+        let usage = outcome.usage.as_ref();
+        let per_chunk = seconds(outcome.timings.decode).filter(|_| outcome.events > 1);
+        let samples = [
+            seconds(outcome.timings.ttft),
+            per_chunk.map(|decode| decode / f64::from(outcome.events - 1)),
+            usage.and_then(|usage| usage.input).map(float),
+            usage.and_then(|usage| usage.output).map(float),
+        ];
+        for ((kind, histogram), sample) in PER_MODEL.iter().zip(&mut self.others).zip(samples) {
+            sample.into_iter().for_each(|sample| histogram.get_or_insert_default().sample(kind, sample));
+        }
+        if let Some(Usage { input, output, cache_read, cache_write, reasoning, .. }) = usage {
+            for (sum, tokens) in self.used.iter_mut().zip([input, output, cache_read, cache_write, reasoning]) {
+                tokens.iter().for_each(|tokens| *sum.get_or_insert_default() += tokens.count());
+            }
+        }
+        attempt.charged().into_iter().for_each(|cost| *self.cost.get_or_insert_default() += cost);
+    }
+}
 
 #[derive(Debug, Default)]
 struct Inner {
-    histograms: BTreeMap<&'static str, BTreeMap<Labels, Histogram>>,
-    attempts: BTreeMap<Labels, u64>,
-    /// Tokens, by what they were.
-    used: BTreeMap<&'static str, BTreeMap<Labels, u64>>,
-    cost: BTreeMap<Labels, Usd>,
-    /// Chats and other requests of clients with names, and what they cost.
-    clients: BTreeMap<Labels, u64>,
-    spent: BTreeMap<Labels, Usd>,
+    /// By method, route and status.
+    served: BTreeMap<(&'static str, &'static str, u16), Histogram>,
+    /// By the conventions' name of the provider, then by model.
+    seen: BTreeMap<String, BTreeMap<String, Seen>>,
+    /// Attempts by provider, then by class.
+    attempts: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Chats and other requests of clients with names by status, and what they cost.
+    clients: BTreeMap<String, BTreeMap<u16, u64>>,
+    spent: BTreeMap<String, Usd>,
     unpriced: u64,
     failovers: u64,
     hedged: u64,
@@ -112,59 +173,34 @@ struct Inner {
 #[derive(Debug, Default)]
 pub(super) struct Metrics(Mutex<Inner>);
 
+/// Counts what has a name, which is written down only where it is new.
+fn named<T: Default>(map: &mut BTreeMap<String, T>, name: &str, count: impl FnOnce(&mut T)) {
+    match map.get_mut(name) {
+        Some(known) => count(known),
+        None => count(map.entry(name.to_owned()).or_default()),
+    }
+}
+
 impl Inner {
-    fn sample(&mut self, kind: &Kind, labels: &str, value: f64) {
-        let all = self.histograms.entry(kind.name).or_default();
-        if !all.contains_key(labels) {
-            all.insert(labels.to_owned(), Histogram { counts: vec![0; kind.bounds.len()], ..Histogram::default() });
-        }
-        let Some(histogram) = all.get_mut(labels) else { return };
-        for (bound, count) in kind.bounds.iter().zip(&mut histogram.counts) {
-            *count += u64::from(value <= *bound);
-        }
-        histogram.count += 1;
-        histogram.sum += value;
+    fn attempt(&mut self, attempt: &AttemptReport) {
+        let (provider, class) = (attempt.endpoint.provider.as_str(), attempt.outcome.class);
+        named(&mut self.attempts, provider, |classes| *classes.entry(class.name()).or_default() += 1);
+        named(&mut self.seen, known_as(provider), |models| {
+            named(models, attempt.model.as_str(), |seen: &mut Seen| seen.attempt(attempt));
+        });
+        self.unpriced += u64::from(class.is_success() && attempt.charged().is_none());
     }
 
-    fn attempt(&mut self, attempt: &AttemptReport) {
-        let outcome = &attempt.outcome;
-        let provider = attempt.endpoint.provider.as_str();
-        let of = format!(
-            "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"{}\",gen_ai_request_model=\"{}\"",
-            escaped(known_as(provider)),
-            escaped(attempt.model.as_str())
-        );
-        let failed = !outcome.class.is_success();
-        let error = if failed { format!(",error_type=\"{}\"", outcome.class.name()) } else { String::new() };
-        let by_class = format!("provider=\"{}\",class=\"{}\"", escaped(provider), outcome.class.name());
-        *self.attempts.entry(by_class).or_default() += 1;
-        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-        if let Some(time) = seconds(outcome.timings.e2e) {
-            self.sample(&DURATION, &format!("{of}{error}"), time);
-        }
-        if let Some(time) = seconds(outcome.timings.ttft) {
-            self.sample(&FIRST_CHUNK, &of, time);
-        }
-        if let (Some(decode), true) = (seconds(outcome.timings.decode), outcome.events > 1) {
-            self.sample(&PER_CHUNK, &of, decode / f64::from(outcome.events - 1));
-        }
-        if let Some(usage) = &outcome.usage {
-            let Usage { input, output, cache_read, cache_write, reasoning, .. } = usage;
-            for ((name, _), tokens) in USED.into_iter().zip([input, output, cache_read, cache_write, reasoning]) {
-                if let Some(tokens) = tokens {
-                    // Nobody says of all tokens whether they are text.
-                    let labels = format!("{of},gen_ai_token_modality=\"unknown\"");
-                    *self.used.entry(name).or_default().entry(labels).or_default() += tokens.count();
-                }
-            }
-            input.iter().for_each(|tokens| self.sample(&INPUT, &of, float(*tokens)));
-            output.iter().for_each(|tokens| self.sample(&OUTPUT, &of, float(*tokens)));
-        }
-        match attempt.charged() {
-            Some(cost) => *self.cost.entry(of).or_default() += cost,
-            None if !failed => self.unpriced += 1,
-            None => {}
-        }
+    /// What was seen of every model at every provider, with their labels.
+    fn each(&self) -> impl Iterator<Item = (String, &Seen)> {
+        let models = self.seen.iter().flat_map(|(provider, models)| models.iter().map(move |model| (provider, model)));
+        models.map(|(provider, (model, seen))| {
+            let (provider, model) = (escaped(provider), escaped(model));
+            let labels = format!(
+                "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"{provider}\",gen_ai_request_model=\"{model}\""
+            );
+            (labels, seen)
+        })
     }
 }
 
@@ -202,22 +238,15 @@ impl Metrics {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A label with as many values as somebody cares to send would grow for ever.
         let known = METHODS.iter().find(|known| **known == line.method);
-        let labels = format!(
-            "http_request_method=\"{}\",http_route=\"{}\",http_response_status_code=\"{}\"",
-            known.unwrap_or(&"_OTHER"),
-            line.route,
-            line.status
-        );
-        inner.sample(&SERVED, &labels, line.took.as_secs_f64());
-        let name = line.client.as_ref().map(|name| format!("client=\"{}\"", escaped(name)));
-        if let Some(name) = &name {
-            let labels = format!("{name},http_response_status_code=\"{}\"", line.status);
-            *inner.clients.entry(labels).or_default() += 1;
+        let place = (*known.unwrap_or(&"_OTHER"), line.route, line.status);
+        inner.served.entry(place).or_default().sample(&SERVED, line.took.as_secs_f64());
+        if let Some(name) = &line.client {
+            named(&mut inner.clients, name, |counts| *counts.entry(line.status).or_default() += 1);
         }
         if let Some(attempts) = line.chat.as_ref().map(Asked::attempts) {
             let spent: Usd = attempts.iter().filter_map(AttemptReport::charged).sum();
-            if let Some(name) = name.filter(|_| spent > Usd::ZERO) {
-                *inner.spent.entry(name).or_default() += spent;
+            if let Some(name) = line.client.as_ref().filter(|_| spent > Usd::ZERO) {
+                named(&mut inner.spent, name, |sum| *sum += spent);
             }
             // Whom two were asked for at once has not moved on.
             let moved = |pair: &[AttemptReport]| !is_hedged(&pair[0]) && pair[0].endpoint != pair[1].endpoint;
@@ -243,16 +272,27 @@ impl Metrics {
     pub(super) fn text(&self, under_way: usize, store: &dyn ObservationStore) -> String {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
-        for kind in [SERVED, DURATION, FIRST_CHUNK, PER_CHUNK, INPUT, OUTPUT] {
-            let Kind { name, help, bounds } = kind;
-            let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} histogram\n");
-            for (labels, histogram) in inner.histograms.get(name).into_iter().flatten() {
-                for (bound, count) in bounds.iter().zip(&histogram.counts) {
-                    let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}");
-                }
-                let Histogram { count, sum, .. } = histogram;
-                let _ = writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}");
-                let _ = writeln!(out, "{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {count}");
+        let head = |kind: &Kind, out: &mut String| {
+            let _ = write!(out, "# HELP {0} {1}\n# TYPE {0} histogram\n", kind.name, kind.help);
+        };
+        head(&SERVED, &mut out);
+        for ((method, route, status), histogram) in &inner.served {
+            let labels = format!(
+                "http_request_method=\"{method}\",http_route=\"{route}\",http_response_status_code=\"{status}\""
+            );
+            histogram.text(&SERVED, &labels, &mut out);
+        }
+        head(&DURATION, &mut out);
+        for (labels, seen) in inner.each() {
+            for (class, histogram) in &seen.durations {
+                let error = class.map_or_else(String::new, |class| format!(",error_type=\"{class}\""));
+                histogram.text(&DURATION, &format!("{labels}{error}"), &mut out);
+            }
+        }
+        for (at, kind) in PER_MODEL.iter().enumerate() {
+            head(kind, &mut out);
+            for (labels, seen) in inner.each() {
+                seen.others[at].iter().for_each(|histogram| histogram.text(kind, &labels, &mut out));
             }
         }
         let mut counter = |name: &str, help: &str, rows: Vec<(String, String)>| {
@@ -262,19 +302,34 @@ impl Metrics {
                 let _ = writeln!(out, "{name}{labels} {value}");
             }
         };
-        for (name, help) in USED {
-            let used = inner.used.get(name).into_iter().flatten();
-            let rows = used.map(|(labels, count)| (labels.clone(), count.to_string())).collect();
+        for (at, (name, help)) in USED.into_iter().enumerate() {
+            let row = |(labels, seen): (String, &Seen)| {
+                // Nobody says of all tokens whether they are text.
+                Some((format!("{labels},gen_ai_token_modality=\"unknown\""), seen.used[at]?.to_string()))
+            };
+            let rows = inner.each().filter_map(row).collect();
             counter(&format!("gen_ai_client_inference_usage_{name}_total"), help, rows);
         }
-        let attempts = inner.attempts.iter().map(|(labels, count)| (labels.clone(), count.to_string())).collect();
-        counter("openmux_attempts_total", "Attempts at providers, by how they ended.", attempts);
-        let cost = inner.cost.iter().map(|(labels, cost)| (labels.clone(), cost.exact())).collect();
+        let attempts = inner.attempts.iter().flat_map(|(provider, classes)| {
+            let provider = escaped(provider);
+            let row = move |(class, count): (&&str, &u64)| {
+                (format!("provider=\"{provider}\",class=\"{class}\""), count.to_string())
+            };
+            classes.iter().map(row)
+        });
+        counter("openmux_attempts_total", "Attempts at providers, by how they ended.", attempts.collect());
+        let cost = inner.each().filter_map(|(labels, seen)| Some((labels, seen.cost?.exact()))).collect();
         counter("openmux_cost_usd_total", "What attempts cost, exact, where it is known.", cost);
         if !inner.clients.is_empty() {
-            let rows = inner.clients.iter().map(|(labels, count)| (labels.clone(), count.to_string())).collect();
-            counter("openmux_client_requests_total", "Requests of clients with names.", rows);
-            let rows = inner.spent.iter().map(|(labels, cost)| (labels.clone(), cost.exact())).collect();
+            let of = |name: &str| format!("client=\"{}\"", escaped(name));
+            let rows = inner.clients.iter().flat_map(|(name, counts)| {
+                let row = move |(status, count): (&u16, &u64)| {
+                    (format!("{},http_response_status_code=\"{status}\"", of(name)), count.to_string())
+                };
+                counts.iter().map(row)
+            });
+            counter("openmux_client_requests_total", "Requests of clients with names.", rows.collect());
+            let rows = inner.spent.iter().map(|(name, cost)| (of(name), cost.exact())).collect();
             counter("openmux_client_cost_usd_total", "What their chats cost, exact, where it is known.", rows);
         }
         let one = |count: u64| vec![(String::new(), count.to_string())];

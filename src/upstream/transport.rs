@@ -64,7 +64,38 @@ pub struct Transport {
     has_proxy: bool,
     /// Whose hosts a proxy for plain HTTP is not asked for; `None` without such a proxy.
     relay: Option<String>,
+    known: Addresses,
     tape: Option<Tape>,
+}
+
+/// Addresses that were read for the client, the last first: it reads one anew for each request.
+#[derive(Debug, Clone, Default)]
+struct Addresses(Arc<Mutex<Vec<(http::Uri, reqwest::Url)>>>);
+
+impl Addresses {
+    /// So many are known at once.
+    const MOST: usize = 16;
+
+    /// The client's request.
+    ///
+    /// # Errors
+    /// It has no address that the client can read.
+    fn request(&self, request: http::Request<Bytes>) -> Result<reqwest::Request, reqwest::Error> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((_, url)) = known.iter().find(|(uri, _)| uri == request.uri()) else {
+            let uri = request.uri().clone();
+            let request = reqwest::Request::try_from(request)?;
+            known.truncate(Self::MOST - 1);
+            known.insert(0, (uri, request.url().clone()));
+            return Ok(request);
+        };
+        let (head, body) = request.into_parts();
+        let mut request = reqwest::Request::new(head.method, url.clone());
+        *request.headers_mut() = head.headers;
+        *request.version_mut() = head.version;
+        *request.body_mut() = Some(body.into());
+        Ok(request)
+    }
 }
 
 /// What came back over a transport, as far as it was read: see [`Transport::taped`].
@@ -134,6 +165,7 @@ impl Transport {
             names: config.names.clone(),
             has_proxy: config.https_proxy.is_some() || config.http_proxy.is_some(),
             relay: config.http_proxy.as_ref().map(|_| config.no_proxy.clone().unwrap_or_default()),
+            known: Addresses::default(),
             tape: None,
         })
     }
@@ -194,7 +226,7 @@ impl Transport {
 
     async fn execute(&self, request: http::Request<Bytes>) -> Result<reqwest::Response, WireError> {
         let relayed = self.is_relayed(request.uri());
-        let request = reqwest::Request::try_from(request).map_err(|error| wire_error(&error, relayed))?;
+        let request = self.known.request(request).map_err(|error| wire_error(&error, relayed))?;
         self.client.execute(request).await.map_err(|error| wire_error(&error, relayed))
     }
 }
@@ -210,5 +242,32 @@ impl Incoming {
             tape.0.lock().unwrap_or_else(PoisonError::into_inner).1.extend_from_slice(bytes);
         }
         Ok(chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_was_read_is_the_same_address() {
+        let known = Addresses::default();
+        let made = |uri: &str| {
+            let request = http::Request::post(uri).header("a", "b").body(Bytes::from_static(b"body")).unwrap();
+            known.request(request).unwrap()
+        };
+        for round in 0..2 {
+            for at in 0..2 * Addresses::MOST {
+                let uri = format!("https://h{at}.example/v1/Chat?k={at}");
+                let request = made(&uri);
+                assert_eq!(request.url().as_str(), uri, "{round}");
+                assert_eq!(made(&uri).url().as_str(), uri);
+                assert_eq!(made(&format!("https://H{at}.example/v1/Chat?k={at}")).url().as_str(), uri);
+                assert_eq!(made(&format!("https://h{at}.example/v1/chat?k={at}")).url().path(), "/v1/chat");
+                let sent = (request.method().as_str(), request.headers()["a"].as_bytes(), request.body());
+                assert_eq!((sent.0, sent.1, sent.2.unwrap().as_bytes()), ("POST", &b"b"[..], Some(&b"body"[..])));
+            }
+        }
+        assert_eq!(known.0.lock().unwrap().len(), Addresses::MOST);
     }
 }

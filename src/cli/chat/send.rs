@@ -64,7 +64,7 @@ impl Session<'_> {
             before: 0,
             hold: self.hold,
             resume: self.resume,
-            group: group(),
+            group: group((self.dispatcher.now)()),
             source: Source::Chat,
             talk: self.talk,
             day_cap: self.day_cap,

@@ -113,7 +113,7 @@ impl Caller for Live<'_> {
             wire: self.wire,
             limits: due.limits,
             hold: false,
-            group: crate::dispatch::group(),
+            group: crate::dispatch::group((self.dispatcher.now)()),
             source: Source::Probe,
             marks: Marks { prompt_version: Some(PROMPT_VERSION), sched_lag: due.late, flags, warm: None, forecast },
         };
