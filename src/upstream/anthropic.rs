@@ -19,7 +19,7 @@ mod vertex;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 
-use super::body::post;
+use super::body::{post, text};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
 use crate::chat::ChatEvent;
@@ -76,7 +76,7 @@ fn decoder(call: &Call<'_>) -> Box<dyn Decoder> {
 }
 
 fn whole(call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-    Answer::new(call.provider.quirks.errors).whole(&String::from_utf8_lossy(body), out)
+    Answer::new(call.provider.quirks.errors).whole(&text(body), out)
 }
 
 /// The path below a base URL. Catalogs and environment variables follow two customs: with the version (`.../v1`), or

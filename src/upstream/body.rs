@@ -1,8 +1,11 @@
 //! What encoding and decoding of all JSON dialects have in common.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -33,7 +36,7 @@ pub(super) fn path_segment(id: &str) -> Result<String, EncodeError> {
 }
 
 /// A POST of a JSON body to a path below the base URL, with the provider's headers and no credential.
-pub(super) fn post(call: &Call<'_>, path: &str, body: &Map<String, Value>) -> Result<Request<Bytes>, EncodeError> {
+pub(super) fn post(call: &Call<'_>, path: &str, body: &impl Serialize) -> Result<Request<Bytes>, EncodeError> {
     let url = format!("{}{path}", call.base_url);
     let bad_url = || EncodeError::BadUrl(shown(call.base_url));
     let uri: http::Uri = url.parse().map_err(|_| bad_url())?;
@@ -44,7 +47,7 @@ pub(super) fn post(call: &Call<'_>, path: &str, body: &Map<String, Value>) -> Re
         return Err(bad_url());
     }
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };
-    // An object has no keys that are no text, which is all that could fail.
+    // No body has keys that are no text, which is all that could fail.
     let mut request = Request::new(Bytes::from(serde_json::to_vec(body).unwrap_or_default()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
@@ -76,6 +79,12 @@ pub(super) fn unreadable(what: &str, error: &serde_json::Error) -> DecodeError {
         return DecodeError::Truncated;
     }
     DecodeError::Corrupt(format!("{what} cannot be read: {error}"))
+}
+
+/// The text of an answer, where what is no text is replaced.
+pub(super) fn text(answer: &[u8]) -> Cow<'_, str> {
+    // To find out that it is all text takes less than to look for what is none.
+    std::str::from_utf8(answer).map_or_else(|_| String::from_utf8_lossy(answer), Cow::Borrowed)
 }
 
 /// A chunk of an answer, or a whole one: an object. What `is_failure` is one of the provider's, also where it stands in a

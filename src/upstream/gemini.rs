@@ -15,7 +15,7 @@ mod usage;
 use bytes::Bytes;
 use http::Request;
 
-use super::body::post;
+use super::body::{post, text};
 use super::steer::Ways;
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
@@ -73,7 +73,7 @@ impl Adapter for Gemini {
 
     fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         let mut answer = Answer::new(call);
-        answer.whole(&String::from_utf8_lossy(body), out)?;
+        answer.whole(&text(body), out)?;
         answer.finish(out)
     }
 

@@ -14,16 +14,18 @@ mod usage;
 
 use bytes::Bytes;
 use http::Request;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::adapt::{Adaptation, names, refuses};
-use super::body::{merge, post};
+use super::body::{merge, post, text};
 use super::wire::Frame;
 use super::{Adapter, Call, DecodeError, Decoder, EncodeError, UpstreamError, classify};
 use crate::catalog::{OutputLimitField, Protocol};
 use crate::chat::{ChatEvent, ChatRequest, Force, Native, Tool, ToolChoice};
 use chunk::Answer;
 pub(super) use chunk::finish_of;
+use messages::Turn;
 pub(super) use parts::{address, arguments, file_name, misplaced, once, result_text, role};
 pub(super) use schema::is_strict;
 pub(super) use usage::{WireUsage, service_tier, tokens};
@@ -35,6 +37,15 @@ pub struct OpenaiChat;
 /// Parameters that are the call's own; `extra` does not override them.
 const RESERVED: [&str; 3] = ["model", "messages", "stream"];
 const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
+/// A request. What is in every one is not looked up among the rest.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<Turn<'a>>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
 
 impl Adapter for OpenaiChat {
     fn lacks(&self, call: &Call<'_>) -> Vec<&'static str> {
@@ -51,9 +62,8 @@ impl Adapter for OpenaiChat {
             return Err(EncodeError::Inexpressible(lack));
         }
         let request = call.request;
+        let mut turns = messages::messages(request, &call.provider.quirks);
         let mut body = Map::new();
-        body.insert("model".into(), call.endpoint.id.upstream_model.as_str().into());
-        body.insert("messages".into(), messages::messages(request, &call.provider.quirks).into());
         if request.stream {
             body.insert("stream".into(), true.into());
             body.insert("stream_options".into(), json!({ "include_usage": true }));
@@ -87,9 +97,10 @@ impl Adapter for OpenaiChat {
         untouched(request, Protocol::OpenaiChat, &mut body);
         merge(&mut body, &request.extra, &RESERVED);
         if request.continues {
-            prefill::mark(call.provider.quirks.prefill, &mut body);
+            prefill::mark(call.provider.quirks.prefill, &mut turns, &mut body);
         }
-        post(call, "/chat/completions", &body)
+        let model = &call.endpoint.id.upstream_model;
+        post(call, "/chat/completions", &Body { model, messages: turns, rest: body })
     }
 
     fn decoder(&self, call: &Call<'_>) -> Box<dyn Decoder> {
@@ -98,7 +109,7 @@ impl Adapter for OpenaiChat {
 
     fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
         let mut answer = Answer::new(&call.provider.quirks);
-        answer.read(&String::from_utf8_lossy(body), false, out)?;
+        answer.read(&text(body), false, out)?;
         answer.finish(out)
     }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Map, Value, json};
 
-use super::body::{merge, post};
+use super::body::{merge, post, text};
 use super::openai::{calling, is_strict, once, sampling, untouched};
 use super::steer::{Steer, Ways, steer};
 use super::wire::Frame;
@@ -84,7 +84,7 @@ impl Adapter for OpenaiResponses {
     }
 
     fn whole(&self, call: &Call<'_>, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        Answer::new(call).whole(&String::from_utf8_lossy(body), out)
+        Answer::new(call).whole(&text(body), out)
     }
 
     fn classify(&self, call: &Call<'_>, head: &http::response::Parts, body: &[u8]) -> UpstreamError {

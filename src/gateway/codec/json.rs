@@ -27,9 +27,20 @@ pub(crate) fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Map<String, V
     value.as_object().ok_or_else(|| format!("{at}: not an object"))
 }
 
+/// So many names are compared with less work than one is hashed.
+const COMPARED: usize = 32;
+
+/// A member, as they are looked for in every request: of what a client writes most has few.
+pub(crate) fn member<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    if object.len() > COMPARED {
+        return object.get(key);
+    }
+    object.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+}
+
 /// A member that is a text; absent and null are none.
 pub(crate) fn text<'a>(object: &'a Map<String, Value>, key: &str, at: &str) -> Result<Option<&'a str>, Wrong> {
-    match object.get(key) {
+    match member(object, key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(format!("{at}.{key}: not a text")),
@@ -47,7 +58,7 @@ pub(crate) fn needed<'a>(object: &'a Map<String, Value>, key: &str, at: &str) ->
 
 /// A member that is true or false.
 pub(crate) fn flag(object: &Map<String, Value>, key: &str, at: &str) -> Result<Option<bool>, Wrong> {
-    match object.get(key) {
+    match member(object, key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(_) => Err(format!("{at}.{key}: neither true nor false")),
@@ -56,7 +67,7 @@ pub(crate) fn flag(object: &Map<String, Value>, key: &str, at: &str) -> Result<O
 
 /// A member that says something.
 pub(crate) fn set<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    object.get(key).filter(|value| !value.is_null())
+    member(object, key).filter(|value| !value.is_null())
 }
 
 /// A member that is a number, as its exact literal.
@@ -115,6 +126,21 @@ pub(crate) fn only(object: &Map<String, Value>, at: &str, known: &[&str]) -> Res
         Some((key, _)) => {
             let hint = nearest(key, known).map(|near| format!("; did you mean {near}")).unwrap_or_default();
             Err(format!("{at}.{key}: this version cannot send it{hint}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_found_among_few_and_among_many() {
+        let mut object = Map::new();
+        for count in 0..2 * COMPARED {
+            assert_eq!(member(&object, &count.to_string()), None, "of {count}");
+            object.insert(count.to_string(), count.into());
+            assert!((0..=count).all(|known| member(&object, &known.to_string()) == Some(&known.into())), "of {count}");
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::turns::REDACTED;
 use crate::catalog::Usage;
 use crate::chat::{ChatEvent, Finish};
-use crate::upstream::body::unreadable;
+use crate::upstream::body::{text, unreadable};
 use crate::upstream::openai::{service_tier, tokens};
 use crate::upstream::{DecodeError, classify};
 
@@ -219,7 +219,7 @@ impl Answer {
 
     /// Reads an answer that was not streamed.
     pub(super) fn whole(&mut self, body: &[u8], out: &mut Vec<ChatEvent>) -> Result<(), DecodeError> {
-        let text = String::from_utf8_lossy(body);
+        let text = text(body);
         let text = text.trim();
         if text.is_empty() {
             return Err(DecodeError::Truncated);

@@ -1,5 +1,6 @@
 //! The conversation as the `messages` of OpenAI Chat.
 
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::parts::{address, arguments, file_name, media_in_results, misplaced, result_text, role};
@@ -17,11 +18,49 @@ pub(super) fn lacks(request: &ChatRequest) -> impl Iterator<Item = &'static str>
     misplaced(request).chain(in_results).chain(by_url)
 }
 
+/// A message: its role, and then its other members, in order.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    role: &'static str,
+    members: Vec<(&'a str, Value)>,
+}
+
+impl<'a> Turn<'a> {
+    /// Sets a member, of which there are few.
+    pub(super) fn put(&mut self, name: &'a str, value: Value) {
+        match self.members.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.members.push((name, value)),
+        }
+    }
+
+    /// Adds what is not there yet.
+    fn fill(&mut self, more: &'a Map<String, Value>) {
+        let own = self.members.len();
+        for (name, value) in more.iter().filter(|(name, _)| *name != "role") {
+            if !self.members.iter().take(own).any(|(known, _)| known == name) {
+                self.members.push((name, value.clone()));
+            }
+        }
+    }
+}
+
+impl Serialize for Turn<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("role", self.role)?;
+        for (name, value) in &self.members {
+            object.serialize_entry(name, value)?;
+        }
+        object.end()
+    }
+}
+
 /// All messages. A turn of the user's becomes one message for every result of a tool, and then one for all else.
 ///
 /// Reasoning of earlier turns goes along only where the provider wants it back, in `reasoning_content`; the others take
 /// none, and [`untold`](crate::upstream::untold) names it.
-pub(super) fn messages(request: &ChatRequest, quirks: &Quirks) -> Vec<Value> {
+pub(super) fn messages<'a>(request: &'a ChatRequest, quirks: &Quirks) -> Vec<Turn<'a>> {
     let mut messages = Vec::new();
     let own = request.native.iter().filter(|native| native.is_of(Protocol::OpenaiChat));
     let beside = own.filter(|native| native.name == Native::BESIDE).find_map(|native| native.value.as_object());
@@ -29,29 +68,28 @@ pub(super) fn messages(request: &ChatRequest, quirks: &Quirks) -> Vec<Value> {
         match message.role {
             Role::Assistant => messages.push(assistant(message, quirks)),
             Role::System | Role::Developer => {
-                messages
-                    .push(json!({ "role": role(message.role, quirks.developer_role), "content": message.joined() }));
+                let role = role(message.role, quirks.developer_role);
+                messages.push(Turn { role, members: vec![("content", message.joined().into())] });
             }
             Role::User => user(message, &mut messages),
         }
         let more = beside.and_then(|beside| beside.get(&number.to_string())).and_then(Value::as_object);
-        if let (Some(Value::Object(last)), Some(more)) = (messages.last_mut(), more) {
-            for (name, value) in more {
-                last.entry(name.clone()).or_insert_with(|| value.clone());
-            }
+        if let (Some(last), Some(more)) = (messages.last_mut(), more) {
+            last.fill(more);
         }
     }
     messages
 }
 
-fn user(message: &Message, messages: &mut Vec<Value>) {
+fn user<'a>(message: &'a Message, messages: &mut Vec<Turn<'a>>) {
     let mut rest = Vec::new();
     for part in &message.parts {
         match part {
             // The results follow the calls directly: anything between them is refused.
             Part::ToolResult(result) => {
-                let content = result_text(result);
-                messages.push(json!({ "role": "tool", "tool_call_id": result.call_id, "content": content }));
+                let id = result.call_id.as_str().into();
+                let members = vec![("tool_call_id", id), ("content", result_text(result).into())];
+                messages.push(Turn { role: "tool", members });
             }
             part => rest.push(part),
         }
@@ -61,7 +99,7 @@ fn user(message: &Message, messages: &mut Vec<Value>) {
     }
     let is_text = rest.iter().all(|part| part.as_text().is_some());
     let content: Value = if is_text { message.joined().into() } else { rest.into_iter().filter_map(content).collect() };
-    messages.push(json!({ "role": "user", "content": content }));
+    messages.push(Turn { role: "user", members: vec![("content", content)] });
 }
 
 /// A piece of a list of content.
@@ -86,9 +124,7 @@ fn media_part(media: &Media) -> Value {
     }
 }
 
-fn assistant(message: &Message, quirks: &Quirks) -> Value {
-    let mut turn = Map::new();
-    turn.insert("role".into(), role(message.role, quirks.developer_role).into());
+fn assistant<'a>(message: &Message, quirks: &Quirks) -> Turn<'a> {
     let mut calls = Vec::new();
     let mut thought = String::new();
     for part in &message.parts {
@@ -103,12 +139,12 @@ fn assistant(message: &Message, quirks: &Quirks) -> Value {
     }
     let text = message.joined();
     let content = if text.is_empty() && !calls.is_empty() { Value::Null } else { text.into() };
-    turn.insert("content".into(), content);
+    let mut members = vec![("content", content)];
     if quirks.replays_reasoning && !thought.is_empty() {
-        turn.insert("reasoning_content".into(), thought.into());
+        members.push(("reasoning_content", thought.into()));
     }
     if !calls.is_empty() {
-        turn.insert("tool_calls".into(), calls.into());
+        members.push(("tool_calls", calls.into()));
     }
-    Value::Object(turn)
+    Turn { role: role(message.role, quirks.developer_role), members }
 }

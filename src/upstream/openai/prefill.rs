@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::messages::Turn;
 use crate::catalog::{Capability, Prefill};
 use crate::units::Tokens;
 use crate::upstream::Call;
@@ -22,7 +23,7 @@ pub(super) fn continues(call: &Call<'_>) -> bool {
 }
 
 /// Marks the last message as one to be gone on with.
-pub(super) fn mark(way: Prefill, body: &mut Map<String, Value>) {
+pub(super) fn mark(way: Prefill, messages: &mut [Turn<'_>], body: &mut Map<String, Value>) {
     let word = match way {
         Prefill::None | Prefill::Plain => return,
         Prefill::Prefix => "prefix",
@@ -34,8 +35,7 @@ pub(super) fn mark(way: Prefill, body: &mut Map<String, Value>) {
             return;
         }
     };
-    let messages = body.get_mut("messages").and_then(Value::as_array_mut);
-    if let Some(Value::Object(last)) = messages.and_then(|messages| messages.last_mut()) {
-        last.insert(word.into(), true.into());
+    if let Some(last) = messages.last_mut() {
+        last.put(word, true.into());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::super::cache::mark;
-use super::super::json::{Wrong, flag, list, needed, object, only, set, text};
+use super::super::json::{Wrong, flag, list, member, needed, object, only, set, text};
 use super::super::media::source;
 use super::super::signed::parted;
 use crate::chat::{CacheMark, CachePlace, Message, Part, REDACTED_THINKING, Role, ToolCall, ToolResult};
@@ -31,7 +31,7 @@ impl Reading {
             other => return Err(format!("{at}.role: \"{other}\" is none of user, assistant, system")),
         };
         let at = format!("{at}.content");
-        let content = fields.get("content").ok_or_else(|| format!("{at}: missing"))?;
+        let content = member(fields, "content").ok_or_else(|| format!("{at}: missing"))?;
         let parts = match role {
             Role::System | Role::Developer => self.texts(content, number, &at)?,
             Role::User | Role::Assistant => self.content(content, role, (number, None), &at)?,

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::Asked;
-use super::super::json::{Wrong, count, flag, list, needed, number, object, only, others, set, text};
+use super::super::json::{Wrong, count, flag, list, member, needed, number, object, only, others, set, text};
 use super::chunk::Completions;
 use super::marks;
 use super::messages::messages_and_more;
@@ -80,7 +80,7 @@ const RESPONSES: &[Protocol] = &[Protocol::OpenaiResponses];
 /// What is wrong, with its place before it.
 pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
     let model = needed(body, "model", "")?.to_owned();
-    let (messages, beside) = match body.get("messages") {
+    let (messages, beside) = match member(body, "messages") {
         Some(Value::Array(items)) if !items.is_empty() => messages_and_more(items, "messages")?,
         Some(Value::Array(_)) => return Err("messages: empty".to_owned()),
         None | Some(Value::Null) => return Err("messages: missing".to_owned()),
@@ -116,14 +116,16 @@ pub fn read(body: &Map<String, Value>) -> Result<Asked, String> {
 /// What goes on untouched; `beside` is what stands beside the content of messages.
 fn natives(body: &Map<String, Value>, beside: Map<String, Value>) -> Vec<Native> {
     let mut rest = others(body, &OWN);
-    let mut natives: Vec<Native> = NATIVE
-        .into_iter()
-        .filter_map(|(name, force)| {
-            let value = rest.shift_remove(name)?;
+    let mut natives = Vec::new();
+    for (name, force) in NATIVE {
+        if rest.is_empty() {
+            break;
+        }
+        if let Some(value) = rest.shift_remove(name) {
             let protocols = if force == Force::Hint && name != "store" { BOTH } else { HERE };
-            Some(Native { protocols, name, value, force })
-        })
-        .collect();
+            natives.push(Native { protocols, name, value, force });
+        }
+    }
     let mut here = |name: &'static str, value: Value, force: Force| {
         natives.push(Native { protocols: HERE, name, value, force });
     };

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::super::cache::{CONTROL, mark};
-use super::super::json::{Wrong, object, set};
+use super::super::json::{Wrong, member, object, set};
 use crate::chat::{CacheMark, CachePlace, Message};
 
 /// The marks of a request whose messages have been read.
@@ -53,7 +53,7 @@ fn in_message(
     marks: &mut Vec<CacheMark>,
 ) -> Result<(), Wrong> {
     let content = items(fields, "content");
-    let is_result = fields.get("role").is_some_and(|role| role == "tool");
+    let is_result = member(fields, "role").is_some_and(|role| role == "tool");
     // Thoughts stand before what a message holds, a refusal and calls of tools after it.
     let refusal = set(fields, "refusal").is_some_and(|text| text != "");
     let after = usize::from(refusal) + items(fields, "tool_calls").len();
@@ -70,7 +70,7 @@ fn in_message(
 }
 
 fn items<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a [Value] {
-    fields.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    member(fields, name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::super::cache::CONTROL;
-use super::super::json::{Wrong, few, flag, list, needed, object, only, others, parse, set, text};
+use super::super::json::{Wrong, few, flag, list, member, needed, object, only, others, parse, set, text};
 use super::super::signed::parted;
 use super::marks;
 use super::parts::{content, is_blank};
@@ -195,7 +195,7 @@ fn call(value: &Value, at: &str) -> Result<ToolCall, Wrong> {
         return Err(format!("{at}.type: \"{other}\" is not \"function\""));
     }
     let inner = format!("{at}.function");
-    let function = object(fields.get("function").unwrap_or(&Value::Null), &inner)?;
+    let function = object(member(fields, "function").unwrap_or(&Value::Null), &inner)?;
     only(function, &inner, &["name", "arguments"])?;
     let name = needed(function, "name", &inner)?;
     if !is_name(name) {
@@ -225,7 +225,7 @@ fn google(fields: &Map<String, Value>, at: &str) -> Result<Option<String>, Wrong
 /// # Errors
 /// They are neither; `at` is the place of the call.
 pub(crate) fn arguments_of(fields: &Map<String, Value>, at: &str) -> Result<String, Wrong> {
-    Ok(match fields.get("arguments") {
+    Ok(match member(fields, "arguments") {
         None | Some(Value::Null) => "{}".to_owned(),
         Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
         Some(Value::String(text)) => {
@@ -249,7 +249,7 @@ fn tool(fields: &Map<String, Value>, at: &str, seen: &mut Seen) -> Result<Messag
     if name != called {
         return Err(format!("{at}.name: the call \"{id}\" is of {called}, not of {name}"));
     }
-    let content = match fields.get("content") {
+    let content = match member(fields, "content") {
         None | Some(Value::Null) => Vec::new(),
         Some(_) => content(fields, at)?,
     };

@@ -3,19 +3,19 @@
 use serde_json::{Map, Value};
 
 use super::super::cache::CONTROL;
-use super::super::json::{Wrong, needed, object, only, text};
+use super::super::json::{Wrong, member, needed, object, only, text};
 use super::super::media::{located, looked_at, source};
 use super::thoughts;
 use crate::chat::{MediaKind, Part};
 
 /// Whether the content is a text that says nothing.
 pub(super) fn is_blank(fields: &Map<String, Value>) -> bool {
-    fields.get("content").is_some_and(|content| content == "")
+    member(fields, "content").is_some_and(|content| content == "")
 }
 
 /// `content`: a text, or an array of parts.
 pub(super) fn content(fields: &Map<String, Value>, at: &str) -> Result<Vec<Part>, Wrong> {
-    match fields.get("content") {
+    match member(fields, "content") {
         Some(Value::String(text)) if text.is_empty() => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(vec![Part::Text(text.clone())]),
         Some(Value::Array(items)) => {

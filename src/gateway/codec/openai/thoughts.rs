@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::super::answer::{Answer, Piece};
-use super::super::json::{Wrong, needed, object, only, text};
+use super::super::json::{Wrong, member, needed, object, only, text};
 use super::super::members::Members;
 use super::super::signed::parted;
 use crate::chat::{Part, REDACTED_THINKING};
@@ -58,12 +58,12 @@ pub(super) fn read(fields: &Map<String, Value>, at: &str) -> Result<Thoughts, Wr
 /// Thoughts one by one. An encrypted one that has the id of a call is the call's signature: so `OpenRouter` tells Gemini's.
 fn details(fields: &Map<String, Value>, at: &str) -> Result<Thoughts, Wrong> {
     let at = format!("{at}.reasoning_details");
-    let items = match fields.get("reasoning_details") {
+    let items = match member(fields, "reasoning_details") {
         None | Some(Value::Null) => return Ok(Thoughts::default()),
         Some(Value::Array(items)) => items,
         Some(_) => return Err(format!("{at}: not an array")),
     };
-    let calls: HashSet<&str> = match fields.get("tool_calls") {
+    let calls: HashSet<&str> = match member(fields, "tool_calls") {
         Some(Value::Array(calls)) => calls.iter().filter_map(|call| call.get("id")?.as_str()).collect(),
         _ => HashSet::new(),
     };

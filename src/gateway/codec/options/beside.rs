@@ -1,8 +1,9 @@
 //! What is said about routing beside members of the body: suffixes of a model's name, headers, a body within the body.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
+use super::super::json::member;
 use super::litellm::{retries, stream_timeout, timeout};
 use super::openrouter::session;
 use super::{Reading, Refused, Row};
@@ -144,27 +145,28 @@ pub(super) fn suffix(reading: &mut Reading<'_>) -> Result<(), Refused> {
 /// Headers that say the same as a member.
 pub(super) fn headers(reading: &mut Reading<'_>, headers: &HeaderMap) -> Result<(), Refused> {
     type Read = fn(&mut Reading<'_>, &Value, &str) -> Result<(), Refused>;
-    const LITELLM: [(&str, Read); 3] = [
-        ("x-litellm-timeout", timeout),
-        ("x-litellm-stream-timeout", stream_timeout),
-        ("x-litellm-num-retries", retries),
+    const LITELLM: [(HeaderName, Read); 3] = [
+        (HeaderName::from_static("x-litellm-timeout"), timeout),
+        (HeaderName::from_static("x-litellm-stream-timeout"), stream_timeout),
+        (HeaderName::from_static("x-litellm-num-retries"), retries),
     ];
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(Value::from);
+    const SESSION: HeaderName = HeaderName::from_static("x-session-id");
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(Value::from);
     for (name, read) in LITELLM {
-        if let Some(value) = text(name) {
-            read(reading, &value, name)?;
+        if let Some(value) = text(&name) {
+            read(reading, &value, name.as_str())?;
         }
     }
     // The body says it louder.
-    if let Some(value) = text("x-session-id").filter(|_| reading.said.session.get().is_none()) {
-        session(reading, &value, "x-session-id")?;
+    if let Some(value) = text(&SESSION).filter(|_| reading.said.session.get().is_none()) {
+        session(reading, &value, SESSION.as_str())?;
     }
     Ok(())
 }
 
 /// What names a cache names a conversation, where nothing else does; it goes on as well.
 pub(super) fn cache_key(reading: &mut Reading<'_>, body: &Map<String, Value>) {
-    if let Some(key) = body.get("prompt_cache_key").filter(|_| reading.said.session.get().is_none()) {
+    if let Some(key) = member(body, "prompt_cache_key").filter(|_| reading.said.session.get().is_none()) {
         // What is no name of a session is for the provider to judge.
         let _ = session(reading, key, "prompt_cache_key");
     }

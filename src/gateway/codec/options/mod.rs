@@ -17,7 +17,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
-use super::json::{Wrong, nearest};
+use super::json::{Wrong, member, nearest};
 use crate::catalog::{Catalog, ProviderId};
 use crate::dispatch::FallbackClass;
 use crate::routing::{Measure, Preset, Threshold};
@@ -204,7 +204,7 @@ pub fn rows() -> impl Iterator<Item = (&'static str, &'static Row)> {
 /// An option is not understood, cannot be honoured though it is not negotiable, or contradicts another.
 pub fn take(body: &mut Map<String, Value>, headers: &HeaderMap, catalog: &Catalog) -> Result<Options, Refused> {
     beside::unwrap(body)?;
-    let model = body.get("model").and_then(Value::as_str).map(str::to_owned);
+    let model = member(body, "model").and_then(Value::as_str).map(str::to_owned);
     let mut reading =
         Reading { catalog, said: Options::default(), model, instead: Slot::default(), last: Slot::default() };
     beside::suffix(&mut reading)?;
@@ -324,7 +324,8 @@ impl Reading<'_> {
             let wrong = format!("model_routing_config: missing, and the model is {}", zenmux::AUTO);
             return Err(Refused::fix(wrong, "model_routing_config.available_models lists the models"));
         }
-        if let Some(model) = self.instead.get().or(self.model.as_ref()) {
+        let model = self.instead.get().or(self.model.as_ref());
+        if let Some(model) = model.filter(|model| member(body, "model").is_none_or(|known| known != model.as_str())) {
             body.insert("model".to_owned(), model.as_str().into());
         }
         Ok(self.said)
