@@ -210,7 +210,7 @@ fn a_request_and_a_decision_are_found_by_an_index() {
         let found = store.of_request([1; 16], at("2026-11-24T10:00:00Z"), at("2026-11-24T10:00:03Z")).unwrap();
         assert_eq!(found, [one(0, 1), one(2, 1)]);
         for (id, second) in [(id(0x1f, 0), 0), (id(0x1f, 9), 1), (id(0x20, 0), 2), (id(0x1e, 0xff), 3)] {
-            store.keep_decision(&decided(id, second)).unwrap();
+            store.keep_decision(decided(id, second)).unwrap();
         }
         let found = |prefix: &str| store.decision(prefix).unwrap().iter().map(|kept| kept.id).collect::<Vec<_>>();
         assert_eq!(found("1f"), [id(0x1f, 9), id(0x1f, 0)]);
