@@ -15,7 +15,9 @@ fn main() {
     if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") {
         return;
     }
-    let order = Path::new(env!("CARGO_MANIFEST_DIR")).join("link/order.txt");
+    // Not where this script was compiled: a checkout may have been moved since.
+    let Some(here) = var_os("CARGO_MANIFEST_DIR") else { return };
+    let order = Path::new(&here).join("link/order.txt");
     let order = format!("-Wl,--symbol-ordering-file={},--no-warn-symbol-ordering", order.display());
     if links(&order) {
         println!("cargo::rustc-link-arg-bins={order}");

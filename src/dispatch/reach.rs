@@ -263,7 +263,7 @@ impl Dispatcher<'_> {
             })
             .collect();
         // Another server than the catalog's: what they nearly all speak is OpenAI's older dialect.
-        if is_overridden(&provider, &self.keys.vars) {
+        if spoken.len() > 1 && is_overridden(&provider, &self.keys.vars) {
             spoken.sort_by_key(|(protocol, ..)| *protocol == Protocol::OpenaiResponses);
         }
         let carries = |(protocol, base_url, _): &&(Protocol, String, Auth)| {

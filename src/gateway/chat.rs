@@ -154,9 +154,10 @@ fn failure(dialect: Dialect, run: &mut Run, report: &ChatReport) -> Answer {
 
 /// By which id it can be asked for later; whether another model answered than was asked for; what was not done.
 fn identify(response: &mut Answer, decided: &Decided) {
-    let id = decided.hex();
-    for name in REQUEST.into_iter().chain([DECISION]) {
-        set(response, name, &id);
+    if let Ok(id) = HeaderValue::try_from(decided.hex()) {
+        for name in REQUEST.into_iter().chain([DECISION]) {
+            response.headers_mut().insert(name, id.clone());
+        }
     }
     if !decided.fallen.is_empty() {
         set(response, FALLBACK, decided.request.model.as_str());

@@ -111,11 +111,15 @@ fn base_override<'a>(provider: &Provider, protocol: Protocol, vars: &'a Vars) ->
 /// The variable that says where any provider is reached: its id in upper case with `_BASE_URL`.
 #[must_use]
 pub fn base_variable(provider: &ProviderId) -> String {
-    let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    let name: String = provider.as_str().chars().map(upper).collect();
+    let id = provider.as_str();
+    let mut name = String::with_capacity(id.len() + 10);
     // No shell can export a name that begins with a digit.
-    let digit = name.starts_with(|c: char| c.is_ascii_digit());
-    format!("{}{name}_BASE_URL", if digit { "P" } else { "" })
+    if id.starts_with(|c: char| c.is_ascii_digit()) {
+        name.push('P');
+    }
+    name.extend(id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }));
+    name.push_str("_BASE_URL");
+    name
 }
 
 /// Whether the environment says where a provider is reached.
