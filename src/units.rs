@@ -153,8 +153,9 @@ impl Usd {
     /// Rounded half-even to picodollars; `None` beyond the range of an `i64` (about nine million dollars).
     #[must_use]
     pub fn to_pico(self) -> Option<i64> {
-        let scaled = self.rounded().0.checked_mul(Decimal::from(1_000_000_000_000_i64))?;
-        i64::try_from(scaled.trunc().mantissa() / 10_i128.pow(scaled.trunc().scale())).ok()
+        let rounded = self.rounded().0;
+        let more = 10_i128.checked_pow(12_u32.checked_sub(rounded.scale())?)?;
+        i64::try_from(rounded.mantissa().checked_mul(more)?).ok()
     }
 
     /// Rounded half-even to 1e-12 USD, as score terms are before they are summed and compared.
@@ -419,6 +420,18 @@ mod tests {
         let amount: Usd = "0.000123456789".parse().unwrap();
         assert_eq!(amount.to_pico(), Some(123_456_789));
         assert_eq!(Usd::from_pico(123_456_789), amount);
+        for (text, pico) in [
+            ("0.0000000000005", Some(0)),
+            ("-0.0000000000015", Some(-2)),
+            ("0.00000000000100000000000000001", Some(1)),
+            ("1.50", Some(1_500_000_000_000)),
+            ("9223372.036854775807", Some(i64::MAX)),
+            ("9223372.0368547758074", Some(i64::MAX)),
+            ("9223372.036854775808", None),
+            ("79228162514264337593543950335", None),
+        ] {
+            assert_eq!(Usd(text.parse().unwrap()).to_pico(), pico, "{text}");
+        }
     }
 
     #[test]

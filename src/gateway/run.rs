@@ -268,7 +268,7 @@ async fn one(worker: &Worker, decided: &Decided, told: &Rc<Told>, stopped: watch
         after: decided.after,
         ..Kept::new(decided.id, input, &decided.decision)
     });
-    if let Some(Err(error)) = kept.map(|kept| dispatcher.store.keep_decision(&kept)) {
+    if let Some(Err(error)) = kept.map(|kept| dispatcher.store.keep_decision(kept)) {
         teller.notice(Notice::NotKept(error.to_string()));
     }
     report

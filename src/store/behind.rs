@@ -89,18 +89,21 @@ struct Known {
 }
 
 impl Known {
-    fn fold(&mut self, seen: &Observation) {
-        let key = StateKey::of(seen);
-        let any = StateKey { key_fingerprint: None, ..key.clone() };
-        let is_asked = self.states.contains_key(&any);
-        let place = self.states.entry(key).or_default();
+    /// Folds an attempt into the state of its key.
+    fn fold(&mut self, mut key: StateKey, seen: &Observation) {
+        let place = match self.states.get_mut(&key) {
+            Some(place) => place,
+            None => self.states.entry(key.clone()).or_default(),
+        };
         let state = place.get_or_insert_with(|| StatsState::new(seen.at));
         state.set_back_at_end_of(seen);
         state.observe(seen, &Learning::default());
         // Whichever key was used last speaks for an endpoint of which none is at hand.
-        if is_asked {
-            let last = place.clone();
-            self.states.insert(any, last);
+        let fingerprint = key.key_fingerprint.take();
+        if self.states.contains_key(&key) {
+            let used = StateKey { key_fingerprint: fingerprint, ..key.clone() };
+            let last = self.states.get(&used).cloned().flatten();
+            self.states.insert(key, last);
         }
     }
 
@@ -198,8 +201,9 @@ impl Shared {
 impl ObservationStore for Behind {
     fn record(&self, seen: &Observation) -> Result<(), StoreError> {
         // What is on the disk comes first.
-        let mut known = self.shared.with_states(std::iter::once(&StateKey::of(seen)))?;
-        known.fold(seen);
+        let key = StateKey::of(seen);
+        let mut known = self.shared.with_states(std::iter::once(&key))?;
+        known.fold(key, seen);
         if seen.class.is_success() {
             known.answered(seen);
         }
@@ -305,10 +309,10 @@ impl ObservationStore for Behind {
     }
 
     /// Under a load that the disk could not follow, not every decision is kept.
-    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
+    fn keep_decision(&self, kept: Kept) -> Result<(), StoreError> {
         let waiting = &mut self.shared.lock().waiting.kept;
         if waiting.len() < DECISIONS {
-            waiting.push(kept.clone());
+            waiting.push(kept);
         }
         Ok(())
     }

@@ -199,8 +199,8 @@ impl ObservationStore for Memory {
         Ok(None)
     }
 
-    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
-        let encoded = codec::encode(kept, &mut Sheets::default())?;
+    fn keep_decision(&self, kept: Kept) -> Result<(), StoreError> {
+        let encoded = codec::encode(&kept, &mut Sheets::default())?;
         let mut inner = self.lock();
         inner.decisions.push((kept.id, kept.input.now, encoded));
         trim(&mut inner.decisions, DECISIONS);

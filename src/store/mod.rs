@@ -219,7 +219,7 @@ pub trait ObservationStore: Send + Sync {
     ///
     /// # Errors
     /// It could not be written; the caller may say so, and goes on.
-    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError>;
+    fn keep_decision(&self, kept: Kept) -> Result<(), StoreError>;
 
     /// The decisions whose id, as 32 hex digits, begins with `prefix`, the newest first, at most two; of an empty one the
     /// last that was made.

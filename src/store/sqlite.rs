@@ -199,8 +199,8 @@ impl ObservationStore for Sqlite {
         ledger::of_request(&self.lock(), group, since, until)
     }
 
-    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
-        decisions::keep(&mut self.lock(), kept)
+    fn keep_decision(&self, kept: Kept) -> Result<(), StoreError> {
+        decisions::keep(&mut self.lock(), &kept)
     }
 
     fn decision(&self, prefix: &str) -> Result<Vec<Kept>, StoreError> {

@@ -400,7 +400,7 @@ fn decisions_are_kept_for_ninety_days() {
         let tokens = openmux::units::Tokens::new;
         let request = shape(&ModelId::new("a/m"), tokens(9), tokens(9), tokens(0), Default::default());
         let input = Input { request, candidates: Vec::new(), policy, now, seed: id.into() };
-        store.keep_decision(&Kept::new([id; 16], input.clone(), &input.decide())).unwrap();
+        store.keep_decision(Kept::new([id; 16], input.clone(), &input.decide())).unwrap();
     };
     let hurried = Policy::time_value("99".parse().unwrap());
     decided(1, at(0) - 91 * day, hurried);
@@ -432,5 +432,5 @@ fn decisions_are_kept_for_ninety_days() {
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
     let input = last[0].input.clone();
     let decision = input.decide();
-    assert!(store.keep_decision(&Kept::new([5; 16], input, &decision)).is_err());
+    assert!(store.keep_decision(Kept::new([5; 16], input, &decision)).is_err());
 }

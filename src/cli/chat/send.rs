@@ -103,7 +103,7 @@ impl Session<'_> {
         self.total = self.total.map(|total| total.saturating_sub(report.elapsed));
         // Only now: the answer waited for nothing.
         let kept = Kept::new(plan.group, routed.input.clone(), &routed.decision);
-        match self.dispatcher.store.keep_decision(&kept) {
+        match self.dispatcher.store.keep_decision(kept) {
             Ok(()) => self.kept = self.kept.or(Some(plan.group)),
             Err(error) => observer.notice(Notice::NotKept(error.to_string())),
         }

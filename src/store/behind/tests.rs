@@ -126,7 +126,7 @@ fn a_decision_that_cannot_be_kept_takes_no_attempt_with_it() {
     behind.shared.disk.refuse_decisions();
     let one = seen("2026-11-24T10:00:00Z", ErrorClass::Ok);
     behind.record(&one).unwrap();
-    behind.keep_decision(&super::super::codec::decided([1; 16], "2026-11-24T10:00:00Z")).unwrap();
+    behind.keep_decision(super::super::codec::decided([1; 16], "2026-11-24T10:00:00Z")).unwrap();
     assert_eq!(behind.attempts(Timestamp::MIN, Timestamp::MAX).unwrap(), [one]);
     assert!(behind.decision("").unwrap().is_empty());
 }

@@ -177,7 +177,7 @@ impl Shared {
             // Of an endpoint that was asked for meanwhile it is folded in already.
             let key = StateKey::of(seen);
             if replaced.contains(&key) {
-                known.fold(seen);
+                known.fold(key, seen);
             } else if let Some(last) = known.states.get(&key).cloned() {
                 let any = StateKey { key_fingerprint: None, ..key };
                 known.states.entry(any).and_modify(|known| *known = last);

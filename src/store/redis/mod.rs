@@ -261,7 +261,7 @@ impl ObservationStore for Shared {
         self.local().oldest()
     }
 
-    fn keep_decision(&self, kept: &Kept) -> Result<(), StoreError> {
+    fn keep_decision(&self, kept: Kept) -> Result<(), StoreError> {
         self.local().keep_decision(kept)
     }
 

@@ -5,7 +5,8 @@ use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, named_params, params};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{CachedStatement, OptionalExtension, ToSql, Transaction, named_params, params};
 
 use super::super::StoreError;
 use super::super::words::headroom_text;
@@ -32,9 +33,10 @@ pub(super) enum When {
 pub(super) fn keep_all(transaction: &Transaction<'_>, all: &[Observation], when: When) -> Result<(), StoreError> {
     let mut folds: BTreeMap<i64, StatsState> = BTreeMap::new();
     let (mut places, mut sums) = (Places::default(), Sums::default());
+    let mut rows = Rows::new(transaction)?;
     for seen in all {
         let endpoint = places.endpoint(transaction, seen)?;
-        insert(transaction, (endpoint, places.sheet(transaction, seen)?), seen)?;
+        rows.insert((endpoint, places.sheet(transaction, seen)?), seen)?;
         sums.add(endpoint, seen);
         let fold = match folds.entry(endpoint) {
             Entry::Occupied(known) => known.into_mut(),
@@ -182,47 +184,78 @@ pub(super) fn place<T: PartialEq>(all: &[T], value: &T) -> Option<i64> {
     all.iter().position(|known| known == value).and_then(|at| i64::try_from(at).ok())
 }
 
-fn insert(
-    transaction: &Transaction<'_>,
-    (endpoint, sheet): (i64, Option<i64>),
-    seen: &Observation,
-) -> Result<(), StoreError> {
-    let micros = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_micros()).ok());
-    let millis = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_millis()).ok());
-    let usage = seen.usage.clone().unwrap_or_default();
-    let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
-    let whole = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
-    let to_pico = |amount: crate::units::Usd| amount.to_pico().or_else(|| amount.rounded().to_pico());
-    let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
-    // By place, in the order of the columns: looking forty names up takes longer than writing the row.
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase,
-           head_us, ttft_us, ttfa_us, decode_us, e2e_us,
-           in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok,
-           events, reads, finish, retry_after_ms, flags,
-           cost_pd, bill_pd, cost_state, connect_us, dns_us, tcp_us, tls_us, sched_lag_us,
-           stream_tok, n1_tok, burst_pm, tok_src, effort, prompt_ver,
-           warm_tok, room, price_ver, expect_pd, bound_pd, est_tok, streamed)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?,
-           ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    let (times, streamed) = (&seen.timings, &seen.streamed);
-    #[rustfmt::skip]
-    let values = params![
-        seen.at.as_millisecond(), endpoint, seen.group.as_slice(), place(&SOURCES, &seen.source),
-        seen.class.number(), seen.http_status, seen.code, place(&PHASES, &seen.phase),
-        micros(times.head), micros(times.ttft), micros(times.ttfa), micros(times.decode), micros(times.e2e),
-        count(usage.input), count(usage.cache_read), count(five_minutes), count(usage.cache_write_1h),
-        count(usage.output), count(usage.reasoning),
-        seen.events, seen.reads, seen.finish, millis(seen.retry_after), seen.flags.bits(),
-        seen.cost.and_then(crate::units::Usd::to_pico), seen.billed.and_then(crate::units::Usd::to_pico),
-        place(&COST_STATES, &seen.cost_state), micros(times.connect), micros(times.dns), micros(times.tcp),
-        micros(times.tls), micros(times.sched_lag),
-        whole(streamed.tokens), whole(streamed.first), streamed.burst_pm, streamed.source.map(TokenSource::number),
-        seen.effort, seen.prompt_version,
-        count(seen.warm), headroom_text(&seen.headroom), sheet, seen.asked.expected.and_then(to_pico),
-        seen.asked.bound.and_then(to_pico), count(seen.asked.input), seen.asked.stream,
-    ];
-    statement.execute(values)?;
-    Ok(())
+/// What an attempt's row is made of.
+const COLUMNS: usize = 45;
+
+/// By place, in the order of the columns: looking forty names up takes longer than writing the row.
+const INSERT: &str = "INSERT INTO obs(ts_ms, ep, grp, src, class, http, code, phase,
+   head_us, ttft_us, ttfa_us, decode_us, e2e_us,
+   in_tok, cached_tok, cw5_tok, cw1h_tok, out_tok, reason_tok,
+   events, reads, finish, retry_after_ms, flags,
+   cost_pd, bill_pd, cost_state, connect_us, dns_us, tcp_us, tls_us, sched_lag_us,
+   stream_tok, n1_tok, burst_pm, tok_src, effort, prompt_ver,
+   warm_tok, room, price_ver, expect_pd, bound_pd, est_tok, streamed)
+ VALUES (?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?,
+   ?, ?, ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?)";
+
+/// Writes rows of attempts, one after the other.
+struct Rows<'a> {
+    statement: CachedStatement<'a>,
+    /// What stands in each place of the statement since the row before: a number or nothing; `None` where it is a text.
+    last: [Option<Option<i64>>; COLUMNS],
+}
+
+impl<'a> Rows<'a> {
+    fn new(transaction: &'a Transaction<'_>) -> Result<Self, StoreError> {
+        Ok(Self { statement: transaction.prepare_cached(INSERT)?, last: [Some(None); COLUMNS] })
+    }
+
+    fn insert(&mut self, (endpoint, sheet): (i64, Option<i64>), seen: &Observation) -> Result<(), StoreError> {
+        let micros = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_micros()).ok());
+        let millis = |time: Option<Duration>| time.and_then(|time| i64::try_from(time.as_millis()).ok());
+        let usage = seen.usage.clone().unwrap_or_default();
+        let count = |tokens: Option<crate::units::Tokens>| tokens.and_then(|tokens| i64::try_from(tokens.count()).ok());
+        let whole = |count: Option<u64>| count.and_then(|count| i64::try_from(count).ok());
+        let to_pico = |amount: crate::units::Usd| amount.to_pico().or_else(|| amount.rounded().to_pico());
+        let five_minutes = usage.cache_write.map(|all| all.saturating_sub(usage.cache_write_1h.unwrap_or_default()));
+        let (times, streamed) = (&seen.timings, &seen.streamed);
+        #[rustfmt::skip]
+        let values = params![
+            seen.at.as_millisecond(), endpoint, seen.group.as_slice(), place(&SOURCES, &seen.source),
+            seen.class.number(), seen.http_status, seen.code, place(&PHASES, &seen.phase),
+            micros(times.head), micros(times.ttft), micros(times.ttfa), micros(times.decode), micros(times.e2e),
+            count(usage.input), count(usage.cache_read), count(five_minutes), count(usage.cache_write_1h),
+            count(usage.output), count(usage.reasoning),
+            seen.events, seen.reads, seen.finish, millis(seen.retry_after), seen.flags.bits(),
+            seen.cost.and_then(crate::units::Usd::to_pico), seen.billed.and_then(crate::units::Usd::to_pico),
+            place(&COST_STATES, &seen.cost_state), micros(times.connect), micros(times.dns), micros(times.tcp),
+            micros(times.tls), micros(times.sched_lag),
+            whole(streamed.tokens), whole(streamed.first), streamed.burst_pm, streamed.source.map(TokenSource::number),
+            seen.effort, seen.prompt_version,
+            count(seen.warm), headroom_text(&seen.headroom), sheet, seen.asked.expected.and_then(to_pico),
+            seen.asked.bound.and_then(to_pico), count(seen.asked.input), seen.asked.stream,
+        ];
+        self.put(values)
+    }
+
+    /// Most of a row says nothing, or what the row before said.
+    fn put(&mut self, values: &[&dyn ToSql]) -> Result<(), StoreError> {
+        debug_assert_eq!(values.len(), COLUMNS);
+        for (at, (value, last)) in values.iter().zip(&mut self.last).enumerate() {
+            let value = value.to_sql()?;
+            let told = match value {
+                ToSqlOutput::Borrowed(ValueRef::Null) | ToSqlOutput::Owned(Value::Null) => Some(None),
+                ToSqlOutput::Borrowed(ValueRef::Integer(number)) | ToSqlOutput::Owned(Value::Integer(number)) => {
+                    Some(Some(number))
+                }
+                _ => None,
+            };
+            if told.is_none() || told != *last {
+                self.statement.raw_bind_parameter(at + 1, value)?;
+                *last = told;
+            }
+        }
+        self.statement.raw_execute()?;
+        Ok(())
+    }
 }

@@ -210,7 +210,7 @@ fn a_request_and_a_decision_are_found_by_an_index() {
         let found = store.of_request([1; 16], at("2026-11-24T10:00:00Z"), at("2026-11-24T10:00:03Z")).unwrap();
         assert_eq!(found, [one(0, 1), one(2, 1)]);
         for (id, second) in [(id(0x1f, 0), 0), (id(0x1f, 9), 1), (id(0x20, 0), 2), (id(0x1e, 0xff), 3)] {
-            store.keep_decision(&decided(id, second)).unwrap();
+            store.keep_decision(decided(id, second)).unwrap();
         }
         let found = |prefix: &str| store.decision(prefix).unwrap().iter().map(|kept| kept.id).collect::<Vec<_>>();
         assert_eq!(found("1f"), [id(0x1f, 9), id(0x1f, 0)]);
@@ -299,6 +299,9 @@ fn a_batch_comes_to_what_its_attempts_come_to_one_by_one() {
             seen.cost = Some(Usd::from_pico(250_000_000_000));
             seen.asked.sheet =
                 [Some(&cheap), Some(&cheap), Some(&dear), None][usize::try_from(number % 4).unwrap()].cloned();
+            seen.code = (number % 3 == 0).then(|| format!("code {number}"));
+            seen.http_status = [Some(200), Some(200), None][usize::try_from(number % 3).unwrap()];
+            seen.events = u32::try_from(number / 4).unwrap();
             match number % 6 {
                 2 => seen.model = crate::catalog::ModelId::new("other/model"),
                 3 => seen.host = "elsewhere.example".to_owned(),

@@ -163,7 +163,7 @@ fn who_is_held_back_after_a_pause_is_told() {
     for (at, seed) in [(1, DRAWN), (2, 0)] {
         let input =
             Input { request: request.clone(), candidates: candidates.clone(), policy: Policy::default(), now, seed };
-        store.keep_decision(&Kept::new([at; 16], input.clone(), &input.decide())).unwrap();
+        store.keep_decision(Kept::new([at; 16], input.clone(), &input.decide())).unwrap();
     }
     drop(store);
     insta::assert_snapshot!(home.openmux(["route", "replay", "0202"]).run().snapshot(), @r"

@@ -19,7 +19,7 @@ type Carrier<'a> = &'a dyn Fn(&Input) -> Input;
 fn stored(input: &Input) -> Input {
     let store = Memory::new();
     let id = [0xab; 16];
-    store.keep_decision(&Kept::new(id, input.clone(), &input.decide())).unwrap();
+    store.keep_decision(Kept::new(id, input.clone(), &input.decide())).unwrap();
     let mut found = store.decision(&decision_hex(&id)[..4]).unwrap();
     found.remove(0).input
 }
