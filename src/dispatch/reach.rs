@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::Dispatcher;
 use crate::catalog::file::default_auth;
 use crate::catalog::geo::{geographies, is_out_of_reach};
-use crate::catalog::{
-    Auth, Endpoint, EndpointId, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback,
-};
+use crate::catalog::{Auth, Endpoint, ModelId, ModelKind, Protocol, Provider, ProviderId, Status, is_loopback};
 use crate::chat::ChatRequest;
 use crate::routing::Constraints;
 use crate::store::StateKey;
@@ -197,22 +195,22 @@ impl Dispatcher<'_> {
         });
         let misses =
             |endpoint: &Endpoint| (!constraints.takes_region(endpoint), !constraints.takes_quantization(endpoint));
-        let mut kept: BTreeMap<EndpointId, Endpoint> = BTreeMap::new();
-        let mut best: BTreeMap<ProviderId, Endpoint> = BTreeMap::new();
+        let is_better = |endpoint: &Endpoint, known: &Endpoint| {
+            (misses(endpoint), self.preference(endpoint)) < (misses(known), self.preference(known))
+        };
+        let mut kept: Vec<Endpoint> = Vec::new();
         for endpoint in offered {
-            if all {
-                kept.insert(endpoint.id.clone(), endpoint);
-                continue;
-            }
-            let better = |known: &Endpoint| {
-                (misses(&endpoint), self.preference(&endpoint)) < (misses(known), self.preference(known))
+            let same = |known: &&mut Endpoint| {
+                if all { known.id == endpoint.id } else { known.id.provider == endpoint.id.provider }
             };
-            if best.get(&endpoint.id.provider).is_none_or(better) {
-                best.insert(endpoint.id.provider.clone(), endpoint);
+            match kept.iter_mut().find(same) {
+                None => kept.push(endpoint),
+                Some(known) if all || is_better(&endpoint, known) => *known = endpoint,
+                Some(_) => {}
             }
         }
-        kept.extend(best.into_values().map(|endpoint| (endpoint.id.clone(), endpoint)));
-        kept.into_values().filter_map(|endpoint| self.reach_one(endpoint, asked)).collect()
+        kept.sort_by(|one, other| one.id.cmp(&other.id));
+        kept.into_iter().filter_map(|endpoint| self.reach_one(endpoint, asked)).collect()
     }
 
     /// Of several endpoints of one provider the lowest stands for it: living, in the configured region or the narrowest
