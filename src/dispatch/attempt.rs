@@ -1,7 +1,6 @@
 //! One attempt at one endpoint: encoded, signed, sent, billed and recorded.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -121,7 +120,7 @@ impl Dispatcher<'_> {
             let left = |limit: Option<Duration>| limit.map(|limit| limit.saturating_sub(began.elapsed()));
             let (first_token, total) = (left(once.limits.first_token), left(once.limits.total));
             let limits = Limits { first_token, total, ..once.limits };
-            let report = self.send(&Once { limits, ..*once }, &changes, cancel.clone(), observer).await;
+            let report = self.send(&Once { limits, ..*once }, &host, &changes, cancel.clone(), observer).await;
             let Some((change, wanted)) = change_after(once, &report.outcome, &changes, &tried) else { return report };
             tried.push(change);
             if wanted {
@@ -141,6 +140,7 @@ impl Dispatcher<'_> {
     async fn send(
         &self,
         once: &Once<'_>,
+        host: &str,
         changes: &[Adaptation],
         cancel: watch::Receiver<bool>,
         observer: &mut dyn Observer,
@@ -193,7 +193,6 @@ impl Dispatcher<'_> {
             Found::Lazy { source, lazy } => (Some(source.clone()), None, Some(lazy.cure())),
             _ => (None, None, None),
         };
-        let host = host_of(&reach.base_url);
         AttemptReport {
             endpoint: reach.endpoint.id.clone(),
             model: reach.endpoint.model.clone(),
@@ -201,7 +200,7 @@ impl Dispatcher<'_> {
             key_source,
             key_ending,
             key_cure,
-            host,
+            host: host.to_owned(),
             at,
             outcome,
             unsigned,
@@ -261,7 +260,7 @@ impl Dispatcher<'_> {
                 stream: Some(once.request.stream),
                 expected: once.marks.forecast.expected,
                 bound: once.marks.forecast.bound,
-                sheet: pricing.map(|pricing| Arc::new(SheetVersion::of(pricing, self.catalog.generated()))),
+                sheet: pricing.map(|pricing| SheetVersion::shared(pricing, self.catalog.generated())),
             },
         }
     }

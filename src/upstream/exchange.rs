@@ -159,7 +159,7 @@ pub async fn exchange(
     let mut attempt = attempt::Attempt::new(started, limits, cancel, adapter.summarizes_reasoning());
     // What is only gone on with has been begun: nothing more to say is an end, too.
     attempt.answered = call.request.continues;
-    let loopback = is_loopback(&request.uri().to_string());
+    let loopback = is_loopback(call.base_url);
     let end = attempt.run(transport, adapter, call, request, sink).await;
     let held = std::mem::take(&mut attempt.held);
     let mut outcome = attempt.outcome(end, loopback);

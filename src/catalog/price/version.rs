@@ -2,6 +2,7 @@
 //! that no old cost is ever computed anew in silence.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use rust_decimal::Decimal;
@@ -27,6 +28,21 @@ impl SheetVersion {
         let sheet = text(pricing);
         let sha256 = HEXLOWER.encode(&Sha256::digest(sheet.as_bytes()));
         Self { sha256, day: day.to_owned(), sheet }
+    }
+
+    /// The same, of which the last few are remembered: whoever asks for one again and again gets the same.
+    #[must_use]
+    pub fn shared(pricing: &Pricing, day: &str) -> Arc<Self> {
+        const MOST: usize = 16;
+        static LAST: Mutex<Vec<(Pricing, Arc<SheetVersion>)>> = Mutex::new(Vec::new());
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, version)) = last.iter().find(|(known, version)| version.day == day && known == pricing) {
+            return Arc::clone(version);
+        }
+        let version = Arc::new(Self::of(pricing, day));
+        last.truncate(MOST - 1);
+        last.insert(0, (pricing.clone(), Arc::clone(&version)));
+        version
     }
 
     /// Day and the first eight digits of the hash: `2026-11-24/3f2a9c1b`.
@@ -111,6 +127,24 @@ mod tests {
         ];
         for (at, other) in others.iter().enumerate() {
             assert!(other.sha256 != plain.sha256, "{at}: {}", other.sheet);
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_would_be_made() {
+        let sheets: Vec<Pricing> = (1..40)
+            .map(|price| {
+                let mut pricing = Pricing::default();
+                pricing.set("input", &price.to_string()).unwrap();
+                pricing
+            })
+            .collect();
+        for day in ["2026-11-24", "2026-11-25"] {
+            for pricing in &sheets {
+                let made = SheetVersion::shared(pricing, day);
+                assert_eq!(*made, SheetVersion::of(pricing, day));
+                assert_eq!(SheetVersion::shared(pricing, day), made);
+            }
         }
     }
 }
