@@ -349,8 +349,11 @@ pub(super) fn attempts(report: &ChatReport) -> Vec<Value> {
 
 /// Milliseconds with a thousandth.
 pub(crate) fn millis(time: Duration) -> String {
-    let micros = time.as_micros();
-    format!("{}.{:03}", micros / 1000, micros % 1000)
+    let mut text = (time.as_micros() / 1000).to_string();
+    text.push('.');
+    let micros = time.subsec_micros() % 1000;
+    text.extend([micros / 100, micros / 10 % 10, micros % 10].map(|digit| char::from_digit(digit, 10).unwrap_or('0')));
+    text
 }
 
 /// A text in which a client may have written anything, and any amount of it: its beginning and its end.
@@ -427,5 +430,16 @@ fn words(class: ErrorClass) -> (StatusCode, &'static str, &'static str, &'static
             (StatusCode::BAD_GATEWAY, code, "sent an answer that openmux could not read", "please report it")
         }
         _ => (StatusCode::BAD_GATEWAY, code, "failed", LATER),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_have_a_thousandth() {
+        let told = [0, 5, 999, 12_345, 1_060_700].map(|micros| millis(Duration::from_micros(micros)));
+        assert_eq!(told, ["0.000", "0.005", "0.999", "12.345", "1060.700"]);
     }
 }

@@ -13,6 +13,7 @@ use super::decided::Decided;
 use super::problem::{Problem, millis};
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::{ErrorClass, Flags};
+use crate::store::moment_text;
 
 /// Characters of a name that a client has written.
 const LONGEST: usize = 200;
@@ -170,16 +171,13 @@ pub(super) fn is_hedged(attempt: &AttemptReport) -> bool {
 }
 
 impl Line {
-    /// The note as a JSON object in one line, for logs.
-    #[must_use]
-    pub fn json(&self) -> String {
-        let mut text = String::with_capacity(384);
-        Members::write(&mut text, |line| self.tell(line));
-        text
+    /// Writes the note as a JSON object in one line, for logs.
+    pub fn write(&self, text: &mut String) {
+        Members::write(text, |line| self.tell(line));
     }
 
     fn tell(&self, line: &mut Members<'_>) {
-        line.text("at", &self.at.to_string());
+        line.text("at", &moment_text(self.at));
         line.text("method", &self.method);
         line.text("path", &self.path);
         line.literal("status", self.status);

@@ -37,7 +37,7 @@ pub(super) fn headroom_of(text: &str) -> Headroom {
 }
 
 /// A moment as text, to the nanosecond, as jiff writes it.
-pub(super) fn moment_text(at: Timestamp) -> String {
+pub(crate) fn moment_text(at: Timestamp) -> String {
     let civil = Offset::UTC.to_datetime(at);
     let Ok(year) = u32::try_from(civil.year()) else { return at.to_string() };
     let mut text = String::with_capacity(30);

@@ -61,9 +61,9 @@ impl Shared {
 }
 
 fn text(lines: &[LogLine], lost: usize) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(384 * lines.len());
     for line in lines {
-        text.push_str(&line.json());
+        line.write(&mut text);
         text.push('\n');
     }
     if lost > 0 {

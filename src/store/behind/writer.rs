@@ -63,7 +63,7 @@ impl Shared {
     pub(super) fn write(&self) -> bool {
         let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let followed = self.follow();
-        let batch = std::mem::take(&mut self.lock().waiting);
+        let batch = self.lock().waiting.take();
         if batch.is_empty() {
             return true;
         }

@@ -38,6 +38,12 @@ impl Batch {
             && self.set_back.is_empty()
     }
 
+    /// Takes what there is, and leaves room for as many again: rows that grow one by one are moved again and again.
+    pub(in crate::store) fn take(&mut self) -> Self {
+        let (seen, kept) = (Vec::with_capacity(self.seen.len()), Vec::with_capacity(self.kept.len()));
+        std::mem::replace(self, Self { seen, kept, ..Self::default() })
+    }
+
     /// Adds what came later.
     pub(in crate::store) fn append(&mut self, later: Self) {
         self.seen.extend(later.seen);

@@ -163,7 +163,11 @@ impl World {
         let log = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&log);
         let mut config = Config {
-            log: Box::new(move |line| noted.lock().unwrap().push(serde_json::from_str(&line.json()).unwrap())),
+            log: Box::new(move |line| {
+                let mut text = String::new();
+                line.write(&mut text);
+                noted.lock().unwrap().push(serde_json::from_str(&text).unwrap());
+            }),
             ..Config::default()
         };
         change(&mut config);
