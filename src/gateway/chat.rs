@@ -51,7 +51,7 @@ pub(super) async fn answer(
 
 /// A request that was read and decided.
 struct Begun {
-    decided: Decided,
+    decided: Rc<Decided>,
     dialect: Dialect,
     voice: Box<dyn Voice>,
     metadata: bool,

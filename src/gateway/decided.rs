@@ -142,7 +142,7 @@ impl Decided {
         client: Option<&Arc<Client>>,
         request: ChatRequest,
         options: Options,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Rc<Self>, Problem> {
         let decided = Self::undisputed(gateway, client, request, options)?;
         if let Some(client) = client {
             let route = &decided.decision.request;
@@ -158,7 +158,7 @@ impl Decided {
         client: Option<&Arc<Client>>,
         request: ChatRequest,
         options: Options,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Rc<Self>, Problem> {
         let seed = gateway.owned.store.take_seed().unwrap_or(0);
         let model = request.model.as_str().to_owned();
         let mut asking = Asking::new(gateway, client, (&model, options), seed)?;
@@ -183,18 +183,23 @@ impl Decided {
         request: ChatRequest,
         (wishes, seed): (Rc<Wishes>, u64),
         (rest, fallen, after): (Vec<Link>, Fallen, Option<[u8; 16]>),
-    ) -> Self {
+    ) -> Rc<Self> {
         let mut request = ChatRequest { model: link.resolved.model.clone(), relaxed: false, ..request };
         let (routed, (reaches, talk)) = route(gateway, link, &mut request, (&wishes, seed));
         let Routed { decision, input, .. } = routed;
         let id = group(decision.at);
         let input = RefCell::new(Some(input));
         let rest = RefCell::new(rest);
-        Self { request, reaches, decision, input, talk, id, fallen, after, wishes, seed, rest }
+        Rc::new(Self { request, reaches, decision, input, talk, id, fallen, after, wishes, seed, rest })
     }
 
     /// The next model that somebody can be asked for, where the failure of this one leads to one.
-    pub(super) fn next(&self, gateway: &Gateway, class: FallbackClass, report: Option<&ChatReport>) -> Option<Self> {
+    pub(super) fn next(
+        &self,
+        gateway: &Gateway,
+        class: FallbackClass,
+        report: Option<&ChatReport>,
+    ) -> Option<Rc<Self>> {
         let mut rest = self.rest.take();
         let mut fallen = self.fallen.clone();
         let (mut class, mut report, mut from) = (class, report, self.request.model.clone());
@@ -210,8 +215,8 @@ impl Decided {
                 return Some(next);
             }
             // What nobody can be asked for leads on to the next.
-            (rest, fallen) = (next.rest.take(), next.fallen);
-            (class, report, from) = (FallbackClass::Unusable, None, next.request.model);
+            (rest, fallen) = (next.rest.take(), next.fallen.clone());
+            (class, report, from) = (FallbackClass::Unusable, None, next.request.model.clone());
         }
     }
 

@@ -119,9 +119,9 @@ impl std::fmt::Debug for Run {
 
 impl Run {
     /// Begins; nothing happens before it is polled.
-    pub(super) fn start(worker: &Rc<Worker>, decided: Decided, mut served: Served) -> Self {
+    pub(super) fn start(worker: &Rc<Worker>, decided: Rc<Decided>, mut served: Served) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (decided, told) = (Rc::new(decided), Rc::new(Told::default()));
+        let told = Rc::new(Told::default());
         served.begun(&decided);
         let chat = chat(Rc::clone(worker), Rc::clone(&decided), Rc::clone(&told), stopped);
         let (chat, served, orphans) = (Some(Box::pin(chat) as Pin<Box<_>>), Some(served), worker.orphans.clone());
@@ -250,7 +250,7 @@ async fn chat(
         // What the model before has said of an answer that nobody gets.
         told.events.borrow_mut().clear();
         told.dropped.borrow_mut().clear();
-        decided = Rc::new(next);
+        decided = next;
         *told.moved.borrow_mut() = Some(Rc::clone(&decided));
     }
 }

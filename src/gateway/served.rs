@@ -24,7 +24,8 @@ pub(super) struct Served {
     at: Timestamp,
     began: Instant,
     client: Option<Arc<Client>>,
-    line: Line,
+    /// In a place of its own: it is handed on from step to step.
+    line: Box<Line>,
 }
 
 /// What is noted of one request.
@@ -93,6 +94,7 @@ impl Served {
     pub(super) fn new(gateway: &Arc<Gateway>, method: &str, path: &str) -> Self {
         let at = (gateway.owned.now)();
         let line = Line { at, method: method.to_owned(), path: path.to_owned(), ..Line::default() };
+        let line = Box::new(line);
         Self { gateway: Arc::clone(gateway), at, began: Instant::now(), client: None, line }
     }
 
@@ -159,7 +161,7 @@ impl Drop for Served {
         self.line.at = self.at;
         self.line.took = self.began.elapsed();
         self.gateway.metrics.count(&self.line);
-        (self.gateway.config.log)(std::mem::take(&mut self.line));
+        (self.gateway.config.log)(std::mem::take(&mut *self.line));
     }
 }
 

@@ -27,6 +27,8 @@ const BATCH: usize = 128;
 const DECISIONS: usize = 64;
 /// So many conversations are remembered here; the disk remembers all of a day.
 const CONVERSATIONS: usize = 4096;
+/// What the disk said of so many conversations that are under way is remembered.
+const UNDER_WAY: usize = 512;
 /// A conversation is remembered at so many endpoints, the newest.
 const STAYS: usize = 16;
 
@@ -78,6 +80,8 @@ struct Known {
     /// The state of every endpoint that was asked for; `None` where nothing is known of it.
     states: BTreeMap<StateKey, Option<StatsState>>,
     sessions: BTreeMap<Conversation, Vec<Stay>>,
+    /// What the disk said of a conversation whose answer is still to come.
+    under_way: BTreeMap<Conversation, Vec<Stay>>,
     learned: Learned,
     /// When each host answered last.
     answered: BTreeMap<String, Timestamp>,
@@ -249,15 +253,26 @@ impl ObservationStore for Behind {
             let fresh = kept.iter().filter(|kept| kept.at <= now && kept.at + KEPT_FOR > now);
             return Ok(fresh.cloned().collect());
         }
-        self.shared.reader.warm(conversation, now)
+        let read = self.shared.reader.warm(conversation, now)?;
+        let under_way = &mut self.shared.lock().under_way;
+        if under_way.len() >= UNDER_WAY {
+            under_way.clear();
+        }
+        under_way.insert(conversation, read.clone());
+        Ok(read)
     }
 
     fn keep_warm(&self, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
         let mut known = self.shared.lock();
         if !known.sessions.contains_key(&conversation) {
-            drop(known);
-            let read = self.shared.reader.warm(conversation, kept.at).unwrap_or_default();
-            known = self.shared.lock();
+            let read = if let Some(read) = known.under_way.remove(&conversation) {
+                read
+            } else {
+                drop(known);
+                let read = self.shared.reader.warm(conversation, kept.at).unwrap_or_default();
+                known = self.shared.lock();
+                read
+            };
             if known.sessions.len() >= CONVERSATIONS {
                 // The disk remembers all but those that are not there yet.
                 let Known { sessions, waiting, .. } = &mut *known;

@@ -10,7 +10,6 @@ mod facts;
 mod live;
 mod request;
 mod sheets;
-mod text;
 mod trade;
 
 use std::borrow::Cow;
@@ -84,7 +83,7 @@ pub(super) fn encode(kept: &Kept, sheets: &mut Sheets) -> Result<Encoded, StoreE
         client: client.as_ref().map(Cow::from),
         after: after.as_ref().map(decision_hex),
     };
-    let row = text::text(&row).map_err(failed)?;
+    let row = serde_json::to_string(&row).map_err(failed)?;
     Ok(Encoded { sheet, row })
 }
 

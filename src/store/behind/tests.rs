@@ -85,6 +85,17 @@ fn a_conversation_and_what_was_learned_are_known_at_once() {
     let stay = Stay { key: StateKey::of(&one), protocol, tokens, at: now };
     behind.keep_warm(talk, &stay).unwrap();
     behind.learn(&one.endpoint, "h", now, &["x".to_owned()]).unwrap();
+    // What another process wrote of a conversation before is known beside what is kept of it here, asked for or not.
+    let elsewhere = StateKey { key_fingerprint: Some("another".to_owned()), ..stay.key.clone() };
+    let earlier = Stay { key: elsewhere, at: now - std::time::Duration::from_secs(9), ..stay.clone() };
+    for (other, is_asked) in [(Conversation([2; 16]), true), (Conversation([3; 16]), false)] {
+        behind.shared.disk.keep_warm(other, &earlier).unwrap();
+        if is_asked {
+            assert_eq!(behind.warm(other, now).unwrap(), std::slice::from_ref(&earlier));
+        }
+        behind.keep_warm(other, &stay).unwrap();
+        assert_eq!(behind.warm(other, now).unwrap(), [stay.clone(), earlier.clone()]);
+    }
     assert_eq!(behind.warm(talk, now).unwrap(), std::slice::from_ref(&stay));
     assert_eq!(behind.learned(&one.endpoint, "h", now).unwrap(), ["x"]);
     let seed = behind.take_seed().unwrap();
