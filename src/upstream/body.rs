@@ -39,11 +39,11 @@ pub(super) fn path_segment(id: &str) -> Result<String, EncodeError> {
 pub(super) fn post(call: &Call<'_>, path: &str, body: &impl Serialize) -> Result<Request<Bytes>, EncodeError> {
     let url = format!("{}{path}", call.base_url);
     let bad_url = || EncodeError::BadUrl(shown(call.base_url));
-    let uri: http::Uri = url.parse().map_err(|_| bad_url())?;
+    let uri: http::Uri = url.try_into().map_err(|_| bad_url())?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty());
     // A query or a fragment in the base would swallow the path; a password in it would be shown wherever the URL is.
     let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
-    if !is_http || has_user || call.base_url.contains(['?', '#']) {
+    if !is_http || has_user || call.base_url.bytes().any(|byte| matches!(byte, b'?' | b'#')) {
         return Err(bad_url());
     }
     let accept = if call.request.stream { "text/event-stream" } else { "application/json" };

@@ -1,7 +1,5 @@
 //! JSON objects of ours, written as they are told: no member is looked up, and none is held.
 
-use std::fmt::{Display, Write as _};
-
 use serde::Serialize;
 
 use super::quote;
@@ -21,8 +19,13 @@ impl Members<'_> {
     /// Where a member's value goes. In its name nothing may need an escape.
     pub(crate) fn name(&mut self, name: &str) -> &mut String {
         // No value ends like that.
-        let sign = if self.0.ends_with('{') { "\"" } else { ",\"" };
-        self.0.extend([sign, name, "\":"]);
+        if !self.0.ends_with('{') {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push('"');
+        self.0.push(':');
         self.0
     }
 
@@ -43,9 +46,8 @@ impl Members<'_> {
     }
 
     /// A number, or a word of JSON's own.
-    pub(crate) fn literal(&mut self, name: &str, value: impl Display) {
-        // A text takes whatever is written to it.
-        let _ = write!(self.name(name), "{value}");
+    pub(crate) fn literal(&mut self, name: &str, value: impl ToString) {
+        self.name(name).push_str(&value.to_string());
     }
 
     /// A number, or null.

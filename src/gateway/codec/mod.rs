@@ -179,7 +179,9 @@ pub(crate) fn quote(text: &str, out: &mut String) {
     if escapes {
         out.push_str(&written(&text));
     } else {
-        out.extend(["\"", text, "\""]);
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
     }
 }
 

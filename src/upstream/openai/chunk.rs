@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::usage::{self, WireUsage};
+use super::usage::{self, Reported};
 use crate::catalog::{ErrorFamily, Quirks, Usage};
 use crate::chat::{ChatEvent, Finish};
 use crate::units::Usd;
@@ -44,7 +44,7 @@ struct Chunk {
     model: Option<String>,
     object: Option<String>,
     choices: Option<Vec<Choice>>,
-    usage: Option<Box<Value>>,
+    usage: Option<Reported>,
     x_groq: Option<Box<Groq>>,
     service_tier: Option<String>,
     error: Option<Box<Value>>,
@@ -55,7 +55,7 @@ struct Chunk {
 
 #[derive(Debug, Deserialize)]
 struct Groq {
-    usage: Option<Box<Value>>,
+    usage: Option<Reported>,
     /// Why the stream was stopped early.
     error: Option<String>,
 }
@@ -73,7 +73,7 @@ struct Choice {
     finish_reason: Option<String>,
     native_finish_reason: Option<String>,
     /// Moonshot's place for usage.
-    usage: Option<Box<Value>>,
+    usage: Option<Reported>,
     error: Option<Box<Value>>,
 }
 
@@ -272,10 +272,10 @@ impl Answer {
     }
 
     /// Counts that no answer can have are as good as none: the answer itself is fine.
-    fn tell_usage(&mut self, reported: &Value, out: &mut Vec<ChatEvent>) {
-        let Some(reported) = WireUsage::read(reported) else {
+    fn tell_usage(&mut self, reported: &Reported, out: &mut Vec<ChatEvent>) {
+        let Reported::Counts(reported) = reported else {
             // Of those before, the last count is not known any more.
-            if !reported.is_null() && self.usage.take().is_some() {
+            if self.usage.take().is_some() {
                 out.push(ChatEvent::Usage(Box::default()));
             }
             return;

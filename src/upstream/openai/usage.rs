@@ -2,11 +2,22 @@
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::catalog::Usage;
 use crate::units::{Tokens, Usd};
 use crate::upstream::DecodeError;
+
+/// Usage as a chunk reports it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Reported {
+    /// Serde reads a list as the fields in order, but only one of exactly as many.
+    Counts(Box<WireUsage>),
+    /// A count is none (negative, a fraction, a text).
+    Other(IgnoredAny),
+}
 
 /// The `usage` object of an answer.
 #[derive(Debug, Default, Deserialize)]
@@ -225,16 +236,26 @@ mod tests {
     fn counts_that_no_answer_can_have_are_none() {
         let read =
             |text: &str| WireUsage::read(&serde_json::from_str(text).unwrap()).and_then(|usage| usage.canonical(false));
+        let reported = |text: &str| match serde_json::from_str(text).unwrap() {
+            Reported::Counts(usage) => usage.canonical(false),
+            Reported::Other(_) => None,
+        };
         for text in [
             r#"{"prompt_tokens":18446744073709551615,"completion_tokens":1}"#,
+            r#"{"prompt_tokens":184467440737095516150,"completion_tokens":1}"#,
+            r#"{"prompt_tokens":1.0,"completion_tokens":1}"#,
+            r#"{"prompt_tokens":"1","completion_tokens":{}}"#,
             r#"{"prompt_tokens":-1,"completion_tokens":1}"#,
             r#"{"prompt_tokens":1,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":-1}}"#,
             r#"{"prompt_tokens":null}"#,
             r#"[1,2]"#,
             "-3",
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!((read(text), reported(text)), (None, None), "{text}");
         }
-        assert_eq!(read(r#"{"prompt_tokens":1,"completion_tokens":2}"#), Some(Usage::text(1, 2)));
+        let counts = r#"{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":{"a":[1.5]},"cost":0.10}"#;
+        assert_eq!((read(counts), reported(counts)), (Some(Usage::text(1, 2)), Some(Usage::text(1, 2))));
+        let Reported::Counts(told) = serde_json::from_str(counts).unwrap() else { panic!() };
+        assert_eq!(told.billed(), Some(Usd::from_pico(100_000_000_000)));
     }
 }
