@@ -13,7 +13,6 @@ use super::decided::Decided;
 use super::problem::{Problem, millis};
 use crate::dispatch::{AttemptReport, ChatReport};
 use crate::observe::{ErrorClass, Flags};
-use crate::store::moment_text;
 
 /// Characters of a name that a client has written.
 const LONGEST: usize = 200;
@@ -177,7 +176,7 @@ impl Line {
     }
 
     fn tell(&self, line: &mut Members<'_>) {
-        line.text("at", &moment_text(self.at));
+        line.text("at", &self.at.to_string());
         line.text("method", &self.method);
         line.text("path", &self.path);
         line.literal("status", self.status);

@@ -21,7 +21,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::StoreError;
-use super::words::{moment_text, sixteen};
+use super::words::sixteen;
 use crate::routing::{Candidate, Input, Kept, Placed, decision_hex};
 use crate::units::Usd;
 use facts::Fact;
@@ -75,7 +75,7 @@ pub(super) fn encode(kept: &Kept, sheets: &mut Sheets) -> Result<Encoded, StoreE
     let row = Row {
         by: version.into(),
         sheet: Cow::Borrowed(&sheet.hash),
-        at: moment_text(*now),
+        at: now.to_string(),
         seed: *seed,
         request: Request::of(request),
         live: live.collect(),
@@ -181,7 +181,7 @@ fn named<T>(what: &str, word: &str, parse: impl FnOnce(&str) -> Option<T>) -> Re
 }
 
 fn moment(at: Option<Timestamp>) -> Option<String> {
-    at.map(moment_text)
+    at.map(|at| at.to_string())
 }
 
 /// A small decision of a moment.

@@ -21,7 +21,6 @@ use jiff::Timestamp;
 
 pub use behind::{Behind, Say, Word};
 pub use memory::Memory;
-pub(crate) use words::moment_text;
 
 use crate::catalog::{EndpointId, ModelId, Protocol};
 use crate::observe::hourly::Hour;

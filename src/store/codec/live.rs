@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::words::moment_text;
 use super::{Float, Span, StoreError, is_plain, moment, named, parsed, parsed_if, span, time};
 use crate::catalog::ProviderId;
 use crate::observe::{Bucket, CacheHits, Cooling, EndpointStats, ErrorClass, Headroom, Moments, Share};
@@ -112,7 +111,7 @@ fn moments((weight, mean, squares): Three) -> Moments {
 }
 
 fn room(Bucket { limit, left, at, full_at }: Bucket) -> Room {
-    (limit, left, moment_text(at), moment_text(full_at))
+    (limit, left, at.to_string(), full_at.to_string())
 }
 
 fn bucket(room: Option<Room>) -> Result<Option<Bucket>, StoreError> {
@@ -146,7 +145,7 @@ impl Stats {
         let share = |Share { successes, faults }: &Share| (Float(*successes), Float(*faults));
         let sizes = ttft_by_size.iter().map(three).enumerate().filter(|(_, size)| !is_plain(size));
         let CacheHits { asked, served } = cache;
-        let pause = |Cooling { until, class }: Cooling| (moment_text(until), class.name().to_owned());
+        let pause = |Cooling { until, class }: Cooling| (until.to_string(), class.name().to_owned());
         Self {
             recent: share(recent),
             lasting: share(lasting),
