@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -29,6 +30,8 @@ const DECISIONS: usize = 64;
 const CONVERSATIONS: usize = 4096;
 /// What the disk said of so many conversations that are under way is remembered.
 const UNDER_WAY: usize = 512;
+/// What the disk said so lately holds when an answer is there; meanwhile another process may have written.
+const LATELY: Duration = Duration::from_secs(10);
 /// A conversation is remembered at so many endpoints, the newest.
 const STAYS: usize = 16;
 
@@ -81,7 +84,7 @@ struct Known {
     states: BTreeMap<StateKey, Option<StatsState>>,
     sessions: BTreeMap<Conversation, Vec<Stay>>,
     /// What the disk said of a conversation whose answer is still to come.
-    under_way: BTreeMap<Conversation, Vec<Stay>>,
+    under_way: BTreeMap<Conversation, (Timestamp, Vec<Stay>)>,
     learned: Learned,
     /// When each host answered last.
     answered: BTreeMap<String, Timestamp>,
@@ -258,14 +261,16 @@ impl ObservationStore for Behind {
         if under_way.len() >= UNDER_WAY {
             under_way.clear();
         }
-        under_way.insert(conversation, read.clone());
+        under_way.insert(conversation, (now, read.clone()));
         Ok(read)
     }
 
     fn keep_warm(&self, conversation: Conversation, kept: &Stay) -> Result<(), StoreError> {
         let mut known = self.shared.lock();
         if !known.sessions.contains_key(&conversation) {
-            let read = if let Some(read) = known.under_way.remove(&conversation) {
+            let read = known.under_way.remove(&conversation);
+            let fresh = |at: Timestamp| kept.at.duration_since(at).unsigned_abs() < LATELY;
+            let read = if let Some((_, read)) = read.filter(|(at, _)| fresh(*at)) {
                 read
             } else {
                 drop(known);

@@ -100,6 +100,10 @@ impl Adapter for OpenaiChat {
             prefill::mark(call.provider.quirks.prefill, &mut turns, &mut body);
         }
         let model = &call.endpoint.id.upstream_model;
+        debug_assert!(
+            !["model", "messages"].iter().any(|name| body.contains_key(*name)),
+            "a member would stand there twice"
+        );
         post(call, "/chat/completions", &Body { model, messages: turns, rest: body })
     }
 

@@ -10,7 +10,7 @@ mod knock;
 mod names;
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -68,29 +68,51 @@ pub struct Transport {
     tape: Option<Tape>,
 }
 
-/// Addresses that were read for the client, the last first: it reads one anew for each request.
-#[derive(Debug, Clone, Default)]
+/// Addresses that were read for the client, those of the last requests first: it reads one anew for each request.
+#[derive(Clone, Default)]
 struct Addresses(Arc<Mutex<Vec<(http::Uri, reqwest::Url)>>>);
+
+impl std::fmt::Debug for Addresses {
+    /// How many; what is fetched may have secrets in its query.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Addresses").field(&self.lock().len()).finish()
+    }
+}
 
 impl Addresses {
     /// So many are known at once.
-    const MOST: usize = 16;
+    const MOST: usize = 64;
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(http::Uri, reqwest::Url)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, uri: &http::Uri) -> Option<reqwest::Url> {
+        let mut known = self.lock();
+        let at = known.iter().position(|(known, _)| known == uri)?;
+        known[..=at].rotate_right(1);
+        Some(known[0].1.clone())
+    }
 
     /// The client's request.
     ///
     /// # Errors
     /// It has no address that the client can read.
     fn request(&self, request: http::Request<Bytes>) -> Result<reqwest::Request, reqwest::Error> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((_, url)) = known.iter().find(|(uri, _)| uri == request.uri()) else {
+        // Letters of a user's name count, and not for whether two addresses are one.
+        let is_plain = request.uri().authority().is_none_or(|place| !place.as_str().contains('@'));
+        let Some(url) = self.known(request.uri()).filter(|_| is_plain) else {
             let uri = request.uri().clone();
             let request = reqwest::Request::try_from(request)?;
-            known.truncate(Self::MOST - 1);
-            known.insert(0, (uri, request.url().clone()));
+            if is_plain {
+                let mut known = self.lock();
+                known.truncate(Self::MOST - 1);
+                known.insert(0, (uri, request.url().clone()));
+            }
             return Ok(request);
         };
         let (head, body) = request.into_parts();
-        let mut request = reqwest::Request::new(head.method, url.clone());
+        let mut request = reqwest::Request::new(head.method, url);
         *request.headers_mut() = head.headers;
         *request.version_mut() = head.version;
         *request.body_mut() = Some(body.into());
@@ -263,11 +285,14 @@ mod tests {
                 assert_eq!(request.url().as_str(), uri, "{round}");
                 assert_eq!(made(&uri).url().as_str(), uri);
                 assert_eq!(made(&format!("https://H{at}.example/v1/Chat?k={at}")).url().as_str(), uri);
+                for user in ["a", "A"] {
+                    assert_eq!(made(&format!("https://{user}@h{at}.example/")).url().username(), user);
+                }
                 assert_eq!(made(&format!("https://h{at}.example/v1/chat?k={at}")).url().path(), "/v1/chat");
                 let sent = (request.method().as_str(), request.headers()["a"].as_bytes(), request.body());
                 assert_eq!((sent.0, sent.1, sent.2.unwrap().as_bytes()), ("POST", &b"b"[..], Some(&b"body"[..])));
             }
         }
-        assert_eq!(known.0.lock().unwrap().len(), Addresses::MOST);
+        assert_eq!(format!("{known:?}"), format!("Addresses({})", Addresses::MOST));
     }
 }

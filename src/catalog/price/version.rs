@@ -30,16 +30,20 @@ impl SheetVersion {
         Self { sha256, day: day.to_owned(), sheet }
     }
 
-    /// The same, of which the last few are remembered: whoever asks for one again and again gets the same.
+    /// The same; those that were asked for last are remembered.
     #[must_use]
     pub fn shared(pricing: &Pricing, day: &str) -> Arc<Self> {
-        const MOST: usize = 16;
+        const MOST: usize = 64;
         static LAST: Mutex<Vec<(Pricing, Arc<SheetVersion>)>> = Mutex::new(Vec::new());
-        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, version)) = last.iter().find(|(known, version)| version.day == day && known == pricing) {
-            return Arc::clone(version);
+        let lock = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock();
+        if let Some(at) = last.iter().position(|(known, version)| version.day == day && known == pricing) {
+            last[..=at].rotate_right(1);
+            return Arc::clone(&last[0].1);
         }
+        drop(last);
         let version = Arc::new(Self::of(pricing, day));
+        let mut last = lock();
         last.truncate(MOST - 1);
         last.insert(0, (pricing.clone(), Arc::clone(&version)));
         version
@@ -132,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_what_would_be_made() {
-        let sheets: Vec<Pricing> = (1..40)
+        let sheets: Vec<Pricing> = (1..80)
             .map(|price| {
                 let mut pricing = Pricing::default();
                 pricing.set("input", &price.to_string()).unwrap();

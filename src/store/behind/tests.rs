@@ -96,6 +96,12 @@ fn a_conversation_and_what_was_learned_are_known_at_once() {
         behind.keep_warm(other, &stay).unwrap();
         assert_eq!(behind.warm(other, now).unwrap(), [stay.clone(), earlier.clone()]);
     }
+    // And what it wrote while an answer was long under way.
+    let long = Conversation([4; 16]);
+    assert!(behind.warm(long, earlier.at - LATELY).unwrap().is_empty());
+    behind.shared.disk.keep_warm(long, &earlier).unwrap();
+    behind.keep_warm(long, &stay).unwrap();
+    assert_eq!(behind.warm(long, now).unwrap(), [stay.clone(), earlier.clone()]);
     assert_eq!(behind.warm(talk, now).unwrap(), std::slice::from_ref(&stay));
     assert_eq!(behind.learned(&one.endpoint, "h", now).unwrap(), ["x"]);
     let seed = behind.take_seed().unwrap();
