@@ -59,7 +59,7 @@ END
 # The gateway, between clients of every dialect and simulated providers.
 "$binary" sandbox -q --port 18791 >"$work/sandbox" &
 played=$!
-group=serve vars=(MIMALLOC_PURGE_DELAY=0 ANTHROPIC_BASE_URL=http://127.0.0.1:18791/anthropic ANTHROPIC_API_KEY=openmux-sandbox)
+group=serve vars=(MIMALLOC_PURGE_DELAY=10 ANTHROPIC_BASE_URL=http://127.0.0.1:18791/anthropic ANTHROPIC_API_KEY=openmux-sandbox)
 "$binary" sandbox -q --port 18792 -m "$other" >"$work/sandbox" &
 played+=" $!"
 vars+=(DEEPSEEK_BASE_URL=http://127.0.0.1:18792/deepseek/v1 DEEPSEEK_API_KEY=openmux-sandbox)

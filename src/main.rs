@@ -22,7 +22,7 @@ mod thrifty {
 
     /// How many milliseconds what is free stays with the process: the allocator's own variable, which it reads as the
     /// program starts. Its own value is a second, and in a second a gateway's threads free many times what they hold.
-    const DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
+    const DELAY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "10");
 
     /// The command among the words: the first that is neither an option nor the value of one.
     fn command(words: &[OsString]) -> Option<&OsString> {

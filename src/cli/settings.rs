@@ -2,6 +2,7 @@
 //! Arguments win over the environment, and the environment over defaults.
 
 mod catalog;
+mod clock;
 mod read;
 mod stores;
 mod write;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub(crate) use catalog::{age_days, note_age, stored};
+pub(crate) use clock::now;
 
 use super::args::{self, Color, Format, Global};
 use super::clouds;
@@ -88,12 +90,6 @@ fn environment() -> Vars {
     let pairs =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     Vars::new(pairs)
-}
-
-/// The wall clock.
-#[expect(clippy::disallowed_methods, reason = "the command line passes the clock in")]
-pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 /// Whether a stream gets escapes: `--color`, then `NO_COLOR`, `CLICOLOR_FORCE` (unless 0), `CLICOLOR=0`, the terminal.

@@ -12,7 +12,7 @@ use super::{Limit, duration};
 #[command(after_help = "Clients take its address as base URL: OPENAI_BASE_URL=http://127.0.0.1:8080/v1,\n\
     ANTHROPIC_BASE_URL=http://127.0.0.1:8080\n\
     Its files (config.toml, overlays, the token's) are read again when they change, or on SIGHUP.\n\
-    Memory that a burst needed goes back at once; MIMALLOC_PURGE_DELAY says after how many milliseconds.\n\
+    Memory that a burst needed goes back after 10 ms; MIMALLOC_PURGE_DELAY says after how many.\n\
     Routing options of OpenRouter, ZenMux and LiteLLM in requests: openmux help dialects\n\n\
     Examples\n  \
     openmux serve\n  \

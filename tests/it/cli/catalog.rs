@@ -15,6 +15,7 @@ use openmux::catalog::price::Item;
 use openmux::catalog::{Catalog, ProviderId};
 use serde_json::{Map, Value, json};
 
+use super::super::support::clock;
 use super::super::support::command::{Home, Output, Run};
 use super::super::support::server::{Script, Server};
 
@@ -101,13 +102,7 @@ fn undated(text: &str) -> String {
 
 /// Today, as the command line sees it.
 fn jiff_today() -> String {
-    let now = jiff::Timestamp::try_from(std::time::UNIX_EPOCH + since_epoch()).unwrap();
-    now.to_string().chars().take(10).collect()
-}
-
-#[expect(clippy::disallowed_methods, reason = "an update is of the day on which it is fetched")]
-fn since_epoch() -> std::time::Duration {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap()
+    clock::now().to_string().chars().take(10).collect()
 }
 
 fn price_of(home: &Home, model: &str) -> String {

@@ -1,5 +1,4 @@
 //! `providers probe`: what is sent, what it may cost, what is shown of it, and how it ends.
-#![expect(clippy::disallowed_methods, reason = "the budget of today needs today")]
 
 use jiff::Timestamp;
 use openmux::observe::{Flags, Source};
@@ -8,6 +7,7 @@ use openmux::store::{ObservationStore, Reservation};
 use openmux::units::Usd;
 use serde_json::{Value, json};
 
+use super::super::support::clock;
 use super::super::support::command::{Home, Output, Run};
 use super::super::support::server::{Script, Server, Step};
 use super::super::support::stable::stable;
@@ -138,7 +138,7 @@ fn nothing_is_sent_beyond_a_budget_or_offline() {
     "#);
     assert_eq!(error_line(&probe(&world, ["--offline", "-o", "json"]).run())["code"], "refused.offline");
     let store = || Sqlite::open(&world.home.path().join("data/obs.db")).unwrap().0;
-    let now = Timestamp::now();
+    let now = clock::now();
     assert!(matches!(store().reserve("probe", now, usd("4.9999"), usd("5")).unwrap(), Reservation::Granted(_)));
     let refused = probe(&world, ["-o", "json"]).run();
     assert_eq!((refused.code, &error_line(&refused)["code"]), (Some(11), &json!("refused.day_cost")));
@@ -151,7 +151,7 @@ fn what_was_spent_takes_the_place_of_what_was_set_aside() {
     let world = World::openai(vec![Server::repeating(answers())]);
     assert_eq!(probe(&world, []).run().code, Some(0));
     let (store, _) = Sqlite::open(&world.home.path().join("data/obs.db")).unwrap();
-    let (now, tiny) = (Timestamp::now(), usd("0.000028"));
+    let (now, tiny) = (clock::now(), usd("0.000028"));
     let room = |bound: &str| store.reserve("probe", now, usd(bound), usd("5")).unwrap();
     assert_eq!(room("5"), Reservation::Exceeded(tiny));
     assert!(matches!(room("4.999972"), Reservation::Granted(_)));
@@ -269,7 +269,7 @@ fn a_run_that_is_killed_has_spent_its_bound() {
     world.servers[0].wait_hits(2);
     running.signal("KILL");
     let _ = running.wait();
-    let Reservation::Exceeded(used) = store().reserve("probe", Timestamp::now(), usd("5"), usd("5")).unwrap() else {
+    let Reservation::Exceeded(used) = store().reserve("probe", clock::now(), usd("5"), usd("5")).unwrap() else {
         panic!("nothing is set aside")
     };
     let plan = probe(&world, ["--dry-run", "-o", "jsonl"]).run();
@@ -370,7 +370,7 @@ fn an_interrupted_run_shows_what_it_has_and_settles_it() {
     assert!(output.stderr.contains("note: stopped after 1 of 10 calls\n"), "{}", output.snapshot());
     let store = Sqlite::open(&world.home.path().join("data/obs.db")).unwrap().0;
     // One call is known, and the one that was under way may have been billed up to its bound.
-    let Reservation::Exceeded(used) = store.reserve("probe", Timestamp::now(), usd("5"), usd("5")).unwrap() else {
+    let Reservation::Exceeded(used) = store.reserve("probe", clock::now(), usd("5"), usd("5")).unwrap() else {
         panic!("nothing was spent")
     };
     let plan = probe(&world, ["--dry-run", "-o", "jsonl"]).run();

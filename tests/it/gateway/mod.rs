@@ -56,10 +56,7 @@ use super::support::overlay::{NAMES, key_variable, serving};
 use super::support::schemas;
 use super::support::server::Server;
 
-#[expect(clippy::disallowed_methods, reason = "the tests' gateway lives now")]
-fn now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
-}
+use super::support::clock::now;
 
 /// A gateway before one provider of `acme/tiny` for each scripted server, each dearer than the one before.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::canary::Canaries;
-use super::schemas;
 use super::stable::stable;
+use super::{clock, schemas};
 
 /// How long a run may take unless the test says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -94,6 +94,7 @@ impl Home {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("NO_GCE_CHECK", "true")
             .env("TZ", "UTC")
+            .env(clock::MOVED, clock::moved())
             .env("LC_ALL", "C.UTF-8");
         let canaries = self.canaries.clone();
         Run { command, home: path.to_owned(), canaries, stdin: Stdin::Null, stdout: None, timeout: TIMEOUT }
@@ -397,6 +398,7 @@ mod tests {
             "OPENMUX_CACHE_DIR",
             "OPENMUX_CONFIG_DIR",
             "OPENMUX_DATA_DIR",
+            clock::MOVED,
             "TMPDIR",
             "TZ",
         ];

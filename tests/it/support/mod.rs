@@ -2,6 +2,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod canary;
+pub(crate) mod clock;
 pub(crate) mod command;
 pub(crate) mod decisions;
 pub(crate) mod examples;

@@ -8,6 +8,7 @@ use openmux::catalog::release::{Issue, Release, SigningKey};
 use openmux::catalog::{About, Catalog, write};
 use serde_json::Value;
 
+use super::super::super::support::clock;
 use super::super::super::support::command::{Home, Output};
 use super::super::super::support::server::{Script, Server};
 use super::faults::{pages, survives};
@@ -50,7 +51,7 @@ fn text(provider: &str, times: Option<&str>) -> String {
 }
 
 fn now() -> String {
-    jiff::Timestamp::try_from(std::time::UNIX_EPOCH + super::since_epoch()).unwrap().to_string()
+    clock::now().to_string()
 }
 
 fn signed(serial: u64, catalog: &str, key: &SigningKey) -> Vec<u8> {
