@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 binary=${1:-target/order/release/openmux}
-[[ $# -gt 0 ]] || CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --locked --target-dir target/order
+# Not by the profile: what it says of symbols is in every crate's hash, and so in most of the names.
+[[ $# -gt 0 ]] || cargo rustc --release --locked --bin openmux --target-dir target/order -- -C strip=none
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
