@@ -42,6 +42,7 @@
 //! | it is about | file |
 //! |---|---|
 //! | money, tokens, what multiplies into what | [`units`] |
+//! | what was made lately, so that it is not made again | `recent.rs` |
 //! | what a model, provider or endpoint *is* | [`catalog`] |
 //! | what a price sheet is, what a usage costs; what a call is expected to cost, and at most | [`catalog::price`]; `price/forecast.rs` |
 //! | which cloud regions lie in which geography | [`catalog::geo`] |
@@ -159,6 +160,7 @@ pub mod dispatch;
 pub mod gateway;
 pub mod observe;
 pub mod probe;
+mod recent;
 pub mod routing;
 pub mod sandbox;
 pub mod store;

@@ -22,6 +22,7 @@ use fault::{innermost, wire_error};
 pub use names::Names;
 
 pub use crate::observe::WireErrorKind;
+use crate::recent::Recent;
 
 /// How to reach the outside.
 #[derive(Debug, Clone, Default)]
@@ -68,9 +69,12 @@ pub struct Transport {
     tape: Option<Tape>,
 }
 
+/// So many addresses are known at once.
+const MOST: usize = 64;
+
 /// Addresses that were read for the client, those of the last requests first: it reads one anew for each request.
 #[derive(Clone, Default)]
-struct Addresses(Arc<Mutex<Vec<(http::Uri, reqwest::Url)>>>);
+struct Addresses(Arc<Mutex<Recent<http::Uri, reqwest::Url, MOST>>>);
 
 impl std::fmt::Debug for Addresses {
     /// How many; what is fetched may have secrets in its query.
@@ -80,18 +84,8 @@ impl std::fmt::Debug for Addresses {
 }
 
 impl Addresses {
-    /// So many are known at once.
-    const MOST: usize = 64;
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(http::Uri, reqwest::Url)>> {
+    fn lock(&self) -> MutexGuard<'_, Recent<http::Uri, reqwest::Url, MOST>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn known(&self, uri: &http::Uri) -> Option<reqwest::Url> {
-        let mut known = self.lock();
-        let at = known.iter().position(|(known, _)| known == uri)?;
-        known[..=at].rotate_right(1);
-        Some(known[0].1.clone())
     }
 
     /// The client's request.
@@ -101,13 +95,12 @@ impl Addresses {
     fn request(&self, request: http::Request<Bytes>) -> Result<reqwest::Request, reqwest::Error> {
         // Letters of a user's name count, and not for whether two addresses are one.
         let is_plain = request.uri().authority().is_none_or(|place| !place.as_str().contains('@'));
-        let Some(url) = self.known(request.uri()).filter(|_| is_plain) else {
+        let known = self.lock().get(|uri, _| uri == request.uri()).cloned();
+        let Some(url) = known.filter(|_| is_plain) else {
             let uri = request.uri().clone();
             let request = reqwest::Request::try_from(request)?;
             if is_plain {
-                let mut known = self.lock();
-                known.truncate(Self::MOST - 1);
-                known.insert(0, (uri, request.url().clone()));
+                self.lock().put(uri, request.url().clone());
             }
             return Ok(request);
         };
@@ -279,7 +272,7 @@ mod tests {
             known.request(request).unwrap()
         };
         for round in 0..2 {
-            for at in 0..2 * Addresses::MOST {
+            for at in 0..2 * MOST {
                 let uri = format!("https://h{at}.example/v1/Chat?k={at}");
                 let request = made(&uri);
                 assert_eq!(request.url().as_str(), uri, "{round}");
@@ -293,6 +286,6 @@ mod tests {
                 assert_eq!((sent.0, sent.1, sent.2.unwrap().as_bytes()), ("POST", &b"b"[..], Some(&b"body"[..])));
             }
         }
-        assert_eq!(format!("{known:?}"), format!("Addresses({})", Addresses::MOST));
+        assert_eq!(format!("{known:?}"), format!("Addresses({})", MOST));
     }
 }

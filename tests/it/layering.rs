@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 /// A module and the modules that it may use, beside itself.
 const MODULES: &[(&str, &[&str])] = &[
     ("units", &[]),
-    ("catalog", &["units"]),
+    ("recent", &[]),
+    ("catalog", &["recent", "units"]),
     ("chat", &["catalog", "units"]),
     ("observe", &["catalog", "chat", "units"]),
     // Not chat: it sees lengths and needs, never prompts.
     ("routing", &["catalog", "observe", "units"]),
     // Of routing, its values: what a decision was made of is kept.
-    ("store", &["catalog", "observe", "routing", "units"]),
-    ("upstream", &["catalog", "chat", "observe", "units"]),
+    ("store", &["catalog", "observe", "recent", "routing", "units"]),
+    ("upstream", &["catalog", "chat", "observe", "recent", "units"]),
     ("probe", &["catalog", "chat", "observe", "store", "upstream", "units"]),
     ("dispatch", &["catalog", "chat", "observe", "routing", "store", "upstream", "units"]),
     // Of upstream, the framers alone: see `NARROW`.

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
 use super::{Pricing, Rate, stated};
+use crate::recent::Recent;
 
 /// One endpoint's price sheet as it was on a day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,19 +34,13 @@ impl SheetVersion {
     /// The same; those that were asked for last are remembered.
     #[must_use]
     pub fn shared(pricing: &Pricing, day: &str) -> Arc<Self> {
-        const MOST: usize = 64;
-        static LAST: Mutex<Vec<(Pricing, Arc<SheetVersion>)>> = Mutex::new(Vec::new());
-        let lock = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut last = lock();
-        if let Some(at) = last.iter().position(|(known, version)| version.day == day && known == pricing) {
-            last[..=at].rotate_right(1);
-            return Arc::clone(&last[0].1);
+        static LAST: Mutex<Recent<Pricing, Arc<SheetVersion>, 64>> = Mutex::new(Recent::new());
+        let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(version) = last().get(|known, version| version.day == day && known == pricing) {
+            return Arc::clone(version);
         }
-        drop(last);
         let version = Arc::new(Self::of(pricing, day));
-        let mut last = lock();
-        last.truncate(MOST - 1);
-        last.insert(0, (pricing.clone(), Arc::clone(&version)));
+        last().put(pricing.clone(), Arc::clone(&version));
         version
     }
 

@@ -1,7 +1,6 @@
 //! Sheets, and those that were written last: a process that serves writes the same few again and again, and to write one
 //! takes longer than all the rest of a decision.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
@@ -10,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::facts::{Fact, is_same};
 use super::trade::Trade;
+use crate::recent::Recent;
 use crate::routing::{Candidate, Policy};
 
 /// So many are remembered.
@@ -33,7 +33,7 @@ pub(in crate::store) struct Written {
 
 /// The sheets that were written last, the newest first.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Sheets(VecDeque<(Policy, Vec<Candidate<'static>>, Arc<Written>)>);
+pub(in crate::store) struct Sheets(Recent<(Policy, Vec<Candidate<'static>>), Arc<Written>, REMEMBERED>);
 
 impl Sheets {
     /// The sheet of a policy and candidates: the one that was written before, where nothing has changed.
@@ -42,21 +42,16 @@ impl Sheets {
         policy: &Policy,
         candidates: &[Candidate<'static>],
     ) -> Result<Arc<Written>, serde_json::Error> {
-        let is_known = |(known, all, _): &(Policy, Vec<Candidate<'static>>, _)| {
+        let is_known = |(known, all): &(Policy, Vec<Candidate<'static>>), _: &_| {
             known == policy && all.len() == candidates.len() && all.iter().zip(candidates).all(|(a, b)| is_same(a, b))
         };
-        if let Some(at) = self.0.iter().position(is_known)
-            && let Some(known) = self.0.remove(at)
-        {
-            let written = Arc::clone(&known.2);
-            self.0.push_front(known);
-            return Ok(written);
+        if let Some(written) = self.0.get(is_known) {
+            return Ok(Arc::clone(written));
         }
         let sheet = Sheet { policy: Trade::of(policy), candidates: candidates.iter().map(Fact::of).collect() };
         let text = serde_json::to_string(&sheet)?;
         let written = Arc::new(Written { hash: HEXLOWER.encode(&Sha256::digest(text.as_bytes())), text });
-        self.0.truncate(REMEMBERED - 1);
-        self.0.push_front((policy.clone(), candidates.to_vec(), Arc::clone(&written)));
+        self.0.put((policy.clone(), candidates.to_vec()), Arc::clone(&written));
         Ok(written)
     }
 }
